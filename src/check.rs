@@ -1,0 +1,1 @@
+//! What `headroom check` does: lint policies, run policy tests.

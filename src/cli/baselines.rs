@@ -1,0 +1,8 @@
+//! `headroom baselines`.
+
+#[derive(clap::Args)]
+pub struct Args {}
+
+pub fn run(_args: &Args) -> anyhow::Result<()> {
+    anyhow::bail!("not built yet")
+}

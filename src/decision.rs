@@ -1,0 +1,321 @@
+//! What the engine decided, why, and how that reads to a person.
+
+use std::fmt;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::observation::{ClusterState, Direction, GroupId, GroupState, InstanceId, RuleName};
+use crate::units::{Instances, Timestamp};
+
+/// What happens to one target at one tick. Every tick yields one for every target, a [`Action::Hold`] with its reason included.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Decision {
+    pub at: Timestamp,
+    /// Position of the target in the policy file, from zero.
+    pub target: usize,
+    /// The group that the target means; `None` while no group of the cluster matches.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub group: Option<GroupId>,
+    pub requested: Instances,
+    pub running: Instances,
+    pub action: Action,
+    /// One for each rule, in file order; empty when the tick ended before the rules were looked at.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rules: Vec<RuleReport>,
+    /// Values of the signals that the target's rules read, as far as they are known.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub readings: Vec<Reading>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Action {
+    Hold(HoldReason),
+    Resize(Resize),
+}
+
+/// A call to make: an absolute size, so that a repeat is harmless.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Resize {
+    pub from: Instances,
+    pub to: Instances,
+    pub because: Cause,
+    /// What was wanted before limits, steps, budgets and floors.
+    pub wanted: Instances,
+    /// What kept `to` from being `wanted`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limited_by: Option<Limiter>,
+    /// Instances to keep on a scale-in: they host application masters.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub protect: Vec<InstanceId>,
+    /// Instances to let go first on a scale-in: nothing runs on them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub prefer: Vec<InstanceId>,
+}
+
+impl Resize {
+    pub fn direction(&self) -> Direction {
+        if self.to > self.from { Direction::Out } else { Direction::In }
+    }
+}
+
+/// Who wants a resize.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Cause {
+    Rule(RuleName),
+    BelowMinimum,
+    AboveMaximum,
+}
+
+/// What cut a resize short, or stopped it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Limiter {
+    Minimum,
+    Maximum,
+    HdfsFloor,
+    Step,
+    Budget,
+    Stabilization,
+}
+
+/// Why nothing is done: a closed set, each variant a value of a metric label.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "reason", rename_all = "snake_case")]
+pub enum HoldReason {
+    /// Everything is known, and no rule asks for a change.
+    NoRuleReady,
+    /// No rule asks for a change, and at least one could not be judged because this signal is too old.
+    StaleData {
+        signal: Arc<str>,
+        measured_at: Timestamp,
+    },
+    /// No rule asks for a change, and at least one could not be judged because this signal was not observed.
+    MissingSignal {
+        signal: Arc<str>,
+    },
+    CoolingDown {
+        rule: RuleName,
+        until: Timestamp,
+    },
+    /// An earlier resize is not complete.
+    ResizeInFlight {
+        to: Instances,
+    },
+    /// A rule asks for a change that a limit or guard reduces to none.
+    AtLimit {
+        limiter: Limiter,
+        size: Instances,
+    },
+    /// The remaining core nodes could not hold the blocks, or blocks lack copies.
+    HdfsFloor {
+        floor: Instances,
+    },
+    /// Too many changes of direction.
+    FlipBudgetSpent {
+        until: Timestamp,
+    },
+    /// The last resize went the other way a moment ago.
+    ReversalGuard {
+        until: Timestamp,
+    },
+    /// A schedule window freezes this direction.
+    Frozen {
+        window: Arc<str>,
+    },
+    /// A resize failed; growth waits.
+    Quarantined {
+        until: Timestamp,
+    },
+    Paused {
+        until: Timestamp,
+    },
+    /// Someone else resized the group.
+    YieldingToOperator {
+        until: Timestamp,
+    },
+    /// Another instance acts.
+    NotLeader,
+    ClusterNotReady {
+        state: ClusterState,
+    },
+    /// The group is in a state in which EMR takes no resize.
+    GroupNotReady {
+        state: GroupState,
+    },
+    /// No group of the cluster matches the target, or several do.
+    TargetNotFound {
+        matches: usize,
+    },
+    /// EMR throttles; the next call waits.
+    ApiBudgetSpent {
+        until: Timestamp,
+    },
+    /// The observation is older than the one before it.
+    ClockWentBack {
+        last: Timestamp,
+    },
+}
+
+impl HoldReason {
+    /// The label value: the variant in snake case.
+    pub const fn label(&self) -> &'static str {
+        match self {
+            Self::NoRuleReady => "no_rule_ready",
+            Self::StaleData { .. } => "stale_data",
+            Self::MissingSignal { .. } => "missing_signal",
+            Self::CoolingDown { .. } => "cooling_down",
+            Self::ResizeInFlight { .. } => "resize_in_flight",
+            Self::AtLimit { .. } => "at_limit",
+            Self::HdfsFloor { .. } => "hdfs_floor",
+            Self::FlipBudgetSpent { .. } => "flip_budget_spent",
+            Self::ReversalGuard { .. } => "reversal_guard",
+            Self::Frozen { .. } => "frozen",
+            Self::Quarantined { .. } => "quarantined",
+            Self::Paused { .. } => "paused",
+            Self::YieldingToOperator { .. } => "yielding_to_operator",
+            Self::NotLeader => "not_leader",
+            Self::ClusterNotReady { .. } => "cluster_not_ready",
+            Self::GroupNotReady { .. } => "group_not_ready",
+            Self::TargetNotFound { .. } => "target_not_found",
+            Self::ApiBudgetSpent { .. } => "api_budget_spent",
+            Self::ClockWentBack { .. } => "clock_went_back",
+        }
+    }
+}
+
+/// How one rule stands.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RuleReport {
+    pub rule: RuleName,
+    pub state: RuleState,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RuleState {
+    /// A signal that could decide it is missing or stale.
+    Unknown,
+    NotTrue,
+    /// True since `since`, at every sample, but not yet for long enough.
+    Holding {
+        since: Timestamp,
+        until: Timestamp,
+    },
+    /// True for long enough, but an earlier resize of this rule completed too recently.
+    CoolingDown {
+        until: Timestamp,
+    },
+    /// Asks for this size.
+    Ready {
+        to: Instances,
+    },
+}
+
+/// A signal's value as the rules saw it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Reading {
+    pub signal: Arc<str>,
+    pub value: f64,
+}
+
+/// What became of a resize that was sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    Accepted,
+    Rejected(Rejection),
+    /// Sent, no answer: counts as in flight until the cluster has been described again.
+    Unknown,
+}
+
+/// Why EMR refused a resize.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Rejection {
+    Throttled,
+    AccessDenied,
+    /// The cluster or the group is in a state that allows no resize.
+    NotModifiable,
+    Other,
+}
+
+impl fmt::Display for Decision {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.group {
+            Some(group) => write!(f, "{} {group}: ", self.at)?,
+            None => write!(f, "{} target {}: ", self.at, self.target + 1)?,
+        }
+        match &self.action {
+            Action::Hold(reason) => write!(f, "hold at {}: {reason}", self.requested),
+            Action::Resize(resize) => resize.fmt(f),
+        }
+    }
+}
+
+impl fmt::Display for Resize {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let verb = if self.direction() == Direction::Out { "grow" } else { "shrink" };
+        write!(f, "{verb} {} -> {}: {}", self.from, self.to, self.because)?;
+        if let Some(limiter) = self.limited_by {
+            write!(f, " (wanted {}, {limiter})", self.wanted)?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Rule(rule) => write!(f, "rule {rule}"),
+            Self::BelowMinimum => f.write_str("below the minimum"),
+            Self::AboveMaximum => f.write_str("above the maximum"),
+        }
+    }
+}
+
+impl fmt::Display for Limiter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Minimum => "held by the minimum",
+            Self::Maximum => "held by the maximum",
+            Self::HdfsFloor => "held by the HDFS floor",
+            Self::Step => "held by the step cap",
+            Self::Budget => "held by the budget",
+            Self::Stabilization => "held by stabilization",
+        })
+    }
+}
+
+impl fmt::Display for HoldReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoRuleReady => f.write_str("no rule asks for a change"),
+            Self::StaleData { signal, measured_at } => write!(f, "{signal} is stale, last measured at {measured_at}"),
+            Self::MissingSignal { signal } => write!(f, "{signal} was not observed"),
+            Self::CoolingDown { rule, until } => write!(f, "rule {rule} cools down until {until}"),
+            Self::ResizeInFlight { to } => write!(f, "an earlier resize to {to} is not complete"),
+            Self::AtLimit { limiter, size } => write!(f, "a change is wanted, but {limiter} at {size}"),
+            Self::HdfsFloor { floor } => write!(f, "HDFS needs {floor} core nodes, or waits for blocks to be copied"),
+            Self::FlipBudgetSpent { until } => write!(f, "too many changes of direction, scale-in waits until {until}"),
+            Self::ReversalGuard { until } => write!(f, "the last resize went the other way, this one waits until {until}"),
+            Self::Frozen { window } => write!(f, "frozen by the schedule window {window}"),
+            Self::Quarantined { until } => write!(f, "the last resize failed, growth waits until {until}"),
+            Self::Paused { until } => write!(f, "paused until {until}"),
+            Self::YieldingToOperator { until } => write!(f, "someone resized the group by hand, left alone until {until}"),
+            Self::NotLeader => f.write_str("another instance is in charge"),
+            Self::ClusterNotReady { state } => write!(f, "the cluster is {state}"),
+            Self::GroupNotReady { state } => write!(f, "the group is {state}"),
+            Self::TargetNotFound { matches: 0 } => f.write_str("no group of the cluster matches the target"),
+            Self::TargetNotFound { matches } => write!(f, "{matches} groups match the target; name one by `id` or `name`"),
+            Self::ApiBudgetSpent { until } => write!(f, "EMR throttles, the next call waits until {until}"),
+            Self::ClockWentBack { last } => write!(f, "the clock went back; the last observation was at {last}"),
+        }
+    }
+}

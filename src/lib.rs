@@ -1,0 +1,12 @@
+//! Headroom keeps just enough room on an Amazon EMR cluster.
+
+#![forbid(unsafe_code)]
+
+pub mod check;
+pub mod decision;
+pub mod engine;
+pub mod observation;
+pub mod policy;
+pub mod sim;
+pub mod trace;
+pub mod units;

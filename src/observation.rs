@@ -1,0 +1,289 @@
+//! What was seen of a cluster, and when each part of it was measured. The only input of the engine.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::units::{Instances, Mebibytes, Timestamp, VirtualCores};
+
+/// A value with the instant at which it was true, which is not the instant at which someone asked.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Sampled<T> {
+    pub value: T,
+    pub measured_at: Timestamp,
+}
+
+/// Everything known at one tick. A part that could not be read is `None`; it is never filled with a guess.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Observation {
+    /// When the tick happened: the engine's only notion of "now".
+    pub at: Timestamp,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub yarn: Option<Sampled<YarnLoad>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hdfs: Option<Sampled<HdfsLoad>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub nodes: Option<Sampled<NodeCensus>>,
+    /// Values of the CloudWatch metrics that the policy declares.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub metrics: BTreeMap<MetricId, Sampled<f64>>,
+    pub cluster: Sampled<ClusterStatus>,
+    #[serde(default, skip_serializing_if = "Control::is_default")]
+    pub control: Control,
+}
+
+/// Load as the ResourceManager reports it, over all partitions.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct YarnLoad {
+    #[serde(rename = "memory_total_mib")]
+    pub memory_total: Mebibytes,
+    #[serde(rename = "memory_available_mib")]
+    pub memory_available: Mebibytes,
+    #[serde(rename = "memory_allocated_mib")]
+    pub memory_allocated: Mebibytes,
+    #[serde(rename = "memory_reserved_mib", default)]
+    pub memory_reserved: Mebibytes,
+    #[serde(rename = "memory_pending_mib")]
+    pub memory_pending: Mebibytes,
+    pub vcores_total: VirtualCores,
+    pub vcores_available: VirtualCores,
+    pub vcores_allocated: VirtualCores,
+    #[serde(default)]
+    pub vcores_reserved: VirtualCores,
+    pub vcores_pending: VirtualCores,
+    pub containers_allocated: u64,
+    pub containers_pending: u64,
+    #[serde(default)]
+    pub containers_reserved: u64,
+    /// Containers released since the ResourceManager started: a counter that only grows, but restarts at zero with it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub containers_released_total: Option<u64>,
+    pub apps_running: u64,
+    pub apps_pending: u64,
+    #[serde(default)]
+    pub nodes: NodesByState,
+}
+
+/// NodeManagers by state, as the ResourceManager counts them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct NodesByState {
+    pub active: u32,
+    pub decommissioning: u32,
+    pub decommissioned: u32,
+    pub lost: u32,
+    pub unhealthy: u32,
+}
+
+/// Storage as the NameNode reports it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HdfsLoad {
+    #[serde(rename = "capacity_total_mib")]
+    pub capacity_total: Mebibytes,
+    #[serde(rename = "capacity_used_mib")]
+    pub capacity_used: Mebibytes,
+    pub blocks_under_replicated: u64,
+    #[serde(default)]
+    pub blocks_missing: u64,
+}
+
+/// Every NodeManager with what runs on it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct NodeCensus(pub Vec<NodeLoad>);
+
+/// One NodeManager.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NodeLoad {
+    /// The EC2 instance behind the node.
+    pub instance: InstanceId,
+    pub group: GroupId,
+    pub containers: u32,
+    /// An application master runs here: losing the node loses the application.
+    #[serde(default)]
+    pub has_application_master: bool,
+    /// Already leaving (decommissioning).
+    #[serde(default)]
+    pub draining: bool,
+}
+
+/// What EMR says of the cluster.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ClusterStatus {
+    pub state: ClusterState,
+    pub groups: Vec<GroupStatus>,
+    #[serde(default)]
+    pub steps_pending: u32,
+    #[serde(default)]
+    pub steps_running: u32,
+    /// Since when nothing has run on the cluster; `None` while something does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub idle_since: Option<Timestamp>,
+}
+
+/// One thing that can be resized: an instance group, or one market of an instance fleet.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GroupStatus {
+    pub id: GroupId,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<Arc<str>>,
+    pub role: Role,
+    #[serde(default)]
+    pub kind: GroupKind,
+    pub market: Market,
+    pub state: GroupState,
+    /// What was asked of EMR.
+    pub requested: Instances,
+    /// What is there.
+    pub running: Instances,
+}
+
+/// What the daemon's surroundings say about acting at all.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Control {
+    /// Set while someone has paused scaling.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pause: Option<Pause>,
+    /// This instance may act: it sits beside the active ResourceManager and holds the lock.
+    pub leader: bool,
+}
+
+impl Control {
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+impl Default for Control {
+    fn default() -> Self {
+        Self { pause: None, leader: true }
+    }
+}
+
+/// A pause that ends by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Pause {
+    pub until: Timestamp,
+    /// Only this direction is paused; both when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub direction: Option<Direction>,
+}
+
+/// Which way a group moves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Direction {
+    Out,
+    In,
+}
+
+/// Defines an enum whose names are EMR's own, written in its spelling.
+macro_rules! spelled {
+    ($(#[$doc:meta])* $name:ident { $($variant:ident = $text:literal),+ $(,)? }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        pub enum $name {
+            $(#[serde(rename = $text)] $variant),+
+        }
+
+        impl $name {
+            pub const ALL: &'static [Self] = &[$(Self::$variant),+];
+
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $text),+ }
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.pad(self.as_str())
+            }
+        }
+    };
+}
+
+spelled! {
+    /// State of a cluster, in EMR's words.
+    ClusterState {
+        Starting = "STARTING", Bootstrapping = "BOOTSTRAPPING", Running = "RUNNING", Waiting = "WAITING",
+        Terminating = "TERMINATING", Terminated = "TERMINATED", TerminatedWithErrors = "TERMINATED_WITH_ERRORS",
+    }
+}
+spelled! {
+    /// State of an instance group or fleet, in EMR's words.
+    GroupState {
+        Provisioning = "PROVISIONING", Bootstrapping = "BOOTSTRAPPING", Running = "RUNNING", Reconfiguring = "RECONFIGURING",
+        Resizing = "RESIZING", Suspended = "SUSPENDED", Terminating = "TERMINATING", Terminated = "TERMINATED",
+        Arrested = "ARRESTED", ShuttingDown = "SHUTTING_DOWN", Ended = "ENDED",
+    }
+}
+spelled! {
+    /// What a group does in its cluster.
+    Role { Primary = "primary", Core = "core", Task = "task" }
+}
+spelled! {
+    /// How instances are bought.
+    Market { OnDemand = "on-demand", Spot = "spot" }
+}
+
+/// Instance group or instance fleet.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum GroupKind {
+    #[default]
+    Group,
+    Fleet,
+}
+
+/// Defines a cheap-to-copy identifier.
+macro_rules! identifier {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(transparent)]
+        pub struct $name(Arc<str>);
+
+        impl $name {
+            pub fn new(text: impl Into<Arc<str>>) -> Self {
+                Self(text.into())
+            }
+
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.pad(&self.0)
+            }
+        }
+    };
+}
+
+identifier! {
+    /// An instance group (`ig-...`), or one market of a fleet (`if-.../spot`).
+    GroupId
+}
+identifier! {
+    /// An EC2 instance (`i-...`).
+    InstanceId
+}
+identifier! {
+    /// The name under which a policy declares a CloudWatch metric.
+    MetricId
+}
+identifier! {
+    /// The name of a rule, unique within its target.
+    RuleName
+}

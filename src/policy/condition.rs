@@ -1,0 +1,96 @@
+//! The expression tree of a condition: already unit-checked, with every signal resolved to an index.
+
+use std::time::Duration;
+
+use crate::observation::ClusterState;
+
+/// Something that is true, false or, when a signal it depends on is missing, unknown.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Condition {
+    Constant(bool),
+    Compare {
+        left: Expr,
+        operator: Comparison,
+        right: Expr,
+    },
+    /// `emr_cluster_state == WAITING` (or `!=` when `negated`).
+    ClusterState {
+        state: ClusterState,
+        negated: bool,
+    },
+    Not(Box<Condition>),
+    All(Vec<Condition>),
+    Any(Vec<Condition>),
+}
+
+/// A number, in the base units of [`Unit`](super::signal::Unit).
+#[derive(Clone, Debug, PartialEq)]
+pub enum Expr {
+    Constant(f64),
+    /// Index into [`Target::signals`](super::Target::signals).
+    Signal(usize),
+    /// Index into [`Target::windows`](super::Target::windows).
+    Window(usize),
+    Negate(Box<Expr>),
+    Arithmetic {
+        operator: Operator,
+        left: Box<Expr>,
+        right: Box<Expr>,
+    },
+    /// `greatest(a, b, ...)`: never empty.
+    Greatest(Vec<Expr>),
+    /// `least(a, b, ...)`: never empty.
+    Least(Vec<Expr>),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Comparison {
+    Less,
+    LessOrEqual,
+    Greater,
+    GreaterOrEqual,
+    Equal,
+    NotEqual,
+}
+
+impl Comparison {
+    pub fn holds(self, left: f64, right: f64) -> bool {
+        match self {
+            Self::Less => left < right,
+            Self::LessOrEqual => left <= right,
+            Self::Greater => left > right,
+            Self::GreaterOrEqual => left >= right,
+            Self::Equal => left == right,
+            Self::NotEqual => left != right,
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Operator {
+    Add,
+    Subtract,
+    Multiply,
+    Divide,
+}
+
+/// An aggregate of one signal over a time span, such as `avg(yarn_memory_available_percent, 5m)`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct WindowSpec {
+    pub function: WindowFunction,
+    /// Index into [`Target::signals`](super::Target::signals).
+    pub signal: usize,
+    /// Samples measured later than `now - over` count. Unknown until samples without a gap span it.
+    pub over: Duration,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WindowFunction {
+    Average,
+    Minimum,
+    Maximum,
+    /// `p50` to `p99`: the nearest-rank percentile.
+    Percentile(u8),
+    /// Change per second between the oldest and the newest sample; a counter that was reset counts from zero.
+    Rate,
+}

@@ -1,0 +1,273 @@
+//! The closed set of signals that a condition can read, with the unit of each.
+
+use std::fmt;
+use std::time::Duration;
+
+use crate::observation::{GroupStatus, MetricId, Observation, Sampled};
+use crate::units::Timestamp;
+
+/// A unit as exponents of its base units: mebibytes, seconds and percent. All zero is a plain number.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Unit {
+    pub mebibytes: i8,
+    pub seconds: i8,
+    pub percent: i8,
+}
+
+impl Unit {
+    pub const NUMBER: Self = Self { mebibytes: 0, seconds: 0, percent: 0 };
+    pub const MEMORY: Self = Self { mebibytes: 1, ..Self::NUMBER };
+    pub const TIME: Self = Self { seconds: 1, ..Self::NUMBER };
+    pub const PERCENT: Self = Self { percent: 1, ..Self::NUMBER };
+    pub const PER_SECOND: Self = Self { seconds: -1, ..Self::NUMBER };
+
+    #[must_use]
+    pub fn times(self, other: Self) -> Self {
+        Self {
+            mebibytes: self.mebibytes.saturating_add(other.mebibytes),
+            seconds: self.seconds.saturating_add(other.seconds),
+            percent: self.percent.saturating_add(other.percent),
+        }
+    }
+
+    #[must_use]
+    pub fn per(self, other: Self) -> Self {
+        self.times(Self {
+            mebibytes: other.mebibytes.saturating_neg(),
+            seconds: other.seconds.saturating_neg(),
+            percent: other.percent.saturating_neg(),
+        })
+    }
+}
+
+impl fmt::Display for Unit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if *self == Self::NUMBER {
+            return f.write_str("a plain number");
+        }
+        let mut first = true;
+        for (exponent, name) in [(self.mebibytes, "MiB"), (self.seconds, "s"), (self.percent, "%")] {
+            if exponent != 0 {
+                write!(f, "{}{name}", if first { "" } else { " " })?;
+                first = false;
+                if exponent != 1 {
+                    write!(f, "^{exponent}")?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What a condition reads: a built-in signal, or a CloudWatch metric that the policy declares.
+#[derive(Clone, Debug, PartialEq)]
+pub enum SignalSource {
+    BuiltIn(Signal),
+    Metric {
+        id: MetricId,
+        /// A value older than this is stale, and a gap wider than this breaks a hold: two periods and the delay.
+        allowance: Duration,
+    },
+}
+
+impl SignalSource {
+    /// The value with its time; `None` when it was not observed or is not a finite number.
+    pub fn read(&self, observation: &Observation, group: &GroupStatus) -> Option<Sampled<f64>> {
+        let sample = match self {
+            Self::BuiltIn(signal) => signal.read(observation, group),
+            Self::Metric { id, .. } => observation.metrics.get(id).copied(),
+        };
+        sample.filter(|sample| sample.value.is_finite())
+    }
+
+    /// How old a value may be, and how far apart two samples may lie: three polls for what is polled.
+    pub fn allowance(&self, poll: Duration) -> Duration {
+        match self {
+            Self::BuiltIn(_) => poll * 3,
+            Self::Metric { allowance, .. } => *allowance,
+        }
+    }
+
+    pub fn name(&self) -> &str {
+        match self {
+            Self::BuiltIn(signal) => signal.name(),
+            Self::Metric { id, .. } => id.as_str(),
+        }
+    }
+}
+
+/// Defines the signals: variant, name, unit, CloudWatch's names for it, meaning.
+macro_rules! signals {
+    ($($variant:ident = $name:literal, $unit:ident, [$($alias:literal),*], $doc:literal;)+) => {
+        /// A built-in signal. Its name carries its unit.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum Signal {
+            $(#[doc = $doc] $variant),+
+        }
+
+        impl Signal {
+            pub const ALL: &'static [Self] = &[$(Self::$variant),+];
+
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$variant => $name),+ }
+            }
+
+            /// Names that CloudWatch gives the same quantity; a condition may use them.
+            pub const fn aliases(self) -> &'static [&'static str] {
+                match self { $(Self::$variant => &[$($alias),*]),+ }
+            }
+
+            pub const fn unit(self) -> Unit {
+                match self { $(Self::$variant => Unit::$unit),+ }
+            }
+
+            /// What it measures, in one sentence.
+            pub const fn meaning(self) -> &'static str {
+                match self { $(Self::$variant => $doc),+ }
+            }
+        }
+    };
+}
+
+signals! {
+    YarnMemoryAvailablePercent = "yarn_memory_available_percent", PERCENT, ["YARNMemoryAvailablePercentage"], "Memory that YARN could still allocate, as a share of its total.";
+    YarnMemoryAllocatedPercent = "yarn_memory_allocated_percent", PERCENT, [], "Memory allocated to containers, as a share of YARN's total.";
+    YarnMemoryAvailableMib = "yarn_memory_available_mib", MEMORY, ["MemoryAvailableMB"], "Memory that YARN could still allocate.";
+    YarnMemoryAllocatedMib = "yarn_memory_allocated_mib", MEMORY, ["MemoryAllocatedMB"], "Memory allocated to containers.";
+    YarnMemoryReservedMib = "yarn_memory_reserved_mib", MEMORY, ["MemoryReservedMB"], "Memory reserved for containers that do not fit yet.";
+    YarnMemoryPendingMib = "yarn_memory_pending_mib", MEMORY, [], "Memory that applications wait for.";
+    YarnMemoryTotalMib = "yarn_memory_total_mib", MEMORY, ["MemoryTotalMB"], "Memory of all active NodeManagers.";
+    YarnVcoresAvailablePercent = "yarn_vcores_available_percent", PERCENT, [], "Virtual cores that YARN could still allocate, as a share of its total.";
+    YarnVcoresAllocatedPercent = "yarn_vcores_allocated_percent", PERCENT, [], "Virtual cores allocated to containers, as a share of YARN's total.";
+    YarnVcoresAvailable = "yarn_vcores_available", NUMBER, [], "Virtual cores that YARN could still allocate.";
+    YarnVcoresAllocated = "yarn_vcores_allocated", NUMBER, [], "Virtual cores allocated to containers.";
+    YarnVcoresReserved = "yarn_vcores_reserved", NUMBER, [], "Virtual cores reserved for containers that do not fit yet.";
+    YarnVcoresPending = "yarn_vcores_pending", NUMBER, [], "Virtual cores that applications wait for.";
+    YarnVcoresTotal = "yarn_vcores_total", NUMBER, [], "Virtual cores of all active NodeManagers.";
+    YarnContainersAllocated = "yarn_containers_allocated", NUMBER, ["ContainerAllocated"], "Containers that run.";
+    YarnContainersPending = "yarn_containers_pending", NUMBER, ["ContainerPending"], "Containers that wait.";
+    YarnContainersReserved = "yarn_containers_reserved", NUMBER, ["ContainerReserved"], "Containers reserved on a node that has no room yet.";
+    YarnContainerPendingRatio = "yarn_container_pending_ratio", NUMBER, ["ContainerPendingRatio"], "Pending containers over allocated ones; the pending ones when none is allocated.";
+    YarnContainersReleasedTotal = "yarn_containers_released_total", NUMBER, [], "Containers released since the ResourceManager started; `rate(...)` of it is the turnover.";
+    YarnAppsPending = "yarn_apps_pending", NUMBER, ["AppsPending"], "Applications that wait to start.";
+    YarnAppsRunning = "yarn_apps_running", NUMBER, ["AppsRunning"], "Applications that run.";
+    YarnNodesActive = "yarn_nodes_active", NUMBER, ["MRActiveNodes"], "NodeManagers that take work.";
+    YarnNodesDecommissioning = "yarn_nodes_decommissioning", NUMBER, [], "NodeManagers that finish their work and take no more.";
+    YarnNodesDecommissioned = "yarn_nodes_decommissioned", NUMBER, ["MRDecommissionedNodes"], "NodeManagers that were taken out.";
+    YarnNodesLost = "yarn_nodes_lost", NUMBER, ["MRLostNodes"], "NodeManagers that stopped answering.";
+    YarnNodesUnhealthy = "yarn_nodes_unhealthy", NUMBER, ["MRUnhealthyNodes"], "NodeManagers that report themselves unhealthy.";
+    HdfsUsedPercent = "hdfs_used_percent", PERCENT, ["HDFSUtilization"], "Storage in use, as a share of HDFS's capacity.";
+    HdfsCapacityRemainingMib = "hdfs_capacity_remaining_mib", MEMORY, [], "Storage that HDFS has left.";
+    HdfsBlocksUnderReplicated = "hdfs_blocks_under_replicated", NUMBER, ["UnderReplicatedBlocks"], "Blocks with fewer copies than they should have.";
+    HdfsBlocksMissing = "hdfs_blocks_missing", NUMBER, ["MissingBlocks"], "Blocks without any copy.";
+    EmrInstancesRequested = "emr_instances_requested", NUMBER, [], "Instances that EMR was asked for in the target group.";
+    EmrInstancesRunning = "emr_instances_running", NUMBER, [], "Instances that run in the target group.";
+    EmrStepsPending = "emr_steps_pending", NUMBER, [], "Steps that wait.";
+    EmrStepsRunning = "emr_steps_running", NUMBER, [], "Steps that run.";
+    EmrIdleSeconds = "emr_idle_seconds", TIME, [], "How long nothing has run on the cluster; zero while something does.";
+}
+
+impl Signal {
+    /// The signal with this name, be it ours or CloudWatch's.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|signal| signal.name() == name || signal.aliases().contains(&name))
+    }
+
+    /// The value with its time; `None` when its source was not observed, or the value is undefined (a share of nothing).
+    pub fn read(self, observation: &Observation, group: &GroupStatus) -> Option<Sampled<f64>> {
+        match self {
+            Self::HdfsUsedPercent | Self::HdfsCapacityRemainingMib | Self::HdfsBlocksUnderReplicated | Self::HdfsBlocksMissing => {
+                self.read_hdfs(observation)
+            }
+            Self::EmrInstancesRequested
+            | Self::EmrInstancesRunning
+            | Self::EmrStepsPending
+            | Self::EmrStepsRunning
+            | Self::EmrIdleSeconds => Some(self.read_cluster(observation, group)),
+            _ => self.read_yarn(observation),
+        }
+    }
+
+    fn read_yarn(self, observation: &Observation) -> Option<Sampled<f64>> {
+        let Sampled { value: yarn, measured_at } = observation.yarn.as_ref()?;
+        let share = |part: f64, whole: f64| (whole > 0.0).then(|| 100.0 * part / whole);
+        let value = match self {
+            Self::YarnMemoryAvailablePercent => share(yarn.memory_available.as_f64(), yarn.memory_total.as_f64())?,
+            Self::YarnMemoryAllocatedPercent => share(yarn.memory_allocated.as_f64(), yarn.memory_total.as_f64())?,
+            Self::YarnMemoryAvailableMib => yarn.memory_available.as_f64(),
+            Self::YarnMemoryAllocatedMib => yarn.memory_allocated.as_f64(),
+            Self::YarnMemoryReservedMib => yarn.memory_reserved.as_f64(),
+            Self::YarnMemoryPendingMib => yarn.memory_pending.as_f64(),
+            Self::YarnMemoryTotalMib => yarn.memory_total.as_f64(),
+            Self::YarnVcoresAvailablePercent => share(yarn.vcores_available.as_f64(), yarn.vcores_total.as_f64())?,
+            Self::YarnVcoresAllocatedPercent => share(yarn.vcores_allocated.as_f64(), yarn.vcores_total.as_f64())?,
+            Self::YarnVcoresAvailable => yarn.vcores_available.as_f64(),
+            Self::YarnVcoresAllocated => yarn.vcores_allocated.as_f64(),
+            Self::YarnVcoresReserved => yarn.vcores_reserved.as_f64(),
+            Self::YarnVcoresPending => yarn.vcores_pending.as_f64(),
+            Self::YarnVcoresTotal => yarn.vcores_total.as_f64(),
+            Self::YarnContainersAllocated => yarn.containers_allocated as f64,
+            Self::YarnContainersPending => yarn.containers_pending as f64,
+            Self::YarnContainersReserved => yarn.containers_reserved as f64,
+            Self::YarnContainerPendingRatio => yarn.containers_pending as f64 / (yarn.containers_allocated.max(1)) as f64,
+            Self::YarnContainersReleasedTotal => yarn.containers_released_total? as f64,
+            Self::YarnAppsPending => yarn.apps_pending as f64,
+            Self::YarnAppsRunning => yarn.apps_running as f64,
+            Self::YarnNodesActive => f64::from(yarn.nodes.active),
+            Self::YarnNodesDecommissioning => f64::from(yarn.nodes.decommissioning),
+            Self::YarnNodesDecommissioned => f64::from(yarn.nodes.decommissioned),
+            Self::YarnNodesLost => f64::from(yarn.nodes.lost),
+            Self::YarnNodesUnhealthy => f64::from(yarn.nodes.unhealthy),
+            _ => return None,
+        };
+        Some(Sampled { value, measured_at: *measured_at })
+    }
+
+    fn read_hdfs(self, observation: &Observation) -> Option<Sampled<f64>> {
+        let Sampled { value: hdfs, measured_at } = observation.hdfs.as_ref()?;
+        let value = match self {
+            Self::HdfsUsedPercent if hdfs.capacity_total.get() == 0 => return None,
+            Self::HdfsUsedPercent => 100.0 * hdfs.capacity_used.as_f64() / hdfs.capacity_total.as_f64(),
+            Self::HdfsCapacityRemainingMib => (hdfs.capacity_total - hdfs.capacity_used).as_f64(),
+            Self::HdfsBlocksUnderReplicated => hdfs.blocks_under_replicated as f64,
+            Self::HdfsBlocksMissing => hdfs.blocks_missing as f64,
+            _ => return None,
+        };
+        Some(Sampled { value, measured_at: *measured_at })
+    }
+
+    fn read_cluster(self, observation: &Observation, group: &GroupStatus) -> Sampled<f64> {
+        let Sampled { value: cluster, measured_at } = &observation.cluster;
+        let idle_s = |since: Timestamp| measured_at.since(since).as_secs_f64();
+        let value = match self {
+            Self::EmrInstancesRequested => group.requested.as_f64(),
+            Self::EmrInstancesRunning => group.running.as_f64(),
+            Self::EmrStepsPending => f64::from(cluster.steps_pending),
+            Self::EmrStepsRunning => f64::from(cluster.steps_running),
+            _ => cluster.idle_since.map_or(0.0, idle_s),
+        };
+        Sampled { value, measured_at: *measured_at }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_two_signals_share_a_name_or_an_alias() {
+        let mut names: Vec<&str> = Signal::ALL.iter().flat_map(|signal| signal.aliases().iter().copied().chain([signal.name()])).collect();
+        names.sort_unstable();
+        let count = names.len();
+        names.dedup();
+        assert_eq!(names.len(), count);
+    }
+
+    #[test]
+    fn a_signal_in_percent_or_mebibytes_says_so_in_its_name() {
+        for signal in Signal::ALL {
+            assert_eq!(signal.name().ends_with("_percent"), signal.unit() == Unit::PERCENT, "{}", signal.name());
+            assert_eq!(signal.name().ends_with("_mib"), signal.unit() == Unit::MEMORY, "{}", signal.name());
+        }
+    }
+}

@@ -1,0 +1,4 @@
+//! The simulator: the same engine, a simulated cluster, a simulated clock.
+
+pub mod run;
+pub mod scorecard;

@@ -1,0 +1,82 @@
+//! What one simulation leaves behind: raw facts, from which the scorecard is computed.
+
+use std::time::Duration;
+
+use crate::decision::Decision;
+use crate::trace::Resources;
+use crate::units::{Instances, Timestamp};
+
+/// A quantity that changes in steps: each value holds from its instant until the next one. Instants never decrease.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct StepCurve<T>(pub Vec<(Timestamp, T)>);
+
+/// One simulation of one policy with one seed.
+#[derive(Clone, Debug, Default)]
+pub struct Run {
+    pub start: Timestamp,
+    /// When the last work was finished, or the trace ended, whichever is later: until then instances are paid for.
+    pub end: Timestamp,
+    /// Every instance that was ever launched, those of fixed groups included.
+    pub instances: Vec<InstanceLife>,
+    /// Nodes that could take work, over time (draining ones excluded), all groups.
+    pub supply_nodes: StepCurve<f64>,
+    /// Resources asked for that were not yet served, over time.
+    pub backlog: StepCurve<Resources>,
+    pub waits: Vec<Wait>,
+    /// One for each finished job; empty for observation traces.
+    pub jobs: Vec<JobLife>,
+    pub tasks_total: u64,
+    pub tasks_finished: u64,
+    /// Containers that were lost and started again.
+    pub tasks_rerun: u64,
+    /// Time that lost containers had already run.
+    pub lost_work: Duration,
+    /// Accepted resizes.
+    pub resizes: u64,
+    /// Accepted resizes in the direction opposite to the one before, per group.
+    pub flips: u64,
+    /// Only filled when a series was asked for.
+    pub series: Vec<SeriesPoint>,
+    /// The decisions that resized, and every change of the reason to hold; only filled when a series was asked for.
+    pub decisions: Vec<Decision>,
+}
+
+/// From launch to termination: what is paid for.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct InstanceLife {
+    /// Position of the group in the scenario.
+    pub group: usize,
+    pub launched_at: Timestamp,
+    /// `None` when it was still there at the end.
+    pub terminated_at: Option<Timestamp>,
+    /// Seconds of this life that were used, weighting each instant with the allocated share of the scarcer resource.
+    pub busy_s: f64,
+}
+
+/// How long work waited from the moment it could have run.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Wait {
+    pub seconds: f64,
+    /// 1 for a task; arriving mebibytes for a fluid parcel.
+    pub weight: f64,
+}
+
+/// One job, for its slowdown.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct JobLife {
+    pub submitted_at: Timestamp,
+    pub finished_at: Timestamp,
+    /// How long the job takes when nothing waits.
+    pub unhindered: Duration,
+}
+
+/// One line of `--series`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct SeriesPoint {
+    pub at: Timestamp,
+    pub requested: Instances,
+    pub running: Instances,
+    pub allocated: Resources,
+    pub pending: Resources,
+    pub total: Resources,
+}
