@@ -101,7 +101,7 @@ impl Stage {
 }
 
 /// What one container takes, or what a node offers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Resources {
     #[serde(rename = "memory_mib")]
     pub memory: Mebibytes,
