@@ -28,6 +28,11 @@ pub struct Policy {
 }
 
 impl Policy {
+    #[cfg(test)]
+    pub(crate) fn for_tests(name: &str, poll: Duration, targets: Vec<Target>) -> Self {
+        Self { name: name.into(), description: None, poll, metrics: Vec::new(), targets }
+    }
+
     pub fn name(&self) -> &str {
         &self.name
     }
