@@ -33,6 +33,11 @@ impl Policy {
         Self { name: name.into(), description: None, poll, metrics: Vec::new(), targets }
     }
 
+    #[cfg(test)]
+    pub(crate) fn target_for_tests(&mut self) -> &mut Target {
+        &mut self.targets[0]
+    }
+
     pub fn name(&self) -> &str {
         &self.name
     }

@@ -5,7 +5,7 @@ use crate::observation::{GroupStatus, Role};
 use crate::policy::{Amount, Change, Limits, Size};
 use crate::units::Instances;
 
-/// Guards `ceil` against a product such as 10 * (0.8 / 0.8) that floating point makes a little too large.
+/// What floating point may add to a product such as 10 * (0.8 / 0.8), or to a ratio that lies exactly at its tolerance.
 const ROUNDING: f64 = 1e-9;
 
 /// What a rule that is true for long enough asks for.
@@ -50,7 +50,7 @@ impl Amount {
 
 /// `ceil(nodes * ratio)` over all nodes that carry the load, less those of the other groups.
 fn tracked(ratio: f64, tolerance: f64, group: &GroupStatus, all: &[GroupStatus]) -> Instances {
-    if (ratio - 1.0).abs() <= tolerance {
+    if (ratio - 1.0).abs() <= tolerance + ROUNDING {
         return group.requested;
     }
     let working = |group: &GroupStatus| group.running.min(group.requested);
