@@ -1,5 +1,6 @@
 //! The one record format: JSON lines, optionally zstd, with a header. What the daemon writes down is what the simulator replays.
 
+pub mod fold;
 pub mod import;
 pub mod info;
 pub mod journal;
