@@ -93,14 +93,13 @@ impl TargetState {
         let Some(group) = group else {
             self.read_nothing(observation.at);
             let matches = if others == 0 { 0 } else { others + 1 };
-            return (Action::Hold(HoldReason::TargetNotFound { matches }), Vec::new(), Vec::new());
+            let reason = barrier.cloned().unwrap_or(HoldReason::TargetNotFound { matches });
+            return (Action::Hold(reason), Vec::new(), Vec::new());
         };
         self.read(observation, group);
-        if barrier.is_none_or(|reason| !matches!(reason, HoldReason::StaleData { .. })) {
-            let completed = self.flight.observe(group, observation.cluster.measured_at, &self.spec.guards, tick.allowance());
-            if let Some((rule, at)) = completed.and_then(|completed| Some((completed.rule?, completed.at))) {
-                self.rules[rule].completed_at = Some(at);
-            }
+        let completed = self.flight.observe(group, observation.cluster.measured_at, &self.spec.guards, tick.allowance());
+        if let Some((rule, at)) = completed.and_then(|completed| Some((completed.rule?, completed.at))) {
+            self.rules[rule].completed_at = Some(at);
         }
         self.flight.prune(observation.at, self.longest_memory());
         let limits = self.limits_at(observation.at);
@@ -170,7 +169,10 @@ impl TargetState {
         let reports = self.spec.rules.iter().zip(&mut rules).map(|(rule, memory)| {
             let known = || memory.reads.iter().filter_map(|signal| self.signals[*signal].known());
             let clock = known().map(|sample| sample.measured_at).max().unwrap_or(tick.observation.cluster.measured_at);
-            let breaks = memory.reads.iter().map(|signal| self.signals[*signal].breaks()).sum::<u64>() + tick.cluster.breaks();
+            let breaks = match memory.reads.as_slice() {
+                [] => tick.cluster.breaks(),
+                reads => reads.iter().map(|signal| self.signals[*signal].breaks()).sum(),
+            };
             let state = match memory.hold.update(scope.truth(&rule.when), clock, breaks, rule.hold_for) {
                 Held::Unknown => RuleState::Unknown,
                 Held::NotTrue => RuleState::NotTrue,
