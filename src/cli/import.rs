@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Subcommand;
+use headroom::trace::Resources;
 use headroom::trace::import::{ImportError, Imported, Source, csv, rumen, spark, swim};
 use headroom::trace::info::JobTotals;
-use headroom::trace::Resources;
 use headroom::units::{Mebibytes, Timestamp, VirtualCores};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
@@ -154,7 +154,11 @@ fn whole_files(files: &Files) -> Vec<Vec<PathBuf>> {
 
 type Sources<'a> = Box<dyn Iterator<Item = Result<Source, ImportError>> + 'a>;
 
-fn convert(files: &Files, pieces: Vec<Vec<PathBuf>>, import: impl FnOnce(Sources<'_>) -> Result<Imported, ImportError>) -> anyhow::Result<()> {
+fn convert(
+    files: &Files,
+    pieces: Vec<Vec<PathBuf>>,
+    import: impl FnOnce(Sources<'_>) -> Result<Imported, ImportError>,
+) -> anyhow::Result<()> {
     let bytes = pieces.iter().flatten().filter_map(|path| path.metadata().ok()).map(|file| file.len()).sum();
     let style = ProgressStyle::with_template("reading {wide_bar} {bytes} of {total_bytes}")?;
     let progress = ProgressBar::with_draw_target(Some(bytes), ProgressDrawTarget::hidden()).with_style(style);
@@ -209,6 +213,7 @@ fn parse_duration(text: &str) -> Result<Duration, String> {
 }
 
 fn parse_timestamp(text: &str) -> Result<Timestamp, String> {
-    let instant: jiff::Timestamp = text.parse().map_err(|_| format!("{text:?} is not an instant; expected such as 2026-03-02T08:00:00Z"))?;
+    let instant: jiff::Timestamp =
+        text.parse().map_err(|_| format!("{text:?} is not an instant; expected such as 2026-03-02T08:00:00Z"))?;
     Ok(Timestamp::from_millis(instant.as_millisecond()))
 }

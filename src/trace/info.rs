@@ -139,7 +139,8 @@ impl ObservationTotals {
         let asked = observation.yarn.as_ref().map(|yarn| {
             let yarn = yarn.value;
             let allocated = Resources { memory: yarn.memory_allocated, vcores: yarn.vcores_allocated };
-            let total = Resources { memory: yarn.memory_allocated + yarn.memory_pending, vcores: yarn.vcores_allocated + yarn.vcores_pending };
+            let total =
+                Resources { memory: yarn.memory_allocated + yarn.memory_pending, vcores: yarn.vcores_allocated + yarn.vcores_pending };
             Asked { total, allocated }
         });
         self.observations += 1;
@@ -187,11 +188,13 @@ impl Lengths {
     fn quantile(&self, share: f64) -> Option<Duration> {
         let wanted = (share * self.0.values().sum::<u64>() as f64).ceil().max(1.0) as u64;
         let mut seen = 0;
-        self.0.iter().find(|(_, count)| {
-            seen += **count;
-            seen >= wanted
-        })
-        .map(|(length, _)| *length)
+        self.0
+            .iter()
+            .find(|(_, count)| {
+                seen += **count;
+                seen >= wanted
+            })
+            .map(|(length, _)| *length)
     }
 
     fn longer_than(&self, bound: Duration) -> u64 {

@@ -95,7 +95,8 @@ struct Row {
 
 impl Row {
     fn parse(columns: &Columns, record: &StringRecord) -> Result<Self, String> {
-        let [job, submit, stage, after, tasks, task, memory, vcores] = columns.required.map(|position| record.get(position).unwrap_or_default());
+        let [job, submit, stage, after, tasks, task, memory, vcores] =
+            columns.required.map(|position| record.get(position).unwrap_or_default());
         if job.is_empty() {
             return Err("job is empty; name the job".to_owned());
         }
@@ -199,8 +200,10 @@ mod tests {
 
     #[test]
     fn rows_become_stages_and_runs() {
-        let imported = import_text(&format!("{HEADER}b,20.5,0,,1,1,1024,1\na,3,0,,2,10,2048,1\na,3,0,,1,12.5,2048,1\na,3,1,,1,5,512,2\na,3,2,0 1,4,7,1024,1\n"))
-            .expect("imports");
+        let imported = import_text(&format!(
+            "{HEADER}b,20.5,0,,1,1,1024,1\na,3,0,,2,10,2048,1\na,3,0,,1,12.5,2048,1\na,3,1,,1,5,512,2\na,3,2,0 1,4,7,1024,1\n"
+        ))
+        .expect("imports");
         let [a, b] = &imported.jobs[..] else { panic!("two jobs") };
         assert_eq!((&*a.id, &*b.id, b.submit), ("a", "b", Duration::from_millis(20_500)));
         let runs = |stage: usize| a.stages[stage].tasks.iter().map(|run| (run.count, run.duration.as_millis())).collect::<Vec<_>>();

@@ -66,7 +66,8 @@ impl Collected {
         }
         for (submit_ms, mut job) in rumen {
             let problem = "its submit time is more than a hundred years after the first";
-            job.submit = elapsed(first_ms, submit_ms).ok_or_else(|| ImportError::NoJobs { problem: format!("job {}: {problem}", job.id) })?;
+            job.submit =
+                elapsed(first_ms, submit_ms).ok_or_else(|| ImportError::NoJobs { problem: format!("job {}: {problem}", job.id) })?;
             sls.push(job);
         }
         imported(format!("Rumen {names}"), Timestamp::from_millis(first_ms), sls, left_out)
@@ -216,7 +217,10 @@ fn successful_durations(tasks: Vec<LoggedTask>, left_out: &mut Tally) -> Result<
         }
         durations.push(elapsed(attempt.start_ms, attempt.finish_ms).ok_or_else(|| {
             let id = task.id.unwrap_or_default();
-            format!("task {id} starts at {} ms and finishes at {} ms; expected a finish after the start", attempt.start_ms, attempt.finish_ms)
+            format!(
+                "task {id} starts at {} ms and finishes at {} ms; expected a finish after the start",
+                attempt.start_ms, attempt.finish_ms
+            )
         })?);
     }
     Ok(durations)

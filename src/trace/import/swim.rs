@@ -22,7 +22,7 @@ pub struct Options {
     pub task_max_s: u32,
     /// What each task takes.
     pub each: Resources,
-    /// Jobs submitted at this time or later are left out.
+    /// Jobs submitted at this time or later are left out: samples of a day may hold a few of the next one.
     pub cut: Duration,
     /// The instant of submit time zero, which the files do not tell.
     pub start: Timestamp,
@@ -64,8 +64,13 @@ pub fn import(sources: impl IntoIterator<Item = Result<Source, ImportError>>, op
         }
     }
     let mut left_out = Tally::default();
-    left_out.add(late, format!("jobs submitted {} or later (--cut)", display_duration(options.cut)));
-    imported(format!("SWIM {names}; tasks by a model: {}", options.describe()), options.start, jobs, left_out)
+    left_out.add(late, format!("jobs submitted at {} or later", display_duration(options.cut)));
+    imported(
+        format!("SWIM {names}; durations are not recorded, tasks follow a model: {}", options.describe()),
+        options.start,
+        jobs,
+        left_out,
+    )
 }
 
 impl Options {
@@ -84,7 +89,7 @@ impl Options {
 
     fn describe(&self) -> String {
         format!(
-            "{} a task, at most {}, {} s each split, {} to {} s, {}, {}",
+            "one for each {}, at most {}, {} s for each {0}, {} to {} s; each {} and {}",
             self.split, self.tasks_max, self.split_s, self.task_min_s, self.task_max_s, self.each.memory, self.each.vcores
         )
     }
@@ -164,11 +169,14 @@ mod tests {
 
     #[test]
     fn jobs_at_or_after_the_cut_are_left_out_and_counted() {
-        let imported = import_text("a\t10\t10\t1\t2\t3\nb\t5\t0\t1\t2\t3\r\nc\t20\t10\t1\t2\t3\n", &Options { cut: Duration::from_secs(20), ..Options::default() })
-            .expect("imports");
+        let imported = import_text(
+            "a\t10\t10\t1\t2\t3\nb\t5\t0\t1\t2\t3\r\nc\t20\t10\t1\t2\t3\n",
+            &Options { cut: Duration::from_secs(20), ..Options::default() },
+        )
+        .expect("imports");
         let ids: Vec<&str> = imported.jobs.iter().map(|job| &*job.id).collect();
         assert_eq!(ids, ["b", "a"], "ordered by submit time");
-        assert_eq!(imported.left_out, [LeftOut { count: 1, what: "jobs submitted 20s or later (--cut)".into() }]);
+        assert_eq!(imported.left_out, [LeftOut { count: 1, what: "jobs submitted at 20s or later".into() }]);
     }
 
     #[test]
@@ -190,5 +198,4 @@ mod tests {
     fn an_empty_file_has_no_jobs() {
         assert!(matches!(import_text("", &Options::default()), Err(ImportError::NoJobs { .. })));
     }
-
 }

@@ -43,8 +43,8 @@ impl fmt::Display for Info {
 impl fmt::Display for JobTotals {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let span = coarse(self.last_submit.saturating_sub(self.first_submit.unwrap_or_default()));
-        let (jobs, tasks) = (grouped(self.jobs), grouped(self.tasks));
-        write!(f, "{jobs} jobs, {tasks} tasks, {:.2} core-hours, {:.1} GiB-hours, submitted over {span}", self.core_hours, self.gib_hours)
+        let (jobs, tasks) = (counted(self.jobs, "job"), counted(self.tasks, "task"));
+        write!(f, "{jobs}, {tasks}, {:.2} core-hours, {:.1} GiB-hours, submitted over {span}", self.core_hours, self.gib_hours)
     }
 }
 
@@ -65,13 +65,15 @@ fn observations(f: &mut fmt::Formatter<'_>, totals: &ObservationTotals) -> fmt::
     let last = totals.last.map(|(at, _)| at).or(totals.first).unwrap_or_default();
     let span = coarse(last.since(totals.first.unwrap_or_default()));
     let every = display_duration(totals.intervals.quantile(0.5).unwrap_or_default()).to_string();
-    line(f, "records", format_args!("{} observations over {span}, usually every {every}", grouped(totals.observations)))?;
-    line(f, "", format_args!("{} decisions, {} outcomes", grouped(totals.decisions), grouped(totals.outcomes)))?;
+    line(f, "records", format_args!("{} over {span}, usually every {every}", counted(totals.observations, "observation")))?;
     if totals.without_yarn > 0 {
-        line(f, "", format_args!("{} observations without YARN", grouped(totals.without_yarn)))?;
+        line(f, "", format_args!("{} without YARN", counted(totals.without_yarn, "observation")))?;
     }
+    line(f, "", format_args!("{}, {}", counted(totals.decisions, "decision"), counted(totals.outcomes, "outcome")))?;
     match totals.gaps() {
-        Some((count, widest)) => line(f, "gaps", format_args!("{} wider than three intervals, the widest {}", grouped(count), coarse(widest)))?,
+        Some((count, widest)) => {
+            line(f, "gaps", format_args!("{} wider than three intervals, the widest {}", grouped(count), coarse(widest)))?
+        }
         None => line(f, "gaps", "none")?,
     }
     line(f, "work", format_args!("{:.2} core-hours, {:.1} GiB-hours allocated", totals.core_hours, totals.gib_hours))?;
@@ -122,7 +124,8 @@ fn picture(f: &mut fmt::Formatter<'_>, what: &str, demand: &Curve, header: &Head
         writeln!(f, "{label:>width$} ┤{}", bars.trim_end(), width = MARGIN - 2)?;
     }
     writeln!(f, "{:>width$} └{}", "", "─".repeat(width), width = MARGIN - 2)?;
-    let [left, middle, right] = [Duration::ZERO, demand.end() / 2, demand.end()].map(|elapsed| instant(header, elapsed));
+    let format = if demand.end() < Duration::from_secs(3_600) { "%F %T" } else { "%F %H:%M" };
+    let [left, middle, right] = [Duration::ZERO, demand.end() / 2, demand.end()].map(|elapsed| instant(header, elapsed, format));
     let half = width.saturating_sub(middle.chars().count()) / 2;
     let labels = format!("{left:<half$}{middle}");
     writeln!(f, "{:>MARGIN$}{labels}{right:>rest$}", "", rest = width.saturating_sub(labels.chars().count()))
@@ -155,7 +158,11 @@ fn short(value: f64) -> String {
 }
 
 fn size(each: Resources) -> String {
-    format!("{} GiB, {} vcores", gib(each.memory.as_f64() / 1024.0), grouped(each.vcores.get()))
+    format!("{} GiB, {}", gib(each.memory.as_f64() / 1024.0), counted(each.vcores.get(), "vcore"))
+}
+
+fn counted(number: u64, what: &str) -> String {
+    format!("{} {what}{}", grouped(number), if number == 1 { "" } else { "s" })
 }
 
 fn gib(value: f64) -> String {
@@ -187,11 +194,11 @@ fn coarse(duration: Duration) -> impl fmt::Display {
 }
 
 /// Times on the axis: by the calendar where the trace has one, else since its start.
-fn instant(header: &Header, elapsed: Duration) -> String {
+fn instant(header: &Header, elapsed: Duration, format: &str) -> String {
     if header.start == Timestamp::EPOCH {
         return coarse(elapsed).to_string();
     }
-    (header.start + elapsed).to_jiff().strftime("%Y-%m-%d %H:%M").to_string()
+    (header.start + elapsed).to_jiff().strftime(format).to_string()
 }
 
 fn start(header: &Header) -> String {

@@ -13,7 +13,7 @@ pub(crate) const TASKS_MAX: u64 = 1_000_000_000;
 /// Why a record does not belong where it stands, and what would be right.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum InvalidRecord {
-    #[error("a {found} record in a trace of kind {kind}; each kind of trace has its own file")]
+    #[error("the record `{found}` does not belong in a trace of kind {kind}; each kind has its own file")]
     WrongKind { found: &'static str, kind: &'static str },
     #[error("the job is submitted at {}, before the one above it ({}); order jobs by `submit_s`", display_duration(*submit), display_duration(*last))]
     SubmitWentBack { submit: Duration, last: Duration },

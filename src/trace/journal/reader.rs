@@ -131,13 +131,15 @@ fn read_header(path: &Path, lines: &mut Lines) -> Result<Header, TraceError> {
         Err(LineError { line, cause }) => {
             return Err(match cause {
                 LineErrorCause::TooLong => TraceError::LineTooLong { path: path(), line },
-                LineErrorCause::Read(source) if source.kind() == io::ErrorKind::UnexpectedEof => TraceError::Truncated { path: path(), records: 0 },
+                LineErrorCause::Read(source) if source.kind() == io::ErrorKind::UnexpectedEof => {
+                    TraceError::Truncated { path: path(), records: 0 }
+                }
                 LineErrorCause::Read(source) => TraceError::Read { path: path(), line, source },
             });
         }
     };
-    let Version { headroom_trace } = serde_json::from_slice(line.bytes)
-        .map_err(|error| TraceError::NotATrace { path: path(), problem: json_problem(&error) })?;
+    let Version { headroom_trace } =
+        serde_json::from_slice(line.bytes).map_err(|error| TraceError::NotATrace { path: path(), problem: json_problem(&error) })?;
     if headroom_trace != FORMAT_VERSION {
         return Err(TraceError::UnsupportedVersion { path: path(), found: headroom_trace });
     }

@@ -113,7 +113,9 @@ fn stages(tasks: &[Task], options: &Options) -> Result<Vec<Stage>, String> {
 fn size(field: &str, written: Option<Whole>, default: u64) -> Result<u64, String> {
     match written {
         None => Ok(default),
-        Some(Whole(size)) => u64::try_from(size).ok().filter(|size| *size > 0).ok_or_else(|| format!("{field} is {size}; expected at least 1")),
+        Some(Whole(size)) => {
+            u64::try_from(size).ok().filter(|size| *size > 0).ok_or_else(|| format!("{field} is {size}; expected at least 1"))
+        }
     }
 }
 
@@ -133,6 +135,7 @@ impl Task {
             (None, Some(start), Some(end)) => (start.0, end.0),
             _ => return Err("a task has neither container.duration.ms nor both container.start.ms and container.end.ms".to_owned()),
         };
-        elapsed(start_ms, end_ms).ok_or_else(|| format!("a task starts at {start_ms} ms and ends at {end_ms} ms; expected an end after the start"))
+        elapsed(start_ms, end_ms)
+            .ok_or_else(|| format!("a task starts at {start_ms} ms and ends at {end_ms} ms; expected an end after the start"))
     }
 }

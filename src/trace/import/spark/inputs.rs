@@ -39,7 +39,10 @@ fn pieces(folder: &Path) -> Result<Vec<PathBuf>, ImportError> {
     let mut numbered: Vec<(u64, PathBuf)> = entries(folder)?.into_iter().filter_map(|path| Some((number(&path)?, path))).collect();
     numbered.sort();
     if numbered.is_empty() {
-        return Err(ImportError::Unusable { path: folder.to_owned(), problem: "no events_1_... file in this folder of a rolling log".to_owned() });
+        return Err(ImportError::Unusable {
+            path: folder.to_owned(),
+            problem: "no events_1_... file in this folder of a rolling log".to_owned(),
+        });
     }
     Ok(numbered.into_iter().map(|(_, path)| path).collect())
 }
@@ -71,7 +74,15 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let rolling = folder.path().join("eventlog_v2_app_2");
         std::fs::create_dir(&rolling).expect("created");
-        for name in ["app_1", "app_3.zstd", ".hidden", "_SUCCESS", "eventlog_v2_app_2/events_10_app_2", "eventlog_v2_app_2/events_9_app_2", "eventlog_v2_app_2/appstatus_app_2"] {
+        for name in [
+            "app_1",
+            "app_3.zstd",
+            ".hidden",
+            "_SUCCESS",
+            "eventlog_v2_app_2/events_10_app_2",
+            "eventlog_v2_app_2/events_9_app_2",
+            "eventlog_v2_app_2/appstatus_app_2",
+        ] {
             std::fs::write(folder.path().join(name), "").expect("written");
         }
         let place = |name: &str| folder.path().join(name);

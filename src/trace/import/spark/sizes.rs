@@ -15,9 +15,6 @@ const OVERHEAD_FACTOR: f64 = 0.10;
 /// No executor or driver is larger; it keeps a mistyped size out of sums.
 const MEMORY_MAX_MIB: f64 = (1_u64 << 40) as f64;
 
-/// The profile of every stage that asks for none.
-pub const DEFAULT_PROFILE: i64 = 0;
-
 /// Everything that a log says about sizes.
 #[derive(Default)]
 pub struct Sizes {
@@ -135,7 +132,7 @@ mod tests {
         ];
         for (properties, memory, vcores) in cases {
             let expected = Resources { memory: Mebibytes(memory), vcores: VirtualCores(vcores) };
-            assert_eq!(with(properties).of_task(DEFAULT_PROFILE), expected, "{properties:?}");
+            assert_eq!(with(properties).of_task(0), expected, "{properties:?}");
         }
     }
 

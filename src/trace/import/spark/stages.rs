@@ -55,7 +55,10 @@ impl Stages {
         }
         let task = &end.task;
         let duration = elapsed(task.launch_ms, task.finish_ms).ok_or_else(|| {
-            format!("task {} is launched at {} ms and finishes at {} ms; expected a finish after the launch", task.id, task.launch_ms, task.finish_ms)
+            format!(
+                "task {} is launched at {} ms and finishes at {} ms; expected a finish after the launch",
+                task.id, task.launch_ms, task.finish_ms
+            )
         })?;
         // The index counts within one attempt of the stage only, the partition within the stage.
         let key = task.partition.map_or((end.stage_attempt, task.index), |partition| (0, partition));
@@ -77,7 +80,12 @@ impl Stages {
             let each = sizes.of_task(seen.profile);
             let mut launched: Vec<(i64, Duration)> = seen.tasks.into_values().collect();
             launched.sort_by_key(|(id, _)| *id);
-            Stage { after, memory: each.memory, vcores: each.vcores, tasks: run_lengths(launched.into_iter().map(|(_, duration)| duration)) }
+            Stage {
+                after,
+                memory: each.memory,
+                vcores: each.vcores,
+                tasks: run_lengths(launched.into_iter().map(|(_, duration)| duration)),
+            }
         });
         let finished: Vec<Stage> = finished.collect();
         match finished.iter().flat_map(|stage| &stage.tasks).any(|run| run.duration > seconds::LONGEST) {
@@ -111,8 +119,11 @@ struct Order<'a> {
 impl<'a> Order<'a> {
     fn of(stages: &'a BTreeMap<i64, StageSeen>, jobs: &'a BTreeMap<i64, SparkJob>) -> Self {
         let position: BTreeMap<i64, u32> = stages.keys().copied().zip(0..).collect();
-        let waited_for: BTreeSet<(i64, i64)> =
-            stages.values().filter_map(|stage| Some((stage.job?, &stage.parents))).flat_map(|(job, parents)| parents.iter().map(move |parent| (job, *parent))).collect();
+        let waited_for: BTreeSet<(i64, i64)> = stages
+            .values()
+            .filter_map(|stage| Some((stage.job?, &stage.parents)))
+            .flat_map(|(job, parents)| parents.iter().map(move |parent| (job, *parent)))
+            .collect();
         let mut last_stages: BTreeMap<i64, Vec<u32>> = BTreeMap::new();
         for (id, stage) in stages {
             if let Some(job) = stage.job.filter(|job| !waited_for.contains(&(*job, *id))) {
