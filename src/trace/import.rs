@@ -9,10 +9,11 @@ use std::fmt;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::journal::lines::{self, Decoded, LINE_BYTES_MAX, LineError, LineErrorCause, Lines};
-use super::journal::{TraceError, TraceWriter};
+use super::journal::{InvalidRecord, TraceError, TraceWriter, check_job};
 use super::{FORMAT_VERSION, Header, Job, Kind, Record, TaskRun};
 use crate::units::Timestamp;
 
@@ -73,13 +74,13 @@ impl Imported {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LeftOut {
     pub count: u64,
-    /// Follows the number: "failed task attempts".
+    /// In words, in the plural: "jobs without tasks".
     pub what: String,
 }
 
 impl fmt::Display for LeftOut {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {} left out", self.count, self.what)
+        write!(f, "left out: {} ({})", self.count, self.what)
     }
 }
 
@@ -94,8 +95,10 @@ pub enum ImportError {
     Malformed { path: PathBuf, line: u64, problem: String },
     #[error("{}: {problem}", path.display())]
     Unusable { path: PathBuf, problem: String },
-    #[error("no jobs were found: {problem}")]
+    #[error("no jobs were found; {problem}")]
     NoJobs { problem: String },
+    #[error("job {id}: {problem}")]
+    Invalid { id: Arc<str>, problem: InvalidRecord },
     #[error("{problem}")]
     Options { problem: &'static str },
 }
@@ -122,7 +125,7 @@ fn malformed(path: &Path, line: u64, problem: impl Into<String>) -> ImportError 
     ImportError::Malformed { path: path.to_owned(), line, problem: problem.into() }
 }
 
-/// Counts what is left out, under one name each, in the order in which the importer lists them.
+/// Counts what is left out, under one name each, in the order in which it was met.
 #[derive(Default)]
 struct Tally(Vec<LeftOut>);
 
@@ -147,6 +150,9 @@ fn imported(source: String, start: Timestamp, mut jobs: Vec<Job>, left_out: Tall
             None => "the file is empty, or of another kind".to_owned(),
         };
         return Err(ImportError::NoJobs { problem });
+    }
+    for job in &jobs {
+        check_job(job).map_err(|problem| ImportError::Invalid { id: Arc::clone(&job.id), problem })?;
     }
     jobs.sort_by_key(|job| job.submit);
     let header = Header { headroom_trace: FORMAT_VERSION, kind: Kind::Jobs, start, source, synthetic: false };

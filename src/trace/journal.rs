@@ -7,7 +7,7 @@ mod reader;
 mod writer;
 
 pub use check::InvalidRecord;
-pub(crate) use check::TASKS_MAX;
+pub(crate) use check::{TASKS_MAX, check_job};
 pub use error::TraceError;
 pub(crate) use reader::json_problem;
 pub use reader::{TornTail, TraceReader};

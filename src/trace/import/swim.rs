@@ -64,7 +64,7 @@ pub fn import(sources: impl IntoIterator<Item = Result<Source, ImportError>>, op
         }
     }
     let mut left_out = Tally::default();
-    left_out.add(late, format!("jobs submitted at {} or later", display_duration(options.cut)));
+    left_out.add(late, format!("jobs submitted at {} or later; --cut to change", display_duration(options.cut)));
     imported(
         format!("SWIM {names}; durations are not recorded, tasks follow a model: {}", options.describe()),
         options.start,
@@ -176,7 +176,7 @@ mod tests {
         .expect("imports");
         let ids: Vec<&str> = imported.jobs.iter().map(|job| &*job.id).collect();
         assert_eq!(ids, ["b", "a"], "ordered by submit time");
-        assert_eq!(imported.left_out, [LeftOut { count: 1, what: "jobs submitted at 20s or later".into() }]);
+        assert_eq!(imported.left_out, [LeftOut { count: 1, what: "jobs submitted at 20s or later; --cut to change".into() }]);
     }
 
     #[test]

@@ -94,7 +94,8 @@ fn readings_are_finite(decision: &Decision) -> Result<(), InvalidRecord> {
     }
 }
 
-fn check_job(job: &Job) -> Result<(), InvalidRecord> {
+/// What must hold of a job wherever it stands.
+pub(crate) fn check_job(job: &Job) -> Result<(), InvalidRecord> {
     if job.stages.is_empty() {
         return Err(InvalidRecord::NoStages);
     }
