@@ -167,7 +167,7 @@ mod seconds {
         if seconds < 0.0 {
             return Err(format!("{seconds} s is a negative time"));
         }
-        if !(seconds <= LONGEST_S) {
+        if seconds.is_nan() || seconds > LONGEST_S {
             return Err(format!("{seconds} s is longer than a hundred years"));
         }
         Ok(Duration::from_millis((seconds * 1e3).round() as u64))

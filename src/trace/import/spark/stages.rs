@@ -1,5 +1,6 @@
 //! Stages of an application, and what each waits for.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
@@ -62,11 +63,11 @@ impl Stages {
         })?;
         // The index counts within one attempt of the stage only, the partition within the stage.
         let key = task.partition.map_or((end.stage_attempt, task.index), |partition| (0, partition));
-        let tasks = &mut self.stages.entry(end.stage).or_default().tasks;
-        if tasks.contains_key(&key) {
-            left_out.add(1, "task attempts that repeated lost work");
-        } else {
-            tasks.insert(key, (task.id, duration));
+        match self.stages.entry(end.stage).or_default().tasks.entry(key) {
+            Entry::Vacant(first) => {
+                first.insert((task.id, duration));
+            }
+            Entry::Occupied(_) => left_out.add(1, "task attempts that repeated lost work"),
         }
         Ok(())
     }

@@ -46,7 +46,9 @@ fn only_the_attempt_that_succeeded_first_counts() {
 #[test]
 fn jobs_that_ran_side_by_side_do_not_wait_for_each_other() {
     // start, end (s) of one-stage jobs; what each waits for
-    let cases: [(&[(i64, i64)], &[&[u32]]); 4] = [
+    type Jobs<'a> = &'a [(i64, i64)];
+    type Waits<'a> = &'a [&'a [u32]];
+    let cases: [(Jobs<'_>, Waits<'_>); 4] = [
         (&[(0, 10), (5, 15)], &[&[], &[]]),
         (&[(0, 10), (10, 15)], &[&[], &[0]]),
         (&[(0, 10), (10, 15), (15, 20)], &[&[], &[0], &[1]]),
