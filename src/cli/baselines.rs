@@ -3,7 +3,6 @@
 use std::io::Write;
 
 use anyhow::anyhow;
-use comfy_table::{ContentArrangement, Table};
 use headroom::policy::baselines::{BASELINES, find};
 use headroom::policy::diagnostic::nearest;
 
@@ -40,10 +39,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
 }
 
 fn list() -> String {
-    let mut table = Table::new();
-    table.load_preset(comfy_table::presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
-    for baseline in BASELINES {
-        table.add_row([baseline.name, baseline.summary]);
-    }
-    format!("{}\n\nheadroom baselines show NAME prints one as a policy file.\n", table.to_string().lines().map(str::trim_end).collect::<Vec<_>>().join("\n"))
+    let width = BASELINES.iter().map(|baseline| baseline.name.len()).max().unwrap_or(0);
+    let lines: String = BASELINES.iter().map(|baseline| format!("{:width$}  {}\n", baseline.name, baseline.summary)).collect();
+    format!("{lines}\n`headroom baselines show NAME` prints one as a policy file.\n")
 }
