@@ -1,9 +1,16 @@
 //! A validated policy: what the engine may assume. Only [`parse`] builds one, so a policy that exists is a policy that is right.
 
+pub mod baselines;
 pub mod condition;
+pub mod diagnostic;
+pub mod document;
+mod grammar;
 pub mod parse;
+mod resolve;
+pub mod scalar;
 pub mod schedule;
 pub mod signal;
+pub mod yaml;
 
 use std::sync::Arc;
 use std::time::Duration;

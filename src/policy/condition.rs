@@ -74,6 +74,17 @@ pub enum Operator {
     Divide,
 }
 
+impl Operator {
+    pub fn apply(self, left: f64, right: f64) -> f64 {
+        match self {
+            Self::Add => left + right,
+            Self::Subtract => left - right,
+            Self::Multiply => left * right,
+            Self::Divide => left / right,
+        }
+    }
+}
+
 /// An aggregate of one signal over a time span, such as `avg(yarn_memory_available_percent, 5m)`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct WindowSpec {

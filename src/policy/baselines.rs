@@ -1,0 +1,114 @@
+//! Policies that are always at hand, to compare with: the files under `policies/`, built into the program.
+
+use super::parse::parse;
+use super::{Limits, Policy};
+
+/// What a baseline makes of the limits of the scenario it is compared in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sizing {
+    /// Scales within them.
+    ScenarioLimits,
+    /// Stays at their maximum.
+    AtMaximum,
+    /// Stays at their minimum.
+    AtMinimum,
+}
+
+/// A policy file in the program.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Baseline {
+    pub name: &'static str,
+    /// In one line.
+    pub summary: &'static str,
+    /// The file.
+    pub text: &'static str,
+    pub sizing: Sizing,
+}
+
+/// From the simplest to the cleverest.
+pub const BASELINES: &[Baseline] = &[
+    baseline("fixed-max", "always at the maximum", include_str!("../../policies/fixed-max.yaml"), Sizing::AtMaximum),
+    baseline("fixed-min", "always at the minimum", include_str!("../../policies/fixed-min.yaml"), Sizing::AtMinimum),
+    baseline(
+        "available-memory",
+        "available memory under 15 % for 5 min: 5 more; over 75 % for 3 min: 3 less",
+        include_str!("../../policies/available-memory.yaml"),
+        Sizing::ScenarioLimits,
+    ),
+    baseline(
+        "console-default",
+        "EMR console: 5-min average under 15 %: 1 more; over 75 %: 1 less",
+        include_str!("../../policies/console-default.yaml"),
+        Sizing::ScenarioLimits,
+    ),
+    baseline(
+        "hpa",
+        "Kubernetes HPA's formula: allocated memory at 80 %, tolerance 10 %",
+        include_str!("../../policies/hpa.yaml"),
+        Sizing::ScenarioLimits,
+    ),
+    baseline(
+        "dataproc",
+        "Google Dataproc's formula: pending less available memory, over 2 min",
+        include_str!("../../policies/dataproc.yaml"),
+        Sizing::ScenarioLimits,
+    ),
+    baseline(
+        "set-point",
+        "Clusterman's formula: requested memory or cores at 70 %, margin 10 %",
+        include_str!("../../policies/set-point.yaml"),
+        Sizing::ScenarioLimits,
+    ),
+];
+
+/// The baseline with this name.
+pub fn find(name: &str) -> Option<&'static Baseline> {
+    BASELINES.iter().find(|baseline| baseline.name == name)
+}
+
+impl Baseline {
+    /// The policy inside a scenario's limits.
+    pub fn policy(&self, limits: Limits) -> Policy {
+        let limits = match self.sizing {
+            Sizing::ScenarioLimits => limits,
+            Sizing::AtMaximum => Limits { min: limits.max, max: limits.max },
+            Sizing::AtMinimum => Limits { min: limits.min, max: limits.min },
+        };
+        match parse(self.text, self.name) {
+            Ok(policy) => policy.with_limits(limits),
+            Err(errors) => unreachable!("a test parses every baseline: {errors}"),
+        }
+    }
+}
+
+const fn baseline(name: &'static str, summary: &'static str, text: &'static str, sizing: Sizing) -> Baseline {
+    Baseline { name, summary, text, sizing }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::units::Instances;
+
+    #[test]
+    fn every_baseline_is_a_policy_of_its_name_inside_the_limits_it_is_given() {
+        let limits = Limits::new(Instances(2), Instances(9)).expect("in order");
+        for baseline in BASELINES {
+            let policy = baseline.policy(limits);
+            assert_eq!(policy.name(), baseline.name);
+            let got = policy.targets()[0].limits;
+            let expected = match baseline.name {
+                "fixed-max" => (9, 9),
+                "fixed-min" => (2, 2),
+                _ => (2, 9),
+            };
+            assert_eq!((got.min().get(), got.max().get()), expected, "{}", baseline.name);
+        }
+    }
+
+    #[test]
+    fn a_baseline_is_found_by_its_exact_name() {
+        assert_eq!(find("hpa").map(|baseline| baseline.name), Some("hpa"));
+        assert_eq!(find("HPA"), None);
+    }
+}
