@@ -102,7 +102,7 @@ fn share_usd(usd_h: f64, amount: u64) -> f64 {
 /// cores), at its cheapest price. The dearer one is a bound, as a node that is paid for offers both.
 fn work_usd(demand: &StepCurve<Resources>, capacity: &Capacity, horizon: &Range<Timestamp>) -> f64 {
     let (mut memory_mib_h, mut vcore_h) = (0.0, 0.0);
-    for (hours, needed) in pieces(demand, horizon) {
+    for (hours, needed) in demand.pieces(horizon) {
         memory_mib_h += needed.memory.as_f64() * hours;
         vcore_h += needed.vcores.as_f64() * hours;
     }
@@ -110,15 +110,6 @@ fn work_usd(demand: &StepCurve<Resources>, capacity: &Capacity, horizon: &Range<
     let memory_usd = priced(memory_mib_h, capacity.cheapest_usd_h(|node| node.memory.get()));
     let vcores_usd = priced(vcore_h, capacity.cheapest_usd_h(|node| node.vcores.get()));
     memory_usd.max(vcores_usd)
-}
-
-/// The steps of a curve inside the horizon, each with its length in hours.
-fn pieces<T: Copy>(curve: &StepCurve<T>, horizon: &Range<Timestamp>) -> impl Iterator<Item = (f64, T)> {
-    let ends = curve.0.iter().skip(1).map(|(at, _)| *at).chain([horizon.end]);
-    curve.0.iter().zip(ends).map(move |(&(from, value), to)| {
-        let (from, to) = (from.max(horizon.start), to.min(horizon.end));
-        (to.since(from).as_millis() as f64 / 3_600_000.0, value)
-    })
 }
 
 /// Time over all levels above the always-on nodes.
@@ -138,7 +129,7 @@ impl Levels {
         let mut idle: Vec<Idle> = Vec::new();
         let (mut level, mut highest) = (0_u32, 0_u32);
         let mut sums = Self::default();
-        for (&(at, nodes), (hours, _)) in needed.0.iter().zip(pieces(needed, horizon)) {
+        for (&(at, nodes), (hours, _)) in needed.0.iter().zip(needed.pieces(horizon)) {
             // Before the horizon, after it, or over in no time: nothing to buy.
             if hours == 0.0 {
                 continue;

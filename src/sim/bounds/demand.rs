@@ -132,7 +132,8 @@ mod tests {
 
     #[test]
     fn the_application_master_lives_as_long_as_its_job() {
-        let with_master = job(0, Some(resources(7, 1)), vec![stage(&[], resources(10, 1), &[(1, 10)]), stage(&[0], resources(20, 1), &[(1, 10)])]);
+        let with_master =
+            job(0, Some(resources(7, 1)), vec![stage(&[], resources(10, 1), &[(1, 10)]), stage(&[0], resources(20, 1), &[(1, 10)])]);
         let expected = vec![(seconds(0), resources(17, 2)), (seconds(10), resources(27, 2)), (seconds(20), resources(0, 0))];
         assert_eq!(no_wait_demand(Timestamp::EPOCH, &[with_master]), StepCurve(expected));
     }

@@ -142,8 +142,7 @@ struct Columns([usize; COLUMNS.len()]);
 impl Columns {
     fn find(path: &Path, header: &csv::StringRecord) -> Result<Self, PricingError> {
         let line = header.position().map_or(1, csv::Position::line);
-        let wrong =
-            |column: &str, problem: String| PricingError::Field { path: path.into(), line, column: column.to_owned(), problem };
+        let wrong = |column: &str, problem: String| PricingError::Field { path: path.into(), line, column: column.to_owned(), problem };
         if let Some(unknown) = header.iter().find(|name| !COLUMNS.contains(name)) {
             return Err(wrong(unknown, format!("unknown; the columns are {}", COLUMNS.join(","))));
         }
@@ -273,7 +272,8 @@ mod tests {
 
     #[test]
     fn a_file_replaces_and_adds_types() {
-        let table = with(&format!("# mine\n{HEADER}\nm5.xlarge,4,16384,12288,4,0.1,0.02,0,\nm6i.xlarge,4,16384,12288,4,0.192,0.048,64,50\n"));
+        let table =
+            with(&format!("# mine\n{HEADER}\nm5.xlarge,4,16384,12288,4,0.1,0.02,0,\nm6i.xlarge,4,16384,12288,4,0.192,0.048,64,50\n"));
         let table = table.expect("right");
         assert_eq!(table.rates("m5.xlarge", Market::OnDemand).expect("there").ec2_usd_h, 0.1);
         assert_eq!(table.rates("m6i.xlarge", Market::Spot).expect("there").ec2_usd_h, 0.096);
@@ -284,7 +284,8 @@ mod tests {
 
     #[test]
     fn columns_may_stand_in_any_order() {
-        let table = with("emr_usd_h,ec2_usd_h,type,vcpu,memory_mib,yarn_vcores,yarn_memory_mib,spot_saving_percent,ebs_gib\n1,2,x.y,3,4,5,6,7,8\n");
+        let table =
+            with("emr_usd_h,ec2_usd_h,type,vcpu,memory_mib,yarn_vcores,yarn_memory_mib,spot_saving_percent,ebs_gib\n1,2,x.y,3,4,5,6,7,8\n");
         let table = table.expect("right");
         let found = table.instance_type("x.y").expect("there");
         assert_eq!((found.emr_usd_h, found.ec2_usd_h, found.vcpu, found.ebs_gib), (1.0, 2.0, 3, 8));
