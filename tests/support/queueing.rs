@@ -118,20 +118,18 @@ mod tests {
     fn one_constant_server_is_pollaczek_and_khinchine() {
         for load in [0.1, 0.5, 0.9, 0.95] {
             let expected = load / (2.0 * (1.0 - load));
-            assert_near(mdc_mean_wait(1, load, 1.0), expected, 1e-7, &format!("load {load}"));
+            assert_near(mdc_mean_wait(1, load, 1.0), expected, 1e-9, &format!("load {load}"));
             assert_near(mdc_mean_wait_cosmetatos(1, load, 1.0), expected, 1e-12, &format!("approximated, load {load}"));
         }
     }
 
-    /// Two derivations that share nothing: the approximation, in the heavy traffic in which it is published to be good.
+    /// Two derivations that share nothing, where the approximation is published to be good: not in light traffic.
     #[test]
-    fn several_constant_servers_agree_with_cosmetatos_in_heavy_traffic() {
-        for (servers, load, relative) in
-            [(2, 0.5, 0.02), (2, 0.9, 0.005), (4, 0.7, 0.02), (4, 0.9, 0.005), (10, 0.8, 0.02), (10, 0.95, 0.005)]
-        {
+    fn several_constant_servers_agree_with_cosmetatos_within_a_percent() {
+        for (servers, load) in [(2, 0.5), (2, 0.9), (4, 0.7), (4, 0.95), (10, 0.5), (10, 0.9), (20, 0.8), (50, 0.95)] {
             let rate = load * f64::from(servers) / 30.0;
             let (exact, approximate) = (mdc_mean_wait(servers, rate, 30.0), mdc_mean_wait_cosmetatos(servers, rate, 30.0));
-            assert_near(approximate, exact, relative, &format!("{servers} servers, load {load}"));
+            assert_near(approximate, exact, 0.01, &format!("{servers} servers, load {load}"));
         }
     }
 }
