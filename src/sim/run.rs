@@ -1,5 +1,6 @@
 //! What one simulation leaves behind: raw facts, from which the scorecard is computed.
 
+use std::ops::Range;
 use std::time::Duration;
 
 use crate::decision::Decision;
@@ -9,6 +10,18 @@ use crate::units::{Instances, Timestamp};
 /// A quantity that changes in steps: each value holds from its instant until the next one. Instants never decrease.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct StepCurve<T>(pub Vec<(Timestamp, T)>);
+
+impl<T: Copy> StepCurve<T> {
+    /// The steps with their length in hours, as far as they lie in `span`; the last one holds to its end.
+    pub fn pieces(&self, span: &Range<Timestamp>) -> impl Iterator<Item = (f64, T)> {
+        let (start, end) = (span.start, span.end);
+        let until = self.0.iter().skip(1).map(|(at, _)| *at).chain([end]);
+        self.0.iter().zip(until).map(move |(&(from, value), to)| {
+            let length = to.min(end).since(from.max(start));
+            (length.as_millis() as f64 / 3_600_000.0, value)
+        })
+    }
+}
 
 /// One simulation of one policy with one seed.
 #[derive(Clone, Debug, Default)]
