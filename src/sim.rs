@@ -1,4 +1,5 @@
 //! The simulator: the same engine, a simulated cluster, a simulated clock.
 
+pub mod report;
 pub mod run;
 pub mod scorecard;
