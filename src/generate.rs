@@ -150,7 +150,7 @@ pub enum GenerateError {
     Rate(f64),
     #[error("that makes about {expected:.0} jobs, and {JOBS_MAX:.0} are the limit: use fewer days or a lower rate")]
     TooManyJobs { expected: f64 },
-    #[error("cannot write {}: {source}", path.display())]
+    #[error("cannot write {}", path.display())]
     Write { path: PathBuf, source: io::Error },
 }
 

@@ -226,11 +226,11 @@ fn flood_base() -> Stream {
 fn storm_medium() -> Stream {
     Stream {
         class: "medium",
-        jobs_per_hour: 6.0,
+        jobs_per_hour: 10.0,
         by_hour: ALWAYS,
         bursts: None,
         shape: JobShape {
-            work: Size::LogNormal(LogNormal { median: 7_200.0, sigma: 0.6 }),
+            work: Size::LogNormal(LogNormal { median: 4_500.0, sigma: 0.6 }),
             task: LogNormal { median: 420.0, sigma: 0.4 },
             task_sigma: 0.3,
             task_max_s: 3_600.0,
@@ -246,11 +246,11 @@ fn storm_medium() -> Stream {
 fn storm_long() -> Stream {
     Stream {
         class: "long",
-        jobs_per_hour: 1.2,
+        jobs_per_hour: 1.0,
         by_hour: ALWAYS,
         bursts: None,
         shape: JobShape {
-            work: Size::LogNormal(LogNormal { median: 36_000.0, sigma: 0.5 }),
+            work: Size::LogNormal(LogNormal { median: 28_000.0, sigma: 0.5 }),
             task: LogNormal { median: 1_500.0, sigma: 0.3 },
             task_sigma: 0.25,
             task_max_s: 5_400.0,

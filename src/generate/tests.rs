@@ -71,7 +71,7 @@ fn what_is_written_can_be_read_back() {
 fn a_folder_that_is_missing_is_named() {
     let (workload, jobs) = made(Scenario::SpotStorm, 1);
     let error = write(Path::new("no/such/folder/t.jsonl"), &header(&workload, ""), jobs).expect_err("no folder");
-    assert!(error.to_string().starts_with("cannot write no/such/folder/t.jsonl: "), "{error}");
+    assert_eq!(error.to_string(), "cannot write no/such/folder/t.jsonl");
 }
 
 #[test]
