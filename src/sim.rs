@@ -3,6 +3,7 @@
 pub mod bounds;
 pub mod elasticity;
 pub mod pricing;
+pub mod report;
 pub mod run;
 pub mod scorecard;
 pub mod statistics;
