@@ -217,3 +217,17 @@ fn parse_timestamp(text: &str) -> Result<Timestamp, String> {
         text.parse().map_err(|_| format!("{text:?} is not an instant; expected such as 2026-03-02T08:00:00Z"))?;
     Ok(Timestamp::from_millis(instant.as_millisecond()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cut_is_a_time_with_its_unit() {
+        for (text, hours) in
+            [("24h", Some(24)), ("2d", Some(48)), ("1d 12h", Some(36)), ("90", None), ("-1h", None), ("1y", None), ("", None)]
+        {
+            assert_eq!(parse_duration(text).ok(), hours.map(|hours| Duration::from_secs(3_600 * hours)), "{text}");
+        }
+    }
+}

@@ -123,7 +123,7 @@ impl<'a> Row<'a> {
         let columns: Vec<&str> = text.trim_end_matches('\r').split('\t').collect();
         let [id, submit, _gap, input, shuffle, output] = columns[..] else {
             let found = columns.len();
-            return Err(format!("{found} columns; a SWIM line has six, separated by tabs: job, submit, gap, input, shuffle, output"));
+            return Err(format!("expected six columns separated by tabs (job, submit, gap, input, shuffle, output), found {found}"));
         };
         let bytes = |column: &str, text: &str| {
             text.trim().parse::<u64>().map_err(|_| format!("{column} is {text:?}; expected a number of bytes, without sign or fraction"))
@@ -182,7 +182,7 @@ mod tests {
     #[test]
     fn a_wrong_line_is_named_with_what_was_expected() {
         let cases = [
-            ("a\t1\t1\t1\t1\n", "5 columns"),
+            ("a\t1\t1\t1\t1\n", "found 5"),
             ("a\t-1\t1\t1\t1\t1\n", "negative time"),
             ("a\tx\t1\t1\t1\t1\n", "submit is \"x\"; expected seconds"),
             ("a\t1\t1\t1\t-5\t1\n", "shuffle is \"-5\""),

@@ -140,10 +140,10 @@ fn block(share: Option<f64>, row: usize) -> char {
     BLOCKS[eighths.saturating_sub(8 * row).min(8)]
 }
 
-/// The next of 1, 2, 3, 4, 5, 6, 8, 10 times a power of ten.
+/// The next round number, so that it and its half are easy to read.
 fn round_up(value: f64) -> f64 {
     let magnitude = 10_f64.powf(value.log10().floor());
-    let steps = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0];
+    let steps = [1.0, 1.2, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0];
     steps.into_iter().map(|step| step * magnitude).find(|candidate| *candidate >= value).unwrap_or(10.0 * magnitude)
 }
 

@@ -15,7 +15,7 @@ use crate::trace::{FORMAT_VERSION, Header, Kind, Record};
 /// A trace that is being read: an iterator over its records, after the header.
 ///
 /// Nothing follows an error. How a file may end:
-/// * A last line without newline that is not JSON is the trace of a writer that was killed: it is left out, and [`torn_tail`](Self::torn_tail) says so.
+/// * A last line without newline that is not JSON is what a writer leaves that was killed: it is left out, and [`torn_tail`](Self::torn_tail) says so.
 /// * A zstd stream that stops early has lost many records. Of a recording (observations) those before the cut are as good as ever, and
 ///   the cut is reported in the same way; a list of jobs without its end is another workload, so it is an error.
 pub struct TraceReader {

@@ -11,6 +11,7 @@ use proptest::prelude::*;
 use super::{TornTail, TraceError, TraceReader, TraceWriter};
 use crate::decision::{Action, Cause, Decision, HoldReason, Limiter, Outcome, Reading, Rejection, Resize, RuleReport, RuleState};
 use crate::observation::*;
+use crate::trace::info::Info;
 use crate::trace::{FORMAT_VERSION, Header, Job, Kind, OutcomeRecord, Record, Resources, Stage, TaskRun};
 use crate::units::{Instances, Mebibytes, Timestamp, VirtualCores};
 
@@ -154,8 +155,6 @@ fn a_folder_that_does_not_exist_is_said() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
-
     #[test]
     fn what_is_written_is_read(records in prop_oneof![jobs().boxed(), observations().boxed()], source in ".*", compress: bool) {
         let kind = if matches!(records[0], Record::Job(_)) { Kind::Jobs } else { Kind::Observations };
@@ -168,6 +167,7 @@ proptest! {
         let read: Vec<Record> = reader.by_ref().collect::<Result<_, _>>().expect("reads");
         prop_assert_eq!(read, records);
         prop_assert_eq!(reader.torn_tail(), None);
+        prop_assert!(Info::read(&path).expect("summarizes").to_string().contains(kind.as_str()));
     }
 
     #[test]

@@ -92,8 +92,7 @@ impl Output {
         let file = buffered.into_inner().map_err(io::IntoInnerError::into_error)?;
         file.as_file().sync_all()?;
         file.persist(path).map_err(|error| error.error)?;
-        // Without this the new name itself may be lost in a power failure.
-        File::open(folder_of(path))?.sync_all()
+        sync_folder(folder_of(path))
     }
 
     fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
@@ -107,6 +106,11 @@ impl Output {
 /// A bare file name lies in the current folder.
 fn folder_of(path: &Path) -> &Path {
     path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+/// Without this the new name itself may be lost in a power failure. Elsewhere than on Unix a folder cannot be opened for it.
+fn sync_folder(folder: &Path) -> io::Result<()> {
+    if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) }
 }
 
 fn temporary_file(folder: &Path) -> io::Result<NamedTempFile> {

@@ -67,7 +67,7 @@ impl Stages {
             Entry::Vacant(first) => {
                 first.insert((task.id, duration));
             }
-            Entry::Occupied(_) => left_out.add(1, "task attempts that repeated lost work"),
+            Entry::Occupied(_) => left_out.add(1, "task attempts that repeated finished work"),
         }
         Ok(())
     }

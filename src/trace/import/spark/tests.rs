@@ -38,7 +38,7 @@ fn stages_that_ran_wait_for_their_parents_and_for_the_jobs_before() {
 
 #[test]
 fn only_the_attempt_that_succeeded_first_counts() {
-    let expected = [(1, "task attempts that failed or were killed"), (1, "task attempts that repeated lost work")];
+    let expected = [(1, "task attempts that failed or were killed"), (1, "task attempts that repeated finished work")];
     let left_out = import_text(LOG).expect("imports").left_out;
     assert_eq!(left_out, expected.map(|(count, what)| LeftOut { count, what: what.to_owned() }));
 }
