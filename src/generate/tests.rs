@@ -89,6 +89,27 @@ fn options_out_of_range_are_refused_with_the_range() {
     }
 }
 
+#[test]
+fn another_rate_of_one_class_leaves_the_jobs_of_the_others_as_they_were() {
+    let before = Scenario::OfficeDay.workload(None, 1.0).expect("valid");
+    let mut after = before.clone();
+    after.streams[0].jobs_per_hour *= 2.0;
+    let others = |workload| generate(workload, 1).into_iter().filter(|job| !job.id.starts_with("query")).collect::<Vec<_>>();
+    assert!(!others(&before).is_empty());
+    assert_eq!(others(&before), others(&after));
+}
+
+#[test]
+fn two_classes_with_equal_parameters_do_not_arrive_in_step() {
+    let mut workload = Scenario::OfficeDay.workload(None, 1.0).expect("valid");
+    workload.streams.truncate(1);
+    workload.streams.push(workload.streams[0].clone());
+    workload.streams[1].class = "twin";
+    let jobs = generate(&workload, 1);
+    let arrivals = |class: &str| jobs.iter().filter(|job| job.id.starts_with(class)).map(|job| job.submit).collect::<Vec<_>>();
+    assert_ne!(arrivals("query"), arrivals("twin"));
+}
+
 /// Without bursts the count is Poisson: the total over seeds lies within 4 standard deviations of its mean.
 #[test]
 fn arrivals_without_bursts_are_as_many_as_a_poisson_process_has() {
