@@ -66,11 +66,24 @@ fn nodes_that_are_always_on_are_paid_for_the_whole_horizon_and_need_no_provision
 }
 
 #[test]
-fn work_is_priced_at_the_cheapest_offer() {
+fn fixed_nodes_count_as_the_whole_nodes_they_are_worth() {
+    // 49 * (1 / 49) is below one in binary.
+    for (count, of_49, nodes) in [(48, 1, 0), (49, 1, 1), (1, 98, 2), (3, 40, 2)] {
+        let mut capacity = node_seconds(0);
+        capacity.scaled.node = resources(49, 49);
+        capacity.fixed = vec![(Instances(count), Offer { node: resources(of_49, 100), usd_h: 0.0 })];
+        assert_eq!(capacity.always_on_nodes(), nodes, "{count} nodes of {of_49}/49");
+    }
+}
+
+#[test]
+fn work_is_priced_at_the_cheapest_offer_that_exists() {
     let curve = demand(&[(0, 1), (10, 0)]);
     let half_price = Offer { node: resources(2, 2), usd_h: 3_600.0 };
-    let capacity = Capacity { fixed: vec![(Instances(1), half_price)], ..node_seconds(0) };
-    assert_eq!(Bounds::of(&curve, &capacity, &(seconds(0)..seconds(10))).work_usd, 5.0);
+    for (count, work_usd) in [(1, 5.0), (0, 10.0)] {
+        let capacity = Capacity { fixed: vec![(Instances(count), half_price)], ..node_seconds(0) };
+        assert_eq!(Bounds::of(&curve, &capacity, &(seconds(0)..seconds(10))).work_usd, work_usd);
+    }
 }
 
 #[test]
