@@ -6,11 +6,10 @@ mod draw;
 pub mod model;
 mod scenarios;
 
-use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
-use crate::file::write_whole;
+use crate::trace::journal::{TraceError, TraceWriter};
 use crate::trace::{FORMAT_VERSION, Header, Job, Kind, Record};
 use model::Workload;
 
@@ -20,9 +19,6 @@ pub const DAYS_MAX: f64 = 366.0;
 pub const RATE_MAX: f64 = 100.0;
 /// Jobs are held in memory until they are sorted: more than this are refused.
 pub const JOBS_MAX: f64 = 1e6;
-
-/// Small files matter more than speed: a trace is made once and committed.
-const ZSTD_LEVEL: i32 = 19;
 
 /// A kind of workload that this program can make.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -119,26 +115,10 @@ pub fn header(workload: &Workload, command: &str) -> Header {
 ///
 /// # Errors
 /// When the file cannot be written.
-pub fn write(path: &Path, header: &Header, jobs: Vec<Job>) -> Result<(), GenerateError> {
-    let content = || {
-        let lines = lines(header, jobs)?;
-        if path.extension().is_some_and(|extension| extension == "zst") {
-            zstd::encode_all(lines.as_slice(), ZSTD_LEVEL)
-        } else {
-            Ok(lines)
-        }
-    };
-    content().and_then(|content| write_whole(path, &content)).map_err(|source| GenerateError::Write { path: path.to_owned(), source })
-}
-
-fn lines(header: &Header, jobs: Vec<Job>) -> io::Result<Vec<u8>> {
-    let mut lines = serde_json::to_vec(header)?;
-    lines.push(b'\n');
-    for job in jobs {
-        serde_json::to_writer(&mut lines, &Record::Job(job))?;
-        lines.push(b'\n');
-    }
-    Ok(lines)
+pub fn write(path: &Path, header: &Header, jobs: Vec<Job>) -> Result<(), TraceError> {
+    let mut writer = TraceWriter::create(path, header)?;
+    jobs.into_iter().try_for_each(|job| writer.write(&Record::Job(job)))?;
+    writer.finish()
 }
 
 /// Why there is no workload, or no file.
@@ -150,8 +130,6 @@ pub enum GenerateError {
     Rate(f64),
     #[error("that makes about {expected:.0} jobs, and {JOBS_MAX:.0} are the limit: use fewer days or a lower rate")]
     TooManyJobs { expected: f64 },
-    #[error("cannot write {}", path.display())]
-    Write { path: PathBuf, source: io::Error },
 }
 
 #[cfg(test)]

@@ -71,9 +71,14 @@ impl Policy {
     /// The same policy under other limits: comparisons run every baseline inside one scenario's limits.
     #[must_use]
     pub fn with_limits(mut self, limits: Limits) -> Self {
-        for target in &mut self.targets {
-            target.limits = limits;
-        }
+        self.targets.iter_mut().for_each(|target| target.limits = limits);
+        self
+    }
+
+    /// The same policy for another group: comparisons run every baseline on the group that a scenario scales.
+    #[must_use]
+    pub fn on_group(mut self, selector: &Selector) -> Self {
+        self.targets.iter_mut().for_each(|target| target.selector = selector.clone());
         self
     }
 }

@@ -7,14 +7,15 @@ use std::path::{Path, PathBuf};
 /// Each module with the modules that it may name.
 const ALLOWED: &[(&str, &[&str])] = &[
     ("units", &[]),
+    ("file", &[]),
     ("observation", &["units"]),
     ("policy", &["observation", "units"]),
     ("decision", &["observation", "units"]),
     ("engine", &["decision", "policy", "observation", "units"]),
-    ("trace", &["engine", "decision", "policy", "observation", "units"]),
+    ("trace", &["file", "engine", "decision", "policy", "observation", "units"]),
     ("check", &["trace", "engine", "decision", "policy", "observation", "units"]),
     ("generate", &["trace", "units"]),
-    ("sim", &["trace", "engine", "decision", "policy", "observation", "units"]),
+    ("sim", &["trace", "file", "engine", "decision", "policy", "observation", "units"]),
 ];
 
 fn rust_files(folder: &Path) -> Vec<PathBuf> {

@@ -2,7 +2,6 @@
 
 pub mod export;
 pub mod series;
-pub mod summary;
 pub mod table;
 pub mod verdict;
 mod wording;
@@ -11,8 +10,8 @@ use std::cmp::Ordering;
 use std::time::Duration;
 
 use crate::sim::scorecard::Scorecard;
+use crate::sim::statistics::Summary;
 use crate::trace::Kind;
-use summary::Summary;
 
 /// The baseline that others are compared with wherever it takes part.
 pub const FIXED_MAX: &str = "fixed-max";

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use serde::Serialize;
 use statrs::distribution::{ContinuousCDF, StudentsT};
 use statrs::statistics::Statistics;
 
@@ -11,7 +12,7 @@ use crate::sim::scorecard::Scorecard;
 const UPPER_TAIL: f64 = 0.975;
 
 /// The mean of independent values and how sure it is.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Summary {
     pub mean: f64,
     /// The 95 % confidence interval of the mean is `mean` plus or minus this: Student's t with `n - 1` degrees of freedom times the
@@ -21,11 +22,11 @@ pub struct Summary {
 }
 
 impl Summary {
-    /// `None` when there are no values.
-    pub fn of(values: &[f64]) -> Option<Self> {
+    /// The mean of no values is not a number.
+    pub fn of(values: &[f64]) -> Self {
         let n = values.len();
         let ci95_half_width = (n > 1).then(|| t_quantile(n - 1) * values.std_dev() / (n as f64).sqrt());
-        (n > 0).then(|| Self { mean: values.mean(), ci95_half_width, n })
+        Self { mean: values.mean(), ci95_half_width, n }
     }
 
     /// Whether the 95 % interval lies on one side of zero; `None` where there is no interval.
@@ -55,7 +56,7 @@ pub fn paired_differences(ours: &[Scorecard], theirs: &[Scorecard]) -> Vec<(&'st
 fn by_column(rows: &[Vec<(&'static str, Option<f64>)>]) -> Vec<(&'static str, Option<Summary>)> {
     let Some(first) = rows.first() else { return Vec::new() };
     let column = |index: usize| rows.iter().map(|row| row[index].1).collect::<Option<Vec<f64>>>();
-    first.iter().enumerate().map(|(index, (name, _))| (*name, column(index).and_then(|values| Summary::of(&values)))).collect()
+    first.iter().enumerate().map(|(index, (name, _))| (*name, column(index).map(|values| Summary::of(&values)))).collect()
 }
 
 fn t_quantile(degrees_of_freedom: usize) -> f64 {
@@ -98,7 +99,7 @@ mod tests {
     #[test]
     fn an_interval_by_hand() {
         // Mean 5, sample standard deviation sqrt(32 / 7), n = 8, t = 2.365.
-        let summary = Summary::of(&[2.0, 4.0, 4.0, 4.0, 5.0, 5.0, 7.0, 9.0]).expect("values");
+        let summary = Summary::of(&[2.0, 4.0, 4.0, 4.0, 5.0, 5.0, 7.0, 9.0]);
         assert_eq!((summary.mean, summary.n), (5.0, 8));
         let half_width = summary.ci95_half_width.expect("several values");
         assert!((half_width - 2.364_624 * (32.0_f64 / 7.0).sqrt() / 8.0_f64.sqrt()).abs() < 1e-5, "{half_width}");
@@ -106,9 +107,9 @@ mod tests {
 
     #[test]
     fn one_value_has_no_interval_and_none_has_no_mean() {
-        assert_eq!(Summary::of(&[3.0]), Some(Summary { mean: 3.0, ci95_half_width: None, n: 1 }));
-        assert_eq!(Summary::of(&[3.0]).and_then(|summary| summary.excludes_zero()), None);
-        assert_eq!(Summary::of(&[]), None);
+        assert_eq!(Summary::of(&[3.0]), Summary { mean: 3.0, ci95_half_width: None, n: 1 });
+        assert_eq!(Summary::of(&[3.0]).excludes_zero(), None);
+        assert!(Summary::of(&[]).mean.is_nan());
     }
 
     #[test]
@@ -116,7 +117,7 @@ mod tests {
         for (values, excludes) in
             [([1.0, 1.1, 0.9], true), ([-1.0, -1.1, -0.9], true), ([1.0, -1.1, 0.9], false), ([0.0; 3], false), ([2.0; 3], true)]
         {
-            assert_eq!(Summary::of(&values).and_then(|summary| summary.excludes_zero()), Some(excludes), "{values:?}");
+            assert_eq!(Summary::of(&values).excludes_zero(), Some(excludes), "{values:?}");
         }
     }
 
@@ -142,7 +143,7 @@ mod tests {
     proptest! {
         #[test]
         fn the_mean_lies_among_the_values(values in prop::collection::vec(-1e6..1e6, 1..30)) {
-            let summary = Summary::of(&values).expect("values");
+            let summary = Summary::of(&values);
             let (low, high) = values.iter().fold((f64::MAX, f64::MIN), |(low, high), value| (low.min(*value), high.max(*value)));
             prop_assert!(low - 1e-6 <= summary.mean && summary.mean <= high + 1e-6);
             prop_assert!(summary.ci95_half_width.is_none_or(|half_width| half_width >= 0.0));

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::summary::Summary;
 use crate::sim::scorecard::Scorecard;
+use crate::sim::statistics::Summary;
 
 /// `{"runs": [...], "summaries": [...]}`: every run as it was given, then each policy of each trace over its seeds.
 ///

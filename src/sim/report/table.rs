@@ -2,10 +2,10 @@
 
 use comfy_table::{Attribute, Cell, CellAlignment, Color, ColumnConstraint, ContentArrangement, LineStyle, Table, TableStyle};
 
-use super::summary::Summary;
 use super::verdict::verdict;
 use super::wording::{count, usd, wait};
 use super::{Comparison, Row};
+use crate::sim::statistics::Summary;
 use crate::trace::Kind;
 use crate::units::display_duration;
 

@@ -1,9 +1,9 @@
 //! One plain sentence: which policy wins, by how much, and what it gives up.
 
-use super::summary::Summary;
 use super::wording::{compared, usd, wait};
 use super::{Comparison, FIXED_MAX, Row};
 use crate::sim::scorecard::Scorecard;
+use crate::sim::statistics::Summary;
 use crate::units::display_duration;
 
 /// The verdict on one trace. [`Comparison::winner`] defines what winning means.
@@ -96,5 +96,5 @@ fn chance(a: &Row, b: &Row, figure: fn(&Scorecard) -> f64) -> String {
     let pair = |card: &Scorecard| b.cards.iter().find(|other| other.seed == card.seed).map(|other| figure(other) - figure(card));
     let differences: Vec<f64> = a.cards.iter().filter_map(pair).collect();
     let summary = Summary::of(&differences);
-    if summary.may_be_zero() { format!(" (with {} seeds, that may be chance)", summary.n) } else { String::new() }
+    if summary.excludes_zero() == Some(false) { format!(" (with {} seeds, that may be chance)", summary.n) } else { String::new() }
 }

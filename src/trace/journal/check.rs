@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::decision::Decision;
 use crate::observation::Observation;
 use crate::trace::{Job, Kind, Record, Stage, seconds};
-use crate::units::{Timestamp, display_duration};
+use crate::units::display_duration;
 
 /// More tasks than any recording of one job has: such a count is a mistake.
 pub(crate) const TASKS_MAX: u64 = 1_000_000_000;
@@ -17,8 +17,6 @@ pub enum InvalidRecord {
     WrongKind { found: &'static str, kind: &'static str },
     #[error("the job is submitted at {}, before the one above it ({}); order jobs by `submit_s`", display_duration(*submit), display_duration(*last))]
     SubmitWentBack { submit: Duration, last: Duration },
-    #[error("the observation was made at {at}, before the one above it ({last}); order observations by `at`")]
-    TimeWentBack { at: Timestamp, last: Timestamp },
     #[error("the job has no stages; a job without work is left out of a trace")]
     NoStages,
     #[error("stage {stage} has no tasks, or a run of none; leave it out")]
@@ -39,12 +37,11 @@ pub enum InvalidRecord {
 pub(crate) struct Sequence {
     kind: Kind,
     last_submit: Duration,
-    last_at: Option<Timestamp>,
 }
 
 impl Sequence {
     pub fn new(kind: Kind) -> Self {
-        Self { kind, last_submit: Duration::ZERO, last_at: None }
+        Self { kind, last_submit: Duration::ZERO }
     }
 
     /// The next record in file order.
@@ -75,10 +72,6 @@ impl Sequence {
     }
 
     fn observation(&mut self, observation: &Observation) -> Result<(), InvalidRecord> {
-        if let Some(last) = self.last_at.filter(|last| observation.at < *last) {
-            return Err(InvalidRecord::TimeWentBack { at: observation.at, last });
-        }
-        self.last_at = Some(observation.at);
         // JSON has no word for these: written as they are, they could not be read back.
         match observation.metrics.iter().find(|(_, metric)| !metric.value.is_finite()) {
             Some((id, metric)) => Err(InvalidRecord::NotFinite { what: format!("metric {id}"), value: metric.value }),

@@ -1,13 +1,11 @@
 //! Writes a trace whole, or not at all.
 
-use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
-use tempfile::NamedTempFile;
-
 use super::check::Sequence;
 use super::error::TraceError;
+use crate::file::WholeFile;
 use crate::trace::{Header, Record};
 
 /// Fast, and a few percent larger than the best: zstd's own default.
@@ -26,8 +24,8 @@ pub struct TraceWriter {
 }
 
 enum Output {
-    Plain(BufWriter<NamedTempFile>),
-    Zstd(Box<zstd::Encoder<'static, BufWriter<NamedTempFile>>>),
+    Plain(BufWriter<WholeFile>),
+    Zstd(Box<zstd::Encoder<'static, BufWriter<WholeFile>>>),
 }
 
 impl TraceWriter {
@@ -56,7 +54,7 @@ impl TraceWriter {
     /// Makes the file durable and gives it its name, in place of any file that has it.
     pub fn finish(self) -> Result<(), TraceError> {
         let Self { path, output, .. } = self;
-        output.persist(&path).map_err(|source| TraceError::Write { path, source })
+        output.persist().map_err(|source| TraceError::Write { path, source })
     }
 
     fn write_line(&mut self, value: &impl serde::Serialize) -> Result<(), TraceError> {
@@ -75,7 +73,7 @@ impl TraceWriter {
 
 impl Output {
     fn create(path: &Path) -> io::Result<Self> {
-        let file = BufWriter::new(temporary_file(folder_of(path))?);
+        let file = BufWriter::new(WholeFile::create(path)?);
         if path.extension().is_none_or(|extension| extension != "zst") {
             return Ok(Self::Plain(file));
         }
@@ -84,15 +82,13 @@ impl Output {
         Ok(Self::Zstd(Box::new(encoder)))
     }
 
-    fn persist(self, path: &Path) -> io::Result<()> {
+    fn persist(self) -> io::Result<()> {
         let buffered = match self {
             Self::Plain(file) => file,
             Self::Zstd(encoder) => encoder.finish()?,
         };
         let file = buffered.into_inner().map_err(io::IntoInnerError::into_error)?;
-        file.as_file().sync_all()?;
-        file.persist(path).map_err(|error| error.error)?;
-        sync_folder(folder_of(path))
+        file.persist()
     }
 
     fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
@@ -101,26 +97,4 @@ impl Output {
             Self::Zstd(encoder) => encoder.write_all(bytes),
         }
     }
-}
-
-/// A bare file name lies in the current folder.
-fn folder_of(path: &Path) -> &Path {
-    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
-}
-
-/// Without this the new name itself may be lost in a power failure. Elsewhere than on Unix a folder cannot be opened for it.
-fn sync_folder(folder: &Path) -> io::Result<()> {
-    if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) }
-}
-
-fn temporary_file(folder: &Path) -> io::Result<NamedTempFile> {
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(".headroom-").suffix(".tmp");
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        // As for any new file: the umask takes away what it must, instead of the owner-only mode of temporary files.
-        builder.permissions(std::fs::Permissions::from_mode(0o666));
-    }
-    builder.tempfile_in(folder)
 }
