@@ -25,10 +25,17 @@ pub struct Node {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Kind {
     /// A number with the unit that was written behind it, such as `GiB`; empty when bare.
-    Number { value: f64, unit: String },
+    Number {
+        value: f64,
+        unit: String,
+    },
     /// A signal, a declared metric, a cluster state, `true` or `false`.
     Name(String),
-    Call { name: String, name_span: Range<usize>, arguments: Vec<Node> },
+    Call {
+        name: String,
+        name_span: Range<usize>,
+        arguments: Vec<Node>,
+    },
     Unary(Unary, Box<Node>),
     Binary(Binary, Box<Node>, Box<Node>),
 }
@@ -82,7 +89,9 @@ impl Fault {
 pub fn parse(text: &str) -> Result<Node, Fault> {
     let text = text.trim_end();
     if text.len() > LONGEST_TEXT_BYTES {
-        return Err(Fault::new(0..text.len(), format!("the condition is longer than {LONGEST_TEXT_BYTES} bytes")).help("split it into rules"));
+        return Err(
+            Fault::new(0..text.len(), format!("the condition is longer than {LONGEST_TEXT_BYTES} bytes")).help("split it into rules")
+        );
     }
     let mut input = Input { input: LocatingSlice::new(text), state: Depth::default() };
     match tree.parse_next(&mut input) {
@@ -209,7 +218,9 @@ fn number(input: &mut Input<'_>) -> ModalResult<Node, Fault> {
     let number_end = input.previous_token_end();
     let unit = alt((literal("%"), take_while(0.., ('a'..='z', 'A'..='Z', '_')))).parse_next(input)?.to_owned();
     match digits.parse::<f64>() {
-        Ok(value) if value.is_finite() => Ok(Node { span: start..input.previous_token_end().max(number_end), kind: Kind::Number { value, unit } }),
+        Ok(value) if value.is_finite() => {
+            Ok(Node { span: start..input.previous_token_end().max(number_end), kind: Kind::Number { value, unit } })
+        }
         _ => Err(ErrMode::Cut(Fault::new(start..number_end, format!("`{digits}` is not a number")))),
     }
 }
@@ -246,10 +257,7 @@ fn token<'t>(expected: &'static str) -> impl Parser<Input<'t>, (), ErrMode<Fault
     (multispace0, literal(expected)).void()
 }
 
-fn nested<'t, T>(
-    input: &mut Input<'t>,
-    parser: impl FnOnce(&mut Input<'t>) -> ModalResult<T, Fault>,
-) -> ModalResult<T, Fault> {
+fn nested<'t, T>(input: &mut Input<'t>, parser: impl FnOnce(&mut Input<'t>) -> ModalResult<T, Fault>) -> ModalResult<T, Fault> {
     input.state.nested += 1;
     too_deep(input.state.nested, input)?;
     let result = parser(input)?;

@@ -233,7 +233,8 @@ impl Reader<'_> {
                 self.error(error.help("put all rules of a group into one target"));
             } else if let (_, Selector::Role(_)) | (_, Selector::Fleet { .. }) = (place, selector) {
                 let is_fleet = |s: &Selector| matches!(s, Selector::Fleet { .. });
-                let other_kind = |s: &Selector| matches!(s, Selector::Role(_) | Selector::Fleet { .. }) && is_fleet(s) != is_fleet(selector);
+                let other_kind =
+                    |s: &Selector| matches!(s, Selector::Role(_) | Selector::Fleet { .. }) && is_fleet(s) != is_fleet(selector);
                 if earlier.iter().any(|(_, other)| other_kind(other)) {
                     let error = Diagnostic::error(place.clone(), "a cluster has instance groups or instance fleets, never both");
                     self.error(error.help("write one policy for each kind of cluster"));

@@ -67,11 +67,7 @@ pub fn describe(unit: Option<Unit>) -> String {
     }
 }
 
-fn resolve<T>(
-    text: &str,
-    scope: &mut Scope<'_>,
-    read: impl FnOnce(&mut Resolver<'_, '_>, &Node) -> Option<T>,
-) -> Result<T, Vec<Fault>> {
+fn resolve<T>(text: &str, scope: &mut Scope<'_>, read: impl FnOnce(&mut Resolver<'_, '_>, &Node) -> Option<T>) -> Result<T, Vec<Fault>> {
     let node = grammar::parse(text).map_err(|fault| vec![fault])?;
     let mut resolver = Resolver { text, scope, faults: Vec::new() };
     match read(&mut resolver, &node) {
@@ -97,9 +93,7 @@ impl Resolver<'_, '_> {
                 let (left, right) = (self.condition(left), self.condition(right));
                 Some(join(*operator, left?, right?))
             }
-            Kind::Binary(operator, left, right) if comparison(*operator).is_some() => {
-                self.comparison(comparison(*operator)?, left, right)
-            }
+            Kind::Binary(operator, left, right) if comparison(*operator).is_some() => self.comparison(comparison(*operator)?, left, right),
             _ => {
                 let fault = Fault::new(node.span.clone(), format!("`{}` is a value, not a condition", self.written(node)));
                 self.fail(fault.help("compare it with something, as in `yarn_memory_available_percent < 15`"))
@@ -330,13 +324,8 @@ impl Resolver<'_, '_> {
         }
         let is_literal = |node: &Node| matches!(node.kind, Kind::Number { .. });
         let (blamed, blamed_unit, other, other_unit) = if is_literal(left) { (left, a, right, b) } else { (right, b, left, a) };
-        let message = format!(
-            "`{}` is {}, `{}` is {}",
-            self.written(blamed),
-            describe(blamed_unit),
-            self.written(other),
-            describe(other_unit)
-        );
+        let message =
+            format!("`{}` is {}, `{}` is {}", self.written(blamed), describe(blamed_unit), self.written(other), describe(other_unit));
         let right_unit = match other_unit {
             Some(Unit::PERCENT) => "`15` or `15%`",
             Some(Unit::MEMORY) => "`64GiB` or `512MiB`",

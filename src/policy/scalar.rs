@@ -171,7 +171,9 @@ mod tests {
 
     #[test]
     fn times_are_read_with_their_units() {
-        for (text, ms) in [("90s", 90_000), ("5m", 300_000), ("1h 30m", 5_400_000), ("1.5h", 5_400_000), ("250ms", 250), ("2d", 172_800_000)] {
+        for (text, ms) in
+            [("90s", 90_000), ("5m", 300_000), ("1h 30m", 5_400_000), ("1.5h", 5_400_000), ("250ms", 250), ("2d", 172_800_000)]
+        {
             assert_eq!(duration(text), Ok(Duration::from_millis(ms)), "{text}");
         }
     }
@@ -197,7 +199,9 @@ mod tests {
     fn amounts_are_instances_or_percent_and_never_nothing() {
         assert_eq!(amount("5", Way::Grow), Ok(Amount::Instances(Instances(5))));
         assert_eq!(amount("12.5%", Way::Shrink), Ok(Amount::Percent(Percent(12.5))));
-        for (text, way) in [("0", Way::Grow), ("0%", Way::Grow), ("-1", Way::Shrink), ("2.5", Way::Grow), ("101%", Way::Shrink), ("NaN%", Way::Grow)] {
+        for (text, way) in
+            [("0", Way::Grow), ("0%", Way::Grow), ("-1", Way::Shrink), ("2.5", Way::Grow), ("101%", Way::Shrink), ("NaN%", Way::Grow)]
+        {
             assert!(amount(text, way).is_err(), "{text}");
         }
     }

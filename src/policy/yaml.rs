@@ -90,8 +90,12 @@ fn explain(source: &str, error: &Error) -> Diagnostic {
         Error::SerdeMissingField { field, .. } => Diagnostic::error(span, format!("the field `{field}` is missing")),
         Error::DuplicateMappingKey { key: Some(key), .. } => Diagnostic::error(span, format!("the field `{key}` is there twice")),
         Error::NullIntoString { .. } => Diagnostic::error(span, "a value is missing").help("write the value, or leave the field out"),
-        Error::Unexpected { expected: "mapping start", .. } => Diagnostic::error(span, "fields should be here").help("write `field: value`"),
-        Error::Unexpected { expected: "sequence start", .. } => Diagnostic::error(span, "a list should be here").help("write `- item` or `[item]`"),
+        Error::Unexpected { expected: "mapping start", .. } => {
+            Diagnostic::error(span, "fields should be here").help("write `field: value`")
+        }
+        Error::Unexpected { expected: "sequence start", .. } => {
+            Diagnostic::error(span, "a list should be here").help("write `- item` or `[item]`")
+        }
         Error::Unexpected { expected: "string scalar", .. } => Diagnostic::error(span, "a single value should be here"),
         other => {
             let options = serde_saphyr::render_options! { snippets: serde_saphyr::SnippetMode::Off };

@@ -72,7 +72,8 @@ impl Reader<'_> {
         if grow.is_none() && shrink.is_none() {
             return self.refuse(Diagnostic::error(span.clone(), "this caps nothing").help("write `grow`, `shrink`, or both"));
         }
-        let mut cap = |at: &Option<_>| at.as_ref().map(|at| self.take(at, |text| scalar::positive(text, "a step"))).map(|cap| cap.map(Instances));
+        let mut cap =
+            |at: &Option<_>| at.as_ref().map(|at| self.take(at, |text| scalar::positive(text, "a step"))).map(|cap| cap.map(Instances));
         let (grow, shrink) = (cap(grow), cap(shrink));
         Some((grow.flatten(), shrink.flatten()))
     }
@@ -93,11 +94,7 @@ impl Reader<'_> {
         Some(budgets)
     }
 
-    fn provisioning(
-        &mut self,
-        document: Option<&ProvisioningDocument>,
-        defaults: &Guards,
-    ) -> Option<(Duration, Duration, Duration)> {
+    fn provisioning(&mut self, document: Option<&ProvisioningDocument>, defaults: &Guards) -> Option<(Duration, Duration, Duration)> {
         let Some(ProvisioningDocument { timeout, quarantine, quarantine_max }) = document else {
             return Some((defaults.provision_timeout, defaults.quarantine, defaults.quarantine_max));
         };

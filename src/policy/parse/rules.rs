@@ -91,14 +91,16 @@ impl Reader<'_> {
         let (signal, target) = (signal?, target?);
         let place = document.target.span.clone();
         let Quantity { expr: Expr::Constant(value), unit } = target else {
-            return self.refuse(Diagnostic::error(place, "the target is not a number").help("write a number such as `80`, `80%` or `64GiB`"));
+            return self
+                .refuse(Diagnostic::error(place, "the target is not a number").help("write a number such as `80`, `80%` or `64GiB`"));
         };
         if !resolve::fits(unit, signal.unit) {
             let message = format!("the target is {}, the signal is {}", resolve::describe(unit), resolve::describe(signal.unit));
             return self.refuse(Diagnostic::error(place, message).help("give both the same unit"));
         }
         if value <= 0.0 {
-            return self.refuse(Diagnostic::error(place, "the target must be above zero").help("the size is multiplied by signal / target"));
+            return self
+                .refuse(Diagnostic::error(place, "the target must be above zero").help("the size is multiplied by signal / target"));
         }
         Some(Change::Track { signal: signal.expr, signal_text: text.value.trim().into(), target: value, tolerance: tolerance? })
     }

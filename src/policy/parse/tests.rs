@@ -74,7 +74,10 @@ fn every_error_says_where_it_is_and_what_would_be_right() {
         // guards and the schedule
         ("    rules:", "    step: { grow: 0 }\n    budget: { shrink: 0, per: 0s }\n    flips: { max: 4, per: 1x }\n    rules:"),
         ("    rules:", "    provisioning: { quarantine: 2h }\n    hdfs: { replication: 0, max_used: 120% }\n    rules:"),
-        ("    rules:", "    schedule:\n      - { name: w, days: [mon, tuesday], from: 8, to: '24:00', time_zone: Europe/Berln }\n    rules:"),
+        (
+            "    rules:",
+            "    schedule:\n      - { name: w, days: [mon, tuesday], from: 8, to: '24:00', time_zone: Europe/Berln }\n    rules:",
+        ),
     ];
     let mut seen = String::new();
     for (from, to) in replacements {
