@@ -1,1 +1,4 @@
 //! What `headroom check` does: lint policies, run policy tests.
+
+pub mod lint;
+pub mod policy_test;

@@ -1,8 +1,158 @@
 //! `headroom check`.
 
-#[derive(clap::Args)]
-pub struct Args {}
+use std::collections::BTreeSet;
+use std::fs;
+use std::io::{IsTerminal, Write};
+use std::path::{Path, PathBuf};
 
-pub fn run(_args: &Args) -> anyhow::Result<()> {
-    anyhow::bail!("not built yet")
+use anyhow::bail;
+use headroom::check::lint::lint;
+use headroom::check::policy_test::PolicyTests;
+use headroom::policy::Policy;
+use headroom::policy::diagnostic::PolicyErrors;
+use headroom::policy::parse::parse_with_places;
+
+/// Check policies, and run their tests.
+///
+/// A policy that is wrong is refused with every error; one that hardly does what was meant is warned of. `NAME.test.yaml` beside a policy
+/// is run, too.
+#[derive(clap::Args)]
+pub struct Args {
+    /// Policy files and policy tests (`*.test.yaml`).
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+    /// Refuse policies with warnings, too.
+    #[arg(long)]
+    strict: bool,
+}
+
+pub fn run(args: &Args) -> anyhow::Result<()> {
+    let styled = std::io::stdout().is_terminal();
+    let mut report = Report { styled, ..Report::default() };
+    let mut tests = BTreeSet::new();
+    for file in &args.files {
+        if is_test(file) {
+            tests.insert(file.clone());
+        } else {
+            report.policy(file);
+            tests.extend(test_beside(file).filter(|test| test.exists()));
+        }
+    }
+    for file in &tests {
+        report.tests(file);
+    }
+    std::io::stdout().write_all(report.text(!tests.is_empty()).as_bytes())?;
+    if report.errors > 0 || report.failed > 0 || (args.strict && report.warnings > 0) {
+        bail!("refused");
+    }
+    Ok(())
+}
+
+/// What was found so far, and how it reads.
+#[derive(Default)]
+struct Report {
+    styled: bool,
+    paragraphs: Vec<String>,
+    errors: usize,
+    warnings: usize,
+    passed: usize,
+    failed: usize,
+}
+
+impl Report {
+    fn policy(&mut self, file: &Path) {
+        let name = file.display().to_string();
+        let Some(source) = self.read(file) else { return };
+        match parse_with_places(&source, &name) {
+            Ok((policy, places)) => {
+                for warning in lint(&policy) {
+                    self.warnings += 1;
+                    self.paragraphs.push(warning.diagnostic(&places).render(&source, &name, self.styled));
+                }
+            }
+            Err(errors) => self.refuse(&errors),
+        }
+    }
+
+    fn tests(&mut self, file: &Path) {
+        let name = file.display().to_string();
+        let Some(source) = self.read(file) else { return };
+        let tests = match PolicyTests::read(&source, &name) {
+            Ok(tests) => tests,
+            Err(errors) => return self.refuse(&errors),
+        };
+        let policy_file = file.parent().unwrap_or(Path::new("")).join(tests.policy_file());
+        let Some(policy) = self.policy_under_test(&policy_file) else { return };
+        match tests.run(&policy) {
+            Ok(outcomes) => {
+                for outcome in outcomes {
+                    if outcome.failures.is_empty() {
+                        self.passed += 1;
+                        continue;
+                    }
+                    self.failed += 1;
+                    self.paragraphs.push(format!("test failed: {}", outcome.name));
+                    self.paragraphs.extend(outcome.failures.iter().map(|failure| tests.render(failure, self.styled)));
+                }
+            }
+            Err(errors) => self.refuse(&errors),
+        }
+    }
+
+    fn policy_under_test(&mut self, file: &Path) -> Option<Policy> {
+        let source = self.read(file)?;
+        match parse_with_places(&source, &file.display().to_string()) {
+            Ok((policy, _)) => Some(policy),
+            Err(errors) => {
+                self.refuse(&errors);
+                None
+            }
+        }
+    }
+
+    fn read(&mut self, file: &Path) -> Option<String> {
+        match fs::read_to_string(file) {
+            Ok(source) => Some(source),
+            Err(error) => {
+                self.errors += 1;
+                self.paragraphs.push(format!("error: {} cannot be read: {error}", file.display()));
+                None
+            }
+        }
+    }
+
+    /// A policy can be refused twice, by itself and under its tests: it is shown once.
+    fn refuse(&mut self, errors: &PolicyErrors) {
+        let text = errors.render(self.styled);
+        if !self.paragraphs.contains(&text) {
+            self.errors += errors.diagnostics().len();
+            self.paragraphs.push(text);
+        }
+    }
+
+    fn text(&self, with_tests: bool) -> String {
+        let mut text: String = self.paragraphs.iter().map(|paragraph| format!("{paragraph}\n\n")).collect();
+        text.push_str(&format!("{}, {}\n", counted(self.errors, "error"), counted(self.warnings, "warning")));
+        if with_tests {
+            text.push_str(&format!("{} passed", counted(self.passed, "test")));
+            if self.failed > 0 {
+                text.push_str(&format!(", {} failed", self.failed));
+            }
+            text.push('\n');
+        }
+        text
+    }
+}
+
+fn counted(count: usize, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
+}
+
+fn is_test(file: &Path) -> bool {
+    file.file_name().is_some_and(|name| name.to_string_lossy().ends_with(".test.yaml"))
+}
+
+/// `NAME.test.yaml` for `NAME.yaml`.
+fn test_beside(file: &Path) -> impl Iterator<Item = PathBuf> {
+    file.file_stem().map(|stem| file.with_file_name(format!("{}.test.yaml", stem.to_string_lossy()))).into_iter()
 }

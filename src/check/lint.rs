@@ -1,0 +1,324 @@
+//! Policies that are valid, but hardly do what was meant.
+
+mod bands;
+mod interval;
+
+use std::time::Duration;
+
+use crate::observation::Role;
+use crate::policy::condition::{Comparison, Condition, Expr, WindowSpec};
+use crate::policy::diagnostic::Diagnostic;
+use crate::policy::parse::{Part, Places};
+use crate::policy::signal::SignalSource;
+use crate::policy::{Amount, Change, Policy, Rule, Selector, Size, Target};
+use crate::units::display_duration;
+use bands::Sense;
+
+const LONGEST_WINDOW: Duration = Duration::from_secs(7 * 86_400);
+
+/// One warning.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lint {
+    pub about: About,
+    pub message: String,
+    /// What to do about it.
+    pub help: String,
+}
+
+/// What a warning is about: positions in the policy, from zero.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum About {
+    Group(usize),
+    Limits(usize),
+    Rule { target: usize, rule: usize, part: Part },
+}
+
+impl Lint {
+    /// The warning at its place in the file.
+    pub fn diagnostic(&self, places: &Places) -> Diagnostic {
+        let span = match self.about {
+            About::Group(target) => places.group(target),
+            About::Limits(target) => places.limits(target),
+            About::Rule { target, rule, part } => places.rule(target, rule, part),
+        };
+        Diagnostic::warning(span, self.message.clone()).help(self.help.clone())
+    }
+}
+
+/// Every warning, target by target, rule by rule.
+pub fn lint(policy: &Policy) -> Vec<Lint> {
+    let mut lints = Vec::new();
+    for (position, target) in policy.targets().iter().enumerate() {
+        Linter { policy, target, position, lints: &mut lints }.run();
+    }
+    lints
+}
+
+/// Walks one target.
+struct Linter<'p> {
+    policy: &'p Policy,
+    target: &'p Target,
+    position: usize,
+    lints: &'p mut Vec<Lint>,
+}
+
+impl<'p> Linter<'p> {
+    fn run(&mut self) {
+        self.limits();
+        self.core_group();
+        for (position, rule) in self.target.rules.iter().enumerate() {
+            self.reach(position, rule);
+            self.operators(position, rule);
+            self.times(position, rule);
+            self.windows(position, rule);
+            self.size(position, rule);
+            self.tracked(position, rule);
+            self.shadow(position, rule);
+        }
+        self.pairs();
+    }
+
+    fn limits(&mut self) {
+        let limits = self.target.limits;
+        let fixed = limits.min() == limits.max() && self.target.schedule.iter().all(|window| window.limits.is_none());
+        if fixed && !self.target.rules.is_empty() {
+            let message = format!("the size is always {}: no rule of this target can act", limits.min());
+            self.warn(About::Limits(self.position), message, "raise `max`, lower `min`, or leave the rules out");
+        }
+    }
+
+    fn core_group(&mut self) {
+        let is_core = matches!(self.target.selector, Selector::Role(Role::Core) | Selector::Fleet { role: Role::Core, .. });
+        let copies = self.target.guards.hdfs.replication.unwrap_or(1);
+        let shrinks = self.target.rules.iter().any(|rule| !matches!(rule.then, Change::Grow(_) | Change::Set(Size::Maximum)));
+        if is_core && shrinks && self.target.limits.min().get() < copies {
+            let message = format!("the core group may shrink to {}, but HDFS keeps {copies} of each block", self.target.limits.min());
+            self.warn(About::Limits(self.position), message, format!("set `min` to {copies} or more"));
+        }
+    }
+
+    fn reach(&mut self, position: usize, rule: &Rule) {
+        match interval::truth(&rule.when, self.target) {
+            Some(false) => self.warn_rule(
+                position,
+                Part::When,
+                "this can never be true",
+                "shares are from 0 to 100 %, other signals are never negative, and `and` needs both sides at once",
+            ),
+            Some(true) if matches!(rule.then, Change::Grow(_) | Change::Shrink(_)) => self.warn_rule(
+                position,
+                Part::When,
+                "this is always true: the rule acts until the group is at its limit",
+                "compare a signal with a threshold that it can cross, or go straight to a size with `set`",
+            ),
+            _ => {}
+        }
+    }
+
+    fn operators(&mut self, position: usize, rule: &Rule) {
+        let grows = match rule.then {
+            Change::Grow(_) => true,
+            Change::Shrink(_) => false,
+            Change::Set(_) | Change::Track { .. } => return,
+        };
+        let branches: Vec<&Condition> = match &rule.when {
+            Condition::Any(parts) => parts.iter().collect(),
+            other => vec![other],
+        };
+        for branch in branches {
+            let Some((expr, operator)) = bands::inverted(branch, grows, self.target) else { continue };
+            let (verb, what) = match (grows, bands::sense(expr, self.target)) {
+                (true, Some(Sense::Room)) => ("grows", "there is much room"),
+                (true, _) => ("grows", "there is little work"),
+                (false, Some(Sense::Room)) => ("shrinks", "there is little room"),
+                (false, _) => ("shrinks", "there is much work"),
+            };
+            let turned = match operator {
+                Comparison::Less | Comparison::LessOrEqual => "`>`",
+                _ => "`<`",
+            };
+            let message = format!("this {verb} the group when {what}: the operator looks inverted");
+            self.warn_rule(position, Part::When, message, format!("write {turned}, or swap `grow` and `shrink`"));
+        }
+    }
+
+    fn times(&mut self, position: usize, rule: &Rule) {
+        let poll = self.policy.poll();
+        if !rule.hold_for.is_zero() && rule.hold_for < poll {
+            let message = format!("this is shorter than the {} between two samples", display_duration(poll));
+            self.warn_rule(position, Part::For, message, "make it a few polls long, or leave it out");
+        }
+        for source in self.sources(rule) {
+            let SignalSource::Metric { id, .. } = source else { continue };
+            let Some(metric) = self.policy.metrics().iter().find(|metric| metric.id == *id) else { continue };
+            if !rule.hold_for.is_zero() && rule.hold_for < metric.period {
+                let message = format!("`{id}` has one value in {}: this is no longer than one of them", display_duration(metric.period));
+                self.warn_rule(position, Part::For, message, "make it two periods or longer, or leave it out");
+            }
+        }
+        let reads_window = !self.windows_of(rule).is_empty();
+        let unguarded = rule.hold_for.is_zero() && rule.cooldown.is_zero() && self.target.guards.stabilization.is_zero() && !reads_window;
+        if matches!(rule.then, Change::Shrink(_)) && unguarded {
+            self.warn_rule(
+                position,
+                Part::Then,
+                "one sample is enough to shrink, and the next one to shrink again",
+                "add `for: 3m` and `cooldown: 5m`, or `stabilization: 5m` to the target",
+            );
+        }
+    }
+
+    fn windows(&mut self, position: usize, rule: &Rule) {
+        for window in self.windows_of(rule) {
+            let over = display_duration(window.over);
+            let between = match self.target.signals.get(window.signal) {
+                Some(SignalSource::Metric { id, .. }) => {
+                    self.policy.metrics().iter().find(|metric| metric.id == *id).map_or(self.policy.poll(), |metric| metric.period)
+                }
+                _ => self.policy.poll(),
+            };
+            if window.over < between * 2 {
+                let message = format!("a window of {over} holds hardly a sample: one comes every {}", display_duration(between));
+                self.warn_rule(position, Part::When, message, format!("make it {} or longer", display_duration(between * 2)));
+            } else if window.over > LONGEST_WINDOW {
+                let message = format!("a window of {over} is unknown until the daemon has run for as long");
+                self.warn_rule(position, Part::When, message, "make it 7d or shorter");
+            }
+        }
+    }
+
+    fn size(&mut self, position: usize, rule: &Rule) {
+        let Change::Set(Size::Exactly(size)) = rule.then else { return };
+        let elsewhere = self.target.schedule.iter().filter_map(|window| window.limits);
+        let fits = std::iter::once(self.target.limits).chain(elsewhere).any(|limits| limits.min() <= size && size <= limits.max());
+        if !fits {
+            let message = format!("the size {size} is outside the limits of this target");
+            self.warn_rule(position, Part::Then, message, "write a size within `limits`, or `min`, or `max`");
+        }
+    }
+
+    fn tracked(&mut self, position: usize, rule: &Rule) {
+        let Change::Track { signal, .. } = &rule.then else { return };
+        if bands::sense(signal, self.target) == Some(Sense::Room) {
+            self.warn_rule(
+                position,
+                Part::Then,
+                "this grows when there is room, which makes more room",
+                "track a signal that falls when the group grows, such as `yarn_memory_allocated_percent`",
+            );
+        }
+    }
+
+    /// With the same condition, the larger size wins: a rule that never asks for it does nothing.
+    fn shadow(&mut self, position: usize, rule: &Rule) {
+        let rules = &self.target.rules;
+        let shadow = rules.iter().enumerate().find(|(other_position, other)| {
+            let no_later = other.hold_for <= rule.hold_for && other.cooldown <= rule.cooldown;
+            let equal = other.then == rule.then && other.hold_for == rule.hold_for && other.cooldown == rule.cooldown;
+            let wins = asks_for_no_less(&other.then, &rule.then) && (!equal || *other_position < position);
+            *other_position != position && other.when == rule.when && no_later && wins
+        });
+        if let Some((_, other)) = shadow {
+            let message = format!("`{}` has the same condition and always asks for at least as large a size", other.name);
+            self.warn_rule(position, Part::When, message, "remove one of the two rules, or give them different conditions");
+        }
+    }
+
+    fn pairs(&mut self) {
+        let rules = &self.target.rules;
+        for (position, shrink) in rules.iter().enumerate().filter(|(_, rule)| matches!(rule.then, Change::Shrink(_))) {
+            for grow in rules.iter().filter(|rule| matches!(rule.then, Change::Grow(_))) {
+                if let Some(value) = bands::both_true(grow, shrink) {
+                    let message = format!("`{}` is true at the same time, for example at {value}: this rule then never acts", grow.name);
+                    self.warn_rule(position, Part::When, message, "leave a gap between the two thresholds");
+                } else if let Some(found) = bands::retrigger(grow, shrink, self.target) {
+                    let bands::Retrigger { from, to, used_before, used_after } = found;
+                    let message = format!(
+                        "from {from} to {to} takes so much that `{}` takes it back: use rises from {used_before:.0} % to {used_after:.0} %",
+                        grow.name
+                    );
+                    self.warn_rule(
+                        position,
+                        Part::Then,
+                        message,
+                        "shrink by less, or by a share such as `25%`, or raise the smallest size",
+                    );
+                }
+            }
+        }
+    }
+
+    fn sources(&self, rule: &Rule) -> Vec<&'p SignalSource> {
+        let (target, mut found) = (self.target, Vec::new());
+        visit(&rule.when, &mut |expr| {
+            if let Expr::Signal(index) = expr {
+                found.extend(target.signals.get(*index));
+            }
+        });
+        found
+    }
+
+    fn windows_of(&self, rule: &Rule) -> Vec<WindowSpec> {
+        let mut found = Vec::new();
+        let mut note = |expr: &Expr| {
+            if let Expr::Window(index) = expr {
+                found.extend(self.target.windows.get(*index).copied());
+            }
+        };
+        visit(&rule.when, &mut note);
+        if let Change::Track { signal, .. } = &rule.then {
+            visit_expr(signal, &mut note);
+        }
+        found
+    }
+
+    fn warn_rule(&mut self, rule: usize, part: Part, message: impl Into<String>, help: impl Into<String>) {
+        self.warn(About::Rule { target: self.position, rule, part }, message, help);
+    }
+
+    fn warn(&mut self, about: About, message: impl Into<String>, help: impl Into<String>) {
+        let lint = Lint { about, message: message.into(), help: help.into() };
+        if !self.lints.contains(&lint) {
+            self.lints.push(lint);
+        }
+    }
+}
+
+/// Whether `a` never asks for a smaller size than `b`, whatever the present size.
+fn asks_for_no_less(a: &Change, b: &Change) -> bool {
+    let compared = |a: &Amount, b: &Amount| match (a, b) {
+        (Amount::Instances(a), Amount::Instances(b)) => a.partial_cmp(b),
+        (Amount::Percent(a), Amount::Percent(b)) => a.partial_cmp(b),
+        _ => None,
+    };
+    match (a, b) {
+        (Change::Grow(a), Change::Grow(b)) => compared(a, b).is_some_and(std::cmp::Ordering::is_ge),
+        (Change::Shrink(a), Change::Shrink(b)) => compared(a, b).is_some_and(std::cmp::Ordering::is_le),
+        _ => a == b,
+    }
+}
+
+fn visit(condition: &Condition, found: &mut impl FnMut(&Expr)) {
+    match condition {
+        Condition::Constant(_) | Condition::ClusterState { .. } => {}
+        Condition::Compare { left, right, .. } => {
+            visit_expr(left, found);
+            visit_expr(right, found);
+        }
+        Condition::Not(inner) => visit(inner, found),
+        Condition::All(parts) | Condition::Any(parts) => parts.iter().for_each(|part| visit(part, found)),
+    }
+}
+
+fn visit_expr(expr: &Expr, found: &mut impl FnMut(&Expr)) {
+    found(expr);
+    match expr {
+        Expr::Constant(_) | Expr::Signal(_) | Expr::Window(_) => {}
+        Expr::Negate(inner) => visit_expr(inner, found),
+        Expr::Arithmetic { left, right, .. } => {
+            visit_expr(left, found);
+            visit_expr(right, found);
+        }
+        Expr::Greatest(values) | Expr::Least(values) => values.iter().for_each(|value| visit_expr(value, found)),
+    }
+}
