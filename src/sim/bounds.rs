@@ -10,7 +10,7 @@ use crate::sim::run::StepCurve;
 use crate::trace::Resources;
 use crate::units::{Instances, Timestamp};
 
-pub use demand::{no_wait_demand, nodes_needed, unhindered};
+pub use demand::{no_wait_demand, nodes_needed};
 
 /// One kind of node: what it offers to containers, and its price.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -4,6 +4,7 @@ use std::ops::Range;
 use std::time::Duration;
 
 use crate::decision::Decision;
+use crate::observation::Observation;
 use crate::trace::Resources;
 use crate::units::{Instances, Timestamp};
 
@@ -20,6 +21,18 @@ impl<T: Copy> StepCurve<T> {
             let length = to.min(end).since(from.max(start));
             (length.as_millis() as f64 / 3_600_000.0, value)
         })
+    }
+}
+
+impl<T: PartialEq> StepCurve<T> {
+    /// The value from `at` on; of several at one instant the last one holds. A value that does not change adds no step.
+    pub fn set(&mut self, at: Timestamp, value: T) {
+        if self.0.last().is_some_and(|(last, _)| *last == at) {
+            self.0.pop();
+        }
+        if self.0.last().is_none_or(|(_, last)| *last != value) {
+            self.0.push((at, value));
+        }
     }
 }
 
@@ -52,6 +65,8 @@ pub struct Run {
     pub series: Vec<SeriesPoint>,
     /// The decisions that resized, and every change of the reason to hold; only filled when a series was asked for.
     pub decisions: Vec<Decision>,
+    /// What a daemon would have journaled at each poll; only filled when asked for.
+    pub observations: Vec<Observation>,
 }
 
 /// From launch to termination: what is paid for.

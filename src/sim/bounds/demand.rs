@@ -1,44 +1,64 @@
-//! The demand of jobs when nothing ever waits.
+//! The demand when nothing ever waits.
 
-use std::time::Duration;
-
+use crate::sim::observed::ObservedLoad;
 use crate::sim::run::StepCurve;
-use crate::trace::{Job, Resources};
+use crate::sim::workload::{JobLoad, Workload};
+use crate::trace::Resources;
 use crate::units::{Mebibytes, Timestamp, VirtualCores};
 
-/// What jobs would use, over time, with unlimited capacity: every stage starts the instant the stages before it have finished.
-/// An application master starts with its job, lives to its end, and counts. `start` is what the submit times count from.
+/// What a workload would use, over time, with unlimited capacity.
+///
+/// Of jobs, every stage starts the instant the stages before it have finished; an application master starts with its job, lives to
+/// its end, and counts. Of observations, a parcel of memory is used for the mean lifetime of its containers.
 ///
 /// The curve starts with the first demand and ends at zero with the last.
-pub fn no_wait_demand(start: Timestamp, jobs: &[Job]) -> StepCurve<Resources> {
-    let mut changes: Vec<Change> = Vec::with_capacity(jobs.len().saturating_mul(2));
-    let mut use_between = |from: Timestamp, to: Timestamp, each: Resources, count: u32| {
-        if from < to && count > 0 {
-            let memory = i128::from(each.memory.get()) * i128::from(count);
-            let vcores = i128::from(each.vcores.get()) * i128::from(count);
-            changes.push(Change { at: from, memory, vcores });
-            changes.push(Change { at: to, memory: -memory, vcores: -vcores });
-        }
-    };
-    for job in jobs {
-        let submitted = start + job.submit;
-        let ends = stage_ends(job);
-        for stage in &job.stages {
-            let ready = submitted + ready_after(&stage.after, &ends);
-            for run in &stage.tasks {
-                use_between(ready, ready + run.duration, stage.each(), run.count);
+pub fn no_wait_demand(workload: &Workload) -> StepCurve<Resources> {
+    match workload {
+        Workload::Jobs(load) => of_jobs(load),
+        Workload::Observations(load) => of_observations(load),
+    }
+}
+
+fn of_jobs(load: &JobLoad) -> StepCurve<Resources> {
+    let mut changes = Changes::from(load.start, load.jobs.len());
+    let mut ready_ms = vec![0_i64; load.stages.len()];
+    for job in &load.jobs {
+        let stages = job.first_stage as usize..(job.first_stage + job.stages) as usize;
+        ready_ms[stages.clone()].fill(job.submit_ms);
+        for index in stages {
+            let stage = &load.stages[index];
+            let mut end_ms = ready_ms[index];
+            for run in load.runs_of(index) {
+                let until_ms = ready_ms[index].saturating_add(run.duration_ms);
+                changes.add(ready_ms[index], until_ms, run.count, stage.each);
+                end_ms = end_ms.max(until_ms);
+            }
+            for dependent in load.dependents_of(stage) {
+                let ready = &mut ready_ms[*dependent as usize];
+                *ready = end_ms.max(*ready);
             }
         }
         if let Some(master) = job.application_master {
-            use_between(submitted, submitted + latest(&ends), master, 1);
+            changes.add(job.submit_ms, job.submit_ms.saturating_add(job.unhindered_ms), 1, master);
         }
     }
-    summed(changes)
+    changes.summed()
 }
 
-/// How long a job takes when nothing waits: its longest chain of stages.
-pub fn unhindered(job: &Job) -> Duration {
-    latest(&stage_ends(job))
+/// A parcel that arrives over a longer time than its containers live is a steady level while it arrives; any other is all there from the middle
+/// of its arrival for one lifetime. Either way the memory-time is that of the parcel.
+fn of_observations(load: &ObservedLoad) -> StepCurve<Resources> {
+    let mut changes = Changes::from(load.start, load.parcels.len());
+    for parcel in &load.parcels {
+        let (lifetime_ms, span_ms) = (f64::from(parcel.lifetime_s) * 1e3, f64::from(parcel.span_ms));
+        let level_mib = parcel.memory_mib * (lifetime_ms / span_ms.max(lifetime_ms).max(1.0)).min(1.0);
+        let from_ms = if lifetime_ms < span_ms { parcel.from_ms } else { parcel.from_ms + i64::from(parcel.span_ms / 2) };
+        let until_ms = from_ms + lifetime_ms.max(span_ms).round() as i64;
+        let vcores = level_mib * f64::from(parcel.vcores_per_mib);
+        let each = Resources { memory: Mebibytes(level_mib.round() as u64), vcores: VirtualCores(vcores.round() as u64) };
+        changes.add(from_ms, until_ms, 1, each);
+    }
+    changes.summed()
 }
 
 /// How many nodes hold the demand if containers could be split: the scarcer resource, rounded up to whole nodes. A resource of which
@@ -56,53 +76,57 @@ pub fn nodes_needed(demand: &StepCurve<Resources>, node: Resources) -> StepCurve
     StepCurve(curve)
 }
 
-/// When each stage finishes, counted from the job's start.
-fn stage_ends(job: &Job) -> Vec<Duration> {
-    let mut ends: Vec<Duration> = Vec::with_capacity(job.stages.len());
-    for stage in &job.stages {
-        let longest = stage.tasks.iter().filter(|run| run.count > 0).map(|run| run.duration).max().unwrap_or_default();
-        ends.push(ready_after(&stage.after, &ends).saturating_add(longest));
-    }
-    ends
-}
-
-fn ready_after(before: &[u32], ends: &[Duration]) -> Duration {
-    before.iter().filter_map(|&stage| ends.get(stage as usize)).max().copied().unwrap_or_default()
-}
-
-fn latest(ends: &[Duration]) -> Duration {
-    ends.iter().max().copied().unwrap_or_default()
+/// Uses of resources as the changes that they make, in milliseconds since the start.
+struct Changes {
+    start: Timestamp,
+    changes: Vec<Change>,
 }
 
 /// Wide enough that no sum of containers overflows.
 struct Change {
-    at: Timestamp,
+    at_ms: i64,
     memory: i128,
     vcores: i128,
 }
 
-fn summed(mut changes: Vec<Change>) -> StepCurve<Resources> {
-    changes.sort_unstable_by_key(|change| change.at);
-    let mut curve: Vec<(Timestamp, Resources)> = Vec::new();
-    let (mut memory, mut vcores) = (0_i128, 0_i128);
-    for together in changes.chunk_by(|a, b| a.at == b.at) {
-        for change in together {
-            memory += change.memory;
-            vcores += change.vcores;
-        }
-        let clamp = |sum: i128| u64::try_from(sum.max(0)).unwrap_or(u64::MAX);
-        let used = Resources { memory: Mebibytes(clamp(memory)), vcores: VirtualCores(clamp(vcores)) };
-        if curve.last().is_none_or(|(_, last)| *last != used) {
-            curve.push((together[0].at, used));
+impl Changes {
+    fn from(start: Timestamp, expected: usize) -> Self {
+        Self { start, changes: Vec::with_capacity(expected.saturating_mul(2)) }
+    }
+
+    fn add(&mut self, from_ms: i64, until_ms: i64, count: u32, each: Resources) {
+        if from_ms < until_ms && count > 0 {
+            let memory = i128::from(each.memory.get()) * i128::from(count);
+            let vcores = i128::from(each.vcores.get()) * i128::from(count);
+            self.changes.push(Change { at_ms: from_ms, memory, vcores });
+            self.changes.push(Change { at_ms: until_ms, memory: -memory, vcores: -vcores });
         }
     }
-    StepCurve(curve)
+
+    fn summed(mut self) -> StepCurve<Resources> {
+        self.changes.sort_unstable_by_key(|change| change.at_ms);
+        let mut curve = StepCurve(Vec::with_capacity(self.changes.len()));
+        let (mut memory, mut vcores) = (0_i128, 0_i128);
+        for together in self.changes.chunk_by(|a, b| a.at_ms == b.at_ms) {
+            for change in together {
+                memory += change.memory;
+                vcores += change.vcores;
+            }
+            let clamp = |sum: i128| u64::try_from(sum.max(0)).unwrap_or(u64::MAX);
+            let used = Resources { memory: Mebibytes(clamp(memory)), vcores: VirtualCores(clamp(vcores)) };
+            curve.set(Timestamp::from_millis(self.start.as_millis().saturating_add(together[0].at_ms)), used);
+        }
+        curve
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::trace::{Stage, TaskRun};
+    use std::time::Duration;
+
+    use crate::sim::observed::Parcel;
+    use crate::trace::{Job, Stage, TaskRun};
 
     fn seconds(s: u64) -> Timestamp {
         Timestamp::EPOCH + Duration::from_secs(s)
@@ -117,6 +141,10 @@ mod tests {
         Stage { after: after.to_vec(), memory: each.memory, vcores: each.vcores, tasks }
     }
 
+    fn load(jobs: &[Job]) -> JobLoad {
+        JobLoad::of(Timestamp::EPOCH, jobs).expect("valid jobs")
+    }
+
     fn job(submit_s: u64, application_master: Option<Resources>, stages: Vec<Stage>) -> Job {
         Job { id: "j".into(), name: None, submit: Duration::from_secs(submit_s), application_master, stages }
     }
@@ -125,9 +153,8 @@ mod tests {
     fn stages_start_when_those_before_them_have_finished() {
         let each = resources(10, 1);
         let chain = job(5, None, vec![stage(&[], each, &[(2, 10), (1, 20)]), stage(&[0], each, &[(4, 5)]), stage(&[], each, &[(1, 1)])]);
-        assert_eq!(unhindered(&chain), Duration::from_secs(25));
         let expected = [(5, 4), (6, 3), (15, 1), (25, 4), (30, 0)].map(|(at, tasks)| (seconds(at), resources(10 * tasks, tasks)));
-        assert_eq!(no_wait_demand(Timestamp::EPOCH, &[chain]), StepCurve(expected.to_vec()));
+        assert_eq!(of_jobs(&load(&[chain])), StepCurve(expected.to_vec()));
     }
 
     #[test]
@@ -135,29 +162,45 @@ mod tests {
         let with_master =
             job(0, Some(resources(7, 1)), vec![stage(&[], resources(10, 1), &[(1, 10)]), stage(&[0], resources(20, 1), &[(1, 10)])]);
         let expected = vec![(seconds(0), resources(17, 2)), (seconds(10), resources(27, 2)), (seconds(20), resources(0, 0))];
-        assert_eq!(no_wait_demand(Timestamp::EPOCH, &[with_master]), StepCurve(expected));
+        assert_eq!(of_jobs(&load(&[with_master])), StepCurve(expected));
     }
 
     #[test]
     fn jobs_that_follow_each_other_without_a_gap_are_one_step() {
         let one = |submit_s| job(submit_s, None, vec![stage(&[], resources(10, 1), &[(1, 10)])]);
         let expected = vec![(seconds(100), resources(10, 1)), (seconds(120), resources(0, 0))];
-        assert_eq!(no_wait_demand(seconds(100), &[one(10), one(0)]), StepCurve(expected));
+        let load = JobLoad::of(seconds(100), &[one(0), one(10)]).expect("valid jobs");
+        assert_eq!(of_jobs(&load), StepCurve(expected));
     }
 
     #[test]
-    fn work_that_takes_no_time_or_has_no_tasks_demands_nothing() {
-        let nothing = job(0, Some(resources(1, 1)), vec![stage(&[], resources(10, 1), &[(3, 0), (0, 50)])]);
-        assert_eq!(unhindered(&nothing), Duration::ZERO);
-        assert_eq!(no_wait_demand(Timestamp::EPOCH, &[nothing]), StepCurve(vec![]));
+    fn work_that_takes_no_time_demands_nothing() {
+        let nothing = job(0, Some(resources(1, 1)), vec![stage(&[], resources(10, 1), &[(3, 0)])]);
+        assert_eq!(of_jobs(&load(&[nothing])), StepCurve(vec![]));
     }
 
     #[test]
     fn absurd_demand_saturates() {
-        let absurd = job(0, None, vec![stage(&[7], resources(u64::MAX, u64::MAX), &[(u32::MAX, 10), (u32::MAX, 10)])]);
-        let demand = no_wait_demand(Timestamp::EPOCH, &[absurd]);
+        let absurd = job(0, None, vec![stage(&[], resources(u64::MAX, u64::MAX), &[(u32::MAX, 10), (u32::MAX, 10)])]);
+        let demand = of_jobs(&load(&[absurd]));
         assert_eq!(demand.0, vec![(seconds(0), resources(u64::MAX, u64::MAX)), (seconds(10), resources(0, 0))]);
         assert_eq!(nodes_needed(&demand, resources(1, 1)).0[0].1, u32::MAX);
+    }
+
+    #[test]
+    fn observed_parcels_keep_their_memory_time_whatever_their_lifetime() {
+        for (span_ms, lifetime_s, expected) in
+            [(30_000, 10.0, (0, 30_000, 100)), (30_000, 60.0, (15_000, 75_000, 300)), (0, 5.0, (0, 5_000, 300))]
+        {
+            let parcel = Parcel { from_ms: 0, span_ms, lifetime_s, vcores_per_mib: 0.01, memory_mib: 300.0 };
+            let load = ObservedLoad::of_parcels(Timestamp::EPOCH, vec![parcel]);
+            let (from_ms, until_ms, level_mib) = expected;
+            let at = Timestamp::from_millis;
+            assert_eq!(
+                of_observations(&load).0,
+                vec![(at(from_ms), resources(level_mib, level_mib / 100)), (at(until_ms), resources(0, 0))]
+            );
+        }
     }
 
     #[test]

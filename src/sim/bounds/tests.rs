@@ -1,4 +1,5 @@
 use super::*;
+use crate::sim::workload::{JobLoad, Workload};
 use crate::trace::{Job, Stage, TaskRun};
 use crate::units::{Mebibytes, VirtualCores};
 use proptest::prelude::*;
@@ -106,7 +107,8 @@ fn bounds_on_fb_2009_equal_an_independent_computation() {
     let jobs: Vec<Job> = text.lines().filter_map(reference_job).collect();
     assert_eq!(jobs.len(), 5_892);
     assert_eq!(jobs.iter().map(|job| job.stages[0].tasks[0].count).sum::<u32>(), 41_310);
-    let curve = no_wait_demand(Timestamp::EPOCH, &jobs);
+    let workload = Workload::Jobs(JobLoad::of(Timestamp::EPOCH, &jobs).expect("valid jobs"));
+    let curve = no_wait_demand(&workload);
     let end = curve.0.last().expect("there is demand").0;
     let scaled = Offer { node: resources(12_288, 4), usd_h: 0.24 };
     let capacity = Capacity { scaled, scaled_min: Instances(0), fixed: vec![], provisioning: Duration::from_secs(360) };
