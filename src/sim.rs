@@ -8,6 +8,7 @@ pub mod elasticity;
 mod event_loop;
 mod fluid;
 mod jobs;
+pub mod load;
 mod luck;
 mod observe;
 pub mod observed;
