@@ -9,8 +9,10 @@ mod simulate;
 mod trace;
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::{Parser, Subcommand};
+use indicatif::{ProgressBar, ProgressDrawTarget};
 
 /// The managed-scaling decision engine for Amazon EMR.
 #[derive(Parser)]
@@ -48,5 +50,13 @@ pub fn main() -> ExitCode {
             eprintln!("error: {error:#}");
             ExitCode::FAILURE
         }
+    }
+}
+
+/// Moves a hidden progress bar on; it is shown on stderr once the work has taken a second. indicatif draws on terminals only.
+fn advance(progress: &ProgressBar, by: u64) {
+    progress.inc(by);
+    if progress.is_hidden() && progress.elapsed() > Duration::from_secs(1) {
+        progress.set_draw_target(ProgressDrawTarget::stderr());
     }
 }

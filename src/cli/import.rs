@@ -181,7 +181,7 @@ fn open(pieces: &[PathBuf], progress: &ProgressBar) -> Result<Source, ImportErro
     }
 }
 
-/// A file whose reading is shown on stderr once it has taken a second; indicatif draws on terminals only.
+/// A file whose reading moves the progress bar.
 struct Watched {
     file: File,
     progress: ProgressBar,
@@ -190,10 +190,7 @@ struct Watched {
 impl Read for Watched {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let read = self.file.read(buffer)?;
-        self.progress.inc(read as u64);
-        if self.progress.is_hidden() && self.progress.elapsed() > Duration::from_secs(1) {
-            self.progress.set_draw_target(ProgressDrawTarget::stderr());
-        }
+        super::advance(&self.progress, read as u64);
         Ok(read)
     }
 }

@@ -249,9 +249,12 @@ impl<'a> Cluster<'a> {
         self.used = self.used.plus(container);
     }
 
-    /// A container has ended; a leaving node that is empty now terminates.
+    /// A container has ended; a leaving node that is empty now terminates. Of a node that was lost at this very moment nothing is left to give back.
     pub fn release(&mut self, index: NodeIndex, container: Resources, is_master: bool, now_ms: i64) {
         let node = &mut self.nodes[index as usize];
+        if node.state == NodeState::Terminated {
+            return;
+        }
         node.used = node.used.minus(container);
         node.containers -= 1;
         node.application_masters -= u32::from(is_master);

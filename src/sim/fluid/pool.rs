@@ -74,6 +74,12 @@ impl Pool {
         self.backlog_mib
     }
 
+    /// The work that waits, in mebibyte-seconds.
+    #[cfg(test)]
+    pub fn backlog_work(&self) -> f64 {
+        self.backlog.iter().map(|waiting| waiting.left_mib * waiting.lifetime_s).sum()
+    }
+
     /// Lets time pass with constant capacity.
     pub fn flow(&mut self, span_s: f64, inflow: Inflow) {
         self.arrived_mib += inflow.mib_per_s * span_s;
@@ -141,16 +147,17 @@ impl Pool {
             if self.mass_mib >= capacity * (1.0 - TINY) {
                 return None;
             }
-            // The capacity is reached on the way; the mean lifetime until then depends on when, hence the second round.
-            let least_s = (capacity - self.mass_mib) / rate;
-            for _ in 0..2 {
-                let lifetime_s = self.mixed_lifetime_s(rate * span_s, inflow.lifetime_s);
-                let target = rate * lifetime_s;
-                if target > capacity {
-                    span_s = (lifetime_s * ((target - self.mass_mib) / (target - capacity)).ln()).clamp(least_s, left_s);
-                }
+            // The mean lifetime until the capacity is reached depends on when that is, so there is no closed form for it.
+            let mut low_s = 0.0;
+            while span_s - low_s > TINY * left_s {
+                let middle_s = (low_s + span_s) / 2.0;
+                if mass_after(middle_s) > capacity { span_s = middle_s } else { low_s = middle_s }
             }
-            after = capacity;
+            span_s = low_s;
+            after = mass_after(span_s);
+            if span_s == 0.0 {
+                return None;
+            }
         }
         self.lifetime_s = self.mixed_lifetime_s(rate * span_s, inflow.lifetime_s);
         let departed = self.mass_mib + rate * span_s - after;

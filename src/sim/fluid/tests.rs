@@ -1,1 +1,137 @@
+use proptest::prelude::*;
 
+use super::pool::{Inflow, Pool};
+use crate::sim::observed::ObservedLoad;
+use crate::sim::run::Run;
+use crate::sim::scenario::Scenario;
+use crate::sim::testing::*;
+use crate::trace::Job;
+use crate::units::{Instances, Timestamp};
+
+fn inflow(mib_per_s: f64, lifetime_s: f64) -> Inflow {
+    Inflow { mib_per_s, lifetime_s, parcel: 0 }
+}
+
+fn pool(capacity_mib: f64) -> Pool {
+    let mut pool = Pool::default();
+    pool.capacity_mib = capacity_mib;
+    pool
+}
+
+#[test]
+fn a_step_of_load_fills_as_the_closed_form_says_whatever_the_ticks() {
+    for ticks in [1, 7, 100] {
+        let mut pool = pool(1e6);
+        for _ in 0..ticks {
+            pool.flow(300.0 / f64::from(ticks), inflow(10.0, 60.0));
+        }
+        let expected = 10.0 * 60.0 * (1.0 - (-300.0_f64 / 60.0).exp());
+        assert!((pool.mass_mib - expected).abs() < 1e-9 * expected, "{ticks} ticks: {} for {expected}", pool.mass_mib);
+        assert_eq!(pool.backlog_mib(), 0.0);
+    }
+}
+
+#[test]
+fn beyond_the_capacity_the_rest_of_a_step_waits_and_drains_first_come_first_served() {
+    // 10 MiB/s of 60 s each would need 600 MiB; there are 300. Full after 60 ln 2 s; then 5 MiB/s start, and 5 wait.
+    let mut pool = pool(300.0);
+    pool.flow(200.0, inflow(10.0, 60.0));
+    let full_s = 60.0 * 2.0_f64.ln();
+    let queued = 5.0 * (200.0 - full_s);
+    assert!((pool.backlog_mib() - queued).abs() < 1e-6, "{} for {queued}", pool.backlog_mib());
+    pool.flow(queued / 5.0, Inflow::none());
+    assert!(pool.backlog_mib() < 1e-6);
+    // What arrived t after the queue began waits t: between nothing and as long as the queue lasted.
+    pool.flow(1.0, Inflow::none());
+    let waiting: f64 = pool.waits.iter().map(|wait| wait.seconds * wait.weight).sum();
+    let expected = queued * (200.0 - full_s);
+    assert!((waiting - expected).abs() < 0.01 * expected, "{waiting} for {expected}");
+}
+
+#[test]
+fn without_nodes_everything_waits() {
+    let mut pool = pool(0.0);
+    pool.flow(30.0, inflow(2.0, 10.0));
+    assert_eq!((pool.mass_mib, pool.backlog_mib()), (0.0, 60.0));
+    pool.capacity_mib = 100.0;
+    pool.fill();
+    assert_eq!((pool.mass_mib, pool.backlog_mib()), (60.0, 0.0));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(500))]
+
+    #[test]
+    fn work_that_comes_is_served_or_still_there(
+        steps in prop::collection::vec((0.1_f64..100.0, prop_oneof![Just(0.0), 0.0_f64..50.0], 0.01_f64..2_000.0, prop_oneof![Just(0.0), 1.0_f64..5_000.0]), 1..40)
+    ) {
+        let mut pool = pool(0.0);
+        let (mut came, mut served, mut mass) = (0.0, 0.0, 0.0);
+        for (index, (span_s, mib_per_s, lifetime_s, capacity)) in steps.into_iter().enumerate() {
+            // A cluster never has less room than what runs on it, but for rounding.
+            pool.capacity_mib = capacity.max(pool.mass_mib);
+            let before = pool.busy_s;
+            pool.flow(span_s, Inflow { mib_per_s, lifetime_s, parcel: index as u32 });
+            served += (pool.busy_s - before) * pool.capacity_mib;
+            came += mib_per_s * span_s * lifetime_s;
+            mass += mib_per_s * span_s;
+            let there = pool.mass_mib * pool.lifetime_s + pool.backlog_work();
+            prop_assert!((came - served - there).abs() <= 1e-6 * came + 1e-6, "came {came}, served {served}, there {there}");
+            prop_assert!(pool.mass_mib <= pool.capacity_mib * (1.0 + 1e-6) && pool.lifetime_s > 0.0);
+            prop_assert!(pool.waits.iter().all(|wait| wait.seconds >= 0.0));
+        }
+        let waited: f64 = pool.waits.iter().map(|wait| wait.weight).sum();
+        prop_assert!(waited <= mass * (1.0 + 1e-6) + 1e-6);
+    }
+}
+
+/// Jobs from a simple generator: exponential gaps, a few tasks each, of one size or of very different sizes.
+fn generated(jobs: u32, gap_s: f64, tasks: u32, lifetimes_s: &[f64]) -> Vec<Job> {
+    let luck = crate::sim::luck::Luck::new(11);
+    let mut submit_s = 0.0;
+    let of = |index: u32| {
+        submit_s += -gap_s * luck.draw(crate::sim::luck::Purpose::SpotLife, 0, u64::from(index)).ln();
+        let lifetime_s = lifetimes_s[index as usize % lifetimes_s.len()];
+        let count = 1 + index * 7 % tasks;
+        job(&format!("j{index}"), submit_s, &vec![lifetime_s; count as usize])
+    };
+    (0..jobs).map(of).collect()
+}
+
+/// The same work in both worlds: the jobs, and the observations that a daemon took of them on a cluster with room for everything.
+fn both(jobs: &[Job], scenario: &Scenario, script: Script) -> (Run, Run) {
+    let mut ample = scenario.clone();
+    ample.groups[0].count = Instances(100);
+    let seen = run_jobs(jobs, &ample, &[], 0);
+    let mut builder = ObservedLoad::builder(None);
+    seen.observations.iter().for_each(|observation| builder.push(observation));
+    let load = builder.finish().expect("a recording");
+    (run_jobs(jobs, scenario, script, 0), run_fluid(&load, scenario, script, 0))
+}
+
+#[test]
+fn jobs_and_the_observations_of_them_agree() {
+    let ups_and_downs: Vec<(f64, u32)> = (0..40).map(|step| (f64::from(step) * 900.0, [4, 9, 6, 12][step as usize % 4])).collect();
+    for (name, lifetimes_s) in [("equal", vec![90.0]), ("mixed", vec![20.0, 60.0, 300.0]), ("short", vec![8.0]), ("long", vec![1_200.0])] {
+        let mean_s = lifetimes_s.iter().sum::<f64>() / lifetimes_s.len() as f64;
+        // About 24 slots busy on average.
+        let jobs = generated(2_400, 4.5 * mean_s / 24.0, 8, &lifetimes_s);
+        for (case, nodes, script) in
+            [("fixed, ample", 14, &[][..]), ("fixed, tight", 7, &[]), ("fixed, short", 5, &[]), ("scripted", 8, &ups_and_downs[..])]
+        {
+            let mut world = scenario(nodes, 4);
+            provision(&mut world, 240);
+            let (exact, fluid) = both(&jobs, &world, script);
+            println!(
+                "{name:6} {case:13} node-hours {:8.2} {:8.2} ({:+5.1} %)   wait {:9.2} {:9.2} s   end {:8.0} {:8.0}",
+                node_hours(&exact),
+                node_hours(&fluid),
+                100.0 * (node_hours(&fluid) / node_hours(&exact) - 1.0),
+                mean_wait_s(&exact),
+                mean_wait_s(&fluid),
+                exact.end.seconds_since(Timestamp::EPOCH),
+                fluid.end.seconds_since(Timestamp::EPOCH),
+            );
+        }
+    }
+}
