@@ -99,10 +99,6 @@ fn what_is_wrong_is_said_with_its_place() {
         (format!("{JOBS}\n{}\n", JOB.replace("[2,10]", "[2,-10]")), "t.trace:2: not a record: -10 s is a negative time"),
         (format!("{JOBS}\n{}\n", JOB.replace("\"submit_s\":5", "\"submit_s\":1e300")), "longer than a hundred years"),
         (format!("{JOBS}\n{JOB}\n\n{}\n", JOB.replace(":5", ":4")), "t.trace:4: the job is submitted at 4s, before the one above it (5s)"),
-        (
-            format!("{OBSERVATIONS}\n{OBSERVATION}\n{}\n", OBSERVATION.replacen("00:30", "00:29", 1)),
-            "t.trace:3: the observation was made at",
-        ),
         (stage(""), "t.trace:2: the job has no stages"),
         (stage(r#"{"memory_mib":1,"vcores":1,"tasks":[]}"#), "t.trace:2: stage 0 has no tasks"),
         (stage(r#"{"memory_mib":1,"vcores":1,"tasks":[[0,1]]}"#), "t.trace:2: stage 0 has no tasks"),
