@@ -151,8 +151,9 @@ pub enum HoldReason {
     TargetNotFound {
         matches: usize,
     },
-    /// EMR throttles; the next call waits.
-    ApiBudgetSpent {
+    /// EMR refused the last call; the next one waits.
+    CallRefused {
+        rejection: Rejection,
         until: Timestamp,
     },
     /// The observation is older than the one before it.
@@ -162,6 +163,20 @@ pub enum HoldReason {
 }
 
 impl HoldReason {
+    /// When the reason ends by itself, if that is known.
+    pub const fn until(&self) -> Option<Timestamp> {
+        match self {
+            Self::CoolingDown { until, .. }
+            | Self::FlipBudgetSpent { until }
+            | Self::ReversalGuard { until }
+            | Self::Quarantined { until }
+            | Self::Paused { until }
+            | Self::YieldingToOperator { until }
+            | Self::CallRefused { until, .. } => Some(*until),
+            _ => None,
+        }
+    }
+
     /// The label value: the variant in snake case.
     pub const fn label(&self) -> &'static str {
         match self {
@@ -182,7 +197,7 @@ impl HoldReason {
             Self::ClusterNotReady { .. } => "cluster_not_ready",
             Self::GroupNotReady { .. } => "group_not_ready",
             Self::TargetNotFound { .. } => "target_not_found",
-            Self::ApiBudgetSpent { .. } => "api_budget_spent",
+            Self::CallRefused { .. } => "call_refused",
             Self::ClockWentBack { .. } => "clock_went_back",
         }
     }
@@ -280,6 +295,17 @@ impl fmt::Display for Cause {
     }
 }
 
+impl fmt::Display for Rejection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Throttled => "throttled",
+            Self::AccessDenied => "access denied",
+            Self::NotModifiable => "not modifiable in its present state",
+            Self::Other => "see the log",
+        })
+    }
+}
+
 impl fmt::Display for Limiter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -314,7 +340,9 @@ impl fmt::Display for HoldReason {
             Self::GroupNotReady { state } => write!(f, "the group is {state}"),
             Self::TargetNotFound { matches: 0 } => f.write_str("no group of the cluster matches the target"),
             Self::TargetNotFound { matches } => write!(f, "{matches} groups match the target; name one by `id` or `name`"),
-            Self::ApiBudgetSpent { until } => write!(f, "EMR throttles, the next call waits until {until}"),
+            Self::CallRefused { rejection, until } => {
+                write!(f, "EMR refused the last call ({rejection}), the next one waits until {until}")
+            }
             Self::ClockWentBack { last } => write!(f, "the clock went back; the last observation was at {last}"),
         }
     }

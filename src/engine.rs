@@ -1,38 +1,119 @@
-//! The decision engine: a pure function of what was observed.
+//! The decision engine: a pure function of what was observed. No clock, I/O, lock or randomness; `now` arrives inside the observation.
+//!
+//! Everything that must be equal in the live and in the simulated world lives here: holds, windows, resizes in flight, cooldowns, limits,
+//! pauses. The state is restored by folding the same observations and outcomes again.
 
-use crate::decision::{Decision, Outcome};
-use crate::observation::{GroupId, Observation};
+mod flight;
+mod hold;
+mod limits;
+mod memory;
+mod propose;
+mod target;
+#[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
+mod tests;
+mod window;
+
+use crate::decision::{Action, Decision, HoldReason, Outcome, RuleState};
+use crate::observation::{ClusterState, GroupId, Observation, Sampled};
 use crate::policy::Policy;
-use crate::units::Timestamp;
+use crate::units::{Instances, Timestamp};
+use memory::{Knowledge, SignalTrack};
+use target::{TargetState, Tick};
 
 /// Folds observations and outcomes; yields decisions.
+#[derive(Clone, Debug)]
 pub struct Engine {
     policy: Policy,
-    last_at: Timestamp,
+    targets: Vec<TargetState>,
+    /// EMR's samples as a signal: what it says is stale when it is too old.
+    cluster: SignalTrack,
+    last_at: Option<Timestamp>,
+    wakeup: (Timestamp, WakeReason),
 }
 
 /// Why the engine wants to see the cluster again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WakeReason {
+    /// It is time for the next observation.
     Poll,
+    /// A wait ends before that: a cooldown, a pause, a quarantine, a guard.
+    WaitEnds,
 }
 
 impl Engine {
     pub fn new(policy: Policy) -> Self {
-        Self { policy, last_at: Timestamp::EPOCH }
+        let targets = policy.targets().iter().map(|target| TargetState::new(target.clone(), policy.poll())).collect();
+        let cluster = SignalTrack::new("cluster".into(), policy.poll() * 3);
+        Self { policy, targets, cluster, last_at: None, wakeup: (Timestamp::EPOCH, WakeReason::Poll) }
+    }
+
+    pub fn policy(&self) -> &Policy {
+        &self.policy
     }
 
     /// One decision for every target of the policy, in file order.
     pub fn step(&mut self, observation: &Observation) -> Vec<Decision> {
-        self.last_at = observation.at;
-        Vec::new()
+        let went_back = self.last_at.replace(observation.at).filter(|last| observation.at < *last);
+        if went_back.is_some() {
+            self.cluster.forget();
+            self.targets.iter_mut().for_each(|target| target.forget(observation.at));
+        }
+        self.cluster.update(observation.at, Some(Sampled { value: 0.0, measured_at: observation.cluster.measured_at }));
+        let barrier = self.barrier(observation, went_back);
+        let tick = Tick { observation, cluster: &self.cluster, poll: self.policy.poll() };
+        let decide = |(index, target): (usize, &mut TargetState)| {
+            let (action, rules, readings) = target.step(&tick, barrier.as_ref());
+            let group = observation.cluster.value.groups.iter().find(|group| Some(&group.id) == target.group.as_ref());
+            let (requested, running) = group.map_or((Instances::ZERO, Instances::ZERO), |group| (group.requested, group.running));
+            Decision { at: observation.at, target: index, group: target.group.clone(), requested, running, action, rules, readings }
+        };
+        let decisions: Vec<Decision> = self.targets.iter_mut().enumerate().map(decide).collect();
+        self.wakeup = next_wakeup(observation.at, observation.at + self.policy.poll(), &decisions);
+        decisions
     }
 
-    /// What became of the resize that the last step decided for this group.
-    pub fn note(&mut self, _group: &GroupId, _outcome: Outcome) {}
+    /// What became of the resize that the last step decided for this group. Without a note it counts as sent and unanswered.
+    pub fn note(&mut self, group: &GroupId, outcome: Outcome) {
+        for target in self.targets.iter_mut().filter(|target| target.group.as_ref() == Some(group)) {
+            target.flight.note(outcome);
+        }
+    }
 
     /// When the cluster should be observed next, and why then.
     pub fn next_wakeup(&self) -> (Timestamp, WakeReason) {
-        (self.last_at + self.policy.poll(), WakeReason::Poll)
+        self.wakeup
     }
+
+    /// A reason to hold that concerns every target.
+    fn barrier(&self, observation: &Observation, went_back: Option<Timestamp>) -> Option<HoldReason> {
+        if let Some(last) = went_back {
+            return Some(HoldReason::ClockWentBack { last });
+        }
+        if let Knowledge::Stale(measured_at) = self.cluster.now() {
+            return Some(HoldReason::StaleData { signal: self.cluster.name.clone(), measured_at });
+        }
+        if !observation.control.leader {
+            return Some(HoldReason::NotLeader);
+        }
+        match observation.cluster.value.state {
+            ClusterState::Running | ClusterState::Waiting => None,
+            state => Some(HoldReason::ClusterNotReady { state }),
+        }
+    }
+}
+
+/// The next poll, or the first end of a wait before it.
+fn next_wakeup(at: Timestamp, poll: Timestamp, decisions: &[Decision]) -> (Timestamp, WakeReason) {
+    let of_action = decisions.iter().filter_map(|decision| match &decision.action {
+        Action::Hold(reason) => reason.until(),
+        Action::Resize(_) => None,
+    });
+    let of_rules = decisions.iter().flat_map(|decision| &decision.rules).filter_map(|report| match report.state {
+        RuleState::CoolingDown { until } => Some(until),
+        _ => None,
+    });
+    let earliest = of_action.chain(of_rules).filter(|until| *until > at).min();
+    earliest.filter(|until| *until < poll).map_or((poll, WakeReason::Poll), |until| (until, WakeReason::WaitEnds))
 }

@@ -5,6 +5,8 @@
 pub mod check;
 pub mod decision;
 pub mod engine;
+pub mod file;
+pub mod generate;
 pub mod observation;
 pub mod policy;
 pub mod sim;

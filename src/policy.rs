@@ -35,6 +35,16 @@ pub struct Policy {
 }
 
 impl Policy {
+    #[cfg(test)]
+    pub(crate) fn for_tests(name: &str, poll: Duration, targets: Vec<Target>) -> Self {
+        Self { name: name.into(), description: None, poll, metrics: Vec::new(), targets }
+    }
+
+    #[cfg(test)]
+    pub(crate) fn target_for_tests(&mut self) -> &mut Target {
+        &mut self.targets[0]
+    }
+
     pub fn name(&self) -> &str {
         &self.name
     }
@@ -61,9 +71,14 @@ impl Policy {
     /// The same policy under other limits: comparisons run every baseline inside one scenario's limits.
     #[must_use]
     pub fn with_limits(mut self, limits: Limits) -> Self {
-        for target in &mut self.targets {
-            target.limits = limits;
-        }
+        self.targets.iter_mut().for_each(|target| target.limits = limits);
+        self
+    }
+
+    /// The same policy for another group: comparisons run every baseline on the group that a scenario scales.
+    #[must_use]
+    pub fn on_group(mut self, selector: &Selector) -> Self {
+        self.targets.iter_mut().for_each(|target| target.selector = selector.clone());
         self
     }
 }

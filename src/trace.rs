@@ -1,5 +1,6 @@
 //! The one record format: JSON lines, optionally zstd, with a header. What the daemon writes down is what the simulator replays.
 
+pub mod fold;
 pub mod import;
 pub mod info;
 pub mod journal;
@@ -38,6 +39,15 @@ pub struct Header {
 pub enum Kind {
     Observations,
     Jobs,
+}
+
+impl Kind {
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Observations => "observations",
+            Self::Jobs => "jobs",
+        }
+    }
 }
 
 /// One line after the header, such as `{"job":{...}}`.
@@ -117,26 +127,37 @@ pub struct TaskRun {
 
 impl Serialize for TaskRun {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        (self.count, self.duration.as_millis() as f64 / 1e3).serialize(serializer)
+        (self.count, Seconds(self.duration)).serialize(serializer)
     }
 }
 
 impl<'de> Deserialize<'de> for TaskRun {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let (count, seconds) = <(u32, f64)>::deserialize(deserializer)?;
-        Ok(Self { count, duration: seconds::from_f64(seconds).map_err(serde::de::Error::custom)? })
+        let (count, Seconds(duration)) = <(u32, Seconds)>::deserialize(deserializer)?;
+        Ok(Self { count, duration })
     }
 }
 
+/// A duration inside a tuple.
+#[derive(Serialize, Deserialize)]
+struct Seconds(#[serde(with = "seconds")] Duration);
+
 /// Durations as seconds, to the millisecond; negative and absurd ones are refused.
 mod seconds {
-    use super::{Deserialize, Deserializer, Duration, Serialize, Serializer};
+    use super::{Deserialize, Deserializer, Duration, Serializer};
 
     /// A hundred years: no recording is longer, and sums of such durations do not overflow.
     const LONGEST_S: f64 = 3.2e9;
 
+    /// The same bound for times that were computed instead of read.
+    pub const LONGEST: Duration = Duration::from_secs(LONGEST_S as u64);
+
+    /// Whole seconds, the common case, are written without a fraction.
     pub fn serialize<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
-        (duration.as_millis() as f64 / 1e3).serialize(serializer)
+        match duration.subsec_millis() {
+            0 => serializer.serialize_u64(duration.as_secs()),
+            _ => serializer.serialize_f64(duration.as_millis() as f64 / 1e3),
+        }
     }
 
     pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
@@ -147,7 +168,7 @@ mod seconds {
         if seconds < 0.0 {
             return Err(format!("{seconds} s is a negative time"));
         }
-        if !(seconds <= LONGEST_S) {
+        if seconds.is_nan() || seconds > LONGEST_S {
             return Err(format!("{seconds} s is longer than a hundred years"));
         }
         Ok(Duration::from_millis((seconds * 1e3).round() as u64))

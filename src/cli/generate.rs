@@ -1,8 +1,60 @@
 //! `headroom generate`.
 
-#[derive(clap::Args)]
-pub struct Args {}
+use std::path::PathBuf;
 
-pub fn run(_args: &Args) -> anyhow::Result<()> {
-    anyhow::bail!("not built yet")
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
+use headroom::generate::{self, Scenario};
+
+/// Make a synthetic job trace
+///
+/// The same scenario, seed and options give the same jobs. The trace is synthetic, drawn from the model that
+/// docs/workload-model.md explains, and its header says so.
+#[derive(clap::Args)]
+#[command(after_help = "Examples:
+  headroom generate office-day --out office-day.jsonl.zst
+  headroom generate nightly-batch --days 28 --seed 7 --out month.jsonl.zst")]
+pub struct Args {
+    /// What kind of workload
+    #[arg(value_parser = scenarios())]
+    scenario: Scenario,
+    /// Where to write the trace; compressed if the name ends in .zst
+    #[arg(long, value_name = "FILE")]
+    out: PathBuf,
+    /// Another seed gives other jobs of the same kind
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    seed: u64,
+    /// How long, in days [default: as the scenario says]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    days: Option<f64>,
+    /// How many times as many jobs arrive; jobs with a fixed time grow in size instead
+    #[arg(long, value_name = "FACTOR", allow_negative_numbers = true, default_value_t = 1.0)]
+    rate: f64,
+}
+
+pub fn run(args: &Args) -> anyhow::Result<()> {
+    let workload = args.scenario.workload(args.days, args.rate)?;
+    let jobs = generate::generate(&workload, args.seed);
+    let (job_count, task_count) = (jobs.len(), jobs.iter().map(generate::task_count).sum::<u64>());
+    generate::write(&args.out, &generate::header(&workload, &args.command()), jobs)?;
+    println!("{}: {job_count} jobs with {task_count} tasks (synthetic, seed {})", args.out.display(), args.seed);
+    Ok(())
+}
+
+impl Args {
+    /// What makes the same trace again, without the file's name: the trace must not depend on where it is written.
+    fn command(&self) -> String {
+        let mut command = format!("headroom generate {} --seed {}", self.scenario.name(), self.seed);
+        if let Some(days) = self.days {
+            command += &format!(" --days {days}");
+        }
+        if self.rate != 1.0 {
+            command += &format!(" --rate {}", self.rate);
+        }
+        command
+    }
+}
+
+fn scenarios() -> impl TypedValueParser<Value = Scenario> {
+    let values = Scenario::ALL.map(|scenario| PossibleValue::new(scenario.name()).help(scenario.summary()));
+    PossibleValuesParser::new(values).try_map(|name| Scenario::from_name(&name).ok_or("not a scenario"))
 }

@@ -1,8 +1,233 @@
 //! `headroom import`.
 
-#[derive(clap::Args)]
-pub struct Args {}
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-pub fn run(_args: &Args) -> anyhow::Result<()> {
-    anyhow::bail!("not built yet")
+use clap::Subcommand;
+use headroom::trace::Resources;
+use headroom::trace::import::{ImportError, Imported, Source, csv, rumen, spark, swim};
+use headroom::trace::info::JobTotals;
+use headroom::units::{Mebibytes, Timestamp, VirtualCores};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+/// Turn recordings of other tools into a trace of jobs.
+#[derive(clap::Args)]
+pub struct Args {
+    #[command(subcommand)]
+    format: Format,
+}
+
+#[derive(Subcommand)]
+enum Format {
+    Swim(Swim),
+    Rumen(Rumen),
+    Spark(Spark),
+    Csv(Csv),
+}
+
+#[derive(clap::Args)]
+struct Files {
+    /// Files to import, plain or zstd; several become one trace
+    #[arg(required = true, value_name = "INPUT")]
+    inputs: Vec<PathBuf>,
+    /// Where the trace goes; zstd when the name ends in .zst; replaced if it exists
+    #[arg(long, value_name = "FILE")]
+    out: PathBuf,
+}
+
+/// SWIM workloads: tab-separated bytes of each job, from which a task model makes tasks
+///
+/// SWIM files give bytes, but neither durations nor task counts. The defaults are the reference task model: a task for each 256 MiB of the
+/// largest of input, shuffle and output, 1 to 64 of them, 30 s for each 256 MiB, 5 to 300 s, one vcore and 3 GiB.
+#[derive(clap::Args)]
+#[command(after_help = "Example:\n  headroom import swim FB-2009_samples_24_times_1hr_0.tsv --out fb.trace.zst")]
+struct Swim {
+    #[command(flatten)]
+    files: Files,
+    /// Leave out jobs submitted at this time or later, such as 24h or 2d
+    #[arg(long, value_name = "TIME", default_value = "24h", value_parser = parse_duration)]
+    cut: Duration,
+    /// What one task takes on of a job's bytes, in MiB
+    #[arg(long, value_name = "MIB", default_value_t = 256)]
+    split_mib: u64,
+    /// The most tasks of one job
+    #[arg(long, value_name = "N", default_value_t = 64)]
+    tasks_max: u32,
+    /// Seconds that a task works on one split
+    #[arg(long, value_name = "S", default_value_t = 30)]
+    split_s: u32,
+    /// Shortest task, in seconds
+    #[arg(long, value_name = "S", default_value_t = 5)]
+    task_min_s: u32,
+    /// Longest task, in seconds
+    #[arg(long, value_name = "S", default_value_t = 300)]
+    task_max_s: u32,
+    /// Memory of each task, in MiB
+    #[arg(long, value_name = "MIB", default_value_t = 3072)]
+    memory_mib: u64,
+    /// Virtual cores of each task
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    vcores: u64,
+    /// The instant of submit time zero, which the files do not tell
+    #[arg(long, value_name = "TIMESTAMP", default_value = "1970-01-01T00:00:00Z", value_parser = parse_timestamp)]
+    start: Timestamp,
+}
+
+/// MapReduce job histories as Rumen or the YARN scheduler load simulator (SLS) write them
+#[derive(clap::Args)]
+#[command(after_help = "Example:\n  headroom import rumen 2jobs2min-rumen-jh.json --out history.trace.zst")]
+struct Rumen {
+    #[command(flatten)]
+    files: Files,
+    /// Memory of a task, in MiB, where the recording does not say
+    #[arg(long, value_name = "MIB", default_value_t = 1024)]
+    memory_mib: u64,
+    /// Virtual cores of a task, where the recording does not say
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    vcores: u64,
+    /// The instant of time zero of an SLS file, which it does not tell
+    #[arg(long, value_name = "TIMESTAMP", default_value = "1970-01-01T00:00:00Z", value_parser = parse_timestamp)]
+    start: Timestamp,
+}
+
+/// Spark event logs, plain or zstd: files, folders of them, and folders of rolling logs
+///
+/// Each application becomes one job; each task takes its share of an executor's memory (overhead included) and spark.task.cpus vcores.
+#[derive(clap::Args)]
+#[command(after_help = "Example:\n  headroom import spark /var/log/spark/apps --out spark.trace.zst")]
+struct Spark {
+    #[command(flatten)]
+    files: Files,
+}
+
+/// A CSV file with the columns job,submit_s,stage,after,tasks,task_s,memory_mib,vcores
+///
+/// One row for each run of equal tasks; `after` lists earlier stages of the job, separated by spaces; a column `name` may say which jobs
+/// are the same work again.
+#[derive(clap::Args)]
+#[command(after_help = "Example:\n  headroom import csv jobs.csv --out jobs.trace.zst\n\nwith jobs.csv:\n  \
+    job,submit_s,stage,after,tasks,task_s,memory_mib,vcores\n  etl-1,0,0,,40,62.5,4096,1\n  etl-1,0,1,0,8,120,8192,2")]
+struct Csv {
+    #[command(flatten)]
+    files: Files,
+    /// The instant of submit time zero, which the files do not tell
+    #[arg(long, value_name = "TIMESTAMP", default_value = "1970-01-01T00:00:00Z", value_parser = parse_timestamp)]
+    start: Timestamp,
+}
+
+pub fn run(args: &Args) -> anyhow::Result<()> {
+    match &args.format {
+        Format::Swim(args) => run_swim(args),
+        Format::Rumen(args) => {
+            let each = Resources { memory: Mebibytes(args.memory_mib), vcores: VirtualCores(args.vcores) };
+            let options = rumen::Options { each, start: args.start };
+            convert(&args.files, whole_files(&args.files), |sources| rumen::import(sources, &options))
+        }
+        Format::Spark(args) => convert(&args.files, spark::applications(&args.files.inputs)?, |sources| spark::import(sources)),
+        Format::Csv(args) => {
+            let options = csv::Options { start: args.start };
+            convert(&args.files, whole_files(&args.files), |sources| csv::import(sources, &options))
+        }
+    }
+}
+
+fn run_swim(args: &Swim) -> anyhow::Result<()> {
+    let options = swim::Options {
+        split: Mebibytes(args.split_mib),
+        tasks_max: args.tasks_max,
+        split_s: args.split_s,
+        task_min_s: args.task_min_s,
+        task_max_s: args.task_max_s,
+        each: Resources { memory: Mebibytes(args.memory_mib), vcores: VirtualCores(args.vcores) },
+        cut: args.cut,
+        start: args.start,
+    };
+    convert(&args.files, whole_files(&args.files), |sources| swim::import(sources, &options))
+}
+
+/// Each source in the pieces that it is stored in.
+fn whole_files(files: &Files) -> Vec<Vec<PathBuf>> {
+    files.inputs.iter().map(|path| vec![path.clone()]).collect()
+}
+
+type Sources<'a> = Box<dyn Iterator<Item = Result<Source, ImportError>> + 'a>;
+
+fn convert(
+    files: &Files,
+    pieces: Vec<Vec<PathBuf>>,
+    import: impl FnOnce(Sources<'_>) -> Result<Imported, ImportError>,
+) -> anyhow::Result<()> {
+    let bytes = pieces.iter().flatten().filter_map(|path| path.metadata().ok()).map(|file| file.len()).sum();
+    let style = ProgressStyle::with_template("reading {wide_bar} {bytes} of {total_bytes}")?;
+    let progress = ProgressBar::with_draw_target(Some(bytes), ProgressDrawTarget::hidden()).with_style(style);
+    let imported = import(Box::new(pieces.iter().map(|pieces| open(pieces, &progress))));
+    progress.finish_and_clear();
+    let imported = imported?;
+    imported.write(&files.out)?;
+    print_summary(&imported, &files.out);
+    Ok(())
+}
+
+fn open(pieces: &[PathBuf], progress: &ProgressBar) -> Result<Source, ImportError> {
+    let open_piece = |path: &PathBuf| {
+        let file = File::open(path).map_err(|source| ImportError::Open { path: path.clone(), source })?;
+        Source::new(path, Watched { file, progress: progress.clone() })
+    };
+    match pieces {
+        [] => Source::new("", io::empty()),
+        [first, rest @ ..] => rest.iter().try_fold(open_piece(first)?, |whole, piece| Ok(whole.followed_by(open_piece(piece)?))),
+    }
+}
+
+/// A file whose reading is shown on stderr once it has taken a second; indicatif draws on terminals only.
+struct Watched {
+    file: File,
+    progress: ProgressBar,
+}
+
+impl Read for Watched {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.file.read(buffer)?;
+        self.progress.inc(read as u64);
+        if self.progress.is_hidden() && self.progress.elapsed() > Duration::from_secs(1) {
+            self.progress.set_draw_target(ProgressDrawTarget::stderr());
+        }
+        Ok(read)
+    }
+}
+
+fn print_summary(imported: &Imported, path: &Path) {
+    eprintln!("{}: {}", path.display(), JobTotals::of(&imported.jobs));
+    for item in &imported.left_out {
+        eprintln!("  {item}");
+    }
+}
+
+fn parse_duration(text: &str) -> Result<Duration, String> {
+    let expected = |_| format!("{text:?} is not a time; expected such as 90m, 24h or 2d");
+    let span: jiff::Span = text.parse().map_err(expected)?;
+    let signed = span.to_duration(jiff::SpanRelativeTo::days_are_24_hours()).map_err(expected)?;
+    Duration::try_from(signed).map_err(|_| format!("{text:?} is negative"))
+}
+
+fn parse_timestamp(text: &str) -> Result<Timestamp, String> {
+    let instant: jiff::Timestamp =
+        text.parse().map_err(|_| format!("{text:?} is not an instant; expected such as 2026-03-02T08:00:00Z"))?;
+    Ok(Timestamp::from_millis(instant.as_millisecond()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cut_is_a_time_with_its_unit() {
+        for (text, hours) in
+            [("24h", Some(24)), ("2d", Some(48)), ("1d 12h", Some(36)), ("90", None), ("-1h", None), ("1y", None), ("", None)]
+        {
+            assert_eq!(parse_duration(text).ok(), hours.map(|hours| Duration::from_secs(3_600 * hours)), "{text}");
+        }
+    }
 }

@@ -50,7 +50,7 @@ pub fn duration(text: &str) -> Result<Duration, Refusal> {
     if trimmed.is_empty() {
         return Err(bad());
     }
-    if total_s > LONGEST.as_secs_f64() {
+    if total_s.is_nan() || total_s > LONGEST.as_secs_f64() {
         return refuse(format!("`{text}` is longer than a year"), "write a time like `90s`, `5m` or `1h 30m`");
     }
     Ok(Duration::from_millis((total_s * 1e3).round() as u64))

@@ -1,14 +1,40 @@
 //! What one simulation leaves behind: raw facts, from which the scorecard is computed.
 
+use std::ops::Range;
 use std::time::Duration;
 
 use crate::decision::Decision;
+use crate::observation::Observation;
 use crate::trace::Resources;
 use crate::units::{Instances, Timestamp};
 
 /// A quantity that changes in steps: each value holds from its instant until the next one. Instants never decrease.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct StepCurve<T>(pub Vec<(Timestamp, T)>);
+
+impl<T: Copy> StepCurve<T> {
+    /// The steps with their length in hours, as far as they lie in `span`; the last one holds to its end.
+    pub fn pieces(&self, span: &Range<Timestamp>) -> impl Iterator<Item = (f64, T)> {
+        let (start, end) = (span.start, span.end);
+        let until = self.0.iter().skip(1).map(|(at, _)| *at).chain([end]);
+        self.0.iter().zip(until).map(move |(&(from, value), to)| {
+            let length = to.min(end).since(from.max(start));
+            (length.as_millis() as f64 / 3_600_000.0, value)
+        })
+    }
+}
+
+impl<T: PartialEq> StepCurve<T> {
+    /// The value from `at` on; of several at one instant the last one holds. A value that does not change adds no step.
+    pub fn set(&mut self, at: Timestamp, value: T) {
+        if self.0.last().is_some_and(|(last, _)| *last == at) {
+            self.0.pop();
+        }
+        if self.0.last().is_none_or(|(_, last)| *last != value) {
+            self.0.push((at, value));
+        }
+    }
+}
 
 /// One simulation of one policy with one seed.
 #[derive(Clone, Debug, Default)]
@@ -39,6 +65,8 @@ pub struct Run {
     pub series: Vec<SeriesPoint>,
     /// The decisions that resized, and every change of the reason to hold; only filled when a series was asked for.
     pub decisions: Vec<Decision>,
+    /// What a daemon would have journaled at each poll; only filled when asked for.
+    pub observations: Vec<Observation>,
 }
 
 /// From launch to termination: what is paid for.

@@ -1,8 +1,42 @@
 //! The figures by which policies are compared.
 
+mod waits;
+
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
-/// One row: one policy on one trace with one seed. Field names are the JSON and CSV names.
+use crate::sim::bounds::Bounds;
+use crate::sim::elasticity::Elasticity;
+use crate::sim::pricing::{self, Cost, RateCurve};
+use crate::sim::run::{InstanceLife, JobLife, Run, StepCurve};
+use crate::units::Timestamp;
+use waits::WaitProfile;
+
+/// Below this, the run time of a job does not count in its slowdown: the bound of Feitelson's bounded slowdown, as commonly set.
+const SLOWDOWN_BOUND: Duration = Duration::from_secs(10);
+
+/// Which run a scorecard is of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Label {
+    pub trace: String,
+    pub policy: String,
+    pub seed: u64,
+}
+
+/// What every run of a scenario is measured with.
+#[derive(Clone, Copy, Debug)]
+pub struct Measure<'a> {
+    /// One for each group of the scenario, in its order.
+    pub rates: &'a [RateCurve],
+    pub bounds: Bounds,
+    /// Nodes needed if nothing waited: what supply is compared with.
+    pub demand_nodes: &'a StepCurve<u32>,
+    /// The scenario's objective: the longest wait that is still well.
+    pub slo_wait: Duration,
+}
+
+/// One row: one policy on one trace with one seed. Field names are the JSON and CSV names; `docs/scorecard.md` explains each.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Scorecard {
     pub trace: String,
@@ -49,3 +83,153 @@ pub struct Scorecard {
     /// `None` where the comparison divides by zero.
     pub eta_vs_fixed_max: Option<f64>,
 }
+
+impl Scorecard {
+    /// Computes every figure but `eta_vs_fixed_max`, for which see [`Scorecard::with_eta_over`].
+    ///
+    /// # Panics
+    /// When an instance belongs to a group that `measure.rates` does not have.
+    pub fn of(label: Label, run: &Run, measure: &Measure<'_>) -> Self {
+        let Label { trace, policy, seed } = label;
+        let money = Money::of(run, measure.rates);
+        let waits = WaitProfile::of(&run.waits, measure.slo_wait);
+        let elasticity = Elasticity::of(measure.demand_nodes, &run.supply_nodes, &(run.start..run.end));
+        Self {
+            trace,
+            policy,
+            seed,
+            cost_usd: money.cost.total().get(),
+            ec2_usd: money.cost.ec2.get(),
+            emr_usd: money.cost.emr.get(),
+            ebs_usd: money.cost.ebs.get(),
+            idle_usd: money.idle_usd,
+            node_hours: money.node_hours,
+            work_bound_usd: measure.bounds.work_usd,
+            no_wait_bound_usd: measure.bounds.no_wait_usd,
+            clairvoyant_usd: measure.bounds.clairvoyant_usd,
+            wait_mean_s: waits.mean_s,
+            wait_p50_s: waits.p50_s,
+            wait_p95_s: waits.p95_s,
+            wait_p99_s: waits.p99_s,
+            wait_max_s: waits.max_s,
+            bounded_slowdown_mean: bounded_slowdown_mean(&run.jobs),
+            backlog_gib_h: backlog_gib_h(run),
+            slo_miss_percent: waits.slo_miss_percent,
+            resizes: run.resizes,
+            flips: run.flips,
+            tasks_total: run.tasks_total,
+            tasks_finished: run.tasks_finished,
+            tasks_rerun: run.tasks_rerun,
+            lost_work_h: run.lost_work.as_secs_f64() / 3_600.0,
+            jobs_finished: run.jobs.len() as u64,
+            makespan_s: makespan_s(run),
+            theta_u: elasticity.theta_u,
+            theta_o: elasticity.theta_o,
+            tau_u: elasticity.tau_u,
+            tau_o: elasticity.tau_o,
+            instability: elasticity.instability,
+            eta_vs_fixed_max: None,
+        }
+    }
+
+    /// Fills `eta_vs_fixed_max`, given the scorecard of the policy that is fixed at its maximum, on the same trace and seed.
+    #[must_use]
+    pub fn with_eta_over(mut self, fixed_max: &Self) -> Self {
+        self.eta_vs_fixed_max = self.elasticity().eta(&fixed_max.elasticity());
+        self
+    }
+
+    /// Every figure by its name, in order; `None` where it is undefined.
+    pub fn figures(&self) -> Vec<(&'static str, Option<f64>)> {
+        let counted = |count: u64| Some(count as f64);
+        vec![
+            ("cost_usd", Some(self.cost_usd)),
+            ("ec2_usd", Some(self.ec2_usd)),
+            ("emr_usd", Some(self.emr_usd)),
+            ("ebs_usd", Some(self.ebs_usd)),
+            ("idle_usd", Some(self.idle_usd)),
+            ("node_hours", Some(self.node_hours)),
+            ("work_bound_usd", Some(self.work_bound_usd)),
+            ("no_wait_bound_usd", Some(self.no_wait_bound_usd)),
+            ("clairvoyant_usd", Some(self.clairvoyant_usd)),
+            ("wait_mean_s", Some(self.wait_mean_s)),
+            ("wait_p50_s", Some(self.wait_p50_s)),
+            ("wait_p95_s", Some(self.wait_p95_s)),
+            ("wait_p99_s", Some(self.wait_p99_s)),
+            ("wait_max_s", Some(self.wait_max_s)),
+            ("bounded_slowdown_mean", self.bounded_slowdown_mean),
+            ("backlog_gib_h", Some(self.backlog_gib_h)),
+            ("slo_miss_percent", Some(self.slo_miss_percent)),
+            ("resizes", counted(self.resizes)),
+            ("flips", counted(self.flips)),
+            ("tasks_total", counted(self.tasks_total)),
+            ("tasks_finished", counted(self.tasks_finished)),
+            ("tasks_rerun", counted(self.tasks_rerun)),
+            ("lost_work_h", Some(self.lost_work_h)),
+            ("jobs_finished", counted(self.jobs_finished)),
+            ("makespan_s", Some(self.makespan_s)),
+            ("theta_u", Some(self.theta_u)),
+            ("theta_o", Some(self.theta_o)),
+            ("tau_u", Some(self.tau_u)),
+            ("tau_o", Some(self.tau_o)),
+            ("instability", Some(self.instability)),
+            ("eta_vs_fixed_max", self.eta_vs_fixed_max),
+        ]
+    }
+
+    fn elasticity(&self) -> Elasticity {
+        let &Self { theta_u, theta_o, tau_u, tau_o, instability, .. } = self;
+        Elasticity { theta_u, theta_o, tau_u, tau_o, instability }
+    }
+}
+
+/// What all instances together cost.
+#[derive(Default)]
+struct Money {
+    cost: Cost,
+    idle_usd: f64,
+    node_hours: f64,
+}
+
+impl Money {
+    fn of(run: &Run, rates: &[RateCurve]) -> Self {
+        let mut money = Self::default();
+        for life in &run.instances {
+            let end = life.terminated_at.unwrap_or(run.end);
+            let paid = pricing::cost(&rates[life.group], life.launched_at, end);
+            money.cost += paid;
+            money.idle_usd += paid.total().get() * idle_share(life, end);
+            money.node_hours += end.since(life.launched_at).as_secs_f64() / 3_600.0;
+        }
+        money
+    }
+}
+
+/// Share of the billed time that nothing used: the start-up of a node and the rest of its first minute are idle, too.
+fn idle_share(life: &InstanceLife, end: Timestamp) -> f64 {
+    1.0 - (life.busy_s / pricing::billed(life.launched_at, end).as_secs_f64()).clamp(0.0, 1.0)
+}
+
+/// `max(1, turnaround / max(unhindered, 10 s))`, over all finished jobs; `None` when there are none.
+fn bounded_slowdown_mean(jobs: &[JobLife]) -> Option<f64> {
+    let slowdown = |job: &JobLife| {
+        let turnaround = job.finished_at.since(job.submitted_at);
+        (turnaround.as_secs_f64() / job.unhindered.max(SLOWDOWN_BOUND).as_secs_f64()).max(1.0)
+    };
+    (!jobs.is_empty()).then(|| jobs.iter().map(slowdown).sum::<f64>() / jobs.len() as f64)
+}
+
+fn backlog_gib_h(run: &Run) -> f64 {
+    let span = run.start..run.end;
+    run.backlog.pieces(&span).map(|(hours, waiting)| waiting.memory.as_f64() / 1_024.0 * hours).sum()
+}
+
+/// From the first submission to the last completion; for observations, which know no jobs, the length of the run.
+fn makespan_s(run: &Run) -> f64 {
+    let submitted = run.jobs.iter().map(|job| job.submitted_at).min().unwrap_or(run.start);
+    let finished = run.jobs.iter().map(|job| job.finished_at).max().unwrap_or(run.end);
+    finished.since(submitted).as_secs_f64()
+}
+
+#[cfg(test)]
+mod tests;

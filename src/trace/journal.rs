@@ -1,1 +1,17 @@
+//! Reading and writing traces: one record a line, a line number in every error, memory that does not grow with the file.
 
+mod check;
+mod error;
+pub(crate) mod lines;
+mod reader;
+mod writer;
+
+pub use check::InvalidRecord;
+pub(crate) use check::{TASKS_MAX, check_job};
+pub use error::TraceError;
+pub(crate) use reader::json_problem;
+pub use reader::{TornTail, TraceReader};
+pub use writer::TraceWriter;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,90 @@
+//! Files are written whole or not at all.
+
+use std::fs::File;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use tempfile::NamedTempFile;
+
+/// A file that gets its name at the end. Until then whoever reads `path` sees what was there before; dropped before
+/// [`persist`](Self::persist), nothing is left behind.
+pub struct WholeFile {
+    path: PathBuf,
+    temporary: NamedTempFile,
+}
+
+impl WholeFile {
+    /// Creates a temporary file in the folder of `path`.
+    ///
+    /// # Errors
+    /// When the folder cannot be written.
+    pub fn create(path: &Path) -> io::Result<Self> {
+        let mut builder = tempfile::Builder::new();
+        builder.prefix(".headroom-").suffix(".tmp");
+        // Temporary files are private by default; this one becomes an ordinary file, as far as the umask allows.
+        #[cfg(unix)]
+        builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+        Ok(Self { path: path.to_owned(), temporary: builder.tempfile_in(folder_of(path))? })
+    }
+
+    /// Makes the content durable and gives it its name, in place of any file that has it.
+    ///
+    /// # Errors
+    /// When the disk refuses; the old file is then still there.
+    pub fn persist(self) -> io::Result<()> {
+        self.temporary.as_file().sync_all()?;
+        self.temporary.persist(&self.path).map_err(|error| error.error)?;
+        sync_folder(folder_of(&self.path))
+    }
+}
+
+impl Write for WholeFile {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.temporary.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.temporary.flush()
+    }
+}
+
+/// Writes `content` to `path`, in place of any file that is there.
+///
+/// # Errors
+/// When the folder cannot be written or the disk refuses.
+pub fn write_whole(path: &Path, content: &[u8]) -> io::Result<()> {
+    let mut file = WholeFile::create(path)?;
+    file.write_all(content)?;
+    file.persist()
+}
+
+/// A bare file name lies in the current folder.
+fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+/// Without this the new name itself may be lost in a power failure. Elsewhere than on Unix a folder cannot be opened for it.
+fn sync_folder(folder: &Path) -> io::Result<()> {
+    if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_replaced_and_nothing_else_is_left_behind() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("result.csv");
+        write_whole(&path, b"old").expect("first");
+        write_whole(&path, b"new").expect("second");
+        assert_eq!(std::fs::read(&path).expect("reads"), b"new");
+        assert_eq!(std::fs::read_dir(folder.path()).expect("lists").count(), 1);
+    }
+
+    #[test]
+    fn a_folder_that_is_not_there_is_an_error() {
+        let folder = tempfile::tempdir().expect("a folder");
+        assert!(write_whole(&folder.path().join("missing").join("result.csv"), b"new").is_err());
+    }
+}

@@ -1,0 +1,525 @@
+//! The simulated cluster: groups, and nodes from launch to termination.
+//!
+//! A resize is absolute, as EMR's is. Growing first takes back nodes that still leave, then launches. Shrinking first cancels launches, then
+//! lets go of nodes in the order: not protected, preferred, fewest containers, newest. A leaving node takes no new containers, counts as
+//! running until it terminates, and is gone when it is empty or, at the decommission timeout, with what still runs on it.
+//!
+//! A launch that fails is tried again at once; after [`ATTEMPTS`] failures in a row the group is suspended, as EMR does it, until the next
+//! resize. A spot instance is replaced when it is gone; the requested size stays.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+
+use statrs::distribution::{ContinuousCDF, Exp, LogNormal};
+
+use super::luck::{Luck, Purpose};
+use super::run::{InstanceLife, StepCurve};
+use super::scenario::{GroupSpec, Scenario};
+use crate::decision::Resize;
+use crate::observation::{Direction, GroupState, InstanceId, Market, Role};
+use crate::trace::Resources;
+use crate::units::{Instances, Timestamp};
+
+/// Launches that may fail in a row before a group is suspended.
+pub const ATTEMPTS: u32 = 3;
+
+pub(super) type NodeIndex = u32;
+
+#[derive(Debug)]
+pub(super) struct Cluster<'a> {
+    pub scenario: &'a Scenario,
+    pub groups: Vec<Group>,
+    /// Every instance ever launched, in order of launch.
+    pub nodes: Vec<Node>,
+    /// Nodes that take work, in order of joining.
+    pub active: Vec<NodeIndex>,
+    /// What the active nodes have.
+    pub offered: Resources,
+    /// What containers hold on active nodes.
+    pub used: Resources,
+    /// What containers hold on leaving nodes.
+    pub used_leaving: Resources,
+    /// Grows when a node joins or terminates.
+    pub census_version: u64,
+    pub decommissioned: u32,
+    pub lost: u32,
+    /// What happened to nodes and the world of work has not yet been told.
+    pub changes: Vec<Change>,
+    pub supply: StepCurve<f64>,
+    start: Timestamp,
+    luck: Luck,
+    events: BinaryHeap<Reverse<(i64, u32, Event)>>,
+    events_pushed: u32,
+}
+
+#[derive(Clone, Debug, Default)]
+pub(super) struct Group {
+    pub requested: u32,
+    pub launching: u32,
+    pub active: u32,
+    pub draining: u32,
+    /// Spot nodes that got their notice while they were active.
+    pub interrupted: u32,
+    launched: u64,
+    failures: u32,
+    suspended: bool,
+    last: Option<Direction>,
+    pub resizes: u64,
+    pub flips: u64,
+}
+
+impl Group {
+    pub fn running(&self) -> Instances {
+        Instances(self.active + self.draining + self.interrupted)
+    }
+
+    pub fn state(&self) -> GroupState {
+        match () {
+            () if self.suspended => GroupState::Suspended,
+            () if self.running().get() != self.requested => GroupState::Resizing,
+            () => GroupState::Running,
+        }
+    }
+
+    /// Instances that are there, or on their way, to stay.
+    fn staying(&self) -> u32 {
+        self.launching + self.active
+    }
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Node {
+    pub id: InstanceId,
+    pub group: usize,
+    pub state: NodeState,
+    pub capacity: Resources,
+    pub used: Resources,
+    pub containers: u32,
+    pub application_masters: u32,
+    pub busy_s: f64,
+    ordinal: u64,
+    launched_ms: i64,
+    terminated_ms: Option<i64>,
+    /// The spot notice came: it cannot be taken back.
+    doomed: bool,
+    /// How often it was asked to leave; an earlier timeout is void.
+    drains: u32,
+    share: f64,
+    share_since_ms: i64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum NodeState {
+    Launching,
+    Active,
+    Draining,
+    Interrupted,
+    Terminated,
+}
+
+impl Node {
+    pub fn is_leaving(&self) -> bool {
+        matches!(self.state, NodeState::Draining | NodeState::Interrupted)
+    }
+
+    pub fn is_there(&self) -> bool {
+        self.state == NodeState::Active || self.is_leaving()
+    }
+
+    pub fn fits(&self, container: Resources) -> bool {
+        self.state == NodeState::Active && self.capacity.minus(self.used).covers(container)
+    }
+
+    /// Adds the time since the last change of what is used, weighted with the used share of the scarcer resource.
+    fn settle(&mut self, now_ms: i64) {
+        self.busy_s += self.share * (now_ms - self.share_since_ms) as f64 / 1e3;
+        self.share_since_ms = now_ms;
+        let share = |used: f64, capacity: f64| if capacity > 0.0 { used / capacity } else { 0.0 };
+        let memory = share(self.used.memory.as_f64(), self.capacity.memory.as_f64());
+        self.share = memory.max(share(self.used.vcores.as_f64(), self.capacity.vcores.as_f64()));
+    }
+}
+
+/// What the world of work must know of a node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Change {
+    /// It takes work from now on, be it new or taken back.
+    Joined(NodeIndex),
+    /// It takes no more work.
+    Leaving(NodeIndex),
+    /// It is gone with what ran on it.
+    Lost(NodeIndex),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Event {
+    ProvisioningEnds(NodeIndex),
+    DrainTimeout { node: NodeIndex, drains: u32 },
+    SpotNotice(NodeIndex),
+    SpotEnd(NodeIndex),
+}
+
+impl<'a> Cluster<'a> {
+    /// The cluster at its start, with every group at its `count`.
+    pub fn new(scenario: &'a Scenario, seed: u64, start: Timestamp) -> Self {
+        let mut cluster = Self {
+            scenario,
+            groups: vec![Group::default(); scenario.groups.len()],
+            nodes: Vec::new(),
+            active: Vec::new(),
+            offered: Resources::default(),
+            used: Resources::default(),
+            used_leaving: Resources::default(),
+            census_version: 0,
+            decommissioned: 0,
+            lost: 0,
+            changes: Vec::new(),
+            supply: StepCurve(vec![(start, 0.0)]),
+            start,
+            luck: Luck::new(seed),
+            events: BinaryHeap::new(),
+            events_pushed: 0,
+        };
+        for (index, group) in scenario.groups.iter().enumerate() {
+            cluster.groups[index].requested = group.count.get();
+            for _ in 0..group.count.get() {
+                let node = cluster.add_node(index, 0);
+                cluster.join(node, 0);
+            }
+        }
+        cluster
+    }
+
+    pub fn next_event_ms(&self) -> Option<i64> {
+        self.events.peek().map(|Reverse((at_ms, ..))| *at_ms)
+    }
+
+    /// Lets everything happen that is due.
+    pub fn advance(&mut self, now_ms: i64) {
+        while let Some(Reverse((at_ms, _, event))) = self.events.peek().copied()
+            && at_ms <= now_ms
+        {
+            self.events.pop();
+            match event {
+                Event::ProvisioningEnds(node) => self.provisioning_ends(node, now_ms),
+                Event::DrainTimeout { node, drains } => {
+                    let drained = &self.nodes[node as usize];
+                    if drained.state == NodeState::Draining && drained.drains == drains {
+                        self.kill(node, now_ms);
+                    }
+                }
+                Event::SpotNotice(node) => self.spot_notice(node, now_ms),
+                Event::SpotEnd(node) => {
+                    if self.nodes[node as usize].is_leaving() {
+                        self.kill(node, now_ms);
+                    }
+                }
+            }
+        }
+    }
+
+    /// What `ModifyInstanceGroups` does.
+    pub fn resize(&mut self, group: usize, resize: &Resize, now_ms: i64) {
+        let to = resize.to.get();
+        let state = &mut self.groups[group];
+        if to != state.requested {
+            let direction = if to > state.requested { Direction::Out } else { Direction::In };
+            state.resizes += 1;
+            state.flips += u64::from(state.last.is_some_and(|last| last != direction));
+            state.last = Some(direction);
+        }
+        state.requested = to;
+        state.suspended = false;
+        state.failures = 0;
+        if state.staying() < to {
+            self.take_back(group, now_ms);
+            self.launch_missing(group, now_ms);
+        } else {
+            self.cancel_launches(group, now_ms);
+            self.let_go(group, resize, now_ms);
+        }
+    }
+
+    pub fn place(&mut self, node: NodeIndex, container: Resources, is_master: bool, now_ms: i64) {
+        let node = &mut self.nodes[node as usize];
+        node.used = node.used.plus(container);
+        node.containers += 1;
+        node.application_masters += u32::from(is_master);
+        node.settle(now_ms);
+        self.used = self.used.plus(container);
+    }
+
+    /// A container has ended; a leaving node that is empty now terminates.
+    pub fn release(&mut self, index: NodeIndex, container: Resources, is_master: bool, now_ms: i64) {
+        let node = &mut self.nodes[index as usize];
+        node.used = node.used.minus(container);
+        node.containers -= 1;
+        node.application_masters -= u32::from(is_master);
+        node.settle(now_ms);
+        if node.is_leaving() {
+            self.used_leaving = self.used_leaving.minus(container);
+            self.terminate_if_drained(index, now_ms);
+        } else {
+            self.used = self.used.minus(container);
+        }
+    }
+
+    /// Ends a draining node on which nothing runs any more. A spot node under notice stays until EC2 takes it.
+    pub fn terminate_if_drained(&mut self, index: NodeIndex, now_ms: i64) {
+        let node = &self.nodes[index as usize];
+        if node.state == NodeState::Draining && node.containers == 0 {
+            self.groups[node.group].draining -= 1;
+            self.decommissioned += 1;
+            self.terminate(index, now_ms);
+        }
+    }
+
+    /// The lives of all instances, those that still run included.
+    pub fn into_lives(mut self, end_ms: i64) -> (Vec<InstanceLife>, StepCurve<f64>) {
+        let at = |ms: i64| Timestamp::from_millis(self.start.as_millis().saturating_add(ms));
+        let life = |node: &mut Node| {
+            node.settle(end_ms.max(node.share_since_ms));
+            InstanceLife {
+                group: node.group,
+                launched_at: at(node.launched_ms),
+                terminated_at: node.terminated_ms.map(at),
+                busy_s: node.busy_s,
+            }
+        };
+        (self.nodes.iter_mut().map(life).collect(), self.supply)
+    }
+
+    /// Nodes that take no more work and are not gone yet.
+    pub fn leaving_workers(&self) -> u32 {
+        let workers = self.groups.iter().zip(&self.scenario.groups).filter(|(_, spec)| spec.role != Role::Primary);
+        workers.map(|(group, _)| group.draining + group.interrupted).sum()
+    }
+
+    fn spec(&self, group: usize) -> &'a GroupSpec {
+        &self.scenario.groups[group]
+    }
+
+    fn push_event(&mut self, at_ms: i64, event: Event) {
+        self.events.push(Reverse((at_ms, self.events_pushed, event)));
+        self.events_pushed += 1;
+    }
+
+    fn add_node(&mut self, group: usize, now_ms: i64) -> NodeIndex {
+        let spec = self.spec(group);
+        let state = &mut self.groups[group];
+        let ordinal = state.launched;
+        state.launched += 1;
+        state.launching += 1;
+        self.nodes.push(Node {
+            id: InstanceId::new(format!("i-{}-{}", spec.name, ordinal + 1)),
+            group,
+            state: NodeState::Launching,
+            capacity: spec.node,
+            used: Resources::default(),
+            containers: 0,
+            application_masters: 0,
+            busy_s: 0.0,
+            ordinal,
+            launched_ms: now_ms,
+            terminated_ms: None,
+            doomed: false,
+            drains: 0,
+            share: 0.0,
+            share_since_ms: now_ms,
+        });
+        (self.nodes.len() - 1) as NodeIndex
+    }
+
+    fn launch_missing(&mut self, group: usize, now_ms: i64) {
+        while self.groups[group].staying() + self.groups[group].interrupted < self.groups[group].requested {
+            let node = self.add_node(group, now_ms);
+            let delay_ms = self.provisioning_ms(group, self.nodes[node as usize].ordinal);
+            self.push_event(now_ms.saturating_add(delay_ms), Event::ProvisioningEnds(node));
+        }
+    }
+
+    fn provisioning_ms(&self, group: usize, ordinal: u64) -> i64 {
+        /// The standard normal distribution's 95th percentile.
+        const Z_95: f64 = 1.644_853_626_951_472_2;
+        let (median_s, p95_s) = (self.scenario.provisioning.median.as_secs_f64(), self.scenario.provisioning.p95.as_secs_f64());
+        let sigma = if median_s > 0.0 { (p95_s / median_s).ln() / Z_95 } else { 0.0 };
+        let seconds = match LogNormal::new(median_s.ln(), sigma) {
+            Ok(distribution) if sigma > 0.0 => distribution.inverse_cdf(self.luck.draw(Purpose::ProvisioningDelay, group, ordinal)),
+            _ => median_s,
+        };
+        (seconds * 1e3).round() as i64
+    }
+
+    fn provisioning_ends(&mut self, index: NodeIndex, now_ms: i64) {
+        let node = &self.nodes[index as usize];
+        if node.state != NodeState::Launching {
+            return;
+        }
+        let group = node.group;
+        let failure = self.scenario.provisioning.failure.get() / 100.0;
+        if failure == 0.0 || self.luck.draw(Purpose::ProvisioningFailure, group, node.ordinal) >= failure {
+            self.groups[group].failures = 0;
+            self.join(index, now_ms);
+            return;
+        }
+        self.groups[group].launching -= 1;
+        self.groups[group].failures += 1;
+        self.terminate(index, now_ms);
+        if self.groups[group].failures < ATTEMPTS {
+            self.launch_missing(group, now_ms);
+        } else {
+            self.groups[group].suspended = true;
+        }
+    }
+
+    fn join(&mut self, index: NodeIndex, now_ms: i64) {
+        let node = &self.nodes[index as usize];
+        let (group, ordinal) = (node.group, node.ordinal);
+        self.groups[group].launching -= 1;
+        self.census_version += 1;
+        self.activate(index, now_ms);
+        let rate = self.scenario.spot.interruptions_per_hour;
+        if let (Market::Spot, Ok(lifetime_h)) = (self.spec(group).market, Exp::new(rate)) {
+            let life_h = lifetime_h.inverse_cdf(self.luck.draw(Purpose::SpotLife, group, ordinal));
+            self.push_event(now_ms.saturating_add((life_h * 3.6e6) as i64), Event::SpotNotice(index));
+        }
+    }
+
+    /// From launching or draining to active.
+    fn activate(&mut self, index: NodeIndex, now_ms: i64) {
+        let node = &mut self.nodes[index as usize];
+        node.state = NodeState::Active;
+        self.groups[node.group].active += 1;
+        if self.scenario.groups[node.group].role == Role::Primary {
+            return;
+        }
+        self.offered = self.offered.plus(node.capacity);
+        self.used_leaving = self.used_leaving.minus(node.used);
+        self.used = self.used.plus(node.used);
+        self.active.push(index);
+        self.changes.push(Change::Joined(index));
+        self.note_supply(now_ms);
+    }
+
+    /// From active to draining or interrupted.
+    fn deactivate(&mut self, index: NodeIndex, state: NodeState, now_ms: i64) {
+        let node = &mut self.nodes[index as usize];
+        node.state = state;
+        self.groups[node.group].active -= 1;
+        if self.scenario.groups[node.group].role == Role::Primary {
+            return;
+        }
+        self.offered = self.offered.minus(node.capacity);
+        self.used = self.used.minus(node.used);
+        self.used_leaving = self.used_leaving.plus(node.used);
+        self.active.retain(|active| *active != index);
+        self.changes.push(Change::Leaving(index));
+        self.note_supply(now_ms);
+    }
+
+    fn note_supply(&mut self, now_ms: i64) {
+        let at = Timestamp::from_millis(self.start.as_millis().saturating_add(now_ms));
+        self.supply.set(at, self.active.len() as f64);
+    }
+
+    fn spot_notice(&mut self, index: NodeIndex, now_ms: i64) {
+        let node = &mut self.nodes[index as usize];
+        if !node.is_there() {
+            return;
+        }
+        node.doomed = true;
+        if node.state == NodeState::Active {
+            let group = node.group;
+            self.groups[group].interrupted += 1;
+            self.deactivate(index, NodeState::Interrupted, now_ms);
+        }
+        let notice_ms = self.scenario.spot.notice.as_millis() as i64;
+        self.push_event(now_ms.saturating_add(notice_ms), Event::SpotEnd(index));
+    }
+
+    /// Ends a leaving node with what runs on it.
+    fn kill(&mut self, index: NodeIndex, now_ms: i64) {
+        let node = &mut self.nodes[index as usize];
+        self.used_leaving = self.used_leaving.minus(node.used);
+        node.used = Resources::default();
+        node.containers = 0;
+        node.application_masters = 0;
+        let (group, interrupted) = (node.group, node.state == NodeState::Interrupted);
+        if interrupted {
+            self.groups[group].interrupted -= 1;
+            self.lost += 1;
+        } else {
+            self.groups[group].draining -= 1;
+            self.decommissioned += 1;
+        }
+        self.terminate(index, now_ms);
+        self.changes.push(Change::Lost(index));
+        if interrupted && !self.groups[group].suspended {
+            self.launch_missing(group, now_ms);
+        }
+    }
+
+    fn terminate(&mut self, index: NodeIndex, now_ms: i64) {
+        let node = &mut self.nodes[index as usize];
+        node.settle(now_ms);
+        node.share = 0.0;
+        node.state = NodeState::Terminated;
+        node.terminated_ms = Some(now_ms);
+        self.census_version += 1;
+    }
+
+    /// Draining nodes stay after all, those with most to do first.
+    fn take_back(&mut self, group: usize, now_ms: i64) {
+        let mut leaving = self.indices(group, |node| node.state == NodeState::Draining && !node.doomed);
+        leaving.sort_by_key(|index| (Reverse(self.nodes[*index as usize].containers), *index));
+        let missing = self.groups[group].requested.saturating_sub(self.groups[group].staying() + self.groups[group].interrupted);
+        for index in leaving.into_iter().take(missing as usize) {
+            self.groups[group].draining -= 1;
+            self.activate(index, now_ms);
+        }
+    }
+
+    fn cancel_launches(&mut self, group: usize, now_ms: i64) {
+        let excess = self.groups[group].staying().saturating_sub(self.groups[group].requested);
+        let launching = self.indices(group, |node| node.state == NodeState::Launching);
+        for index in launching.into_iter().rev().take(excess as usize) {
+            self.groups[group].launching -= 1;
+            self.terminate(index, now_ms);
+        }
+    }
+
+    fn let_go(&mut self, group: usize, resize: &Resize, now_ms: i64) {
+        let mut excess = self.groups[group].staying().saturating_sub(self.groups[group].requested);
+        if self.spec(group).role == Role::Core {
+            excess = excess.min(self.core_nodes().saturating_sub(self.scenario.hdfs.core_nodes_needed()));
+        }
+        if excess == 0 {
+            return;
+        }
+        let mut active = self.indices(group, |node| node.state == NodeState::Active);
+        active.sort_by_cached_key(|index| {
+            let node = &self.nodes[*index as usize];
+            (resize.protect.contains(&node.id), !resize.prefer.contains(&node.id), node.containers, Reverse(*index))
+        });
+        let timeout_ms = self.scenario.decommission_timeout.as_millis() as i64;
+        for index in active.into_iter().take(excess as usize) {
+            self.groups[group].draining += 1;
+            self.deactivate(index, NodeState::Draining, now_ms);
+            let node = &mut self.nodes[index as usize];
+            node.drains += 1;
+            let drains = node.drains;
+            self.push_event(now_ms.saturating_add(timeout_ms), Event::DrainTimeout { node: index, drains });
+        }
+    }
+
+    /// Core nodes that stay, in all groups: what holds the blocks.
+    fn core_nodes(&self) -> u32 {
+        let core = self.groups.iter().zip(&self.scenario.groups).filter(|(_, spec)| spec.role == Role::Core);
+        core.map(|(group, _)| group.active).sum()
+    }
+
+    fn indices(&self, group: usize, wanted: impl Fn(&Node) -> bool) -> Vec<NodeIndex> {
+        let nodes = self.nodes.iter().enumerate().filter(|(_, node)| node.group == group && wanted(node));
+        nodes.map(|(index, _)| index as NodeIndex).collect()
+    }
+}

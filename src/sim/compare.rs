@@ -1,0 +1,162 @@
+//! Several policies on one workload and cluster, over several seeds: every run with its scorecard.
+
+use std::ops::Range;
+
+use rayon::prelude::*;
+
+use super::bounds::{Bounds, Capacity, Offer, no_wait_demand, nodes_needed};
+use super::pricing::RateCurve;
+use super::run::{Run, StepCurve};
+use super::scenario::Scenario;
+use super::scorecard::{Label, Measure, Scorecard};
+use super::workload::Workload;
+use super::{Recording, SimError, simulate};
+use crate::policy::baselines::{self, Baseline};
+use crate::policy::{Limits, Policy, Selector};
+
+/// The baseline whose elasticity the others' `eta` is relative to.
+const REFERENCE: &str = "fixed-max";
+
+/// A policy that takes part, and what the results call it.
+#[derive(Clone, Debug)]
+pub struct Contestant {
+    pub name: String,
+    pub policy: Policy,
+}
+
+/// What every policy is tried on.
+pub struct Course<'a> {
+    /// What the results call the trace.
+    pub trace: String,
+    pub workload: &'a Workload,
+    pub scenario: &'a Scenario,
+    rates: Vec<RateCurve>,
+    bounds: Bounds,
+    demand_nodes: StepCurve<u32>,
+}
+
+/// One policy with one seed.
+#[derive(Debug)]
+pub struct Trial {
+    pub card: Scorecard,
+    pub run: Run,
+}
+
+/// Why policies cannot be compared.
+#[derive(Debug, thiserror::Error)]
+pub enum CompareError {
+    #[error(transparent)]
+    Simulation(#[from] SimError),
+    #[error(
+        "scenario `{scenario}`: no group has `limits`, so there is nothing to scale; give the group that policies scale its min and max"
+    )]
+    NothingToScale { scenario: String },
+}
+
+impl<'a> Course<'a> {
+    /// Computes the bounds.
+    ///
+    /// # Errors
+    /// When no group may be scaled.
+    pub fn new(trace: String, workload: &'a Workload, scenario: &'a Scenario) -> Result<Self, CompareError> {
+        let (scaled, limits) = scaled_group(scenario)?;
+        let offer = |index: usize| Offer { node: scenario.groups[index].node, usd_h: scenario.groups[index].rates.total_usd_h() };
+        let others = (0..scenario.groups.len()).filter(|index| *index != scaled);
+        let capacity = Capacity {
+            scaled: offer(scaled),
+            scaled_min: limits.min(),
+            fixed: others.map(|index| (scenario.groups[index].count, offer(index))).collect(),
+            provisioning: scenario.provisioning.median,
+        };
+        let demand = no_wait_demand(workload);
+        let end = demand.0.last().map_or(workload.start(), |(at, _)| *at);
+        let bounds = Bounds::of(&demand, &capacity, &(workload.start()..end));
+        let demand_nodes = nodes_needed(&demand, capacity.scaled.node);
+        Ok(Self {
+            trace,
+            workload,
+            scenario,
+            rates: scenario.groups.iter().map(|group| RateCurve::constant(group.rates)).collect(),
+            bounds,
+            demand_nodes,
+        })
+    }
+
+    /// A baseline on this cluster: it scales the first group that has limits, within these.
+    ///
+    /// # Errors
+    /// When no group may be scaled.
+    pub fn baseline(&self, baseline: &Baseline) -> Result<Contestant, CompareError> {
+        let (scaled, limits) = scaled_group(self.scenario)?;
+        let selector = Selector::Id(self.scenario.groups[scaled].id.clone());
+        Ok(Contestant { name: baseline.name.into(), policy: baseline.policy(limits).on_group(&selector) })
+    }
+
+    /// Tries every policy with every seed, on all cores; `finished` is called after each run. The result is in the order of the
+    /// contestants, then of the seeds, whatever the number of threads.
+    ///
+    /// # Errors
+    /// The first policy that does not fit the cluster, or work that fits none of its nodes.
+    pub fn compare(
+        &self,
+        contestants: &[Contestant],
+        seeds: Range<u64>,
+        recording: Recording,
+        finished: impl Fn() + Sync,
+    ) -> Result<Vec<Trial>, CompareError> {
+        let reference = baselines::find(REFERENCE).map(|baseline| self.baseline(baseline)).transpose()?;
+        let is_reference = |contestant: &Contestant| reference.as_ref().is_some_and(|reference| contestant.policy == reference.policy);
+        let extra = reference.as_ref().filter(|_| !contestants.iter().any(is_reference));
+        let seeds: Vec<u64> = seeds.collect();
+        let all: Vec<(&Contestant, u64)> =
+            contestants.iter().chain(extra).flat_map(|contestant| seeds.iter().map(move |seed| (contestant, *seed))).collect();
+        let run = |(contestant, seed): &(&Contestant, u64)| {
+            let trial = self.run(contestant, *seed, recording);
+            finished();
+            trial
+        };
+        let mut trials = all.par_iter().map(run).collect::<Result<Vec<Trial>, CompareError>>()?;
+        let references: Vec<Scorecard> =
+            all.iter().zip(&trials).filter(|((contestant, _), _)| is_reference(contestant)).map(|(_, trial)| trial.card.clone()).collect();
+        trials.truncate(contestants.len() * seeds.len());
+        for (trial, (_, seed)) in trials.iter_mut().zip(&all) {
+            if let Some(reference) = references.iter().find(|card| card.seed == *seed) {
+                trial.card = trial.card.clone().with_eta_over(reference);
+            }
+        }
+        Ok(trials)
+    }
+
+    /// How many runs [`compare`](Self::compare) makes for so many contestants, the hidden reference included.
+    pub fn runs(&self, contestants: &[Contestant], seeds: u64) -> u64 {
+        let has_reference = contestants.iter().any(|contestant| contestant.name == REFERENCE);
+        (contestants.len() as u64 + u64::from(!has_reference)) * seeds
+    }
+
+    fn run(&self, contestant: &Contestant, seed: u64, recording: Recording) -> Result<Trial, CompareError> {
+        let scenario = started_within_limits(self.scenario, &contestant.policy);
+        let run = simulate(self.workload, &scenario, &contestant.policy, seed, recording)?;
+        let label = Label { trace: self.trace.clone(), policy: contestant.name.clone(), seed };
+        let measure =
+            Measure { rates: &self.rates, bounds: self.bounds, demand_nodes: &self.demand_nodes, slo_wait: self.scenario.slo_wait };
+        Ok(Trial { card: Scorecard::of(label, &run, &measure), run })
+    }
+}
+
+/// The first group with limits: the one that baselines scale and bounds are computed for.
+fn scaled_group(scenario: &Scenario) -> Result<(usize, Limits), CompareError> {
+    let scaled = scenario.groups.iter().enumerate().find_map(|(index, group)| Some((index, group.limits?)));
+    scaled.ok_or_else(|| CompareError::NothingToScale { scenario: scenario.name.clone() })
+}
+
+/// A cluster is launched at a size that its policy allows.
+fn started_within_limits(scenario: &Scenario, policy: &Policy) -> Scenario {
+    let mut started = scenario.clone();
+    for group in &mut started.groups {
+        let status = group.status();
+        if let Some(target) = policy.targets().iter().find(|target| target.selector.matches(&status)) {
+            group.count = group.count.clamp(target.limits.min(), target.limits.max());
+        }
+    }
+    started
+}

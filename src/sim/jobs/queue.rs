@@ -1,0 +1,282 @@
+//! What of a job can start next, and in which order jobs are asked.
+
+use std::collections::BTreeMap;
+
+use super::{JobWorld, NONE};
+use crate::sim::scenario::Scheduler;
+use crate::sim::workload::{JobSpec, StageSpec};
+use crate::trace::Resources;
+use crate::units::Mebibytes;
+
+#[derive(Clone, Debug)]
+pub(super) struct JobState {
+    pub stages_left: u32,
+    pub master: MasterState,
+    /// When the master could have started.
+    pub ready_ms: i64,
+    master_has_started: bool,
+    /// Memory of the job's containers.
+    held: Mebibytes,
+    /// Where it stands in the queue.
+    place: Option<(u64, u32)>,
+    /// Stages with tasks to start, linked in the order in which they became ready.
+    first: u32,
+    last: u32,
+    /// What these tasks take; asked for only while the master, if there is one, runs.
+    pending: Resources,
+    containers_pending: u64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum MasterState {
+    /// The job has none.
+    Absent,
+    /// The job has not arrived, or stands outside the queue.
+    Inactive,
+    Waiting,
+    /// In this container.
+    Runs(u32),
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct StageState {
+    /// Stages that must finish first.
+    pub after: u32,
+    pub unfinished: u64,
+    ready_ms: i64,
+    /// The run of the next task, and how many tasks of it have started.
+    run: u32,
+    started_of_run: u32,
+    never_started: u64,
+    /// How many lost tasks there are of each duration in milliseconds.
+    lost: BTreeMap<i64, u32>,
+    next: u32,
+    linked: bool,
+}
+
+/// The next container that a job wants.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Request {
+    /// [`NONE`] for the application master.
+    pub stage: u32,
+    pub each: Resources,
+}
+
+/// A container taken out of what waits.
+pub(super) struct Taken {
+    /// Zero for a master, which ends with its job.
+    pub duration_ms: i64,
+    /// Since when it could have started; `None` when it has been started before.
+    pub ready_ms: Option<i64>,
+}
+
+impl JobState {
+    pub fn new(spec: &JobSpec) -> Self {
+        Self {
+            stages_left: spec.stages,
+            master: if spec.application_master.is_some() { MasterState::Inactive } else { MasterState::Absent },
+            ready_ms: 0,
+            master_has_started: false,
+            held: Mebibytes::ZERO,
+            place: None,
+            first: NONE,
+            last: NONE,
+            pending: Resources::default(),
+            containers_pending: 0,
+        }
+    }
+
+    fn may_start_tasks(&self) -> bool {
+        matches!(self.master, MasterState::Absent | MasterState::Runs(_))
+    }
+}
+
+impl StageState {
+    pub fn new(spec: &StageSpec) -> Self {
+        Self {
+            after: spec.after,
+            unfinished: spec.tasks,
+            ready_ms: 0,
+            run: spec.first_run,
+            started_of_run: 0,
+            never_started: spec.tasks,
+            lost: BTreeMap::new(),
+            next: NONE,
+            linked: false,
+        }
+    }
+}
+
+impl JobWorld<'_> {
+    /// The first stages of a job, which wait for no other, can start.
+    pub(super) fn make_first_ready(&mut self, job: u32, now_ms: i64) {
+        let spec = &self.load.jobs[job as usize];
+        for stage in spec.first_stage..spec.first_stage + spec.stages {
+            if self.load.stages[stage as usize].after == 0 {
+                self.make_ready(stage, now_ms);
+            }
+        }
+    }
+
+    /// The tasks of a stage can start.
+    pub(super) fn make_ready(&mut self, stage: u32, now_ms: i64) {
+        self.stages[stage as usize].ready_ms = now_ms;
+        self.link_last(stage);
+        self.want_tasks(stage, self.load.stages[stage as usize].tasks);
+    }
+
+    /// A lost task waits again, ahead of the job's other stages.
+    pub(super) fn give_back(&mut self, stage: u32, duration_ms: i64) {
+        *self.stages[stage as usize].lost.entry(duration_ms).or_default() += 1;
+        self.link_first(stage);
+        self.want_tasks(stage, 1);
+    }
+
+    /// A master waits for a container.
+    pub(super) fn want_master(&mut self, job: u32) {
+        let master = self.size_of(job, NONE);
+        self.masters_waiting += 1;
+        self.pending = self.pending.plus(master);
+        self.containers_pending += 1;
+    }
+
+    /// The next container of a job that is in the queue.
+    pub(super) fn request(&self, job: u32) -> Request {
+        let state = &self.jobs[job as usize];
+        let stage = if state.master == MasterState::Waiting { NONE } else { state.first };
+        Request { stage, each: self.size_of(job, stage) }
+    }
+
+    /// Takes the requested container out of what waits.
+    pub(super) fn take(&mut self, job: u32, Request { stage, each }: Request) -> Taken {
+        self.pending = self.pending.minus(each);
+        self.containers_pending -= 1;
+        let state = &mut self.jobs[job as usize];
+        if stage == NONE {
+            self.masters_waiting -= 1;
+            let is_first = !std::mem::replace(&mut state.master_has_started, true);
+            return Taken { duration_ms: 0, ready_ms: is_first.then_some(state.ready_ms) };
+        }
+        state.pending = state.pending.minus(each);
+        state.containers_pending -= 1;
+        let task = self.take_task(stage);
+        self.unlink_if_spent(stage);
+        task
+    }
+
+    pub(super) fn master_started(&mut self, job: u32, container: u32, is_first: bool, now_ms: i64) {
+        let state = &mut self.jobs[job as usize];
+        state.master = MasterState::Runs(container);
+        if is_first {
+            self.make_first_ready(job, now_ms);
+        } else {
+            self.pending = self.pending.plus(state.pending);
+            self.containers_pending += state.containers_pending;
+        }
+        self.requeue(job);
+    }
+
+    /// The master has to start again; until then nobody asks for the job's tasks.
+    pub(super) fn master_lost(&mut self, job: u32) {
+        let state = &mut self.jobs[job as usize];
+        state.master = MasterState::Waiting;
+        self.pending = self.pending.minus(state.pending);
+        self.containers_pending -= state.containers_pending;
+        self.want_master(job);
+        self.requeue(job);
+    }
+
+    /// The job's containers now hold so much more, or less.
+    pub(super) fn hold(&mut self, job: u32, change: impl FnOnce(Mebibytes) -> Mebibytes) {
+        let state = &mut self.jobs[job as usize];
+        state.held = change(state.held);
+        self.requeue(job);
+    }
+
+    /// Puts a job where it belongs in the queue, or out of it when there is nothing to start.
+    pub(super) fn requeue(&mut self, job: u32) {
+        let state = &mut self.jobs[job as usize];
+        let wants = state.master == MasterState::Waiting || (state.may_start_tasks() && state.first != NONE);
+        let place = wants.then_some(match self.scheduler {
+            Scheduler::Fifo => (0, job),
+            Scheduler::Fair => (state.held.get(), job),
+        });
+        if place != state.place {
+            if let Some(old) = state.place {
+                self.queue.remove(&old);
+            }
+            self.queue.extend(place);
+            state.place = place;
+        }
+    }
+
+    fn want_tasks(&mut self, stage: u32, count: u64) {
+        let spec = &self.load.stages[stage as usize];
+        let each = spec.each.times(count);
+        let state = &mut self.jobs[spec.job as usize];
+        state.pending = state.pending.plus(each);
+        state.containers_pending += count;
+        self.pending = self.pending.plus(each);
+        self.containers_pending += count;
+        self.requeue(spec.job);
+    }
+
+    /// A lost task if there is one, otherwise the next one of the stage.
+    fn take_task(&mut self, stage: u32) -> Taken {
+        let state = &mut self.stages[stage as usize];
+        if let Some(mut lost) = state.lost.first_entry() {
+            let duration_ms = *lost.key();
+            *lost.get_mut() -= 1;
+            if *lost.get() == 0 {
+                lost.remove();
+            }
+            return Taken { duration_ms, ready_ms: None };
+        }
+        let run = self.load.runs[state.run as usize];
+        state.never_started -= 1;
+        state.started_of_run += 1;
+        if state.started_of_run == run.count {
+            state.run += 1;
+            state.started_of_run = 0;
+        }
+        Taken { duration_ms: run.duration_ms, ready_ms: Some(state.ready_ms) }
+    }
+
+    fn link_last(&mut self, stage: u32) {
+        let job = &mut self.jobs[self.load.stages[stage as usize].job as usize];
+        self.stages[stage as usize].linked = true;
+        match job.last {
+            NONE => job.first = stage,
+            last => self.stages[last as usize].next = stage,
+        }
+        job.last = stage;
+    }
+
+    fn link_first(&mut self, stage: u32) {
+        let job = &mut self.jobs[self.load.stages[stage as usize].job as usize];
+        let state = &mut self.stages[stage as usize];
+        if state.linked {
+            return;
+        }
+        state.linked = true;
+        state.next = job.first;
+        job.first = stage;
+        if job.last == NONE {
+            job.last = stage;
+        }
+    }
+
+    /// Takes the stage, the first of its job, out of the links when it has nothing left to start.
+    fn unlink_if_spent(&mut self, stage: u32) {
+        let state = &mut self.stages[stage as usize];
+        if state.never_started > 0 || !state.lost.is_empty() {
+            return;
+        }
+        let job = &mut self.jobs[self.load.stages[stage as usize].job as usize];
+        state.linked = false;
+        job.first = std::mem::replace(&mut state.next, NONE);
+        if job.first == NONE {
+            job.last = NONE;
+        }
+    }
+}

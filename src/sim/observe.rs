@@ -1,0 +1,221 @@
+//! What a daemon beside the simulated cluster would see. One observation is kept and updated in place.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use super::cluster::{Cluster, Node, NodeIndex};
+use super::luck::{Luck, Purpose};
+use super::scenario::{GroupSpec, Scenario};
+use crate::observation::{
+    ClusterState, ClusterStatus, Control, HdfsLoad, NodeCensus, NodeLoad, NodesByState, Observation, Role, Sampled, YarnLoad,
+};
+use crate::trace::Resources;
+use crate::units::{Instances, Mebibytes, Timestamp};
+
+/// What the work looks like to YARN.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(super) struct Load {
+    pub allocated: Resources,
+    /// The part of `allocated` on nodes that leave.
+    pub leaving: Resources,
+    /// Ready to run, and not placed.
+    pub pending: Resources,
+    pub containers_allocated: u64,
+    pub containers_pending: u64,
+    pub containers_released: u64,
+    pub apps_running: u64,
+    pub apps_pending: u64,
+    /// It is known which container runs where.
+    pub knows_nodes: bool,
+}
+
+/// What the daemon could have read at one instant.
+#[derive(Clone, Debug, Default)]
+struct Measured {
+    at: Timestamp,
+    yarn: YarnLoad,
+    hdfs: HdfsLoad,
+    census: Vec<NodeLoad>,
+    /// The nodes behind `census`, and the cluster's census version in which they were there.
+    nodes: Vec<NodeIndex>,
+    version: Option<u64>,
+}
+
+#[derive(Debug)]
+pub(super) struct Observer<'a> {
+    scenario: &'a Scenario,
+    luck: Luck,
+    observation: Observation,
+    /// Oldest first; the first is the newest one that is old enough to be seen, if any is.
+    measured: VecDeque<Measured>,
+    /// One that will not be seen again: its memory is used for the next.
+    recycled: Measured,
+    polls: u64,
+    idle_since: Option<Timestamp>,
+}
+
+impl<'a> Observer<'a> {
+    pub fn new(scenario: &'a Scenario, seed: u64, start: Timestamp) -> Self {
+        let status = ClusterStatus {
+            state: ClusterState::Waiting,
+            groups: scenario.groups.iter().map(GroupSpec::status).collect(),
+            steps_pending: 0,
+            steps_running: 0,
+            idle_since: Some(start),
+        };
+        let observation = Observation {
+            at: start,
+            yarn: None,
+            hdfs: None,
+            nodes: None,
+            metrics: BTreeMap::new(),
+            cluster: Sampled { value: status, measured_at: start },
+            control: Control::default(),
+        };
+        Self {
+            scenario,
+            luck: Luck::new(seed),
+            observation,
+            measured: VecDeque::new(),
+            recycled: Measured::default(),
+            polls: 0,
+            idle_since: Some(start),
+        }
+    }
+
+    /// Keeps account of idleness; called whenever work may have come or ended.
+    pub fn note_idle(&mut self, at: Timestamp, is_idle: bool) {
+        self.idle_since = if is_idle { self.idle_since.or(Some(at)) } else { None };
+    }
+
+    /// Polls the cluster.
+    pub fn observe(&mut self, at: Timestamp, load: &Load, cluster: &Cluster) -> &Observation {
+        self.observation.at = at;
+        self.describe(at, cluster);
+        self.measure(at, load, cluster);
+        let loss = self.scenario.metrics.loss.get() / 100.0;
+        let is_lost = loss > 0.0 && self.luck.draw(Purpose::MetricLoss, 0, self.polls) < loss;
+        self.polls += 1;
+        if !is_lost {
+            self.show(at, load.knows_nodes);
+        }
+        &self.observation
+    }
+
+    /// What EMR says; it always answers.
+    fn describe(&mut self, at: Timestamp, cluster: &Cluster) {
+        self.observation.cluster.measured_at = at;
+        let status = &mut self.observation.cluster.value;
+        status.idle_since = self.idle_since;
+        status.state = if self.idle_since.is_some() { ClusterState::Waiting } else { ClusterState::Running };
+        for (status, group) in status.groups.iter_mut().zip(&cluster.groups) {
+            status.requested = Instances(group.requested);
+            status.running = group.running();
+            status.state = group.state();
+        }
+    }
+
+    fn measure(&mut self, at: Timestamp, load: &Load, cluster: &Cluster) {
+        let shown = self.observation.nodes.take();
+        if let (Some(sample), Some(measured)) = (shown, self.measured.front_mut()) {
+            measured.census = sample.value.0;
+        }
+        (self.observation.yarn, self.observation.hdfs) = (None, None);
+        let mut measured = std::mem::take(&mut self.recycled);
+        measured.at = at;
+        measured.yarn = yarn_load(load, cluster);
+        measured.hdfs = hdfs_load(cluster);
+        if load.knows_nodes {
+            measured.count_nodes(cluster);
+        }
+        self.measured.push_back(measured);
+        while self.measured.get(1).is_some_and(|next| next.at <= at - self.scenario.metrics.delay)
+            && let Some(oldest) = self.measured.pop_front()
+        {
+            self.recycled = oldest;
+        }
+    }
+
+    fn show(&mut self, at: Timestamp, knows_nodes: bool) {
+        let newest_visible_at = at - self.scenario.metrics.delay;
+        let Some(measured) = self.measured.front_mut().filter(|measured| measured.at <= newest_visible_at) else { return };
+        let measured_at = measured.at;
+        self.observation.yarn = Some(Sampled { value: measured.yarn, measured_at });
+        self.observation.hdfs = Some(Sampled { value: measured.hdfs, measured_at });
+        if knows_nodes {
+            // Lent, not copied: the next poll gives it back.
+            let census = std::mem::take(&mut measured.census);
+            self.observation.nodes = Some(Sampled { value: NodeCensus(census), measured_at });
+        }
+    }
+}
+
+impl Measured {
+    fn count_nodes(&mut self, cluster: &Cluster) {
+        let is_worker = |node: &Node| node.is_there() && cluster.scenario.groups[node.group].role != Role::Primary;
+        if self.version != Some(cluster.census_version) {
+            self.version = Some(cluster.census_version);
+            let there = cluster.nodes.iter().enumerate().filter(|(_, node)| is_worker(node));
+            self.nodes.clear();
+            self.nodes.extend(there.map(|(index, _)| index as NodeIndex));
+            self.census.clear();
+            self.census.extend(self.nodes.iter().map(|index| node_load(&cluster.nodes[*index as usize], cluster.scenario)));
+        }
+        for (load, index) in self.census.iter_mut().zip(&self.nodes) {
+            let node = &cluster.nodes[*index as usize];
+            load.containers = node.containers;
+            load.has_application_master = node.application_masters > 0;
+            load.draining = node.is_leaving();
+        }
+    }
+}
+
+fn node_load(node: &Node, scenario: &Scenario) -> NodeLoad {
+    NodeLoad {
+        instance: node.id.clone(),
+        group: scenario.groups[node.group].id.clone(),
+        containers: node.containers,
+        has_application_master: node.application_masters > 0,
+        draining: node.is_leaving(),
+    }
+}
+
+/// A leaving node counts with what is used of it, as in YARN.
+fn yarn_load(load: &Load, cluster: &Cluster) -> YarnLoad {
+    let total = cluster.offered.plus(load.leaving);
+    let available = total.minus(load.allocated);
+    YarnLoad {
+        memory_total: total.memory,
+        memory_available: available.memory,
+        memory_allocated: load.allocated.memory,
+        memory_pending: load.pending.memory,
+        vcores_total: total.vcores,
+        vcores_available: available.vcores,
+        vcores_allocated: load.allocated.vcores,
+        vcores_pending: load.pending.vcores,
+        containers_allocated: load.containers_allocated,
+        containers_pending: load.containers_pending,
+        containers_released_total: Some(load.containers_released),
+        apps_running: load.apps_running,
+        apps_pending: load.apps_pending,
+        nodes: NodesByState {
+            active: cluster.active.len() as u32,
+            decommissioning: cluster.leaving_workers(),
+            decommissioned: cluster.decommissioned,
+            lost: cluster.lost,
+            unhealthy: 0,
+        },
+        ..YarnLoad::default()
+    }
+}
+
+fn hdfs_load(cluster: &Cluster) -> HdfsLoad {
+    let hdfs = &cluster.scenario.hdfs;
+    let core = cluster.groups.iter().zip(&cluster.scenario.groups).filter(|(_, spec)| spec.role == Role::Core);
+    let nodes: Instances = core.map(|(group, _)| group.running()).sum();
+    HdfsLoad {
+        capacity_total: Mebibytes(hdfs.capacity_per_node.get().saturating_mul(u64::from(nodes.get()))),
+        capacity_used: hdfs.used,
+        blocks_under_replicated: 0,
+        blocks_missing: 0,
+    }
+}

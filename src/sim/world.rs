@@ -1,0 +1,32 @@
+//! What both kinds of work have in common for the event loop.
+
+use super::cluster::{Change, Cluster};
+use super::observe::Load;
+use super::run::Run;
+
+/// Work on a simulated cluster: container by container, or as a fluid. Times are milliseconds since the start.
+pub(super) trait World {
+    /// When something happens next by itself, or `None` if only the cluster can change anything.
+    fn next_event_ms(&self) -> Option<i64>;
+
+    /// Lets time pass until `now_ms`: work arrives and ends. Never called with an earlier time than before.
+    fn advance(&mut self, now_ms: i64, cluster: &mut Cluster);
+
+    /// A node came or went.
+    fn on(&mut self, change: Change, now_ms: i64, cluster: &mut Cluster);
+
+    /// Starts what finds room, after everything else at this instant.
+    fn settle(&mut self, now_ms: i64, cluster: &mut Cluster);
+
+    /// Nothing is left to arrive, to wait or to run.
+    fn is_finished(&self) -> bool;
+
+    /// Nothing runs and nothing waits at this moment.
+    fn is_idle(&self) -> bool;
+
+    /// What YARN would say now.
+    fn load(&self, cluster: &Cluster) -> Load;
+
+    /// Ends the simulation and leaves its facts.
+    fn finish(self, now_ms: i64, cluster: &mut Cluster, run: &mut Run);
+}

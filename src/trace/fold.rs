@@ -1,0 +1,79 @@
+//! The state of an engine is what its records made of it.
+
+use super::Record;
+use crate::decision::Decision;
+use crate::engine::Engine;
+
+/// Takes one record of a journal. An observation yields the decisions that the engine makes of it, equal to those recorded when the policy
+/// is the one that was in force; an outcome is noted; a decision without an outcome thereby counts as sent and unanswered.
+pub fn fold(engine: &mut Engine, record: &Record) -> Vec<Decision> {
+    match record {
+        Record::Observation(observation) => engine.step(observation),
+        Record::Outcome(answer) => {
+            engine.note(&answer.group, answer.outcome);
+            Vec::new()
+        }
+        Record::Decision(_) | Record::Job(_) => Vec::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::decision::{Action, Outcome, Rejection};
+    use crate::engine::testing::{Scene, available_memory, core_group, task_group};
+    use crate::trace::OutcomeRecord;
+    use crate::units::Timestamp;
+
+    /// A day's journal in small: short memory, idle memory, silence, and every kind of answer, as lines of JSON.
+    fn journal() -> Vec<String> {
+        let mut engine = Engine::new(available_memory());
+        let mut scene = Scene::new(vec![core_group(2), task_group(6)]);
+        let answers = [Some(Outcome::Accepted), Some(Outcome::Unknown), Some(Outcome::Rejected(Rejection::Throttled)), None];
+        let mut records = Vec::new();
+        let mut calls = 0;
+        for poll in 0..240_i64 {
+            scene.at = Timestamp::from_millis(poll * 30_000);
+            scene.available_percent = [Some(10.0), Some(80.0), Some(50.0), Some(80.0), None][(poll as usize / 16) % 5];
+            let group = &mut scene.groups[1];
+            if poll % 9 == 0 {
+                (group.running, group.state) = (group.requested, crate::observation::GroupState::Running);
+            }
+            let observation = scene.observation();
+            let decision = engine.step(&observation).remove(0);
+            records.extend([Record::Observation(Box::new(observation)), Record::Decision(Box::new(decision.clone()))]);
+            let Action::Resize(resize) = decision.action else { continue };
+            let answer = answers[calls % answers.len()];
+            calls += 1;
+            if let Some(outcome) = answer {
+                engine.note(&scene.groups[1].id.clone(), outcome);
+                records.push(Record::Outcome(OutcomeRecord { at: scene.at, group: scene.groups[1].id.clone(), outcome }));
+            }
+            if answer != Some(Outcome::Rejected(Rejection::Throttled)) {
+                scene.groups[1].requested = resize.to;
+                scene.groups[1].state = crate::observation::GroupState::Resizing;
+            }
+        }
+        assert!(calls >= 4, "every kind of answer occurs");
+        records.iter().map(|record| serde_json::to_string(record).expect("serialises")).collect()
+    }
+
+    #[test]
+    fn an_engine_folded_from_any_prefix_decides_the_rest_as_it_was_decided() {
+        let records: Vec<Record> = journal().iter().map(|line| serde_json::from_str(line).expect("reads back")).collect();
+        let mut restored = Engine::new(available_memory());
+        for cut in 0..records.len() {
+            let mut continued = restored.clone();
+            let mut decided = Vec::new();
+            for record in &records[cut..] {
+                decided.extend(fold(&mut continued, record));
+                if let Record::Decision(recorded) = record
+                    && let Some(made) = decided.pop()
+                {
+                    assert_eq!(made, **recorded, "continued from record {cut}");
+                }
+            }
+            fold(&mut restored, &records[cut]);
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! The events of a Spark event log that matter here, and of each the fields that matter (`org.apache.spark.util.JsonProtocol`).
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+#[derive(Deserialize)]
+pub struct Name<'a> {
+    #[serde(rename = "Event", borrow)]
+    pub event: Cow<'a, str>,
+}
+
+#[derive(Deserialize)]
+pub struct ApplicationStart {
+    #[serde(rename = "App Name")]
+    pub name: String,
+    #[serde(rename = "App ID")]
+    id: Option<String>,
+    #[serde(rename = "App Attempt ID")]
+    attempt: Option<String>,
+    #[serde(rename = "Timestamp")]
+    pub submit_ms: i64,
+}
+
+impl ApplicationStart {
+    /// Attempts of one application write a log each, so the attempt is part of the identity.
+    pub fn id(&self) -> String {
+        let id = self.id.as_deref().unwrap_or(&self.name);
+        match &self.attempt {
+            Some(attempt) => format!("{id}_{attempt}"),
+            None => id.to_owned(),
+        }
+    }
+}
+
+#[derive(Deserialize)]
+pub struct EnvironmentUpdate {
+    #[serde(rename = "Spark Properties", default)]
+    pub properties: BTreeMap<String, String>,
+}
+
+/// Since Spark 3.1.
+#[derive(Deserialize)]
+pub struct ResourceProfileAdded {
+    #[serde(rename = "Resource Profile Id")]
+    pub id: i64,
+    #[serde(rename = "Executor Resource Requests", default)]
+    pub executor: BTreeMap<String, Request>,
+    #[serde(rename = "Task Resource Requests", default)]
+    pub task: BTreeMap<String, Request>,
+}
+
+#[derive(Deserialize)]
+pub struct Request {
+    #[serde(rename = "Amount")]
+    pub amount: f64,
+}
+
+#[derive(Deserialize)]
+pub struct JobStart {
+    #[serde(rename = "Job ID")]
+    pub id: i64,
+    #[serde(rename = "Submission Time", default)]
+    pub submit_ms: i64,
+    #[serde(rename = "Stage Infos", default)]
+    pub stages: Vec<StageInfo>,
+}
+
+#[derive(Deserialize)]
+pub struct JobEnd {
+    #[serde(rename = "Job ID")]
+    pub id: i64,
+    #[serde(rename = "Completion Time", default)]
+    pub end_ms: i64,
+}
+
+#[derive(Deserialize)]
+pub struct StageSubmitted {
+    #[serde(rename = "Stage Info")]
+    pub stage: StageInfo,
+}
+
+#[derive(Deserialize)]
+pub struct StageInfo {
+    #[serde(rename = "Stage ID")]
+    pub id: i64,
+    #[serde(rename = "Parent IDs", default)]
+    pub parents: Vec<i64>,
+    #[serde(rename = "Resource Profile Id", default)]
+    pub profile: i64,
+}
+
+#[derive(Deserialize)]
+pub struct TaskEnd {
+    #[serde(rename = "Stage ID")]
+    pub stage: i64,
+    #[serde(rename = "Stage Attempt ID", default)]
+    pub stage_attempt: i64,
+    #[serde(rename = "Task End Reason")]
+    pub reason: Reason,
+    #[serde(rename = "Task Info")]
+    pub task: TaskInfo,
+}
+
+#[derive(Deserialize)]
+pub struct Reason {
+    #[serde(rename = "Reason")]
+    pub reason: String,
+}
+
+#[derive(Deserialize)]
+pub struct TaskInfo {
+    #[serde(rename = "Task ID")]
+    pub id: i64,
+    #[serde(rename = "Index")]
+    pub index: i64,
+    /// Since Spark 3.3.
+    #[serde(rename = "Partition ID")]
+    pub partition: Option<i64>,
+    #[serde(rename = "Launch Time")]
+    pub launch_ms: i64,
+    #[serde(rename = "Finish Time")]
+    pub finish_ms: i64,
+}

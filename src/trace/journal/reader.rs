@@ -1,0 +1,156 @@
+//! Reads a trace, record by record.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+
+use super::check::Sequence;
+use super::error::TraceError;
+use super::lines::{Line, LineError, LineErrorCause, Lines, decode};
+use crate::trace::{FORMAT_VERSION, Header, Kind, Record};
+
+/// A trace that is being read: an iterator over its records, after the header.
+///
+/// Nothing follows an error. How a file may end:
+/// * A last line without newline that is not JSON is what a writer leaves that was killed: it is left out, and [`torn_tail`](Self::torn_tail) says so.
+/// * A zstd stream that stops early has lost many records. Of a recording (observations) those before the cut are as good as ever, and
+///   the cut is reported in the same way; a list of jobs without its end is another workload, so it is an error.
+pub struct TraceReader {
+    path: PathBuf,
+    lines: Lines,
+    header: Header,
+    sequence: Sequence,
+    records: u64,
+    torn_tail: Option<TornTail>,
+    finished: bool,
+}
+
+/// The end of a trace that was cut off in the middle of a record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TornTail {
+    /// The line that is incomplete.
+    pub line: u64,
+    /// What there is of it, after decompression. A plain file shortened by this many bytes is whole again.
+    pub bytes: u64,
+}
+
+impl TraceReader {
+    /// Opens a trace, plain or zstd (told by its first bytes), and reads its header.
+    pub fn open(path: &Path) -> Result<Self, TraceError> {
+        let file = File::open(path).map_err(|source| TraceError::Open { path: path.to_owned(), source })?;
+        Self::from_reader(path, file)
+    }
+
+    /// Like [`open`](Self::open), for what is already open; `name` stands for the path in errors.
+    pub fn from_reader(name: impl Into<PathBuf>, input: impl Read + Send + 'static) -> Result<Self, TraceError> {
+        let path = name.into();
+        let decoded = match decode(input) {
+            Ok(decoded) => decoded,
+            Err(source) => return Err(TraceError::Open { path, source }),
+        };
+        let mut lines = Lines::new(decoded.input);
+        let header = read_header(&path, &mut lines)?;
+        let sequence = Sequence::new(header.kind);
+        Ok(Self { path, lines, header, sequence, records: 0, torn_tail: None, finished: false })
+    }
+
+    pub fn header(&self) -> &Header {
+        &self.header
+    }
+
+    /// Known once the iterator has ended.
+    pub fn torn_tail(&self) -> Option<TornTail> {
+        self.torn_tail
+    }
+
+    fn read_record(&mut self) -> Result<Option<Record>, TraceError> {
+        let line = match self.lines.next_line() {
+            Ok(None) => return Ok(None),
+            Ok(Some(line)) => line,
+            Err(error) => return self.unreadable(error).map(|()| None),
+        };
+        let (number, path) = (line.number, &self.path);
+        let record = match serde_json::from_slice::<Record>(line.bytes) {
+            Ok(record) => record,
+            Err(_) if is_torn(&line) => {
+                self.torn_tail = Some(TornTail { line: number, bytes: line.bytes.len() as u64 });
+                return Ok(None);
+            }
+            Err(error) => return Err(TraceError::Malformed { path: path.clone(), line: number, problem: json_problem(&error) }),
+        };
+        self.sequence.check(&record).map_err(|problem| TraceError::Invalid { path: path.clone(), line: number, problem })?;
+        self.records += 1;
+        Ok(Some(record))
+    }
+
+    /// `Ok` when the stream was cut off and what came before may be used.
+    fn unreadable(&mut self, error: LineError) -> Result<(), TraceError> {
+        let (path, line) = (self.path.clone(), error.line);
+        match error.cause {
+            LineErrorCause::TooLong => Err(TraceError::LineTooLong { path, line }),
+            LineErrorCause::Read(source) if source.kind() != io::ErrorKind::UnexpectedEof => Err(TraceError::Read { path, line, source }),
+            LineErrorCause::Read(_) if self.header.kind == Kind::Jobs => Err(TraceError::Truncated { path, records: self.records }),
+            LineErrorCause::Read(_) => {
+                self.torn_tail = Some(TornTail { line, bytes: self.lines.unfinished_bytes() });
+                Ok(())
+            }
+        }
+    }
+}
+
+impl Iterator for TraceReader {
+    type Item = Result<Record, TraceError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.finished {
+            return None;
+        }
+        let record = self.read_record().transpose();
+        self.finished = !matches!(record, Some(Ok(_)));
+        record
+    }
+}
+
+/// The last line of a writer that was killed half-way: no newline, and no JSON either.
+fn is_torn(line: &Line<'_>) -> bool {
+    !line.terminated && serde_json::from_slice::<IgnoredAny>(line.bytes).is_err()
+}
+
+fn read_header(path: &Path, lines: &mut Lines) -> Result<Header, TraceError> {
+    #[derive(Deserialize)]
+    struct Version {
+        headroom_trace: u32,
+    }
+    let path = || path.to_owned();
+    let line = match lines.next_line() {
+        Ok(Some(line)) => line,
+        Ok(None) => return Err(TraceError::Empty { path: path() }),
+        Err(LineError { line, cause }) => {
+            return Err(match cause {
+                LineErrorCause::TooLong => TraceError::LineTooLong { path: path(), line },
+                LineErrorCause::Read(source) if source.kind() == io::ErrorKind::UnexpectedEof => {
+                    TraceError::Truncated { path: path(), records: 0 }
+                }
+                LineErrorCause::Read(source) => TraceError::Read { path: path(), line, source },
+            });
+        }
+    };
+    let Version { headroom_trace } =
+        serde_json::from_slice(line.bytes).map_err(|error| TraceError::NotATrace { path: path(), problem: json_problem(&error) })?;
+    if headroom_trace != FORMAT_VERSION {
+        return Err(TraceError::UnsupportedVersion { path: path(), found: headroom_trace });
+    }
+    serde_json::from_slice(line.bytes).map_err(|error| TraceError::Header { path: path(), problem: json_problem(&error) })
+}
+
+/// The parser's words without its own line number, which counts inside the line.
+pub(crate) fn json_problem(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    match text.rfind(" at line ") {
+        Some(place) => format!("{} at column {}", &text[..place], error.column()),
+        None => text,
+    }
+}
