@@ -42,10 +42,12 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         report.tests(file);
     }
     std::io::stdout().write_all(report.text(!tests.is_empty()).as_bytes())?;
-    if report.errors > 0 || report.failed > 0 || (args.strict && report.warnings > 0) {
-        bail!("refused");
+    match report {
+        Report { errors: 1.., .. } => bail!("refused"),
+        Report { failed: 1.., .. } => bail!("a test failed"),
+        Report { warnings: 1.., .. } if args.strict => bail!("refused because of the warnings (--strict)"),
+        _ => Ok(()),
     }
-    Ok(())
 }
 
 /// What was found so far, and how it reads.
