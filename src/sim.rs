@@ -18,6 +18,7 @@ pub mod run;
 pub mod scenario;
 pub mod scorecard;
 pub mod statistics;
+pub mod transient;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]

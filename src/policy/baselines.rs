@@ -25,9 +25,13 @@ pub struct Baseline {
     pub sizing: Sizing,
 }
 
+/// What the others are compared with first.
+pub const FIXED_MAX: Baseline =
+    baseline("fixed-max", "always at the maximum", include_str!("../../policies/fixed-max.yaml"), Sizing::AtMaximum);
+
 /// From the simplest to the cleverest.
 pub const BASELINES: &[Baseline] = &[
-    baseline("fixed-max", "always at the maximum", include_str!("../../policies/fixed-max.yaml"), Sizing::AtMaximum),
+    FIXED_MAX,
     baseline("fixed-min", "always at the minimum", include_str!("../../policies/fixed-min.yaml"), Sizing::AtMinimum),
     baseline(
         "available-memory",
@@ -71,8 +75,8 @@ impl Baseline {
     pub fn policy(&self, limits: Limits) -> Policy {
         let limits = match self.sizing {
             Sizing::ScenarioLimits => limits,
-            Sizing::AtMaximum => Limits { min: limits.max, max: limits.max },
-            Sizing::AtMinimum => Limits { min: limits.min, max: limits.min },
+            Sizing::AtMaximum => Limits::exactly(limits.max),
+            Sizing::AtMinimum => Limits::exactly(limits.min),
         };
         match parse(self.text, self.name) {
             Ok(policy) => policy.with_limits(limits),

@@ -3,9 +3,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use headroom::policy::baselines::BASELINES;
 use headroom::sim::Recording;
-use headroom::sim::compare::{Contestant, Course};
+use headroom::sim::compare::Course;
 use headroom::sim::load::Source;
 use headroom::sim::scorecard::Scorecard;
 
@@ -23,8 +22,7 @@ fn cards(folder: &Path) -> Vec<Scorecard> {
     let source = Source::find(folder, None).expect("a scenario");
     let loaded = source.read(None).expect("a trace");
     let course = Course::new(source.name.clone(), &loaded.workload, &source.scenario).expect("something to scale");
-    let contestants: Vec<Contestant> = BASELINES.iter().map(|baseline| course.baseline(baseline).expect("fits")).collect();
-    let trials = course.compare(&contestants, SEEDS, Recording::default(), || ()).expect("simulates");
+    let trials = course.compare(&course.all_baselines(), SEEDS, Recording::default(), || ()).expect("simulates");
     trials.into_iter().map(|trial| trial.card).collect()
 }
 
