@@ -1,13 +1,14 @@
 //! `headroom baselines`.
 
-use std::io::Write;
-
 use anyhow::anyhow;
 use headroom::policy::baselines::{BASELINES, find};
 use headroom::policy::diagnostic::nearest;
 
-/// List the policies that are built in, to compare with.
+/// List the policies that are built in, to compare with
 #[derive(clap::Args)]
+#[command(after_help = "Examples:
+  headroom baselines
+  headroom baselines show hpa > mine.yaml")]
 pub struct Args {
     #[command(subcommand)]
     command: Option<Command>,
@@ -15,7 +16,8 @@ pub struct Args {
 
 #[derive(clap::Subcommand)]
 enum Command {
-    /// Print the policy file of a baseline.
+    /// Print the policy file of a baseline
+    #[command(after_help = "Example:\n  headroom baselines show hpa > mine.yaml")]
     Show {
         /// A name from the list.
         name: String,
@@ -27,15 +29,14 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         None => list(),
         Some(Command::Show { name }) => {
             let names = BASELINES.iter().map(|baseline| baseline.name);
-            let baseline = find(name).ok_or_else(|| match nearest(name, names.clone()) {
+            let baseline = find(name).ok_or_else(|| match nearest(name, names) {
                 Some(meant) => anyhow!("there is no baseline `{name}`; did you mean `{meant}`?"),
-                None => anyhow!("there is no baseline `{name}`; they are {}", names.collect::<Vec<_>>().join(", ")),
+                None => anyhow!("there is no baseline `{name}`; `headroom baselines` lists them"),
             })?;
             baseline.text.to_owned()
         }
     };
-    std::io::stdout().write_all(text.as_bytes())?;
-    Ok(())
+    super::print(text.as_bytes())
 }
 
 fn list() -> String {

@@ -47,9 +47,7 @@ pub struct Trial {
 pub enum CompareError {
     #[error(transparent)]
     Simulation(#[from] SimError),
-    #[error(
-        "scenario `{scenario}`: no group has `limits`, so there is nothing to scale; give the group that policies scale its min and max"
-    )]
+    #[error("no group of scenario `{scenario}` has `limits`, so there is nothing to scale; give one its min and max")]
     NothingToScale { scenario: String },
 }
 
