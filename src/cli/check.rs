@@ -14,8 +14,8 @@ use headroom::policy::parse::parse_with_places;
 
 /// Check policies, and run their tests
 #[derive(clap::Args)]
-#[command(after_help = "A policy that is wrong is refused with all its errors; one that hardly does what was
-meant is warned of. NAME.test.yaml beside NAME.yaml is run, too.
+#[command(after_help = "A policy that is wrong is refused with all its errors; one that hardly does what was meant \
+is warned of. NAME.test.yaml beside NAME.yaml is run, too.
 
 Examples:
   headroom check mine.yaml

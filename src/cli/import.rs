@@ -44,8 +44,8 @@ struct Files {
 
 /// SWIM workloads: the bytes of each job, tab-separated
 #[derive(clap::Args)]
-#[command(after_help = "SWIM files give bytes, but neither durations nor task counts: a task model supplies
-them. A job has a task for each split of the largest of input, shuffle and output;
+#[command(after_help = "SWIM files give bytes, but neither durations nor task counts: a task model supplies \
+them. A job has a task for each split of the largest of input, shuffle and output; \
 docs/traces.md has the formulas. The defaults are the reference task model.
 
 Example:
@@ -101,7 +101,7 @@ struct Rumen {
 
 /// Spark event logs: files, folders of them, rolling logs
 #[derive(clap::Args)]
-#[command(after_help = "Each application becomes one job; each task takes its share of an executor's memory,
+#[command(after_help = "Each application becomes one job; each task takes its share of an executor's memory, \
 overhead included, and spark.task.cpus vcores.
 
 Example:\n  headroom import spark /var/log/spark/apps --out spark.trace.zst")]
@@ -112,7 +112,7 @@ struct Spark {
 
 /// CSV files, one row for each run of equal tasks
 #[derive(clap::Args)]
-#[command(after_help = "`after` lists earlier stages of the job, separated by spaces; a column `name` may say
+#[command(after_help = "`after` lists earlier stages of the job, separated by spaces; a column `name` may say \
 which jobs are the same work again (docs/traces.md).
 
 Example:

@@ -29,8 +29,8 @@ const SEEDS_MAX: u32 = 10_000;
 
 /// Try policies on a trace: what each costs, how long work waits
 #[derive(clap::Args)]
-#[command(after_help = "Every policy runs on the same work and the same simulated cluster. Work that finds
-no room waits and is done later: nothing is lost.
+#[command(after_help = "Every policy runs on the same work and the same simulated cluster. Work that finds no room \
+waits and is done later: nothing is lost.
 
 Three bounds stand below the policies:
   work         all work packed perfectly: no policy costs less
