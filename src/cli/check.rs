@@ -2,32 +2,36 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::io::{IsTerminal, Write};
+use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 
-use anyhow::bail;
 use headroom::check::lint::lint;
 use headroom::check::policy_test::PolicyTests;
 use headroom::policy::Policy;
 use headroom::policy::diagnostic::PolicyErrors;
 use headroom::policy::parse::parse_with_places;
 
-/// Check policies, and run their tests.
-///
-/// A policy that is wrong is refused with every error; one that hardly does what was meant is warned of. `NAME.test.yaml` beside a policy
-/// is run, too.
+/// Check policies, and run their tests
 #[derive(clap::Args)]
+#[command(after_help = "A policy that is wrong is refused with all its errors; one that hardly does what was meant \
+is warned of. NAME.test.yaml beside NAME.yaml is run, too.
+
+Examples:
+  headroom check mine.yaml
+  headroom check --strict policies/*.yaml")]
 pub struct Args {
-    /// Policy files and policy tests (`*.test.yaml`).
+    /// Policy files and policy tests (*.test.yaml)
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
-    /// Refuse policies with warnings, too.
+    /// Refuse policies with warnings, too
     #[arg(long)]
     strict: bool,
 }
 
-pub fn run(args: &Args) -> anyhow::Result<()> {
-    let styled = std::io::stdout().is_terminal();
+/// What is wrong goes to stderr, how many things are to stdout.
+pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    let styled = io::stderr().is_terminal();
     let mut report = Report { styled, ..Report::default() };
     let mut tests = BTreeSet::new();
     for file in &args.files {
@@ -41,13 +45,12 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     for file in &tests {
         report.tests(file);
     }
-    std::io::stdout().write_all(report.text(!tests.is_empty()).as_bytes())?;
-    match report {
-        Report { errors: 1.., .. } => bail!("refused"),
-        Report { failed: 1.., .. } => bail!("a test failed"),
-        Report { warnings: 1.., .. } if args.strict => bail!("refused because of the warnings (--strict)"),
-        _ => Ok(()),
+    for paragraph in &report.paragraphs {
+        super::note(format_args!("{paragraph}\n"));
     }
+    super::print(report.summary(!tests.is_empty()).as_bytes())?;
+    let refused = report.errors + report.failed > 0 || (args.strict && report.warnings > 0);
+    Ok(if refused { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
 /// What was found so far, and how it reads.
@@ -132,9 +135,8 @@ impl Report {
         }
     }
 
-    fn text(&self, with_tests: bool) -> String {
-        let mut text: String = self.paragraphs.iter().map(|paragraph| format!("{paragraph}\n\n")).collect();
-        text.push_str(&format!("{}, {}\n", counted(self.errors, "error"), counted(self.warnings, "warning")));
+    fn summary(&self, with_tests: bool) -> String {
+        let mut text = format!("{}, {}\n", counted(self.errors, "error"), counted(self.warnings, "warning"));
         if with_tests {
             text.push_str(&format!("{} passed", counted(self.passed, "test")));
             if self.failed > 0 {

@@ -32,6 +32,11 @@ pub enum Plan {
 }
 
 impl Contestant {
+    /// A cluster of its own for each job.
+    pub fn transient_per_job() -> Self {
+        Self { name: NAME.into(), plan: Plan::TransientPerJob }
+    }
+
     /// Under the policy's own name.
     pub fn of(policy: Policy) -> Self {
         Self { name: policy.name().to_owned(), plan: Plan::Policy(policy) }
@@ -65,9 +70,7 @@ pub enum CompareError {
     Simulation(#[from] SimError),
     #[error("`{NAME}` gives each job a cluster of its own, and a trace of observations knows no jobs; leave it out")]
     NoJobs,
-    #[error(
-        "scenario `{scenario}`: no group has `limits`, so there is nothing to scale; give the group that policies scale its min and max"
-    )]
+    #[error("no group of scenario `{scenario}` has `limits`, so there is nothing to scale; give one its min and max")]
     NothingToScale { scenario: String },
 }
 
@@ -110,9 +113,8 @@ impl<'a> Course<'a> {
 
     /// Everyone that is always at hand: the baselines and, where jobs are known, a transient cluster for each.
     pub fn all_baselines(&self) -> Vec<Contestant> {
-        let transient = Contestant { name: NAME.into(), plan: Plan::TransientPerJob };
         let knows_jobs = matches!(self.workload, Workload::Jobs(_));
-        BASELINES.iter().map(|baseline| self.baseline(baseline)).chain(knows_jobs.then_some(transient)).collect()
+        BASELINES.iter().map(|baseline| self.baseline(baseline)).chain(knows_jobs.then(Contestant::transient_per_job)).collect()
     }
 
     /// Tries every policy with every seed, on all cores; `finished` is called after each run. The result is in the order of the
@@ -159,9 +161,7 @@ impl<'a> Course<'a> {
 
     fn run(&self, contestant: &Contestant, seed: u64, recording: Recording) -> Result<Trial, CompareError> {
         let run = match (&contestant.plan, self.workload) {
-            (Plan::Policy(policy), workload) => {
-                simulate(workload, &started_within_limits(self.scenario, policy), policy, seed, recording)?
-            }
+            (Plan::Policy(policy), workload) => simulate(workload, &started_within_limits(self.scenario, policy), policy, seed, recording)?,
             (Plan::TransientPerJob, Workload::Jobs(load)) => {
                 let (scaled, limits) = self.scaled;
                 transient_per_job(load, self.scenario, scaled, limits.max(), seed)?

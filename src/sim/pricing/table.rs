@@ -123,7 +123,7 @@ pub enum PricingError {
     UnknownType { name: String, nearest: Option<String> },
     #[error("no spot price is known for `{name}`; fill its `spot_saving_percent` in a price file")]
     NoSpotSaving { name: String },
-    #[error("{}", .path.display())]
+    #[error("the price file {} cannot be read", .path.display())]
     Unreadable { path: PathBuf, source: Box<dyn std::error::Error + Send + Sync> },
     #[error("{}:{line}: column `{column}`: {problem}", .path.display())]
     Field { path: PathBuf, line: u64, column: String, problem: String },

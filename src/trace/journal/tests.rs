@@ -68,7 +68,7 @@ fn a_line_that_is_cut_but_ends_in_a_newline_is_an_error() {
 fn a_truncated_zstd_is_an_error_for_jobs() {
     let bytes = zstd(&format!("{JOBS}\n{JOB}\n"));
     let error = read(&bytes[..bytes.len() - 6]).expect_err("truncated");
-    assert!(error.to_string().contains("truncated") && error.to_string().contains("import it again"), "{error}");
+    assert!(error.to_string().contains("truncated") && error.to_string().contains("generate it again"), "{error}");
 }
 
 #[test]
