@@ -27,7 +27,7 @@ pub fn transient_per_job(load: &JobLoad, scenario: &Scenario, scaled: usize, max
         let alone = Workload::Jobs(load.job_alone(job));
         let peak = nodes_needed(&no_wait_demand(&alone), scenario.groups[scaled].node).0.iter().map(|(_, nodes)| *nodes).max();
         let size = Instances(peak.unwrap_or(1).clamp(1, max.get().max(1)));
-        let cluster = own_cluster(scenario, scaled);
+        let cluster = own_cluster(scenario, scaled, Limits::exactly(size));
         let policy = baselines::FIXED_MAX.policy(Limits::exactly(size)).on_group(&Selector::Id(cluster.groups[1].id.clone()));
         let luck = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15).wrapping_add(job as u64);
         let run = simulate(&alone, &cluster, &policy, luck, Recording::default())?;
@@ -40,13 +40,14 @@ pub fn transient_per_job(load: &JobLoad, scenario: &Scenario, scaled: usize, max
 }
 
 /// One primary node, which is paid for and takes no containers, and a group that starts empty.
-fn own_cluster(scenario: &Scenario, scaled: usize) -> Scenario {
-    let nodes = GroupSpec { role: Role::Core, count: Instances::ZERO, limits: None, ..scenario.groups[scaled].clone() };
+fn own_cluster(scenario: &Scenario, scaled: usize, limits: Limits) -> Scenario {
+    let nodes = GroupSpec { role: Role::Core, count: Instances::ZERO, limits: Some(limits), ..scenario.groups[scaled].clone() };
     let primary = GroupSpec {
         id: GroupId::new("ig-primary"),
         name: "primary".into(),
         role: Role::Primary,
         count: Instances(1),
+        limits: None,
         node: Resources::default(),
         ..nodes.clone()
     };
@@ -93,4 +94,40 @@ fn summed(start: Timestamp, mut changes: Vec<(Timestamp, i64)>) -> Vec<(Timestam
         curve.set(at, sum);
     }
     curve.0
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::trace::{Job, Stage, TaskRun};
+    use crate::units::VirtualCores;
+
+    /// Four tasks of 60 s fill one m5.xlarge, which takes six minutes to come.
+    #[test]
+    fn each_job_waits_for_its_own_nodes_and_pays_for_them_and_a_primary_node() {
+        let job = |submit_s: u64, count| Job {
+            id: submit_s.to_string().into(),
+            name: None,
+            submit: Duration::from_secs(submit_s),
+            application_master: None,
+            stages: vec![Stage {
+                after: vec![],
+                memory: Mebibytes(3_072),
+                vcores: VirtualCores(1),
+                tasks: vec![TaskRun { count, duration: Duration::from_secs(60) }],
+            }],
+        };
+        let load = JobLoad::of(Timestamp::EPOCH, &[job(0, 4), job(100, 8)]).expect("valid jobs");
+        let run = transient_per_job(&load, &Scenario::default(), 1, Instances(20), 1).expect("fits");
+        assert_eq!((run.tasks_total, run.tasks_finished, run.waits.len()), (12, 12, 12));
+        assert!(run.waits.iter().all(|wait| wait.seconds == 360.0));
+        let lived_s: Vec<f64> =
+            run.instances.iter().map(|life| life.terminated_at.map_or(f64::NAN, |end| end.seconds_since(life.launched_at))).collect();
+        assert_eq!(lived_s, [420.0; 5], "two primary nodes, one node and two nodes");
+        let at = |s| Timestamp::EPOCH + Duration::from_secs(s);
+        assert_eq!(run.supply_nodes.0, [(at(0), 0.0), (at(360), 1.0), (at(420), 0.0), (at(460), 2.0), (at(520), 0.0)]);
+        assert_eq!(run.end, at(520));
+    }
 }
