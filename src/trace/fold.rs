@@ -5,7 +5,8 @@ use crate::decision::Decision;
 use crate::engine::Engine;
 
 /// Takes one record of a journal. An observation yields the decisions that the engine makes of it, equal to those recorded when the policy
-/// is the one that was in force; an outcome is noted; a decision without an outcome thereby counts as sent and unanswered.
+/// is the one that was in force; a recorded decision is what happened, whatever this policy would have done; an outcome is noted. A resize
+/// without an outcome thereby counts as sent and unanswered.
 pub fn fold(engine: &mut Engine, record: &Record) -> Vec<Decision> {
     match record {
         Record::Observation(observation) => engine.step(observation),
@@ -13,7 +14,11 @@ pub fn fold(engine: &mut Engine, record: &Record) -> Vec<Decision> {
             engine.note(&answer.group, answer.outcome);
             Vec::new()
         }
-        Record::Decision(_) | Record::Job(_) => Vec::new(),
+        Record::Decision(decision) => {
+            engine.recall(decision);
+            Vec::new()
+        }
+        Record::Job(_) => Vec::new(),
     }
 }
 
