@@ -334,9 +334,5 @@ impl RawHdfs {
 }
 
 fn percent(place: &Range<usize>, field: &str, value: f64) -> Result<Percent, Diagnostic> {
-    if (0.0..=100.0).contains(&value) {
-        Ok(Percent(value))
-    } else {
-        refuse(place, field, format_args!("{value} is not between 0 and 100"))
-    }
+    if (0.0..=100.0).contains(&value) { Ok(Percent(value)) } else { refuse(place, field, format_args!("{value} is not between 0 and 100")) }
 }
