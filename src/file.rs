@@ -66,15 +66,12 @@ pub fn write_whole(path: &Path, content: &[u8]) -> io::Result<()> {
 /// The folder and the cause, without the name of the temporary file, which means nothing to a person.
 fn about_folder(folder: &Path, error: &io::Error) -> io::Error {
     let problem = match error.kind() {
-        io::ErrorKind::NotFound => "does not exist; create it first".to_owned(),
-        io::ErrorKind::PermissionDenied => "may not be written by this user; choose another one".to_owned(),
-        io::ErrorKind::NotADirectory => "is not a folder".to_owned(),
-        _ => {
-            let cause = std::error::Error::source(error).map_or_else(|| error.to_string(), ToString::to_string);
-            format!("cannot be written: {cause}")
-        }
+        io::ErrorKind::NotFound => "the folder does not exist; create it first".to_owned(),
+        io::ErrorKind::PermissionDenied => "this user may not write to the folder; choose another one".to_owned(),
+        io::ErrorKind::NotADirectory => "it is not a folder; choose another one".to_owned(),
+        _ => std::error::Error::source(error).map_or_else(|| error.to_string(), ToString::to_string),
     };
-    io::Error::new(error.kind(), format!("the folder {} {problem}", folder.display()))
+    io::Error::new(error.kind(), format!("{}: {problem}", folder.display()))
 }
 
 /// A bare file name lies in the current folder.
@@ -108,8 +105,8 @@ mod tests {
         std::fs::write(&file, b"").expect("writes");
         for (path, expected) in [
             (folder.path().to_owned(), "it is a folder; name a file in it".to_owned()),
-            (folder.path().join("missing/out"), format!("the folder {}/missing does not exist; create it first", folder.path().display())),
-            (file.join("out"), format!("the folder {} is not a folder", file.display())),
+            (folder.path().join("missing/out"), format!("{}/missing: the folder does not exist; create it first", folder.path().display())),
+            (file.join("out"), format!("{}: it is not a folder; choose another one", file.display())),
         ] {
             assert_eq!(WholeFile::create(&path).err().map(|error| error.to_string()), Some(expected));
         }

@@ -63,8 +63,8 @@ pub enum SimError {
     #[error("policy `{policy}` reads the CloudWatch metric `{metric}`, which the simulated cluster does not have; use a built-in signal")]
     NoMetric { policy: String, metric: String },
     #[error(
-        "job {job}, {part}: a container of {} and {} fits no node of scenario `{scenario}`; the largest has {} and {}: \
-         give the scenario a larger `type`",
+        "job {job}, {part}: a container of {} and {} fits no node of scenario `{scenario}`, of which the largest has {} and {}; \
+         give the scenario a larger instance type",
         size.memory, size.vcores, largest.memory, largest.vcores
     )]
     TooLarge { job: String, part: String, size: Resources, scenario: String, largest: Resources },

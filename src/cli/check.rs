@@ -67,7 +67,7 @@ struct Report {
 impl Report {
     fn policy(&mut self, file: &Path) {
         let name = file.display().to_string();
-        let Some(source) = self.read(file) else { return };
+        let Some(source) = self.read(file, &name) else { return };
         match parse_with_places(&source, &name) {
             Ok((policy, places)) => {
                 for warning in lint(&policy) {
@@ -81,13 +81,13 @@ impl Report {
 
     fn tests(&mut self, file: &Path) {
         let name = file.display().to_string();
-        let Some(source) = self.read(file) else { return };
+        let Some(source) = self.read(file, &name) else { return };
         let tests = match PolicyTests::read(&source, &name) {
             Ok(tests) => tests,
             Err(errors) => return self.refuse(&errors),
         };
         let policy_file = file.parent().unwrap_or(Path::new("")).join(tests.policy_file());
-        let Some(policy) = self.policy_under_test(&policy_file) else { return };
+        let Some(policy) = self.policy_under_test(&policy_file, &name) else { return };
         match tests.run(&policy) {
             Ok(outcomes) => {
                 for outcome in outcomes {
@@ -104,8 +104,8 @@ impl Report {
         }
     }
 
-    fn policy_under_test(&mut self, file: &Path) -> Option<Policy> {
-        let source = self.read(file)?;
+    fn policy_under_test(&mut self, file: &Path, tests: &str) -> Option<Policy> {
+        let source = self.read(file, &format!("{}, which {tests} is for,", file.display()))?;
         match parse_with_places(&source, &file.display().to_string()) {
             Ok((policy, _)) => Some(policy),
             Err(errors) => {
@@ -115,12 +115,12 @@ impl Report {
         }
     }
 
-    fn read(&mut self, file: &Path) -> Option<String> {
+    fn read(&mut self, file: &Path, name: &str) -> Option<String> {
         match fs::read_to_string(file) {
             Ok(source) => Some(source),
             Err(error) => {
                 self.errors += 1;
-                self.paragraphs.push(format!("error: {} cannot be read: {error}", file.display()));
+                self.paragraphs.push(format!("error: {name} cannot be read: {error}"));
                 None
             }
         }

@@ -236,7 +236,7 @@ fn parse_duration(text: &str) -> Result<Duration, String> {
     let expected = |_| format!("{text:?} is not a time; expected such as 90m, 24h or 2d");
     let span: jiff::Span = text.parse().map_err(expected)?;
     let signed = span.to_duration(jiff::SpanRelativeTo::days_are_24_hours()).map_err(expected)?;
-    Duration::try_from(signed).map_err(|_| format!("{text:?} is negative"))
+    Duration::try_from(signed).map_err(|_| format!("{text:?} is negative; expected such as 90m, 24h or 2d"))
 }
 
 fn parse_timestamp(text: &str) -> Result<Timestamp, String> {

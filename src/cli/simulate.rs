@@ -86,8 +86,9 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let mut trials = Vec::new();
     for path in &args.traces {
         let source = Source::find(path, args.scenario.as_deref())?;
-        warn_of_default_cluster(&source);
-        for (name, loaded) in read_trace(&source)? {
+        let readings = read_trace(&source)?;
+        tell_default_cluster(&source);
+        for (name, loaded) in readings {
             let name = distinct(&name, comparisons.iter().map(|comparison| comparison.trace.name.as_str()));
             let made = compare(args, &name, &source, &loaded, &policies)?;
             let cards = made.iter().map(|trial| trial.card.clone()).collect();
@@ -156,10 +157,10 @@ fn read_trace(source: &Source) -> anyhow::Result<Vec<(String, Loaded)>> {
     }
 }
 
-fn warn_of_default_cluster(source: &Source) {
+fn tell_default_cluster(source: &Source) {
     if source.scenario_file.is_none() {
         let (trace, cluster) = (source.trace.display(), &source.scenario.description);
-        super::note(format_args!("note: {trace} has no scenario: it runs on {cluster}; --scenario FILE gives another cluster"));
+        super::note(format_args!("note: {trace} has no scenario (--scenario FILE gives one), so it runs on\n      {cluster}"));
     }
 }
 

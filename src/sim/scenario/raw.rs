@@ -12,7 +12,7 @@ use crate::observation::{GroupId, GroupKind, Market, Role};
 use crate::policy::Limits;
 use crate::policy::diagnostic::{Diagnostic, PolicyErrors};
 use crate::policy::yaml::{self, At};
-use crate::sim::pricing::{PriceTable, Rates};
+use crate::sim::pricing::{PriceTable, PricingError, Rates};
 use crate::trace::Resources;
 use crate::units::{Instances, Mebibytes, Percent, VirtualCores, display_duration};
 
@@ -39,6 +39,11 @@ pub(super) fn parse(text: &str, file: &Path) -> Result<Scenario, ScenarioError> 
 
 fn refuse<T>(place: &Range<usize>, field: &str, problem: impl Display) -> Result<T, Diagnostic> {
     Err(Diagnostic::error(place.clone(), format!("`{field}`: {problem}")))
+}
+
+fn refuse_type<T>(place: &Range<usize>, problem: &PricingError) -> Result<T, Diagnostic> {
+    let help = "types that are not in the shipped table need `node` and `price` here, or a price file (`prices`)";
+    Err(Diagnostic::error(place.clone(), problem.to_string()).help(help))
 }
 
 #[derive(Deserialize)]
@@ -242,17 +247,14 @@ impl RawGroup {
             (_, Some(RawNode { memory_mib, vcores })) => Resources { memory: Mebibytes(memory_mib), vcores: VirtualCores(vcores) },
             (_, None) => match table.instance_type(instance_type) {
                 Ok(known) => known.yarn,
-                Err(unknown) => {
-                    let remedy = "or say what YARN gets of it: `node` and `price`";
-                    return refuse(&self.r#type.span, "type", format_args!("{unknown}, {remedy}"));
-                }
+                Err(unknown) => return refuse_type(&self.r#type.span, &unknown),
             },
         };
         let rates = match self.price {
             Some(own) => own.check(place)?,
             None => match table.rates(instance_type, self.market) {
                 Ok(rates) => rates,
-                Err(unknown) => return refuse(&self.r#type.span, "type", format_args!("{unknown}, or give its `price`")),
+                Err(unknown) => return refuse_type(&self.r#type.span, &unknown),
             },
         };
         let id = self.id.unwrap_or_else(|| match (self.kind, self.market) {
@@ -302,7 +304,7 @@ impl RawProvisioning {
 impl RawSpot {
     fn check(self, place: &Range<usize>, default: Spot) -> Result<Spot, Diagnostic> {
         let rate = self.interruptions_per_hour;
-        if !(rate >= 0.0 && rate <= 1_000.0) {
+        if !(0.0..=1_000.0).contains(&rate) {
             return refuse(place, "interruptions_per_hour", format_args!("{rate} is not between 0 and 1000"));
         }
         Ok(Spot { interruptions_per_hour: rate, notice: or(self.notice, default.notice) })

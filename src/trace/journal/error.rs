@@ -16,7 +16,7 @@ pub enum TraceError {
     Read { path: PathBuf, line: u64, source: io::Error },
     #[error("{}: the file is empty; a trace starts with a header line (docs/traces.md)", path.display())]
     Empty { path: PathBuf },
-    #[error("{}:1: not a Headroom trace ({problem}); `headroom import` makes one from SWIM, Rumen, Spark or CSV files", path.display())]
+    #[error("{}:1: not a Headroom trace: {problem}; `headroom import` makes one from SWIM, Rumen, Spark or CSV files", path.display())]
     NotATrace { path: PathBuf, problem: String },
     #[error("{}:1: the trace has format version {found}, this program reads version {FORMAT_VERSION}; use the headroom that wrote it", path.display())]
     UnsupportedVersion { path: PathBuf, found: u32 },

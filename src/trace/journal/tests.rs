@@ -147,7 +147,7 @@ fn a_writer_refuses_what_could_not_be_read_back() {
 #[test]
 fn a_folder_that_does_not_exist_is_said() {
     let error = TraceWriter::create(Path::new("/nowhere/at/all/t.trace"), &header(Kind::Jobs, String::new())).err().expect("fails");
-    assert_eq!(error.to_string(), "/nowhere/at/all/t.trace: cannot be written");
+    assert_eq!(error.to_string(), "/nowhere/at/all/t.trace cannot be written");
 }
 
 proptest! {
