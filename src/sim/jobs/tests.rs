@@ -73,7 +73,7 @@ fn with_master(mut job: Job) -> Job {
 fn an_application_master_starts_first_and_holds_its_room_until_the_job_ends() {
     // Two slots: the master takes one, so the tasks run one after the other.
     let run = run_jobs(&[with_master(job("a", 0.0, &[2.0, 3.0]))], &scenario(1, 2), &[], 0);
-    assert_eq!(waits(&run), [0.0, 0.0, 2.0]);
+    assert_eq!(waits(&run), [0.0, 2.0]);
     assert_eq!(run.tasks_total, 2);
     assert_eq!(run.tasks_finished, 2);
     assert_eq!(run.instances[0].busy_s, (5.0 + 5.0) / 2.0);
@@ -90,6 +90,7 @@ fn masters_leave_half_of_the_cluster_to_tasks() {
     });
     assert_eq!(pending, Some((2, 2, 2)));
     assert_eq!(finishes(&run), [10.0, 10.0, 20.0, 20.0]);
+    assert_eq!(waits(&run), [0.0, 0.0, 10.0, 10.0], "a task waits from its job's submission, although its master does not run");
 }
 
 /// Slots of one container, so that it is known where each one is.
