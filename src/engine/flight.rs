@@ -155,11 +155,9 @@ impl Flight {
         self.sent = Some(Sent { at, from, to, rule, outcome: Outcome::Unknown, seen: false });
     }
 
-    /// The resize that was decided at `at` was never sent.
-    pub fn withdraw(&mut self, at: Timestamp) {
-        if self.sent.is_some_and(|sent| sent.at == at && sent.outcome == Outcome::Unknown) {
-            self.sent = self.overtaken.take();
-        }
+    /// The resize that was remembered last was never sent.
+    pub fn withdraw(&mut self) {
+        self.sent = self.overtaken.take();
     }
 
     /// Takes the answer to the resize that was sent last; without effect when none is waiting for one.
