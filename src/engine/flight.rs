@@ -112,11 +112,12 @@ impl Flight {
         let sent = self.sent?;
         let age = measured_at.since(sent.at);
         // A fleet counts capacity units, which its instances rarely meet exactly: it may keep more than it was asked for.
-        let is_there = match sent.direction() {
-            Direction::Out => group.running >= sent.to,
-            Direction::In => group.running <= sent.to || age > patience,
+        let is_settled = group.state == GroupState::Running;
+        let is_complete = match sent.direction() {
+            Direction::Out => group.running >= sent.to && is_settled,
+            Direction::In => group.running <= sent.to || (is_settled && age > patience),
         };
-        if is_there && group.state == GroupState::Running {
+        if is_complete {
             let mut rules = std::mem::take(&mut self.overtaken_rules);
             rules.extend(sent.rule);
             self.abandon();
@@ -155,11 +156,9 @@ impl Flight {
         self.sent = Some(Sent { at, from, to, rule, outcome: Outcome::Unknown, seen: false });
     }
 
-    /// The resize that was decided at `at` was never sent.
-    pub fn withdraw(&mut self, at: Timestamp) {
-        if self.sent.is_some_and(|sent| sent.at == at && sent.outcome == Outcome::Unknown) {
-            self.sent = self.overtaken.take();
-        }
+    /// The resize that was remembered last was never sent.
+    pub fn withdraw(&mut self) {
+        self.sent = self.overtaken.take();
     }
 
     /// Takes the answer to the resize that was sent last; without effect when none is waiting for one.

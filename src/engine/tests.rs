@@ -1,5 +1,6 @@
 //! The engine's behaviour, as its users rely on it.
 
+mod complaints;
 mod flights;
 mod guards;
 mod holds;

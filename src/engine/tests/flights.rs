@@ -189,3 +189,17 @@ fn who_takes_over_knows_the_resizes_of_the_leader_before_it() {
     bench.report(9, 9);
     assert_eq!(bench.tick(90, Some(10.0)).resized_to(), Some(14));
 }
+
+#[test]
+fn a_shrink_of_a_group_that_emr_cannot_fill_does_not_stop_the_next_one() {
+    for state in [GroupState::Suspended, GroupState::Resizing] {
+        let mut bench = Bench::new(policy(eager()), 14);
+        bench.report(14, 4);
+        bench.scene.groups[1].state = state;
+        assert_eq!(bench.tick(0, Some(80.0)).resized_to(), Some(11));
+        bench.note(Outcome::Accepted);
+        bench.report(11, 4);
+        bench.scene.groups[1].state = state;
+        assert_eq!(bench.tick(30, Some(80.0)).resized_to(), Some(8), "{state}: four run, none has to go");
+    }
+}

@@ -327,3 +327,23 @@ fn an_instance_with_an_application_master_is_never_preferred() {
     let Action::Resize(resize) = bench.observe(&observation) else { panic!("a resize") };
     assert_eq!((resize.protect.len(), resize.prefer.len()), (1, 0), "two sources that disagree");
 }
+
+#[test]
+fn a_core_group_and_48_task_groups_are_decided_one_by_one_in_file_order() {
+    let mut text = "{ name: t, targets: [{ group: { role: core }, limits: { min: 0, max: 20 } }".to_owned();
+    let mut groups = vec![core_group(2)];
+    for k in 0..48 {
+        let more = format!(
+            ", {{ group: {{ id: ig-{k} }}, limits: {{ min: 0, max: 20 }}, rules: [{{ name: r, when: 'true', then: {{ grow: {} }} }}] }}",
+            k + 1
+        );
+        text.push_str(&more);
+        groups.push(GroupStatus { id: GroupId::new(format!("ig-{k}")), ..task_group(1) });
+    }
+    text.push_str("] }");
+    let mut engine = Engine::new(parsed(&text));
+    let decisions = engine.step(&Scene::new(groups).observation());
+    assert!(decisions.iter().enumerate().all(|(k, decision)| decision.target == k), "in file order");
+    let sizes: Vec<u32> = decisions.iter().filter_map(|decision| decision.action.resized_to()).collect();
+    assert_eq!(sizes, (2..50).map(|size| size.min(20)).collect::<Vec<_>>());
+}
