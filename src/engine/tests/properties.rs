@@ -248,7 +248,7 @@ proptest! {
         let mut next = 1_772_438_400_000_i64;
         for (times, mut observation) in observations {
             next = next.saturating_add(30_000);
-            let mut time = |k: usize| {
+            let time = |k: usize| {
                 let (is_next, other): (bool, i64) = times[k];
                 Timestamp::from_millis(if is_next { next } else { other })
             };
