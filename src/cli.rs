@@ -8,15 +8,32 @@ mod schema;
 mod simulate;
 mod trace;
 
+use std::fmt::Display;
+use std::io::{self, IsTerminal, Write};
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use anyhow::Context;
 use clap::{Parser, Subcommand};
+use headroom::file::WholeFile;
+use headroom::policy::diagnostic::PolicyErrors;
 use indicatif::{ProgressBar, ProgressDrawTarget};
 
-/// The managed-scaling decision engine for Amazon EMR.
+/// Scaling policies for Amazon EMR: try them on recorded or synthetic work, and see what each would have cost.
 #[derive(Parser)]
-#[command(version, about, max_term_width = 100)]
+#[command(
+    version,
+    max_term_width = 100,
+    after_help = "To begin with:
+  headroom generate office-day --out day.trace.zst   make a day of work
+  headroom simulate day.trace.zst                    compare the baselines on it
+  headroom baselines show hpa > mine.yaml            take one of them, change it
+  headroom check mine.yaml                           is it still right?
+  headroom simulate day.trace.zst --policy mine.yaml --policy fixed-max
+
+Exit codes: 0 well, 1 the input was refused, 2 wrong usage."
+)]
 struct Arguments {
     #[command(subcommand)]
     command: Command,
@@ -37,20 +54,48 @@ enum Command {
 pub fn main() -> ExitCode {
     let result = match Arguments::parse().command {
         Command::Simulate(args) => simulate::run(&args),
-        Command::Check(args) => check::run(&args),
+        Command::Check(args) => return code(check::run(&args)),
         Command::Schema(args) => schema::run(&args),
         Command::Import(args) => import::run(&args),
         Command::Generate(args) => generate::run(&args),
         Command::Trace(args) => trace::run(&args),
         Command::Baselines(args) => baselines::run(&args),
     };
-    match result {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("error: {error:#}");
-            ExitCode::FAILURE
-        }
+    code(result.map(|()| ExitCode::SUCCESS))
+}
+
+fn code(result: anyhow::Result<ExitCode>) -> ExitCode {
+    result.unwrap_or_else(|error| {
+        complain(&error);
+        ExitCode::FAILURE
+    })
+}
+
+/// One story on stderr, from the place to the cause. What is wrong with a file that a person wrote is shown in that file.
+fn complain(error: &anyhow::Error) {
+    match error.chain().find_map(|cause| cause.downcast_ref::<PolicyErrors>()) {
+        Some(errors) => note(errors.render(io::stderr().is_terminal())),
+        None => note(format_args!("error: {error:#}")),
     }
+}
+
+/// A line on stderr. That nobody can read it is no reason to fail.
+fn note(text: impl Display) {
+    let _ = writeln!(io::stderr(), "{text}");
+}
+
+/// Writes a result to stdout. A reader that has seen enough, such as `head`, closes the pipe: that is not an error.
+fn print(text: &[u8]) -> anyhow::Result<()> {
+    let mut stdout = io::stdout().lock();
+    match stdout.write_all(text).and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error).context("standard output cannot be written"),
+        _ => Ok(()),
+    }
+}
+
+/// Refuses an output that could not be written, before minutes are spent on what would go there.
+fn check_output(path: &Path) -> anyhow::Result<()> {
+    WholeFile::create(path).map(drop).with_context(|| format!("{} cannot be written", path.display()))
 }
 
 /// Moves a hidden progress bar on; it is shown on stderr once the work has taken a second. indicatif draws on terminals only.

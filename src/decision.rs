@@ -94,7 +94,8 @@ pub enum HoldReason {
         signal: Arc<str>,
         measured_at: Timestamp,
     },
-    /// No rule asks for a change, and at least one could not be judged because this signal was not observed.
+    /// No rule asks for a change, and at least one could not be judged because this signal was not observed, or
+    /// not for as long as a window needs.
     MissingSignal {
         signal: Arc<str>,
     },
@@ -151,6 +152,10 @@ pub enum HoldReason {
     TargetNotFound {
         matches: usize,
     },
+    /// An earlier target of the policy means the same group.
+    GroupTaken {
+        target: usize,
+    },
     /// EMR refused the last call; the next one waits.
     CallRefused {
         rejection: Rejection,
@@ -197,6 +202,7 @@ impl HoldReason {
             Self::ClusterNotReady { .. } => "cluster_not_ready",
             Self::GroupNotReady { .. } => "group_not_ready",
             Self::TargetNotFound { .. } => "target_not_found",
+            Self::GroupTaken { .. } => "group_taken",
             Self::CallRefused { .. } => "call_refused",
             Self::ClockWentBack { .. } => "clock_went_back",
         }
@@ -324,7 +330,7 @@ impl fmt::Display for HoldReason {
         match self {
             Self::NoRuleReady => f.write_str("no rule asks for a change"),
             Self::StaleData { signal, measured_at } => write!(f, "{signal} is stale, last measured at {measured_at}"),
-            Self::MissingSignal { signal } => write!(f, "{signal} was not observed"),
+            Self::MissingSignal { signal } => write!(f, "{signal} is not known: not observed, or not for long enough"),
             Self::CoolingDown { rule, until } => write!(f, "rule {rule} cools down until {until}"),
             Self::ResizeInFlight { to } => write!(f, "an earlier resize to {to} is not complete"),
             Self::AtLimit { limiter, size } => write!(f, "a change is wanted, but {limiter} at {size}"),
@@ -340,6 +346,7 @@ impl fmt::Display for HoldReason {
             Self::GroupNotReady { state } => write!(f, "the group is {state}"),
             Self::TargetNotFound { matches: 0 } => f.write_str("no group of the cluster matches the target"),
             Self::TargetNotFound { matches } => write!(f, "{matches} groups match the target; name one by `id` or `name`"),
+            Self::GroupTaken { target } => write!(f, "target {} means the same group; give each group one target", target + 1),
             Self::CallRefused { rejection, until } => {
                 write!(f, "EMR refused the last call ({rejection}), the next one waits until {until}")
             }

@@ -18,7 +18,7 @@ mod window;
 use crate::decision::{Action, Decision, HoldReason, Outcome, RuleState};
 use crate::observation::{ClusterState, GroupId, Observation, Sampled};
 use crate::policy::Policy;
-use crate::units::{Instances, Timestamp};
+use crate::units::Timestamp;
 use memory::{Knowledge, SignalTrack};
 use target::{TargetState, Tick};
 
@@ -63,13 +63,11 @@ impl Engine {
         self.cluster.update(observation.at, Some(Sampled { value: 0.0, measured_at: observation.cluster.measured_at }));
         let barrier = self.barrier(observation, went_back);
         let tick = Tick { observation, cluster: &self.cluster, poll: self.policy.poll() };
-        let decide = |(index, target): (usize, &mut TargetState)| {
-            let (action, rules, readings) = target.step(&tick, barrier.as_ref());
-            let group = observation.cluster.value.groups.iter().find(|group| Some(&group.id) == target.group.as_ref());
-            let (requested, running) = group.map_or((Instances::ZERO, Instances::ZERO), |group| (group.requested, group.running));
-            Decision { at: observation.at, target: index, group: target.group.clone(), requested, running, action, rules, readings }
-        };
-        let decisions: Vec<Decision> = self.targets.iter_mut().enumerate().map(decide).collect();
+        let mut decisions: Vec<Decision> = Vec::with_capacity(self.targets.len());
+        for target in &mut self.targets {
+            let decision = target.step(&tick, barrier.as_ref(), &decisions);
+            decisions.push(decision);
+        }
         self.wakeup = next_wakeup(observation.at, observation.at + self.policy.poll(), &decisions);
         decisions
     }
@@ -78,6 +76,13 @@ impl Engine {
     pub fn note(&mut self, group: &GroupId, outcome: Outcome) {
         for target in self.targets.iter_mut().filter(|target| target.group.as_ref() == Some(group)) {
             target.flight.note(outcome);
+        }
+    }
+
+    /// Takes a recorded decision for what happened, in place of what the last step decided: they differ when the policy has changed since.
+    pub fn recall(&mut self, decision: &Decision) {
+        for target in self.targets.iter_mut().filter(|target| target.group.is_some() && target.group == decision.group) {
+            target.recall(decision);
         }
     }
 

@@ -17,14 +17,19 @@ impl WholeFile {
     /// Creates a temporary file in the folder of `path`.
     ///
     /// # Errors
-    /// When the folder cannot be written.
+    /// When `path` is a folder, or its folder is missing or cannot be written.
     pub fn create(path: &Path) -> io::Result<Self> {
+        if path.is_dir() {
+            return Err(io::Error::new(io::ErrorKind::IsADirectory, "it is a folder; name a file in it"));
+        }
+        let folder = folder_of(path);
         let mut builder = tempfile::Builder::new();
         builder.prefix(".headroom-").suffix(".tmp");
         // Temporary files are private by default; this one becomes an ordinary file, as far as the umask allows.
         #[cfg(unix)]
         builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-        Ok(Self { path: path.to_owned(), temporary: builder.tempfile_in(folder_of(path))? })
+        let temporary = builder.tempfile_in(folder).map_err(|error| about_folder(folder, &error))?;
+        Ok(Self { path: path.to_owned(), temporary })
     }
 
     /// Makes the content durable and gives it its name, in place of any file that has it.
@@ -58,6 +63,17 @@ pub fn write_whole(path: &Path, content: &[u8]) -> io::Result<()> {
     file.persist()
 }
 
+/// The folder and the cause, without the name of the temporary file, which means nothing to a person.
+fn about_folder(folder: &Path, error: &io::Error) -> io::Error {
+    let problem = match error.kind() {
+        io::ErrorKind::NotFound => "the folder does not exist; create it first".to_owned(),
+        io::ErrorKind::PermissionDenied => "this user may not write to the folder; choose another one".to_owned(),
+        io::ErrorKind::NotADirectory => "it is not a folder; choose another one".to_owned(),
+        _ => std::error::Error::source(error).map_or_else(|| error.to_string(), ToString::to_string),
+    };
+    io::Error::new(error.kind(), format!("{}: {problem}", folder.display()))
+}
+
 /// A bare file name lies in the current folder.
 fn folder_of(path: &Path) -> &Path {
     path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
@@ -83,8 +99,17 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_that_is_not_there_is_an_error() {
+    fn what_cannot_be_written_is_refused_at_once_and_without_a_temporary_name() {
         let folder = tempfile::tempdir().expect("a folder");
-        assert!(write_whole(&folder.path().join("missing").join("result.csv"), b"new").is_err());
+        let file = folder.path().join("file");
+        std::fs::write(&file, b"").expect("writes");
+        for (path, expected) in [
+            (folder.path().to_owned(), "it is a folder; name a file in it".to_owned()),
+            (folder.path().join("missing/out"), format!("{}/missing: the folder does not exist; create it first", folder.path().display())),
+            (file.join("out"), format!("{}: it is not a folder; choose another one", file.display())),
+        ] {
+            assert_eq!(WholeFile::create(&path).err().map(|error| error.to_string()), Some(expected));
+        }
+        assert_eq!(std::fs::read_dir(folder.path()).expect("lists").count(), 1);
     }
 }

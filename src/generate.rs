@@ -44,10 +44,10 @@ impl Scenario {
     /// One line for a list of scenarios.
     pub const fn summary(self) -> &'static str {
         match self {
-            Self::OfficeDay => "queries and batch in working hours, in bursts, maintenance at night; 1 day",
-            Self::NightlyBatch => "the same three large jobs every night, little by day; 14 days",
-            Self::ShortContainers => "floods of tasks shorter than 30 s over a light base load; 8 hours",
-            Self::SpotStorm => "a steady load of long tasks, which interruptions hurt most; 12 hours",
+            Self::OfficeDay => "one working day of queries and batch, in bursts",
+            Self::NightlyBatch => "the same three large jobs each night, for 14 days",
+            Self::ShortContainers => "floods of tasks shorter than 30 s, for 8 hours",
+            Self::SpotStorm => "a steady load of long tasks, for 12 hours",
         }
     }
 

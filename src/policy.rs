@@ -170,6 +170,11 @@ impl Limits {
         (min <= max).then_some(Self { min, max })
     }
 
+    /// One size and no other.
+    pub fn exactly(size: Instances) -> Self {
+        Self { min: size, max: size }
+    }
+
     pub fn min(self) -> Instances {
         self.min
     }

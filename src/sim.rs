@@ -22,6 +22,7 @@ pub mod statistics;
 mod testing;
 #[cfg(test)]
 mod tests;
+pub mod transient;
 pub mod workload;
 mod world;
 
@@ -49,7 +50,7 @@ pub struct Recording {
 /// Why a simulation cannot be.
 #[derive(Debug, PartialEq, thiserror::Error)]
 pub enum SimError {
-    #[error("there is no work in the trace")]
+    #[error("there is no work in the trace; choose one with jobs, or with observations of load")]
     NoWork,
     #[error("policy `{policy}`: no group of scenario `{scenario}` matches the target `{target}`; it has {groups}")]
     NoGroup { policy: String, scenario: String, target: String, groups: String },
@@ -62,7 +63,8 @@ pub enum SimError {
     #[error("policy `{policy}` reads the CloudWatch metric `{metric}`, which the simulated cluster does not have; use a built-in signal")]
     NoMetric { policy: String, metric: String },
     #[error(
-        "job {job}, {part}: a container of {} and {} fits no node of scenario `{scenario}`; the largest has {} and {}",
+        "job {job}, {part}: a container of {} and {} fits no node of scenario `{scenario}`, of which the largest has {} and {}; \
+         give the scenario a larger instance type",
         size.memory, size.vcores, largest.memory, largest.vcores
     )]
     TooLarge { job: String, part: String, size: Resources, scenario: String, largest: Resources },
@@ -92,7 +94,10 @@ pub fn simulate(workload: &Workload, scenario: &Scenario, policy: &Policy, seed:
 }
 
 /// Each target means one group, and no two mean the same.
-fn check_targets(policy: &Policy, scenario: &Scenario) -> Result<(), SimError> {
+///
+/// # Errors
+/// A target without a group, with several, or with one that another target has; a metric that the simulated cluster does not have.
+pub fn check_targets(policy: &Policy, scenario: &Scenario) -> Result<(), SimError> {
     let name = || policy.name().to_owned();
     if let Some(metric) = policy.metrics().first() {
         return Err(SimError::NoMetric { policy: name(), metric: metric.id.to_string() });

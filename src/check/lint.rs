@@ -322,3 +322,6 @@ fn visit_expr(expr: &Expr, found: &mut impl FnMut(&Expr)) {
         Expr::Greatest(values) | Expr::Least(values) => values.iter().for_each(|value| visit_expr(value, found)),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -320,20 +320,26 @@ impl Reader<'_> {
     }
 
     fn series(&mut self, entries: &Entries<At<NameLike>>) -> Option<BTreeMap<Subject, Vec<Sample>>> {
+        let read: Vec<_> = entries.0.iter().map(|(name, text)| self.one_series(name, text)).collect();
         let mut series = BTreeMap::new();
-        for (name, text) in &entries.0 {
-            let subject = self.subject(&name.value.0, name.span.clone());
-            let samples = match series::parse(&text.value.0) {
-                Ok(samples) => Some(samples),
-                Err(message) => self.fail(text.span.clone(), message),
-            };
-            let (subject, samples) = (subject?, samples?);
-            self.check_samples(&subject, &samples, text.span.clone())?;
+        for ((name, _), entry) in entries.0.iter().zip(read) {
+            let (subject, samples) = entry?;
             if series.insert(subject, samples).is_some() {
                 return self.fail(name.span.clone(), format!("`{}` has two series", name.value.0));
             }
         }
         Some(series)
+    }
+
+    fn one_series(&mut self, name: &At<NameLike>, text: &At<NameLike>) -> Option<(Subject, Vec<Sample>)> {
+        let subject = self.subject(&name.value.0, name.span.clone());
+        let samples = match series::parse(&text.value.0) {
+            Ok(samples) => Some(samples),
+            Err(message) => self.fail(text.span.clone(), message),
+        };
+        let (subject, samples) = (subject?, samples?);
+        self.check_samples(&subject, &samples, text.span.clone())?;
+        Some((subject, samples))
     }
 
     fn subject(&mut self, name: &str, place: Range<usize>) -> Option<Subject> {
@@ -430,3 +436,6 @@ impl Reader<'_> {
         None
     }
 }
+
+#[cfg(test)]
+mod tests;

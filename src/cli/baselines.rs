@@ -1,13 +1,15 @@
 //! `headroom baselines`.
 
-use std::io::Write;
-
-use anyhow::anyhow;
+use anyhow::{anyhow, bail};
 use headroom::policy::baselines::{BASELINES, find};
 use headroom::policy::diagnostic::nearest;
+use headroom::sim::transient;
 
-/// List the policies that are built in, to compare with.
+/// List the policies that are built in, to compare with
 #[derive(clap::Args)]
+#[command(after_help = "Examples:
+  headroom baselines
+  headroom baselines show hpa > mine.yaml")]
 pub struct Args {
     #[command(subcommand)]
     command: Option<Command>,
@@ -15,7 +17,8 @@ pub struct Args {
 
 #[derive(clap::Subcommand)]
 enum Command {
-    /// Print the policy file of a baseline.
+    /// Print the policy file of a baseline
+    #[command(after_help = "Example:\n  headroom baselines show hpa > mine.yaml")]
     Show {
         /// A name from the list.
         name: String,
@@ -26,20 +29,24 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let text = match &args.command {
         None => list(),
         Some(Command::Show { name }) => {
+            if name == transient::NAME {
+                bail!("`{name}` is no policy: nothing scales, each job gets a cluster of its own");
+            }
             let names = BASELINES.iter().map(|baseline| baseline.name);
-            let baseline = find(name).ok_or_else(|| match nearest(name, names.clone()) {
+            let baseline = find(name).ok_or_else(|| match nearest(name, names) {
                 Some(meant) => anyhow!("there is no baseline `{name}`; did you mean `{meant}`?"),
-                None => anyhow!("there is no baseline `{name}`; they are {}", names.collect::<Vec<_>>().join(", ")),
+                None => anyhow!("there is no baseline `{name}`; `headroom baselines` lists them"),
             })?;
             baseline.text.to_owned()
         }
     };
-    std::io::stdout().write_all(text.as_bytes())?;
-    Ok(())
+    super::print(text.as_bytes())
 }
 
 fn list() -> String {
-    let width = BASELINES.iter().map(|baseline| baseline.name.len()).max().unwrap_or(0);
-    let lines: String = BASELINES.iter().map(|baseline| format!("{:width$}  {}\n", baseline.name, baseline.summary)).collect();
+    let transient = (transient::NAME, "no policy: a cluster of its own for each job, ended with it");
+    let rows = || BASELINES.iter().map(|baseline| (baseline.name, baseline.summary)).chain([transient]);
+    let width = rows().map(|(name, _)| name.len()).max().unwrap_or(0);
+    let lines: String = rows().map(|(name, summary)| format!("{name:width$}  {summary}\n")).collect();
     format!("{lines}\n`headroom baselines show NAME` prints one as a policy file.\n")
 }

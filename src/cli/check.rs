@@ -2,32 +2,36 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::io::{IsTerminal, Write};
+use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 
-use anyhow::bail;
 use headroom::check::lint::lint;
 use headroom::check::policy_test::PolicyTests;
 use headroom::policy::Policy;
 use headroom::policy::diagnostic::PolicyErrors;
 use headroom::policy::parse::parse_with_places;
 
-/// Check policies, and run their tests.
-///
-/// A policy that is wrong is refused with every error; one that hardly does what was meant is warned of. `NAME.test.yaml` beside a policy
-/// is run, too.
+/// Check policies, and run their tests
 #[derive(clap::Args)]
+#[command(after_help = "A policy that is wrong is refused with all its errors; one that hardly does what was meant \
+is warned of. NAME.test.yaml beside NAME.yaml is run, too.
+
+Examples:
+  headroom check mine.yaml
+  headroom check --strict policies/*.yaml")]
 pub struct Args {
-    /// Policy files and policy tests (`*.test.yaml`).
+    /// Policy files and policy tests (*.test.yaml)
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
-    /// Refuse policies with warnings, too.
+    /// Refuse policies with warnings, too
     #[arg(long)]
     strict: bool,
 }
 
-pub fn run(args: &Args) -> anyhow::Result<()> {
-    let styled = std::io::stdout().is_terminal();
+/// What is wrong goes to stderr, how many things are to stdout.
+pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    let styled = io::stderr().is_terminal();
     let mut report = Report { styled, ..Report::default() };
     let mut tests = BTreeSet::new();
     for file in &args.files {
@@ -41,11 +45,12 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     for file in &tests {
         report.tests(file);
     }
-    std::io::stdout().write_all(report.text(!tests.is_empty()).as_bytes())?;
-    if report.errors > 0 || report.failed > 0 || (args.strict && report.warnings > 0) {
-        bail!("refused");
+    for paragraph in &report.paragraphs {
+        super::note(format_args!("{paragraph}\n"));
     }
-    Ok(())
+    super::print(report.summary(!tests.is_empty()).as_bytes())?;
+    let refused = report.errors + report.failed > 0 || (args.strict && report.warnings > 0);
+    Ok(if refused { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
 /// What was found so far, and how it reads.
@@ -62,7 +67,7 @@ struct Report {
 impl Report {
     fn policy(&mut self, file: &Path) {
         let name = file.display().to_string();
-        let Some(source) = self.read(file) else { return };
+        let Some(source) = self.read(file, &name) else { return };
         match parse_with_places(&source, &name) {
             Ok((policy, places)) => {
                 for warning in lint(&policy) {
@@ -76,13 +81,13 @@ impl Report {
 
     fn tests(&mut self, file: &Path) {
         let name = file.display().to_string();
-        let Some(source) = self.read(file) else { return };
+        let Some(source) = self.read(file, &name) else { return };
         let tests = match PolicyTests::read(&source, &name) {
             Ok(tests) => tests,
             Err(errors) => return self.refuse(&errors),
         };
         let policy_file = file.parent().unwrap_or(Path::new("")).join(tests.policy_file());
-        let Some(policy) = self.policy_under_test(&policy_file) else { return };
+        let Some(policy) = self.policy_under_test(&policy_file, &name) else { return };
         match tests.run(&policy) {
             Ok(outcomes) => {
                 for outcome in outcomes {
@@ -99,8 +104,8 @@ impl Report {
         }
     }
 
-    fn policy_under_test(&mut self, file: &Path) -> Option<Policy> {
-        let source = self.read(file)?;
+    fn policy_under_test(&mut self, file: &Path, tests: &str) -> Option<Policy> {
+        let source = self.read(file, &format!("{}, which {tests} is for,", file.display()))?;
         match parse_with_places(&source, &file.display().to_string()) {
             Ok((policy, _)) => Some(policy),
             Err(errors) => {
@@ -110,12 +115,12 @@ impl Report {
         }
     }
 
-    fn read(&mut self, file: &Path) -> Option<String> {
+    fn read(&mut self, file: &Path, name: &str) -> Option<String> {
         match fs::read_to_string(file) {
             Ok(source) => Some(source),
             Err(error) => {
                 self.errors += 1;
-                self.paragraphs.push(format!("error: {} cannot be read: {error}", file.display()));
+                self.paragraphs.push(format!("error: {name} cannot be read: {error}"));
                 None
             }
         }
@@ -130,9 +135,8 @@ impl Report {
         }
     }
 
-    fn text(&self, with_tests: bool) -> String {
-        let mut text: String = self.paragraphs.iter().map(|paragraph| format!("{paragraph}\n\n")).collect();
-        text.push_str(&format!("{}, {}\n", counted(self.errors, "error"), counted(self.warnings, "warning")));
+    fn summary(&self, with_tests: bool) -> String {
+        let mut text = format!("{}, {}\n", counted(self.errors, "error"), counted(self.warnings, "warning"));
         if with_tests {
             text.push_str(&format!("{} passed", counted(self.passed, "test")));
             if self.failed > 0 {

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use headroom::generate::{self, Scenario};
+use headroom::trace::info::JobTotals;
 
 /// Make a synthetic job trace
 ///
@@ -33,10 +34,11 @@ pub struct Args {
 
 pub fn run(args: &Args) -> anyhow::Result<()> {
     let workload = args.scenario.workload(args.days, args.rate)?;
+    super::check_output(&args.out)?;
     let jobs = generate::generate(&workload, args.seed);
-    let (job_count, task_count) = (jobs.len(), jobs.iter().map(generate::task_count).sum::<u64>());
+    let summary = format!("{}: {} (synthetic, seed {})", args.out.display(), JobTotals::of(&jobs), args.seed);
     generate::write(&args.out, &generate::header(&workload, &args.command()), jobs)?;
-    println!("{}: {job_count} jobs with {task_count} tasks (synthetic, seed {})", args.out.display(), args.seed);
+    super::note(summary);
     Ok(())
 }
 

@@ -12,8 +12,13 @@ use headroom::trace::info::JobTotals;
 use headroom::units::{Mebibytes, Timestamp, VirtualCores};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-/// Turn recordings of other tools into a trace of jobs.
+/// Turn recordings of other tools into a trace of jobs
 #[derive(clap::Args)]
+#[command(after_help = "Examples:
+  headroom import swim FB-2009_samples_24_times_1hr_0.tsv --out fb.trace.zst
+  headroom import csv jobs.csv --out jobs.trace.zst
+
+`headroom import FORMAT --help` says what becomes of what.")]
 pub struct Args {
     #[command(subcommand)]
     format: Format,
@@ -37,17 +42,19 @@ struct Files {
     out: PathBuf,
 }
 
-/// SWIM workloads: tab-separated bytes of each job, from which a task model makes tasks
-///
-/// SWIM files give bytes, but neither durations nor task counts. The defaults are the reference task model: a task for each 256 MiB of the
-/// largest of input, shuffle and output, 1 to 64 of them, 30 s for each 256 MiB, 5 to 300 s, one vcore and 3 GiB.
+/// SWIM workloads: the bytes of each job, tab-separated
 #[derive(clap::Args)]
-#[command(after_help = "Example:\n  headroom import swim FB-2009_samples_24_times_1hr_0.tsv --out fb.trace.zst")]
+#[command(after_help = "SWIM files give bytes, but neither durations nor task counts: a task model supplies \
+them. A job has a task for each split of the largest of input, shuffle and output; \
+docs/traces.md has the formulas. The defaults are the reference task model.
+
+Example:
+  headroom import swim FB-2009_samples_24_times_1hr_0.tsv --out fb.trace.zst")]
 struct Swim {
     #[command(flatten)]
     files: Files,
     /// Leave out jobs submitted at this time or later, such as 24h or 2d
-    #[arg(long, value_name = "TIME", default_value = "24h", value_parser = parse_duration)]
+    #[arg(long, value_name = "TIME", default_value = "24h", allow_hyphen_values = true, value_parser = parse_duration)]
     cut: Duration,
     /// What one task takes on of a job's bytes, in MiB
     #[arg(long, value_name = "MIB", default_value_t = 256)]
@@ -75,7 +82,7 @@ struct Swim {
     start: Timestamp,
 }
 
-/// MapReduce job histories as Rumen or the YARN scheduler load simulator (SLS) write them
+/// MapReduce job histories as Rumen or Hadoop's SLS write them
 #[derive(clap::Args)]
 #[command(after_help = "Example:\n  headroom import rumen 2jobs2min-rumen-jh.json --out history.trace.zst")]
 struct Rumen {
@@ -92,23 +99,29 @@ struct Rumen {
     start: Timestamp,
 }
 
-/// Spark event logs, plain or zstd: files, folders of them, and folders of rolling logs
-///
-/// Each application becomes one job; each task takes its share of an executor's memory (overhead included) and spark.task.cpus vcores.
+/// Spark event logs: files, folders of them, rolling logs
 #[derive(clap::Args)]
-#[command(after_help = "Example:\n  headroom import spark /var/log/spark/apps --out spark.trace.zst")]
+#[command(after_help = "Each application becomes one job; each task takes its share of an executor's memory, \
+overhead included, and spark.task.cpus vcores.
+
+Example:\n  headroom import spark /var/log/spark/apps --out spark.trace.zst")]
 struct Spark {
     #[command(flatten)]
     files: Files,
 }
 
-/// A CSV file with the columns job,submit_s,stage,after,tasks,task_s,memory_mib,vcores
-///
-/// One row for each run of equal tasks; `after` lists earlier stages of the job, separated by spaces; a column `name` may say which jobs
-/// are the same work again.
+/// CSV files, one row for each run of equal tasks
 #[derive(clap::Args)]
-#[command(after_help = "Example:\n  headroom import csv jobs.csv --out jobs.trace.zst\n\nwith jobs.csv:\n  \
-    job,submit_s,stage,after,tasks,task_s,memory_mib,vcores\n  etl-1,0,0,,40,62.5,4096,1\n  etl-1,0,1,0,8,120,8192,2")]
+#[command(after_help = "`after` lists earlier stages of the job, separated by spaces; a column `name` may say \
+which jobs are the same work again (docs/traces.md).
+
+Example:
+  headroom import csv jobs.csv --out jobs.trace.zst
+
+with jobs.csv:
+  job,submit_s,stage,after,tasks,task_s,memory_mib,vcores
+  etl-1,0,0,,40,62.5,4096,1
+  etl-1,0,1,0,8,120,8192,2")]
 struct Csv {
     #[command(flatten)]
     files: Files,
@@ -159,15 +172,32 @@ fn convert(
     pieces: Vec<Vec<PathBuf>>,
     import: impl FnOnce(Sources<'_>) -> Result<Imported, ImportError>,
 ) -> anyhow::Result<()> {
+    super::check_output(&files.out)?;
     let bytes = pieces.iter().flatten().filter_map(|path| path.metadata().ok()).map(|file| file.len()).sum();
     let style = ProgressStyle::with_template("reading {wide_bar} {bytes} of {total_bytes}")?;
     let progress = ProgressBar::with_draw_target(Some(bytes), ProgressDrawTarget::hidden()).with_style(style);
     let imported = import(Box::new(pieces.iter().map(|pieces| open(pieces, &progress))));
     progress.finish_and_clear();
-    let imported = imported?;
+    let imported = imported.map_err(|error| place(error, files))?;
     imported.write(&files.out)?;
     print_summary(&imported, &files.out);
     Ok(())
+}
+
+/// What concerns a whole import names the files that it read.
+fn place(error: ImportError, files: &Files) -> anyhow::Error {
+    let inputs = match &files.inputs[..] {
+        [only] => only.display().to_string(),
+        several => format!("the {} inputs", several.len()),
+    };
+    match error {
+        ImportError::NoJobs { .. } | ImportError::Invalid { .. } => anyhow::Error::new(error).context(inputs),
+        ImportError::Open { .. }
+        | ImportError::Read { .. }
+        | ImportError::Malformed { .. }
+        | ImportError::Unusable { .. }
+        | ImportError::Options { .. } => error.into(),
+    }
 }
 
 fn open(pieces: &[PathBuf], progress: &ProgressBar) -> Result<Source, ImportError> {
@@ -196,9 +226,9 @@ impl Read for Watched {
 }
 
 fn print_summary(imported: &Imported, path: &Path) {
-    eprintln!("{}: {}", path.display(), JobTotals::of(&imported.jobs));
+    super::note(format_args!("{}: {}", path.display(), JobTotals::of(&imported.jobs)));
     for item in &imported.left_out {
-        eprintln!("  {item}");
+        super::note(format_args!("  {item}"));
     }
 }
 
@@ -206,7 +236,7 @@ fn parse_duration(text: &str) -> Result<Duration, String> {
     let expected = |_| format!("{text:?} is not a time; expected such as 90m, 24h or 2d");
     let span: jiff::Span = text.parse().map_err(expected)?;
     let signed = span.to_duration(jiff::SpanRelativeTo::days_are_24_hours()).map_err(expected)?;
-    Duration::try_from(signed).map_err(|_| format!("{text:?} is negative"))
+    Duration::try_from(signed).map_err(|_| format!("{text:?} is negative; expected such as 90m, 24h or 2d"))
 }
 
 fn parse_timestamp(text: &str) -> Result<Timestamp, String> {

@@ -1,13 +1,16 @@
 //! `headroom schema`.
 
-use std::io::Write;
-
-/// Print the JSON Schema of policy files, for editors.
+/// Print the JSON Schema of policy files, for editors
 #[derive(clap::Args)]
+#[command(after_help = "Example:
+  headroom schema > policy.schema.json
+
+A policy whose first line is
+  # yaml-language-server: $schema=policy.schema.json
+is then completed and checked by editors that use the YAML language server.")]
 pub struct Args {}
 
 pub fn run(_args: &Args) -> anyhow::Result<()> {
     let text = headroom::policy::document::schema_text();
-    std::io::stdout().write_all(text.as_bytes())?;
-    Ok(())
+    super::print(text.as_bytes())
 }

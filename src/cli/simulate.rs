@@ -1,33 +1,47 @@
 //! `headroom simulate`.
 
-use std::io::{IsTerminal, Write};
-use std::path::PathBuf;
+use std::io::{self, IsTerminal};
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use clap::ValueEnum;
+use headroom::policy::Policy;
 use headroom::policy::baselines::{self, BASELINES, Baseline};
+use headroom::policy::diagnostic::nearest;
 use headroom::policy::parse::parse;
-use headroom::sim::Recording;
 use headroom::sim::compare::{Contestant, Course, Trial};
-use headroom::sim::load::{LoadError, Loaded, Source, read_scenario};
+use headroom::sim::load::{LoadError, Loaded, Source};
 use headroom::sim::report::series::{self, Series};
 use headroom::sim::report::table::{self, Look};
 use headroom::sim::report::{Comparison, TraceNote, export};
 use headroom::sim::scorecard::Scorecard;
+use headroom::sim::transient;
 use headroom::sim::workload::Workload;
+use headroom::sim::{Recording, check_targets};
 use headroom::units::display_duration;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 /// A band for recordings that do not tell how long containers live: map tasks, usual tasks, executors.
 const ASSUMED_LIFETIMES: [Duration; 3] = [Duration::from_secs(20), Duration::from_secs(120), Duration::from_secs(900)];
 
-/// Try policies on a trace: what each would have cost, and how long work would have waited
-///
-/// Every policy runs on the same work, on a simulated cluster, with the engine that the daemon runs. Without --policy, all
-/// baselines run (`headroom baselines` lists them). Work that finds no room waits and is done later: nothing is lost.
+/// The last seed that leaves room for the most runs.
+const SEED_MAX: u64 = u64::MAX - SEEDS_MAX as u64;
+const SEEDS_MAX: u32 = 10_000;
+
+/// Try policies on a trace: what each costs, how long work waits
 #[derive(clap::Args)]
-#[command(after_help = "Examples:
+#[command(after_help = "Every policy runs on the same work and the same simulated cluster. Work that finds no room \
+waits and is done later: nothing is lost.
+
+Three bounds stand below the policies:
+  work         all work packed perfectly: no policy costs less
+  no wait      capacity follows demand instantly, so that nothing waits
+  clairvoyant  nothing waits, for one who knows the future, but pays for the
+               provisioning of nodes
+docs/scorecard.md explains every figure.
+
+Examples:
   headroom simulate simulations/office-day
   headroom simulate simulations/* --seeds 20
   headroom simulate my.trace.zst --policy my-policy.yaml --policy fixed-max
@@ -40,16 +54,16 @@ pub struct Args {
     /// A policy file, or the name of a baseline; may be repeated [default: all baselines]
     #[arg(long = "policy", value_name = "FILE_OR_BASELINE")]
     policies: Vec<String>,
-    /// The simulated cluster [default: the folder's scenario.yaml; two core and up to 20 task nodes for a bare trace]
+    /// The simulated cluster [default: the folder's scenario.yaml, or two core and up to 20 task nodes]
     #[arg(long, value_name = "FILE")]
     scenario: Option<PathBuf>,
-    /// Seed of the first run: provisioning times, failures, interruptions
-    #[arg(long, value_name = "N", default_value_t = 1)]
+    /// Luck of the first run: provisioning times, failures, interruptions
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u64).range(..=SEED_MAX))]
     seed: u64,
-    /// How many runs of each policy, with consecutive seeds; several give confidence intervals
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    /// Runs of each policy, with consecutive seeds; several give confidence intervals
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=i64::from(SEEDS_MAX)))]
     seeds: u32,
-    /// What to print
+    /// A table for people, JSON with every run and the means, CSV with a line for each run
     #[arg(long, value_enum, default_value_t = Format::Table)]
     format: Format,
     /// Also write what happened over time, as CSV
@@ -60,22 +74,22 @@ pub struct Args {
 /// How results are printed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Format {
-    /// For people: a table, the bounds and a verdict
     Table,
-    /// For programs: every run, and each policy's means
     Json,
-    /// For spreadsheets: one line a run
     Csv,
 }
 
 pub fn run(args: &Args) -> anyhow::Result<()> {
-    let scenario = args.scenario.as_deref().map(read_scenario).transpose()?;
+    args.series.as_deref().map_or(Ok(()), super::check_output)?;
     let policies = args.policies.iter().map(|given| read_policy(given)).collect::<anyhow::Result<Vec<_>>>()?;
-    let mut comparisons = Vec::new();
+    let mut comparisons: Vec<Comparison> = Vec::new();
     let mut trials = Vec::new();
     for path in &args.traces {
-        let source = Source::find(path, scenario.as_ref())?;
-        for (name, loaded) in read_trace(&source)? {
+        let source = Source::find(path, args.scenario.as_deref())?;
+        let readings = read_trace(&source)?;
+        tell_default_cluster(&source);
+        for (name, loaded) in readings {
+            let name = distinct(&name, comparisons.iter().map(|comparison| comparison.trace.name.as_str()));
             let made = compare(args, &name, &source, &loaded, &policies)?;
             let cards = made.iter().map(|trial| trial.card.clone()).collect();
             let note = TraceNote { name, kind: loaded.header.kind, synthetic: loaded.header.synthetic, slo_wait: source.scenario.slo_wait };
@@ -92,7 +106,8 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
 /// What `--policy` names.
 enum Named {
     Baseline(&'static Baseline),
-    File(Contestant),
+    TransientPerJob,
+    File { file: String, policy: Policy },
 }
 
 /// A name that is a baseline's means the baseline; a file of that name is meant by `./NAME`.
@@ -100,12 +115,23 @@ fn read_policy(given: &str) -> anyhow::Result<Named> {
     if let Some(baseline) = baselines::find(given) {
         return Ok(Named::Baseline(baseline));
     }
-    let text = std::fs::read_to_string(given).with_context(|| {
-        let names: Vec<&str> = BASELINES.iter().map(|baseline| baseline.name).collect();
-        format!("`{given}` is neither a policy file that can be read nor a baseline ({})", names.join(", "))
-    })?;
+    if given == transient::NAME {
+        return Ok(Named::TransientPerJob);
+    }
+    let text = match std::fs::read_to_string(given) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => bail!("{}", neither_file_nor_baseline(given)),
+        text => text.with_context(|| format!("{given} cannot be read"))?,
+    };
     let policy = parse(&text, given)?;
-    Ok(Named::File(Contestant { name: policy.name().to_owned(), policy }))
+    Ok(Named::File { file: given.to_owned(), policy })
+}
+
+fn neither_file_nor_baseline(given: &str) -> String {
+    let remedy = match nearest(given, BASELINES.iter().map(|baseline| baseline.name).chain([transient::NAME])) {
+        Some(meant) => format!("did you mean the baseline `{meant}`?"),
+        None => "`headroom baselines` lists the baselines".to_owned(),
+    };
+    format!("--policy {given}: there is neither a file nor a baseline of this name; {remedy}")
 }
 
 /// The trace under its name; or, where nothing tells how long containers live, under several assumptions, each with a name of its own.
@@ -120,56 +146,75 @@ fn read_trace(source: &Source) -> anyhow::Result<Vec<(String, Loaded)>> {
     match read(None) {
         Err(error) if LoadError::needs_container_lifetime(&error) => {
             let band: Vec<String> = ASSUMED_LIFETIMES.iter().map(|lifetime| display_duration(*lifetime).to_string()).collect();
-            eprintln!(
+            super::note(format_args!(
                 "note: {} does not count released containers, so how long they live is unknown; tried with {}",
                 source.trace.display(),
                 band.join(", ")
-            );
+            ));
             Ok(ASSUMED_LIFETIMES.iter().map(|lifetime| read(Some(*lifetime))).collect::<Result<_, LoadError>>()?)
         }
         other => Ok(vec![other?]),
     }
 }
 
+fn tell_default_cluster(source: &Source) {
+    if source.scenario_file.is_none() {
+        let (trace, cluster) = (source.trace.display(), &source.scenario.description);
+        super::note(format_args!("note: {trace} has no scenario (--scenario FILE gives one), so it runs on\n      {cluster}"));
+    }
+}
+
 fn warn_of_gaps(source: &Source, loaded: &Loaded) {
     if let Some(torn) = loaded.torn_tail {
-        eprintln!("note: {}: line {} is torn off and left out", source.trace.display(), torn.line);
+        super::note(format_args!("note: {}:{}: the line is torn off and left out", source.trace.display(), torn.line));
     }
     if let Workload::Observations(load) = &loaded.workload
         && let [(from, to), rest @ ..] = load.gaps()
     {
         let more = if rest.is_empty() { String::new() } else { format!(" and {} more", rest.len()) };
-        eprintln!("note: {}: no observations from {from} to {to}{more}; no work arrives there", source.trace.display());
+        super::note(format_args!("note: {}: no observations from {from} to {to}{more}; no work arrives there", source.trace.display()));
     }
 }
 
 fn compare(args: &Args, name: &str, source: &Source, loaded: &Loaded, policies: &[Named]) -> anyhow::Result<Vec<Trial>> {
-    let course = Course::new(name.to_owned(), &loaded.workload, &source.scenario)?;
-    let mut contestants = Vec::new();
-    if policies.is_empty() {
-        contestants = BASELINES.iter().map(|baseline| course.baseline(baseline)).collect::<Result<_, _>>()?;
-    }
-    for policy in policies {
-        let mut contestant = match policy {
-            Named::Baseline(baseline) => course.baseline(baseline)?,
-            Named::File(contestant) => contestant.clone(),
-        };
-        contestant.name = distinct(&contestant.name, &contestants);
-        contestants.push(contestant);
-    }
-    let seeds = args.seed..args.seed.saturating_add(u64::from(args.seeds));
+    let scenario_file = source.scenario_file.as_deref().unwrap_or(Path::new("the default cluster")).display();
+    let course = Course::new(name.to_owned(), &loaded.workload, &source.scenario).with_context(|| scenario_file.to_string())?;
+    let contestants = contestants(&course, policies)?;
+    // Within u64: the parser of the arguments leaves room for the most seeds.
+    let seeds = args.seed..args.seed + u64::from(args.seeds);
     let style = ProgressStyle::with_template("{msg} {wide_bar} {pos} of {len} runs")?;
     let runs = course.runs(&contestants, u64::from(args.seeds));
     let progress = ProgressBar::with_draw_target(Some(runs), ProgressDrawTarget::hidden()).with_style(style).with_message(name.to_owned());
     let recording = Recording { series: args.series.is_some(), observations: false };
     let trials = course.compare(&contestants, seeds, recording, || super::advance(&progress, 1));
     progress.finish_and_clear();
-    Ok(trials?)
+    // The policies fit the cluster: what is wrong now is the work.
+    trials.with_context(|| source.trace.display().to_string())
 }
 
-/// Two policies of one name are told apart by a number.
-fn distinct(name: &str, taken: &[Contestant]) -> String {
-    let is_free = |candidate: &String| taken.iter().all(|contestant| contestant.name != *candidate);
+fn contestants(course: &Course<'_>, policies: &[Named]) -> anyhow::Result<Vec<Contestant>> {
+    if policies.is_empty() {
+        return Ok(course.all_baselines());
+    }
+    let mut contestants: Vec<Contestant> = Vec::with_capacity(policies.len());
+    for policy in policies {
+        let mut contestant = match policy {
+            Named::Baseline(baseline) => course.baseline(baseline),
+            Named::TransientPerJob => Contestant::transient_per_job(),
+            Named::File { file, policy } => {
+                check_targets(policy, course.scenario).with_context(|| file.clone())?;
+                Contestant::of(policy.clone())
+            }
+        };
+        contestant.name = distinct(&contestant.name, contestants.iter().map(|other| other.name.as_str()));
+        contestants.push(contestant);
+    }
+    Ok(contestants)
+}
+
+/// Two policies, or traces, of one name are told apart by a number.
+fn distinct<'a>(name: &str, taken: impl Iterator<Item = &'a str> + Clone) -> String {
+    let is_free = |candidate: &String| taken.clone().all(|other| other != candidate);
     let numbered = (2..).map(|number| format!("{name}-{number}"));
     std::iter::once(name.to_owned()).chain(numbered).find(is_free).unwrap_or_default()
 }
@@ -182,12 +227,12 @@ fn print(format: Format, comparisons: &[Comparison], trials: Vec<Trial>) -> anyh
     let cards: Vec<Scorecard> = trials.into_iter().map(|trial| trial.card).collect();
     let output = match format {
         Format::Table => {
-            let colour = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+            let colour = io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
             let width = terminal_size::terminal_size().map_or(80, |(terminal_size::Width(columns), _)| columns.clamp(60, 120));
             table::render(comparisons, Look { width, colour }).into_bytes()
         }
         Format::Json => export::json(&cards)?.into_bytes(),
         Format::Csv => export::csv(&cards)?,
     };
-    Ok(std::io::stdout().write_all(&output)?)
+    super::print(&output)
 }

@@ -1,13 +1,13 @@
 //! `headroom trace`.
 
-use std::io::Write;
 use std::path::PathBuf;
 
 use clap::Subcommand;
 use headroom::trace::info::Info;
 
-/// Look into traces.
+/// Look into traces
 #[derive(clap::Args)]
+#[command(after_help = "Example:\n  headroom trace info fb.trace.zst")]
 pub struct Args {
     #[command(subcommand)]
     command: Command,
@@ -15,7 +15,7 @@ pub struct Args {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Say what is in a trace, with a small picture of the demand over time
+    /// Say what is in a trace, with a small picture of the demand
     #[command(after_help = "Example:\n  headroom trace info fb.trace.zst")]
     Info {
         /// Traces, plain or zstd
@@ -26,12 +26,9 @@ enum Command {
 
 pub fn run(args: &Args) -> anyhow::Result<()> {
     let Command::Info { files } = &args.command;
-    let mut output = std::io::stdout().lock();
     for (position, path) in files.iter().enumerate() {
-        if position > 0 {
-            writeln!(output)?;
-        }
-        write!(output, "{}", Info::read(path)?)?;
+        let blank_line = if position > 0 { "\n" } else { "" };
+        super::print(format!("{blank_line}{}", Info::read(path)?).as_bytes())?;
     }
     Ok(())
 }

@@ -16,6 +16,12 @@ const LONGEST_RETRY: Duration = Duration::from_secs(600);
 #[derive(Clone, Debug, Default)]
 pub struct Flight {
     sent: Option<Sent>,
+    /// The accepted resize that `sent` replaces, should it be accepted; otherwise that one is still in flight.
+    overtaken: Option<Sent>,
+    /// Rules whose accepted resizes were replaced by `sent`: their cooldowns start when it completes.
+    overtaken_rules: Vec<usize>,
+    /// A call without an answer that the group did not show. It may still arrive.
+    lost: Option<Sent>,
     /// The size that was asked for last, by whoever: any other size is news from an operator.
     expected: Option<Instances>,
     /// Accepted resizes, oldest first; the last one is always kept.
@@ -41,6 +47,12 @@ struct Sent {
     seen: bool,
 }
 
+impl Sent {
+    fn direction(&self) -> Direction {
+        if self.to > self.from { Direction::Out } else { Direction::In }
+    }
+}
+
 /// A resize that EMR accepted.
 #[derive(Clone, Copy, Debug)]
 struct Move {
@@ -49,55 +61,104 @@ struct Move {
     instances: Instances,
 }
 
-/// A resize that is complete, for the cooldown of its rule.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What EMR said of the group, and to whom.
+#[derive(Clone, Copy, Debug)]
+pub struct Description<'a> {
+    pub group: &'a GroupStatus,
+    /// Not later than now.
+    pub measured_at: Timestamp,
+    /// We may act; otherwise someone else does.
+    pub is_leader: bool,
+    /// How long EMR may go on reporting what was before a call.
+    pub patience: Duration,
+}
+
+/// A resize that is complete, for the cooldowns of the rules behind it.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Completed {
-    pub rule: Option<usize>,
+    pub rules: Vec<usize>,
     pub at: Timestamp,
 }
 
 impl Flight {
-    /// Takes what EMR reports of the group at `measured_at`.
-    pub fn observe(&mut self, group: &GroupStatus, measured_at: Timestamp, guards: &Guards, patience: Duration) -> Option<Completed> {
+    /// Takes what EMR reports of the group.
+    pub fn observe(&mut self, description: Description, guards: &Guards) -> Option<Completed> {
+        let Description { group, measured_at, is_leader, patience } = description;
         if self.sent.is_some_and(|sent| measured_at <= sent.at) {
             return None;
         }
-        self.resolve_unanswered(group);
+        self.resolve_unanswered(group.requested, measured_at, patience);
         if let Some(sent) = &mut self.sent {
             sent.seen |= group.requested == sent.to;
             if !sent.seen && group.requested == sent.from && measured_at.since(sent.at) <= patience {
                 return None;
             }
         }
-        if self.expected.replace(group.requested).is_some_and(|expected| expected != group.requested) {
-            self.sent = None;
-            self.yielding_until = Some(measured_at + guards.yield_to_operator);
+        if let Some(expected) = self.expected.replace(group.requested).filter(|expected| *expected != group.requested) {
+            self.abandon();
+            if is_leader {
+                self.yielding_until = Some(measured_at + guards.yield_to_operator);
+            } else {
+                self.send(measured_at, expected, group.requested, None);
+                self.note(Outcome::Accepted);
+            }
         }
+        self.conclude(description, guards)
+    }
+
+    /// Whether the resize on its way has come to its end.
+    fn conclude(&mut self, description: Description, guards: &Guards) -> Option<Completed> {
+        let Description { group, measured_at, patience, .. } = description;
         let sent = self.sent?;
-        if group.running == sent.to && group.state == GroupState::Running {
-            self.sent = None;
+        let age = measured_at.since(sent.at);
+        // A fleet counts capacity units, which its instances rarely meet exactly: it may keep more than it was asked for.
+        let is_settled = group.state == GroupState::Running;
+        let is_complete = match sent.direction() {
+            Direction::Out => group.running >= sent.to && is_settled,
+            Direction::In => group.running <= sent.to || (is_settled && age > patience),
+        };
+        if is_complete {
+            let mut rules = std::mem::take(&mut self.overtaken_rules);
+            rules.extend(sent.rule);
+            self.abandon();
             self.failures = 0;
-            return Some(Completed { rule: sent.rule, at: measured_at });
+            return Some(Completed { rules, at: measured_at });
         }
-        let overdue = measured_at.since(sent.at) > guards.provision_timeout;
-        if sent.to > sent.from && (overdue || group.state == GroupState::Suspended) {
-            self.sent = None;
+        if sent.direction() == Direction::Out && (age > guards.provision_timeout || group.state == GroupState::Suspended) {
+            self.abandon();
             self.failures = self.failures.saturating_add(1);
             self.quarantined_until = Some(measured_at + doubled(guards.quarantine, self.failures, guards.quarantine_max));
         }
         None
     }
 
-    /// A call without an answer arrived if the group says so; otherwise it is as if it had never been made.
-    fn resolve_unanswered(&mut self, group: &GroupStatus) {
+    /// A call without an answer arrived if the group says so; otherwise it is as if it had never been made, unless it arrives late.
+    fn resolve_unanswered(&mut self, requested: Instances, measured_at: Timestamp, patience: Duration) {
         if let Some(sent) = self.sent.filter(|sent| sent.outcome == Outcome::Unknown) {
-            if group.requested == sent.to { self.accept(sent) } else { self.sent = None }
+            if requested == sent.to {
+                self.accept(sent);
+            } else {
+                self.sent = self.overtaken.take();
+                self.lost = Some(sent);
+            }
+        } else if let Some(lost) = self.lost.take_if(|lost| lost.to == requested)
+            && measured_at.since(lost.at) <= patience
+        {
+            self.overtaken = self.sent;
+            self.accept(lost);
         }
     }
 
     /// Remembers a resize that is about to be sent. Until an outcome is noted, it counts as sent without an answer.
     pub fn send(&mut self, at: Timestamp, from: Instances, to: Instances, rule: Option<usize>) {
+        self.overtaken = self.sent;
+        self.lost = None;
         self.sent = Some(Sent { at, from, to, rule, outcome: Outcome::Unknown, seen: false });
+    }
+
+    /// The resize that was remembered last was never sent.
+    pub fn withdraw(&mut self) {
+        self.sent = self.overtaken.take();
     }
 
     /// Takes the answer to the resize that was sent last; without effect when none is waiting for one.
@@ -107,7 +168,7 @@ impl Flight {
             Outcome::Accepted => self.accept(sent),
             Outcome::Unknown => {}
             Outcome::Rejected(rejection) => {
-                self.sent = None;
+                self.sent = self.overtaken.take();
                 self.refusals = self.refusals.saturating_add(1);
                 self.refused = Some((rejection, sent.at + doubled(FIRST_RETRY, self.refusals, LONGEST_RETRY)));
             }
@@ -115,41 +176,49 @@ impl Flight {
     }
 
     fn accept(&mut self, sent: Sent) {
-        let (direction, instances) =
-            if sent.to > sent.from { (Direction::Out, sent.to - sent.from) } else { (Direction::In, sent.from - sent.to) };
+        self.overtaken_rules.extend(self.overtaken.take().and_then(|overtaken| overtaken.rule));
+        let instances = if sent.direction() == Direction::Out { sent.to - sent.from } else { sent.from - sent.to };
         self.sent = Some(Sent { outcome: Outcome::Accepted, ..sent });
         self.expected = Some(sent.to);
-        self.moves.push_back(Move { at: sent.at, direction, instances });
+        self.moves.push_back(Move { at: sent.at, direction: sent.direction(), instances });
         self.refusals = 0;
         self.refused = None;
     }
 
-    /// Drops moves that no guard looks at any more.
+    /// Nothing is in flight any more.
+    fn abandon(&mut self) {
+        (self.sent, self.overtaken, self.lost) = (None, None, None);
+        self.overtaken_rules.clear();
+    }
+
+    /// Drops moves that no guard looks at any more. One that is older than all spans stays: it tells whether the next changed direction.
     pub fn prune(&mut self, at: Timestamp, longest: Duration) {
-        while self.moves.len() > 1 && self.moves.front().is_some_and(|oldest| at.since(oldest.at) > longest) {
+        while self.moves.get(1).is_some_and(|second| at.since(second.at) > longest) {
             self.moves.pop_front();
         }
     }
 
     /// The clock went back to `at`: nothing may lie in the future, lest a wait never end.
-    pub fn clamp(&mut self, at: Timestamp) {
-        if let Some(sent) = &mut self.sent {
+    pub fn clamp(&mut self, at: Timestamp, guards: &Guards) {
+        for sent in [&mut self.sent, &mut self.overtaken, &mut self.lost].into_iter().flatten() {
             sent.at = sent.at.min(at);
         }
         self.moves.iter_mut().for_each(|earlier| earlier.at = earlier.at.min(at));
-        for until in [&mut self.quarantined_until, &mut self.yielding_until] {
-            *until = until.map(|until| until.min(at + LONGEST_RETRY));
+        for (until, longest) in [(&mut self.quarantined_until, guards.quarantine_max), (&mut self.yielding_until, guards.yield_to_operator)]
+        {
+            *until = until.map(|until| until.min(at + longest));
         }
         self.refused = self.refused.map(|(rejection, until)| (rejection, until.min(at + LONGEST_RETRY)));
     }
 
     /// Where a resize in flight leads, and which way.
     pub fn in_flight(&self) -> Option<(Instances, Direction)> {
-        self.sent.map(|sent| (sent.to, if sent.to > sent.from { Direction::Out } else { Direction::In }))
+        self.sent.map(|sent| (sent.to, sent.direction()))
     }
 
-    pub fn is_unanswered(&self) -> bool {
-        self.sent.is_some_and(|sent| sent.outcome == Outcome::Unknown)
+    /// A resize was sent that EMR has not shown yet: the size that it reports is not the one to start from.
+    pub fn is_unconfirmed(&self) -> bool {
+        self.sent.is_some_and(|sent| !sent.seen)
     }
 
     pub fn quarantined_until(&self, at: Timestamp) -> Option<Timestamp> {
@@ -216,12 +285,16 @@ mod tests {
         }
     }
 
-    const PATIENCE: Duration = Duration::from_secs(90);
+    impl Flight {
+        fn see(&mut self, group: &GroupStatus, at: Timestamp, guards: &Guards) -> Option<Completed> {
+            self.observe(Description { group, measured_at: at, is_leader: true, patience: Duration::from_secs(90) }, guards)
+        }
+    }
 
     /// A flight in which a grow from 4 to 9 by rule 0 was sent at 10 s and answered so.
     fn grown(outcome: Outcome) -> Flight {
         let mut flight = Flight::default();
-        flight.observe(&group(4, 4), second(0), &Guards::default(), PATIENCE);
+        flight.see(&group(4, 4), second(0), &Guards::default());
         flight.send(second(10), Instances(4), Instances(9), Some(0));
         flight.note(outcome);
         flight
@@ -230,12 +303,9 @@ mod tests {
     #[test]
     fn a_resize_completes_when_the_instances_run_and_not_when_they_are_requested() {
         let mut flight = grown(Outcome::Accepted);
-        assert_eq!(flight.observe(&group(9, 4), second(30), &Guards::default(), PATIENCE), None);
+        assert_eq!(flight.see(&group(9, 4), second(30), &Guards::default()), None);
         assert_eq!(flight.in_flight(), Some((Instances(9), Direction::Out)));
-        assert_eq!(
-            flight.observe(&group(9, 9), second(400), &Guards::default(), PATIENCE),
-            Some(Completed { rule: Some(0), at: second(400) })
-        );
+        assert_eq!(flight.see(&group(9, 9), second(400), &Guards::default()), Some(Completed { rules: vec![0], at: second(400) }));
         assert_eq!(flight.in_flight(), None);
     }
 
@@ -243,12 +313,12 @@ mod tests {
     fn a_call_without_an_answer_is_in_flight_until_the_group_tells() {
         let mut arrived = grown(Outcome::Unknown);
         assert!(arrived.in_flight().is_some());
-        arrived.observe(&group(9, 4), second(30), &Guards::default(), PATIENCE);
+        arrived.see(&group(9, 4), second(30), &Guards::default());
         assert_eq!(arrived.in_flight(), Some((Instances(9), Direction::Out)));
         assert_eq!(arrived.moved(second(30), Direction::Out, Duration::from_secs(3_600)), Instances(5));
 
         let mut lost = grown(Outcome::Unknown);
-        lost.observe(&group(4, 4), second(30), &Guards::default(), PATIENCE);
+        lost.see(&group(4, 4), second(30), &Guards::default());
         assert_eq!(lost.in_flight(), None);
         assert_eq!(lost.moved(second(30), Direction::Out, Duration::from_secs(3_600)), Instances(0));
         assert_eq!(lost.yielding_until(second(30)), None, "nobody else has moved it");
@@ -257,7 +327,7 @@ mod tests {
     #[test]
     fn a_description_from_before_the_call_says_nothing_about_it() {
         let mut flight = grown(Outcome::Unknown);
-        flight.observe(&group(4, 4), second(10), &Guards::default(), PATIENCE);
+        flight.see(&group(4, 4), second(10), &Guards::default());
         assert!(flight.in_flight().is_some());
     }
 
@@ -265,33 +335,33 @@ mod tests {
     fn a_resize_that_never_completes_is_a_failure_with_a_doubling_quarantine() {
         let guards = Guards { provision_timeout: Duration::from_secs(600), quarantine: Duration::from_secs(300), ..Guards::default() };
         let mut flight = grown(Outcome::Accepted);
-        flight.observe(&group(9, 6), second(610), &guards, PATIENCE);
+        flight.see(&group(9, 6), second(610), &guards);
         assert!(flight.quarantined_until(second(610)).is_none(), "exactly the timeout is in time");
-        flight.observe(&group(9, 6), second(611), &guards, PATIENCE);
+        flight.see(&group(9, 6), second(611), &guards);
         assert_eq!(flight.quarantined_until(second(611)), Some(second(911)));
         flight.send(second(920), Instances(9), Instances(10), Some(0));
         flight.note(Outcome::Accepted);
         let suspended = GroupStatus { state: GroupState::Suspended, ..group(10, 6) };
-        flight.observe(&suspended, second(950), &guards, PATIENCE);
+        flight.see(&suspended, second(950), &guards);
         assert_eq!(flight.quarantined_until(second(950)), Some(second(1_550)));
     }
 
     #[test]
     fn a_size_that_nobody_here_asked_for_is_an_operators() {
         let mut flight = grown(Outcome::Accepted);
-        flight.observe(&group(9, 9), second(40), &Guards::default(), PATIENCE);
-        flight.observe(&group(12, 9), second(70), &Guards::default(), PATIENCE);
+        flight.see(&group(9, 9), second(40), &Guards::default());
+        flight.see(&group(12, 9), second(70), &Guards::default());
         assert_eq!(flight.yielding_until(second(70)), Some(second(70 + 900)));
-        flight.observe(&group(12, 12), second(1_000), &Guards::default(), PATIENCE);
+        flight.see(&group(12, 12), second(1_000), &Guards::default());
         assert_eq!(flight.yielding_until(second(1_000)), None);
     }
 
     #[test]
     fn an_old_size_shortly_after_an_accepted_call_is_a_late_report_and_later_an_operators() {
         let mut flight = grown(Outcome::Accepted);
-        flight.observe(&group(4, 4), second(100), &Guards::default(), PATIENCE);
+        flight.see(&group(4, 4), second(100), &Guards::default());
         assert_eq!(flight.yielding_until(second(100)), None);
-        flight.observe(&group(4, 4), second(101), &Guards::default(), PATIENCE);
+        flight.see(&group(4, 4), second(101), &Guards::default());
         assert!(flight.yielding_until(second(101)).is_some());
     }
 

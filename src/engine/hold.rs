@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::memory::SignalTrack;
 use super::window::Window;
-use crate::observation::ClusterState;
+use crate::observation::{ClusterState, Sampled};
 use crate::policy::condition::{Condition, Expr, Operator};
 use crate::units::Timestamp;
 
@@ -15,6 +15,8 @@ pub struct Scope<'a> {
     /// The signal of each window.
     pub window_signals: &'a [usize],
     pub cluster_state: ClusterState,
+    /// Reads the last sample of a signal that this tick did not bring, as long as the next one could follow it without a gap.
+    pub bridging: bool,
 }
 
 impl Scope<'_> {
@@ -47,9 +49,9 @@ impl Scope<'_> {
     pub fn number(&self, expr: &Expr) -> Option<f64> {
         let value = match expr {
             Expr::Constant(value) => *value,
-            Expr::Signal(index) => self.signals[*index].known()?.value,
+            Expr::Signal(index) => self.sample(*index)?.value,
             Expr::Window(index) => {
-                self.signals[self.window_signals[*index]].known()?;
+                self.sample(self.window_signals[*index])?;
                 self.windows[*index].value()?
             }
             Expr::Negate(inner) => -self.number(inner)?,
@@ -66,6 +68,11 @@ impl Scope<'_> {
             Expr::Least(parts) => self.fold(parts, f64::INFINITY, f64::min)?,
         };
         value.is_finite().then_some(value)
+    }
+
+    fn sample(&self, signal: usize) -> Option<Sampled<f64>> {
+        let track = &self.signals[signal];
+        if self.bridging { track.recent() } else { track.known() }
     }
 
     fn fold(&self, parts: &[Expr], start: f64, pick: fn(f64, f64) -> f64) -> Option<f64> {
@@ -101,6 +108,16 @@ pub fn signals_of(condition: &Condition, window_signals: &[usize], into: &mut Ve
     }
 }
 
+/// Something else than a sample of a signal can decide the condition.
+pub fn reads_cluster(condition: &Condition) -> bool {
+    match condition {
+        Condition::Constant(_) | Condition::ClusterState { .. } => true,
+        Condition::Compare { .. } => false,
+        Condition::Not(inner) => reads_cluster(inner),
+        Condition::All(parts) | Condition::Any(parts) => parts.iter().any(reads_cluster),
+    }
+}
+
 /// An unbroken run of samples at which a condition was true. Its clock is the samples', never the number of ticks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Hold {
@@ -129,8 +146,9 @@ pub enum Held {
 }
 
 impl Hold {
-    /// Takes the condition's outcome with the time of its newest sample. An unknown outcome leaves the hold where it was: whether it can
-    /// go on is decided by the next samples, which either follow without a gap or have raised `breaks`.
+    /// Takes the condition's outcome with the time of its newest sample. An unknown outcome leaves the hold where it was: the next samples
+    /// either follow without a gap or have raised `breaks`. Where the samples seen last no longer make the condition true, there is no hold
+    /// to leave: [`Self::forget`] it.
     pub fn update(&mut self, truth: Option<bool>, clock: Timestamp, breaks: u64, hold_for: Duration) -> Held {
         match truth {
             None => Held::Unknown,
@@ -161,7 +179,6 @@ impl Hold {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::observation::Sampled;
     use crate::policy::condition::Comparison;
 
     /// Signal 0 is 10, signal 1 is missing.
@@ -169,7 +186,9 @@ mod tests {
         let mut known = SignalTrack::new("known".into(), Duration::from_secs(90));
         known.update(Timestamp::EPOCH, Some(Sampled { value: 10.0, measured_at: Timestamp::EPOCH }));
         let missing = SignalTrack::new("missing".into(), Duration::from_secs(90));
-        Scope { signals: &[known, missing], windows: &[], window_signals: &[], cluster_state: ClusterState::Waiting }.truth(condition)
+        let signals = [known, missing];
+        let scope = Scope { signals: &signals, windows: &[], window_signals: &[], cluster_state: ClusterState::Waiting, bridging: false };
+        scope.truth(condition)
     }
 
     fn above(signal: usize, threshold: f64) -> Condition {

@@ -29,7 +29,7 @@ impl Bounded {
     }
 }
 
-/// A scale-out from `from`, within maximum, step cap and budgets. Never below `from`.
+/// A scale-out from `from`, within maximum, step cap and budgets. Never below `from`, nor below the minimum.
 pub fn bound_out(wanted: Instances, from: Instances, limits: Limits, guards: &Guards, flight: &Flight, at: Timestamp) -> Bounded {
     let mut bounded = Bounded::new(wanted).at_most(limits.max(), Limiter::Maximum);
     if let Some(step) = guards.step_grow {
@@ -38,7 +38,7 @@ pub fn bound_out(wanted: Instances, from: Instances, limits: Limits, guards: &Gu
     for left in budgets_left(&guards.budgets, Direction::Out, flight, at) {
         bounded = bounded.at_most(from + left, Limiter::Budget);
     }
-    Bounded { size: bounded.size.max(from), ..bounded }
+    Bounded { size: bounded.size.max(from).max(limits.min()), ..bounded }
 }
 
 /// A scale-in from `from`, within minimum, floor, step cap and budgets. Never above `from`.
@@ -77,8 +77,9 @@ pub enum Floor {
     Unknown,
 }
 
-/// The fewest instances of this group that hold all blocks: at least the replication, and no fuller than the guard allows.
-pub fn hdfs_floor(observation: &Observation, group: &GroupStatus, guard: &HdfsGuard, allowance: Duration) -> Floor {
+/// The fewest instances of this group that hold all blocks: at least the replication, and no fuller than the guard allows. EMR set the
+/// replication when it launched the cluster, so that `most_core`, the most core nodes ever seen, and not those of today decide it.
+pub fn hdfs_floor(observation: &Observation, group: &GroupStatus, guard: &HdfsGuard, most_core: Instances, allowance: Duration) -> Floor {
     if group.role != Role::Core {
         return Floor::NotCore;
     }
@@ -89,16 +90,23 @@ pub fn hdfs_floor(observation: &Observation, group: &GroupStatus, guard: &HdfsGu
     if hdfs.blocks_under_replicated > 0 || hdfs.blocks_missing > 0 {
         return Floor::BlocksIncomplete;
     }
-    let core = observation.cluster.value.groups.iter().filter(|other| other.role == Role::Core);
-    let core_running: Instances = core.map(|other| other.running).sum();
+    let core_running = core_running(observation);
+    if core_running == Instances::ZERO {
+        return Floor::Unknown;
+    }
     let capacity_per_node = hdfs.capacity_total.as_f64() / core_running.as_f64();
     let for_blocks = hdfs.capacity_used.as_f64() / (capacity_per_node * guard.max_used.get() / 100.0);
     if !for_blocks.is_finite() {
         return Floor::Unknown;
     }
-    let replication = guard.replication.unwrap_or_else(|| default_replication(core_running));
+    let replication = guard.replication.unwrap_or_else(|| default_replication(most_core.max(core_running)));
     let cluster_floor = Instances((for_blocks.ceil() as u32).max(replication));
     Floor::At(cluster_floor - (core_running - group.running))
+}
+
+/// Core nodes of all groups.
+pub fn core_running(observation: &Observation) -> Instances {
+    observation.cluster.value.groups.iter().filter(|group| group.role == Role::Core).map(|group| group.running).sum()
 }
 
 /// EMR's default for `dfs.replication` by number of core nodes (EMR Management Guide).
@@ -153,7 +161,7 @@ mod tests {
             blocks_missing: 0,
         };
         scene.hdfs = Some(Sampled { value: load, measured_at: scene.at });
-        hdfs_floor(&scene, &core_group(10), &guard, Duration::from_secs(90))
+        hdfs_floor(&scene, &core_group(10), &guard, Instances(10), Duration::from_secs(90))
     }
 
     #[test]
@@ -170,7 +178,7 @@ mod tests {
     fn without_the_namenode_the_floor_is_unknown_for_core_and_absent_for_task_groups() {
         let scene = Scene::new(vec![core_group(10), task_group(5)]).observation();
         let guard = HdfsGuard::default();
-        assert_eq!(hdfs_floor(&scene, &core_group(10), &guard, Duration::from_secs(90)), Floor::Unknown);
-        assert_eq!(hdfs_floor(&scene, &task_group(5), &guard, Duration::from_secs(90)), Floor::NotCore);
+        assert_eq!(hdfs_floor(&scene, &core_group(10), &guard, Instances(10), Duration::from_secs(90)), Floor::Unknown);
+        assert_eq!(hdfs_floor(&scene, &task_group(5), &guard, Instances(10), Duration::from_secs(90)), Floor::NotCore);
     }
 }

@@ -13,6 +13,8 @@ pub struct SignalTrack {
     /// How old a value may be, and how far apart two samples may lie.
     allowance: Duration,
     last: Option<Sampled<f64>>,
+    /// The last sample, as long as it could still be followed without a gap.
+    recent: Option<Sampled<f64>>,
     /// Grows by one whenever the run of samples is broken: by too wide a gap, or by time going backwards.
     breaks: u64,
     now: Knowledge,
@@ -22,7 +24,7 @@ pub struct SignalTrack {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Knowledge {
     Known(Sampled<f64>),
-    /// Observed, but too old.
+    /// Observed, but too old, or from so far in the future that a clock is wrong.
     Stale(Timestamp),
     Missing,
 }
@@ -40,13 +42,16 @@ pub enum Arrival {
 
 impl SignalTrack {
     pub fn new(name: Arc<str>, allowance: Duration) -> Self {
-        Self { name, allowance, last: None, breaks: 0, now: Knowledge::Missing }
+        Self { name, allowance, last: None, recent: None, breaks: 0, now: Knowledge::Missing }
     }
 
     /// Takes what was observed at `at`.
     pub fn update(&mut self, at: Timestamp, sample: Option<Sampled<f64>>) -> Arrival {
+        let allowance = self.allowance;
+        let is_fresh = |sample: &Sampled<f64>| at.since(sample.measured_at) <= allowance && sample.measured_at.since(at) <= allowance;
         let Some(sample) = sample else {
             self.now = Knowledge::Missing;
+            self.recent = self.recent.filter(is_fresh);
             return Arrival::Nothing;
         };
         let arrival = match self.last {
@@ -60,8 +65,8 @@ impl SignalTrack {
             self.breaks += 1;
         }
         self.last = Some(sample);
-        let fresh = at.since(sample.measured_at) <= self.allowance;
-        self.now = if fresh { Knowledge::Known(sample) } else { Knowledge::Stale(sample.measured_at) };
+        self.recent = Some(sample).filter(is_fresh);
+        self.now = if self.recent.is_some() { Knowledge::Known(sample) } else { Knowledge::Stale(sample.measured_at) };
         arrival
     }
 
@@ -76,6 +81,11 @@ impl SignalTrack {
 
     pub fn breaks(&self) -> u64 {
         self.breaks
+    }
+
+    /// The last sample, even when this tick brought none, as long as the next one could follow it without a gap.
+    pub fn recent(&self) -> Option<Sampled<f64>> {
+        self.recent
     }
 
     pub fn known(&self) -> Option<Sampled<f64>> {

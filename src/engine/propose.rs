@@ -22,9 +22,7 @@ pub fn size(change: &Change, group: &GroupStatus, all: &[GroupStatus], limits: L
     Proposal::To(match change {
         Change::Grow(amount) => requested + amount.of(requested),
         Change::Shrink(amount) => requested - amount.of(requested),
-        Change::Set(Size::Exactly(size)) => *size,
-        Change::Set(Size::Minimum) => limits.min(),
-        Change::Set(Size::Maximum) => limits.max(),
+        Change::Set(size) => size.within(limits),
         Change::Track { signal, target, tolerance, .. } => match scope.number(signal) {
             Some(value) => tracked(value / target, *tolerance, group, all),
             None => return Proposal::Unknown,
@@ -36,6 +34,16 @@ impl Change {
     /// The same change made twice moves twice as far.
     pub fn is_relative(&self) -> bool {
         matches!(self, Self::Grow(_) | Self::Shrink(_))
+    }
+}
+
+impl Size {
+    pub fn within(self, limits: Limits) -> Instances {
+        match self {
+            Self::Exactly(size) => size,
+            Self::Minimum => limits.min(),
+            Self::Maximum => limits.max(),
+        }
     }
 }
 

@@ -56,7 +56,7 @@ fn the_committed_traces_are_what_the_generator_makes() {
 fn a_folder_that_is_missing_is_named() {
     let (workload, jobs) = made(Scenario::SpotStorm, 1);
     let error = write(Path::new("no/such/folder/t.jsonl"), &header(&workload, ""), jobs).expect_err("no folder");
-    assert_eq!(error.to_string(), "cannot write no/such/folder/t.jsonl");
+    assert_eq!(error.to_string(), "no/such/folder/t.jsonl cannot be written");
 }
 
 #[test]

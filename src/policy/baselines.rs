@@ -25,37 +25,41 @@ pub struct Baseline {
     pub sizing: Sizing,
 }
 
+/// What the others are compared with first.
+pub const FIXED_MAX: Baseline =
+    baseline("fixed-max", "always at the maximum", include_str!("../../policies/fixed-max.yaml"), Sizing::AtMaximum);
+
 /// From the simplest to the cleverest.
 pub const BASELINES: &[Baseline] = &[
-    baseline("fixed-max", "always at the maximum", include_str!("../../policies/fixed-max.yaml"), Sizing::AtMaximum),
+    FIXED_MAX,
     baseline("fixed-min", "always at the minimum", include_str!("../../policies/fixed-min.yaml"), Sizing::AtMinimum),
     baseline(
         "available-memory",
-        "available memory under 15 % for 5 min: 5 more; over 75 % for 3 min: 3 less",
+        "memory free < 15 % (5 min): 5 more; > 75 % (3 min): 3 less",
         include_str!("../../policies/available-memory.yaml"),
         Sizing::ScenarioLimits,
     ),
     baseline(
         "console-default",
-        "EMR console: 5-min average under 15 %: 1 more; over 75 %: 1 less",
+        "EMR console: 5-min average < 15 %: 1 more; > 75 %: 1 less",
         include_str!("../../policies/console-default.yaml"),
         Sizing::ScenarioLimits,
     ),
     baseline(
         "hpa",
-        "Kubernetes HPA's formula: allocated memory at 80 %, tolerance 10 %",
+        "Kubernetes HPA: allocated memory at 80 %, tolerance 10 %",
         include_str!("../../policies/hpa.yaml"),
         Sizing::ScenarioLimits,
     ),
     baseline(
         "dataproc",
-        "Google Dataproc's formula: pending less available memory, over 2 min",
+        "Google Dataproc: pending less available memory, over 2 min",
         include_str!("../../policies/dataproc.yaml"),
         Sizing::ScenarioLimits,
     ),
     baseline(
         "set-point",
-        "Clusterman's formula: requested memory or cores at 70 %, margin 10 %",
+        "Clusterman: requested memory or cores at 70 %, margin 10 %",
         include_str!("../../policies/set-point.yaml"),
         Sizing::ScenarioLimits,
     ),
@@ -71,8 +75,8 @@ impl Baseline {
     pub fn policy(&self, limits: Limits) -> Policy {
         let limits = match self.sizing {
             Sizing::ScenarioLimits => limits,
-            Sizing::AtMaximum => Limits { min: limits.max, max: limits.max },
-            Sizing::AtMinimum => Limits { min: limits.min, max: limits.min },
+            Sizing::AtMaximum => Limits::exactly(limits.max),
+            Sizing::AtMinimum => Limits::exactly(limits.min),
         };
         match parse(self.text, self.name) {
             Ok(policy) => policy.with_limits(limits),

@@ -105,6 +105,11 @@ impl std::error::Error for PolicyErrors {}
 pub fn nearest<'a>(written: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     /// Below this similarity a hint misleads more than it helps.
     const LEAST_SIMILARITY: f64 = 0.75;
+    /// Shorter words are close to anything.
+    const LEAST_LETTERS: usize = 3;
+    if written.chars().count() < LEAST_LETTERS {
+        return None;
+    }
     candidates
         .into_iter()
         .map(|candidate| (strsim::jaro_winkler(&written.to_lowercase(), &candidate.to_lowercase()), candidate))

@@ -206,7 +206,7 @@ pub struct ThenDocument {
     pub track: Option<TrackDocument>,
 }
 
-/// `ceil(size * signal / target)`, as Kubernetes' HPA computes it.
+/// `ceil(nodes * signal / target)`, as Kubernetes' HPA computes it: over all running core and task nodes, less those of other groups.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TrackDocument {

@@ -215,13 +215,11 @@ fn closing(input: &mut Input<'_>, opened_at: usize) -> ModalResult<(), Fault> {
 fn number(input: &mut Input<'_>) -> ModalResult<Node, Fault> {
     let start = input.current_token_start();
     let digits = (one_of('0'..='9'), take_while(0.., |c: char| c.is_ascii_digit() || c == '.')).take().parse_next(input)?;
-    let number_end = input.previous_token_end();
-    let unit = alt((literal("%"), take_while(0.., ('a'..='z', 'A'..='Z', '_')))).parse_next(input)?.to_owned();
+    let unit = alt((literal("%"), take_while(0.., ('a'..='z', 'A'..='Z', '_')))).parse_next(input)?;
+    let end = start + digits.len() + unit.len();
     match digits.parse::<f64>() {
-        Ok(value) if value.is_finite() => {
-            Ok(Node { span: start..input.previous_token_end().max(number_end), kind: Kind::Number { value, unit } })
-        }
-        _ => Err(ErrMode::Cut(Fault::new(start..number_end, format!("`{digits}` is not a number")))),
+        Ok(value) if value.is_finite() => Ok(Node { span: start..end, kind: Kind::Number { value, unit: unit.to_owned() } }),
+        _ => Err(ErrMode::Cut(Fault::new(start..end, format!("`{digits}` is not a number")))),
     }
 }
 

@@ -273,24 +273,17 @@ impl Resolver<'_, '_> {
     }
 
     fn span_of_time(&mut self, node: &Node) -> Option<Duration> {
-        let faults_before = self.faults.len();
+        let quantity = self.number(node)?;
         let help = "write a time such as `5m`";
-        match self.number(node) {
-            Some(Quantity { expr: Expr::Constant(seconds), unit: Some(Unit::TIME) }) => {
-                if seconds > 0.0 && seconds <= LONGEST.as_secs_f64() {
-                    return Some(Duration::from_millis((seconds * 1e3).round() as u64));
-                }
-                self.fail(Fault::new(node.span.clone(), "a window is longer than nothing and no longer than a year").help(help))
-            }
-            Some(_) => {
-                let fault = Fault::new(node.span.clone(), format!("`{}` is not a time", self.written(node)));
-                self.fail(fault.help(help))
-            }
-            None => {
-                debug_assert!(self.faults.len() > faults_before);
-                None
-            }
+        let Quantity { expr: Expr::Constant(seconds), unit: Some(Unit::TIME) } = quantity else {
+            let fault = Fault::new(node.span.clone(), format!("`{}` is not a time", self.written(node)));
+            return self.fail(fault.help(help));
+        };
+        // Whole milliseconds, as everywhere: less than one is nothing.
+        if (1e-3..=LONGEST.as_secs_f64()).contains(&seconds) {
+            return Some(Duration::from_millis((seconds * 1e3).round() as u64));
         }
+        self.fail(Fault::new(node.span.clone(), "a window is longer than nothing and no longer than a year").help(help))
     }
 
     fn arithmetic(&mut self, node: &Node, operator: Operator, left: (&Node, Quantity), right: (&Node, Quantity)) -> Option<Quantity> {

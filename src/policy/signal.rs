@@ -270,4 +270,15 @@ mod tests {
             assert_eq!(signal.name().ends_with("_mib"), signal.unit() == Unit::MEMORY, "{}", signal.name());
         }
     }
+
+    #[test]
+    fn the_language_reference_lists_every_signal() {
+        let reference = include_str!("../../docs/policy-language.md");
+        for signal in Signal::ALL {
+            let aliases: Vec<String> = signal.aliases().iter().map(|alias| format!("`{alias}`")).collect();
+            let unit = if signal.unit() == Unit::NUMBER { "number".to_owned() } else { signal.unit().to_string() };
+            let row = format!("| `{}` | {unit} | {} | {} |", signal.name(), aliases.join(", "), signal.meaning());
+            assert!(reference.contains(&row), "missing: {row}");
+        }
+    }
 }

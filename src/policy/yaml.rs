@@ -81,7 +81,12 @@ fn explain(source: &str, error: &Error) -> Diagnostic {
     match error {
         Error::SerdeUnknownField { field, expected, .. } => {
             let diagnostic = Diagnostic::error(span, format!("there is no field `{field}` here"));
-            diagnostic.help(one_of("the fields are", field, expected))
+            let is_text = field.contains(|c: char| !c.is_alphanumeric() && c != '_' && c != '-');
+            diagnostic.help(if is_text {
+                "inside `{ }` a comma ends a text: put quotes around one that holds commas".to_owned()
+            } else {
+                one_of("the fields are", field, expected)
+            })
         }
         Error::SerdeUnknownVariant { variant, expected, .. } => {
             let diagnostic = Diagnostic::error(span, format!("`{variant}` is not one of the possible values"));
@@ -89,6 +94,8 @@ fn explain(source: &str, error: &Error) -> Diagnostic {
         }
         Error::SerdeMissingField { field, .. } => Diagnostic::error(span, format!("the field `{field}` is missing")),
         Error::DuplicateMappingKey { key: Some(key), .. } => Diagnostic::error(span, format!("the field `{key}` is there twice")),
+        Error::Eof { .. } => Diagnostic::error(span, "the file ends before it says anything"),
+        Error::MultipleDocuments { .. } => Diagnostic::error(span, "a second document begins here").help("write one file for each"),
         Error::NullIntoString { .. } => Diagnostic::error(span, "a value is missing").help("write the value, or leave the field out"),
         Error::Unexpected { expected: "mapping start", .. } => {
             Diagnostic::error(span, "fields should be here").help("write `field: value`")

@@ -9,19 +9,38 @@ use super::pricing::RateCurve;
 use super::run::{Run, StepCurve};
 use super::scenario::Scenario;
 use super::scorecard::{Label, Measure, Scorecard};
+use super::transient::{NAME, transient_per_job};
 use super::workload::Workload;
 use super::{Recording, SimError, simulate};
-use crate::policy::baselines::{self, Baseline};
+use crate::policy::baselines::{BASELINES, Baseline, FIXED_MAX};
 use crate::policy::{Limits, Policy, Selector};
 
-/// The baseline whose elasticity the others' `eta` is relative to.
-const REFERENCE: &str = "fixed-max";
-
-/// A policy that takes part, and what the results call it.
-#[derive(Clone, Debug)]
+/// Who takes part, and what the results call it.
+#[derive(Clone, Debug, PartialEq)]
 pub struct Contestant {
     pub name: String,
-    pub policy: Policy,
+    pub plan: Plan,
+}
+
+/// How a contestant gets its capacity.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Plan {
+    /// The scenario's cluster, scaled by a policy.
+    Policy(Policy),
+    /// A cluster of its own for each job.
+    TransientPerJob,
+}
+
+impl Contestant {
+    /// A cluster of its own for each job.
+    pub fn transient_per_job() -> Self {
+        Self { name: NAME.into(), plan: Plan::TransientPerJob }
+    }
+
+    /// Under the policy's own name.
+    pub fn of(policy: Policy) -> Self {
+        Self { name: policy.name().to_owned(), plan: Plan::Policy(policy) }
+    }
 }
 
 /// What every policy is tried on.
@@ -33,6 +52,8 @@ pub struct Course<'a> {
     rates: Vec<RateCurve>,
     bounds: Bounds,
     demand_nodes: StepCurve<u32>,
+    /// The group that baselines scale, and how far.
+    scaled: (usize, Limits),
 }
 
 /// One policy with one seed.
@@ -47,9 +68,9 @@ pub struct Trial {
 pub enum CompareError {
     #[error(transparent)]
     Simulation(#[from] SimError),
-    #[error(
-        "scenario `{scenario}`: no group has `limits`, so there is nothing to scale; give the group that policies scale its min and max"
-    )]
+    #[error("`{NAME}` gives each job a cluster of its own, and a trace of observations knows no jobs; leave it out")]
+    NoJobs,
+    #[error("no group of scenario `{scenario}` has `limits`, so there is nothing to scale; give one its min and max")]
     NothingToScale { scenario: String },
 }
 
@@ -79,17 +100,21 @@ impl<'a> Course<'a> {
             rates: scenario.groups.iter().map(|group| RateCurve::constant(group.rates)).collect(),
             bounds,
             demand_nodes,
+            scaled: (scaled, limits),
         })
     }
 
     /// A baseline on this cluster: it scales the first group that has limits, within these.
-    ///
-    /// # Errors
-    /// When no group may be scaled.
-    pub fn baseline(&self, baseline: &Baseline) -> Result<Contestant, CompareError> {
-        let (scaled, limits) = scaled_group(self.scenario)?;
+    pub fn baseline(&self, baseline: &Baseline) -> Contestant {
+        let (scaled, limits) = self.scaled;
         let selector = Selector::Id(self.scenario.groups[scaled].id.clone());
-        Ok(Contestant { name: baseline.name.into(), policy: baseline.policy(limits).on_group(&selector) })
+        Contestant::of(baseline.policy(limits).on_group(&selector))
+    }
+
+    /// Everyone that is always at hand: the baselines and, where jobs are known, a transient cluster for each.
+    pub fn all_baselines(&self) -> Vec<Contestant> {
+        let knows_jobs = matches!(self.workload, Workload::Jobs(_));
+        BASELINES.iter().map(|baseline| self.baseline(baseline)).chain(knows_jobs.then(Contestant::transient_per_job)).collect()
     }
 
     /// Tries every policy with every seed, on all cores; `finished` is called after each run. The result is in the order of the
@@ -104,9 +129,9 @@ impl<'a> Course<'a> {
         recording: Recording,
         finished: impl Fn() + Sync,
     ) -> Result<Vec<Trial>, CompareError> {
-        let reference = baselines::find(REFERENCE).map(|baseline| self.baseline(baseline)).transpose()?;
-        let is_reference = |contestant: &Contestant| reference.as_ref().is_some_and(|reference| contestant.policy == reference.policy);
-        let extra = reference.as_ref().filter(|_| !contestants.iter().any(is_reference));
+        let reference = self.baseline(&FIXED_MAX);
+        let is_reference = |contestant: &Contestant| contestant.plan == reference.plan;
+        let extra = (!contestants.iter().any(is_reference)).then_some(&reference);
         let seeds: Vec<u64> = seeds.collect();
         let all: Vec<(&Contestant, u64)> =
             contestants.iter().chain(extra).flat_map(|contestant| seeds.iter().map(move |seed| (contestant, *seed))).collect();
@@ -129,13 +154,20 @@ impl<'a> Course<'a> {
 
     /// How many runs [`compare`](Self::compare) makes for so many contestants, the hidden reference included.
     pub fn runs(&self, contestants: &[Contestant], seeds: u64) -> u64 {
-        let has_reference = contestants.iter().any(|contestant| contestant.name == REFERENCE);
+        let reference = self.baseline(&FIXED_MAX);
+        let has_reference = contestants.iter().any(|contestant| contestant.plan == reference.plan);
         (contestants.len() as u64 + u64::from(!has_reference)) * seeds
     }
 
     fn run(&self, contestant: &Contestant, seed: u64, recording: Recording) -> Result<Trial, CompareError> {
-        let scenario = started_within_limits(self.scenario, &contestant.policy);
-        let run = simulate(self.workload, &scenario, &contestant.policy, seed, recording)?;
+        let run = match (&contestant.plan, self.workload) {
+            (Plan::Policy(policy), workload) => simulate(workload, &started_within_limits(self.scenario, policy), policy, seed, recording)?,
+            (Plan::TransientPerJob, Workload::Jobs(load)) => {
+                let (scaled, limits) = self.scaled;
+                transient_per_job(load, self.scenario, scaled, limits.max(), seed)?
+            }
+            (Plan::TransientPerJob, Workload::Observations(_)) => return Err(CompareError::NoJobs),
+        };
         let label = Label { trace: self.trace.clone(), policy: contestant.name.clone(), seed };
         let measure =
             Measure { rates: &self.rates, bounds: self.bounds, demand_nodes: &self.demand_nodes, slo_wait: self.scenario.slo_wait };

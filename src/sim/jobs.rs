@@ -257,7 +257,7 @@ impl<'a> JobWorld<'a> {
     fn start(&mut self, job: u32, request: Request, node: NodeIndex, now_ms: i64, cluster: &mut Cluster) {
         let Request { stage, each } = request;
         let Taken { duration_ms, ready_ms } = self.take(job, request);
-        if let Some(ready_ms) = ready_ms {
+        if let Some(ready_ms) = ready_ms.filter(|_| stage != NONE) {
             self.outcome.waits.push(Wait { seconds: (now_ms - ready_ms) as f64 / 1e3, weight: 1.0 });
         }
         self.hold(job, |held| held + each.memory);
@@ -271,7 +271,7 @@ impl<'a> JobWorld<'a> {
         let generation = container.generation.wrapping_add(1);
         *container = Container { node, job, stage, generation, started_ms: now_ms, duration_ms, runs: true };
         if stage == NONE {
-            self.master_started(job, index, ready_ms.is_some(), now_ms);
+            self.master_started(job, index, ready_ms.is_some());
         } else {
             let at_ms = now_ms.saturating_add(duration_ms);
             self.completions.push(Reverse(Completion { at_ms, container: index, generation }));

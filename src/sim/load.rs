@@ -22,6 +22,8 @@ pub struct Source {
     pub name: String,
     pub trace: PathBuf,
     pub scenario: Scenario,
+    /// Where the scenario was read; `None` when it is the default one.
+    pub scenario_file: Option<PathBuf>,
 }
 
 /// A trace in memory, ready to be simulated.
@@ -37,7 +39,7 @@ pub struct Loaded {
 pub enum LoadError {
     #[error("{} has no {} or {}; name a trace, or a folder that holds one", folder.display(), TRACE_NAMES[0], TRACE_NAMES[1])]
     NoTrace { folder: PathBuf },
-    #[error("cannot read {}", path.display())]
+    #[error("{} cannot be read", path.display())]
     Unreadable { path: PathBuf, source: io::Error },
     #[error(transparent)]
     Scenario(#[from] ScenarioError),
@@ -56,26 +58,23 @@ impl LoadError {
 }
 
 impl Source {
-    /// `path` is a trace, or a folder with a trace and its `scenario.yaml`; `scenario` is used instead of either where given. A trace
-    /// without a scenario runs on [`Scenario::default`].
+    /// `path` is a trace, or a folder with a trace and its `scenario.yaml`; `scenario_file` is used instead where given. A trace without a
+    /// scenario runs on [`Scenario::default`].
     ///
     /// # Errors
-    /// When the folder holds no trace, or the scenario is not right.
-    pub fn find(path: &Path, scenario: Option<&Scenario>) -> Result<Self, LoadError> {
+    /// When the folder holds no trace, or the scenario cannot be read or is not right.
+    pub fn find(path: &Path, scenario_file: Option<&Path>) -> Result<Self, LoadError> {
         let is_folder = path.is_dir();
-        let beside = path.join(SCENARIO_NAME);
-        let scenario = match scenario {
-            Some(given) => given.clone(),
-            None if is_folder && beside.exists() => read_scenario(&beside)?,
-            None => Scenario::default(),
-        };
+        let beside = Some(path.join(SCENARIO_NAME)).filter(|beside| is_folder && beside.exists());
+        let scenario_file = scenario_file.map(Path::to_owned).or(beside);
+        let scenario = scenario_file.as_deref().map(read_scenario).transpose()?.unwrap_or_default();
         let trace = if is_folder {
             let present = TRACE_NAMES.iter().map(|name| path.join(name)).find(|trace| trace.exists());
             present.ok_or_else(|| LoadError::NoTrace { folder: path.to_owned() })?
         } else {
             path.to_owned()
         };
-        Ok(Self { name: name_of(path), trace, scenario })
+        Ok(Self { name: name_of(path), trace, scenario, scenario_file })
     }
 
     /// Reads the trace. `assumed_container_lifetime` is only for recordings that do not count released containers.
@@ -97,7 +96,7 @@ impl Source {
 ///
 /// # Errors
 /// When it cannot be read or is not right.
-pub fn read_scenario(path: &Path) -> Result<Scenario, LoadError> {
+fn read_scenario(path: &Path) -> Result<Scenario, LoadError> {
     let text = fs::read_to_string(path).map_err(|source| LoadError::Unreadable { path: path.to_owned(), source })?;
     Ok(Scenario::parse(&text, path)?)
 }

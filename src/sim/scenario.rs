@@ -2,7 +2,7 @@
 
 mod raw;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,6 +11,7 @@ use serde::Deserialize;
 use super::pricing::{PriceTable, PricingError, Rates};
 use crate::observation::{GroupId, GroupKind, GroupState, GroupStatus, Market, Role};
 use crate::policy::Limits;
+use crate::policy::diagnostic::PolicyErrors;
 use crate::trace::Resources;
 use crate::units::{Instances, Mebibytes, Percent};
 
@@ -129,13 +130,11 @@ impl Hdfs {
 /// Why a scenario was refused.
 #[derive(Debug, thiserror::Error)]
 pub enum ScenarioError {
-    /// Not YAML, or not of the scenario's shape; the text holds line, column and the snippet.
-    #[error("{file}: {rendered}")]
-    Yaml { file: String, rendered: String },
-    #[error(transparent)]
-    Prices(#[from] PricingError),
-    #[error("{file}: `{field}`: {problem}")]
-    Invalid { file: String, field: String, problem: String },
+    /// Not YAML, not of the scenario's shape, or with a value that cannot be; shown in the file.
+    #[error("{} is refused", file.display())]
+    Refused { file: PathBuf, source: PolicyErrors },
+    #[error("{}: `prices`", file.display())]
+    Prices { file: PathBuf, source: PricingError },
 }
 
 impl Scenario {

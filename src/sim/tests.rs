@@ -191,14 +191,13 @@ proptest! {
     fn every_task_finishes_exactly_once_and_waits_once(trial in trials()) {
         let run = run_trial(&trial);
         // A group can be left suspended, or without nodes, by chance; then not everything finishes, but nothing is counted twice.
-        let masters = trial.jobs.iter().filter(|job| job.application_master.is_some()).count() as u64;
         let tasks: u64 = trial.jobs.iter().flat_map(|job| &job.stages).map(|stage| stage.tasks.len() as u64).sum();
         prop_assert_eq!(run.tasks_total, tasks);
         prop_assert!(run.tasks_finished <= tasks);
-        prop_assert!(run.waits.len() as u64 <= tasks + masters);
+        prop_assert!(run.waits.len() as u64 <= tasks);
         if !trial.failures {
             prop_assert_eq!(run.tasks_finished, tasks);
-            prop_assert_eq!(run.waits.len() as u64, tasks + masters);
+            prop_assert_eq!(run.waits.len() as u64, tasks);
             prop_assert_eq!(run.jobs.len(), trial.jobs.len());
         }
     }
@@ -226,8 +225,10 @@ proptest! {
 
     #[test]
     fn mean_work_waiting_is_arrival_rate_times_mean_wait(mut trial in trials()) {
-        // Little's law, exact over a run in which everything that comes also starts, and nothing starts twice.
+        // Little's law, exact over a run in which everything that comes also starts, and nothing starts twice. YARN does not see
+        // the tasks of a job whose application master waits, so that no job has one here.
         (trial.spot, trial.failures) = (false, false);
+        trial.jobs.iter_mut().for_each(|job| job.application_master = None);
         let run = run_trial(&trial);
         prop_assume!(run.tasks_rerun == 0);
         for stage in trial.jobs.iter_mut().flat_map(|job| &mut job.stages) {

@@ -226,6 +226,34 @@ impl JobLoad {
         }
     }
 
+    pub(super) fn job_count(&self) -> usize {
+        self.jobs.len()
+    }
+
+    /// One job as a load of its own, which begins as the job is submitted.
+    pub(super) fn job_alone(&self, job: usize) -> Self {
+        let spec = &self.jobs[job];
+        let stages = spec.first_stage as usize..(spec.first_stage + spec.stages) as usize;
+        let (first, last) = (&self.stages[stages.start], &self.stages[stages.end - 1]);
+        let (first_run, first_dependent) = (first.first_run, first.first_dependent);
+        let runs = first_run as usize..first_run as usize + stages.clone().map(|stage| self.runs_of(stage).len()).sum::<usize>();
+        let dependents = first_dependent as usize..(last.first_dependent + last.dependents) as usize;
+        let own = |stage: &StageSpec| StageSpec {
+            job: 0,
+            first_run: stage.first_run - first_run,
+            first_dependent: stage.first_dependent - first_dependent,
+            ..stage.clone()
+        };
+        Self {
+            start: Timestamp::from_millis(self.start.as_millis().saturating_add(spec.submit_ms)),
+            jobs: vec![JobSpec { submit_ms: 0, first_stage: 0, ..spec.clone() }],
+            stages: self.stages[stages.clone()].iter().map(own).collect(),
+            runs: self.runs[runs].to_vec(),
+            dependents: self.dependents[dependents].iter().map(|stage| stage - spec.first_stage).collect(),
+            tasks: self.stages[stages].iter().map(|stage| stage.tasks).sum(),
+        }
+    }
+
     pub(super) fn runs_of(&self, stage: usize) -> &[Run] {
         let end = self.stages.get(stage + 1).map_or(self.runs.len(), |next| next.first_run as usize);
         &self.runs[self.stages[stage].first_run as usize..end]

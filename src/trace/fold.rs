@@ -5,7 +5,8 @@ use crate::decision::Decision;
 use crate::engine::Engine;
 
 /// Takes one record of a journal. An observation yields the decisions that the engine makes of it, equal to those recorded when the policy
-/// is the one that was in force; an outcome is noted; a decision without an outcome thereby counts as sent and unanswered.
+/// is the one that was in force; a recorded decision is what happened, whatever this policy would have done; an outcome is noted. A resize
+/// without an outcome thereby counts as sent and unanswered.
 pub fn fold(engine: &mut Engine, record: &Record) -> Vec<Decision> {
     match record {
         Record::Observation(observation) => engine.step(observation),
@@ -13,17 +14,29 @@ pub fn fold(engine: &mut Engine, record: &Record) -> Vec<Decision> {
             engine.note(&answer.group, answer.outcome);
             Vec::new()
         }
-        Record::Decision(_) | Record::Job(_) => Vec::new(),
+        Record::Decision(decision) => {
+            engine.recall(decision);
+            Vec::new()
+        }
+        Record::Job(_) => Vec::new(),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::decision::{Action, Outcome, Rejection};
-    use crate::engine::testing::{Scene, available_memory, core_group, task_group};
+    use crate::decision::{Action, HoldReason, Outcome, Rejection};
+    use crate::engine::testing::{Scene, available_memory, core_group, policy, rule, task_group};
+    use crate::policy::condition::Comparison;
+    use crate::policy::{Amount, Change, Policy};
     use crate::trace::OutcomeRecord;
-    use crate::units::Timestamp;
+    use crate::units::{Instances, Timestamp};
+
+    /// Grows by so many as soon as memory is short.
+    fn immediate(instances: u32) -> Policy {
+        let grow = Change::Grow(Amount::Instances(Instances(instances)));
+        policy(vec![rule("short", Comparison::Less, 15.0, 0, grow, 0)])
+    }
 
     /// A day's journal in small: short memory, idle memory, silence, and every kind of answer, as lines of JSON.
     fn journal() -> Vec<String> {
@@ -75,5 +88,25 @@ mod tests {
             }
             fold(&mut restored, &records[cut]);
         }
+    }
+
+    #[test]
+    fn what_was_done_under_an_earlier_policy_is_ours_and_what_this_one_would_have_done_is_not() {
+        let scene = Scene::new(vec![core_group(2), task_group(6)]);
+        let mut scene = Scene { available_percent: Some(10.0), ..scene };
+        let mut before = Engine::new(immediate(5));
+        let observed = scene.observation();
+        let decided = before.step(&observed).remove(0);
+        let group = scene.groups[1].id.clone();
+        let outcome = OutcomeRecord { at: scene.at, group, outcome: Outcome::Accepted };
+
+        let mut after = Engine::new(immediate(3));
+        for record in [Record::Observation(Box::new(observed)), Record::Decision(Box::new(decided)), Record::Outcome(outcome)] {
+            fold(&mut after, &record);
+        }
+        scene.at = Timestamp::from_millis(30_000);
+        scene.groups[1].requested = Instances(11);
+        scene.groups[1].state = crate::observation::GroupState::Resizing;
+        assert_eq!(after.step(&scene.observation())[0].action, Action::Hold(HoldReason::ResizeInFlight { to: Instances(11) }));
     }
 }

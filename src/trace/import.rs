@@ -87,7 +87,7 @@ impl fmt::Display for LeftOut {
 /// Why nothing was imported: the place, what was expected, and what helps.
 #[derive(Debug, thiserror::Error)]
 pub enum ImportError {
-    #[error("{}: cannot be read", path.display())]
+    #[error("{} cannot be read", path.display())]
     Open { path: PathBuf, source: io::Error },
     #[error("{}:{line}: cannot be read any further; if the file is damaged or still being written, copy it again", path.display())]
     Read { path: PathBuf, line: u64, source: io::Error },

@@ -19,7 +19,7 @@ impl Interval {
     }
 
     pub fn is_empty(self) -> bool {
-        !(self.low <= self.high)
+        self.low > self.high
     }
 
     pub fn and(self, other: Self) -> Self {

@@ -17,7 +17,7 @@ use super::Reader;
 use crate::observation::Direction;
 use crate::units::Instances;
 
-/// `dfs.replication.max` of Hadoop.
+/// More copies of each block are a slip.
 const MOST_REPLICAS: u32 = 512;
 const DAYS: [(&str, usize); 7] = [("mon", 0), ("tue", 1), ("wed", 2), ("thu", 3), ("fri", 4), ("sat", 5), ("sun", 6)];
 const FREEZES: [(&str, Freeze); 3] = [("out", Freeze::Out), ("in", Freeze::In), ("both", Freeze::Both)];
@@ -115,7 +115,8 @@ impl Reader<'_> {
         let replication = replication.as_ref().map(|at| {
             let replicas = self.take(at, |text| scalar::positive(text, "a replication"))?;
             if replicas > MOST_REPLICAS {
-                return self.refuse(Diagnostic::error(at.span.clone(), format!("HDFS keeps at most {MOST_REPLICAS} copies")));
+                return self
+                    .refuse(Diagnostic::error(at.span.clone(), format!("more than {MOST_REPLICAS} copies of each block cannot be meant")));
             }
             Some(replicas)
         });

@@ -28,6 +28,7 @@ fn every_error_says_where_it_is_and_what_would_be_right() {
         ("for: 5m", "for: *x"),
         ("for: 5m", "\tfor: x"),
         ("{ grow: 5 }", "{ grow: 5"),
+        ("{ grow: 5 }", "{ track: { signal: avg(yarn_memory_allocated_percent, 5m), target: 80 } }"),
         // names
         ("name: memory-short\n", "name: 'Größe ⛅ a'\n"),
         ("role: task", "role: taks"),
@@ -93,4 +94,147 @@ fn the_smallest_policy_has_the_documented_defaults() {
     assert_eq!(policy.poll(), DEFAULT_POLL);
     assert_eq!(policy.targets()[0].guards, crate::policy::Guards::default());
     assert!(policy.targets()[0].rules.is_empty());
+}
+
+#[test]
+fn every_field_arrives_in_the_model() {
+    let source = "\
+name: full
+description: all fields
+poll: 1m
+metrics:
+  queue_depth: { namespace: MyApp, metric_name: Depth, dimensions: { Queue: etl }, statistic: sum, period: 1m, delay: 90s, unit: percent }
+targets:
+  - group: { fleet: task, market: spot }
+    limits: { min: 1, max: 20 }
+    rules:
+      - { name: a, when: \"avg(queue_depth, 5m) > 3 and MemoryAvailableMB < 2GiB\", for: 5m, then: { grow: 20% }, cooldown: 1h 30m }
+      - { name: b, when: queue_depth < 1, then: { track: { signal: yarn_memory_allocated_mib, target: 1GiB, tolerance: 0.2 } } }
+    step: { grow: 20, shrink: 5 }
+    budget: { shrink: 10, grow: 40, per: 1h }
+    flips: { max: 4, per: 2h }
+    reversal: 2m
+    stabilization: 10m
+    provisioning: { timeout: 20m, quarantine: 6m, quarantine_max: 2h }
+    yield_to_operator: 0s
+    hdfs: { replication: 3, max_used: 70 }
+    schedule:
+      - { name: night, days: [sat, sun], from: \"22:00\", to: 06:30, time_zone: Europe/Berlin, limits: { min: 0, max: 2 }, freeze: both }
+";
+    let policy = parse(source, "p").unwrap_or_else(|errors| panic!("{errors}"));
+    insta::assert_debug_snapshot!(policy);
+}
+
+#[test]
+fn json_is_yaml() {
+    let source = r#"{"name": "j", "targets": [{"group": {"role": "task"}, "limits": {"min": 0, "max": 2},
+        "rules": [{"name": "r", "when": "yarn_apps_pending > 0", "then": {"grow": 1}}]}]}"#;
+    assert!(parse(source, "p.json").is_ok());
+}
+
+#[test]
+fn all_errors_of_a_file_are_reported_in_its_order() {
+    let source = VALID.replace("for: 5m", "for: 300").replace("max: 20", "max: many").replace("available_percent", "free_percent");
+    let errors = parse(&source, "p").expect_err("three errors");
+    let places: Vec<usize> = errors.diagnostics().iter().map(|diagnostic| diagnostic.span.start).collect();
+    assert_eq!(places.len(), 3);
+    assert!(places.is_sorted());
+}
+
+#[test]
+fn targets_and_metrics_that_collide_are_refused() {
+    let target = |group: &str| format!("  - {{ group: {{ {group} }}, limits: {{ min: 0, max: 2 }} }}\n");
+    let policy = |metrics: &str, targets: &str| format!("name: p\n{metrics}targets:\n{targets}");
+    let metric = |name: &str| format!("metrics: {{ {name}: {{ namespace: N, metric_name: M }} }}\n");
+    let many: String = (0..50).map(|number| target(&format!("name: g{number}"))).collect();
+    for (source, message) in [
+        (policy("", &(target("role: task") + &target("role: task"))), "two targets mean the same group"),
+        (policy("", &(target("role: core") + &target("fleet: task, market: spot"))), "never both"),
+        (policy("", &many), "more than 49 targets"),
+        ("name: p\ntargets: []".to_owned(), "a policy needs a target"),
+        (policy(&metric("avg"), &target("role: task")), "already means something else"),
+        (policy(&metric("AppsPending"), &target("role: task")), "already means something else"),
+        (policy(&metric("WAITING"), &target("role: task")), "already means something else"),
+        (policy(&metric("a-b"), &target("role: task")), "cannot be the name of a metric"),
+        (policy(&metric("a").replace("M }", "M, period: 90s }"), &target("role: task")), "no period of `90s`"),
+        (policy(&metric("a").replace("M }", "M, statistic: p99 }"), &target("role: task")), "`p99` is not possible here"),
+        (String::new(), "the file is empty"),
+        ("# nothing\n".to_owned(), "the file ends before"),
+        (format!("{VALID}---\n{VALID}"), "a second document"),
+    ] {
+        let errors = parse(&source, "p").expect_err(message).to_string();
+        assert!(errors.contains(message), "{message}: {errors}");
+    }
+}
+
+mod properties {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn no_text_makes_the_grammar_panic(text in "\\PC*") {
+            let _ = crate::policy::grammar::parse(&text);
+        }
+
+        #[test]
+        fn no_sequence_of_words_makes_a_condition_panic(words in prop::collection::vec(prop::sample::select(WORDS), 0..60)) {
+            let source = VALID.replace("yarn_memory_available_percent < 15", &format!("'{}'", words.join(" ")));
+            inside(&source);
+        }
+
+        #[test]
+        fn a_changed_policy_parses_or_says_where_it_does_not(at in 0usize..200, with in "\\PC{0,6}", cut in 0usize..12) {
+            let start = at.min(VALID.len());
+            let end = (start + cut).min(VALID.len());
+            inside(&format!("{}{with}{}", &VALID[..start], &VALID[end..]));
+        }
+    }
+
+    const WORDS: &[&str] = &[
+        "(",
+        ")",
+        "avg(",
+        "greatest(",
+        ",",
+        "5m",
+        "15",
+        "15%",
+        "64GiB",
+        "-",
+        "+",
+        "*",
+        "/",
+        "<",
+        ">=",
+        "==",
+        "and",
+        "or",
+        "not",
+        "true",
+        "yarn_apps_pending",
+        "yarn_memory_total_mib",
+        "emr_cluster_state",
+        "WAITING",
+        "x",
+        "0",
+        "é",
+    ];
+
+    fn inside(source: &str) {
+        if let Err(errors) = parse(source, "p.yaml") {
+            for diagnostic in errors.diagnostics() {
+                assert!(diagnostic.span.start <= diagnostic.span.end && diagnostic.span.end <= source.len(), "{diagnostic:?}");
+                assert!(!diagnostic.message.is_empty());
+            }
+            assert!(errors.to_string().contains("p.yaml:"), "{errors}");
+        }
+    }
+
+    #[test]
+    fn deep_and_long_conditions_are_refused_before_the_stack_ends() {
+        for text in ["(".repeat(100_000), "-".repeat(1_900), "not ".repeat(400), "avg(".repeat(400), format!("1{}", "+1".repeat(990))] {
+            inside(&VALID.replace("yarn_memory_available_percent < 15", &format!("'{text}'")));
+        }
+    }
 }

@@ -12,7 +12,7 @@ use crate::units::Mebibytes;
 pub(super) struct JobState {
     pub stages_left: u32,
     pub master: MasterState,
-    /// When the master could have started.
+    /// When the job came.
     pub ready_ms: i64,
     master_has_started: bool,
     /// Memory of the job's containers.
@@ -164,11 +164,13 @@ impl JobWorld<'_> {
         task
     }
 
-    pub(super) fn master_started(&mut self, job: u32, container: u32, is_first: bool, now_ms: i64) {
+    /// The first stages could have run ever since the job came: that their master had to wait is no fault of theirs.
+    pub(super) fn master_started(&mut self, job: u32, container: u32, is_first: bool) {
         let state = &mut self.jobs[job as usize];
         state.master = MasterState::Runs(container);
+        let since_ms = state.ready_ms;
         if is_first {
-            self.make_first_ready(job, now_ms);
+            self.make_first_ready(job, since_ms);
         } else {
             self.pending = self.pending.plus(state.pending);
             self.containers_pending += state.containers_pending;

@@ -123,7 +123,7 @@ pub enum PricingError {
     UnknownType { name: String, nearest: Option<String> },
     #[error("no spot price is known for `{name}`; fill its `spot_saving_percent` in a price file")]
     NoSpotSaving { name: String },
-    #[error("{}", .path.display())]
+    #[error("the price file {} cannot be read", .path.display())]
     Unreadable { path: PathBuf, source: Box<dyn std::error::Error + Send + Sync> },
     #[error("{}:{line}: column `{column}`: {problem}", .path.display())]
     Field { path: PathBuf, line: u64, column: String, problem: String },
@@ -131,7 +131,7 @@ pub enum PricingError {
 
 fn hint(nearest: Option<&str>) -> String {
     match nearest {
-        Some(nearest) => format!("; did you mean `{nearest}`? Other types can be added with a price file"),
+        Some(nearest) => format!("; did you mean `{nearest}`?"),
         None => "; add it with a price file".to_owned(),
     }
 }
@@ -333,7 +333,7 @@ mod tests {
     fn an_unknown_type_gets_the_nearest_name() {
         let table = PriceTable::shipped();
         for (name, message) in [
-            ("m5.xlrge", "unknown instance type `m5.xlrge`; did you mean `m5.xlarge`? Other types can be added with a price file"),
+            ("m5.xlrge", "unknown instance type `m5.xlrge`; did you mean `m5.xlarge`?"),
             ("?", "unknown instance type `?`; add it with a price file"),
         ] {
             assert_eq!(table.rates(name, Market::OnDemand).expect_err(name).to_string(), message);

@@ -29,7 +29,7 @@ pub fn write(path: &Path, runs: &[Series]) -> Result<(), SeriesError> {
 
 /// The series could not be written.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot write the series to {}", path.display())]
+#[error("{} cannot be written", path.display())]
 pub struct SeriesError {
     path: PathBuf,
     source: std::io::Error,
@@ -112,6 +112,6 @@ mod tests {
     #[test]
     fn a_missing_folder_is_named() {
         let error = write(Path::new("no/such/folder/series.csv"), &[]).expect_err("no folder");
-        assert_eq!(error.to_string(), "cannot write the series to no/such/folder/series.csv");
+        assert_eq!(error.to_string(), "no/such/folder/series.csv cannot be written");
     }
 }

@@ -159,33 +159,25 @@ fn reruns(comparison: &Comparison) -> Option<String> {
     (!listed.is_empty()).then(|| format!("Tasks that were lost and ran again: {}.", listed.join(", ")))
 }
 
-/// What the words and signs mean, in two columns.
+/// What the words and signs mean, shorter than the table.
 fn legend(comparisons: &[Comparison], width: u16) -> String {
     let has = |kind| comparisons.iter().any(|comparison| comparison.trace.kind == kind);
-    let mut entries = vec![
-        (">", "wins: the cheapest that meets the goal; if none does, the one that waits least"),
-        ("*", "lowest of its column"),
-        ("†", "beaten: another policy is no worse in cost, mean and p95 wait, and better in one"),
+    let mut lines = vec![
+        "> wins   * lowest of its column   p95: 95 % of the work waits no longer",
+        "† beaten: another policy is no worse in cost, mean and p95 wait, better in one",
     ];
     if has(Kind::Jobs) {
-        entries.push(("wait", "of tasks: from the moment a task could run until its container starts"));
+        lines.push("wait: of a task, from the moment it could run until its container starts");
     }
     if has(Kind::Observations) {
-        entries.push(("wait", "of observed load: virtual waiting time of a fluid FIFO queue, weighted by arriving memory"));
+        lines.push("wait: of observed load, in a fluid FIFO queue, weighted by arriving memory");
     }
-    entries.extend([
-        ("over goal", "share of the work that waits longer than the goal"),
-        ("idle", "part of the cost: memory or cores that were paid for and not used"),
-        ("work", "bound: all work packed perfectly; nothing costs less"),
-        ("no wait", "bound: capacity follows demand instantly"),
-        ("clairvoyant", "bound: knows the future, pays for provisioning, never lets work wait"),
-    ]);
-    let mut table = borderless(width);
-    table.add_rows(entries.into_iter().map(|(term, meaning)| [term, meaning]));
-    for (index, column) in table.column_iter_mut().enumerate() {
-        column.set_padding((2 * u16::from(index > 0), 0));
+    lines.push("over goal: share of the work that waits longer   idle: paid for, but not used");
+    lines.push("bounds: what the same work costs at best (headroom simulate --help)");
+    if comparisons.iter().any(|comparison| comparison.trace.synthetic) {
+        lines.push("synthetic: made by a generator, not recorded from a cluster");
     }
-    table.trim_fmt() + "\n"
+    lines.into_iter().map(|line| wrapped(line, width)).collect()
 }
 
 /// Breaks a text between words.

@@ -135,13 +135,13 @@ fn the_verdict_says_who_wins_and_what_it_gives_up() {
             300,
             vec![("fixed-max", 100.0, 16.0), ("dataproc", 70.0, 250.0), ("available-memory", 62.0, 130.0), ("fixed-min", 30.0, 90_000.0)],
             "available-memory wins: 62.00 USD, the cheapest of 3 policies with p95 waiting (2m 10s) within the goal of 5m; 11 % less than \
-             the runner-up dataproc and 38 % less than fixed-max; fixed-min would cost 52 % less than available-memory but wait 1d 01h.",
+             the runner-up dataproc and 38 % less than fixed-max; fixed-min would cost 52 % less than available-memory but wait 1d 01h (p95).",
         ),
         (
             60,
             vec![("fixed-max", 100.0, 16.0), ("available-memory", 62.0, 130.0)],
             "fixed-max wins: 100.00 USD, the only policy with p95 waiting (16s) within the goal of 1m; available-memory would cost 38 % \
-             less than fixed-max but wait 2m 10s.",
+             less than fixed-max but wait 2m 10s (p95).",
         ),
         (
             300,
@@ -153,7 +153,7 @@ fn the_verdict_says_who_wins_and_what_it_gives_up() {
             10,
             vec![("fixed-max", 100.0, 16.0), ("available-memory", 62.0, 130.0)],
             "fixed-max wins only by waiting least: p95 waiting of 16s against a goal of 10s, which no policy meets; it costs 100.00 USD; \
-             available-memory would cost 38 % less than fixed-max but wait 2m 10s.",
+             available-memory would cost 38 % less than fixed-max but wait 2m 10s (p95).",
         ),
         (
             10,

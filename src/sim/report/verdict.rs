@@ -77,7 +77,7 @@ fn beyond_goal(comparison: &Comparison, winner: &Row, goal: &str) -> String {
 /// What the cheapest policy would save, and what that costs in waiting.
 fn alternative(winner: &Row, cheaper: &Row) -> String {
     let (saves, waits) = (compared(cheaper.cost_usd.mean, winner.cost_usd.mean), wait(cheaper.wait_p95_s.mean));
-    format!("{} would cost {saves} {} but wait {waits}", cheaper.policy, winner.policy)
+    format!("{} would cost {saves} {} but wait {waits} (p95)", cheaper.policy, winner.policy)
 }
 
 fn margin(winner: &Row, other: &Row) -> String {

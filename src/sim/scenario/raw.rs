@@ -1,5 +1,7 @@
 //! The scenario file as it is written, and how it becomes a [`Scenario`].
 
+use std::fmt::Display;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -8,9 +10,11 @@ use serde::{Deserialize, Deserializer};
 use super::{GroupSpec, Hdfs, Metrics, Provisioning, Scenario, ScenarioError, Scheduler, Spot};
 use crate::observation::{GroupId, GroupKind, Market, Role};
 use crate::policy::Limits;
-use crate::sim::pricing::{PriceTable, Rates};
+use crate::policy::diagnostic::{Diagnostic, PolicyErrors};
+use crate::policy::yaml::{self, At};
+use crate::sim::pricing::{PriceTable, PricingError, Rates};
 use crate::trace::Resources;
-use crate::units::{Instances, Mebibytes, Percent, VirtualCores};
+use crate::units::{Instances, Mebibytes, Percent, VirtualCores, display_duration};
 
 /// More instances than this in one group are a typing error: EMR's own quotas end long before.
 const MOST_INSTANCES: u32 = 100_000;
@@ -19,47 +23,52 @@ const DEAREST_USD_H: f64 = 1_000.0;
 
 pub(super) fn parse(text: &str, file: &Path) -> Result<Scenario, ScenarioError> {
     let name = file.display().to_string();
-    let raw: RawScenario =
-        serde_saphyr::from_str(text).map_err(|error| ScenarioError::Yaml { file: name.clone(), rendered: error.render() })?;
+    let refused = |problem| ScenarioError::Refused { file: file.to_owned(), source: PolicyErrors::new(&name, text, vec![problem]) };
+    let mut raw: RawScenario = yaml::read(text).map_err(refused)?;
     let table = match &raw.prices {
-        Some(prices) => PriceTable::shipped().with_override_file(&file.with_file_name(prices))?,
+        Some(prices) => PriceTable::shipped()
+            .with_override_file(&file.with_file_name(prices))
+            .map_err(|source| ScenarioError::Prices { file: file.to_owned(), source })?,
         None => PriceTable::shipped(),
     };
-    raw.check(&table).map_err(|Problem { field, problem }| ScenarioError::Invalid { file: name, field, problem })
+    if raw.name.is_empty() {
+        raw.name.clone_from(&name);
+    }
+    raw.check(&table).map_err(refused)
 }
 
-/// What is wrong, and where.
-struct Problem {
-    field: String,
-    problem: String,
+fn refuse<T>(place: &Range<usize>, field: &str, problem: impl Display) -> Result<T, Diagnostic> {
+    Err(Diagnostic::error(place.clone(), format!("`{field}`: {problem}")))
 }
 
-fn refuse<T>(field: impl Into<String>, problem: impl Into<String>) -> Result<T, Problem> {
-    Err(Problem { field: field.into(), problem: problem.into() })
+fn refuse_type<T>(place: &Range<usize>, problem: &PricingError) -> Result<T, Diagnostic> {
+    let help = "types that are not in the shipped table need `node` and `price` here, or a price file (`prices`)";
+    Err(Diagnostic::error(place.clone(), problem.to_string()).help(help))
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RawScenario {
+    /// The file's when absent.
     #[serde(default)]
     name: String,
     #[serde(default)]
     description: String,
     cluster: RawCluster,
     #[serde(default)]
-    poll: Option<Text>,
+    poll: Option<At<Text>>,
     #[serde(default)]
     scheduler: Scheduler,
     #[serde(default)]
-    provisioning: RawProvisioning,
+    provisioning: Option<At<RawProvisioning>>,
     #[serde(default)]
     decommission_timeout: Option<Text>,
     #[serde(default)]
-    spot: RawSpot,
+    spot: Option<At<RawSpot>>,
     #[serde(default)]
-    metrics: RawMetrics,
+    metrics: Option<At<RawMetrics>>,
     #[serde(default)]
-    hdfs: RawHdfs,
+    hdfs: Option<At<RawHdfs>>,
     #[serde(default)]
     slo: RawSlo,
     #[serde(default)]
@@ -69,7 +78,7 @@ struct RawScenario {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RawCluster {
-    groups: Vec<RawGroup>,
+    groups: At<Vec<At<RawGroup>>>,
 }
 
 #[derive(Deserialize)]
@@ -82,7 +91,7 @@ struct RawGroup {
     role: Role,
     #[serde(default)]
     kind: GroupKind,
-    r#type: String,
+    r#type: At<String>,
     market: Market,
     count: u32,
     #[serde(default)]
@@ -173,80 +182,79 @@ fn or(text: Option<Text>, default: Duration) -> Duration {
 }
 
 impl RawScenario {
-    fn check(self, table: &PriceTable) -> Result<Scenario, Problem> {
+    fn check(self, table: &PriceTable) -> Result<Scenario, Diagnostic> {
         let default = Scenario::default();
         let groups = check_groups(self.cluster.groups, table)?;
-        let poll = self.poll.map(|Text(poll)| poll);
-        if poll.is_some_and(|poll| poll < Duration::from_secs(1)) {
-            return refuse("poll", "must be at least 1s");
-        }
+        let poll = match self.poll {
+            Some(At { value: Text(poll), span }) if poll < Duration::from_secs(1) => {
+                return refuse(&span, "poll", format_args!("{} is too short; it must be at least 1s", display_duration(poll)));
+            }
+            poll => poll.map(|At { value: Text(poll), .. }| poll),
+        };
         Ok(Scenario {
             name: self.name,
             description: self.description,
             groups,
             poll,
             scheduler: self.scheduler,
-            provisioning: self.provisioning.check(default.provisioning)?,
+            provisioning: self.provisioning.map_or(Ok(default.provisioning), |own| own.value.check(&own.span, default.provisioning))?,
             decommission_timeout: or(self.decommission_timeout, default.decommission_timeout),
-            spot: self.spot.check(default.spot)?,
-            metrics: Metrics {
-                delay: or(self.metrics.delay, default.metrics.delay),
-                loss: percent("metrics.loss_percent", self.metrics.loss_percent)?,
-            },
-            hdfs: self.hdfs.check(default.hdfs)?,
+            spot: self.spot.map_or(Ok(default.spot), |own| own.value.check(&own.span, default.spot))?,
+            metrics: self.metrics.map_or(Ok(default.metrics), |own| own.value.check(&own.span, default.metrics))?,
+            hdfs: self.hdfs.map_or(Ok(default.hdfs), |own| own.value.check(&own.span, default.hdfs))?,
             slo_wait: or(self.slo.wait, default.slo_wait),
         })
     }
 }
 
-fn check_groups(raw: Vec<RawGroup>, table: &PriceTable) -> Result<Vec<GroupSpec>, Problem> {
-    let mut groups: Vec<GroupSpec> = Vec::with_capacity(raw.len());
-    for (index, raw) in raw.into_iter().enumerate() {
-        let field = |name: &str| format!("cluster.groups[{index}].{name}");
-        let group = raw.check(&field, table)?;
+fn check_groups(raw: At<Vec<At<RawGroup>>>, table: &PriceTable) -> Result<Vec<GroupSpec>, Diagnostic> {
+    let mut groups: Vec<GroupSpec> = Vec::with_capacity(raw.value.len());
+    for At { value, span } in raw.value {
+        let group = value.check(&span, table)?;
         if groups.iter().any(|other| other.name == group.name) {
-            return refuse(field("name"), format!("a second group is called `{}`; give each its own name", group.name));
+            return refuse(&span, "name", format_args!("a second group is called `{}`; give each its own name", group.name));
         }
         if groups.iter().any(|other| other.id == group.id) {
-            return refuse(field("id"), format!("a second group has the id `{}`; give each its own", group.id));
+            return refuse(&span, "id", format_args!("a second group has the id `{}`; give each its own", group.id));
         }
         groups.push(group);
     }
     if !groups.iter().any(|group| group.role != Role::Primary) {
-        return refuse("cluster.groups", "there is no core or task group, so nothing could run; add one");
+        return refuse(&raw.span, "groups", "there is no core or task group, so nothing could run; add one");
     }
     Ok(groups)
 }
 
 impl RawGroup {
-    fn check(self, field: &impl Fn(&str) -> String, table: &PriceTable) -> Result<GroupSpec, Problem> {
+    fn check(self, place: &Range<usize>, table: &PriceTable) -> Result<GroupSpec, Diagnostic> {
         let most = self.limits.as_ref().map_or(0, |limits| limits.max).max(self.count);
         if most > MOST_INSTANCES {
-            return refuse(field("count"), format!("{most} instances are more than the {MOST_INSTANCES} that a group may have"));
+            return refuse(place, "count", format_args!("{most} instances are more than the {MOST_INSTANCES} that a group may have"));
         }
         let limits = match self.limits {
             None => None,
             Some(RawLimits { min, max }) => match Limits::new(Instances(min), Instances(max)) {
                 Some(limits) => Some(limits),
-                None => return refuse(field("limits"), format!("min {min} is above max {max}")),
+                None => return refuse(place, "limits", format_args!("min {min} is above max {max}; write min: {max}, max: {min}")),
             },
         };
+        let instance_type = &self.r#type.value;
         let node = match (self.role, self.node) {
             (Role::Primary, _) => Resources::default(),
             (_, Some(RawNode { memory_mib: 0, .. } | RawNode { vcores: 0, .. })) => {
-                return refuse(field("node"), "a node needs memory and cores");
+                return refuse(place, "node", "a node needs memory and cores");
             }
             (_, Some(RawNode { memory_mib, vcores })) => Resources { memory: Mebibytes(memory_mib), vcores: VirtualCores(vcores) },
-            (_, None) => match table.instance_type(&self.r#type) {
+            (_, None) => match table.instance_type(instance_type) {
                 Ok(known) => known.yarn,
-                Err(unknown) => return refuse(field("type"), format!("{unknown}, or say what YARN gets of it: `node` and `price`")),
+                Err(unknown) => return refuse_type(&self.r#type.span, &unknown),
             },
         };
         let rates = match self.price {
-            Some(own) => own.check(field)?,
-            None => match table.rates(&self.r#type, self.market) {
+            Some(own) => own.check(place)?,
+            None => match table.rates(instance_type, self.market) {
                 Ok(rates) => rates,
-                Err(unknown) => return refuse(field("type"), format!("{unknown}, or give its `price`")),
+                Err(unknown) => return refuse_type(&self.r#type.span, &unknown),
             },
         };
         let id = self.id.unwrap_or_else(|| match (self.kind, self.market) {
@@ -258,7 +266,7 @@ impl RawGroup {
             name: self.name.into(),
             role: self.role,
             kind: self.kind,
-            instance_type: self.r#type,
+            instance_type: self.r#type.value,
             market: self.market,
             count: Instances(self.count),
             limits,
@@ -269,42 +277,48 @@ impl RawGroup {
 }
 
 impl RawPrice {
-    fn check(self, field: &impl Fn(&str) -> String) -> Result<Rates, Problem> {
+    fn check(self, place: &Range<usize>) -> Result<Rates, Diagnostic> {
         let Self { ec2_usd_h, emr_usd_h, ebs_usd_h } = self;
         if [ec2_usd_h, emr_usd_h, ebs_usd_h].iter().all(|price| (0.0..=DEAREST_USD_H).contains(price)) {
             Ok(Rates { ec2_usd_h, emr_usd_h, ebs_usd_h })
         } else {
-            refuse(field("price"), format!("a price is a number of dollars an hour from 0 to {DEAREST_USD_H}"))
+            refuse(place, "price", format_args!("a price is a number of dollars an hour from 0 to {DEAREST_USD_H}"))
         }
     }
 }
 
 impl RawProvisioning {
-    fn check(self, default: Provisioning) -> Result<Provisioning, Problem> {
+    fn check(self, place: &Range<usize>, default: Provisioning) -> Result<Provisioning, Diagnostic> {
         let median = or(self.median, default.median);
         let p95 = or(self.p95, median);
         if p95 < median {
-            return refuse("provisioning.p95", "must not be below the median");
+            return refuse(place, "p95", format_args!("must not be below the median, {}", display_duration(median)));
         }
         if median.is_zero() && !p95.is_zero() {
-            return refuse("provisioning.median", "must be above 0s when p95 is: a lognormal time has no zero median");
+            return refuse(place, "median", "must be above 0s when p95 is: a lognormal time has no zero median");
         }
-        Ok(Provisioning { median, p95, failure: percent("provisioning.failure_percent", self.failure_percent)? })
+        Ok(Provisioning { median, p95, failure: percent(place, "failure_percent", self.failure_percent)? })
     }
 }
 
 impl RawSpot {
-    fn check(self, default: Spot) -> Result<Spot, Problem> {
+    fn check(self, place: &Range<usize>, default: Spot) -> Result<Spot, Diagnostic> {
         let rate = self.interruptions_per_hour;
-        if !(rate >= 0.0 && rate <= 1_000.0) {
-            return refuse("spot.interruptions_per_hour", format!("{rate} is not between 0 and 1000"));
+        if !(0.0..=1_000.0).contains(&rate) {
+            return refuse(place, "interruptions_per_hour", format_args!("{rate} is not between 0 and 1000"));
         }
         Ok(Spot { interruptions_per_hour: rate, notice: or(self.notice, default.notice) })
     }
 }
 
+impl RawMetrics {
+    fn check(self, place: &Range<usize>, default: Metrics) -> Result<Metrics, Diagnostic> {
+        Ok(Metrics { delay: or(self.delay, default.delay), loss: percent(place, "loss_percent", self.loss_percent)? })
+    }
+}
+
 impl RawHdfs {
-    fn check(self, default: Hdfs) -> Result<Hdfs, Problem> {
+    fn check(self, place: &Range<usize>, default: Hdfs) -> Result<Hdfs, Diagnostic> {
         let mebibytes = |gib: u64| Mebibytes(gib.saturating_mul(1024));
         let hdfs = Hdfs {
             used: self.used_gib.map_or(default.used, mebibytes),
@@ -312,15 +326,15 @@ impl RawHdfs {
             replication: self.replication.unwrap_or(default.replication),
         };
         if hdfs.capacity_per_node.get() == 0 {
-            return refuse("hdfs.capacity_gib_per_node", "must be above 0");
+            return refuse(place, "capacity_gib_per_node", "must be above 0");
         }
         if hdfs.replication == 0 {
-            return refuse("hdfs.replication", "must be at least 1");
+            return refuse(place, "replication", "must be at least 1");
         }
         Ok(hdfs)
     }
 }
 
-fn percent(field: &str, value: f64) -> Result<Percent, Problem> {
-    if (0.0..=100.0).contains(&value) { Ok(Percent(value)) } else { refuse(field, format!("{value} is not between 0 and 100")) }
+fn percent(place: &Range<usize>, field: &str, value: f64) -> Result<Percent, Diagnostic> {
+    if (0.0..=100.0).contains(&value) { Ok(Percent(value)) } else { refuse(place, field, format_args!("{value} is not between 0 and 100")) }
 }

@@ -55,8 +55,9 @@ fn quantiles<const N: usize>(waited: &[Wait], unhindered: f64, total: f64, perce
     })
 }
 
+/// Starts at a positive zero: the standard library's sum of nothing is -0.0, which would be printed so.
 fn sum(waits: &[Wait], of: impl Fn(&Wait) -> f64) -> f64 {
-    waits.iter().map(of).sum()
+    waits.iter().map(of).fold(0.0, std::ops::Add::add)
 }
 
 #[cfg(test)]

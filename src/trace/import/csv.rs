@@ -135,7 +135,7 @@ fn number<T: std::str::FromStr>(column: &str, text: &str) -> Result<T, String> {
 
 fn time(column: &str, text: &str) -> Result<Duration, String> {
     let parsed: f64 = text.parse().map_err(|_| format!("{column} is {text:?}; expected seconds, such as 90 or 12.5"))?;
-    seconds::from_f64(parsed).map_err(|problem| format!("{column}: {problem}"))
+    seconds::from_f64(parsed).map_err(|problem| format!("{column}: {problem}; write seconds, 0 or more"))
 }
 
 /// The jobs so far; the last one may still grow.

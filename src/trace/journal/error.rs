@@ -10,13 +10,13 @@ use crate::trace::FORMAT_VERSION;
 /// Why a trace was not read or written: the place, and what helps.
 #[derive(Debug, thiserror::Error)]
 pub enum TraceError {
-    #[error("{}: cannot be read", path.display())]
+    #[error("{} cannot be read", path.display())]
     Open { path: PathBuf, source: io::Error },
     #[error("{}:{line}: cannot be read any further; if the file is damaged, copy or import it again", path.display())]
     Read { path: PathBuf, line: u64, source: io::Error },
     #[error("{}: the file is empty; a trace starts with a header line (docs/traces.md)", path.display())]
     Empty { path: PathBuf },
-    #[error("{}:1: not a Headroom trace ({problem}); `headroom import` makes one from SWIM, Rumen, Spark or CSV files", path.display())]
+    #[error("{}:1: not a Headroom trace: {problem}; `headroom import` makes one from SWIM, Rumen, Spark or CSV files", path.display())]
     NotATrace { path: PathBuf, problem: String },
     #[error("{}:1: the trace has format version {found}, this program reads version {FORMAT_VERSION}; use the headroom that wrote it", path.display())]
     UnsupportedVersion { path: PathBuf, found: u32 },
@@ -28,8 +28,8 @@ pub enum TraceError {
     Invalid { path: PathBuf, line: u64, problem: InvalidRecord },
     #[error("{}:{line}: a line longer than {} MiB is not a record; is this a trace?", path.display(), LINE_BYTES_MAX >> 20)]
     LineTooLong { path: PathBuf, line: u64 },
-    #[error("{}: truncated; {records} records were read; import it again", path.display())]
+    #[error("{}: truncated: the zstd stream ends after {records} records; copy, import or generate it again", path.display())]
     Truncated { path: PathBuf, records: u64 },
-    #[error("{}: cannot be written", path.display())]
+    #[error("{} cannot be written", path.display())]
     Write { path: PathBuf, source: io::Error },
 }

@@ -150,7 +150,7 @@ fn read_header(path: &Path, lines: &mut Lines) -> Result<Header, TraceError> {
 pub(crate) fn json_problem(error: &serde_json::Error) -> String {
     let text = error.to_string();
     match text.rfind(" at line ") {
-        Some(place) => format!("{} at column {}", &text[..place], error.column()),
+        Some(place) => format!("{} (column {})", &text[..place], error.column()),
         None => text,
     }
 }

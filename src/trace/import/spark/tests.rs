@@ -90,7 +90,7 @@ fn what_is_wrong_is_said_with_its_place() {
     let task = r#"{"Event":"SparkListenerTaskEnd","Stage ID":1,"Task End Reason":{"Reason":"Success"},"Task Info":{"Task ID":7,"Index":0,"Launch Time":9,"Finish Time":8}}"#;
     let cases = [
         (format!("{start}\n{task}\n"), "app:2: task 7 is launched at 9 ms and finishes at 8 ms"),
-        (format!("{start}\nwhat\n"), "app:2: expected value at column 1; expected an event"),
+        (format!("{start}\nwhat\n"), "app:2: expected value (column 1); expected an event"),
         ("\u{1f}garbage\n".to_owned(), "app:1: expected value"),
         (task.replace("\"Finish Time\":8", "\"Finish Time\":10") + "\n", "app: no SparkListenerApplicationStart"),
         (format!("{start}\n"), "no jobs were found; left out: 1 (applications without a finished task)"),

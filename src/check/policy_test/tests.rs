@@ -1,0 +1,137 @@
+use std::path::Path;
+
+use super::*;
+use crate::policy::baselines::BASELINES;
+use crate::policy::parse::parse;
+
+const POLICY: &str = "\
+name: p
+metrics: { depth: { namespace: App, metric_name: Depth, period: 1m } }
+targets:
+  - group: { role: core }
+    limits: { min: 2, max: 9 }
+    rules:
+      - { name: deep, when: depth > 3 and emr_cluster_state == WAITING, for: 1m, then: { grow: 1 }, cooldown: 5m }
+  - group: { role: task }
+    limits: { min: 0, max: 9 }
+    rules:
+      - { name: apps, when: yarn_apps_pending > 3, then: { grow: 2 }, cooldown: 5m }
+";
+
+/// What is said of these tests of [`POLICY`], be it a refusal or failures.
+fn said(tests: &str) -> String {
+    let policy = parse(POLICY, "p.yaml").unwrap_or_else(|errors| panic!("{errors}"));
+    let source = format!("policy: p.yaml\ntests:\n{tests}");
+    let tests = PolicyTests::read(&source, "p.test.yaml").unwrap_or_else(|errors| panic!("{errors}"));
+    match tests.run(&policy) {
+        Ok(outcomes) => {
+            let failures = outcomes.iter().flat_map(|outcome| &outcome.failures);
+            failures.map(|failure| tests.render(failure, false)).collect::<Vec<_>>().join("\n\n")
+        }
+        Err(errors) => errors.to_string(),
+    }
+}
+
+#[test]
+fn every_shipped_policy_has_tests_and_passes_them() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("policies");
+    for baseline in BASELINES {
+        let file = folder.join(format!("{}.test.yaml", baseline.name));
+        let source = std::fs::read_to_string(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+        let tests = PolicyTests::read(&source, baseline.name).unwrap_or_else(|errors| panic!("{errors}"));
+        assert_eq!(tests.policy_file(), format!("{}.yaml", baseline.name));
+        let policy = parse(baseline.text, baseline.name).unwrap_or_else(|errors| panic!("{errors}"));
+        let outcomes = tests.run(&policy).unwrap_or_else(|errors| panic!("{errors}"));
+        assert!(!outcomes.is_empty());
+        let failures: Vec<String> = outcomes.iter().flat_map(|outcome| &outcome.failures).map(|f| tests.render(f, false)).collect();
+        assert!(failures.is_empty(), "{}", failures.join("\n\n"));
+    }
+}
+
+#[test]
+fn states_and_metrics_reach_the_rules_and_each_target_is_judged_by_itself() {
+    let tests = "
+  - name: t
+    cluster: { core: 3 }
+    series: { depth: 5x8, emr_cluster_state: RUNNINGx2 WAITINGx6, yarn_apps_pending: 4x8 }
+    expect:
+      - { at: 0s, group: core, hold: no_rule_ready }
+      - { at: 0s, group: task, resize: { from: 0, to: 2, because: apps } }
+      - { at: 1m 30s, group: core, hold: no_rule_ready }
+      - { at: 2m, group: core, resize: { from: 3, to: 4, because: deep } }
+      - { at: 2m, group: task, hold: cooling_down }
+";
+    assert_eq!(said(tests), "");
+}
+
+#[test]
+fn missing_stale_and_nan_samples_are_told_apart() {
+    let tests = "
+  - name: t
+    series: { depth: 1 stalex9 _ nan, emr_cluster_state: WAITINGx12, yarn_apps_pending: 1x12 }
+    expect:
+      - { at: 2m, group: core, hold: no_rule_ready }
+      - { at: 4m 30s, group: core, hold: stale_data }
+      - { at: 5m 30s, group: core, hold: missing_signal }
+";
+    assert_eq!(said(tests), "");
+}
+
+#[test]
+fn a_resize_takes_as_long_as_the_test_says() {
+    let tests = "
+  - name: t
+    provisioning: 2m
+    series: { yarn_apps_pending: 4x20 }
+    expect:
+      - { at: 0s, group: task, resize: { to: 2 } }
+      - { at: 1m 30s, group: task, hold: resize_in_flight }
+      - { at: 2m, group: task, hold: cooling_down }
+      - { at: 7m, group: task, resize: { from: 2, to: 4 } }
+";
+    assert_eq!(said(tests), "");
+}
+
+#[test]
+fn a_failure_shows_what_was_expected_what_happened_and_why() {
+    insta::assert_snapshot!(said(
+        "
+  - name: t
+    series: { yarn_apps_pending: 4x3 }
+    expect:
+      - { at: 0s, group: task, resize: { from: 1, to: 3, because: apps } }
+      - at: 30s
+        group: task
+        hold: no_rule_ready
+"
+    ));
+}
+
+#[test]
+fn tests_that_make_no_sense_are_refused_at_their_place() {
+    insta::assert_snapshot!(said(
+        "
+  - name: signals of one answer
+    series: { yarn_apps_pending: 1x3, yarn_apps_running: _x3 }
+    expect: [{ at: 30s, group: core, hold: no_rule_ready }]
+  - name: a contradiction
+    series: { yarn_memory_available_percent: 50, yarn_memory_allocated_mib: 10, yarn_memory_available_mib: 7 }
+    expect: [{ at: 0s, group: core, hold: no_rule_ready }]
+  - name: half an application
+    series: { yarn_apps_pending: 1.5 }
+    expect: [{ at: 0s, group: core, hold: no_rule_ready }]
+  - name: names
+    cluster: { tsk: 4 }
+    series: { yarn_apps_pendin: 1, emr_instances_running: 3, yarn_apps_pending: 1.5y3, depth: WAITING }
+    expect: [{ at: 0s, group: core, hold: no_rule_ready }]
+  - name: nothing expected
+    expect: []
+  - name: between two samples
+    expect: [{ at: 45s, group: core, hold: no_rule_ready }, { at: 0s, hold: no_rule_ready }, { at: 0s, group: core }]
+  - name: no time
+    every: 0s
+    start: yesterday
+    expect: [{ at: 0s, group: core, hold: no_rule_ready }]
+"
+    ));
+}

@@ -1,0 +1,133 @@
+//! A cluster of its own for each job: launched when the job is submitted, as large as the job can use, ended with it.
+//!
+//! No policy decides anything here; it is what many do instead of scaling, and so worth comparing with.
+
+use super::bounds::{no_wait_demand, nodes_needed};
+use super::run::{InstanceLife, Run, StepCurve};
+use super::scenario::{GroupSpec, Scenario};
+use super::workload::{JobLoad, Workload};
+use super::{Recording, SimError, simulate};
+use crate::observation::{GroupId, Role};
+use crate::policy::baselines;
+use crate::policy::{Limits, Selector};
+use crate::trace::Resources;
+use crate::units::{Instances, Mebibytes, Timestamp};
+
+/// What results call it.
+pub const NAME: &str = "transient-per-job";
+
+/// Each job of `load` alone on a cluster of one primary node and as many nodes of the group `scaled` as its peak needs, at most `max`.
+///
+/// # Errors
+/// When a container fits none of these nodes.
+pub fn transient_per_job(load: &JobLoad, scenario: &Scenario, scaled: usize, max: Instances, seed: u64) -> Result<Run, SimError> {
+    let mut whole = Run { start: load.start, end: load.start, ..Run::default() };
+    let mut sums = Sums::default();
+    for job in 0..load.job_count() {
+        let alone = Workload::Jobs(load.job_alone(job));
+        let peak = nodes_needed(&no_wait_demand(&alone), scenario.groups[scaled].node).0.iter().map(|(_, nodes)| *nodes).max();
+        let size = Instances(peak.unwrap_or(1).clamp(1, max.get().max(1)));
+        let cluster = own_cluster(scenario, scaled, Limits::exactly(size));
+        let policy = baselines::FIXED_MAX.policy(Limits::exactly(size)).on_group(&Selector::Id(cluster.groups[1].id.clone()));
+        let luck = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15).wrapping_add(job as u64);
+        let run = simulate(&alone, &cluster, &policy, luck, Recording::default())?;
+        add(&mut whole, run, scaled, &mut sums);
+    }
+    whole.supply_nodes = StepCurve(summed(load.start, sums.nodes).into_iter().map(|(at, nodes)| (at, nodes as f64)).collect());
+    let waiting = |(at, mib): (Timestamp, i64)| (at, Resources { memory: Mebibytes(mib.unsigned_abs()), ..Resources::default() });
+    whole.backlog = StepCurve(summed(load.start, sums.waiting_mib).into_iter().map(waiting).collect());
+    Ok(whole)
+}
+
+/// One primary node, which is paid for and takes no containers, and a group that starts empty.
+fn own_cluster(scenario: &Scenario, scaled: usize, limits: Limits) -> Scenario {
+    let nodes = GroupSpec { role: Role::Core, count: Instances::ZERO, limits: Some(limits), ..scenario.groups[scaled].clone() };
+    let primary = GroupSpec {
+        id: GroupId::new("ig-primary"),
+        name: "primary".into(),
+        role: Role::Primary,
+        count: Instances(1),
+        limits: None,
+        node: Resources::default(),
+        ..nodes.clone()
+    };
+    Scenario { groups: vec![primary, nodes], ..scenario.clone() }
+}
+
+/// Adds the run of one job to the whole; its instances count for the group that they are copies of.
+fn add(whole: &mut Run, run: Run, scaled: usize, sums: &mut Sums) {
+    let end = run.end;
+    whole.end = whole.end.max(end);
+    whole.waits.extend(run.waits);
+    whole.jobs.extend(run.jobs);
+    let ended = |life: InstanceLife| InstanceLife { group: scaled, terminated_at: Some(life.terminated_at.unwrap_or(end)), ..life };
+    whole.instances.extend(run.instances.into_iter().map(ended));
+    whole.tasks_total += run.tasks_total;
+    whole.tasks_finished += run.tasks_finished;
+    whole.tasks_rerun += run.tasks_rerun;
+    whole.lost_work += run.lost_work;
+    sums.nodes.extend(changes(run.supply_nodes, end, |nodes| nodes as i64));
+    sums.waiting_mib.extend(changes(run.backlog, end, |waiting| waiting.memory.get() as i64));
+}
+
+/// Curves of all jobs as the changes that they make.
+#[derive(Default)]
+struct Sums {
+    nodes: Vec<(Timestamp, i64)>,
+    /// The backlog is only ever weighed by its memory.
+    waiting_mib: Vec<(Timestamp, i64)>,
+}
+
+/// The steps of a curve by how much each changes, and the step down to zero at its end.
+fn changes<T: Default>(curve: StepCurve<T>, end: Timestamp, amount: impl Fn(T) -> i64) -> Vec<(Timestamp, i64)> {
+    let mut before = 0;
+    let steps = curve.0.into_iter().chain([(end, T::default())]);
+    steps.map(|(at, value)| (at, amount(value))).map(|(at, now)| (at, now - std::mem::replace(&mut before, now))).collect()
+}
+
+fn summed(start: Timestamp, mut changes: Vec<(Timestamp, i64)>) -> Vec<(Timestamp, i64)> {
+    changes.sort_by_key(|(at, _)| *at);
+    let mut curve = StepCurve(vec![(start, 0)]);
+    let mut sum = 0;
+    for (at, change) in changes {
+        sum += change;
+        curve.set(at, sum);
+    }
+    curve.0
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::trace::{Job, Stage, TaskRun};
+    use crate::units::VirtualCores;
+
+    /// Four tasks of 60 s fill one m5.xlarge, which takes six minutes to come.
+    #[test]
+    fn each_job_waits_for_its_own_nodes_and_pays_for_them_and_a_primary_node() {
+        let job = |submit_s: u64, count| Job {
+            id: submit_s.to_string().into(),
+            name: None,
+            submit: Duration::from_secs(submit_s),
+            application_master: None,
+            stages: vec![Stage {
+                after: vec![],
+                memory: Mebibytes(3_072),
+                vcores: VirtualCores(1),
+                tasks: vec![TaskRun { count, duration: Duration::from_secs(60) }],
+            }],
+        };
+        let load = JobLoad::of(Timestamp::EPOCH, &[job(0, 4), job(100, 8)]).expect("valid jobs");
+        let run = transient_per_job(&load, &Scenario::default(), 1, Instances(20), 1).expect("fits");
+        assert_eq!((run.tasks_total, run.tasks_finished, run.waits.len()), (12, 12, 12));
+        assert!(run.waits.iter().all(|wait| wait.seconds == 360.0));
+        let lived_s: Vec<f64> =
+            run.instances.iter().map(|life| life.terminated_at.map_or(f64::NAN, |end| end.seconds_since(life.launched_at))).collect();
+        assert_eq!(lived_s, [420.0; 5], "two primary nodes, one node and two nodes");
+        let at = |s| Timestamp::EPOCH + Duration::from_secs(s);
+        assert_eq!(run.supply_nodes.0, [(at(0), 0.0), (at(360), 1.0), (at(420), 0.0), (at(460), 2.0), (at(520), 0.0)]);
+        assert_eq!(run.end, at(520));
+    }
+}

@@ -1,0 +1,185 @@
+//! Each command, when all is well.
+
+use std::collections::BTreeSet;
+
+use super::{Folder, POLICY, repository};
+
+/// What other programs may rely on in `--format json` and `--format csv`.
+const FIELDS: &str = "trace policy seed cost_usd ec2_usd emr_usd ebs_usd idle_usd node_hours work_bound_usd no_wait_bound_usd clairvoyant_usd \
+    wait_mean_s wait_p50_s wait_p95_s wait_p99_s wait_max_s bounded_slowdown_mean backlog_gib_h slo_miss_percent resizes flips tasks_total \
+    tasks_finished tasks_rerun jobs_finished makespan_s theta_u theta_o tau_u tau_o instability eta_vs_fixed_max";
+const BASELINES: [&str; 7] = ["fixed-max", "fixed-min", "available-memory", "console-default", "hpa", "dataproc", "set-point"];
+
+fn json(text: &str) -> serde_json::Value {
+    serde_json::from_str(text).expect("JSON")
+}
+
+#[test]
+fn a_folder_gives_a_table_with_bounds_and_a_verdict() {
+    let answer = Folder::new().run("simulate day --policy fixed-max --policy fixed-min --policy hpa --policy available-memory");
+    assert_eq!((answer.code, answer.stderr.as_str()), (Some(0), ""));
+    insta::assert_snapshot!(answer.stdout);
+}
+
+#[test]
+fn without_a_policy_every_baseline_takes_part() {
+    let table = Folder::new().stdout("simulate day");
+    let policies: Vec<&str> = table.lines().flat_map(str::split_whitespace).collect();
+    for baseline in BASELINES {
+        assert!(policies.contains(&baseline), "{baseline} in {table}");
+    }
+}
+
+#[test]
+fn a_bare_trace_runs_on_a_default_cluster_and_says_so() {
+    let answer = Folder::new().run("simulate jobs.jsonl --policy fixed-min");
+    assert_eq!(answer.code, Some(0));
+    assert_eq!(
+        answer.stderr,
+        "note: jobs.jsonl has no scenario (--scenario FILE gives one), so it runs on\n      \
+         two core nodes and up to 20 task nodes, m5.xlarge on demand\n"
+    );
+}
+
+#[test]
+fn own_policies_are_compared_with_baselines_and_told_apart() {
+    let folder = Folder::new();
+    let csv = folder.stdout("simulate day day --policy mine.yaml --policy hpa --policy mine.yaml --format csv");
+    let runs: Vec<_> = csv.lines().skip(1).map(|line| line.split(',').take(2).collect::<Vec<_>>().join(" ")).collect();
+    assert_eq!(runs, ["day mine", "day hpa", "day mine-2", "day-2 mine", "day-2 hpa", "day-2 mine-2"]);
+}
+
+#[test]
+fn json_has_every_field_of_every_run_and_csv_has_the_same_columns() {
+    let folder = Folder::new();
+    let document = json(&folder.stdout("simulate day --seeds 2 --format json"));
+    let runs = document["runs"].as_array().expect("runs");
+    assert!(runs.len() >= 2 * BASELINES.len());
+    for (run, seed) in runs.iter().zip([1, 2].into_iter().cycle()) {
+        assert_eq!((run["trace"].as_str(), run["seed"].as_u64()), (Some("day"), Some(seed)));
+        let policy = &run["policy"];
+        let missing: Vec<&str> = FIELDS.split_whitespace().filter(|field| run.get(field).is_none()).collect();
+        assert_eq!(missing, Vec::<&str>::new(), "{policy}");
+        assert_eq!((run["tasks_total"].as_u64(), run["tasks_finished"].as_u64()), (Some(20), Some(20)), "{policy}");
+        assert!(run["cost_usd"].as_f64() >= run["work_bound_usd"].as_f64(), "{policy}");
+    }
+    let csv = folder.stdout("simulate day --seeds 2 --format csv");
+    let columns: BTreeSet<&str> = csv.lines().next().unwrap_or_default().split(',').collect();
+    let fields: BTreeSet<&str> = runs[0].as_object().expect("a run").keys().map(String::as_str).collect();
+    assert_eq!(columns, fields);
+    assert_eq!(csv.lines().count(), 1 + runs.len());
+}
+
+#[test]
+fn figures_have_no_negative_zeros() {
+    let csv = Folder::new().stdout("simulate day --policy fixed-max --format csv");
+    assert!(csv.lines().nth(1).is_some_and(|run| !run.split(',').any(|figure| figure.starts_with('-'))), "{csv}");
+}
+
+#[test]
+fn the_same_command_prints_the_same_bytes_on_any_number_of_threads() {
+    let folder = Folder::new();
+    let words = "simulate day --seeds 3 --format json";
+    let first = folder.stdout(words);
+    assert_eq!(folder.stdout(words), first);
+    let alone = folder.command(words).env("RAYON_NUM_THREADS", "1").output().expect("starts");
+    assert_eq!(String::from_utf8(alone.stdout).expect("UTF-8"), first);
+}
+
+#[test]
+fn a_series_is_written_for_every_run() {
+    let folder = Folder::new();
+    folder.stdout("simulate day --policy mine.yaml --policy fixed-max --series course.csv");
+    let course = folder.read("course.csv");
+    assert!(course.starts_with("trace,policy,seed,at,instances_requested,instances_running,"), "{course}");
+    for run in ["day,mine,1,2026-03-02T00:00:00Z,", "day,fixed-max,1,2026-03-02T00:00:00Z,"] {
+        assert!(course.contains(run), "{run} in {course}");
+    }
+}
+
+#[test]
+fn a_recording_without_turnover_is_tried_with_a_band_of_container_lifetimes() {
+    let folder = Folder::new();
+    let mut trace = "{\"headroom_trace\":1,\"kind\":\"observations\",\"start\":\"2026-03-02T08:00:00Z\"}\n".to_owned();
+    for (minute, pending_mib) in [(0, 0), (1, 8_192), (2, 4_096), (3, 0)] {
+        let at = format!("2026-03-02T08:{minute:02}:00Z");
+        trace += &format!(
+            "{{\"observation\":{{\"at\":\"{at}\",\"yarn\":{{\"value\":{{\"memory_total_mib\":24576,\"memory_available_mib\":8192,\
+             \"memory_allocated_mib\":16384,\"memory_pending_mib\":{pending_mib},\"vcores_total\":8,\"vcores_available\":4,\"vcores_allocated\":4,\
+             \"vcores_pending\":2,\"containers_allocated\":4,\"containers_pending\":2,\"apps_running\":1,\"apps_pending\":0,\
+             \"nodes\":{{\"active\":2}}}},\"measured_at\":\"{at}\"}},\"cluster\":{{\"value\":{{\"state\":\"RUNNING\",\"groups\":[]}},\
+             \"measured_at\":\"{at}\"}}}}}}\n"
+        );
+    }
+    folder.write("june.jsonl", trace);
+    let answer = folder.run("simulate june.jsonl --scenario small.yaml --policy fixed-max");
+    assert_eq!(answer.code, Some(0), "{}", answer.stderr);
+    assert!(answer.stderr.contains("how long they live is unknown; tried with 20s, 2m, 15m"), "{}", answer.stderr);
+    assert!(answer.stdout.contains("june (containers of 15m): recorded trace."), "{}", answer.stdout);
+}
+
+#[test]
+fn check_counts_what_it_finds_and_runs_the_tests_beside_a_policy() {
+    let folder = Folder::new();
+    assert_eq!(folder.stdout("check mine.yaml"), "0 errors, 0 warnings\n");
+    folder.write("never.yaml", POLICY.replace("percent < 20", "percent < 200"));
+    let warned = folder.run("check never.yaml");
+    assert_eq!((warned.code, warned.stdout.as_str()), (Some(0), "0 errors, 2 warnings\n"));
+    assert!(warned.stderr.starts_with("warning: ") && warned.stderr.contains("--> never.yaml:6:"), "{}", warned.stderr);
+    assert_eq!(folder.run("check never.yaml --strict").code, Some(1));
+    let shipped = folder.stdout(&format!("check {}", repository("policies/hpa.yaml")));
+    assert!(shipped.ends_with(" tests passed\n"), "{shipped}");
+}
+
+#[test]
+fn every_baseline_is_listed_and_is_a_policy_that_passes() {
+    let folder = Folder::new();
+    let list = folder.stdout("baselines");
+    let names: Vec<&str> = list.lines().take_while(|line| !line.is_empty()).filter_map(|line| line.split_whitespace().next()).collect();
+    for name in BASELINES {
+        assert!(names.contains(&name), "{name} in {list}");
+        folder.write("shown.yaml", folder.stdout(&format!("baselines show {name}")));
+        assert!(folder.stdout("check shown.yaml").starts_with("0 errors"), "{name}");
+    }
+}
+
+#[test]
+fn the_schema_is_the_one_in_the_repository() {
+    let shipped = std::fs::read_to_string(repository("schema/policy.schema.json")).expect("reads");
+    assert_eq!(json(&Folder::new().stdout("schema")), json(&shipped));
+}
+
+#[test]
+fn every_import_makes_a_trace_that_can_be_simulated() {
+    let folder = Folder::new();
+    folder.write("w.csv", "job,submit_s,stage,after,tasks,task_s,memory_mib,vcores\na,0,0,,4,60,4096,1\n");
+    folder.write("w.tsv", "a\t0\t0\t100\t536870912\t300\n");
+    let fixture = |name: &str| repository(&format!("tests/fixtures/traces/{name}"));
+    for (import, summary) in [
+        ("csv w.csv".to_owned(), "1 job, 4 tasks, 0.07 core-hours"),
+        ("swim w.tsv".to_owned(), "1 job, 2 tasks, 0.02 core-hours"),
+        (format!("rumen {}", fixture("rumen.json")), "2 jobs, 5 tasks, "),
+        (format!("rumen {}", fixture("sls.json")), " jobs, "),
+        (format!("spark {}", fixture("spark-eventlog.json")), "1 job, "),
+    ] {
+        let answer = folder.run(&format!("import {import} --out made.trace.zst"));
+        assert_eq!((answer.code, answer.stdout.as_str()), (Some(0), ""), "{import}: {}", answer.stderr);
+        assert!(answer.stderr.starts_with("made.trace.zst: ") && answer.stderr.contains(summary), "{import}: {}", answer.stderr);
+        assert!(folder.stdout("trace info made.trace.zst").starts_with("made.trace.zst\n  kind          jobs, recorded\n"), "{import}");
+        assert!(folder.stdout("simulate made.trace.zst --policy fixed-max").starts_with("made: recorded trace."), "{import}");
+    }
+}
+
+#[test]
+fn generate_makes_the_same_trace_again_and_another_one_of_another_seed() {
+    let folder = Folder::new();
+    let made = |words: &str| {
+        let answer = folder.run(&format!("generate short-containers --days 0.05 --out made.trace.zst {words}"));
+        assert_eq!((answer.code, answer.stdout.as_str()), (Some(0), ""), "{}", answer.stderr);
+        (answer.stderr, std::fs::read(folder.path("made.trace.zst")).expect("reads"))
+    };
+    let (summary, trace) = made("");
+    assert!(summary.starts_with("made.trace.zst: ") && summary.ends_with(" (synthetic, seed 1)\n"), "{summary}");
+    assert_eq!(made("").1, trace);
+    assert_ne!(made("--seed 2").1, trace);
+}
