@@ -132,11 +132,20 @@ impl Node {
 
     /// Adds the time since the last change of what is used, weighted with the used share of the scarcer resource.
     fn settle(&mut self, now_ms: i64) {
-        self.busy_s += self.share * (now_ms - self.share_since_ms) as f64 / 1e3;
-        self.share_since_ms = now_ms;
-        let share = |used: f64, capacity: f64| if capacity > 0.0 { used / capacity } else { 0.0 };
-        let memory = share(self.used.memory.as_f64(), self.capacity.memory.as_f64());
-        self.share = memory.max(share(self.used.vcores.as_f64(), self.capacity.vcores.as_f64()));
+        if now_ms > self.share_since_ms {
+            self.busy_s += self.share * (now_ms - self.share_since_ms) as f64 / 1e3;
+            self.share_since_ms = now_ms;
+        }
+        // Both products are whole numbers: the larger share is found, and nothing used is nothing, without rounding.
+        let memory = self.used.memory.get().saturating_mul(self.capacity.vcores.get());
+        let vcores = self.used.vcores.get().saturating_mul(self.capacity.memory.get());
+        self.share = if memory.max(vcores) == 0 {
+            0.0
+        } else if memory >= vcores {
+            self.used.memory.as_f64() / self.capacity.memory.as_f64()
+        } else {
+            self.used.vcores.as_f64() / self.capacity.vcores.as_f64()
+        };
     }
 }
 

@@ -1,14 +1,16 @@
 //! Work as a fluid: what observations know of it.
 //!
-//! Memory in service leaves at the rate `mass / lifetime`, as containers with exponential lifetimes do on average. What arrives while there
-//! is room starts at once; the rest waits in one FIFO queue, from which starts replace departures. Work (memory times time) is conserved
-//! exactly. Work that is killed with its node starts again with its mean lifetime ahead of it.
+//! Memory arrives evenly over the interval between two observations, and what starts at one instant ends one lifetime later. What arrives
+//! while there is room starts at once; the rest waits in one FIFO queue, from which starts replace departures. Work (memory times time) is
+//! conserved. Lifetimes are constant within a parcel rather than spread: tasks of a stage are alike, and it is their ending together, wave
+//! after wave, that makes others wait.
 //!
-//! All active nodes carry the same share. A leaving node keeps its own, which goes on ending at the same rate. With `n` containers on it and
-//! mean lifetime `T`, it is empty after `T n/(n+1)`: the expected longest of `n` remainders that lie evenly between nothing and `T`. Should
-//! the fluid still have a rest on it then, the rest goes back to the other nodes, so that nothing is lost.
+//! All active nodes carry the same share of everything. A leaving node keeps its own, which goes on ending. With `n` containers on it, it is
+//! empty when `n/(n+1)` of its share has ended, which is when the last of `n` containers is expected to end; the rest of the share, less than
+//! one container, then goes on elsewhere, so that nothing is lost. Work killed with its node starts again from the beginning.
 
 mod pool;
+mod service;
 
 use std::time::Duration;
 
@@ -20,7 +22,11 @@ use super::scenario::Scenario;
 use super::world::World;
 use crate::trace::Resources;
 use crate::units::{Mebibytes, Timestamp, VirtualCores};
-use pool::{Inflow, Pool};
+use pool::{Inflow, LEAST_LIFETIME_S, Pool};
+use service::Segment;
+
+/// Less memory than this is a rounding error, not work.
+const TRACE_OF_WORK_MIB: f64 = 1e-3;
 
 #[derive(Debug)]
 pub(super) struct FluidWorld<'a> {
@@ -42,28 +48,24 @@ pub(super) struct FluidWorld<'a> {
 }
 
 /// A node that finishes its share of the work.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 struct LeavingNode {
     index: NodeIndex,
     capacity_mib: f64,
-    /// At `since_ms`.
-    mass_mib: f64,
-    lifetime_s: f64,
-    since_ms: i64,
+    share: Vec<Segment>,
+    since_s: f64,
     empty_at_ms: i64,
-}
-
-impl LeavingNode {
-    fn mass_at(&self, now_ms: i64) -> f64 {
-        self.mass_mib * (-((now_ms - self.since_ms) as f64 / 1e3) / self.lifetime_s).exp()
-    }
 }
 
 impl World for FluidWorld<'_> {
     fn next_event_ms(&self) -> Option<i64> {
-        let end = (self.now_ms < self.load.end_ms).then_some(self.load.end_ms);
-        let emptied = self.leaving.iter().map(|node| node.empty_at_ms).filter(|at_ms| *at_ms > self.now_ms);
-        emptied.chain(end).min()
+        let end = if self.now_ms < self.load.end_ms {
+            Some(self.load.end_ms)
+        } else {
+            self.pool.service.last_end_s().map(|end_s| (end_s * 1e3).ceil() as i64)
+        };
+        let emptied = self.leaving.iter().map(|node| node.empty_at_ms);
+        emptied.chain(end).filter(|at_ms| *at_ms > self.now_ms).min()
     }
 
     fn advance(&mut self, now_ms: i64, cluster: &mut Cluster) {
@@ -73,7 +75,7 @@ impl World for FluidWorld<'_> {
             self.flow_to(parcel.from_ms.max(self.now_ms), None);
             self.set_ratio(f64::from(parcel.vcores_per_mib), cluster);
             if parcel.span_ms == 0 {
-                self.pool.add(parcel.memory_mib, f64::from(parcel.lifetime_s), self.next as u32);
+                self.pool.add(parcel.memory_mib, lifetime_s(&parcel), self.next as u32);
             } else {
                 self.flow_to(parcel.until_ms().min(now_ms), Some(parcel));
             }
@@ -88,20 +90,20 @@ impl World for FluidWorld<'_> {
 
     fn on(&mut self, change: Change, now_ms: i64, cluster: &mut Cluster) {
         match change {
-            Change::Joined(node) => self.join(node, now_ms, cluster),
+            Change::Joined(node) => self.join(node, cluster),
             Change::Leaving(node) => self.leave(node, now_ms, cluster),
             Change::Lost(node) => {
-                if let Some((residue, lifetime_s)) = self.take_leaving(node, now_ms, cluster) {
-                    self.rerun_mib += residue;
-                    self.lost_mib_s += residue * lifetime_s;
-                    self.pool.requeue(residue, lifetime_s);
+                for segment in self.take_leaving(node, cluster) {
+                    self.rerun_mib += segment.mass_mib;
+                    self.lost_mib_s += segment.work_before(self.pool.clock_s);
+                    self.pool.requeue(segment.mass_mib, segment.lifetime_s);
                 }
             }
         }
     }
 
     fn settle(&mut self, now_ms: i64, _cluster: &mut Cluster) {
-        self.pool.fill();
+        self.pool.settle();
         let at = Timestamp::from_millis(self.load.start.as_millis().saturating_add(now_ms));
         self.backlog.set(at, self.resources(self.pool.backlog_mib()));
     }
@@ -111,14 +113,13 @@ impl World for FluidWorld<'_> {
     }
 
     fn is_idle(&self) -> bool {
-        let leaving: f64 = self.leaving.iter().map(|node| node.mass_at(self.now_ms)).sum();
-        self.pool.mass_mib + self.pool.backlog_mib() + leaving < 0.5 * self.load.container_mib
+        self.in_service_mib() + self.pool.backlog_mib() < TRACE_OF_WORK_MIB
     }
 
     fn load(&self, _cluster: &Cluster) -> Load {
-        let leaving: f64 = self.leaving.iter().map(|node| node.mass_at(self.now_ms)).sum();
+        let leaving = self.leaving_mib();
         let containers = |mebibytes: f64| (mebibytes / self.load.container_mib).round() as u64;
-        let allocated = self.pool.mass_mib + leaving;
+        let allocated = self.pool.service.mass_mib + leaving;
         let is_idle = self.is_idle();
         Load {
             allocated: self.resources(allocated),
@@ -133,16 +134,16 @@ impl World for FluidWorld<'_> {
         }
     }
 
-    fn finish(mut self, now_ms: i64, cluster: &mut Cluster, run: &mut Run) {
+    fn finish(mut self, _now_ms: i64, cluster: &mut Cluster, run: &mut Run) {
         for index in cluster.active.clone() {
             cluster.nodes[index as usize].busy_s += self.pool.busy_s - self.joined_busy_s[index as usize];
         }
         for node in std::mem::take(&mut self.leaving) {
-            cluster.nodes[node.index as usize].busy_s += node.busy_until(now_ms);
+            cluster.nodes[node.index as usize].busy_s += node.busy_until(self.pool.clock_s);
         }
         let containers = |mebibytes: f64| (mebibytes / self.load.container_mib).round() as u64;
         let total: f64 = self.load.parcels.iter().map(|parcel| parcel.memory_mib).sum();
-        let unfinished = if self.is_finished() { 0.0 } else { self.pool.mass_mib + self.pool.backlog_mib() };
+        let unfinished = self.in_service_mib() + self.pool.backlog_mib();
         run.tasks_total = containers(total);
         run.tasks_finished = containers(self.pool.arrived_mib - unfinished);
         run.tasks_rerun = containers(self.rerun_mib);
@@ -174,22 +175,21 @@ impl<'a> FluidWorld<'a> {
         if to_ms <= self.now_ms {
             return;
         }
-        let inflow = parcel.map_or(Inflow::none(), |parcel| Inflow {
+        let inflow = parcel.map_or(Inflow::NONE, |parcel| Inflow {
             mib_per_s: parcel.memory_mib / (f64::from(parcel.span_ms) / 1e3),
-            lifetime_s: f64::from(parcel.lifetime_s),
+            lifetime_s: lifetime_s(&parcel),
             parcel: self.next as u32,
         });
         self.pool.flow((to_ms - self.now_ms) as f64 / 1e3, inflow);
         self.now_ms = to_ms;
     }
 
-    fn join(&mut self, index: NodeIndex, now_ms: i64, cluster: &mut Cluster) {
+    fn join(&mut self, index: NodeIndex, cluster: &mut Cluster) {
         self.active[cluster.nodes[index as usize].group] += 1;
         self.set_capacity(cluster);
         // A node that is taken back brings its share along.
-        if let Some((residue, lifetime_s)) = self.take_leaving(index, now_ms, cluster) {
-            self.pool.put_back(residue, lifetime_s);
-        }
+        let share = self.take_leaving(index, cluster);
+        self.pool.service.take_in(share);
         let nodes = cluster.nodes.len().max(self.joined_busy_s.len());
         self.joined_busy_s.resize(nodes, 0.0);
         self.joined_busy_s[index as usize] = self.pool.busy_s;
@@ -199,14 +199,11 @@ impl<'a> FluidWorld<'a> {
         let node = &mut cluster.nodes[index as usize];
         let capacity_mib = self.memory_of(node.capacity);
         let share = if self.pool.capacity_mib > 0.0 { (capacity_mib / self.pool.capacity_mib).min(1.0) } else { 1.0 };
-        let (mass_mib, lifetime_s) = self.pool.split(share);
+        let share = self.pool.service.split(share, self.pool.clock_s);
         node.busy_s += self.pool.busy_s - self.joined_busy_s[index as usize];
         self.active[node.group] -= 1;
-        let containers = mass_mib / self.load.container_mib;
-        let empty_s = lifetime_s * containers / (containers + 1.0);
-        let empty_at_ms = now_ms.saturating_add((empty_s * 1e3).round() as i64);
-        let leaving = LeavingNode { index, capacity_mib, mass_mib, lifetime_s, since_ms: now_ms, empty_at_ms };
-        self.leaving.push(leaving);
+        let empty_at_ms = (empty_at_s(&share, self.load.container_mib).max(self.pool.clock_s) * 1e3).ceil() as i64;
+        self.leaving.push(LeavingNode { index, capacity_mib, share, since_s: self.pool.clock_s, empty_at_ms });
         self.set_capacity(cluster);
         self.end_drains(now_ms, cluster);
     }
@@ -216,19 +213,26 @@ impl<'a> FluidWorld<'a> {
         let is_drained = |node: &LeavingNode| node.empty_at_ms <= now_ms && cluster.nodes[node.index as usize].state == NodeState::Draining;
         let drained: Vec<NodeIndex> = self.leaving.iter().filter(|node| is_drained(node)).map(|node| node.index).collect();
         for index in drained {
-            if let Some((residue, lifetime_s)) = self.take_leaving(index, now_ms, cluster) {
-                self.pool.put_back(residue, lifetime_s);
-            }
+            let rest = self.take_leaving(index, cluster);
+            self.pool.service.take_in(rest);
             cluster.terminate_if_drained(index, now_ms);
         }
     }
 
-    /// What is left on a leaving node, which is then no longer ours, and its mean lifetime.
-    fn take_leaving(&mut self, index: NodeIndex, now_ms: i64, cluster: &mut Cluster) -> Option<(f64, f64)> {
-        let position = self.leaving.iter().position(|node| node.index == index)?;
+    /// What is left on a leaving node, which is then no longer ours; nothing if the node does not leave.
+    fn take_leaving(&mut self, index: NodeIndex, cluster: &mut Cluster) -> Vec<Segment> {
+        let Some(position) = self.leaving.iter().position(|node| node.index == index) else { return Vec::new() };
         let node = self.leaving.remove(position);
-        cluster.nodes[index as usize].busy_s += node.busy_until(now_ms);
-        Some((node.mass_at(now_ms), node.lifetime_s))
+        cluster.nodes[index as usize].busy_s += node.busy_until(self.pool.clock_s);
+        node.rest(self.pool.clock_s).collect()
+    }
+
+    fn in_service_mib(&self) -> f64 {
+        self.pool.service.mass_mib + self.leaving_mib()
+    }
+
+    fn leaving_mib(&self) -> f64 {
+        self.leaving.iter().flat_map(|node| node.rest(self.pool.clock_s)).map(|segment| segment.mass_mib).sum()
     }
 
     fn set_ratio(&mut self, vcores_per_mib: f64, cluster: &Cluster) {
@@ -255,11 +259,34 @@ impl<'a> FluidWorld<'a> {
 }
 
 impl LeavingNode {
-    /// Seconds of use since it began to leave.
-    fn busy_until(&self, now_ms: i64) -> f64 {
-        let served_mib_s = (self.mass_mib - self.mass_at(now_ms)) * self.lifetime_s;
-        if self.capacity_mib > 0.0 { served_mib_s / self.capacity_mib } else { 0.0 }
+    fn rest(&self, now_s: f64) -> impl Iterator<Item = Segment> {
+        self.share.iter().filter_map(move |segment| segment.rest(now_s))
     }
+
+    /// Seconds of use since it began to leave.
+    fn busy_until(&self, now_s: f64) -> f64 {
+        let began: f64 = self.share.iter().map(|segment| segment.work_after(self.since_s)).sum();
+        let served = began - self.rest(now_s).map(|segment| segment.work_after(now_s)).sum::<f64>();
+        if self.capacity_mib > 0.0 { served / self.capacity_mib } else { 0.0 }
+    }
+}
+
+/// When `n/(n+1)` of a share of `n` containers has ended.
+fn empty_at_s(share: &[Segment], container_mib: f64) -> f64 {
+    let mass_mib: f64 = share.iter().map(|segment| segment.mass_mib).sum();
+    let containers = mass_mib / container_mib;
+    let mut left_mib = mass_mib * containers / (containers + 1.0);
+    let mut ends: Vec<(f64, f64)> = share.iter().map(|segment| ((segment.from_s + segment.until_s) / 2.0, segment.mass_mib)).collect();
+    ends.sort_by(|(one, _), (other, _)| one.total_cmp(other));
+    let last = ends.into_iter().find(|(_, mass_mib)| {
+        left_mib -= mass_mib;
+        left_mib <= 0.0
+    });
+    last.map_or(0.0, |(end_s, _)| end_s)
+}
+
+fn lifetime_s(parcel: &Parcel) -> f64 {
+    f64::from(parcel.lifetime_s).max(LEAST_LIFETIME_S)
 }
 
 #[cfg(test)]

@@ -1,44 +1,33 @@
-//! Memory in service and memory that waits.
-//!
-//! While a span passes, what is in service and what starts are taken together as one mass of one mean lifetime `T`; what departs takes
-//! `T` of work per unit with it. Work is conserved by this account, whatever the span.
+//! Memory in service and memory that waits. All rates are constant between two events, so that each span has a closed form: masses are linear,
+//! waiting times are areas.
 
 use std::collections::VecDeque;
 
+use super::service::{Segment, Service};
 use crate::sim::run::Wait;
 
-/// Shares of a capacity, or of a second, that are taken for nothing.
+/// Shares of a mass or a capacity that are rounding errors.
 const TINY: f64 = 1e-9;
 
-#[derive(Clone, Debug)]
+/// Seconds that are rounding errors.
+const TINY_S: f64 = 1e-6;
+
+/// No container lives shorter: YARN takes as long to start and end one. It bounds the steps that a poll is cut into.
+pub(super) const LEAST_LIFETIME_S: f64 = 1.0;
+
+#[derive(Clone, Debug, Default)]
 pub(super) struct Pool {
     pub capacity_mib: f64,
-    pub mass_mib: f64,
-    /// Mean lifetime of what is in service.
-    pub lifetime_s: f64,
+    pub service: Service,
     /// Time since the start, weighted with the used share of the capacity.
     pub busy_s: f64,
     pub arrived_mib: f64,
     pub waits: Vec<Wait>,
+    pub clock_s: f64,
     backlog: VecDeque<Waiting>,
     backlog_mib: f64,
-    clock_s: f64,
-}
-
-impl Default for Pool {
-    fn default() -> Self {
-        Self {
-            capacity_mib: 0.0,
-            mass_mib: 0.0,
-            lifetime_s: 1.0,
-            busy_s: 0.0,
-            arrived_mib: 0.0,
-            waits: Vec::new(),
-            backlog: VecDeque::new(),
-            backlog_mib: 0.0,
-            clock_s: 0.0,
-        }
-    }
+    /// What has started since the last flow began and is not yet in `service` as a segment.
+    starting: Option<Starting>,
 }
 
 /// Memory that arrives at a constant rate.
@@ -51,9 +40,7 @@ pub(super) struct Inflow {
 }
 
 impl Inflow {
-    pub fn none() -> Self {
-        Self { mib_per_s: 0.0, lifetime_s: 1.0, parcel: u32::MAX }
-    }
+    pub const NONE: Self = Self { mib_per_s: 0.0, lifetime_s: LEAST_LIFETIME_S, parcel: u32::MAX };
 }
 
 /// A parcel, or the later part of one, that did not find room.
@@ -69,39 +56,50 @@ struct Waiting {
     starts: f64,
 }
 
+/// Memory of one parcel that has started, at once or little by little.
+#[derive(Clone, Copy, Debug)]
+struct Starting {
+    lifetime_s: f64,
+    from_s: f64,
+    until_s: f64,
+    mass_mib: f64,
+    /// Mass times its time of start.
+    moment: f64,
+}
+
+/// What happens until an instant.
+#[derive(Clone, Copy, Debug)]
+struct Course {
+    until_s: f64,
+    /// Starts, in mebibytes per second, and the lifetime of what starts.
+    starts: f64,
+    lifetime_s: f64,
+    /// The inflow goes into the queue.
+    queues: bool,
+}
+
 impl Pool {
     pub fn backlog_mib(&self) -> f64 {
         self.backlog_mib
     }
 
-    /// The work that waits, in mebibyte-seconds.
-    #[cfg(test)]
-    pub fn backlog_work(&self) -> f64 {
-        self.backlog.iter().map(|waiting| waiting.left_mib * waiting.lifetime_s).sum()
-    }
-
     /// Lets time pass with constant capacity.
     pub fn flow(&mut self, span_s: f64, inflow: Inflow) {
         self.arrived_mib += inflow.mib_per_s * span_s;
-        self.fill();
-        let mut left_s = span_s;
-        while left_s > TINY * span_s {
-            let passed_s = if self.mass_mib > self.capacity_mib * (1.0 + TINY) {
-                self.shrink(left_s, inflow)
-            } else if self.backlog_mib <= 0.0 {
-                self.flow_freely(left_s, inflow).unwrap_or_else(|| self.flow_full(left_s, inflow))
-            } else {
-                self.flow_full(left_s, inflow)
-            };
-            left_s -= passed_s;
+        let end_s = self.clock_s + span_s;
+        self.settle();
+        while self.clock_s < end_s {
+            self.pass(self.course(end_s, inflow), inflow);
+            self.settle();
         }
+        self.flush();
     }
 
     /// Adds memory that comes at once.
     pub fn add(&mut self, mass_mib: f64, lifetime_s: f64, parcel: u32) {
         self.arrived_mib += mass_mib;
         self.queue(mass_mib, self.clock_s, lifetime_s, Some(parcel));
-        self.fill();
+        self.settle();
     }
 
     /// Killed work waits behind everything else; its waiting is no longer counted.
@@ -109,142 +107,105 @@ impl Pool {
         self.queue(mass_mib, self.clock_s, lifetime_s, None);
     }
 
-    /// Memory already in service goes on here.
-    pub fn put_back(&mut self, mass_mib: f64, lifetime_s: f64) {
-        self.mix(mass_mib, lifetime_s);
-    }
-
-    /// Takes out a share of what is in service; yields it with its mean lifetime.
-    pub fn split(&mut self, share: f64) -> (f64, f64) {
-        let mass_mib = self.mass_mib * share;
-        self.mass_mib -= mass_mib;
-        (mass_mib, self.lifetime_s)
-    }
-
-    /// Starts at once what finds room.
-    pub fn fill(&mut self) {
+    /// Lets end what is due, and starts at once what finds room.
+    pub fn settle(&mut self) {
+        if self.starting.is_some_and(|starting| starting.from_s + starting.lifetime_s <= self.clock_s) {
+            self.flush();
+        }
+        self.service.settle(self.clock_s);
+        if self.starting.is_none() && self.service.is_empty() {
+            // Nothing runs when nothing is left to end, whatever rounding says.
+            self.service.mass_mib = 0.0;
+        }
         while let Some(&head) = self.backlog.front()
-            && self.mass_mib < self.capacity_mib
+            && self.service.mass_mib < self.capacity_mib * (1.0 - TINY)
         {
-            let mass_mib = head.left_mib.min(self.capacity_mib - self.mass_mib);
-            self.mix(mass_mib, head.lifetime_s);
+            let mass_mib = head.left_mib.min(self.capacity_mib - self.service.mass_mib);
             self.start_head(mass_mib, self.clock_s);
+            self.start(mass_mib, head.lifetime_s, self.clock_s, self.clock_s);
+            self.service.mass_mib += mass_mib;
         }
     }
 
-    /// No backlog, and room for all that arrives: `None` when there is none from the first moment on. Ends early when the capacity is reached.
-    ///
-    /// With `T` the mean lifetime, `dS/dt = a - S/T` has the solution `S(t) = aT + (S - aT) exp(-t/T)`.
-    fn flow_freely(&mut self, left_s: f64, inflow: Inflow) -> Option<f64> {
-        let (capacity, rate) = (self.capacity_mib, inflow.mib_per_s);
-        let mass_after = |span_s: f64| {
-            let lifetime_s = self.mixed_lifetime_s(rate * span_s, inflow.lifetime_s);
-            let target = rate * lifetime_s;
-            target + (self.mass_mib - target) * (-span_s / lifetime_s).exp()
+    /// What happens until the next event, and when that is.
+    fn course(&self, end_s: f64, inflow: Inflow) -> Course {
+        let (capacity, mass, departing) = (self.capacity_mib, self.service.mass_mib, self.service.departing);
+        let head = self.backlog.front();
+        let is_full = mass >= capacity * (1.0 - TINY);
+        let (event_s, starts, lifetime_s, queues) = match head {
+            // More runs than there is room for: nothing starts until it fits.
+            _ if mass > capacity * (1.0 + TINY) => ((mass - capacity) / departing, 0.0, inflow.lifetime_s, true),
+            // Room for all that arrives, until the capacity is reached.
+            None if !is_full || inflow.mib_per_s <= departing => {
+                let gain = inflow.mib_per_s - departing;
+                let full_s = if gain > 0.0 { (capacity - mass) / gain } else { f64::INFINITY };
+                (full_s, inflow.mib_per_s, inflow.lifetime_s, false)
+            }
+            // Starts replace departures, from the head of the queue.
+            Some(head) if head.parcel != Some(inflow.parcel) => (head.left_mib / departing, departing, head.lifetime_s, true),
+            // The queue holds only what arrives now.
+            _ => {
+                let loss = departing - inflow.mib_per_s;
+                let empty_s = if loss > 0.0 { head.map_or(0.0, |head| head.left_mib) / loss } else { f64::INFINITY };
+                (empty_s, departing, inflow.lifetime_s, true)
+            }
         };
-        let (mut span_s, mut after) = (left_s, mass_after(left_s));
-        if after > capacity {
-            if self.mass_mib >= capacity * (1.0 - TINY) {
-                return None;
-            }
-            // The mean lifetime until the capacity is reached depends on when that is, so there is no closed form for it.
-            let mut low_s = 0.0;
-            while span_s - low_s > TINY * left_s {
-                let middle_s = (low_s + span_s) / 2.0;
-                if mass_after(middle_s) > capacity { span_s = middle_s } else { low_s = middle_s }
-            }
-            span_s = low_s;
-            after = mass_after(span_s);
-            if span_s == 0.0 {
-                return None;
-            }
-        }
-        self.lifetime_s = self.mixed_lifetime_s(rate * span_s, inflow.lifetime_s);
-        let departed = self.mass_mib + rate * span_s - after;
-        self.pass(span_s, departed * self.lifetime_s);
-        self.mass_mib = if after < TINY { 0.0 } else { after };
-        self.note_wait(0.0, rate * span_s);
-        Some(span_s)
+        // What starts must be in service as a segment before its first part ends.
+        let first_end_s = self.starting.map_or(f64::INFINITY, |starting| starting.from_s + starting.lifetime_s);
+        let next_end_s = if starts > 0.0 { self.clock_s + lifetime_s } else { f64::INFINITY };
+        let change_s = self.service.next_change_s().min(first_end_s).min(next_end_s).min(end_s);
+        Course { until_s: change_s.min(self.clock_s + event_s.max(TINY_S)), starts, lifetime_s, queues }
     }
 
-    /// Everything is taken: starts replace departures, first come, first served. Ends early when the head of the queue has started.
-    fn flow_full(&mut self, left_s: f64, inflow: Inflow) -> f64 {
-        let head = self.backlog.front().copied();
-        let grows = |waiting: &Waiting| inflow.mib_per_s > 0.0 && waiting.parcel == Some(inflow.parcel);
-        let (span_s, mass_mib, lifetime_s) = match head {
-            Some(head) if !grows(&head) => {
-                let mass_mib = self.starts_within(left_s, head.lifetime_s).min(head.left_mib);
-                let span_s = if mass_mib < head.left_mib { left_s } else { self.time_to_start(mass_mib, head.lifetime_s).min(left_s) };
-                (span_s, mass_mib, head.lifetime_s)
+    fn pass(&mut self, Course { until_s, starts, lifetime_s, queues }: Course, inflow: Inflow) {
+        let span_s = until_s - self.clock_s;
+        let middle_s = (self.clock_s + until_s) / 2.0;
+        let before = self.service.mass_mib;
+        let came = inflow.mib_per_s * span_s;
+        let mut started = starts * span_s;
+        if queues {
+            self.queue(came, middle_s, inflow.lifetime_s, Some(inflow.parcel));
+            started = self.backlog.front().map_or(0.0, |head| head.left_mib.min(started));
+            self.start_head(started, middle_s);
+        } else {
+            self.note_wait(0.0, came);
+        }
+        self.start(started, lifetime_s, self.clock_s, until_s);
+        self.service.mass_mib = (before + started - self.service.departing * span_s).max(0.0);
+        self.clock_s = until_s;
+        if self.capacity_mib > 0.0 {
+            let share = (before + self.service.mass_mib) / 2.0 / self.capacity_mib;
+            self.busy_s += share.min(1.0) * span_s;
+        }
+    }
+
+    /// Notes what starts evenly between two instants.
+    fn start(&mut self, mass_mib: f64, lifetime_s: f64, from_s: f64, until_s: f64) {
+        if mass_mib <= 0.0 {
+            return;
+        }
+        let moment = mass_mib * (from_s + until_s) / 2.0;
+        match &mut self.starting {
+            Some(starting) if starting.lifetime_s == lifetime_s => {
+                starting.until_s = until_s;
+                starting.mass_mib += mass_mib;
+                starting.moment += moment;
             }
             _ => {
-                let waiting = head.map_or(0.0, |head| head.left_mib);
-                let (span_s, mass_mib) = self.race(left_s, waiting, inflow);
-                (span_s, mass_mib, inflow.lifetime_s)
+                self.flush();
+                self.starting = Some(Starting { lifetime_s, from_s, until_s, mass_mib, moment });
             }
-        };
-        self.queue_inflow(span_s, inflow);
-        self.mass_mib = self.capacity_mib;
-        self.lifetime_s = self.mixed_lifetime_s(mass_mib, lifetime_s);
-        let middle_s = self.clock_s + span_s / 2.0;
-        if mass_mib > 0.0 {
-            self.start_head(mass_mib, middle_s);
         }
-        self.pass(span_s, mass_mib * self.lifetime_s);
-        span_s
     }
 
-    /// More is in service than there is room for: it ends, and nothing starts, until the capacity is reached.
-    fn shrink(&mut self, left_s: f64, inflow: Inflow) -> f64 {
-        let reached_s = if self.capacity_mib > 0.0 { self.lifetime_s * (self.mass_mib / self.capacity_mib).ln() } else { f64::INFINITY };
-        let span_s = reached_s.min(left_s).max(TINY * left_s);
-        let after = if reached_s <= left_s { self.capacity_mib } else { self.mass_mib * (-span_s / self.lifetime_s).exp() };
-        self.queue_inflow(span_s, inflow);
-        self.pass(span_s, (self.mass_mib - after) * self.lifetime_s);
-        self.mass_mib = if after < TINY { 0.0 } else { after };
-        span_s
-    }
-
-    /// How much of one lifetime can start within a time at full capacity `C`: with the mean lifetime `(C T + x t)/(C + x)` of what is in service and
-    /// what starts, `x` starts take `x (C T + x t)/(C (C + x))`.
-    fn starts_within(&self, span_s: f64, lifetime_s: f64) -> f64 {
-        let capacity = self.capacity_mib;
-        if capacity <= 0.0 {
-            return 0.0;
-        }
-        // In units of the capacity: t x^2 + (T - h) x - h = 0.
-        let half = (span_s - self.lifetime_s) / 2.0;
-        let root = (half * half + lifetime_s * span_s).sqrt();
-        // The form without cancellation.
-        let share = if half >= 0.0 { (half + root) / lifetime_s } else { span_s / (root - half) };
-        capacity * share
-    }
-
-    fn time_to_start(&self, mass_mib: f64, lifetime_s: f64) -> f64 {
-        mass_mib * self.mixed_lifetime_s_at(self.capacity_mib, mass_mib, lifetime_s) / self.capacity_mib
-    }
-
-    /// The queue holds only the parcel that arrives now, `waiting` of it so far. Yields until when it lasts, at most `left_s`, and how much starts.
-    fn race(&self, left_s: f64, waiting: f64, inflow: Inflow) -> (f64, f64) {
-        let (capacity, rate) = (self.capacity_mib, inflow.mib_per_s);
-        let startable = self.starts_within(left_s, inflow.lifetime_s);
-        let there = waiting + rate * left_s;
-        if startable <= there {
-            return (left_s, startable);
-        }
-        // The queue is empty when all that waited and has come meanwhile has started; in units of the capacity, with r = rate:
-        // (1 - r t) x^2 + (1 - q - r T) x - q = 0.
-        let (share, rate) = (waiting / capacity, rate / capacity);
-        let (square, linear) = (1.0 - rate * inflow.lifetime_s, 1.0 - share - rate * self.lifetime_s);
-        let root = (linear * linear + 4.0 * square * share).max(0.0).sqrt();
-        let starts = capacity * if linear >= 0.0 { 2.0 * share / (linear + root) } else { (root - linear) / (2.0 * square) };
-        let span_s = self.time_to_start(starts, inflow.lifetime_s);
-        // Where the queue would end at once, or never, it is let run through the whole time.
-        if span_s > TINY * left_s && span_s <= left_s { (span_s, starts) } else { (left_s, there) }
-    }
-
-    fn queue_inflow(&mut self, span_s: f64, inflow: Inflow) {
-        self.queue(inflow.mib_per_s * span_s, self.clock_s + span_s / 2.0, inflow.lifetime_s, Some(inflow.parcel));
+    /// Puts what has started into service: it ends around one lifetime after the middle of its start, no more spread than it started.
+    fn flush(&mut self) {
+        let Some(Starting { lifetime_s, from_s, until_s, mass_mib, moment }) = self.starting.take() else { return };
+        let middle_s = moment / mass_mib;
+        let widest_s = (middle_s - from_s).min(until_s - middle_s);
+        let half_s = if widest_s > TINY_S { widest_s } else { 0.0 };
+        let ends_s = middle_s + lifetime_s;
+        self.service.push(Segment { from_s: ends_s - half_s, until_s: ends_s + half_s, mass_mib, lifetime_s });
     }
 
     /// Adds to the end of the queue memory that arrived around an instant.
@@ -260,14 +221,21 @@ impl Pool {
                 last.arrivals += mass_mib * at_s;
             }
             _ => {
-                self.backlog.push_back(Waiting { parcel, lifetime_s, mass_mib, left_mib: mass_mib, arrivals: mass_mib * at_s, starts: 0.0 })
+                self.backlog.push_back(Waiting {
+                    parcel,
+                    lifetime_s,
+                    mass_mib,
+                    left_mib: mass_mib,
+                    arrivals: mass_mib * at_s,
+                    starts: 0.0,
+                });
             }
         }
     }
 
     /// So much of the head of the queue starts around an instant.
     fn start_head(&mut self, mass_mib: f64, at_s: f64) {
-        let Some(head) = self.backlog.front_mut() else { return };
+        let Some(head) = self.backlog.front_mut().filter(|_| mass_mib > 0.0) else { return };
         head.starts += mass_mib * at_s;
         head.left_mib -= mass_mib;
         self.backlog_mib -= mass_mib;
@@ -293,25 +261,9 @@ impl Pool {
         }
     }
 
-    fn pass(&mut self, span_s: f64, served_mib_s: f64) {
-        self.clock_s += span_s;
-        if self.capacity_mib > 0.0 {
-            self.busy_s += (served_mib_s / self.capacity_mib).min(span_s);
-        }
-    }
-
-    fn mix(&mut self, mass_mib: f64, lifetime_s: f64) {
-        self.lifetime_s = self.mixed_lifetime_s(mass_mib, lifetime_s);
-        self.mass_mib += mass_mib;
-    }
-
-    /// Of what is in service together with more.
-    fn mixed_lifetime_s(&self, mass_mib: f64, lifetime_s: f64) -> f64 {
-        self.mixed_lifetime_s_at(self.mass_mib, mass_mib, lifetime_s)
-    }
-
-    fn mixed_lifetime_s_at(&self, in_service_mib: f64, mass_mib: f64, lifetime_s: f64) -> f64 {
-        let together = in_service_mib + mass_mib;
-        if together > 0.0 { (in_service_mib * self.lifetime_s + mass_mib * lifetime_s) / together } else { self.lifetime_s }
+    /// The work that waits, in mebibyte-seconds.
+    #[cfg(test)]
+    pub fn backlog_work(&self) -> f64 {
+        self.backlog.iter().map(|waiting| waiting.left_mib * waiting.lifetime_s).sum()
     }
 }
