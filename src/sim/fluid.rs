@@ -35,7 +35,7 @@ pub(super) struct FluidWorld<'a> {
     /// The parcel that arrives now, or next.
     next: usize,
     pool: Pool,
-    /// Of the parcel that arrived last.
+    /// Of all that runs and waits, mixed.
     vcores_per_mib: f64,
     /// Active nodes of each group.
     active: Vec<u32>,
@@ -73,7 +73,7 @@ impl World for FluidWorld<'_> {
             && parcel.from_ms < now_ms.max(1)
         {
             self.flow_to(parcel.from_ms.max(self.now_ms), None);
-            self.set_ratio(f64::from(parcel.vcores_per_mib), cluster);
+            self.mix_in(&parcel, now_ms, cluster);
             if parcel.span_ms == 0 {
                 self.pool.add(parcel.memory_mib, lifetime_s(&parcel), self.next as u32);
             } else {
@@ -235,9 +235,15 @@ impl<'a> FluidWorld<'a> {
         self.leaving.iter().flat_map(|node| node.rest(self.pool.clock_s)).map(|segment| segment.mass_mib).sum()
     }
 
-    fn set_ratio(&mut self, vcores_per_mib: f64, cluster: &Cluster) {
-        if vcores_per_mib != self.vcores_per_mib {
-            self.vcores_per_mib = vcores_per_mib;
+    /// What of a parcel arrives until `now_ms` changes how many cores the memory that runs and waits takes on average.
+    fn mix_in(&mut self, parcel: &Parcel, now_ms: i64, cluster: &Cluster) {
+        let arriving_ms = parcel.until_ms().min(now_ms) - parcel.from_ms.max(self.now_ms);
+        let part = if parcel.span_ms == 0 { 1.0 } else { arriving_ms.max(0) as f64 / f64::from(parcel.span_ms) };
+        let (there_mib, new_mib) = (self.in_service_mib() + self.pool.backlog_mib(), parcel.memory_mib * part);
+        let vcores = there_mib * self.vcores_per_mib + new_mib * f64::from(parcel.vcores_per_mib);
+        let mixed = if there_mib + new_mib > 0.0 { vcores / (there_mib + new_mib) } else { self.vcores_per_mib };
+        if mixed != self.vcores_per_mib {
+            self.vcores_per_mib = mixed;
             self.set_capacity(cluster);
         }
     }

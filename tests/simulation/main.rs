@@ -1,5 +1,6 @@
 //! The simulator against things that no one here wrote, and the shipped scenarios against their golden results.
 
+mod agreement;
 mod formulas;
 mod queueing;
 mod scenarios;
