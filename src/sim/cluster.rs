@@ -7,6 +7,8 @@
 //! A launch that fails is tried again at once; after [`ATTEMPTS`] failures in a row the group is suspended, as EMR does it, until the next
 //! resize. A spot instance is replaced when it is gone; the requested size stays.
 
+mod node;
+
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
@@ -16,9 +18,10 @@ use super::luck::{Luck, Purpose};
 use super::run::{InstanceLife, StepCurve};
 use super::scenario::{GroupSpec, Scenario};
 use crate::decision::Resize;
-use crate::observation::{Direction, GroupState, InstanceId, Market, Role};
+use crate::observation::{Direction, InstanceId, Market, Role};
 use crate::trace::Resources;
-use crate::units::{Instances, Timestamp};
+use crate::units::Timestamp;
+pub(super) use node::{Group, Node, NodeState};
 
 /// Launches that may fail in a row before a group is suspended.
 pub const ATTEMPTS: u32 = 3;
@@ -31,6 +34,8 @@ pub(super) struct Cluster<'a> {
     pub groups: Vec<Group>,
     /// Every instance ever launched, in order of launch.
     pub nodes: Vec<Node>,
+    /// Those that are not terminated, in order of launch.
+    pub present: Vec<NodeIndex>,
     /// Nodes that take work, in order of joining.
     pub active: Vec<NodeIndex>,
     /// What the active nodes have.
@@ -50,103 +55,6 @@ pub(super) struct Cluster<'a> {
     luck: Luck,
     events: BinaryHeap<Reverse<(i64, u32, Event)>>,
     events_pushed: u32,
-}
-
-#[derive(Clone, Debug, Default)]
-pub(super) struct Group {
-    pub requested: u32,
-    pub launching: u32,
-    pub active: u32,
-    pub draining: u32,
-    /// Spot nodes that got their notice while they were active.
-    pub interrupted: u32,
-    launched: u64,
-    failures: u32,
-    suspended: bool,
-    last: Option<Direction>,
-    pub resizes: u64,
-    pub flips: u64,
-}
-
-impl Group {
-    pub fn running(&self) -> Instances {
-        Instances(self.active + self.draining + self.interrupted)
-    }
-
-    pub fn state(&self) -> GroupState {
-        match () {
-            () if self.suspended => GroupState::Suspended,
-            () if self.running().get() != self.requested => GroupState::Resizing,
-            () => GroupState::Running,
-        }
-    }
-
-    /// Instances that are there, or on their way, to stay.
-    fn staying(&self) -> u32 {
-        self.launching + self.active
-    }
-}
-
-#[derive(Clone, Debug)]
-pub(super) struct Node {
-    pub id: InstanceId,
-    pub group: usize,
-    pub state: NodeState,
-    pub capacity: Resources,
-    pub used: Resources,
-    pub containers: u32,
-    pub application_masters: u32,
-    pub busy_s: f64,
-    ordinal: u64,
-    launched_ms: i64,
-    terminated_ms: Option<i64>,
-    /// The spot notice came: it cannot be taken back.
-    doomed: bool,
-    /// How often it was asked to leave; an earlier timeout is void.
-    drains: u32,
-    share: f64,
-    share_since_ms: i64,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum NodeState {
-    Launching,
-    Active,
-    Draining,
-    Interrupted,
-    Terminated,
-}
-
-impl Node {
-    pub fn is_leaving(&self) -> bool {
-        matches!(self.state, NodeState::Draining | NodeState::Interrupted)
-    }
-
-    pub fn is_there(&self) -> bool {
-        self.state == NodeState::Active || self.is_leaving()
-    }
-
-    pub fn fits(&self, container: Resources) -> bool {
-        self.state == NodeState::Active && self.capacity.minus(self.used).covers(container)
-    }
-
-    /// Adds the time since the last change of what is used, weighted with the used share of the scarcer resource.
-    fn settle(&mut self, now_ms: i64) {
-        if now_ms > self.share_since_ms {
-            self.busy_s += self.share * (now_ms - self.share_since_ms) as f64 / 1e3;
-            self.share_since_ms = now_ms;
-        }
-        // Both products are whole numbers: the larger share is found, and nothing used is nothing, without rounding.
-        let memory = self.used.memory.get().saturating_mul(self.capacity.vcores.get());
-        let vcores = self.used.vcores.get().saturating_mul(self.capacity.memory.get());
-        self.share = if memory.max(vcores) == 0 {
-            0.0
-        } else if memory >= vcores {
-            self.used.memory.as_f64() / self.capacity.memory.as_f64()
-        } else {
-            self.used.vcores.as_f64() / self.capacity.vcores.as_f64()
-        };
-    }
 }
 
 /// What the world of work must know of a node.
@@ -175,6 +83,7 @@ impl<'a> Cluster<'a> {
             scenario,
             groups: vec![Group::default(); scenario.groups.len()],
             nodes: Vec::new(),
+            present: Vec::new(),
             active: Vec::new(),
             offered: Resources::default(),
             used: Resources::default(),
@@ -339,7 +248,9 @@ impl<'a> Cluster<'a> {
             share: 0.0,
             share_since_ms: now_ms,
         });
-        (self.nodes.len() - 1) as NodeIndex
+        let index = (self.nodes.len() - 1) as NodeIndex;
+        self.present.push(index);
+        index
     }
 
     fn launch_missing(&mut self, group: usize, now_ms: i64) {
@@ -477,6 +388,7 @@ impl<'a> Cluster<'a> {
         node.share = 0.0;
         node.state = NodeState::Terminated;
         node.terminated_ms = Some(now_ms);
+        self.present.retain(|present| *present != index);
         self.census_version += 1;
     }
 
@@ -531,7 +443,10 @@ impl<'a> Cluster<'a> {
     }
 
     fn indices(&self, group: usize, wanted: impl Fn(&Node) -> bool) -> Vec<NodeIndex> {
-        let nodes = self.nodes.iter().enumerate().filter(|(_, node)| node.group == group && wanted(node));
-        nodes.map(|(index, _)| index as NodeIndex).collect()
+        let is_wanted = |index: &NodeIndex| {
+            let node = &self.nodes[*index as usize];
+            node.group == group && wanted(node)
+        };
+        self.present.iter().copied().filter(is_wanted).collect()
     }
 }

@@ -154,9 +154,8 @@ impl Measured {
         let is_worker = |node: &Node| node.is_there() && cluster.scenario.groups[node.group].role != Role::Primary;
         if self.version != Some(cluster.census_version) {
             self.version = Some(cluster.census_version);
-            let there = cluster.nodes.iter().enumerate().filter(|(_, node)| is_worker(node));
             self.nodes.clear();
-            self.nodes.extend(there.map(|(index, _)| index as NodeIndex));
+            self.nodes.extend(cluster.present.iter().filter(|index| is_worker(&cluster.nodes[**index as usize])));
             self.census.clear();
             self.census.extend(self.nodes.iter().map(|index| node_load(&cluster.nodes[*index as usize], cluster.scenario)));
         }

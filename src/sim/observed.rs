@@ -266,3 +266,6 @@ impl<'a> Inverse<'a> {
         self.area
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,102 @@
+//! One group and one node.
+
+use crate::observation::{Direction, GroupState, InstanceId};
+use crate::trace::Resources;
+use crate::units::Instances;
+
+#[derive(Clone, Debug, Default)]
+pub(in crate::sim) struct Group {
+    pub requested: u32,
+    pub launching: u32,
+    pub active: u32,
+    pub draining: u32,
+    /// Spot nodes that got their notice while they were active.
+    pub interrupted: u32,
+    pub(super) launched: u64,
+    pub(super) failures: u32,
+    pub(super) suspended: bool,
+    pub(super) last: Option<Direction>,
+    pub resizes: u64,
+    pub flips: u64,
+}
+
+impl Group {
+    pub fn running(&self) -> Instances {
+        Instances(self.active + self.draining + self.interrupted)
+    }
+
+    pub fn state(&self) -> GroupState {
+        match () {
+            () if self.suspended => GroupState::Suspended,
+            () if self.running().get() != self.requested => GroupState::Resizing,
+            () => GroupState::Running,
+        }
+    }
+
+    /// Instances that are there, or on their way, to stay.
+    pub(super) fn staying(&self) -> u32 {
+        self.launching + self.active
+    }
+}
+
+#[derive(Clone, Debug)]
+pub(in crate::sim) struct Node {
+    pub id: InstanceId,
+    pub group: usize,
+    pub state: NodeState,
+    pub capacity: Resources,
+    pub used: Resources,
+    pub containers: u32,
+    pub application_masters: u32,
+    pub busy_s: f64,
+    pub(super) ordinal: u64,
+    pub(super) launched_ms: i64,
+    pub(super) terminated_ms: Option<i64>,
+    /// The spot notice came: it cannot be taken back.
+    pub(super) doomed: bool,
+    /// How often it was asked to leave; an earlier timeout is void.
+    pub(super) drains: u32,
+    pub(super) share: f64,
+    pub(super) share_since_ms: i64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::sim) enum NodeState {
+    Launching,
+    Active,
+    Draining,
+    Interrupted,
+    Terminated,
+}
+
+impl Node {
+    pub fn is_leaving(&self) -> bool {
+        matches!(self.state, NodeState::Draining | NodeState::Interrupted)
+    }
+
+    pub fn is_there(&self) -> bool {
+        self.state == NodeState::Active || self.is_leaving()
+    }
+
+    pub fn fits(&self, container: Resources) -> bool {
+        self.state == NodeState::Active && self.capacity.minus(self.used).covers(container)
+    }
+
+    /// Adds the time since the last change of what is used, weighted with the used share of the scarcer resource.
+    pub(super) fn settle(&mut self, now_ms: i64) {
+        if now_ms > self.share_since_ms {
+            self.busy_s += self.share * (now_ms - self.share_since_ms) as f64 / 1e3;
+            self.share_since_ms = now_ms;
+        }
+        // Both products are whole numbers: the larger share is found, and nothing used is nothing, without rounding.
+        let memory = self.used.memory.get().saturating_mul(self.capacity.vcores.get());
+        let vcores = self.used.vcores.get().saturating_mul(self.capacity.memory.get());
+        self.share = if memory.max(vcores) == 0 {
+            0.0
+        } else if memory >= vcores {
+            self.used.memory.as_f64() / self.capacity.memory.as_f64()
+        } else {
+            self.used.vcores.as_f64() / self.capacity.vcores.as_f64()
+        };
+    }
+}
