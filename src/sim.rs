@@ -41,7 +41,7 @@ use workload::Workload;
 /// What a simulation writes down beside the facts that the scorecard needs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Recording {
-    /// One point a poll, and the decisions.
+    /// One point a poll.
     pub series: bool,
     /// What a daemon would have journaled.
     pub observations: bool,

@@ -6,7 +6,7 @@ use super::observe::{Load, Observer};
 use super::run::{Run, SeriesPoint};
 use super::scenario::Scenario;
 use super::world::World;
-use crate::decision::{Action, Decision, HoldReason};
+use crate::decision::{Action, Decision};
 use crate::observation::Observation;
 use crate::units::{Instances, Timestamp};
 
@@ -34,7 +34,7 @@ pub(super) fn drive<W: World>(
 ) -> Run {
     let run = Run { start, end: start, ..Run::default() };
     let observer = Observer::new(scenario, seed, start);
-    Simulation { world, cluster: Cluster::new(scenario, seed, start), observer, run, record, last_holds: Vec::new(), decide }.run()
+    Simulation { world, cluster: Cluster::new(scenario, seed, start), observer, run, record, decide }.run()
 }
 
 struct Simulation<'a, W, D> {
@@ -43,8 +43,6 @@ struct Simulation<'a, W, D> {
     observer: Observer<'a>,
     run: Run,
     record: Recording,
-    /// The last reason to hold, per target.
-    last_holds: Vec<Option<HoldReason>>,
     decide: D,
 }
 
@@ -91,7 +89,6 @@ impl<W: World, D: FnMut(&Observation) -> Response> Simulation<'_, W, D> {
         let Response { decisions, next_at } = (self.decide)(observation);
         if self.record.series {
             self.run.series.push(series_point(at, &load, &self.cluster));
-            self.keep(&decisions);
         }
         for decision in &decisions {
             if let (Action::Resize(resize), Some(id)) = (&decision.action, &decision.group)
@@ -103,25 +100,6 @@ impl<W: World, D: FnMut(&Observation) -> Response> Simulation<'_, W, D> {
         let next_at = self.cluster.scenario.poll.map_or(next_at, |poll| at + poll);
         let next_ms = next_at.as_millis().saturating_sub(self.run.start.as_millis());
         next_ms.max(now_ms.saturating_add(SHORTEST_POLL_MS))
-    }
-
-    /// Keeps the decisions that resize, and those that hold for another reason than the one before.
-    fn keep(&mut self, decisions: &[Decision]) {
-        self.last_holds.resize(decisions.len(), None);
-        for (decision, last) in decisions.iter().zip(&mut self.last_holds) {
-            let hold = match &decision.action {
-                Action::Hold(reason) => Some(reason),
-                Action::Resize(_) => None,
-            };
-            let is_news = match (hold, &last) {
-                (Some(hold), Some(last)) => std::mem::discriminant(hold) != std::mem::discriminant(last),
-                _ => true,
-            };
-            if is_news {
-                *last = hold.cloned();
-                self.run.decisions.push(decision.clone());
-            }
-        }
     }
 
     fn finish(mut self, now_ms: i64) -> Run {

@@ -3,7 +3,6 @@
 use std::ops::Range;
 use std::time::Duration;
 
-use crate::decision::Decision;
 use crate::observation::Observation;
 use crate::trace::Resources;
 use crate::units::{Instances, Timestamp};
@@ -63,8 +62,6 @@ pub struct Run {
     pub flips: u64,
     /// Only filled when a series was asked for.
     pub series: Vec<SeriesPoint>,
-    /// The decisions that resized, and every change of the reason to hold; only filled when a series was asked for.
-    pub decisions: Vec<Decision>,
     /// What a daemon would have journaled at each poll; only filled when asked for.
     pub observations: Vec<Observation>,
 }

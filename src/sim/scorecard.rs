@@ -139,44 +139,6 @@ impl Scorecard {
         self
     }
 
-    /// Every figure by its name, in order; `None` where it is undefined.
-    pub fn figures(&self) -> Vec<(&'static str, Option<f64>)> {
-        let counted = |count: u64| Some(count as f64);
-        vec![
-            ("cost_usd", Some(self.cost_usd)),
-            ("ec2_usd", Some(self.ec2_usd)),
-            ("emr_usd", Some(self.emr_usd)),
-            ("ebs_usd", Some(self.ebs_usd)),
-            ("idle_usd", Some(self.idle_usd)),
-            ("node_hours", Some(self.node_hours)),
-            ("work_bound_usd", Some(self.work_bound_usd)),
-            ("no_wait_bound_usd", Some(self.no_wait_bound_usd)),
-            ("clairvoyant_usd", Some(self.clairvoyant_usd)),
-            ("wait_mean_s", Some(self.wait_mean_s)),
-            ("wait_p50_s", Some(self.wait_p50_s)),
-            ("wait_p95_s", Some(self.wait_p95_s)),
-            ("wait_p99_s", Some(self.wait_p99_s)),
-            ("wait_max_s", Some(self.wait_max_s)),
-            ("bounded_slowdown_mean", self.bounded_slowdown_mean),
-            ("backlog_gib_h", Some(self.backlog_gib_h)),
-            ("slo_miss_percent", Some(self.slo_miss_percent)),
-            ("resizes", counted(self.resizes)),
-            ("flips", counted(self.flips)),
-            ("tasks_total", counted(self.tasks_total)),
-            ("tasks_finished", counted(self.tasks_finished)),
-            ("tasks_rerun", counted(self.tasks_rerun)),
-            ("lost_work_h", Some(self.lost_work_h)),
-            ("jobs_finished", counted(self.jobs_finished)),
-            ("makespan_s", Some(self.makespan_s)),
-            ("theta_u", Some(self.theta_u)),
-            ("theta_o", Some(self.theta_o)),
-            ("tau_u", Some(self.tau_u)),
-            ("tau_o", Some(self.tau_o)),
-            ("instability", Some(self.instability)),
-            ("eta_vs_fixed_max", self.eta_vs_fixed_max),
-        ]
-    }
-
     fn elasticity(&self) -> Elasticity {
         let &Self { theta_u, theta_o, tau_u, tau_o, instability, .. } = self;
         Elasticity { theta_u, theta_o, tau_u, tau_o, instability }

@@ -35,28 +35,11 @@ impl Summary {
     }
 }
 
-/// The summary of each figure over runs that differ in their seed only; `None` for a figure that is undefined in any of them.
-pub fn summarize(runs: &[Scorecard]) -> Vec<(&'static str, Option<Summary>)> {
-    let rows: Vec<_> = runs.iter().map(Scorecard::figures).collect();
-    by_column(&rows)
-}
-
-/// `ours - theirs` for each figure, paired by seed, over the seeds that both have. Pairing takes out what a seed does to both.
-pub fn paired_differences(ours: &[Scorecard], theirs: &[Scorecard]) -> Vec<(&'static str, Option<Summary>)> {
+/// `ours - theirs` of one figure, paired by seed, over the seeds that both have. Pairing takes out what a seed does to both.
+pub fn paired_difference(ours: &[Scorecard], theirs: &[Scorecard], figure: fn(&Scorecard) -> f64) -> Summary {
     let theirs_by_seed: BTreeMap<u64, &Scorecard> = theirs.iter().map(|run| (run.seed, run)).collect();
-    let pairs = ours.iter().filter_map(|run| theirs_by_seed.get(&run.seed).map(|other| (run, *other)));
-    let difference = |(our, their): (&Scorecard, &Scorecard)| {
-        let columns = our.figures().into_iter().zip(their.figures());
-        columns.map(|((name, a), (_, b))| (name, a.zip(b).map(|(a, b)| a - b))).collect()
-    };
-    let rows: Vec<Vec<_>> = pairs.map(difference).collect();
-    by_column(&rows)
-}
-
-fn by_column(rows: &[Vec<(&'static str, Option<f64>)>]) -> Vec<(&'static str, Option<Summary>)> {
-    let Some(first) = rows.first() else { return Vec::new() };
-    let column = |index: usize| rows.iter().map(|row| row[index].1).collect::<Option<Vec<f64>>>();
-    first.iter().enumerate().map(|(index, (name, _))| (*name, column(index).map(|values| Summary::of(&values)))).collect()
+    let difference = |run: &Scorecard| theirs_by_seed.get(&run.seed).map(|other| figure(run) - figure(other));
+    Summary::of(&ours.iter().filter_map(difference).collect::<Vec<f64>>())
 }
 
 fn t_quantile(degrees_of_freedom: usize) -> f64 {
@@ -82,10 +65,6 @@ mod tests {
             &run,
             &Measure { rates: &[], bounds: Bounds::default(), demand_nodes: &demand_nodes, slo_wait: Duration::ZERO },
         )
-    }
-
-    fn figure(summaries: &[(&str, Option<Summary>)], wanted: &str) -> Option<Summary> {
-        summaries.iter().find(|(name, _)| *name == wanted).and_then(|(_, summary)| *summary)
     }
 
     /// The 97.5 % column of any printed table of Student's t.
@@ -122,21 +101,13 @@ mod tests {
     }
 
     #[test]
-    fn each_figure_is_summarized_over_the_seeds() {
-        let summaries = summarize(&[run(1, 10.0), run(2, 20.0), run(3, 30.0)]);
-        assert_eq!(figure(&summaries, "wait_mean_s").map(|summary| (summary.mean, summary.n)), Some((20.0, 3)));
-        assert_eq!(figure(&summaries, "eta_vs_fixed_max"), None, "undefined in the runs");
-        assert_eq!(summarize(&[]), vec![]);
-    }
-
-    #[test]
     fn pairing_by_seed_sees_what_separate_intervals_hide() {
         let ours = [run(1, 101.0), run(2, 11.2), run(3, 50.9), run(8, 0.0)];
         let theirs = [run(3, 50.0), run(1, 100.0), run(2, 10.0), run(9, 0.0)];
-        let difference = figure(&paired_differences(&ours, &theirs), "wait_mean_s").expect("defined");
+        let difference = paired_difference(&ours, &theirs, |card| card.wait_mean_s);
         assert!((difference.mean - 3.1 / 3.0).abs() < 1e-12);
         assert_eq!((difference.n, difference.excludes_zero()), (3, Some(true)));
-        let alone = figure(&summarize(&ours), "wait_mean_s").expect("defined");
+        let alone = Summary::of(&ours.map(|card| card.wait_mean_s));
         assert_eq!(alone.excludes_zero(), Some(false));
     }
 

@@ -3,7 +3,7 @@
 use super::wording::{compared, usd, wait};
 use super::{Comparison, FIXED_MAX, Row};
 use crate::sim::scorecard::Scorecard;
-use crate::sim::statistics::Summary;
+use crate::sim::statistics::paired_difference;
 use crate::units::display_duration;
 
 /// The verdict on one trace. [`Comparison::winner`] defines what winning means.
@@ -93,8 +93,6 @@ fn cost(row: &Row) -> String {
 
 /// A remark where the difference between two policies, taken in pairs of the same seed, is not significant at 95 %.
 fn chance(a: &Row, b: &Row, figure: fn(&Scorecard) -> f64) -> String {
-    let pair = |card: &Scorecard| b.cards.iter().find(|other| other.seed == card.seed).map(|other| figure(other) - figure(card));
-    let differences: Vec<f64> = a.cards.iter().filter_map(pair).collect();
-    let summary = Summary::of(&differences);
+    let summary = paired_difference(&b.cards, &a.cards, figure);
     if summary.excludes_zero() == Some(false) { format!(" (with {} seeds, that may be chance)", summary.n) } else { String::new() }
 }
