@@ -56,6 +56,7 @@ fn observation(at: Timestamp) -> Observation {
         state: GroupState::Running,
         requested: Instances(size),
         running: Instances(size),
+        scaled_by_amazon: false,
     };
     let groups = vec![group("ig-core", Role::Core, 2), group("ig-task", Role::Task, 8)];
     let cluster = ClusterStatus { state: ClusterState::Running, groups, steps_pending: 0, steps_running: 0, idle_since: None };

@@ -148,6 +148,8 @@ pub enum HoldReason {
     GroupNotReady {
         state: GroupState,
     },
+    /// Amazon's own automatic or managed scaling has a policy for the group.
+    ScaledByAmazon,
     /// No group of the cluster matches the target, or several do.
     TargetNotFound {
         matches: usize,
@@ -201,6 +203,7 @@ impl HoldReason {
             Self::NotLeader => "not_leader",
             Self::ClusterNotReady { .. } => "cluster_not_ready",
             Self::GroupNotReady { .. } => "group_not_ready",
+            Self::ScaledByAmazon => "scaled_by_amazon",
             Self::TargetNotFound { .. } => "target_not_found",
             Self::GroupTaken { .. } => "group_taken",
             Self::CallRefused { .. } => "call_refused",
@@ -254,6 +257,8 @@ pub enum Outcome {
     Rejected(Rejection),
     /// Sent, no answer: counts as in flight until the cluster has been described again.
     Unknown,
+    /// Decided in a dry run: no call was made, and nothing follows from the decision.
+    NotSent,
 }
 
 /// Why EMR refused a resize.
@@ -344,6 +349,7 @@ impl fmt::Display for HoldReason {
             Self::NotLeader => f.write_str("another instance is in charge"),
             Self::ClusterNotReady { state } => write!(f, "the cluster is {state}"),
             Self::GroupNotReady { state } => write!(f, "the group is {state}"),
+            Self::ScaledByAmazon => f.write_str("Amazon's own scaling has a policy for the group; detach it, or leave the group to it"),
             Self::TargetNotFound { matches: 0 } => f.write_str("no group of the cluster matches the target"),
             Self::TargetNotFound { matches } => write!(f, "{matches} groups match the target; name one by `id` or `name`"),
             Self::GroupTaken { target } => write!(f, "target {} means the same group; give each group one target", target + 1),

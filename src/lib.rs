@@ -14,12 +14,15 @@
 #![forbid(unsafe_code)]
 
 pub mod check;
+#[cfg(feature = "daemon")]
+pub mod daemon;
 pub mod decision;
 pub mod engine;
 pub mod file;
 pub mod generate;
 pub mod observation;
 pub mod policy;
+pub mod pricing;
 pub mod sim;
 pub mod trace;
 pub mod units;

@@ -144,6 +144,9 @@ pub struct GroupStatus {
     pub requested: Instances,
     /// What is there.
     pub running: Instances,
+    /// Amazon's own automatic or managed scaling has a policy for it: two masters would undo each other's work.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub scaled_by_amazon: bool,
 }
 
 /// What the daemon's surroundings say about acting at all.

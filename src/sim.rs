@@ -12,7 +12,6 @@ pub mod load;
 mod luck;
 mod observe;
 pub mod observed;
-pub mod pricing;
 pub mod report;
 pub mod run;
 pub mod scenario;

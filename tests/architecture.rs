@@ -15,7 +15,10 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("trace", &["file", "engine", "decision", "policy", "observation", "units"]),
     ("check", &["trace", "engine", "decision", "policy", "observation", "units"]),
     ("generate", &["trace", "units"]),
-    ("sim", &["trace", "file", "engine", "decision", "policy", "observation", "units"]),
+    ("pricing", &["trace", "observation", "units"]),
+    ("daemon", &["pricing", "trace", "file", "engine", "decision", "policy", "observation", "units"]),
+    ("rehearsal", &["daemon", "sim", "pricing", "trace", "file", "engine", "decision", "policy", "observation", "units"]),
+    ("sim", &["pricing", "trace", "file", "engine", "decision", "policy", "observation", "units"]),
 ];
 
 fn rust_files(folder: &Path) -> Vec<PathBuf> {

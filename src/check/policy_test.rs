@@ -289,7 +289,17 @@ fn group_of(target: &Target) -> GroupStatus {
     };
     let name = matches!(target.selector, Selector::Name(_)).then(|| label.as_str().into());
     let size = target.limits.min();
-    GroupStatus { id: GroupId::new(label), name, role, kind, market, state: GroupState::Running, requested: size, running: size }
+    GroupStatus {
+        id: GroupId::new(label),
+        name,
+        role,
+        kind,
+        market,
+        state: GroupState::Running,
+        requested: size,
+        running: size,
+        scaled_by_amazon: false,
+    }
 }
 
 /// Reads the parts of a test against its policy, and keeps the errors.

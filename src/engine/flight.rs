@@ -167,6 +167,7 @@ impl Flight {
         match outcome {
             Outcome::Accepted => self.accept(sent),
             Outcome::Unknown => {}
+            Outcome::NotSent => self.withdraw(),
             Outcome::Rejected(rejection) => {
                 self.sent = self.overtaken.take();
                 self.refusals = self.refusals.saturating_add(1);
@@ -282,6 +283,7 @@ mod tests {
             state: if requested == running { GroupState::Running } else { GroupState::Resizing },
             requested: Instances(requested),
             running: Instances(running),
+            scaled_by_amazon: false,
         }
     }
 

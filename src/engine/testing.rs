@@ -80,6 +80,7 @@ fn group(id: &str, role: Role, size: u32) -> GroupStatus {
         state: GroupState::Running,
         requested: Instances(size),
         running: Instances(size),
+        scaled_by_amazon: false,
     }
 }
 

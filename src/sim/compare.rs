@@ -5,7 +5,6 @@ use std::ops::Range;
 use rayon::prelude::*;
 
 use super::bounds::{Bounds, Capacity, Offer, no_wait_demand, nodes_needed};
-use super::pricing::RateCurve;
 use super::run::{Run, StepCurve};
 use super::scenario::Scenario;
 use super::scorecard::{Label, Measure, Scorecard};
@@ -14,6 +13,7 @@ use super::workload::Workload;
 use super::{Recording, SimError, simulate};
 use crate::policy::baselines::{BASELINES, Baseline, FIXED_MAX};
 use crate::policy::{Limits, Policy, Selector};
+use crate::pricing::RateCurve;
 
 /// Who takes part, and what the results call it.
 #[derive(Clone, Debug, PartialEq)]

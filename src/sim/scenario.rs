@@ -8,10 +8,10 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use super::pricing::{PriceTable, PricingError, Rates};
 use crate::observation::{GroupId, GroupKind, GroupState, GroupStatus, Market, Role};
 use crate::policy::Limits;
 use crate::policy::diagnostic::PolicyErrors;
+use crate::pricing::{PriceTable, PricingError, Rates};
 use crate::trace::Resources;
 use crate::units::{Instances, Mebibytes, Percent};
 
@@ -66,6 +66,7 @@ impl GroupSpec {
             state: GroupState::Running,
             requested: self.count,
             running: self.count,
+            scaled_by_amazon: false,
         }
     }
 }

@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::pricing::{self, Cost, RateCurve};
 use crate::sim::bounds::Bounds;
 use crate::sim::elasticity::Elasticity;
-use crate::sim::pricing::{self, Cost, RateCurve};
 use crate::sim::run::{InstanceLife, JobLife, Run, StepCurve};
 use crate::units::Timestamp;
 use waits::WaitProfile;

@@ -34,6 +34,9 @@ impl TargetState {
             GroupState::Running | GroupState::Resizing | GroupState::Suspended => {}
             state => return Action::Hold(HoldReason::GroupNotReady { state }),
         }
+        if now.group.scaled_by_amazon {
+            return Action::Hold(HoldReason::ScaledByAmazon);
+        }
         if let Some(until) = self.flight.yielding_until(at) {
             return Action::Hold(HoldReason::YieldingToOperator { until });
         }

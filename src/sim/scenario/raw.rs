@@ -12,7 +12,7 @@ use crate::observation::{GroupId, GroupKind, Market, Role};
 use crate::policy::Limits;
 use crate::policy::diagnostic::{Diagnostic, PolicyErrors};
 use crate::policy::yaml::{self, At};
-use crate::sim::pricing::{PriceTable, PricingError, Rates};
+use crate::pricing::{PriceTable, PricingError, Rates};
 use crate::trace::Resources;
 use crate::units::{Instances, Mebibytes, Percent, VirtualCores, display_duration};
 

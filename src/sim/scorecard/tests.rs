@@ -1,5 +1,5 @@
 use super::*;
-use crate::sim::pricing::Rates;
+use crate::pricing::Rates;
 use crate::sim::run::Wait;
 use crate::trace::Resources;
 use crate::units::{Mebibytes, VirtualCores};

@@ -336,6 +336,7 @@ fn cluster() -> impl Strategy<Value = ClusterStatus> {
             state,
             requested: Instances(requested),
             running: Instances(running),
+            scaled_by_amazon: false,
         });
     (prop::sample::select(ClusterState::ALL), vec(group, 0..3), any::<u32>(), prop::option::of(timestamp()))
         .prop_map(|(state, groups, steps_pending, idle_since)| ClusterStatus { state, groups, steps_pending, steps_running: 0, idle_since })

@@ -1,0 +1,60 @@
+//! The only clock of the program. A rehearsal runs on one that goes faster.
+
+#![expect(clippy::disallowed_methods, reason = "the one place where clocks are read")]
+
+use std::time::{Duration, Instant};
+
+use crate::units::Timestamp;
+
+/// Tells the time and waits for it.
+#[derive(Clone, Copy, Debug)]
+pub struct Clock {
+    /// Real time at which both clocks showed the same.
+    set_at: Timestamp,
+    /// Seconds on this clock for each real second; at least one.
+    speed: u32,
+}
+
+impl Clock {
+    pub fn real() -> Self {
+        Self::faster(1)
+    }
+
+    /// A clock that shows the real time now and goes `speed` times as fast from now on.
+    pub fn faster(speed: u32) -> Self {
+        Self { set_at: real_now(), speed: speed.max(1) }
+    }
+
+    pub fn now(&self) -> Timestamp {
+        let real = real_now();
+        if self.speed == 1 { real } else { self.set_at + real.since(self.set_at) * self.speed }
+    }
+
+    /// How long a wait on this clock takes in reality.
+    pub fn real_time(&self, on_this_clock: Duration) -> Duration {
+        on_this_clock / self.speed
+    }
+
+    /// Waits until this clock shows `at`; not at all when that is past.
+    pub async fn sleep_until(&self, at: Timestamp) {
+        tokio::time::sleep(self.real_time(at.since(self.now()))).await;
+    }
+}
+
+/// Measures how long something takes in reality.
+#[derive(Clone, Copy, Debug)]
+pub struct Stopwatch(Instant);
+
+impl Stopwatch {
+    pub fn start() -> Self {
+        Self(Instant::now())
+    }
+
+    pub fn elapsed(&self) -> Duration {
+        self.0.elapsed()
+    }
+}
+
+fn real_now() -> Timestamp {
+    Timestamp::from_millis(jiff::Timestamp::now().as_millisecond())
+}

@@ -1,0 +1,1 @@
+//! Values of the CloudWatch metrics that policies declare.
