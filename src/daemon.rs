@@ -3,8 +3,12 @@
 pub mod act;
 pub mod clock;
 pub mod cloudwatch;
+pub mod cost;
 pub mod emr;
 pub mod hdfs;
 pub mod http_get;
+pub mod monitor;
+pub mod report;
+pub mod server;
 pub mod source;
 pub mod yarn;
