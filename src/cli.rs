@@ -6,6 +6,8 @@ mod generate;
 mod import;
 mod schema;
 mod simulate;
+#[cfg(feature = "daemon")]
+mod status;
 mod trace;
 
 use std::fmt::Display;
@@ -42,6 +44,8 @@ struct Arguments {
 #[derive(Subcommand)]
 enum Command {
     Simulate(simulate::Args),
+    #[cfg(feature = "daemon")]
+    Status(status::Args),
     Check(check::Args),
     Schema(schema::Args),
     Import(import::Args),
@@ -54,6 +58,8 @@ enum Command {
 pub fn main() -> ExitCode {
     let result = match Arguments::parse().command {
         Command::Simulate(args) => simulate::run(&args),
+        #[cfg(feature = "daemon")]
+        Command::Status(args) => return code(status::run(&args)),
         Command::Check(args) => return code(check::run(&args)),
         Command::Schema(args) => schema::run(&args),
         Command::Import(args) => import::run(&args),
