@@ -6,5 +6,7 @@ pub mod cloudwatch;
 pub mod emr;
 pub mod hdfs;
 pub mod http_get;
+pub mod settings;
 pub mod source;
+pub mod state_dir;
 pub mod yarn;
