@@ -147,7 +147,7 @@ shadow_policies = []
 state_dir = "/var/lib/headroom"
 dry_run = false
 info_dir = "/mnt/var/lib/info"
-listen = "127.0.0.1:9488"
+listen = "127.0.0.1:9742"
 
 [yarn]
 resource_managers = ["http://localhost:8088"]
@@ -309,7 +309,7 @@ fn listen(text: &str) -> Result<Option<SocketAddr>, SettingsError> {
     if text == "off" {
         return Ok(None);
     }
-    let problem = || format!("`{text}` is no address with a port, such as 127.0.0.1:9488, and not `off`");
+    let problem = || format!("`{text}` is no address with a port, such as 127.0.0.1:9742, and not `off`");
     text.parse().map(Some).map_err(|_| wrong("listen", problem()))
 }
 

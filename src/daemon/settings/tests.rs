@@ -16,7 +16,7 @@ fn a_policy_is_all_that_must_be_said() {
     let settings = load("policy = 'p.yaml'", &[], Flags::default()).expect("loads");
     assert_eq!(settings.policy, Path::new("p.yaml"), "relative to the file");
     assert_eq!(settings.yarn.resource_managers[0].as_str(), "http://localhost:8088/");
-    assert_eq!(settings.listen, Some(SocketAddr::from(([127, 0, 0, 1], 9_488))));
+    assert_eq!(settings.listen, Some(SocketAddr::from(([127, 0, 0, 1], 9_742))));
     assert!(!settings.dry_run);
 }
 
