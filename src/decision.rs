@@ -261,6 +261,18 @@ pub enum Outcome {
     NotSent,
 }
 
+impl Outcome {
+    /// The label value: the variant in snake case; of a refusal, its kind.
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Accepted => "accepted",
+            Self::Unknown => "unknown",
+            Self::NotSent => "not_sent",
+            Self::Rejected(rejection) => rejection.label(),
+        }
+    }
+}
+
 /// Why EMR refused a resize.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -270,6 +282,18 @@ pub enum Rejection {
     /// The cluster or the group is in a state that allows no resize.
     NotModifiable,
     Other,
+}
+
+impl Rejection {
+    /// The label value: the variant in snake case.
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Throttled => "throttled",
+            Self::AccessDenied => "access_denied",
+            Self::NotModifiable => "not_modifiable",
+            Self::Other => "other",
+        }
+    }
 }
 
 impl fmt::Display for Decision {

@@ -13,7 +13,7 @@ use super::memory::SignalTrack;
 use super::propose::{self, Proposal};
 use super::window::Window;
 use crate::decision::{Action, Cause, Decision, HoldReason, Reading, RuleReport, RuleState};
-use crate::observation::{GroupId, GroupStatus, Observation, Role};
+use crate::observation::{GroupId, GroupStatus, NodeCensus, Observation, Role};
 use crate::policy::signal::{Signal, SignalSource};
 use crate::policy::{Change, Limits, Rule, Target};
 use crate::units::{Instances, Timestamp};
@@ -56,12 +56,19 @@ pub struct Tick<'a> {
     pub observation: &'a Observation,
     /// EMR's own samples, for conditions that read no signal.
     pub cluster: &'a SignalTrack,
+    pub has_seen_nodes: bool,
     pub poll: Duration,
 }
 
 impl Tick<'_> {
     fn at(&self) -> Timestamp {
         self.observation.at
+    }
+
+    /// What runs on each node, if that was observed lately.
+    pub fn census(&self) -> Option<&NodeCensus> {
+        let sample = self.observation.nodes.as_ref()?;
+        (self.at().since(sample.measured_at) <= self.allowance()).then_some(&sample.value)
     }
 
     /// How old anything that is polled may be.

@@ -156,6 +156,9 @@ impl TargetState {
         if let Some(until) = self.flight.reversal_until(at, direction, self.spec.guards.reversal) {
             return Some(HoldReason::ReversalGuard { until });
         }
+        if direction == Direction::In && now.tick.has_seen_nodes && now.tick.census().is_none() {
+            return Some(HoldReason::MissingSignal { signal: "nodes".into() });
+        }
         if direction == Direction::In && candidate.rule.is_some() { self.scale_in_obstacle(now) } else { None }
     }
 
@@ -228,10 +231,8 @@ impl TargetState {
     /// Instances with application masters, to be kept, and instances on which nothing runs, to go first.
     fn choose_nodes(&self, now: &Situation) -> (Vec<InstanceId>, Vec<InstanceId>) {
         let Situation { tick, group, .. } = now;
-        let Some(census) = tick.observation.nodes.as_ref().filter(|census| tick.at().since(census.measured_at) <= tick.allowance()) else {
-            return Default::default();
-        };
-        let here = || census.value.0.iter().filter(|node| node.group == group.id && !node.draining);
+        let Some(census) = tick.census() else { return Default::default() };
+        let here = || census.0.iter().filter(|node| node.group == group.id && !node.draining);
         let protect = here().filter(|node| node.has_application_master).map(|node| node.instance.clone()).collect();
         let prefer = here().filter(|node| node.containers == 0 && !node.has_application_master).map(|node| node.instance.clone()).collect();
         (protect, prefer)
