@@ -6,5 +6,6 @@ pub mod cloudwatch;
 pub mod emr;
 pub mod hdfs;
 pub mod http_get;
+mod jmx;
 pub mod source;
 pub mod yarn;
