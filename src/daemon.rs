@@ -7,6 +7,7 @@ pub mod cost;
 pub mod emr;
 pub mod hdfs;
 pub mod http_get;
+mod jmx;
 pub mod journal;
 pub mod monitor;
 pub mod report;
