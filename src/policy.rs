@@ -98,6 +98,13 @@ pub struct MetricSpec {
     pub unit: Unit,
 }
 
+impl MetricSpec {
+    /// How old a value may be, counted from the end of its period, and how far apart two may lie.
+    pub fn allowance(&self) -> Duration {
+        self.period.saturating_mul(2).saturating_add(self.delay)
+    }
+}
+
 /// CloudWatch statistics.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
