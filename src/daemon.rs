@@ -3,8 +3,15 @@
 pub mod act;
 pub mod clock;
 pub mod cloudwatch;
+pub mod cost;
 pub mod emr;
 pub mod hdfs;
 pub mod http_get;
+pub mod journal;
+pub mod monitor;
+pub mod report;
+pub mod server;
+pub mod settings;
 pub mod source;
+pub mod state_dir;
 pub mod yarn;

@@ -1,13 +1,14 @@
 //! The decision engine: a pure function of what was observed. No clock, I/O, lock or randomness; `now` arrives inside the observation.
 //!
 //! Everything that must be equal in the live and in the simulated world lives here: holds, windows, resizes in flight, cooldowns, limits,
-//! pauses. The state is restored by folding the same observations and outcomes again.
+//! pauses. The state is restored from what [`Engine::state`] wrote down, or by folding the same observations and outcomes again.
 
 mod flight;
 mod hold;
 mod limits;
 mod memory;
 mod propose;
+mod state;
 mod target;
 #[cfg(test)]
 pub(crate) mod testing;
@@ -15,11 +16,14 @@ pub(crate) mod testing;
 mod tests;
 mod window;
 
+use serde::{Deserialize, Serialize};
+
 use crate::decision::{Action, Decision, HoldReason, Outcome, RuleState};
 use crate::observation::{ClusterState, GroupId, Observation, Sampled};
 use crate::policy::Policy;
 use crate::units::Timestamp;
-use memory::{Knowledge, SignalTrack};
+use memory::{Knowledge, SignalPast, SignalTrack};
+pub use state::{EngineState, StateMismatch};
 use target::{TargetState, Tick};
 
 /// Folds observations and outcomes; yields decisions.
@@ -34,7 +38,8 @@ pub struct Engine {
 }
 
 /// Why the engine wants to see the cluster again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum WakeReason {
     /// It is time for the next observation.
     Poll,
@@ -45,7 +50,7 @@ pub enum WakeReason {
 impl Engine {
     pub fn new(policy: Policy) -> Self {
         let targets = policy.targets().iter().map(|target| TargetState::new(target.clone(), policy.poll())).collect();
-        let cluster = SignalTrack::new("cluster".into(), policy.poll() * 3);
+        let cluster = cluster_track(&policy, SignalPast::default());
         Self { policy, targets, cluster, last_at: None, wakeup: (Timestamp::EPOCH, WakeReason::Poll) }
     }
 
@@ -107,6 +112,11 @@ impl Engine {
             state => Some(HoldReason::ClusterNotReady { state }),
         }
     }
+}
+
+/// EMR's description as a signal, with its past.
+fn cluster_track(policy: &Policy, past: SignalPast) -> SignalTrack {
+    SignalTrack::with_past("cluster".into(), policy.poll() * 3, past)
 }
 
 /// The next poll, or the first end of a wait before it.

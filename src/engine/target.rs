@@ -1,6 +1,7 @@
 //! One target of a policy through time: its signals, its rules, its resizes.
 
 mod decide;
+mod past;
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -17,6 +18,7 @@ use crate::policy::signal::{Signal, SignalSource};
 use crate::policy::{Change, Limits, Rule, Target};
 use crate::units::{Instances, Timestamp};
 use decide::Situation;
+pub use past::{PastMismatch, TargetPast};
 
 /// What the engine keeps of one target between two observations.
 #[derive(Clone, Debug)]
@@ -156,6 +158,16 @@ impl TargetState {
         }
     }
 
+    pub fn most_core(&self) -> Instances {
+        self.most_core
+    }
+
+    /// With so many core nodes seen, elsewhere in the same cluster.
+    #[must_use]
+    pub fn with_most_core(self, seen: Instances) -> Self {
+        Self { most_core: self.most_core.max(seen), ..self }
+    }
+
     /// What a journal says was decided at the last tick.
     pub fn recall(&mut self, decision: &Decision) {
         if self.has_just_sent {
@@ -250,8 +262,8 @@ impl TargetState {
     fn hold(&self, tick: &Tick, rule: &Rule, memory: &mut RuleMemory, scope: &Scope) -> Held {
         let known = memory.reads.iter().filter_map(|signal| self.signals[*signal].known());
         let clock = known.map(|sample| sample.measured_at).max().unwrap_or(tick.observation.cluster.measured_at);
-        let of_signals: u64 = memory.reads.iter().map(|signal| self.signals[*signal].breaks()).sum();
-        let breaks = if memory.reads_cluster { of_signals + tick.cluster.breaks() } else { of_signals };
+        let of_cluster = if memory.reads_cluster { tick.cluster.breaks() } else { 0 };
+        let breaks = memory.reads.iter().map(|signal| self.signals[*signal].breaks()).fold(of_cluster, u64::wrapping_add);
         let truth = scope.truth(&rule.when);
         if truth.is_none() && self.scope(tick, true).truth(&rule.when) != Some(true) {
             memory.hold.forget();
