@@ -241,6 +241,19 @@ pub enum RuleState {
     },
 }
 
+impl RuleState {
+    /// The label value: the variant in snake case.
+    pub const fn label(&self) -> &'static str {
+        match self {
+            Self::Unknown => "unknown",
+            Self::NotTrue => "not_true",
+            Self::Holding { .. } => "holding",
+            Self::CoolingDown { .. } => "cooling_down",
+            Self::Ready { .. } => "ready",
+        }
+    }
+}
+
 /// A signal's value as the rules saw it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -115,7 +115,7 @@ impl TargetState {
         self.recognise(group, tick.poll);
         self.read(tick.observation, group);
         self.follow(tick, group);
-        let limits = self.limits_at(at);
+        let limits = self.spec.limits_at(at);
         let rules = self.judge(tick, group, limits);
         let action = match barrier {
             Some(reason) => Action::Hold(reason.clone()),
@@ -226,14 +226,6 @@ impl TargetState {
         let guards = &self.spec.guards;
         let spans = guards.budgets.iter().map(|budget| budget.per).chain(guards.flips.map(|flips| flips.per));
         spans.max().unwrap_or_default()
-    }
-
-    fn open_window(&self, at: Timestamp) -> Option<&crate::policy::schedule::ScheduleWindow> {
-        self.spec.schedule.iter().find(|window| window.is_open(at))
-    }
-
-    fn limits_at(&self, at: Timestamp) -> Limits {
-        self.open_window(at).and_then(|window| window.limits).unwrap_or(self.spec.limits)
     }
 
     fn scope<'a>(&'a self, tick: &Tick, bridging: bool) -> Scope<'a> {

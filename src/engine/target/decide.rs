@@ -137,7 +137,7 @@ impl TargetState {
         if let Some(pause) = pause.filter(|pause| at < pause.until && pause.direction.is_none_or(|paused| paused == direction)) {
             return Some(HoldReason::Paused { until: pause.until });
         }
-        if let Some(window) = self.open_window(at).filter(|window| window.freeze.is_some_and(|freeze| freeze.forbids(direction))) {
+        if let Some(window) = self.spec.open_window(at).filter(|window| window.freeze.is_some_and(|freeze| freeze.forbids(direction))) {
             return Some(HoldReason::Frozen { window: window.name.clone() });
         }
         if let Some((rejection, until)) = self.flight.refused_until(at) {
