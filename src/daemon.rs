@@ -4,6 +4,7 @@ pub mod act;
 pub mod clock;
 pub mod cloudwatch;
 pub mod cost;
+pub mod discovery;
 pub mod emr;
 pub mod hdfs;
 pub mod http_get;

@@ -48,10 +48,10 @@ pub struct Resize {
     /// What kept `to` from being `wanted`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limited_by: Option<Limiter>,
-    /// Instances to keep on a scale-in: they host application masters.
+    /// Instances to keep where some have to leave: those with application masters, then the busiest ones, as many as remain.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub protect: Vec<InstanceId>,
-    /// Instances to let go first on a scale-in: nothing runs on them.
+    /// Instances to let go first where some have to leave, at most as many as leave: nothing runs on them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub prefer: Vec<InstanceId>,
 }

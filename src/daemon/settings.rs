@@ -69,6 +69,8 @@ pub struct AwsSettings {
     pub calls_per_minute: u32,
     /// How long EMR may wait for containers on nodes that leave; `None`: EMR's own default.
     pub decommission_timeout: Option<Duration>,
+    /// Ask EMR whether its managed scaling is on. Only services that resemble EMR and lack the operation make it necessary not to.
+    pub check_managed_scaling: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -153,6 +155,7 @@ timeout = "10s"
 [aws]
 timeout = "20s"
 calls_per_minute = 60
+check_managed_scaling = true
 
 [journal]
 segment_mb = 64
@@ -204,6 +207,7 @@ struct RawAws {
     timeout: String,
     calls_per_minute: u32,
     decommission_timeout: Option<String>,
+    check_managed_scaling: bool,
 }
 
 #[derive(Deserialize)]
@@ -271,6 +275,7 @@ impl RawAws {
             timeout: timeout("aws.timeout", &self.timeout)?,
             calls_per_minute: self.calls_per_minute,
             decommission_timeout: self.decommission_timeout.map(|text| duration("aws.decommission_timeout", &text)).transpose()?,
+            check_managed_scaling: self.check_managed_scaling,
         })
     }
 }

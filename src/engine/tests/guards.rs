@@ -183,7 +183,7 @@ fn a_scale_in_protects_application_masters_and_prefers_empty_nodes() {
     let census = NodeCensus(vec![node("i-busy", 3, false), node("i-master", 1, true), node("i-empty", 0, false)]);
     observation.nodes = Some(Sampled { value: census, measured_at: observation.at });
     let Action::Resize(resize) = bench.observe(&observation) else { panic!("a resize") };
-    assert_eq!(resize.protect.iter().map(|id| id.as_str()).collect::<Vec<_>>(), ["i-master"]);
+    assert_eq!(resize.protect.iter().map(|id| id.as_str()).collect::<Vec<_>>(), ["i-master", "i-busy"]);
     assert_eq!(resize.prefer.iter().map(|id| id.as_str()).collect::<Vec<_>>(), ["i-empty"]);
 }
 
