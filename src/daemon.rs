@@ -8,4 +8,6 @@ pub mod hdfs;
 pub mod http_get;
 mod jmx;
 pub mod source;
+#[cfg(test)]
+mod testing;
 pub mod yarn;
