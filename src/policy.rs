@@ -99,9 +99,9 @@ pub struct MetricSpec {
 }
 
 impl MetricSpec {
-    /// A value older than this is stale, and a gap wider than this breaks a hold: two periods and the delay.
+    /// How old a value may be, counted from the end of its period, and how far apart two may lie.
     pub fn allowance(&self) -> Duration {
-        self.period * 2 + self.delay
+        self.period.saturating_mul(2).saturating_add(self.delay)
     }
 }
 
