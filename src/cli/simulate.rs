@@ -165,8 +165,8 @@ fn tell_default_cluster(source: &Source) {
 }
 
 fn warn_of_gaps(source: &Source, loaded: &Loaded) {
-    if let Some(torn) = loaded.torn_tail {
-        super::note(format_args!("note: {}:{}: the line is torn off and left out", source.trace.display(), torn.line));
+    if let Some(torn) = &loaded.torn_tail {
+        super::note(format_args!("note: {}:{}: the line is torn off and left out", torn.path.display(), torn.line));
     }
     if let Workload::Observations(load) = &loaded.workload
         && let [(from, to), rest @ ..] = load.gaps()
