@@ -7,6 +7,7 @@ mod import;
 mod schema;
 mod simulate;
 mod trace;
+mod verify;
 
 use std::fmt::Display;
 use std::io::{self, IsTerminal, Write};
