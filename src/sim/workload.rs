@@ -58,6 +58,16 @@ impl Workload {
         }
     }
 
+    /// The same work at another time.
+    #[must_use]
+    pub fn starting_at(mut self, start: Timestamp) -> Self {
+        match &mut self {
+            Self::Jobs(load) => load.start = start,
+            Self::Observations(load) => load.start = start,
+        }
+        self
+    }
+
     pub fn start(&self) -> Timestamp {
         match self {
             Self::Jobs(load) => load.start,
