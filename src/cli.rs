@@ -11,6 +11,7 @@ mod run;
 mod schema;
 mod simulate;
 mod trace;
+mod verify;
 
 use std::fmt::Display;
 use std::io::{self, IsTerminal, Write};
