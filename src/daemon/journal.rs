@@ -16,7 +16,7 @@ use crate::engine::Engine;
 use crate::file::write_whole;
 use crate::policy::diagnostic::PolicyErrors;
 use crate::trace::fold::StartError;
-use crate::trace::journal::{InvalidRecord, Segment, Sequence, TraceError};
+use crate::trace::journal::{InvalidRecord, Segment, Sequence, TraceError, segments};
 use crate::trace::{FORMAT_VERSION, Header, Kind, Record, SavedState, Start};
 use crate::units::Timestamp;
 use recovery::{Found, recover};
@@ -173,6 +173,12 @@ impl Journal {
     /// The file that is being written.
     pub fn path(&self) -> &Path {
         &self.segment.path
+    }
+
+    /// The size of all segments together; what cannot be looked at does not count.
+    pub fn bytes(&self) -> u64 {
+        let segments = segments(&self.folder).unwrap_or_default();
+        segments.iter().filter_map(|segment| fs::metadata(&segment.path).ok()).map(|metadata| metadata.len()).sum()
     }
 
     /// Compresses and deletes what is no longer written to: to be done at the start, and whenever [`prepare`](Self::prepare) says so.

@@ -11,6 +11,7 @@ use config::{Config, Environment, File, FileFormat};
 use reqwest::Url;
 use serde::Deserialize;
 
+use crate::daemon::journal;
 use crate::policy::scalar;
 
 /// Everything that a daemon is told, checked.
@@ -31,7 +32,7 @@ pub struct Settings {
     pub yarn: YarnSettings,
     pub hdfs: HdfsSettings,
     pub aws: AwsSettings,
-    pub journal: JournalSettings,
+    pub journal: journal::Settings,
     /// Where HTTP is served; `None`: nowhere.
     pub listen: Option<SocketAddr>,
     /// Prices that differ from the shipped table.
@@ -68,14 +69,8 @@ pub struct AwsSettings {
     pub calls_per_minute: u32,
     /// How long EMR may wait for containers on nodes that leave; `None`: EMR's own default.
     pub decommission_timeout: Option<Duration>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct JournalSettings {
-    /// A segment of this size is closed and compressed.
-    pub segment_bytes: u64,
-    /// All segments together; the oldest are deleted beyond that.
-    pub budget_bytes: u64,
+    /// Ask EMR whether its managed scaling is on. Only services that resemble EMR and lack the operation make it necessary not to.
+    pub check_managed_scaling: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -160,6 +155,7 @@ timeout = "10s"
 [aws]
 timeout = "20s"
 calls_per_minute = 60
+check_managed_scaling = true
 
 [journal]
 segment_mb = 64
@@ -211,6 +207,7 @@ struct RawAws {
     timeout: String,
     calls_per_minute: u32,
     decommission_timeout: Option<String>,
+    check_managed_scaling: bool,
 }
 
 #[derive(Deserialize)]
@@ -278,6 +275,7 @@ impl RawAws {
             timeout: timeout("aws.timeout", &self.timeout)?,
             calls_per_minute: self.calls_per_minute,
             decommission_timeout: self.decommission_timeout.map(|text| duration("aws.decommission_timeout", &text)).transpose()?,
+            check_managed_scaling: self.check_managed_scaling,
         })
     }
 }
@@ -286,13 +284,13 @@ impl RawAws {
 const CALLS_PER_MINUTE_LEAST: u32 = 6;
 
 impl RawJournal {
-    fn check(self) -> Result<JournalSettings, SettingsError> {
+    fn check(self) -> Result<journal::Settings, SettingsError> {
         if self.segment_mb == 0 || self.budget_mb / 2 < self.segment_mb {
             let problem = "give at least 1, and a budget of at least two segments: one that grows and one that is compressed";
             return Err(wrong("journal.segment_mb", problem));
         }
         let bytes = |megabytes: u64| megabytes.saturating_mul(1_000_000);
-        Ok(JournalSettings { segment_bytes: bytes(self.segment_mb), budget_bytes: bytes(self.budget_mb) })
+        Ok(journal::Settings { segment_bytes: bytes(self.segment_mb), budget_bytes: bytes(self.budget_mb), ..journal::Settings::default() })
     }
 }
 

@@ -13,7 +13,7 @@ use super::memory::SignalTrack;
 use super::propose::{self, Proposal};
 use super::window::Window;
 use crate::decision::{Action, Cause, Decision, HoldReason, Reading, RuleReport, RuleState};
-use crate::observation::{GroupId, GroupStatus, Observation, Role};
+use crate::observation::{GroupId, GroupStatus, NodeCensus, Observation, Role};
 use crate::policy::signal::{Signal, SignalSource};
 use crate::policy::{Change, Limits, Rule, Target};
 use crate::units::{Instances, Timestamp};
@@ -56,12 +56,19 @@ pub struct Tick<'a> {
     pub observation: &'a Observation,
     /// EMR's own samples, for conditions that read no signal.
     pub cluster: &'a SignalTrack,
+    pub has_seen_nodes: bool,
     pub poll: Duration,
 }
 
 impl Tick<'_> {
     fn at(&self) -> Timestamp {
         self.observation.at
+    }
+
+    /// What runs on each node, if that was observed lately.
+    pub fn census(&self) -> Option<&NodeCensus> {
+        let sample = self.observation.nodes.as_ref()?;
+        (self.at().since(sample.measured_at) <= self.allowance()).then_some(&sample.value)
     }
 
     /// How old anything that is polled may be.
@@ -108,7 +115,7 @@ impl TargetState {
         self.recognise(group, tick.poll);
         self.read(tick.observation, group);
         self.follow(tick, group);
-        let limits = self.limits_at(at);
+        let limits = self.spec.limits_at(at);
         let rules = self.judge(tick, group, limits);
         let action = match barrier {
             Some(reason) => Action::Hold(reason.clone()),
@@ -219,14 +226,6 @@ impl TargetState {
         let guards = &self.spec.guards;
         let spans = guards.budgets.iter().map(|budget| budget.per).chain(guards.flips.map(|flips| flips.per));
         spans.max().unwrap_or_default()
-    }
-
-    fn open_window(&self, at: Timestamp) -> Option<&crate::policy::schedule::ScheduleWindow> {
-        self.spec.schedule.iter().find(|window| window.is_open(at))
-    }
-
-    fn limits_at(&self, at: Timestamp) -> Limits {
-        self.open_window(at).and_then(|window| window.limits).unwrap_or(self.spec.limits)
     }
 
     fn scope<'a>(&'a self, tick: &Tick, bridging: bool) -> Scope<'a> {
