@@ -4,6 +4,10 @@ mod baselines;
 mod check;
 mod generate;
 mod import;
+#[cfg(feature = "daemon")]
+mod pause;
+#[cfg(feature = "daemon")]
+mod run;
 mod schema;
 mod simulate;
 mod trace;
@@ -48,6 +52,12 @@ enum Command {
     Generate(generate::Args),
     Trace(trace::Args),
     Baselines(baselines::Args),
+    #[cfg(feature = "daemon")]
+    Run(run::Args),
+    #[cfg(feature = "daemon")]
+    Pause(pause::Args),
+    #[cfg(feature = "daemon")]
+    Resume(pause::ResumeArgs),
 }
 
 /// Exit codes: 0 well, 1 the input was refused, 2 usage (by clap).
@@ -60,6 +70,12 @@ pub fn main() -> ExitCode {
         Command::Generate(args) => generate::run(&args),
         Command::Trace(args) => trace::run(&args),
         Command::Baselines(args) => baselines::run(&args),
+        #[cfg(feature = "daemon")]
+        Command::Run(args) => run::run(&args),
+        #[cfg(feature = "daemon")]
+        Command::Pause(args) => pause::run(&args),
+        #[cfg(feature = "daemon")]
+        Command::Resume(args) => pause::resume(&args),
     };
     code(result.map(|()| ExitCode::SUCCESS))
 }

@@ -7,7 +7,7 @@ use anyhow::Context;
 use headroom::daemon::clock::Clock;
 use headroom::daemon::report::TickReport;
 use headroom::daemon::settings::{Flags, LogFormat, LogSettings, Settings};
-use headroom::daemon::{server, start};
+use headroom::daemon::{discovery, server, start};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -16,7 +16,8 @@ pub const DEFAULT_CONFIG: &str = "/etc/headroom/headroom.toml";
 
 /// Run the daemon beside a cluster: observe, decide, write down, act
 #[derive(clap::Args)]
-#[command(after_help = "The daemon starts only if its self-test passes: the policy is right, EMR, YARN and CloudWatch can be read, each target \
+#[command(
+    after_help = "The daemon starts only if its self-test passes: the policy is right, EMR, YARN and CloudWatch can be read, each target \
 means one group, and no policy of Amazon's own is attached to it. What it decides, and why, goes to a journal in \
 its state folder before anything is done; `headroom explain` reads it.
 
@@ -30,7 +31,8 @@ Examples:
   headroom run --config /etc/headroom/headroom.toml --dry-run
   headroom run --config /etc/headroom/headroom.toml
 
-It ends on SIGTERM or Ctrl-C, after the tick that it is in.")]
+It ends on SIGTERM or Ctrl-C, after the tick that it is in."
+)]
 pub struct Args {
     /// Settings, TOML [default: /etc/headroom/headroom.toml, if it is there]
     #[arg(long, value_name = "FILE")]
@@ -71,7 +73,7 @@ pub fn config_file(named: Option<&Path>) -> Option<&Path> {
 }
 
 async fn live(once: bool, settings: &Settings) -> anyhow::Result<()> {
-    let sdk = start::sdk_config(&settings.aws).await;
+    let sdk = discovery::sdk_config(settings.aws.region.as_deref()).await?;
     let mut daemon = start::start(settings, &sdk, Clock::real()).await?;
     if once {
         let report = daemon.once().await?;

@@ -1,25 +1,26 @@
 //! One look at everything: the sources side by side, and what they said as one observation.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
-
-use reqwest::Url;
 
 use crate::daemon::clock::Clock;
 use crate::daemon::cloudwatch::{CloudWatch, CloudWatchReading};
 use crate::daemon::emr::Emr;
+use crate::daemon::emr::start::StartProblem;
 use crate::daemon::hdfs::{Hdfs, HdfsReading};
 use crate::daemon::report::{Source, SourceReport};
 use crate::daemon::source::{Call, SourceError};
 use crate::daemon::yarn::{Yarn, YarnNode, YarnReading};
-use crate::observation::{ClusterStatus, Control, NodeCensus, NodeLoad, Observation, Pause, Sampled};
+use crate::observation::{ClusterStatus, Control, MetricId, NodeCensus, NodeLoad, Observation, Pause, Sampled};
+use crate::policy::Policy;
 use crate::units::Timestamp;
 
 /// The services that tell of one cluster.
 #[derive(Debug)]
 pub struct Sources {
     pub yarn: Yarn,
-    /// The ResourceManager that must be active for this daemon to act, if that matters.
-    pub beside: Option<Url>,
+    /// This daemon may act only while the ResourceManager on its machine is the active one.
+    pub acts_beside_active: bool,
     pub hdfs: Option<Hdfs>,
     pub emr: Emr,
     pub cloudwatch: Option<CloudWatch>,
@@ -55,6 +56,11 @@ impl Observer {
         &self.sources.emr
     }
 
+    /// What keeps EMR from being followed: see [`Emr::check`].
+    pub async fn check_emr(&mut self, clock: &Clock, policy: &Policy) -> Vec<StartProblem> {
+        self.sources.emr.check(clock, policy).await
+    }
+
     /// Asks all sources at once. Takes as long as the slowest, and never longer than its timeout.
     pub async fn look(&mut self, clock: &Clock, pause: impl FnOnce(Timestamp) -> Option<Pause>) -> Look {
         let Sources { yarn, hdfs, emr, cloudwatch, .. } = &mut self.sources;
@@ -75,6 +81,9 @@ impl Observer {
         let mut calls: Vec<Call> = yarn.calls.iter().chain(&emr.calls).copied().collect();
         calls.extend(hdfs.iter().flat_map(|reading| reading.calls.iter().copied()));
         calls.extend(cloudwatch.iter().flat_map(|reading| reading.calls.iter().copied()));
+        if yarn.load.as_ref().is_ok_and(|load| load.value.apps_running + load.value.apps_pending > 0) {
+            self.sources.emr.note_work();
+        }
         let nodes = yarn.nodes.clone().and_then(|nodes| self.census(nodes));
         let mut sources = vec![
             self.source(Source::Emr, emr.status.as_ref().map(|status| status.measured_at)),
@@ -96,7 +105,7 @@ impl Observer {
             yarn: yarn.load.ok(),
             hdfs: hdfs.and_then(|reading| reading.load.ok()),
             nodes: nodes.ok(),
-            metrics: cloudwatch.map(known_metrics).unwrap_or_default(),
+            metrics: cloudwatch.map(known).unwrap_or_default(),
             cluster,
             control,
         });
@@ -105,7 +114,7 @@ impl Observer {
 
     /// Whether this daemon may act. While it is not known which ResourceManager is active, it may not.
     fn leads(&self, yarn: &YarnReading) -> bool {
-        self.sources.beside.as_ref().is_none_or(|beside| yarn.active.as_ref() == Some(beside))
+        yarn.active_is_local || !self.sources.acts_beside_active
     }
 
     /// Nodes under the names of their instances. One that EMR does not know yet leaves the whole census unknown: it may host what must not
@@ -129,10 +138,20 @@ impl Observer {
         match stranger {
             None => Ok(Sampled { value: NodeCensus(census), measured_at: nodes.measured_at }),
             Some(host) => {
-                self.sources.emr.list_instances_again();
+                self.sources.emr.note_unknown_host();
                 Err(SourceError::UnknownHost { host })
             }
         }
+    }
+
+    /// Of many metrics, each of its own age, the one that is the first to become stale; and the first error.
+    fn cloudwatch(&self, reading: &CloudWatchReading) -> SourceReport {
+        let error = reading.values.values().find_map(|value| value.as_ref().err()).cloned();
+        let allowance_of = |metric: &MetricId| self.sources.cloudwatch.as_ref().and_then(|cloudwatch| cloudwatch.allowance(metric));
+        let ages = reading.values.iter().filter_map(|(metric, value)| Some((value.as_ref().ok()?.measured_at, allowance_of(metric)?)));
+        let first_stale = ages.min_by_key(|(measured_at, allowance)| *measured_at + *allowance);
+        let (measured_at, allowance) = first_stale.map_or((None, self.poll * 3), |(measured_at, allowance)| (Some(measured_at), allowance));
+        SourceReport { source: Source::CloudWatch, measured_at, allowance, error }
     }
 
     /// How one source stands: fresh, or as old as its last answer.
@@ -143,4 +162,8 @@ impl Observer {
         let measured_at = self.measured.iter().find(|(known, _)| *known == source).map(|(_, at)| *at);
         SourceReport { source, measured_at, allowance: self.poll * 3, error }
     }
+}
+
+fn known(reading: CloudWatchReading) -> BTreeMap<MetricId, Sampled<f64>> {
+    reading.values.into_iter().filter_map(|(metric, value)| Some((metric, value.ok()?))).collect()
 }

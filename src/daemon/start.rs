@@ -2,30 +2,27 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
-use aws_config::timeout::TimeoutConfig;
-use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_config::SdkConfig;
 
 use crate::daemon::act::{Actuator, Resizer};
 use crate::daemon::clock::Clock;
-use crate::daemon::cloudwatch::CloudWatch;
+use crate::daemon::cloudwatch::{self, CloudWatch, MetricConflict};
 use crate::daemon::cost::CostMeter;
 use crate::daemon::discovery::{self, DiscoveryError};
-use crate::daemon::emr::Emr;
+use crate::daemon::emr::{self, Emr};
 use crate::daemon::hdfs::Hdfs;
 use crate::daemon::http_get::HttpGet;
 use crate::daemon::journal::{Journal, JournalError};
 use crate::daemon::monitor::{Identity, Monitor};
 use crate::daemon::observe::{Observer, Sources};
-use crate::daemon::self_test::{self, SelfTestError};
-use crate::daemon::settings::{AwsSettings, Settings};
-use crate::daemon::source::SourceError;
+use crate::daemon::self_test::{self, SelfTestFailure};
+use crate::daemon::settings::Settings;
 use crate::daemon::state_dir::{StateDir, StateDirError};
 use crate::daemon::tick::{Daemon, Shadow, tend};
+use crate::daemon::yarn::Yarn;
 use crate::engine::Engine;
 use crate::policy::diagnostic::PolicyErrors;
-use crate::policy::signal::{Signal, SignalSource};
 use crate::policy::{MetricSpec, Policy};
 use crate::pricing::{PriceTable, PricingError};
 use crate::trace::journal::TraceReader;
@@ -38,18 +35,18 @@ pub enum StartError {
     Unreadable { path: PathBuf, source: std::io::Error },
     #[error(transparent)]
     Policy(#[from] PolicyErrors),
-    #[error("the policies `{first}` and `{second}` declare the metric `{metric}` differently; give one of them another name")]
-    MetricClash { metric: String, first: String, second: String },
+    #[error(transparent)]
+    Metrics(#[from] MetricConflict),
     #[error(transparent)]
     Discovery(#[from] DiscoveryError),
     #[error(transparent)]
     StateDir(#[from] StateDirError),
     #[error(transparent)]
     Prices(#[from] PricingError),
+    #[error("no HTTP client can be made")]
+    Http(#[from] reqwest::Error),
     #[error(transparent)]
-    Source(#[from] SourceError),
-    #[error(transparent)]
-    SelfTest(#[from] SelfTestError),
+    SelfTest(#[from] SelfTestFailure),
     #[error(transparent)]
     Journal(#[from] JournalError),
 }
@@ -72,21 +69,6 @@ impl PolicyFile {
     }
 }
 
-/// Credentials, region and endpoints as the AWS SDK finds them, and our timeouts.
-pub async fn sdk_config(settings: &AwsSettings) -> SdkConfig {
-    let timeouts = TimeoutConfig::builder()
-        .connect_timeout(settings.timeout.min(Duration::from_secs(5)))
-        .operation_timeout(settings.timeout)
-        .operation_attempt_timeout(settings.timeout)
-        .build();
-    let loader = aws_config::defaults(BehaviorVersion::latest()).timeout_config(timeouts);
-    let region = settings.region.clone().map(Region::new);
-    match region {
-        Some(region) => loader.region(region).load().await,
-        None => loader.load().await,
-    }
-}
-
 /// Reads the policies, takes the state folder, looks at everything once, and restores what the engine knew.
 ///
 /// # Errors
@@ -94,17 +76,17 @@ pub async fn sdk_config(settings: &AwsSettings) -> SdkConfig {
 pub async fn start(settings: &Settings, sdk: &SdkConfig, clock: Clock) -> Result<Daemon, StartError> {
     let main = PolicyFile::read(&settings.policy)?;
     let shadows = settings.shadow_policies.iter().map(|path| PolicyFile::read(path)).collect::<Result<Vec<_>, _>>()?;
-    let metrics = metrics_of(&main, &shadows)?;
     let prices = match &settings.prices {
         Some(path) => PriceTable::shipped().with_override_file(path)?,
         None => PriceTable::shipped(),
     };
     let cluster_id = match &settings.cluster_id {
         Some(id) => id.clone(),
-        None => discovery::cluster_id(&settings.info_dir)?,
+        None => discovery::node(&settings.info_dir)?.cluster_id,
     };
     let state_dir = StateDir::lock(&settings.state_dir)?;
     let policies: Vec<&Policy> = std::iter::once(&main).chain(&shadows).map(|file| &file.policy).collect();
+    let metrics = cloudwatch::metrics_of(policies.iter().copied())?;
     let sources = sources(settings, sdk, &cluster_id, metrics, &policies)?;
     let mut observer = Observer::new(sources, main.policy.poll());
     self_test::run(&mut observer, &main.policy, &clock, settings.dry_run).await?;
@@ -119,7 +101,7 @@ pub async fn start(settings: &Settings, sdk: &SdkConfig, clock: Clock) -> Result
     };
     let (journal, engine) = Journal::open(&state_dir.journal(), settings.journal, start)?;
     tend(journal.upkeep());
-    let shadows = shadows.into_iter().map(|shadow| restored(shadow, &journal)).collect::<Result<Vec<_>, JournalError>>()?;
+    let shadows = shadows.into_iter().map(|shadow| restored(shadow, &journal)).collect::<Result<Vec<_>, StartError>>()?;
     let actuator = if settings.dry_run { Actuator::DryRun } else { Actuator::Live(Resizer::new(sdk, &cluster_id, &settings.aws)) };
     let identity = Identity { cluster_id, policy_file: main.source.file, dry_run: settings.dry_run };
     let monitor = Arc::new(Monitor::new(identity, &main.policy, clock));
@@ -132,40 +114,16 @@ fn sources(
     cluster_id: &str,
     metrics: Vec<MetricSpec>,
     policies: &[&Policy],
-) -> Result<Sources, SourceError> {
-    let yarn = Yarn::new(HttpGet::new(settings.yarn.timeout, settings.yarn.ca_file.as_deref())?, settings.yarn.resource_managers.clone());
-    let hdfs = HttpGet::new(settings.hdfs.timeout, settings.yarn.ca_file.as_deref())?;
+) -> Result<Sources, reqwest::Error> {
+    let http = HttpGet::new()?;
+    let (yarn, hdfs) = (&settings.yarn, &settings.hdfs);
     Ok(Sources {
-        yarn,
-        beside: settings.yarn.beside.clone(),
-        hdfs: (!settings.hdfs.name_nodes.is_empty()).then(|| Hdfs::new(hdfs, settings.hdfs.name_nodes.clone())),
-        emr: Emr::new(sdk, cluster_id, &settings.aws, reads_steps(policies)),
+        yarn: Yarn::new(http.clone(), yarn.resource_managers.clone(), yarn.beside.clone(), yarn.timeout),
+        acts_beside_active: yarn.beside.is_some(),
+        hdfs: (!hdfs.name_nodes.is_empty()).then(|| Hdfs::new(http, hdfs.name_nodes.clone(), hdfs.timeout)),
+        emr: Emr::new(sdk, cluster_id, &settings.aws, emr::reads_steps(policies.iter().copied())),
         cloudwatch: (!metrics.is_empty()).then(|| CloudWatch::new(sdk, cluster_id, metrics)),
     })
-}
-
-/// The metrics of all policies; those that several declare, once.
-fn metrics_of(main: &PolicyFile, shadows: &[PolicyFile]) -> Result<Vec<MetricSpec>, StartError> {
-    let mut metrics: Vec<(&PolicyFile, &MetricSpec)> = Vec::new();
-    for file in std::iter::once(main).chain(shadows) {
-        for metric in file.policy.metrics() {
-            match metrics.iter().find(|(_, known)| known.id == metric.id) {
-                Some((_, known)) if *known == metric => {}
-                Some((first, _)) => {
-                    let (first, second) = (first.source.file.clone(), file.source.file.clone());
-                    return Err(StartError::MetricClash { metric: metric.id.to_string(), first, second });
-                }
-                None => metrics.push((file, metric)),
-            }
-        }
-    }
-    Ok(metrics.into_iter().map(|(_, metric)| metric.clone()).collect())
-}
-
-/// Steps are listed only for those who look at them.
-fn reads_steps(policies: &[&Policy]) -> bool {
-    let is_of_steps = |source: &SignalSource| matches!(source, SignalSource::BuiltIn(Signal::EmrStepsPending | Signal::EmrStepsRunning));
-    policies.iter().flat_map(|policy| policy.targets()).any(|target| target.signals.iter().any(is_of_steps))
 }
 
 /// A shadow as it would be had it seen what the newest segment of the journal holds.

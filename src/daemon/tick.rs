@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::daemon::act::{Actuator, Answer};
+use crate::daemon::act::{Actuator, Answer, Order};
 use crate::daemon::clock::{Clock, Stopwatch};
 use crate::daemon::cost::CostMeter;
 use crate::daemon::journal::{Journal, JournalError, Upkeep};
@@ -14,7 +14,7 @@ use crate::daemon::source::Call;
 use crate::daemon::state_dir::StateDir;
 use crate::decision::{Action, Decision, Outcome, Resize};
 use crate::engine::Engine;
-use crate::observation::{GroupId, GroupStatus, Observation};
+use crate::observation::{GroupId, Observation};
 use crate::trace::{OutcomeRecord, Record};
 
 /// Two ticks are at least this far apart, whatever wait ends in between.
@@ -193,14 +193,23 @@ impl Daemon {
 
     async fn act(&mut self, observation: &Observation, decisions: &[Decision], calls: &mut Vec<Call>) -> Vec<ResizeAnswer> {
         let mut answers = Vec::new();
-        for (group, resize) in resizes(decisions) {
-            let Some(status) = status_of(observation, group) else { continue };
-            let Answer { outcome, message, call } = self.actuator.resize(status, resize).await;
+        for decision in decisions {
+            let Some(order) = self.order(observation, decision) else { continue };
+            let group = &order.group.id;
+            let Answer { outcome, message, call } = self.actuator.resize(order).await;
             self.engine.note(group, outcome);
             calls.extend(call);
             answers.push(ResizeAnswer { group: group.clone(), outcome, message });
         }
         answers
+    }
+
+    fn order<'a>(&self, observation: &'a Observation, decision: &'a Decision) -> Option<Order<'a>> {
+        let Action::Resize(resize) = &decision.action else { return None };
+        let cluster = &observation.cluster;
+        let group = cluster.value.groups.iter().find(|status| decision.group.as_ref() == Some(&status.id))?;
+        let provision_timeout = self.engine.policy().targets().get(decision.target)?.guards.provision_timeout;
+        Some(Order { cluster, group, resize, provision_timeout })
     }
 
     /// A failure leaves the resize as sent and unanswered, should this process end now; the journal goes on in a new segment.
@@ -236,10 +245,6 @@ pub(super) fn resizes(decisions: &[Decision]) -> impl Iterator<Item = (&GroupId,
         Action::Resize(resize) => Some((decision.group.as_ref()?, resize)),
         Action::Hold(_) => None,
     })
-}
-
-fn status_of<'a>(observation: &'a Observation, group: &GroupId) -> Option<&'a GroupStatus> {
-    observation.cluster.value.groups.iter().find(|status| status.id == *group)
 }
 
 /// What happened is worth a line; that nothing happened is one for those who look closely.
