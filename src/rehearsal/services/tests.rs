@@ -7,8 +7,6 @@ use aws_sdk_emr::types::{InstanceGroupModifyConfig, InstanceGroupState, Instance
 use serde_json::Value;
 
 use super::*;
-use crate::daemon::clock::Clock;
-use crate::sim::scenario::Scenario;
 use crate::sim::workload::{JobLoad, Workload};
 use crate::trace::{Job, Resources, Stage, TaskRun};
 use crate::units::{Mebibytes, Timestamp, VirtualCores};
@@ -34,7 +32,7 @@ fn hour_of_work() -> Workload {
 
 /// The default cluster: two core nodes, no task node yet, six minutes to provision one.
 async fn serve(speed: u32) -> (Services, SimulatedCluster) {
-    let cluster = SimulatedCluster::start(hour_of_work(), Scenario::default(), 1, Clock::faster(speed)).expect("work that fits");
+    let cluster = SimulatedCluster::start(Arc::new(hour_of_work()), Arc::default(), 1, speed).expect("work that fits");
     let services = Services::start(cluster.clone(), CLUSTER_ID, "test").await.expect("a free port");
     (services, cluster)
 }
@@ -44,13 +42,13 @@ fn sdk(services: &Services) -> Client {
         .behavior_version(BehaviorVersion::latest())
         .region(Region::new("us-east-1"))
         .credentials_provider(Credentials::new("rehearsal", "rehearsal", None, None, "test"))
-        .endpoint_url(services.url())
+        .endpoint_url(services.url().as_str())
         .build();
     Client::from_conf(config)
 }
 
 async fn get(services: &Services, path: &str) -> Value {
-    let answer = reqwest::get(format!("{}{path}", services.url())).await.expect("an answer");
+    let answer = reqwest::get(services.url().join(path).expect("a path")).await.expect("an answer");
     assert_eq!(answer.status(), 200, "{path}");
     serde_json::from_slice(&answer.bytes().await.expect("a body")).expect("JSON")
 }
@@ -197,6 +195,6 @@ async fn a_cluster_that_has_ended_leaves_its_run_and_answers_503() {
     let run = cluster.end().await.expect("lived");
     assert_eq!((run.tasks_total, run.tasks_finished, run.instances.len()), (19, 0, 2));
     assert_eq!(cluster.end().await.err(), Some(Ended));
-    let answer = reqwest::get(format!("{}/ws/v1/cluster/metrics", services.url())).await.expect("an answer");
+    let answer = reqwest::get(services.url().join("/ws/v1/cluster/metrics").expect("a path")).await.expect("an answer");
     assert_eq!(answer.status(), 503);
 }
