@@ -238,3 +238,6 @@ fn sdk_config(services: &Services) -> SdkConfig {
         .endpoint_url(services.url().as_str())
         .build()
 }
+
+#[cfg(test)]
+mod tests;

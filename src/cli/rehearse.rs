@@ -136,11 +136,23 @@ impl Stage {
 
 fn written(line: &Line, colour: bool) -> String {
     let mut text = format!("{}  {}\n", time_of_day(line.at), line.text);
-    if let Some(detail) = &line.detail {
-        let (dim, plain) = if colour { ("\x1b[2m", "\x1b[0m") } else { ("", "") };
-        text += &format!("          {dim}{detail}{plain}\n");
+    let (dim, plain) = if colour { ("\x1b[2m", "\x1b[0m") } else { ("", "") };
+    for part in line.detail.iter().flat_map(|detail| wrapped(detail, 70)) {
+        text += &format!("          {dim}{part}{plain}\n");
     }
     text
+}
+
+/// Lines of at most so many characters, longer words aside.
+fn wrapped(text: &str, width: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split(' ') {
+        match lines.last_mut().filter(|line| line.chars().count() + 1 + word.chars().count() <= width) {
+            Some(line) => *line += &format!(" {word}"),
+            None => lines.push(word.to_owned()),
+        }
+    }
+    lines
 }
 
 fn introduction(plan: &Plan, rehearsal: &Rehearsal) -> String {
@@ -148,9 +160,9 @@ fn introduction(plan: &Plan, rehearsal: &Rehearsal) -> String {
     let real = whole_seconds(span / plan.speed);
     let (status, services) = (rehearsal.status_url(), rehearsal.services_url());
     format!(
-        "Rehearsing {} with policy {}: {} of work at {} times its speed, about {}.\nCtrl-C ends it at any time.\n\n  \
+        "Rehearsing {} with the policy {}.\n{} of work at {} times its speed, about {}. Ctrl-C ends it.\n\n  \
          status page  {status}/\n  metrics      {status}/metrics\n  \
-         cluster      {services}ws/v1/cluster/metrics (YARN), {services} (EMR)\n\n",
+         YARN         {services}ws/v1/cluster/metrics\n  EMR          {services}\n\n",
         plan.name,
         rehearsal.policy().name(),
         display_duration(Duration::from_secs(span.as_secs() / 60 * 60)),

@@ -185,7 +185,7 @@ impl Picture {
         let groups = observation.cluster.value.groups.iter().filter(|group| group.requested != group.running);
         parts.extend(groups.map(|group| format!("{} {} -> {}", name_of(group), group.running, group.requested)));
         if yarn.containers_pending > 0 {
-            parts.push(format!("{} wait", yarn.containers_pending));
+            parts.push(format!("{} waiting", yarn.containers_pending));
         }
         parts.extend(report.cost.usd_per_hour.map(|usd| format!("{usd:.2} USD/h")));
         Some(Self { at: observation.at, used_percent, text: parts.join("  ") })

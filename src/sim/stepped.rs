@@ -192,3 +192,6 @@ impl<'a> SteppedCluster<'a> {
         run
     }
 }
+
+#[cfg(test)]
+mod tests;
