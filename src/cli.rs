@@ -7,6 +7,8 @@ mod import;
 #[cfg(feature = "daemon")]
 mod pause;
 #[cfg(feature = "daemon")]
+mod rehearse;
+#[cfg(feature = "daemon")]
 mod run;
 mod schema;
 mod simulate;
@@ -54,6 +56,8 @@ enum Command {
     Trace(trace::Args),
     Baselines(baselines::Args),
     #[cfg(feature = "daemon")]
+    Rehearse(rehearse::Args),
+    #[cfg(feature = "daemon")]
     Run(run::Args),
     #[cfg(feature = "daemon")]
     Pause(pause::Args),
@@ -71,6 +75,8 @@ pub fn main() -> ExitCode {
         Command::Generate(args) => generate::run(&args),
         Command::Trace(args) => trace::run(&args),
         Command::Baselines(args) => baselines::run(&args),
+        #[cfg(feature = "daemon")]
+        Command::Rehearse(args) => rehearse::run(&args),
         #[cfg(feature = "daemon")]
         Command::Run(args) => run::run(&args),
         #[cfg(feature = "daemon")]

@@ -191,6 +191,8 @@ fn app(application: &Application, start: Timestamp, now: Timestamp, hosts: &BTre
         "startedTime": application.submitted_at.as_millis(),
         "finishedTime": 0,
         "elapsedTime": now.since(application.submitted_at).as_millis() as u64,
+        // A trace may not tell where masters run: such applications run without one of YARN's.
+        "unmanagedApplication": application.master == Master::None,
         "allocatedMB": held(application.allocated.memory.get()),
         "allocatedVCores": held(application.allocated.vcores.get()),
         "runningContainers": held(application.containers),
