@@ -310,3 +310,6 @@ fn required_sources(policy: &Policy, decisions: &[Decision], groups: &[GroupStat
     let scales_core = groups.iter().any(|group| group.role == Role::Core && scaled(group));
     read.chain([Source::Emr]).chain(scales_core.then_some(Source::Hdfs)).collect()
 }
+
+#[cfg(test)]
+mod tests;
