@@ -7,12 +7,15 @@ mod import;
 #[cfg(feature = "daemon")]
 mod pause;
 #[cfg(feature = "daemon")]
+mod rehearse;
+#[cfg(feature = "daemon")]
 mod run;
 mod schema;
 mod simulate;
 #[cfg(feature = "daemon")]
 mod status;
 mod trace;
+mod verify;
 
 use std::fmt::Display;
 use std::io::{self, IsTerminal, Write};
@@ -57,6 +60,8 @@ enum Command {
     Trace(trace::Args),
     Baselines(baselines::Args),
     #[cfg(feature = "daemon")]
+    Rehearse(rehearse::Args),
+    #[cfg(feature = "daemon")]
     Run(run::Args),
     #[cfg(feature = "daemon")]
     Pause(pause::Args),
@@ -76,6 +81,8 @@ pub fn main() -> ExitCode {
         Command::Generate(args) => generate::run(&args),
         Command::Trace(args) => trace::run(&args),
         Command::Baselines(args) => baselines::run(&args),
+        #[cfg(feature = "daemon")]
+        Command::Rehearse(args) => rehearse::run(&args),
         #[cfg(feature = "daemon")]
         Command::Run(args) => run::run(&args),
         #[cfg(feature = "daemon")]

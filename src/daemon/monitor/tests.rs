@@ -30,7 +30,7 @@ fn it_is_ready_once_everything_that_the_policy_needs_is_fresh() {
     let source = |report: &mut TickReport, source: Source, age_s: u64| {
         let found = report.sources.iter_mut().find(|report| report.source == source).expect("a source");
         found.measured_at = Some(report.observation.at - Duration::from_secs(age_s));
-        found.error = Some(SourceError::NoActive { states: "rm1 STANDBY".to_owned() });
+        found.error = Some(SourceError::NoActive { service: "ResourceManager", states: "rm1 STANDBY".to_owned() });
     };
     source(&mut report, Source::YarnLoad, 100);
     source(&mut report, Source::CloudWatch, 10);

@@ -173,9 +173,9 @@ impl Page {
         self.add(format_args!(
             "<p class=\"soft\">{} of {} vcores, {} wait &middot; {} containers wait &middot; {} applications run, {} wait &middot; \
              {} nodes active, {} draining, {} unhealthy, {} lost</p></section>\n",
-            load.vcores_allocated.get(),
-            load.vcores_total.get(),
-            load.vcores_pending.get(),
+            load.vcores_allocated.unwrap_or_default().get(),
+            load.vcores_total.unwrap_or_default().get(),
+            load.vcores_pending.unwrap_or_default().get(),
             load.containers_pending,
             load.apps_running,
             load.apps_pending,
