@@ -51,8 +51,6 @@ struct Arguments {
 #[derive(Subcommand)]
 enum Command {
     Simulate(simulate::Args),
-    #[cfg(feature = "daemon")]
-    Status(status::Args),
     Check(check::Args),
     Schema(schema::Args),
     Import(import::Args),
@@ -63,6 +61,8 @@ enum Command {
     Rehearse(rehearse::Args),
     #[cfg(feature = "daemon")]
     Run(run::Args),
+    #[cfg(feature = "daemon")]
+    Status(status::Args),
     #[cfg(feature = "daemon")]
     Pause(pause::Args),
     #[cfg(feature = "daemon")]
