@@ -2,6 +2,7 @@
 
 mod baselines;
 mod check;
+mod explain;
 mod generate;
 mod import;
 #[cfg(feature = "daemon")]
@@ -48,6 +49,7 @@ struct Arguments {
 enum Command {
     Simulate(simulate::Args),
     Check(check::Args),
+    Explain(explain::Args),
     Schema(schema::Args),
     Import(import::Args),
     Generate(generate::Args),
@@ -66,6 +68,7 @@ pub fn main() -> ExitCode {
     let result = match Arguments::parse().command {
         Command::Simulate(args) => simulate::run(&args),
         Command::Check(args) => return code(check::run(&args)),
+        Command::Explain(args) => explain::run(&args),
         Command::Schema(args) => schema::run(&args),
         Command::Import(args) => import::run(&args),
         Command::Generate(args) => generate::run(&args),
