@@ -2,7 +2,7 @@
 
 use std::fmt::Display;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use clap::ValueEnum;
@@ -47,7 +47,7 @@ pub enum Format {
 }
 
 pub fn run(args: &Args) -> anyhow::Result<()> {
-    let policy = args.policy.as_ref().map(read_policy).transpose()?;
+    let policy = args.policy.as_deref().map(read_policy).transpose()?;
     let filter = args.target.as_deref().map_or(TargetFilter::All, TargetFilter::parse);
     let mut reader = TraceReader::open(&args.journal)?;
     match args.at {
@@ -60,7 +60,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn read_policy(file: &PathBuf) -> anyhow::Result<Policy> {
+fn read_policy(file: &Path) -> anyhow::Result<Policy> {
     let text = fs::read_to_string(file).with_context(|| format!("{} cannot be read", file.display()))?;
     Ok(parse(&text, &file.display().to_string())?)
 }

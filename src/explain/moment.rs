@@ -159,10 +159,11 @@ fn reading(tick: &Tick, decision: &Decision, policy: &Policy, target: &Target, l
     let value = decision.readings.iter().find(|reading| reading.signal == text).map(|reading| reading.value);
     let shown = match (value, age, leaf) {
         (Some(value), ..) => words::quantity(value, words::unit_of(policy, target, leaf)),
-        (None, None, _) => "missing: not observed".to_owned(),
+        (None, None, _) => "missing, not observed".to_owned(),
         (None, Some(age), _) if age > source.allowance(policy.poll()) => "stale".to_owned(),
-        (None, Some(_), Leaf::Window(_)) => "not known: samples without a gap do not span the window yet".to_owned(),
-        (None, Some(_), Leaf::Signal(_)) => "stale: measured in the future".to_owned(),
+        (None, Some(_), Leaf::Window(_)) => "not known, samples without a gap do not span the window yet".to_owned(),
+        // The clock of the source is ahead by more than its values may be old.
+        (None, Some(_), Leaf::Signal(_)) => "stale, measured in the future".to_owned(),
     };
     ReadingMoment { signal: text.to_string(), value, text: shown, age_s: age.map(|age| age.as_secs_f64()) }
 }

@@ -14,7 +14,7 @@ const WIDTH: usize = 80;
 /// Where the text of an entry begins: after `08:00:00 - 09:09:30`.
 const ENTRY_INDENT: usize = 21;
 /// Where the text of a labelled line begins.
-const LABEL_INDENT: usize = 11;
+const LABEL_INDENT: usize = 13;
 
 impl fmt::Display for Timeline {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -34,13 +34,13 @@ impl fmt::Display for Timeline {
                 writeln!(f, "\n{today}")?;
                 day = today;
             }
-            self::entry(f, entry, targets.len() > 1)?;
+            self::entry(f, entry, targets.len() > 1, self.is_shadow)?;
         }
         Ok(())
     }
 }
 
-fn entry(f: &mut fmt::Formatter<'_>, entry: &Entry, with_group: bool) -> fmt::Result {
+fn entry(f: &mut fmt::Formatter<'_>, entry: &Entry, with_group: bool, is_shadow: bool) -> fmt::Result {
     let (from, to) = (time(entry.from), time(entry.to));
     let span = if entry.from == entry.to { from } else { format!("{from} - {to}") };
     let subject = match (&entry.group, entry.target) {
@@ -49,14 +49,14 @@ fn entry(f: &mut fmt::Formatter<'_>, entry: &Entry, with_group: bool) -> fmt::Re
         (None, Some(target)) if with_group => format!("target {}: ", target + 1),
         _ => String::new(),
     };
-    paragraph(f, ENTRY_INDENT, &span, &format!("{subject}{}", headline(entry)))?;
+    paragraph(f, ENTRY_INDENT, &span, &format!("{subject}{}", headline(entry, is_shadow)))?;
     for detail in details(entry) {
         paragraph(f, ENTRY_INDENT + 2, "", &detail)?;
     }
     Ok(())
 }
 
-fn headline(entry: &Entry) -> String {
+fn headline(entry: &Entry, is_shadow: bool) -> String {
     let day_later = |text: String| if date(entry.from) == date(entry.to) { text } else { format!("{text} (until {})", date(entry.to)) };
     match &entry.what {
         What::Started { headroom, policy_file, dry_run, again, policy_changed } => {
@@ -71,6 +71,7 @@ fn headline(entry: &Entry) -> String {
             let times = if entry.ticks > 1 { format!(", decided {} times", entry.ticks) } else { String::new() };
             day_later(format!("{}{resize}{times}", if *hypothetical { "would " } else { "" }))
         }
+        What::Changed { from, to } if is_shadow => format!("the cluster's size changed from {from} to {to}"),
         What::Changed { from, to } => format!("the size was changed from {from} to {to}, not by this daemon"),
     }
 }
@@ -95,9 +96,9 @@ impl fmt::Display for Moment {
             self.target(f, target)?;
         }
         writeln!(f)?;
-        paragraph(f, LABEL_INDENT, "cluster", &self.cluster_state.to_string())?;
+        labelled(f, "cluster", &self.cluster_state.to_string())?;
         if !self.control.leader {
-            paragraph(f, LABEL_INDENT, "", "another instance is in charge")?;
+            labelled(f, "", "another instance is in charge")?;
         }
         for (index, group) in self.groups.iter().enumerate() {
             let name = group.name.as_ref().map(|name| format!(" ({name})")).unwrap_or_default();
@@ -105,11 +106,11 @@ impl fmt::Display for Moment {
                 "{}{name}, {} {}: {} of {} running, {}",
                 group.id, group.market, group.role, group.running, group.requested, group.state
             );
-            paragraph(f, LABEL_INDENT, if index == 0 { "groups" } else { "" }, &text)?;
+            labelled(f, if index == 0 { "groups" } else { "" }, &text)?;
         }
         for (index, source) in self.sources.iter().enumerate() {
             let age = source.age_s.map_or("not observed".to_owned(), age);
-            paragraph(f, LABEL_INDENT, if index == 0 { "data" } else { "" }, &format!("{}: {age}", source.source))?;
+            labelled(f, if index == 0 { "data" } else { "" }, &format!("{}: {age}", source.source))?;
         }
         Ok(())
     }
@@ -125,24 +126,24 @@ impl Moment {
             Action::Hold(reason) => format!("held: {reason}"),
             Action::Resize(resize) => format!("{would}{resize}"),
         };
-        paragraph(f, 2, "", &format!("{group}: {verdict}"))?;
+        paragraph(f, 0, "", &format!("{group}: {verdict}"))?;
         if let Action::Resize(resize) = &decision.action {
             if !self.hypothetical {
-                paragraph(f, LABEL_INDENT, "outcome", &words::outcome(target.outcome))?;
+                labelled(f, "outcome", &words::outcome(target.outcome))?;
             }
             for (label, instances) in [("protected", &resize.protect), ("preferred", &resize.prefer)] {
                 if !instances.is_empty() {
                     let ids: Vec<&str> = instances.iter().map(|id| id.as_str()).collect();
-                    paragraph(f, LABEL_INDENT, label, &ids.join(" "))?;
+                    labelled(f, label, &ids.join(" "))?;
                 }
             }
         }
         if let Some(to_act) = &target.to_act {
-            paragraph(f, LABEL_INDENT, "to act", to_act)?;
+            labelled(f, "to act", to_act)?;
         }
         if decision.group.is_some() {
             let limits = target.limits.map(|[min, max]| format!(", limits {min} to {max}")).unwrap_or_default();
-            paragraph(f, LABEL_INDENT, "size", &format!("{} requested, {} running{limits}", decision.requested, decision.running))?;
+            labelled(f, "size", &format!("{} requested, {} running{limits}", decision.requested, decision.running))?;
         }
         target.rules.iter().try_for_each(|rule| self::rule(f, rule))
     }
@@ -154,17 +155,18 @@ fn rule(f: &mut fmt::Formatter<'_>, rule: &RuleMoment) -> fmt::Result {
     let then = rule.then.as_ref().map(|then| format!(": {then}")).unwrap_or_default();
     let cooldown = duration(rule.cooldown_s).map(|cooldown| format!(", cooldown {cooldown}")).unwrap_or_default();
     writeln!(f)?;
-    paragraph(f, 2, "", &format!("rule {}{then}{cooldown}", rule.rule))?;
+    paragraph(f, 0, "", &format!("rule {}{then}{cooldown}", rule.rule))?;
     if let Some(when) = &rule.when {
         let hold_for = duration(rule.hold_for_s).map(|hold_for| format!(", for {hold_for}")).unwrap_or_default();
-        paragraph(f, LABEL_INDENT, "when", &format!("{when}{hold_for}"))?;
+        labelled(f, "when", &format!("{when}{hold_for}"))?;
     }
     for (index, reading) in rule.readings.iter().enumerate() {
         let age = reading.age_s.map(|seconds| format!(" ({})", age(seconds))).unwrap_or_default();
-        let text = format!("{} = {}{age}", reading.signal, reading.text);
-        paragraph(f, LABEL_INDENT, if index == 0 { "read" } else { "" }, &text)?;
+        let equals = if reading.value.is_some() { " =" } else { ":" };
+        let text = format!("{}{equals} {}{age}", reading.signal, reading.text);
+        labelled(f, if index == 0 { "read" } else { "" }, &text)?;
     }
-    paragraph(f, LABEL_INDENT, "stands", &rule.standing)
+    labelled(f, "stands", &rule.standing)
 }
 
 fn age(seconds: f64) -> String {
@@ -172,6 +174,10 @@ fn age(seconds: f64) -> String {
         return format!("{} ahead of the clock", words::seconds(Duration::from_secs_f64(-seconds)));
     }
     format!("{} old", words::seconds(Duration::from_secs_f64(seconds)))
+}
+
+fn labelled(f: &mut fmt::Formatter<'_>, label: &str, text: &str) -> fmt::Result {
+    paragraph(f, LABEL_INDENT, &format!("  {label}"), text)
 }
 
 /// A label, then text from column `indent` on, broken between words.

@@ -121,7 +121,9 @@ impl<'a> Builder<'a> {
         }
     }
 
-    pub fn finish(self) -> Timeline {
+    pub fn finish(mut self) -> Timeline {
+        // A silence is noticed when it ends, and a daemon that starts again ends one.
+        self.timeline.entries.sort_by_key(|entry| entry.from);
         self.timeline
     }
 

@@ -62,13 +62,13 @@ impl<T> Choice<T> {
             When::Instant(_) => {}
             When::TimeOfDay(time) => {
                 let wanted = latest(time, at);
-                if let Some((_, before)) = self.last.take_if(|(last, _)| *last < wanted && wanted < at) {
-                    self.best = Some(before);
-                } else if wanted == at {
-                    self.best = Some(thing);
+                if wanted == at {
+                    (self.best, self.last) = (Some(thing), None);
                     return;
                 }
-                self.last = Some((at, thing));
+                if let Some((_, before)) = self.last.replace((at, thing)).filter(|(last, _)| *last < wanted) {
+                    self.best = Some(before);
+                }
             }
         }
     }

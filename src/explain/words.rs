@@ -76,7 +76,8 @@ pub(super) fn remedy(reason: &HoldReason) -> String {
     match reason {
         R::NoRuleReady => "a condition has to be true for its whole `for`; see the rules".to_owned(),
         R::StaleData { signal, .. } | R::MissingSignal { signal } => format!("{} has to be seen again{}", source_of(signal), hint(signal)),
-        R::CoolingDown { .. } | R::FlipBudgetSpent { .. } => "it waits; a scale-out would not have to".to_owned(),
+        R::CoolingDown { .. } => "the cooldown has to pass; growth by another rule would not have to wait".to_owned(),
+        R::FlipBudgetSpent { .. } => "the oldest change of direction has to be forgotten; growth would not have to wait".to_owned(),
         R::ReversalGuard { .. } => "it waits".to_owned(),
         R::ResizeInFlight { .. } => "EMR has to finish the resize, or the provision timeout has to pass".to_owned(),
         R::AtLimit { limiter, .. } => match limiter {

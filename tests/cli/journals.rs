@@ -183,8 +183,9 @@ fn json_has_the_whole_story_and_every_moment() {
     let grown = entries.iter().find(|entry| entry["resized"]["resize"]["to"] == 9).expect("the growth");
     assert_eq!(grown["from"], "2026-11-20T08:07:00Z");
     assert_eq!((&grown["resized"]["outcome"], &grown["resized"]["complete_at"]), (&"accepted".into(), &"2026-11-20T08:12:30Z".into()));
-    assert_eq!(grown["resized"]["readings"][0]["value"], 10.0);
+    assert!(grown["resized"]["readings"][0]["value"].as_f64().is_some_and(|percent| (percent - 10.0).abs() < 0.01));
     let moment = json("explain journal --at 08:06 --format json");
+    assert_eq!(moment["at"], "2026-11-20T08:06:00Z");
     assert_eq!(moment["targets"][0]["rules"][0]["state"]["holding"]["since"], "2026-11-20T08:04:59Z");
     assert_eq!(moment["targets"][0]["limits"], serde_json::json!([0, 20]));
 }
@@ -198,7 +199,7 @@ fn only_what_was_asked_for_is_told() {
         let output = command.args(["--target", target]).output().expect("starts");
         assert!(output.status.success(), "{target}: {output:?}");
     }
-    let errors: Vec<String> = ["--target 2", "--target ig-CORE", "--at 07:59 --at-all", "--at yesterday", "--at 2026-11-19T00:00:00Z"]
+    let errors: Vec<String> = ["--target 2", "--target ig-CORE", "--at yesterday", "--at 2026-11-19T00:00:00Z"]
         .iter()
         .map(|words| folder.run(&format!("explain journal {words}")))
         .map(|answer| format!("{:?} {}", answer.code, answer.stderr))
