@@ -8,9 +8,13 @@ mod import;
 #[cfg(feature = "daemon")]
 mod pause;
 #[cfg(feature = "daemon")]
+mod rehearse;
+#[cfg(feature = "daemon")]
 mod run;
 mod schema;
 mod simulate;
+#[cfg(feature = "daemon")]
+mod status;
 mod trace;
 mod verify;
 
@@ -48,6 +52,8 @@ struct Arguments {
 #[derive(Subcommand)]
 enum Command {
     Simulate(simulate::Args),
+    #[cfg(feature = "daemon")]
+    Status(status::Args),
     Check(check::Args),
     Explain(explain::Args),
     Schema(schema::Args),
@@ -55,6 +61,8 @@ enum Command {
     Generate(generate::Args),
     Trace(trace::Args),
     Baselines(baselines::Args),
+    #[cfg(feature = "daemon")]
+    Rehearse(rehearse::Args),
     #[cfg(feature = "daemon")]
     Run(run::Args),
     #[cfg(feature = "daemon")]
@@ -67,6 +75,8 @@ enum Command {
 pub fn main() -> ExitCode {
     let result = match Arguments::parse().command {
         Command::Simulate(args) => simulate::run(&args),
+        #[cfg(feature = "daemon")]
+        Command::Status(args) => return code(status::run(&args)),
         Command::Check(args) => return code(check::run(&args)),
         Command::Explain(args) => explain::run(&args),
         Command::Schema(args) => schema::run(&args),
@@ -74,6 +84,8 @@ pub fn main() -> ExitCode {
         Command::Generate(args) => generate::run(&args),
         Command::Trace(args) => trace::run(&args),
         Command::Baselines(args) => baselines::run(&args),
+        #[cfg(feature = "daemon")]
+        Command::Rehearse(args) => rehearse::run(&args),
         #[cfg(feature = "daemon")]
         Command::Run(args) => run::run(&args),
         #[cfg(feature = "daemon")]

@@ -94,6 +94,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     for path in &args.traces {
         let source = Source::find(path, args.scenario.as_deref())?;
         let readings = read_trace(&source)?;
+        readings.first().into_iter().for_each(|(_, loaded)| warn_of_what_is_missing(&source, loaded));
         tell_default_cluster(&source);
         for (name, loaded) in readings {
             let name = distinct(&name, comparisons.iter().map(|comparison| comparison.trace.name.as_str()));
@@ -145,7 +146,6 @@ fn neither_file_nor_baseline(given: &str) -> String {
 fn read_trace(source: &Source) -> anyhow::Result<Vec<(String, Loaded)>> {
     let read = |assumed: Option<Duration>| {
         let loaded = source.read(assumed)?;
-        warn_of_gaps(source, &loaded);
         let name =
             assumed.map_or_else(|| source.name.clone(), |assumed| format!("{} (containers of {})", source.name, display_duration(assumed)));
         Ok((name, loaded))
@@ -171,7 +171,7 @@ fn tell_default_cluster(source: &Source) {
     }
 }
 
-fn warn_of_gaps(source: &Source, loaded: &Loaded) {
+fn warn_of_what_is_missing(source: &Source, loaded: &Loaded) {
     if let Some(torn) = &loaded.torn_tail {
         super::note(format_args!("note: {}:{}: the line is torn off and left out", torn.path.display(), torn.line));
     }
@@ -180,6 +180,12 @@ fn warn_of_gaps(source: &Source, loaded: &Loaded) {
     {
         let more = if rest.is_empty() { String::new() } else { format!(" and {} more", rest.len()) };
         super::note(format_args!("note: {}: no observations from {from} to {to}{more}; no work arrives there", source.trace.display()));
+    }
+    if let Workload::Observations(load) = &loaded.workload
+        && !load.knows_vcores()
+    {
+        let trace = source.trace.display();
+        super::note(format_args!("note: {trace} does not count vcores throughout; where it does not, containers take memory only"));
     }
 }
 

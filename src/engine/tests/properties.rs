@@ -146,8 +146,8 @@ prop_compose! {
         let size = |k: usize| Instances(u32::try_from(sizes[k]).expect("32 bits"));
         let yarn = YarnLoad {
             memory_total: memory(0), memory_available: memory(1), memory_allocated: memory(2), memory_reserved: memory(3),
-            memory_pending: memory(4), vcores_total: cores(5), vcores_available: cores(6), vcores_allocated: cores(7),
-            vcores_reserved: cores(8), vcores_pending: cores(9), containers_allocated: numbers[10], containers_pending: numbers[11],
+            memory_pending: memory(4), vcores_total: Some(cores(5)), vcores_available: Some(cores(6)), vcores_allocated: Some(cores(7)),
+            vcores_reserved: Some(cores(8)), vcores_pending: Some(cores(9)), containers_allocated: numbers[10], containers_pending: numbers[11],
             containers_reserved: numbers[12], containers_released_total: Some(numbers[13]), apps_running: numbers[14],
             apps_pending: numbers[15], nodes: NodesByState::default(),
         };
