@@ -2,6 +2,7 @@
 
 mod baselines;
 mod check;
+mod explain;
 mod generate;
 mod import;
 #[cfg(feature = "daemon")]
@@ -54,6 +55,7 @@ enum Command {
     #[cfg(feature = "daemon")]
     Status(status::Args),
     Check(check::Args),
+    Explain(explain::Args),
     Schema(schema::Args),
     Import(import::Args),
     Generate(generate::Args),
@@ -76,6 +78,7 @@ pub fn main() -> ExitCode {
         #[cfg(feature = "daemon")]
         Command::Status(args) => return code(status::run(&args)),
         Command::Check(args) => return code(check::run(&args)),
+        Command::Explain(args) => explain::run(&args),
         Command::Schema(args) => schema::run(&args),
         Command::Import(args) => import::run(&args),
         Command::Generate(args) => generate::run(&args),

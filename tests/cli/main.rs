@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod commands;
+mod journals;
 mod surroundings;
 
 use std::collections::BTreeMap;
