@@ -1,5 +1,8 @@
 //! What one tick saw, decided and did, as plain data. The loop fills it in; metrics, the status page and a rehearsal read it.
 
+#[cfg(test)]
+pub(crate) mod testing;
+
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -43,7 +46,7 @@ pub struct ResizeAnswer {
 }
 
 /// What another policy would have done with the same observation.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct ShadowReport {
     /// The name of the policy, unique among the shadows.
     pub policy: String,
@@ -91,7 +94,7 @@ impl Source {
 }
 
 /// How long each part of a tick took in reality.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Phases {
     pub observe: Duration,
     pub decide: Duration,

@@ -11,6 +11,7 @@ use config::{Config, Environment, File, FileFormat};
 use reqwest::Url;
 use serde::Deserialize;
 
+use crate::daemon::journal;
 use crate::policy::scalar;
 
 /// Everything that a daemon is told, checked.
@@ -31,7 +32,7 @@ pub struct Settings {
     pub yarn: YarnSettings,
     pub hdfs: HdfsSettings,
     pub aws: AwsSettings,
-    pub journal: JournalSettings,
+    pub journal: journal::Settings,
     /// Where HTTP is served; `None`: nowhere.
     pub listen: Option<SocketAddr>,
     /// Prices that differ from the shipped table.
@@ -70,14 +71,6 @@ pub struct AwsSettings {
     pub decommission_timeout: Option<Duration>,
     /// Ask EMR whether its managed scaling is on. Only services that resemble EMR and lack the operation make it necessary not to.
     pub check_managed_scaling: bool,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct JournalSettings {
-    /// A segment of this size is closed and compressed.
-    pub segment_bytes: u64,
-    /// All segments together; the oldest are deleted beyond that.
-    pub budget_bytes: u64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -291,13 +284,13 @@ impl RawAws {
 const CALLS_PER_MINUTE_LEAST: u32 = 6;
 
 impl RawJournal {
-    fn check(self) -> Result<JournalSettings, SettingsError> {
+    fn check(self) -> Result<journal::Settings, SettingsError> {
         if self.segment_mb == 0 || self.budget_mb / 2 < self.segment_mb {
             let problem = "give at least 1, and a budget of at least two segments: one that grows and one that is compressed";
             return Err(wrong("journal.segment_mb", problem));
         }
         let bytes = |megabytes: u64| megabytes.saturating_mul(1_000_000);
-        Ok(JournalSettings { segment_bytes: bytes(self.segment_mb), budget_bytes: bytes(self.budget_mb) })
+        Ok(journal::Settings { segment_bytes: bytes(self.segment_mb), budget_bytes: bytes(self.budget_mb), ..journal::Settings::default() })
     }
 }
 

@@ -6,6 +6,7 @@ mod guards;
 mod holds;
 mod nodes;
 mod properties;
+mod state;
 
 use std::time::Duration;
 

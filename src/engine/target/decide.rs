@@ -138,7 +138,7 @@ impl TargetState {
         if let Some(pause) = pause.filter(|pause| at < pause.until && pause.direction.is_none_or(|paused| paused == direction)) {
             return Some(HoldReason::Paused { until: pause.until });
         }
-        if let Some(window) = self.open_window(at).filter(|window| window.freeze.is_some_and(|freeze| freeze.forbids(direction))) {
+        if let Some(window) = self.spec.open_window(at).filter(|window| window.freeze.is_some_and(|freeze| freeze.forbids(direction))) {
             return Some(HoldReason::Frozen { window: window.name.clone() });
         }
         if let Some((rejection, until)) = self.flight.refused_until(at) {
@@ -156,6 +156,9 @@ impl TargetState {
         }
         if let Some(until) = self.flight.reversal_until(at, direction, self.spec.guards.reversal) {
             return Some(HoldReason::ReversalGuard { until });
+        }
+        if direction == Direction::In && now.tick.has_seen_nodes && now.tick.census().is_none() {
+            return Some(HoldReason::MissingSignal { signal: "nodes".into() });
         }
         if direction == Direction::In && candidate.rule.is_some() { self.scale_in_obstacle(now) } else { None }
     }
@@ -231,10 +234,9 @@ impl TargetState {
 /// requested size grows, if an earlier scale-in is still on its way.
 fn choose_nodes(now: &Situation, to: Instances) -> (Vec<InstanceId>, Vec<InstanceId>) {
     let Situation { tick, group, .. } = now;
-    let census = tick.observation.nodes.as_ref().filter(|census| tick.at().since(census.measured_at) <= tick.allowance());
-    let Some(census) = census.filter(|_| to < group.running) else { return Default::default() };
+    let Some(census) = tick.census().filter(|_| to < group.running) else { return Default::default() };
     let (draining, staying): (Vec<&NodeLoad>, Vec<_>) =
-        census.value.0.iter().filter(|node| node.group == group.id).partition(|node| node.draining);
+        census.0.iter().filter(|node| node.group == group.id).partition(|node| node.draining);
     let (masters, others): (Vec<_>, Vec<_>) = staying.into_iter().partition(|node| node.has_application_master);
     let (mut busy, empty): (Vec<_>, Vec<_>) = others.into_iter().partition(|node| node.containers > 0);
     busy.sort_by_key(|node| Reverse(node.containers));

@@ -169,6 +169,16 @@ fn core_nodes_stay_above_the_hdfs_floor_and_stay_all_when_hdfs_is_unknown() {
 }
 
 #[test]
+fn a_scale_in_waits_while_it_is_not_known_any_more_what_runs_where() {
+    let mut bench = Bench::new(policy(vec![rule("idle", Comparison::Greater, 75.0, 0, shrink(2), 0)]), 4);
+    bench.scene.available_percent = Some(50.0);
+    let mut observation = bench.scene.observation();
+    observation.nodes = Some(Sampled { value: NodeCensus::default(), measured_at: observation.at });
+    bench.observe(&observation);
+    assert_eq!(bench.tick(30, Some(80.0)), Action::Hold(HoldReason::MissingSignal { signal: "nodes".into() }));
+}
+
+#[test]
 fn every_decision_says_how_each_rule_stands_and_what_was_read() {
     let mut bench = Bench::new(available_memory(), 4);
     bench.scene.available_percent = Some(10.0);
