@@ -98,10 +98,7 @@ async fn answer(State(routes): State<Routes>, request: Request) -> Response<Body
 }
 
 /// A service that treats each connection in its own way, after the request has come.
-pub async fn rude<F: Future<Output = ()> + Send>(behave: impl Fn(TcpStream) -> F + Send + Sync + 'static) -> Fake
-where
-    F: 'static,
-{
+pub async fn rude<F: Future<Output = ()> + Send + 'static>(behave: impl Fn(TcpStream) -> F + Send + Sync + 'static) -> Fake {
     let (listener, url) = listen().await;
     let serving = tokio::spawn(async move {
         while let Ok((mut connection, _)) = listener.accept().await {

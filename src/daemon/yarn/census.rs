@@ -70,7 +70,7 @@ mod tests {
     fn a_node_without_master_must_be_known_to_have_none() {
         use AppState::{Other as Accepted, Running};
         let unmanaged = App { unmanaged_application: true, ..app(Running, None) };
-        let table: [(&str, u32, Vec<App>, Result<bool, &str>); 9] = [
+        let table = [
             ("idle", 0, vec![], Ok(false)),
             ("a master", 1, vec![app(Running, Some("a"))], Ok(true)),
             ("a master that starts", 1, vec![app(Accepted, Some("a"))], Ok(true)),
