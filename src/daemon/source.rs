@@ -23,6 +23,8 @@ pub enum SourceError {
     AccessDenied { operation: &'static str, permission: &'static str },
     #[error("{operation}: {message}")]
     Refused { operation: &'static str, message: String },
+    #[error("YARN's node {host} is not among the instances that EMR lists; they are listed again at the next tick")]
+    UnknownHost { host: String },
     #[error("{operation} was left out to stay within the budget of API calls")]
     OverBudget { operation: &'static str },
 }
@@ -40,6 +42,7 @@ impl SourceError {
             Self::Throttled { .. } => "throttled",
             Self::AccessDenied { .. } => "access_denied",
             Self::Refused { .. } => "refused",
+            Self::UnknownHost { .. } => "unknown_host",
             Self::OverBudget { .. } => "over_budget",
         }
     }

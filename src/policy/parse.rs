@@ -326,8 +326,8 @@ const MARKETS: [(&str, Market); 2] = [("on-demand", Market::OnDemand), ("spot", 
 fn known_metrics(specs: &[Option<MetricSpec>], document: &PolicyDocument) -> Metrics {
     let names = document.metrics.0.iter().map(|(name, _)| name.value.0.clone());
     let known = names.zip(specs).map(|(name, spec)| {
-        let (period, delay) = spec.as_ref().map_or((DEFAULT_PERIOD, DEFAULT_DELAY), |spec| (spec.period, spec.delay));
-        let source = SignalSource::Metric { id: MetricId::new(name.as_str()), allowance: period * 2 + delay };
+        let allowance = spec.as_ref().map_or(Duration::ZERO, MetricSpec::allowance);
+        let source = SignalSource::Metric { id: MetricId::new(name.as_str()), allowance };
         (name, (source, spec.as_ref().map_or(Unit::NUMBER, |spec| spec.unit)))
     });
     known.collect()

@@ -52,7 +52,7 @@ fn observations_are_summed_with_their_gap() {
     assert_eq!(totals.peak, Resources { memory: Mebibytes(68 * 1024), vcores: VirtualCores(3) });
     // 43 intervals of a minute and one of which 15 minutes count, with two vcores.
     assert!((totals.core_hours - 2.0 * (43.0 + 15.0) / 60.0).abs() < 1e-9, "{}", totals.core_hours);
-    assert_eq!(info.torn_tail.map(|torn| torn.line), Some(48));
+    assert_eq!(info.torn_tail.as_ref().map(|torn| torn.line), Some(48));
 }
 
 #[test]
@@ -80,4 +80,12 @@ fn traces_without_records_have_a_summary() {
         let shown = info(&format!(r#"{{"headroom_trace":1,"kind":"{kind}","start":"2026-03-02T08:00:00Z"}}"#)).to_string();
         assert!(shown.contains(&format!("0 {}", kind)) || shown.contains("jobs          0"), "{shown}");
     }
+}
+
+#[test]
+fn cores_that_nobody_counted_are_not_summed_up_as_none() {
+    let text = observations().replace(r#""vcores_allocated":2,"vcores_pending":1,"#, "");
+    let shown = info(&text).to_string();
+    assert!(shown.contains("45 observations without vcores") && !shown.contains("core-hours"), "{shown}");
+    assert!(shown.contains("  peak          68 GiB allocated and pending"), "{shown}");
 }
