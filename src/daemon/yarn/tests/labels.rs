@@ -29,7 +29,7 @@ async fn the_load_is_that_of_all_partitions() {
     let load = read(&fake).await.load.unwrap().value;
     assert_eq!(amounts(&load), OVER_PARTITIONS_MIB);
     let vcores = [load.vcores_total, load.vcores_available, load.vcores_allocated, load.vcores_reserved, load.vcores_pending];
-    assert_eq!(vcores.map(VirtualCores::get), [12, 4, 7, 1, 9]);
+    assert_eq!(vcores, [12, 4, 7, 1, 9].map(|cores| Some(VirtualCores(cores))));
     assert_eq!([load.containers_allocated, load.containers_pending, load.containers_reserved], [7, 9, 1]);
     assert_eq!(load.containers_released_total, Some(640));
     assert_eq!((load.apps_running, load.apps_pending), (2, 1));
