@@ -4,6 +4,8 @@ mod baselines;
 mod check;
 mod generate;
 mod import;
+#[cfg(feature = "daemon")]
+mod record;
 mod schema;
 mod simulate;
 mod trace;
@@ -45,6 +47,8 @@ enum Command {
     Check(check::Args),
     Schema(schema::Args),
     Import(import::Args),
+    #[cfg(feature = "daemon")]
+    Record(record::Args),
     Generate(generate::Args),
     Trace(trace::Args),
     Baselines(baselines::Args),
@@ -57,6 +61,8 @@ pub fn main() -> ExitCode {
         Command::Check(args) => return code(check::run(&args)),
         Command::Schema(args) => schema::run(&args),
         Command::Import(args) => import::run(&args),
+        #[cfg(feature = "daemon")]
+        Command::Record(args) => record::run(&args),
         Command::Generate(args) => generate::run(&args),
         Command::Trace(args) => trace::run(&args),
         Command::Baselines(args) => baselines::run(&args),

@@ -6,5 +6,6 @@ pub mod cloudwatch;
 pub mod emr;
 pub mod hdfs;
 pub mod http_get;
+pub mod record;
 pub mod source;
 pub mod yarn;
