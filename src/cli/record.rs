@@ -35,8 +35,8 @@ nothing is found; costs less than 0.01 USD.
 An interrupted recording continues where it was when the same command is given again.
 
 Examples:
-  headroom record cloudwatch --cluster-id j-2AXXXXXXGAPLF --from 14d --out fortnight.trace.zst
-  headroom simulate fortnight.trace.zst --scenario cluster.yaml --policy mine.yaml")]
+  headroom record cloudwatch --cluster-id j-2AXXXXXXGAPLF --from 14d --out history.trace.zst
+  headroom simulate history.trace.zst --scenario cluster.yaml --policy mine.yaml")]
 struct CloudWatch {
     /// The cluster, which may have ended
     #[arg(long, value_name = "ID")]

@@ -55,7 +55,7 @@ pub enum RecordError {
     File { path: PathBuf, source: std::io::Error },
     #[error("{done} of {total} parts are in {}; the same command continues from there", path.display())]
     Interrupted { done: usize, total: usize, path: PathBuf, source: SourceError },
-    #[error("{0}")]
+    #[error(transparent)]
     Source(#[from] SourceError),
     #[error("CloudWatch has no points of cluster {cluster_id} in {region} from {from} to {to}; {hint}")]
     NoPoints { cluster_id: String, region: String, from: Timestamp, to: Timestamp, hint: String },

@@ -22,8 +22,8 @@ pub struct FakeCloudWatch {
 pub enum Fault {
     /// An error of the service.
     Refusal(u16, &'static str),
-    /// An answer that is well-formed HTTP and nothing else.
-    Garbage,
+    /// An answer with this status that is well-formed HTTP and nothing else.
+    Garbage(u16),
     /// No answer at all.
     Silence,
     /// All results have this status, and no points.
@@ -102,13 +102,13 @@ impl FakeCloudWatch {
 }
 
 async fn answer(State(memory): State<Arc<Mutex<Memory>>>, uri: Uri, body: Bytes) -> Response {
+    let of = |status| StatusCode::from_u16(status).expect("a status");
     let fault = memory.lock().expect("not poisoned").faults.pop_front().flatten();
     match fault {
         Some(Fault::Refusal(status, code)) => {
-            let status = StatusCode::from_u16(status).expect("a status");
-            return cbor(status, &map([("__type", text(&format!("com.amazonaws.cloudwatch#{code}"))), ("message", text("as told"))]));
+            return cbor(of(status), &map([("__type", text(&format!("com.amazonaws.cloudwatch#{code}"))), ("message", text("as told"))]));
         }
-        Some(Fault::Garbage) => return (StatusCode::OK, "<html>welcome</html>").into_response(),
+        Some(Fault::Garbage(status)) => return (of(status), "<html>welcome</html>").into_response(),
         Some(Fault::Silence) => std::future::pending::<()>().await,
         Some(Fault::Status(_)) | None => {}
     }
