@@ -5,10 +5,19 @@ mod check;
 mod generate;
 mod import;
 #[cfg(feature = "daemon")]
+mod pause;
+#[cfg(feature = "daemon")]
 mod record;
+#[cfg(feature = "daemon")]
+mod rehearse;
+#[cfg(feature = "daemon")]
+mod run;
 mod schema;
 mod simulate;
+#[cfg(feature = "daemon")]
+mod status;
 mod trace;
+mod verify;
 
 use std::fmt::Display;
 use std::io::{self, IsTerminal, Write};
@@ -44,6 +53,8 @@ struct Arguments {
 #[derive(Subcommand)]
 enum Command {
     Simulate(simulate::Args),
+    #[cfg(feature = "daemon")]
+    Status(status::Args),
     Check(check::Args),
     Schema(schema::Args),
     Import(import::Args),
@@ -52,12 +63,22 @@ enum Command {
     Generate(generate::Args),
     Trace(trace::Args),
     Baselines(baselines::Args),
+    #[cfg(feature = "daemon")]
+    Rehearse(rehearse::Args),
+    #[cfg(feature = "daemon")]
+    Run(run::Args),
+    #[cfg(feature = "daemon")]
+    Pause(pause::Args),
+    #[cfg(feature = "daemon")]
+    Resume(pause::ResumeArgs),
 }
 
 /// Exit codes: 0 well, 1 the input was refused, 2 usage (by clap).
 pub fn main() -> ExitCode {
     let result = match Arguments::parse().command {
         Command::Simulate(args) => simulate::run(&args),
+        #[cfg(feature = "daemon")]
+        Command::Status(args) => return code(status::run(&args)),
         Command::Check(args) => return code(check::run(&args)),
         Command::Schema(args) => schema::run(&args),
         Command::Import(args) => import::run(&args),
@@ -66,6 +87,14 @@ pub fn main() -> ExitCode {
         Command::Generate(args) => generate::run(&args),
         Command::Trace(args) => trace::run(&args),
         Command::Baselines(args) => baselines::run(&args),
+        #[cfg(feature = "daemon")]
+        Command::Rehearse(args) => rehearse::run(&args),
+        #[cfg(feature = "daemon")]
+        Command::Run(args) => run::run(&args),
+        #[cfg(feature = "daemon")]
+        Command::Pause(args) => pause::run(&args),
+        #[cfg(feature = "daemon")]
+        Command::Resume(args) => pause::resume(&args),
     };
     code(result.map(|()| ExitCode::SUCCESS))
 }

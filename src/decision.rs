@@ -48,10 +48,10 @@ pub struct Resize {
     /// What kept `to` from being `wanted`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limited_by: Option<Limiter>,
-    /// Instances to keep on a scale-in: they host application masters.
+    /// Instances to keep where some have to leave: those with application masters, then the busiest ones, as many as remain.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub protect: Vec<InstanceId>,
-    /// Instances to let go first on a scale-in: nothing runs on them.
+    /// Instances to let go first where some have to leave, at most as many as leave: nothing runs on them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub prefer: Vec<InstanceId>,
 }
@@ -241,6 +241,19 @@ pub enum RuleState {
     },
 }
 
+impl RuleState {
+    /// The label value: the variant in snake case.
+    pub const fn label(&self) -> &'static str {
+        match self {
+            Self::Unknown => "unknown",
+            Self::NotTrue => "not_true",
+            Self::Holding { .. } => "holding",
+            Self::CoolingDown { .. } => "cooling_down",
+            Self::Ready { .. } => "ready",
+        }
+    }
+}
+
 /// A signal's value as the rules saw it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -261,6 +274,18 @@ pub enum Outcome {
     NotSent,
 }
 
+impl Outcome {
+    /// The label value: the variant in snake case; of a refusal, its kind.
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Accepted => "accepted",
+            Self::Unknown => "unknown",
+            Self::NotSent => "not_sent",
+            Self::Rejected(rejection) => rejection.label(),
+        }
+    }
+}
+
 /// Why EMR refused a resize.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -270,6 +295,18 @@ pub enum Rejection {
     /// The cluster or the group is in a state that allows no resize.
     NotModifiable,
     Other,
+}
+
+impl Rejection {
+    /// The label value: the variant in snake case.
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Throttled => "throttled",
+            Self::AccessDenied => "access_denied",
+            Self::NotModifiable => "not_modifiable",
+            Self::Other => "other",
+        }
+    }
 }
 
 impl fmt::Display for Decision {

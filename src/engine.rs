@@ -1,13 +1,14 @@
 //! The decision engine: a pure function of what was observed. No clock, I/O, lock or randomness; `now` arrives inside the observation.
 //!
 //! Everything that must be equal in the live and in the simulated world lives here: holds, windows, resizes in flight, cooldowns, limits,
-//! pauses. The state is restored by folding the same observations and outcomes again.
+//! pauses. The state is restored from what [`Engine::state`] wrote down, or by folding the same observations and outcomes again.
 
 mod flight;
 mod hold;
 mod limits;
 mod memory;
 mod propose;
+mod state;
 mod target;
 #[cfg(test)]
 pub(crate) mod testing;
@@ -15,11 +16,14 @@ pub(crate) mod testing;
 mod tests;
 mod window;
 
+use serde::{Deserialize, Serialize};
+
 use crate::decision::{Action, Decision, HoldReason, Outcome, RuleState};
 use crate::observation::{ClusterState, GroupId, Observation, Sampled};
 use crate::policy::Policy;
 use crate::units::Timestamp;
-use memory::{Knowledge, SignalTrack};
+use memory::{Knowledge, SignalPast, SignalTrack};
+pub use state::{EngineState, StateMismatch};
 use target::{TargetState, Tick};
 
 /// Folds observations and outcomes; yields decisions.
@@ -29,12 +33,15 @@ pub struct Engine {
     targets: Vec<TargetState>,
     /// EMR's samples as a signal: what it says is stale when it is too old.
     cluster: SignalTrack,
+    /// Nodes have been observed: from then on nothing is let go while it is not known what runs where.
+    has_seen_nodes: bool,
     last_at: Option<Timestamp>,
     wakeup: (Timestamp, WakeReason),
 }
 
 /// Why the engine wants to see the cluster again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum WakeReason {
     /// It is time for the next observation.
     Poll,
@@ -45,8 +52,8 @@ pub enum WakeReason {
 impl Engine {
     pub fn new(policy: Policy) -> Self {
         let targets = policy.targets().iter().map(|target| TargetState::new(target.clone(), policy.poll())).collect();
-        let cluster = SignalTrack::new("cluster".into(), policy.poll() * 3);
-        Self { policy, targets, cluster, last_at: None, wakeup: (Timestamp::EPOCH, WakeReason::Poll) }
+        let cluster = cluster_track(&policy, SignalPast::default());
+        Self { policy, targets, cluster, has_seen_nodes: false, last_at: None, wakeup: (Timestamp::EPOCH, WakeReason::Poll) }
     }
 
     pub fn policy(&self) -> &Policy {
@@ -62,7 +69,8 @@ impl Engine {
         }
         self.cluster.update(observation.at, Some(Sampled { value: 0.0, measured_at: observation.cluster.measured_at }));
         let barrier = self.barrier(observation, went_back);
-        let tick = Tick { observation, cluster: &self.cluster, poll: self.policy.poll() };
+        self.has_seen_nodes |= observation.nodes.is_some();
+        let tick = Tick { observation, cluster: &self.cluster, has_seen_nodes: self.has_seen_nodes, poll: self.policy.poll() };
         let mut decisions: Vec<Decision> = Vec::with_capacity(self.targets.len());
         for target in &mut self.targets {
             let decision = target.step(&tick, barrier.as_ref(), &decisions);
@@ -107,6 +115,11 @@ impl Engine {
             state => Some(HoldReason::ClusterNotReady { state }),
         }
     }
+}
+
+/// EMR's description as a signal, with its past.
+fn cluster_track(policy: &Policy, past: SignalPast) -> SignalTrack {
+    SignalTrack::with_past("cluster".into(), policy.poll() * 3, past)
 }
 
 /// The next poll, or the first end of a wait before it.

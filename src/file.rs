@@ -6,6 +6,9 @@ use std::path::{Path, PathBuf};
 
 use tempfile::NamedTempFile;
 
+const TEMPORARY_PREFIX: &str = ".headroom-";
+const TEMPORARY_SUFFIX: &str = ".tmp";
+
 /// A file that gets its name at the end. Until then whoever reads `path` sees what was there before; dropped before
 /// [`persist`](Self::persist), nothing is left behind.
 pub struct WholeFile {
@@ -24,7 +27,7 @@ impl WholeFile {
         }
         let folder = folder_of(path);
         let mut builder = tempfile::Builder::new();
-        builder.prefix(".headroom-").suffix(".tmp");
+        builder.prefix(TEMPORARY_PREFIX).suffix(TEMPORARY_SUFFIX);
         // Temporary files are private by default; this one becomes an ordinary file, as far as the umask allows.
         #[cfg(unix)]
         builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
@@ -61,6 +64,12 @@ pub fn write_whole(path: &Path, content: &[u8]) -> io::Result<()> {
     let mut file = WholeFile::create(path)?;
     file.write_all(content)?;
     file.persist()
+}
+
+/// A file that a [`WholeFile`] was writing. When nobody is writing any more, its process was killed.
+pub fn is_temporary(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    name.starts_with(TEMPORARY_PREFIX) && name.ends_with(TEMPORARY_SUFFIX)
 }
 
 /// The folder and the cause, without the name of the temporary file, which means nothing to a person.

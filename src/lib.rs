@@ -23,6 +23,8 @@ pub mod generate;
 pub mod observation;
 pub mod policy;
 pub mod pricing;
+#[cfg(feature = "daemon")]
+pub mod rehearsal;
 pub mod sim;
 pub mod trace;
 pub mod units;

@@ -253,6 +253,15 @@ pub enum GroupKind {
     Fleet,
 }
 
+impl GroupKind {
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Group => "group",
+            Self::Fleet => "fleet",
+        }
+    }
+}
+
 /// Defines a cheap-to-copy identifier.
 macro_rules! identifier {
     ($(#[$doc:meta])* $name:ident) => {

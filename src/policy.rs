@@ -16,7 +16,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::observation::{Direction, GroupId, GroupStatus, Market, MetricId, Role, RuleName};
-use crate::units::{Instances, Percent};
+use crate::units::{Instances, Percent, Timestamp};
 use condition::{Condition, Expr, WindowSpec};
 use schedule::ScheduleWindow;
 use signal::{SignalSource, Unit};
@@ -130,6 +130,18 @@ pub struct Target {
     pub signals: Vec<SignalSource>,
     /// Windows over these signals; [`Expr::Window`] is an index into it.
     pub windows: Vec<WindowSpec>,
+}
+
+impl Target {
+    /// The schedule window that applies at `at`.
+    pub fn open_window(&self, at: Timestamp) -> Option<&ScheduleWindow> {
+        self.schedule.iter().find(|window| window.is_open(at))
+    }
+
+    /// The limits in force at `at`: an open schedule window may replace the target's own.
+    pub fn limits_at(&self, at: Timestamp) -> Limits {
+        self.open_window(at).and_then(|window| window.limits).unwrap_or(self.limits)
+    }
 }
 
 /// Which group or fleet a target means.

@@ -17,6 +17,7 @@ pub mod run;
 pub mod scenario;
 pub mod scorecard;
 pub mod statistics;
+pub mod stepped;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]

@@ -4,6 +4,7 @@ pub mod fold;
 pub mod import;
 pub mod info;
 pub mod journal;
+pub mod verify;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,7 +12,11 @@ use std::time::Duration;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::decision::{Decision, Outcome};
+use crate::engine::EngineState;
 use crate::observation::{GroupId, Observation};
+use crate::policy::Policy;
+use crate::policy::diagnostic::PolicyErrors;
+use crate::policy::parse::parse;
 use crate::units::{Mebibytes, Timestamp, VirtualCores};
 
 /// The version of the format that this program writes, and the newest that it reads.
@@ -54,10 +59,55 @@ impl Kind {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Record {
+    Start(Box<Start>),
     Observation(Box<Observation>),
     Decision(Box<Decision>),
     Outcome(OutcomeRecord),
     Job(Job),
+}
+
+/// A daemon began to record, or began again: by which policy, and from where.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Start {
+    pub at: Timestamp,
+    /// The version of the program that records.
+    pub headroom: String,
+    /// The id of the cluster (`j-...`).
+    pub cluster: String,
+    /// Decisions are written down and not carried out.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub dry_run: bool,
+    pub policy: PolicySource,
+    /// The state of the engine before the next record; absent when the engine is new, or goes on from the record above.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub state: Option<SavedState>,
+}
+
+/// A policy as it was written, so that a recording explains itself without other files.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PolicySource {
+    /// Where the text was read; only named in errors.
+    pub file: String,
+    pub text: String,
+}
+
+impl PolicySource {
+    /// # Errors
+    /// When this version of the program does not accept the policy.
+    pub fn parse(&self) -> Result<Policy, PolicyErrors> {
+        parse(&self.text, &self.file)
+    }
+}
+
+/// The state of an engine in a record.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum SavedState {
+    Known(Box<EngineState>),
+    /// Of a version of the program whose engine keeps something else.
+    Foreign(serde_json::Value),
 }
 
 /// What became of the resize of one group.

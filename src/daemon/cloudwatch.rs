@@ -93,6 +93,11 @@ impl CloudWatch {
         Self { client: Client::new(config), metrics, answer_within: ANSWER_WITHIN }
     }
 
+    /// How old a value of this metric may be; `None` when nobody declared it.
+    pub fn allowance(&self, metric: &MetricId) -> Option<Duration> {
+        Some(self.metrics.get(metric)?.spec.allowance())
+    }
+
     /// Asks for the metrics of which a new period can be there, in as few calls as the API allows; none is made when there is none.
     pub async fn read(&mut self, clock: &Clock) -> CloudWatchReading {
         self.read_at(clock.now()).await

@@ -15,14 +15,16 @@ pub enum SourceError {
     Status { url: String, status: u16 },
     #[error("{url}: the answer is not what the service is known to send: {problem}")]
     Malformed { url: String, problem: String },
-    #[error("no ResourceManager is active: {states}")]
-    NoActive { states: String },
+    #[error("there is not exactly one active {service}: {states}")]
+    NoActive { service: &'static str, states: String },
     #[error("{operation} is throttled by AWS")]
     Throttled { operation: &'static str },
     #[error("{operation} is not allowed; grant `{permission}` to the role of this machine")]
     AccessDenied { operation: &'static str, permission: &'static str },
     #[error("{operation}: {message}")]
     Refused { operation: &'static str, message: String },
+    #[error("YARN's node {host} is not among the instances that EMR lists; they are listed again at the next tick")]
+    UnknownHost { host: String },
     #[error("{operation} was left out to stay within the budget of API calls")]
     OverBudget { operation: &'static str },
 }
@@ -40,6 +42,7 @@ impl SourceError {
             Self::Throttled { .. } => "throttled",
             Self::AccessDenied { .. } => "access_denied",
             Self::Refused { .. } => "refused",
+            Self::UnknownHost { .. } => "unknown_host",
             Self::OverBudget { .. } => "over_budget",
         }
     }

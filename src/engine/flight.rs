@@ -3,6 +3,8 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use crate::decision::{Outcome, Rejection};
 use crate::observation::{Direction, GroupState, GroupStatus};
 use crate::policy::{FlipBudget, Guards};
@@ -13,7 +15,8 @@ const FIRST_RETRY: Duration = Duration::from_secs(30);
 const LONGEST_RETRY: Duration = Duration::from_secs(600);
 
 /// What is known of the resizes of one target.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Flight {
     sent: Option<Sent>,
     /// The accepted resize that `sent` replaces, should it be accepted; otherwise that one is still in flight.
@@ -36,7 +39,8 @@ pub struct Flight {
 }
 
 /// A resize that was decided and is not known to be complete.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Sent {
     at: Timestamp,
     from: Instances,
@@ -54,7 +58,8 @@ impl Sent {
 }
 
 /// A resize that EMR accepted.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Move {
     at: Timestamp,
     direction: Direction,
@@ -210,6 +215,22 @@ impl Flight {
             *until = until.map(|until| until.min(at + longest));
         }
         self.refused = self.refused.map(|(rejection, until)| (rejection, until.min(at + LONGEST_RETRY)));
+    }
+
+    /// The rules that it names, by their position.
+    pub fn rules(&self) -> impl Iterator<Item = usize> + '_ {
+        let of_resizes = [self.sent, self.overtaken, self.lost].into_iter().flatten().filter_map(|sent| sent.rule);
+        of_resizes.chain(self.overtaken_rules.iter().copied())
+    }
+
+    /// The same resizes under other rules: `position` says where a rule now stands, if it is still there.
+    #[must_use]
+    pub fn with_rules(mut self, position: impl Fn(usize) -> Option<usize>) -> Self {
+        for sent in [&mut self.sent, &mut self.overtaken, &mut self.lost].into_iter().flatten() {
+            sent.rule = sent.rule.and_then(&position);
+        }
+        self.overtaken_rules = self.overtaken_rules.into_iter().filter_map(position).collect();
+        self
     }
 
     /// Where a resize in flight leads, and which way.

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use super::memory::SignalTrack;
 use super::window::Window;
 use crate::observation::{ClusterState, Sampled};
@@ -119,12 +121,14 @@ pub fn reads_cluster(condition: &Condition) -> bool {
 }
 
 /// An unbroken run of samples at which a condition was true. Its clock is the samples', never the number of ticks.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
 pub struct Hold {
     since: Option<Since>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Since {
     /// When the newest of the condition's signals was measured as the condition became true.
     start: Timestamp,

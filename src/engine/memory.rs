@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use crate::observation::Sampled;
 use crate::units::Timestamp;
 
@@ -12,12 +14,19 @@ pub struct SignalTrack {
     pub name: Arc<str>,
     /// How old a value may be, and how far apart two samples may lie.
     allowance: Duration,
+    past: SignalPast,
+    now: Knowledge,
+}
+
+/// What one tick leaves to the next.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SignalPast {
     last: Option<Sampled<f64>>,
     /// The last sample, as long as it could still be followed without a gap.
     recent: Option<Sampled<f64>>,
-    /// Grows by one whenever the run of samples is broken: by too wide a gap, or by time going backwards.
+    /// Another number whenever the run of samples is broken: by too wide a gap, or by time going backwards.
     breaks: u64,
-    now: Knowledge,
 }
 
 /// What is known of a signal at this tick.
@@ -42,7 +51,16 @@ pub enum Arrival {
 
 impl SignalTrack {
     pub fn new(name: Arc<str>, allowance: Duration) -> Self {
-        Self { name, allowance, last: None, recent: None, breaks: 0, now: Knowledge::Missing }
+        Self::with_past(name, allowance, SignalPast::default())
+    }
+
+    /// A signal that goes on from where [`past`](Self::past) was taken.
+    pub fn with_past(name: Arc<str>, allowance: Duration, past: SignalPast) -> Self {
+        Self { name, allowance, past, now: Knowledge::Missing }
+    }
+
+    pub fn past(&self) -> SignalPast {
+        self.past
     }
 
     /// Takes what was observed at `at`.
@@ -51,10 +69,10 @@ impl SignalTrack {
         let is_fresh = |sample: &Sampled<f64>| at.since(sample.measured_at) <= allowance && sample.measured_at.since(at) <= allowance;
         let Some(sample) = sample else {
             self.now = Knowledge::Missing;
-            self.recent = self.recent.filter(is_fresh);
+            self.past.recent = self.past.recent.filter(is_fresh);
             return Arrival::Nothing;
         };
-        let arrival = match self.last {
+        let arrival = match self.past.last {
             Some(last) if sample.measured_at == last.measured_at => Arrival::Nothing,
             Some(last) if sample.measured_at > last.measured_at && sample.measured_at.since(last.measured_at) <= self.allowance => {
                 Arrival::Next
@@ -62,17 +80,18 @@ impl SignalTrack {
             _ => Arrival::Restart,
         };
         if arrival == Arrival::Restart {
-            self.breaks += 1;
+            self.past.breaks = self.past.breaks.wrapping_add(1);
         }
-        self.last = Some(sample);
-        self.recent = Some(sample).filter(is_fresh);
-        self.now = if self.recent.is_some() { Knowledge::Known(sample) } else { Knowledge::Stale(sample.measured_at) };
+        self.past.last = Some(sample);
+        self.past.recent = Some(sample).filter(is_fresh);
+        self.now = if self.past.recent.is_some() { Knowledge::Known(sample) } else { Knowledge::Stale(sample.measured_at) };
         arrival
     }
 
     /// Forgets everything: the clock of the observations cannot be trusted to continue.
     pub fn forget(&mut self) {
-        *self = Self { breaks: self.breaks + 1, ..Self::new(self.name.clone(), self.allowance) };
+        self.past = SignalPast { breaks: self.past.breaks.wrapping_add(1), ..SignalPast::default() };
+        self.now = Knowledge::Missing;
     }
 
     pub fn now(&self) -> Knowledge {
@@ -80,12 +99,12 @@ impl SignalTrack {
     }
 
     pub fn breaks(&self) -> u64 {
-        self.breaks
+        self.past.breaks
     }
 
     /// The last sample, even when this tick brought none, as long as the next one could follow it without a gap.
     pub fn recent(&self) -> Option<Sampled<f64>> {
-        self.recent
+        self.past.recent
     }
 
     pub fn known(&self) -> Option<Sampled<f64>> {

@@ -1,6 +1,7 @@
 //! One target of a policy through time: its signals, its rules, its resizes.
 
 mod decide;
+mod past;
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -12,11 +13,12 @@ use super::memory::SignalTrack;
 use super::propose::{self, Proposal};
 use super::window::Window;
 use crate::decision::{Action, Cause, Decision, HoldReason, Reading, RuleReport, RuleState};
-use crate::observation::{GroupId, GroupStatus, Observation, Role};
+use crate::observation::{GroupId, GroupStatus, NodeCensus, Observation, Role};
 use crate::policy::signal::{Signal, SignalSource};
 use crate::policy::{Change, Limits, Rule, Target};
 use crate::units::{Instances, Timestamp};
 use decide::Situation;
+pub use past::{PastMismatch, TargetPast};
 
 /// What the engine keeps of one target between two observations.
 #[derive(Clone, Debug)]
@@ -54,12 +56,19 @@ pub struct Tick<'a> {
     pub observation: &'a Observation,
     /// EMR's own samples, for conditions that read no signal.
     pub cluster: &'a SignalTrack,
+    pub has_seen_nodes: bool,
     pub poll: Duration,
 }
 
 impl Tick<'_> {
     fn at(&self) -> Timestamp {
         self.observation.at
+    }
+
+    /// What runs on each node, if that was observed lately.
+    pub fn census(&self) -> Option<&NodeCensus> {
+        let sample = self.observation.nodes.as_ref()?;
+        (self.at().since(sample.measured_at) <= self.allowance()).then_some(&sample.value)
     }
 
     /// How old anything that is polled may be.
@@ -106,7 +115,7 @@ impl TargetState {
         self.recognise(group, tick.poll);
         self.read(tick.observation, group);
         self.follow(tick, group);
-        let limits = self.limits_at(at);
+        let limits = self.spec.limits_at(at);
         let rules = self.judge(tick, group, limits);
         let action = match barrier {
             Some(reason) => Action::Hold(reason.clone()),
@@ -154,6 +163,16 @@ impl TargetState {
         if group.role == Role::Core {
             self.most_core = self.most_core.max(limits::core_running(observation));
         }
+    }
+
+    pub fn most_core(&self) -> Instances {
+        self.most_core
+    }
+
+    /// With so many core nodes seen, elsewhere in the same cluster.
+    #[must_use]
+    pub fn with_most_core(self, seen: Instances) -> Self {
+        Self { most_core: self.most_core.max(seen), ..self }
     }
 
     /// What a journal says was decided at the last tick.
@@ -209,14 +228,6 @@ impl TargetState {
         spans.max().unwrap_or_default()
     }
 
-    fn open_window(&self, at: Timestamp) -> Option<&crate::policy::schedule::ScheduleWindow> {
-        self.spec.schedule.iter().find(|window| window.is_open(at))
-    }
-
-    fn limits_at(&self, at: Timestamp) -> Limits {
-        self.open_window(at).and_then(|window| window.limits).unwrap_or(self.spec.limits)
-    }
-
     fn scope<'a>(&'a self, tick: &Tick, bridging: bool) -> Scope<'a> {
         let cluster_state = tick.observation.cluster.value.state;
         Scope { signals: &self.signals, windows: &self.windows, window_signals: &self.window_signals, cluster_state, bridging }
@@ -250,8 +261,8 @@ impl TargetState {
     fn hold(&self, tick: &Tick, rule: &Rule, memory: &mut RuleMemory, scope: &Scope) -> Held {
         let known = memory.reads.iter().filter_map(|signal| self.signals[*signal].known());
         let clock = known.map(|sample| sample.measured_at).max().unwrap_or(tick.observation.cluster.measured_at);
-        let of_signals: u64 = memory.reads.iter().map(|signal| self.signals[*signal].breaks()).sum();
-        let breaks = if memory.reads_cluster { of_signals + tick.cluster.breaks() } else { of_signals };
+        let of_cluster = if memory.reads_cluster { tick.cluster.breaks() } else { 0 };
+        let breaks = memory.reads.iter().map(|signal| self.signals[*signal].breaks()).fold(of_cluster, u64::wrapping_add);
         let truth = scope.truth(&rule.when);
         if truth.is_none() && self.scope(tick, true).truth(&rule.when) != Some(true) {
             memory.hold.forget();

@@ -23,6 +23,16 @@ impl Window {
         Self { function, over, is_counter, samples: VecDeque::new() }
     }
 
+    /// The same window with the samples of another one: see [`samples`](Self::samples).
+    pub fn with_samples(self, samples: VecDeque<Sampled<f64>>) -> Self {
+        Self { samples, ..self }
+    }
+
+    /// All that one tick leaves to the next.
+    pub fn samples(&self) -> &VecDeque<Sampled<f64>> {
+        &self.samples
+    }
+
     /// Takes the signal's sample of this tick.
     pub fn update(&mut self, arrival: Arrival, sample: Option<Sampled<f64>>) {
         let Some(sample) = sample else { return };

@@ -17,10 +17,9 @@ use statrs::distribution::{ContinuousCDF, Exp, LogNormal};
 use super::luck::{Luck, Purpose};
 use super::run::{InstanceLife, StepCurve};
 use super::scenario::{GroupSpec, Scenario};
-use crate::decision::Resize;
 use crate::observation::{Direction, InstanceId, Market, Role};
 use crate::trace::Resources;
-use crate::units::Timestamp;
+use crate::units::{Instances, Timestamp};
 pub(super) use node::{Group, Node, NodeState};
 
 /// Launches that may fail in a row before a group is suspended.
@@ -55,6 +54,13 @@ pub(super) struct Cluster<'a> {
     luck: Luck,
     events: BinaryHeap<Reverse<(i64, u32, Event)>>,
     events_pushed: u32,
+}
+
+/// Which nodes a shrinking group keeps, or lets go, if it can choose.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Wishes<'a> {
+    pub protect: &'a [InstanceId],
+    pub prefer: &'a [InstanceId],
 }
 
 /// What the world of work must know of a node.
@@ -137,8 +143,8 @@ impl<'a> Cluster<'a> {
     }
 
     /// What `ModifyInstanceGroups` does.
-    pub fn resize(&mut self, group: usize, resize: &Resize, now_ms: i64) {
-        let to = resize.to.get();
+    pub fn resize(&mut self, group: usize, to: Instances, wishes: Wishes, now_ms: i64) {
+        let to = to.get();
         let state = &mut self.groups[group];
         if to != state.requested {
             let direction = if to > state.requested { Direction::Out } else { Direction::In };
@@ -154,7 +160,7 @@ impl<'a> Cluster<'a> {
             self.launch_missing(group, now_ms);
         } else {
             self.cancel_launches(group, now_ms);
-            self.let_go(group, resize, now_ms);
+            self.let_go(group, wishes, now_ms);
         }
     }
 
@@ -412,7 +418,7 @@ impl<'a> Cluster<'a> {
         }
     }
 
-    fn let_go(&mut self, group: usize, resize: &Resize, now_ms: i64) {
+    fn let_go(&mut self, group: usize, wishes: Wishes, now_ms: i64) {
         let mut excess = self.groups[group].staying().saturating_sub(self.groups[group].requested);
         if self.spec(group).role == Role::Core {
             excess = excess.min(self.core_nodes().saturating_sub(self.scenario.hdfs.core_nodes_needed()));
@@ -423,7 +429,7 @@ impl<'a> Cluster<'a> {
         let mut active = self.indices(group, |node| node.state == NodeState::Active);
         active.sort_by_cached_key(|index| {
             let node = &self.nodes[*index as usize];
-            (resize.protect.contains(&node.id), !resize.prefer.contains(&node.id), node.containers, Reverse(*index))
+            (wishes.protect.contains(&node.id), !wishes.prefer.contains(&node.id), node.containers, Reverse(*index))
         });
         let timeout_ms = self.scenario.decommission_timeout.as_millis() as i64;
         for index in active.into_iter().take(excess as usize) {

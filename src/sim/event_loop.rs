@@ -1,7 +1,7 @@
 //! Time passes: work, cluster and polls, always whatever comes first.
 
 use super::Recording;
-use super::cluster::Cluster;
+use super::cluster::{Cluster, Group, Wishes};
 use super::observe::{Load, Observer};
 use super::run::{Run, SeriesPoint};
 use super::scenario::Scenario;
@@ -24,95 +24,134 @@ pub(super) struct Response {
 }
 
 /// Simulates until all work is done. Every resize is accepted.
-pub(super) fn drive<W: World>(
-    world: W,
+pub(super) fn drive<'a>(
+    world: impl World + 'a,
     start: Timestamp,
-    scenario: &Scenario,
+    scenario: &'a Scenario,
     seed: u64,
     record: Recording,
     decide: impl FnMut(&Observation) -> Response,
 ) -> Run {
+    let simulation = Simulation::new(Box::new(world), start, scenario, seed);
     let run = Run { start, end: start, ..Run::default() };
-    let observer = Observer::new(scenario, seed, start);
-    Simulation { world, cluster: Cluster::new(scenario, seed, start), observer, run, record, decide }.run()
+    Polled { simulation, observer: Observer::new(scenario, seed, start), run, record, decide }.run()
 }
 
-struct Simulation<'a, W, D> {
-    world: W,
-    cluster: Cluster<'a>,
+/// A cluster at work, at one instant. Time passes only when it is told to.
+pub(super) struct Simulation<'a> {
+    pub world: Box<dyn World + 'a>,
+    pub cluster: Cluster<'a>,
+    pub now_ms: i64,
+    /// Since when nothing has run or waited.
+    pub idle_since: Option<Timestamp>,
+    pub start: Timestamp,
+}
+
+impl<'a> Simulation<'a> {
+    pub fn new(world: Box<dyn World + 'a>, start: Timestamp, scenario: &'a Scenario, seed: u64) -> Self {
+        let cluster = Cluster::new(scenario, seed, start);
+        let mut simulation = Self { world, cluster, now_ms: 0, idle_since: Some(start), start };
+        simulation.tell();
+        simulation
+    }
+
+    /// Lets everything happen until `to_ms`, what is due at that instant included. Stops early, and yields `false`, when all work is done or
+    /// the simulation has become too long.
+    pub fn advance_to(&mut self, to_ms: i64) -> bool {
+        while !self.world.is_finished() && self.now_ms < LONGEST_DAYS * 86_400_000 {
+            self.step(to_ms);
+            if self.now_ms >= to_ms {
+                return !self.world.is_finished();
+            }
+        }
+        false
+    }
+
+    /// Lets happen what comes first, or nothing until `to_ms`.
+    pub fn step(&mut self, to_ms: i64) {
+        let event_ms = self.world.next_event_ms().into_iter().chain(self.cluster.next_event_ms()).min();
+        self.now_ms = event_ms.map_or(to_ms, |event_ms| event_ms.min(to_ms)).max(self.now_ms);
+        self.world.advance(self.now_ms, &mut self.cluster);
+        self.cluster.advance(self.now_ms);
+        self.tell();
+    }
+
+    /// Tells the world of work what the cluster did, until nothing changes any more.
+    pub fn tell(&mut self) {
+        let mut next = 0;
+        while let Some(change) = self.cluster.changes.get(next).copied() {
+            self.world.on(change, self.now_ms, &mut self.cluster);
+            next += 1;
+        }
+        self.cluster.changes.clear();
+        self.world.settle(self.now_ms, &mut self.cluster);
+        self.idle_since = if self.world.is_idle() { self.idle_since.or(Some(self.now())) } else { None };
+    }
+
+    pub fn now(&self) -> Timestamp {
+        self.at(self.now_ms)
+    }
+
+    /// An instant of the simulation.
+    pub fn at(&self, ms: i64) -> Timestamp {
+        Timestamp::from_millis(self.start.as_millis().saturating_add(ms))
+    }
+
+    /// Ends here, finished or not, and adds its facts to `run`.
+    pub fn finish(mut self, run: &mut Run) {
+        run.end = self.now();
+        run.resizes = self.cluster.groups.iter().map(|group| group.resizes).sum();
+        run.flips = self.cluster.groups.iter().map(|group| group.flips).sum();
+        self.world.finish(&mut self.cluster, run);
+        (run.instances, run.supply_nodes) = self.cluster.into_lives(self.now_ms);
+    }
+}
+
+/// A simulation with someone who looks at it now and then, and decides.
+struct Polled<'a, D> {
+    simulation: Simulation<'a>,
     observer: Observer<'a>,
     run: Run,
     record: Recording,
     decide: D,
 }
 
-impl<W: World, D: FnMut(&Observation) -> Response> Simulation<'_, W, D> {
+impl<D: FnMut(&Observation) -> Response> Polled<'_, D> {
     fn run(mut self) -> Run {
-        let mut now_ms = 0;
         let mut poll_ms = 0;
-        self.tell(now_ms);
-        while !self.world.is_finished() && now_ms < LONGEST_DAYS * 86_400_000 {
-            let event_ms = self.world.next_event_ms().into_iter().chain(self.cluster.next_event_ms()).min();
-            now_ms = event_ms.map_or(poll_ms, |event_ms| event_ms.min(poll_ms)).max(now_ms);
-            self.world.advance(now_ms, &mut self.cluster);
-            self.cluster.advance(now_ms);
-            self.tell(now_ms);
-            if now_ms == poll_ms && !self.world.is_finished() {
-                poll_ms = self.poll(now_ms);
-                self.tell(now_ms);
-            }
+        while self.simulation.advance_to(poll_ms) {
+            poll_ms = self.poll();
         }
-        self.finish(now_ms)
-    }
-
-    /// Tells the world of work what the cluster did, until nothing changes any more.
-    fn tell(&mut self, now_ms: i64) {
-        let mut next = 0;
-        while let Some(change) = self.cluster.changes.get(next).copied() {
-            self.world.on(change, now_ms, &mut self.cluster);
-            next += 1;
-        }
-        self.cluster.changes.clear();
-        self.world.settle(now_ms, &mut self.cluster);
-        let is_idle = self.world.is_idle();
-        self.observer.note_idle(self.at(now_ms), is_idle);
+        self.simulation.finish(&mut self.run);
+        self.run
     }
 
     /// Observes, lets decide and resizes; yields when to do so next.
-    fn poll(&mut self, now_ms: i64) -> i64 {
-        let at = self.at(now_ms);
-        let load = self.world.load(&self.cluster);
-        let observation = self.observer.observe(at, &load, &self.cluster);
+    fn poll(&mut self) -> i64 {
+        let Simulation { world, cluster, now_ms, idle_since, .. } = &mut self.simulation;
+        let at = Timestamp::from_millis(self.run.start.as_millis().saturating_add(*now_ms));
+        let load = world.load(cluster);
+        let observation = self.observer.observe(at, &load, cluster, *idle_since);
         if self.record.observations {
             self.run.observations.push(observation.clone());
         }
         let Response { decisions, next_at } = (self.decide)(observation);
         if self.record.series {
-            self.run.series.push(series_point(at, &load, &self.cluster));
+            self.run.series.push(series_point(at, &load, cluster));
         }
         for decision in &decisions {
             if let (Action::Resize(resize), Some(id)) = (&decision.action, &decision.group)
-                && let Some(group) = self.cluster.scenario.groups.iter().position(|group| group.id == *id)
+                && let Some(group) = cluster.scenario.groups.iter().position(|group| group.id == *id)
             {
-                self.cluster.resize(group, resize, now_ms);
+                let wishes = Wishes { protect: &resize.protect, prefer: &resize.prefer };
+                cluster.resize(group, resize.to, wishes, *now_ms);
             }
         }
-        let next_at = self.cluster.scenario.poll.map_or(next_at, |poll| at + poll);
+        let next_at = cluster.scenario.poll.map_or(next_at, |poll| at + poll);
         let next_ms = next_at.as_millis().saturating_sub(self.run.start.as_millis());
-        next_ms.max(now_ms.saturating_add(SHORTEST_POLL_MS))
-    }
-
-    fn finish(mut self, now_ms: i64) -> Run {
-        self.run.end = self.at(now_ms);
-        self.run.resizes = self.cluster.groups.iter().map(|group| group.resizes).sum();
-        self.run.flips = self.cluster.groups.iter().map(|group| group.flips).sum();
-        self.world.finish(now_ms, &mut self.cluster, &mut self.run);
-        (self.run.instances, self.run.supply_nodes) = self.cluster.into_lives(now_ms);
-        self.run
-    }
-
-    fn at(&self, now_ms: i64) -> Timestamp {
-        Timestamp::from_millis(self.run.start.as_millis().saturating_add(now_ms))
+        let earliest_ms = now_ms.saturating_add(SHORTEST_POLL_MS);
+        self.simulation.tell();
+        next_ms.max(earliest_ms)
     }
 }
 
@@ -121,7 +160,7 @@ fn series_point(at: Timestamp, load: &Load, cluster: &Cluster) -> SeriesPoint {
     SeriesPoint {
         at,
         requested: cluster.groups.iter().map(|group| Instances(group.requested)).sum(),
-        running: cluster.groups.iter().map(super::cluster::Group::running).sum(),
+        running: cluster.groups.iter().map(Group::running).sum(),
         allocated: load.allocated,
         pending: load.pending,
         total: cluster.offered.plus(load.leaving),

@@ -19,9 +19,10 @@ use super::observe::Load;
 use super::observed::{ObservedLoad, Parcel};
 use super::run::{Run, StepCurve};
 use super::scenario::Scenario;
+use super::stepped::{Application, Master};
 use super::world::World;
 use crate::trace::Resources;
-use crate::units::{Mebibytes, Timestamp, VirtualCores};
+use crate::units::{Mebibytes, Percent, Timestamp, VirtualCores};
 use pool::{Inflow, LEAST_LIFETIME_S, Pool};
 use service::Segment;
 
@@ -134,7 +135,38 @@ impl World for FluidWorld<'_> {
         }
     }
 
-    fn finish(mut self, _now_ms: i64, cluster: &mut Cluster, run: &mut Run) {
+    /// Each active node has its share of what runs, and a leaving one the rest of its own.
+    fn on_node(&self, node: NodeIndex, cluster: &Cluster) -> (u64, Resources) {
+        let memory_mib = match self.leaving.iter().find(|leaving| leaving.index == node) {
+            Some(leaving) => leaving.rest(self.pool.clock_s).map(|segment| segment.mass_mib).sum(),
+            None if cluster.nodes[node as usize].state == NodeState::Active && self.pool.capacity_mib > 0.0 => {
+                self.pool.service.mass_mib * self.memory_of(cluster.nodes[node as usize].capacity) / self.pool.capacity_mib
+            }
+            None => 0.0,
+        };
+        ((memory_mib / self.load.container_mib).round() as u64, self.resources(memory_mib))
+    }
+
+    fn submitted(&self) -> u64 {
+        u64::from(self.next > 0 || !self.is_idle())
+    }
+
+    /// A recording of load knows no applications: all of it is one.
+    fn applications(&self, cluster: &Cluster) -> Vec<Application> {
+        let load = self.load(cluster);
+        let whole = Application {
+            number: 0,
+            name: "recorded work".into(),
+            submitted_at: self.load.start,
+            master: Master::None,
+            containers: load.containers_allocated,
+            allocated: load.allocated,
+            progress: Percent(100.0 * self.next as f64 / self.load.parcels.len().max(1) as f64),
+        };
+        if self.is_idle() { Vec::new() } else { vec![whole] }
+    }
+
+    fn finish(&mut self, cluster: &mut Cluster, run: &mut Run) {
         for index in cluster.active.clone() {
             cluster.nodes[index as usize].busy_s += self.pool.busy_s - self.joined_busy_s[index as usize];
         }
@@ -148,8 +180,8 @@ impl World for FluidWorld<'_> {
         run.tasks_finished = containers(self.pool.arrived_mib - unfinished);
         run.tasks_rerun = containers(self.rerun_mib);
         run.lost_work = Duration::try_from_secs_f64(self.lost_mib_s / self.load.container_mib).unwrap_or_default();
-        run.waits = self.pool.waits;
-        run.backlog = self.backlog;
+        run.waits = std::mem::take(&mut self.pool.waits);
+        run.backlog = std::mem::take(&mut self.backlog);
     }
 }
 

@@ -5,6 +5,7 @@
 //! may not start yet stand outside the queue, because masters take at most [`APPLICATION_MASTER_SHARE`] of the cluster's memory (one may
 //! always run): otherwise masters could fill a cluster in which no task then finds room.
 
+mod applications;
 mod queue;
 
 use std::cmp::Reverse;
@@ -15,6 +16,7 @@ use super::cluster::{Change, Cluster, NodeIndex};
 use super::observe::Load;
 use super::run::{JobLife, Run, StepCurve, Wait};
 use super::scenario::Scheduler;
+use super::stepped::Application;
 use super::workload::JobLoad;
 use super::world::World;
 use crate::trace::Resources;
@@ -160,14 +162,28 @@ impl World for JobWorld<'_> {
         }
     }
 
-    fn finish(self, _now_ms: i64, _cluster: &mut Cluster, run: &mut Run) {
-        run.waits = self.outcome.waits;
-        run.jobs = self.outcome.lives;
-        run.backlog = self.outcome.backlog;
+    fn on_node(&self, node: NodeIndex, cluster: &Cluster) -> (u64, Resources) {
+        let node = &cluster.nodes[node as usize];
+        (u64::from(node.containers), node.used)
+    }
+
+    fn submitted(&self) -> u64 {
+        self.arrived as u64
+    }
+
+    fn applications(&self, cluster: &Cluster) -> Vec<Application> {
+        self.unfinished_applications(cluster)
+    }
+
+    fn finish(&mut self, _cluster: &mut Cluster, run: &mut Run) {
+        let outcome = std::mem::take(&mut self.outcome);
+        run.waits = outcome.waits;
+        run.jobs = outcome.lives;
+        run.backlog = outcome.backlog;
         run.tasks_total = self.load.tasks;
-        run.tasks_finished = self.outcome.tasks_finished;
-        run.tasks_rerun = self.outcome.tasks_rerun;
-        run.lost_work = Duration::from_millis(self.outcome.lost_ms);
+        run.tasks_finished = outcome.tasks_finished;
+        run.tasks_rerun = outcome.tasks_rerun;
+        run.lost_work = Duration::from_millis(outcome.lost_ms);
     }
 }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::scenario::{Scenario, ScenarioError};
 use super::workload::{ReadError, Workload};
 use crate::trace::Header;
-use crate::trace::journal::{TornTail, TraceError, TraceReader};
+use crate::trace::journal::{TornTail, TraceError, TraceReader, segments};
 
 /// Names of the trace in a scenario's folder.
 const TRACE_NAMES: [&str; 2] = ["trace.jsonl.zst", "trace.jsonl"];
@@ -37,7 +37,7 @@ pub struct Loaded {
 /// Why there is nothing to simulate.
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
-    #[error("{} has no {} or {}; name a trace, or a folder that holds one", folder.display(), TRACE_NAMES[0], TRACE_NAMES[1])]
+    #[error("{} has no {} or {}, and no journal; name a trace, or a folder that holds one", folder.display(), TRACE_NAMES[0], TRACE_NAMES[1])]
     NoTrace { folder: PathBuf },
     #[error("{} cannot be read", path.display())]
     Unreadable { path: PathBuf, source: io::Error },
@@ -58,8 +58,8 @@ impl LoadError {
 }
 
 impl Source {
-    /// `path` is a trace, or a folder with a trace and its `scenario.yaml`; `scenario_file` is used instead where given. A trace without a
-    /// scenario runs on [`Scenario::default`].
+    /// `path` is a trace, the folder of a journal, or a folder with a trace and its `scenario.yaml`; `scenario_file` is used instead where given.
+    /// A trace without a scenario runs on [`Scenario::default`].
     ///
     /// # Errors
     /// When the folder holds no trace, or the scenario cannot be read or is not right.
@@ -70,7 +70,8 @@ impl Source {
         let scenario = scenario_file.as_deref().map(read_scenario).transpose()?.unwrap_or_default();
         let trace = if is_folder {
             let present = TRACE_NAMES.iter().map(|name| path.join(name)).find(|trace| trace.exists());
-            present.ok_or_else(|| LoadError::NoTrace { folder: path.to_owned() })?
+            let journal = || Some(path.to_owned()).filter(|folder| segments(folder).is_ok_and(|files| !files.is_empty()));
+            present.or_else(journal).ok_or_else(|| LoadError::NoTrace { folder: path.to_owned() })?
         } else {
             path.to_owned()
         };

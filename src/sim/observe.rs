@@ -50,7 +50,6 @@ pub(super) struct Observer<'a> {
     /// One that will not be seen again: its memory is used for the next.
     recycled: Measured,
     polls: u64,
-    idle_since: Option<Timestamp>,
 }
 
 impl<'a> Observer<'a> {
@@ -71,26 +70,13 @@ impl<'a> Observer<'a> {
             cluster: Sampled { value: status, measured_at: start },
             control: Control::default(),
         };
-        Self {
-            scenario,
-            luck: Luck::new(seed),
-            observation,
-            measured: VecDeque::new(),
-            recycled: Measured::default(),
-            polls: 0,
-            idle_since: Some(start),
-        }
+        Self { scenario, luck: Luck::new(seed), observation, measured: VecDeque::new(), recycled: Measured::default(), polls: 0 }
     }
 
-    /// Keeps account of idleness; called whenever work may have come or ended.
-    pub fn note_idle(&mut self, at: Timestamp, is_idle: bool) {
-        self.idle_since = if is_idle { self.idle_since.or(Some(at)) } else { None };
-    }
-
-    /// Polls the cluster.
-    pub fn observe(&mut self, at: Timestamp, load: &Load, cluster: &Cluster) -> &Observation {
+    /// Polls the cluster, on which nothing has run or waited since `idle_since`.
+    pub fn observe(&mut self, at: Timestamp, load: &Load, cluster: &Cluster, idle_since: Option<Timestamp>) -> &Observation {
         self.observation.at = at;
-        self.describe(at, cluster);
+        self.describe(at, cluster, idle_since);
         self.measure(at, load, cluster);
         let loss = self.scenario.metrics.loss.get() / 100.0;
         let is_lost = loss > 0.0 && self.luck.draw(Purpose::MetricLoss, 0, self.polls) < loss;
@@ -102,11 +88,11 @@ impl<'a> Observer<'a> {
     }
 
     /// What EMR says; it always answers.
-    fn describe(&mut self, at: Timestamp, cluster: &Cluster) {
+    fn describe(&mut self, at: Timestamp, cluster: &Cluster, idle_since: Option<Timestamp>) {
         self.observation.cluster.measured_at = at;
         let status = &mut self.observation.cluster.value;
-        status.idle_since = self.idle_since;
-        status.state = if self.idle_since.is_some() { ClusterState::Waiting } else { ClusterState::Running };
+        status.idle_since = idle_since;
+        status.state = if idle_since.is_some() { ClusterState::Waiting } else { ClusterState::Running };
         for (status, group) in status.groups.iter_mut().zip(&cluster.groups) {
             status.requested = Instances(group.requested);
             status.running = group.running();
@@ -179,7 +165,7 @@ fn node_load(node: &Node, scenario: &Scenario) -> NodeLoad {
 }
 
 /// A leaving node counts with what is used of it, as in YARN.
-fn yarn_load(load: &Load, cluster: &Cluster) -> YarnLoad {
+pub(super) fn yarn_load(load: &Load, cluster: &Cluster) -> YarnLoad {
     let total = cluster.offered.plus(load.leaving);
     let available = total.minus(load.allocated);
     YarnLoad {
@@ -207,7 +193,7 @@ fn yarn_load(load: &Load, cluster: &Cluster) -> YarnLoad {
     }
 }
 
-fn hdfs_load(cluster: &Cluster) -> HdfsLoad {
+pub(super) fn hdfs_load(cluster: &Cluster) -> HdfsLoad {
     let hdfs = &cluster.scenario.hdfs;
     let core = cluster.groups.iter().zip(&cluster.scenario.groups).filter(|(_, spec)| spec.role == Role::Core);
     let nodes: Instances = core.map(|(group, _)| group.running()).sum();

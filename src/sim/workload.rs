@@ -64,6 +64,15 @@ impl Workload {
             Self::Observations(load) => load.start,
         }
     }
+
+    /// From the start until the last work has come.
+    pub fn span(&self) -> Duration {
+        let last_ms = match self {
+            Self::Jobs(load) => load.jobs.last().map_or(0, |job| job.submit_ms),
+            Self::Observations(load) => load.end_ms,
+        };
+        Duration::from_millis(last_ms.unsigned_abs())
+    }
 }
 
 /// Why a job cannot be simulated.

@@ -1,8 +1,10 @@
 //! What both kinds of work have in common for the event loop.
 
-use super::cluster::{Change, Cluster};
+use super::cluster::{Change, Cluster, NodeIndex};
 use super::observe::Load;
 use super::run::Run;
+use super::stepped::Application;
+use crate::trace::Resources;
 
 /// Work on a simulated cluster: container by container, or as a fluid. Times are milliseconds since the start.
 pub(super) trait World {
@@ -27,6 +29,15 @@ pub(super) trait World {
     /// What YARN would say now.
     fn load(&self, cluster: &Cluster) -> Load;
 
-    /// Ends the simulation and leaves its facts.
-    fn finish(self, now_ms: i64, cluster: &mut Cluster, run: &mut Run);
+    /// What runs on a node: containers, and what they hold.
+    fn on_node(&self, node: NodeIndex, cluster: &Cluster) -> (u64, Resources);
+
+    /// Applications that have come so far, finished or not.
+    fn submitted(&self) -> u64;
+
+    /// What has come and is not finished, in order of arrival.
+    fn applications(&self, cluster: &Cluster) -> Vec<Application>;
+
+    /// Leaves the facts of the simulation, which has ended.
+    fn finish(&mut self, cluster: &mut Cluster, run: &mut Run);
 }

@@ -1,12 +1,38 @@
 //! The state of an engine is what its records made of it.
 
-use super::Record;
+use super::{Record, SavedState, Start};
 use crate::decision::Decision;
-use crate::engine::Engine;
+use crate::engine::{Engine, StateMismatch};
+use crate::policy::diagnostic::PolicyErrors;
+
+/// Why a start gives no engine.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    #[error("headroom {headroom} recorded a policy that this version does not accept")]
+    Policy { headroom: String, source: PolicyErrors },
+    #[error("headroom {headroom} recorded a state that this version does not know")]
+    Foreign { headroom: String },
+    #[error("the recorded state does not fit")]
+    State(#[from] StateMismatch),
+}
+
+/// The engine that a start begins with: from its state, or else the one that was there before, or a new one.
+///
+/// # Errors
+/// When the start was recorded by a version of the program that is too different, or was changed by hand.
+pub fn begin(before: Option<Engine>, start: &Start) -> Result<Engine, StartError> {
+    let policy = || start.policy.parse().map_err(|source| StartError::Policy { headroom: start.headroom.clone(), source });
+    match (&start.state, before) {
+        (Some(SavedState::Known(state)), _) => Ok(Engine::restore(policy()?, (**state).clone())?),
+        (Some(SavedState::Foreign(_)), _) => Err(StartError::Foreign { headroom: start.headroom.clone() }),
+        (None, Some(before)) => Ok(before),
+        (None, None) => Ok(Engine::new(policy()?)),
+    }
+}
 
 /// Takes one record of a journal. An observation yields the decisions that the engine makes of it, equal to those recorded when the policy
 /// is the one that was in force; a recorded decision is what happened, whatever this policy would have done; an outcome is noted. A resize
-/// without an outcome thereby counts as sent and unanswered.
+/// without an outcome thereby counts as sent and unanswered. A start says where an engine comes from and changes none.
 pub fn fold(engine: &mut Engine, record: &Record) -> Vec<Decision> {
     match record {
         Record::Observation(observation) => engine.step(observation),
@@ -18,7 +44,7 @@ pub fn fold(engine: &mut Engine, record: &Record) -> Vec<Decision> {
             engine.recall(decision);
             Vec::new()
         }
-        Record::Job(_) => Vec::new(),
+        Record::Start(_) | Record::Job(_) => Vec::new(),
     }
 }
 

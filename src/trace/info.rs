@@ -53,6 +53,7 @@ impl Info {
                 Record::Observation(observation) => observations.add(&observation, header.start, &mut sweep.curve),
                 Record::Decision(_) => observations.decisions += 1,
                 Record::Outcome(_) => observations.outcomes += 1,
+                Record::Start(_) => {}
             }
         }
         let (demand, peak, end) = sweep.finish();

@@ -4,13 +4,15 @@ mod check;
 mod error;
 pub(crate) mod lines;
 mod reader;
+mod segments;
 mod writer;
 
 pub use check::InvalidRecord;
-pub(crate) use check::{TASKS_MAX, check_job};
+pub(crate) use check::{Sequence, TASKS_MAX, check_job};
 pub use error::TraceError;
 pub(crate) use reader::json_problem;
 pub use reader::{TornTail, TraceReader};
+pub use segments::{Segment, segments};
 pub use writer::TraceWriter;
 
 #[cfg(test)]

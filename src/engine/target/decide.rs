@@ -1,12 +1,13 @@
 //! What to do about one target, once it is known how its rules stand.
 
+use std::cmp::Reverse;
 use std::sync::Arc;
 
 use super::{TargetState, Tick};
 use crate::decision::{Action, Cause, HoldReason, Limiter, Resize, RuleReport, RuleState};
 use crate::engine::limits::{self, Bounded, Floor};
 use crate::engine::memory::{Knowledge, SignalTrack};
-use crate::observation::{Direction, GroupState, GroupStatus, InstanceId};
+use crate::observation::{Direction, GroupState, GroupStatus, InstanceId, NodeLoad};
 use crate::policy::{Change, Limits};
 use crate::units::{Instances, Timestamp};
 
@@ -55,7 +56,7 @@ impl TargetState {
             Ok(bounded) => {
                 self.flight.send(at, requested, bounded.size, candidate.rule);
                 self.has_just_sent = true;
-                let (protect, prefer) = if direction == Direction::In { self.choose_nodes(now) } else { Default::default() };
+                let (protect, prefer) = choose_nodes(now, bounded.size);
                 let (from, to, wanted, limited_by) = (requested, bounded.size, candidate.wanted, bounded.by);
                 Action::Resize(Resize { from, to, because: candidate.cause, wanted, limited_by, protect, prefer })
             }
@@ -137,7 +138,7 @@ impl TargetState {
         if let Some(pause) = pause.filter(|pause| at < pause.until && pause.direction.is_none_or(|paused| paused == direction)) {
             return Some(HoldReason::Paused { until: pause.until });
         }
-        if let Some(window) = self.open_window(at).filter(|window| window.freeze.is_some_and(|freeze| freeze.forbids(direction))) {
+        if let Some(window) = self.spec.open_window(at).filter(|window| window.freeze.is_some_and(|freeze| freeze.forbids(direction))) {
             return Some(HoldReason::Frozen { window: window.name.clone() });
         }
         if let Some((rejection, until)) = self.flight.refused_until(at) {
@@ -155,6 +156,9 @@ impl TargetState {
         }
         if let Some(until) = self.flight.reversal_until(at, direction, self.spec.guards.reversal) {
             return Some(HoldReason::ReversalGuard { until });
+        }
+        if direction == Direction::In && now.tick.has_seen_nodes && now.tick.census().is_none() {
+            return Some(HoldReason::MissingSignal { signal: "nodes".into() });
         }
         if direction == Direction::In && candidate.rule.is_some() { self.scale_in_obstacle(now) } else { None }
     }
@@ -224,18 +228,24 @@ impl TargetState {
         }
         self.wishes.iter().map(|(_, wanted)| *wanted).max().unwrap_or(requested)
     }
+}
 
-    /// Instances with application masters, to be kept, and instances on which nothing runs, to go first.
-    fn choose_nodes(&self, now: &Situation) -> (Vec<InstanceId>, Vec<InstanceId>) {
-        let Situation { tick, group, .. } = now;
-        let Some(census) = tick.observation.nodes.as_ref().filter(|census| tick.at().since(census.measured_at) <= tick.allowance()) else {
-            return Default::default();
-        };
-        let here = || census.value.0.iter().filter(|node| node.group == group.id && !node.draining);
-        let protect = here().filter(|node| node.has_application_master).map(|node| node.instance.clone()).collect();
-        let prefer = here().filter(|node| node.containers == 0 && !node.has_application_master).map(|node| node.instance.clone()).collect();
-        (protect, prefer)
-    }
+/// Which instances stay, and which go first, where instances have to leave to come down to `to`: see [`Resize`]. That may be so even while the
+/// requested size grows, if an earlier scale-in is still on its way.
+fn choose_nodes(now: &Situation, to: Instances) -> (Vec<InstanceId>, Vec<InstanceId>) {
+    let Situation { tick, group, .. } = now;
+    let Some(census) = tick.census().filter(|_| to < group.running) else { return Default::default() };
+    let (draining, staying): (Vec<&NodeLoad>, Vec<_>) =
+        census.0.iter().filter(|node| node.group == group.id).partition(|node| node.draining);
+    let (masters, others): (Vec<_>, Vec<_>) = staying.into_iter().partition(|node| node.has_application_master);
+    let (mut busy, empty): (Vec<_>, Vec<_>) = others.into_iter().partition(|node| node.containers > 0);
+    busy.sort_by_key(|node| Reverse(node.containers));
+    let remaining = to.get() as usize;
+    let leaving = (group.running - to).get() as usize;
+    let ids = |nodes: &mut dyn Iterator<Item = &NodeLoad>| nodes.map(|node| node.instance.clone()).collect();
+    let protect = ids(&mut masters.iter().chain(busy.iter().take(remaining.saturating_sub(masters.len()))).copied());
+    let prefer = ids(&mut empty.into_iter().rev().take(leaving.saturating_sub(draining.len())));
+    (protect, prefer)
 }
 
 /// The largest size, and the first rule in file order among those that ask for it.

@@ -183,8 +183,18 @@ fn a_scale_in_protects_application_masters_and_prefers_empty_nodes() {
     let census = NodeCensus(vec![node("i-busy", 3, false), node("i-master", 1, true), node("i-empty", 0, false)]);
     observation.nodes = Some(Sampled { value: census, measured_at: observation.at });
     let Action::Resize(resize) = bench.observe(&observation) else { panic!("a resize") };
-    assert_eq!(resize.protect.iter().map(|id| id.as_str()).collect::<Vec<_>>(), ["i-master"]);
+    assert_eq!(resize.protect.iter().map(|id| id.as_str()).collect::<Vec<_>>(), ["i-master", "i-busy"]);
     assert_eq!(resize.prefer.iter().map(|id| id.as_str()).collect::<Vec<_>>(), ["i-empty"]);
+}
+
+#[test]
+fn a_scale_in_waits_while_it_is_not_known_any_more_what_runs_where() {
+    let mut bench = Bench::new(policy(vec![rule("idle", Comparison::Greater, 75.0, 0, shrink(2), 0)]), 4);
+    bench.scene.available_percent = Some(50.0);
+    let mut observation = bench.scene.observation();
+    observation.nodes = Some(Sampled { value: NodeCensus::default(), measured_at: observation.at });
+    bench.observe(&observation);
+    assert_eq!(bench.tick(30, Some(80.0)), Action::Hold(HoldReason::MissingSignal { signal: "nodes".into() }));
 }
 
 #[test]

@@ -50,8 +50,8 @@ pub(in crate::sim) struct Node {
     pub application_masters: u32,
     pub busy_s: f64,
     pub(super) ordinal: u64,
-    pub(super) launched_ms: i64,
-    pub(super) terminated_ms: Option<i64>,
+    pub launched_ms: i64,
+    pub terminated_ms: Option<i64>,
     /// The spot notice came: it cannot be taken back.
     pub(super) doomed: bool,
     /// How often it was asked to leave; an earlier timeout is void.

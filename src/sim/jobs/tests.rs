@@ -159,7 +159,7 @@ fn losing_a_master_loses_the_running_tasks_of_its_job_but_not_the_finished_ones(
     world.advance(360_000, &mut cluster);
     assert!(world.is_finished());
     let mut run = Run::default();
-    world.finish(360_000, &mut cluster, &mut run);
+    world.finish(&mut cluster, &mut run);
     assert_eq!((run.tasks_finished, run.tasks_rerun, run.lost_work), (3, 3, seconds(180.0)));
 }
 

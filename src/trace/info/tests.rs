@@ -52,7 +52,7 @@ fn observations_are_summed_with_their_gap() {
     assert_eq!(totals.peak, Resources { memory: Mebibytes(68 * 1024), vcores: VirtualCores(3) });
     // 43 intervals of a minute and one of which 15 minutes count, with two vcores.
     assert!((totals.core_hours - 2.0 * (43.0 + 15.0) / 60.0).abs() < 1e-9, "{}", totals.core_hours);
-    assert_eq!(info.torn_tail.map(|torn| torn.line), Some(48));
+    assert_eq!(info.torn_tail.as_ref().map(|torn| torn.line), Some(48));
 }
 
 #[test]

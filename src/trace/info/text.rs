@@ -28,7 +28,7 @@ impl fmt::Display for Info {
             Contents::Jobs(totals) => jobs(f, totals)?,
             Contents::Observations(totals) => observations(f, totals)?,
         }
-        if let Some(torn) = self.torn_tail {
+        if let Some(torn) = &self.torn_tail {
             line(f, "torn tail", format_args!("line {} was cut off and is not counted ({} bytes)", torn.line, torn.bytes))?;
         }
         let what = match self.contents {

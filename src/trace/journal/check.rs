@@ -47,6 +47,7 @@ impl Sequence {
     /// The next record in file order.
     pub fn check(&mut self, record: &Record) -> Result<(), InvalidRecord> {
         let (found, home) = match record {
+            Record::Start(_) => ("start", Kind::Observations),
             Record::Observation(_) => ("observation", Kind::Observations),
             Record::Decision(_) => ("decision", Kind::Observations),
             Record::Outcome(_) => ("outcome", Kind::Observations),
@@ -59,7 +60,7 @@ impl Sequence {
             Record::Job(job) => self.job(job),
             Record::Observation(observation) => self.observation(observation),
             Record::Decision(decision) => readings_are_finite(decision),
-            Record::Outcome(_) => Ok(()),
+            Record::Start(_) | Record::Outcome(_) => Ok(()),
         }
     }
 

@@ -14,6 +14,8 @@ pub enum TraceError {
     Open { path: PathBuf, source: io::Error },
     #[error("{}:{line}: cannot be read any further; if the file is damaged, copy or import it again", path.display())]
     Read { path: PathBuf, line: u64, source: io::Error },
+    #[error("{} has no files named journal-TIME.jsonl or journal-TIME.jsonl.zst; name a trace, or the folder of a journal", folder.display())]
+    NoSegments { folder: PathBuf },
     #[error("{}: the file is empty; a trace starts with a header line (docs/traces.md)", path.display())]
     Empty { path: PathBuf },
     #[error("{}:1: not a Headroom trace: {problem}; `headroom import` makes one from SWIM, Rumen, Spark or CSV files", path.display())]

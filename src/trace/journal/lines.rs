@@ -36,6 +36,7 @@ pub(crate) struct Lines {
     input: Box<dyn BufRead + Send>,
     buffer: Vec<u8>,
     number: u64,
+    offset: u64,
     bytes_max: usize,
 }
 
@@ -62,7 +63,12 @@ pub(crate) enum LineErrorCause {
 
 impl Lines {
     pub fn new(input: Box<dyn BufRead + Send>) -> Self {
-        Self { input, buffer: Vec::new(), number: 0, bytes_max: LINE_BYTES_MAX }
+        Self { input, buffer: Vec::new(), number: 0, offset: 0, bytes_max: LINE_BYTES_MAX }
+    }
+
+    /// Bytes up to the end of the last line, its newline included.
+    pub fn offset(&self) -> u64 {
+        self.offset
     }
 
     /// What had been read of a line when an error ended it, in bytes.
@@ -81,6 +87,7 @@ impl Lines {
             if read == 0 {
                 return Ok(None);
             }
+            self.offset += read as u64;
             let terminated = self.buffer.last() == Some(&b'\n');
             if terminated {
                 self.buffer.pop();

@@ -1,5 +1,6 @@
 //! Reads a trace, record by record.
 
+use std::collections::VecDeque;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -10,17 +11,24 @@ use serde::de::IgnoredAny;
 use super::check::Sequence;
 use super::error::TraceError;
 use super::lines::{Line, LineError, LineErrorCause, Lines, decode};
+use super::segments::segments;
 use crate::trace::{FORMAT_VERSION, Header, Kind, Record};
 
-/// A trace that is being read: an iterator over its records, after the header.
+/// A trace that is being read: an iterator over its records, after the header. The files of a journal are read as one trace.
 ///
 /// Nothing follows an error. How a file may end:
 /// * A last line without newline that is not JSON is what a writer leaves that was killed: it is left out, and [`torn_tail`](Self::torn_tail) says so.
 /// * A zstd stream that stops early has lost many records. Of a recording (observations) those before the cut are as good as ever, and
 ///   the cut is reported in the same way; a list of jobs without its end is another workload, so it is an error.
 pub struct TraceReader {
+    /// The file that is being read.
     path: PathBuf,
+    /// The files that follow it.
+    following: VecDeque<PathBuf>,
     lines: Lines,
+    /// The line of the last record.
+    line: u64,
+    /// Of the first file.
     header: Header,
     sequence: Sequence,
     records: u64,
@@ -29,8 +37,9 @@ pub struct TraceReader {
 }
 
 /// The end of a trace that was cut off in the middle of a record.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TornTail {
+    pub path: PathBuf,
     /// The line that is incomplete.
     pub line: u64,
     /// What there is of it, after decompression. A plain file shortened by this many bytes is whole again.
@@ -38,10 +47,18 @@ pub struct TornTail {
 }
 
 impl TraceReader {
-    /// Opens a trace, plain or zstd (told by its first bytes), and reads its header.
+    /// Opens a trace, plain or zstd (told by its first bytes), and reads its header. A folder is taken for a journal.
     pub fn open(path: &Path) -> Result<Self, TraceError> {
-        let file = File::open(path).map_err(|source| TraceError::Open { path: path.to_owned(), source })?;
-        Self::from_reader(path, file)
+        let unreadable = |source| TraceError::Open { path: path.to_owned(), source };
+        if !path.is_dir() {
+            return Self::from_reader(path, File::open(path).map_err(unreadable)?);
+        }
+        let mut files: VecDeque<PathBuf> = segments(path).map_err(unreadable)?.into_iter().map(|segment| segment.path).collect();
+        let first = files.pop_front().ok_or_else(|| TraceError::NoSegments { folder: path.to_owned() })?;
+        let (first, file) = open_segment(first)?;
+        let reader = Self::from_reader(first, file)?;
+        require_observations(&reader.path, &reader.header)?;
+        Ok(Self { following: files, ..reader })
     }
 
     /// Like [`open`](Self::open), for what is already open; `name` stands for the path in errors.
@@ -54,16 +71,26 @@ impl TraceReader {
         let mut lines = Lines::new(decoded.input);
         let header = read_header(&path, &mut lines)?;
         let sequence = Sequence::new(header.kind);
-        Ok(Self { path, lines, header, sequence, records: 0, torn_tail: None, finished: false })
+        Ok(Self { path, following: VecDeque::new(), lines, line: 1, header, sequence, records: 0, torn_tail: None, finished: false })
     }
 
     pub fn header(&self) -> &Header {
         &self.header
     }
 
-    /// Known once the iterator has ended.
+    /// Known once the iterator has ended. Of a journal it is the last file's that has one.
     pub fn torn_tail(&self) -> Option<TornTail> {
-        self.torn_tail
+        self.torn_tail.clone()
+    }
+
+    /// The file and the line of the record that was read last.
+    pub fn place(&self) -> (&Path, u64) {
+        (&self.path, self.line)
+    }
+
+    /// Bytes of this file, after decompression, up to the end of what was read last.
+    pub fn offset(&self) -> u64 {
+        self.lines.offset()
     }
 
     fn read_record(&mut self) -> Result<Option<Record>, TraceError> {
@@ -76,14 +103,34 @@ impl TraceReader {
         let record = match serde_json::from_slice::<Record>(line.bytes) {
             Ok(record) => record,
             Err(_) if is_torn(&line) => {
-                self.torn_tail = Some(TornTail { line: number, bytes: line.bytes.len() as u64 });
+                self.torn_tail = Some(TornTail { path: path.clone(), line: number, bytes: line.bytes.len() as u64 });
                 return Ok(None);
             }
             Err(error) => return Err(TraceError::Malformed { path: path.clone(), line: number, problem: json_problem(&error) }),
         };
         self.sequence.check(&record).map_err(|problem| TraceError::Invalid { path: path.clone(), line: number, problem })?;
+        self.line = number;
         self.records += 1;
         Ok(Some(record))
+    }
+
+    /// Goes on with the next file of a journal, if there is one.
+    fn next_file(&mut self) -> Result<bool, TraceError> {
+        let Some(path) = self.following.pop_front() else { return Ok(false) };
+        let (path, file) = open_segment(path)?;
+        let Self { lines, header, .. } = Self::from_reader(path.clone(), file)?;
+        require_observations(&path, &header)?;
+        (self.path, self.lines, self.line) = (path, lines, 1);
+        Ok(true)
+    }
+
+    fn next_record(&mut self) -> Result<Option<Record>, TraceError> {
+        loop {
+            match self.read_record()? {
+                None if self.next_file()? => {}
+                record => return Ok(record),
+            }
+        }
     }
 
     /// `Ok` when the stream was cut off and what came before may be used.
@@ -94,7 +141,7 @@ impl TraceReader {
             LineErrorCause::Read(source) if source.kind() != io::ErrorKind::UnexpectedEof => Err(TraceError::Read { path, line, source }),
             LineErrorCause::Read(_) if self.header.kind == Kind::Jobs => Err(TraceError::Truncated { path, records: self.records }),
             LineErrorCause::Read(_) => {
-                self.torn_tail = Some(TornTail { line, bytes: self.lines.unfinished_bytes() });
+                self.torn_tail = Some(TornTail { path, line, bytes: self.lines.unfinished_bytes() });
                 Ok(())
             }
         }
@@ -108,9 +155,30 @@ impl Iterator for TraceReader {
         if self.finished {
             return None;
         }
-        let record = self.read_record().transpose();
+        let record = self.next_record().transpose();
         self.finished = !matches!(record, Some(Ok(_)));
         record
+    }
+}
+
+/// A segment may be compressed between the listing of its folder and now.
+fn open_segment(path: PathBuf) -> Result<(PathBuf, File), TraceError> {
+    match File::open(&path) {
+        Ok(file) => Ok((path, file)),
+        Err(source) => {
+            let compressed = path.with_added_extension("zst");
+            File::open(&compressed).map(|file| (compressed, file)).map_err(|_| TraceError::Open { path, source })
+        }
+    }
+}
+
+fn require_observations(path: &Path, header: &Header) -> Result<(), TraceError> {
+    match header.kind {
+        Kind::Observations => Ok(()),
+        Kind::Jobs => {
+            let problem = "a journal is of kind observations, and this file of kind jobs".to_owned();
+            Err(TraceError::Header { path: path.to_owned(), problem })
+        }
     }
 }
 

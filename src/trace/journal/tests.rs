@@ -30,6 +30,10 @@ fn read(bytes: impl AsRef<[u8]>) -> Result<(Vec<Record>, Option<TornTail>), Trac
     Ok((records, reader.torn_tail()))
 }
 
+fn torn_tail(bytes: u64) -> TornTail {
+    TornTail { path: "t.trace".into(), line: 3, bytes }
+}
+
 fn zstd(text: &str) -> Vec<u8> {
     let mut encoder = zstd::Encoder::new(Vec::new(), 3).expect("an encoder");
     encoder.write_all(text.as_bytes()).expect("compresses");
@@ -54,7 +58,7 @@ fn a_last_line_without_newline_counts_when_it_is_whole() {
 fn a_torn_last_line_is_left_out_and_reported() {
     for (header, line) in [(JOBS, JOB), (OBSERVATIONS, OBSERVATION)] {
         let (records, torn) = read(format!("{header}\n{line}\n{}", &line[..20])).expect("reads");
-        assert_eq!((records.len(), torn), (1, Some(TornTail { line: 3, bytes: 20 })));
+        assert_eq!((records.len(), torn), (1, Some(torn_tail(20))));
     }
 }
 
@@ -79,7 +83,7 @@ fn a_truncated_zstd_of_observations_gives_what_was_flushed() {
     writeln!(encoder, "{OBSERVATION}").expect("compresses");
     let bytes = encoder.finish().expect("compresses");
     let (records, torn) = read(&bytes[..bytes.len() - 5]).expect("reads");
-    assert_eq!((records.len(), torn), (1, Some(TornTail { line: 3, bytes: 0 })));
+    assert_eq!((records.len(), torn), (1, Some(torn_tail(0))));
 }
 
 #[test]

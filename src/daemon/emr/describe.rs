@@ -1,0 +1,154 @@
+//! What EMR's answers say, in this program's terms. A value that this program does not know is an error that names it, never a guess.
+
+use aws_sdk_emr::types::{
+    AutoScalingPolicyDescription, AutoScalingPolicyState, Cluster, Instance, InstanceCollectionType, InstanceFleet, InstanceFleetType,
+    InstanceGroup, InstanceGroupType, MarketType,
+};
+
+use super::Host;
+use crate::observation::{ClusterState, GroupId, GroupKind, GroupState, GroupStatus, InstanceId, Market, Role};
+use crate::units::Instances;
+
+/// What an answer lacks, or says that this program does not know.
+pub type Described<T> = Result<T, String>;
+
+/// How the instances of a cluster are organised.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Collection {
+    Groups,
+    Fleets,
+}
+
+/// The cluster's state, and whether it has groups or fleets. A cluster that does not say has groups: fleets came later, and say so.
+pub fn cluster(cluster: &Cluster) -> Described<(ClusterState, Collection)> {
+    let state = cluster.status().and_then(|status| status.state()).ok_or("the cluster has no state")?;
+    let collection = match cluster.instance_collection_type() {
+        None | Some(InstanceCollectionType::InstanceGroup) => Collection::Groups,
+        Some(InstanceCollectionType::InstanceFleet) => Collection::Fleets,
+        Some(other) => return Err(unknown("instance collection type", other.as_str())),
+    };
+    Ok((cluster_state(state.as_str())?, collection))
+}
+
+/// An instance group.
+pub fn group(group: &InstanceGroup) -> Described<GroupStatus> {
+    let id = group.id().ok_or("an instance group has no id")?;
+    let lacks = |what: &str| format!("instance group {id} has no {what}");
+    let role = match group.instance_group_type().ok_or_else(|| lacks("type"))? {
+        InstanceGroupType::Master => Role::Primary,
+        InstanceGroupType::Core => Role::Core,
+        InstanceGroupType::Task => Role::Task,
+        other => return Err(unknown("instance group type", other.as_str())),
+    };
+    let state = group.status().and_then(|status| status.state()).ok_or_else(|| lacks("state"))?;
+    Ok(GroupStatus {
+        id: GroupId::new(id),
+        name: name(group.name()),
+        role,
+        kind: GroupKind::Group,
+        // EMR takes a group without a market for an on-demand one.
+        market: group.market().map_or(Ok(Market::OnDemand), market)?,
+        state: group_state(state.as_str())?,
+        requested: count(group.requested_instance_count(), || lacks("requested count"))?,
+        running: count(group.running_instance_count(), || lacks("running count"))?,
+        scaled_by_amazon: group.auto_scaling_policy().is_some_and(is_attached),
+    })
+}
+
+/// The two markets of an instance fleet, in capacity units. A fleet without a target for a market asks for none of it (EMR API reference).
+pub fn fleet(fleet: &InstanceFleet) -> Described<[GroupStatus; 2]> {
+    let id = fleet.id().ok_or("an instance fleet has no id")?;
+    let lacks = |what: &str| format!("instance fleet {id} has no {what}");
+    let role = match fleet.instance_fleet_type().ok_or_else(|| lacks("type"))? {
+        InstanceFleetType::Master => Role::Primary,
+        InstanceFleetType::Core => Role::Core,
+        InstanceFleetType::Task => Role::Task,
+        other => return Err(unknown("instance fleet type", other.as_str())),
+    };
+    let state = fleet.status().and_then(|status| status.state()).ok_or_else(|| lacks("state"))?;
+    let state = group_state(state.as_str())?;
+    let one = |market: Market, target: Option<i32>, provisioned: Option<i32>| {
+        let requested = count(target.or(Some(0)), String::new)?;
+        // Neither asked for nor reported: there is nothing of this market.
+        let provisioned = provisioned.or((requested == Instances::ZERO).then_some(0));
+        Ok::<_, String>(GroupStatus {
+            id: market_of_fleet(id, market),
+            name: name(fleet.name()),
+            role,
+            kind: GroupKind::Fleet,
+            market,
+            state,
+            requested,
+            running: count(provisioned, || lacks(&format!("provisioned {market} capacity")))?,
+            scaled_by_amazon: false,
+        })
+    };
+    Ok([
+        one(Market::OnDemand, fleet.target_on_demand_capacity(), fleet.provisioned_on_demand_capacity())?,
+        one(Market::Spot, fleet.target_spot_capacity(), fleet.provisioned_spot_capacity())?,
+    ])
+}
+
+/// An instance, under each name by which YARN may know it. `None` while EMR does not yet tell enough of it.
+pub fn host(instance: &Instance) -> Option<(Vec<String>, Host)> {
+    let market = market(instance.market()?).ok()?;
+    let group = match (instance.instance_group_id(), instance.instance_fleet_id()) {
+        (Some(group), _) => GroupId::new(group),
+        (None, Some(fleet)) => market_of_fleet(fleet, market),
+        (None, None) => return None,
+    };
+    let host = Host {
+        instance: InstanceId::new(instance.ec2_instance_id()?),
+        group,
+        instance_type: instance.instance_type().unwrap_or_default().to_owned(),
+        market,
+    };
+    let dns = instance.private_dns_name().filter(|name| !name.is_empty());
+    let short = dns.and_then(|name| name.split_once('.')).map(|(short, _)| short);
+    let address = instance.private_ip_address().filter(|address| !address.is_empty());
+    Some(([dns, short, address].into_iter().flatten().map(str::to_owned).collect(), host))
+}
+
+/// The id under which one market of a fleet is resized: `if-.../on-demand` or `if-.../spot`.
+pub fn market_of_fleet(fleet: &str, market: Market) -> GroupId {
+    GroupId::new(format!("{fleet}/{market}"))
+}
+
+/// The fleet of which a group is one market.
+pub fn fleet_of(group: &GroupId) -> &str {
+    group.as_str().split('/').next().unwrap_or_default()
+}
+
+/// Attached, or on its way to be or not to be: until it is detached, Amazon may act.
+fn is_attached(policy: &AutoScalingPolicyDescription) -> bool {
+    policy.status().and_then(|status| status.state()) != Some(&AutoScalingPolicyState::Detached)
+}
+
+fn cluster_state(text: &str) -> Described<ClusterState> {
+    ClusterState::ALL.iter().copied().find(|state| state.as_str() == text).ok_or_else(|| unknown("cluster state", text))
+}
+
+fn group_state(text: &str) -> Described<GroupState> {
+    GroupState::ALL.iter().copied().find(|state| state.as_str() == text).ok_or_else(|| unknown("state of a group", text))
+}
+
+fn market(market: &MarketType) -> Described<Market> {
+    match market {
+        MarketType::OnDemand => Ok(Market::OnDemand),
+        MarketType::Spot => Ok(Market::Spot),
+        other => Err(unknown("market", other.as_str())),
+    }
+}
+
+fn name(name: Option<&str>) -> Option<std::sync::Arc<str>> {
+    name.filter(|name| !name.is_empty()).map(Into::into)
+}
+
+fn count(count: Option<i32>, lacks: impl Fn() -> String) -> Described<Instances> {
+    let count = count.ok_or_else(&lacks)?;
+    u32::try_from(count).map(Instances).map_err(|_| format!("{count} is no number of instances"))
+}
+
+fn unknown(what: &str, value: &str) -> String {
+    format!("`{value}` is a {what} that this version does not know; is there a newer one?")
+}

@@ -1,0 +1,66 @@
+//! The operations of EMR's API that this program calls, and what each needs to be allowed.
+
+/// Defines the operations under EMR's own names. EMR's permissions are called like its operations.
+macro_rules! operations {
+    ($($name:ident: $purpose:ident, $why:literal;)+) => {
+        /// An operation of EMR's API.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+        pub enum Operation {
+            $($name),+
+        }
+
+        impl Operation {
+            pub const ALL: &'static [Self] = &[$(Self::$name),+];
+
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$name => stringify!($name)),+ }
+            }
+
+            /// The IAM action that a role must be allowed.
+            pub const fn permission(self) -> &'static str {
+                match self { $(Self::$name => concat!("elasticmapreduce:", stringify!($name))),+ }
+            }
+
+            /// It changes the cluster; a dry run needs no permission for it.
+            pub const fn is_change(self) -> bool {
+                match self { $(Self::$name => matches!(Purpose::$purpose, Purpose::Change)),+ }
+            }
+
+            /// What it is called for.
+            pub const fn why(self) -> &'static str {
+                match self { $(Self::$name => $why),+ }
+            }
+        }
+    };
+}
+
+enum Purpose {
+    Read,
+    Change,
+}
+
+operations! {
+    DescribeCluster: Read, "the cluster's state";
+    ListInstanceGroups: Read, "sizes and states of instance groups";
+    ListInstanceFleets: Read, "capacities and states of instance fleets";
+    ListInstances: Read, "which instance is behind which YARN node";
+    ListSteps: Read, "steps that wait or run, where a policy reads them";
+    GetManagedScalingPolicy: Read, "whether Amazon's managed scaling is on";
+    ModifyInstanceGroups: Change, "to resize an instance group";
+    ModifyInstanceFleet: Change, "to resize an instance fleet";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_two_modifications_are_changes_and_each_permission_is_named_like_its_operation() {
+        let changes: Vec<&str> =
+            Operation::ALL.iter().filter(|operation| operation.is_change()).map(|operation| operation.name()).collect();
+        assert_eq!(changes, ["ModifyInstanceGroups", "ModifyInstanceFleet"]);
+        for operation in Operation::ALL {
+            assert_eq!(operation.permission(), format!("elasticmapreduce:{}", operation.name()));
+        }
+    }
+}

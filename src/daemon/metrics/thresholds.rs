@@ -1,0 +1,98 @@
+//! The constants that rules compare signals with.
+
+use crate::policy::Target;
+use crate::policy::condition::{Comparison, Condition, Expr, WindowFunction, WindowSpec};
+
+/// A comparison of one signal, or of one window over a signal, with a constant.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Threshold {
+    /// As a policy writes it: `yarn_apps_pending`, `avg(yarn_apps_pending, 5m)`.
+    pub signal: String,
+    /// With the signal on the left.
+    pub comparison: &'static str,
+    pub value: f64,
+}
+
+/// Every such comparison in a condition, in the order in which they stand.
+pub fn thresholds(condition: &Condition, target: &Target) -> Vec<Threshold> {
+    match condition {
+        Condition::Compare { left, operator, right } => simple(left, *operator, right, target).into_iter().collect(),
+        Condition::Constant(_) | Condition::ClusterState { .. } => Vec::new(),
+        Condition::Not(inner) => thresholds(inner, target),
+        Condition::All(parts) | Condition::Any(parts) => parts.iter().flat_map(|part| thresholds(part, target)).collect(),
+    }
+}
+
+fn simple(left: &Expr, operator: Comparison, right: &Expr, target: &Target) -> Option<Threshold> {
+    let (signal, comparison, value) = match (left, right) {
+        (signal, Expr::Constant(value)) => (signal, symbol(operator), *value),
+        (Expr::Constant(value), signal) => (signal, symbol(flipped(operator)), *value),
+        _ => return None,
+    };
+    let name = |index: usize| target.signals[index].name();
+    let signal = match signal {
+        Expr::Signal(index) => name(*index).to_owned(),
+        Expr::Window(index) => {
+            let WindowSpec { function, signal, over } = target.windows[*index];
+            format!("{}({}, {})", function_name(function), name(signal), crate::units::display_duration(over))
+        }
+        _ => return None,
+    };
+    Some(Threshold { signal, comparison, value })
+}
+
+fn flipped(operator: Comparison) -> Comparison {
+    match operator {
+        Comparison::Less => Comparison::Greater,
+        Comparison::LessOrEqual => Comparison::GreaterOrEqual,
+        Comparison::Greater => Comparison::Less,
+        Comparison::GreaterOrEqual => Comparison::LessOrEqual,
+        Comparison::Equal | Comparison::NotEqual => operator,
+    }
+}
+
+fn symbol(operator: Comparison) -> &'static str {
+    match operator {
+        Comparison::Less => "<",
+        Comparison::LessOrEqual => "<=",
+        Comparison::Greater => ">",
+        Comparison::GreaterOrEqual => ">=",
+        Comparison::Equal => "==",
+        Comparison::NotEqual => "!=",
+    }
+}
+
+fn function_name(function: WindowFunction) -> String {
+    match function {
+        WindowFunction::Average => "avg".to_owned(),
+        WindowFunction::Minimum => "min".to_owned(),
+        WindowFunction::Maximum => "max".to_owned(),
+        WindowFunction::Percentile(percent) => format!("p{percent}"),
+        WindowFunction::Rate => "rate".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::policy::parse::parse;
+
+    #[test]
+    fn a_constant_stands_on_the_right_whichever_way_the_rule_was_written() {
+        let source = "
+name: t
+targets:
+  - group: { role: task }
+    limits: { min: 0, max: 9 }
+    rules:
+      - name: r
+        when: 10 > yarn_apps_pending and (avg(yarn_memory_available_percent, 5m) <= 15% or yarn_apps_running > yarn_apps_pending)
+        then: { grow: 1 }
+";
+        let policy = parse(source, "t.yaml").expect("a policy");
+        let target = &policy.targets()[0];
+        let found = thresholds(&target.rules[0].when, target);
+        let shown: Vec<String> = found.iter().map(|t| format!("{} {} {}", t.signal, t.comparison, t.value)).collect();
+        assert_eq!(shown, ["yarn_apps_pending < 10", "avg(yarn_memory_available_percent, 5m) <= 15"]);
+    }
+}

@@ -1,0 +1,151 @@
+//! From settings to a daemon that may run: everything that can be found wrong is found here, within seconds, and said with its remedy.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use aws_config::SdkConfig;
+
+use crate::daemon::act::{Actuator, Resizer};
+use crate::daemon::clock::Clock;
+use crate::daemon::cloudwatch::{self, CloudWatch, MetricConflict};
+use crate::daemon::cost::CostMeter;
+use crate::daemon::discovery::{self, DiscoveryError};
+use crate::daemon::emr::{self, Emr};
+use crate::daemon::hdfs::Hdfs;
+use crate::daemon::http_get::HttpGet;
+use crate::daemon::journal::{Journal, JournalError};
+use crate::daemon::monitor::{Identity, Monitor};
+use crate::daemon::observe::{Observer, Sources};
+use crate::daemon::self_test::{self, SelfTestFailure};
+use crate::daemon::settings::Settings;
+use crate::daemon::state_dir::{StateDir, StateDirError};
+use crate::daemon::tick::{Daemon, Shadow, tend};
+use crate::daemon::yarn::Yarn;
+use crate::engine::Engine;
+use crate::policy::diagnostic::PolicyErrors;
+use crate::policy::{MetricSpec, Policy};
+use crate::pricing::{PriceTable, PricingError};
+use crate::trace::journal::TraceReader;
+use crate::trace::{PolicySource, Record, Start};
+
+/// Why a daemon does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    #[error("{}: {source}", path.display())]
+    Unreadable { path: PathBuf, source: std::io::Error },
+    #[error(transparent)]
+    Policy(#[from] PolicyErrors),
+    #[error(transparent)]
+    Metrics(#[from] MetricConflict),
+    #[error(transparent)]
+    Discovery(#[from] DiscoveryError),
+    #[error(transparent)]
+    StateDir(#[from] StateDirError),
+    #[error(transparent)]
+    Prices(#[from] PricingError),
+    #[error("no HTTP client can be made")]
+    Http(#[from] reqwest::Error),
+    #[error(transparent)]
+    SelfTest(#[from] SelfTestFailure),
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+}
+
+/// A policy with the file that it came from.
+#[derive(Clone, Debug)]
+pub struct PolicyFile {
+    pub source: PolicySource,
+    pub policy: Policy,
+}
+
+impl PolicyFile {
+    /// # Errors
+    /// When the file cannot be read, or is no policy.
+    pub fn read(path: &Path) -> Result<Self, StartError> {
+        let text = std::fs::read_to_string(path).map_err(|source| StartError::Unreadable { path: path.to_owned(), source })?;
+        let source = PolicySource { file: path.display().to_string(), text };
+        let policy = source.parse()?;
+        Ok(Self { source, policy })
+    }
+}
+
+/// Reads the policies, takes the state folder, looks at everything once, and restores what the engine knew.
+///
+/// # Errors
+/// Whatever would keep the daemon from doing what it is there for.
+pub async fn start(settings: &Settings, sdk: &SdkConfig, clock: Clock) -> Result<Daemon, StartError> {
+    let main = PolicyFile::read(&settings.policy)?;
+    let shadows = settings.shadow_policies.iter().map(|path| PolicyFile::read(path)).collect::<Result<Vec<_>, _>>()?;
+    let prices = match &settings.prices {
+        Some(path) => PriceTable::shipped().with_override_file(path)?,
+        None => PriceTable::shipped(),
+    };
+    let cluster_id = match &settings.cluster_id {
+        Some(id) => id.clone(),
+        None => discovery::node(&settings.info_dir)?.cluster_id,
+    };
+    let state_dir = StateDir::lock(&settings.state_dir)?;
+    let policies: Vec<&Policy> = std::iter::once(&main).chain(&shadows).map(|file| &file.policy).collect();
+    let metrics = cloudwatch::metrics_of(policies.iter().copied())?;
+    let sources = sources(settings, sdk, &cluster_id, metrics, &policies)?;
+    let mut observer = Observer::new(sources, main.policy.poll());
+    self_test::run(&mut observer, &main.policy, &clock, settings.dry_run).await?;
+
+    let start = Start {
+        at: clock.now(),
+        headroom: env!("CARGO_PKG_VERSION").to_owned(),
+        cluster: cluster_id.clone(),
+        dry_run: settings.dry_run,
+        policy: main.source.clone(),
+        state: None,
+    };
+    let (journal, engine) = Journal::open(&state_dir.journal(), settings.journal, start)?;
+    tend(journal.upkeep());
+    let shadows = shadows.into_iter().map(|shadow| restored(shadow, &journal)).collect::<Result<Vec<_>, StartError>>()?;
+    let actuator = if settings.dry_run { Actuator::DryRun } else { Actuator::Live(Resizer::new(sdk, &cluster_id, &settings.aws)) };
+    let identity = Identity { cluster_id, policy_file: main.source.file, dry_run: settings.dry_run };
+    let monitor = Arc::new(Monitor::new(identity, &main.policy, clock));
+    Ok(Daemon { clock, state_dir, observer, engine, shadows: numbered(shadows), journal, actuator, cost: CostMeter::new(prices), monitor })
+}
+
+fn sources(
+    settings: &Settings,
+    sdk: &SdkConfig,
+    cluster_id: &str,
+    metrics: Vec<MetricSpec>,
+    policies: &[&Policy],
+) -> Result<Sources, reqwest::Error> {
+    let http = HttpGet::new()?;
+    let (yarn, hdfs) = (&settings.yarn, &settings.hdfs);
+    Ok(Sources {
+        yarn: Yarn::new(http.clone(), yarn.resource_managers.clone(), yarn.beside.clone(), yarn.timeout),
+        acts_beside_active: yarn.beside.is_some(),
+        hdfs: (!hdfs.name_nodes.is_empty()).then(|| Hdfs::new(http, hdfs.name_nodes.clone(), hdfs.timeout)),
+        emr: Emr::new(sdk, cluster_id, &settings.aws, emr::reads_steps(policies.iter().copied())),
+        cloudwatch: (!metrics.is_empty()).then(|| CloudWatch::new(sdk, cluster_id, metrics)),
+    })
+}
+
+/// A shadow as it would be had it seen what the newest segment of the journal holds.
+fn restored(shadow: PolicyFile, journal: &Journal) -> Result<Shadow, StartError> {
+    let mut shadow = Shadow { name: shadow.policy.name().to_owned(), engine: Engine::new(shadow.policy) };
+    for record in TraceReader::open(journal.path()).map_err(JournalError::Damaged)? {
+        if let Record::Observation(observation) = record.map_err(JournalError::Damaged)? {
+            shadow.step(&observation);
+        }
+    }
+    Ok(shadow)
+}
+
+/// Shadows of one name are told apart by a number.
+fn numbered(mut shadows: Vec<Shadow>) -> Vec<Shadow> {
+    for index in 1..shadows.len() {
+        let (before, rest) = shadows.split_at_mut(index);
+        let shadow = &mut rest[0];
+        let same = before.iter().filter(|other| other.name == shadow.name).count();
+        if same > 0 {
+            shadow.name = format!("{}-{}", shadow.name, same + 1);
+        }
+    }
+    shadows
+}

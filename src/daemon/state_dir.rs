@@ -1,0 +1,163 @@
+//! The folder in which a daemon keeps its journal, and through which one talks to it: a lock and a pause.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::file::write_whole;
+use crate::observation::Pause;
+use crate::units::Timestamp;
+
+/// A state folder that only this process may write to, until it is dropped or the process ends.
+#[derive(Debug)]
+pub struct StateDir {
+    path: PathBuf,
+    /// Held, not read: the lock ends with it.
+    _lock: File,
+}
+
+/// Why the state folder cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum StateDirError {
+    #[error("{}: another Headroom runs on this state folder; stop it, or give this one a folder of its own", path.display())]
+    InUse { path: PathBuf },
+    #[error("{}: {problem}", path.display())]
+    Io { path: PathBuf, problem: String },
+}
+
+impl StateDir {
+    /// Creates the folder if it is missing, and locks it.
+    ///
+    /// # Errors
+    /// When another daemon holds it, or it cannot be written.
+    pub fn lock(path: &Path) -> Result<Self, StateDirError> {
+        std::fs::create_dir_all(path).map_err(|error| about(path, &error))?;
+        let lock_file = path.join("lock");
+        let lock =
+            OpenOptions::new().create(true).truncate(false).write(true).open(&lock_file).map_err(|error| about(&lock_file, &error))?;
+        match lock.try_lock() {
+            Ok(()) => Ok(Self { path: path.to_owned(), _lock: lock }),
+            Err(TryLockError::WouldBlock) => Err(StateDirError::InUse { path: path.to_owned() }),
+            Err(TryLockError::Error(error)) => Err(about(&lock_file, &error)),
+        }
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    pub fn journal(&self) -> PathBuf {
+        journal(&self.path)
+    }
+
+    /// The pause that is in force at `now`. One that cannot be read was meant as a pause: it holds for `caution`, again and again, until
+    /// someone resumes.
+    pub fn pause(&self, now: Timestamp, caution: Duration) -> Option<Pause> {
+        match read_pause(&self.path) {
+            Ok(pause) => pause.filter(|pause| now < pause.until),
+            Err(error) => {
+                tracing::warn!(%error, "the pause file cannot be read; scaling is paused until `headroom resume`");
+                Some(Pause { until: now + caution, direction: None })
+            }
+        }
+    }
+}
+
+/// Where the journal lies in a state folder.
+pub fn journal(state_dir: &Path) -> PathBuf {
+    state_dir.join("journal")
+}
+
+/// Leaves a pause for the daemon that runs on this state folder.
+///
+/// # Errors
+/// When the folder is missing or cannot be written.
+pub fn write_pause(state_dir: &Path, pause: &Pause) -> Result<(), StateDirError> {
+    let path = pause_file(state_dir);
+    let text = serde_json::to_vec(pause).map_err(io::Error::from).map_err(|error| about(&path, &error))?;
+    write_whole(&path, &text).map_err(|error| about(&path, &error))
+}
+
+/// Ends a pause; yields whether there was one.
+///
+/// # Errors
+/// When the file is there and cannot be deleted.
+pub fn remove_pause(state_dir: &Path) -> Result<bool, StateDirError> {
+    let path = pause_file(state_dir);
+    match std::fs::remove_file(&path) {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(about(&path, &error)),
+    }
+}
+
+/// The pause that was left, in force or not.
+///
+/// # Errors
+/// When the file is there and is none.
+pub fn read_pause(state_dir: &Path) -> Result<Option<Pause>, StateDirError> {
+    let path = pause_file(state_dir);
+    match std::fs::read(&path) {
+        Ok(text) => serde_json::from_slice(&text).map(Some).map_err(|error| about(&path, &error.into())),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(about(&path, &error)),
+    }
+}
+
+fn pause_file(state_dir: &Path) -> PathBuf {
+    state_dir.join("pause.json")
+}
+
+fn about(path: &Path, error: &io::Error) -> StateDirError {
+    let remedy = match error.kind() {
+        io::ErrorKind::PermissionDenied => "; this user may not write there",
+        io::ErrorKind::NotFound => "; is it the daemon's `state_dir`?",
+        _ => "",
+    };
+    StateDirError::Io { path: path.to_owned(), problem: format!("{error}{remedy}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::observation::Direction;
+
+    const CAUTION: Duration = Duration::from_secs(90);
+
+    fn minute(m: i64) -> Timestamp {
+        Timestamp::from_millis(60_000 * m)
+    }
+
+    #[test]
+    fn a_second_daemon_is_kept_out_until_the_first_is_gone() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let first = StateDir::lock(folder.path()).expect("locks");
+        assert!(matches!(StateDir::lock(folder.path()), Err(StateDirError::InUse { .. })));
+        drop(first);
+        StateDir::lock(folder.path()).expect("locks again");
+    }
+
+    #[test]
+    fn a_pause_ends_by_itself_or_by_resuming() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let state = StateDir::lock(folder.path()).expect("locks");
+        assert_eq!(state.pause(minute(0), CAUTION), None);
+        let pause = Pause { until: minute(30), direction: Some(Direction::In) };
+        write_pause(folder.path(), &pause).expect("writes");
+        assert_eq!(state.pause(minute(29), CAUTION), Some(pause));
+        assert_eq!(state.pause(minute(30), CAUTION), None);
+        assert!(remove_pause(folder.path()).expect("removes"));
+        assert!(!remove_pause(folder.path()).expect("nothing there"));
+        assert_eq!(state.pause(minute(1), CAUTION), None);
+    }
+
+    #[test]
+    fn a_pause_that_cannot_be_read_is_still_a_pause() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let state = StateDir::lock(folder.path()).expect("locks");
+        std::fs::write(folder.path().join("pause.json"), "{\"unt").expect("writes");
+        assert_eq!(state.pause(minute(0), CAUTION), Some(Pause { until: Timestamp::EPOCH + CAUTION, direction: None }));
+        assert_eq!(state.pause(minute(9), CAUTION), Some(Pause { until: minute(9) + CAUTION, direction: None }));
+    }
+}

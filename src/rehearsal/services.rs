@@ -1,0 +1,99 @@
+//! The simulated cluster behind the APIs of YARN, HDFS and EMR, all on one port.
+
+mod emr;
+mod yarn;
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use axum::Router;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use reqwest::Url;
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+
+use super::simulated::{Ended, SimulatedCluster};
+
+/// Servers of one cluster; they end with this value.
+#[derive(Debug)]
+pub struct Services {
+    url: Url,
+    server: JoinHandle<()>,
+}
+
+/// What every request handler knows.
+#[derive(Clone)]
+struct Served {
+    cluster: SimulatedCluster,
+    cluster_id: Arc<str>,
+    name: Arc<str>,
+    /// Someone asked EMR to terminate the cluster.
+    is_terminating: Arc<AtomicBool>,
+}
+
+impl Services {
+    /// Serves the cluster on loopback, on a port that is free. EMR knows it as `cluster_id`.
+    ///
+    /// # Errors
+    /// When no port can be had.
+    pub async fn start(cluster: SimulatedCluster, cluster_id: &str, name: &str) -> std::io::Result<Self> {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
+        let url = Url::parse(&format!("http://{}", listener.local_addr()?)).map_err(std::io::Error::other)?;
+        let served = Served { cluster, cluster_id: cluster_id.into(), name: name.into(), is_terminating: Arc::default() };
+        let server = axum::serve(listener, router(served));
+        let server =
+            tokio::spawn(async move { server.await.unwrap_or_else(|error| tracing::error!(%error, "the simulated services ended")) });
+        Ok(Self { url, server })
+    }
+
+    /// Where YARN's ResourceManager, HDFS' NameNode and EMR are.
+    pub fn url(&self) -> &Url {
+        &self.url
+    }
+}
+
+impl Drop for Services {
+    fn drop(&mut self) {
+        self.server.abort();
+    }
+}
+
+impl IntoResponse for Ended {
+    fn into_response(self) -> Response {
+        (StatusCode::SERVICE_UNAVAILABLE, self.to_string()).into_response()
+    }
+}
+
+fn router(served: Served) -> Router {
+    Router::new()
+        .route("/ws/v1/cluster", get(yarn::info))
+        .route("/ws/v1/cluster/info", get(yarn::info))
+        .route("/ws/v1/cluster/metrics", get(yarn::metrics))
+        .route("/ws/v1/cluster/nodes", get(yarn::nodes))
+        .route("/ws/v1/cluster/apps", get(yarn::apps))
+        .route("/ws/v1/cluster/scheduler", get(yarn::scheduler))
+        .route("/jmx", get(yarn::jmx))
+        .route("/", post(emr::call))
+        .with_state(served)
+}
+
+/// The private name of an instance: the one by which YARN and EMR both know it.
+fn private_dns_name(number: u32) -> String {
+    let [.., a, b, c] = address_of(number);
+    format!("ip-10-{a}-{b}-{c}.ec2.internal")
+}
+
+fn private_ip_address(number: u32) -> String {
+    let [.., a, b, c] = address_of(number);
+    format!("10.{a}.{b}.{c}")
+}
+
+/// Counts on from 10.0.0.10: the first addresses of a subnet are Amazon's.
+fn address_of(number: u32) -> [u8; 4] {
+    number.saturating_add(10).to_be_bytes()
+}
+
+#[cfg(test)]
+mod tests;

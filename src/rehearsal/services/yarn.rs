@@ -1,0 +1,283 @@
+//! What YARN's ResourceManager and HDFS' NameNode say, in the fields and shapes of Hadoop 3.3.
+
+use std::collections::BTreeMap;
+
+use axum::Json;
+use axum::extract::{Query, State};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::{Served, private_dns_name};
+use crate::observation::{HdfsLoad, InstanceId, YarnLoad};
+use crate::rehearsal::simulated::Ended;
+use crate::sim::stepped::{Application, Instance, InstanceState, Master, SteppedCluster};
+use crate::trace::Resources;
+use crate::units::{Mebibytes, Timestamp, VirtualCores};
+
+const VERSION: &str = "3.3.6";
+
+pub async fn info(State(served): State<Served>) -> Result<Json<Value>, Ended> {
+    let started_ms = served.cluster.ask(|cluster| cluster.start().as_millis()).await?;
+    Ok(Json(json!({ "clusterInfo": {
+        "id": started_ms,
+        "startedOn": started_ms,
+        "state": "STARTED",
+        "haState": "ACTIVE",
+        "haZooKeeperConnectionState": "ResourceManager HA is not enabled.",
+        "resourceManagerVersion": VERSION,
+        "hadoopVersion": VERSION,
+    }})))
+}
+
+pub async fn metrics(State(served): State<Served>) -> Result<Json<Value>, Ended> {
+    let (yarn, submitted) = served.cluster.ask(|cluster| (cluster.yarn(), cluster.submitted())).await?;
+    Ok(Json(json!({ "clusterMetrics": cluster_metrics(&yarn, submitted) })))
+}
+
+/// Filters of `/nodes` and `/apps`; others are ignored, as YARN ignores what it does not know.
+#[derive(Debug, Default, Deserialize)]
+pub struct Filter {
+    /// Separated by commas; all when absent.
+    states: Option<String>,
+    limit: Option<usize>,
+}
+
+impl Filter {
+    fn takes(&self, state: &str) -> bool {
+        let states = self.states.as_deref().filter(|states| !states.is_empty());
+        states.is_none_or(|states| states.split(',').any(|wanted| wanted.trim().eq_ignore_ascii_case(state)))
+    }
+}
+
+pub async fn nodes(State(served): State<Served>, Query(filter): Query<Filter>) -> Result<Json<Value>, Ended> {
+    let there = |instance: &Instance| matches!(instance.state, InstanceState::Running | InstanceState::Leaving) && takes_work(instance);
+    let (now, instances) =
+        served.cluster.ask(move |cluster| (cluster.now(), cluster.instances().filter(there).collect::<Vec<_>>())).await?;
+    let nodes = instances.iter().filter(|instance| filter.takes(node_state(instance))).map(|instance| node(instance, now));
+    Ok(Json(listed("nodes", "node", nodes.collect())))
+}
+
+/// Finished applications are not listed, as where `yarn.resourcemanager.max-completed-applications` is 0.
+pub async fn apps(State(served): State<Served>, Query(filter): Query<Filter>) -> Result<Json<Value>, Ended> {
+    let (start, now, applications, hosts) =
+        served.cluster.ask(|cluster| (cluster.start(), cluster.now(), cluster.applications(), hosts(cluster))).await?;
+    let wanted = applications.iter().filter(|application| filter.takes(application_state(application)));
+    let apps = wanted.take(filter.limit.unwrap_or(usize::MAX)).map(|application| app(application, start, now, &hosts));
+    Ok(Json(listed("apps", "app", apps.collect())))
+}
+
+/// A capacity scheduler with one queue and no labels.
+pub async fn scheduler(State(served): State<Served>) -> Result<Json<Value>, Ended> {
+    let yarn = served.cluster.ask(|cluster| cluster.yarn()).await?;
+    let used_percent = 100.0 * yarn.memory_allocated.as_f64() / yarn.memory_total.as_f64().max(1.0);
+    let resources = json!({ "resourceUsagesByPartition": [{
+        "partitionName": "",
+        "pending": amounts(pending(&yarn)),
+        "used": amounts(allocated(&yarn)),
+        "reserved": amounts(Resources::default()),
+        "amUsed": amounts(Resources::default()),
+    }]});
+    let queue = |name: &str| {
+        json!({
+            "queueName": name,
+            "capacity": 100.0,
+            "usedCapacity": used_percent,
+            "maxCapacity": 100.0,
+            "absoluteCapacity": 100.0,
+            "absoluteMaxCapacity": 100.0,
+            "absoluteUsedCapacity": used_percent,
+            "resources": resources,
+        })
+    };
+    let mut root = queue("root");
+    root["type"] = "capacityScheduler".into();
+    let mut leaf = queue("default");
+    leaf["type"] = "capacitySchedulerLeafQueueInfo".into();
+    leaf["state"] = "RUNNING".into();
+    root["queues"] = json!({ "queue": [leaf] });
+    Ok(Json(json!({ "scheduler": { "schedulerInfo": root } })))
+}
+
+#[derive(Debug, Default, Deserialize)]
+pub struct JmxQuery {
+    /// The exact name of one bean; all of them when absent.
+    qry: Option<String>,
+}
+
+/// The beans of both servers: each ignores a query for what it does not have.
+pub async fn jmx(State(served): State<Served>, Query(query): Query<JmxQuery>) -> Result<Json<Value>, Ended> {
+    let (yarn, hdfs) = served.cluster.ask(|cluster| (cluster.yarn(), cluster.hdfs())).await?;
+    let mut beans = vec![queue_metrics(&yarn), fs_namesystem(&hdfs)];
+    if let Some(wanted) = query.qry {
+        beans.retain(|bean| bean["name"] == wanted.as_str());
+    }
+    Ok(Json(json!({ "beans": beans })))
+}
+
+fn cluster_metrics(yarn: &YarnLoad, apps_submitted: u64) -> Value {
+    let nodes = &yarn.nodes;
+    json!({
+        "appsSubmitted": apps_submitted,
+        "appsCompleted": apps_submitted.saturating_sub(yarn.apps_running + yarn.apps_pending),
+        "appsPending": yarn.apps_pending,
+        "appsRunning": yarn.apps_running,
+        "appsFailed": 0,
+        "appsKilled": 0,
+        "reservedMB": 0,
+        "availableMB": yarn.memory_available.get(),
+        "allocatedMB": yarn.memory_allocated.get(),
+        "pendingMB": yarn.memory_pending.get(),
+        "totalMB": yarn.memory_total.get(),
+        "reservedVirtualCores": 0,
+        "availableVirtualCores": vcores(yarn.vcores_available),
+        "allocatedVirtualCores": vcores(yarn.vcores_allocated),
+        "pendingVirtualCores": vcores(yarn.vcores_pending),
+        "totalVirtualCores": vcores(yarn.vcores_total),
+        "containersAllocated": yarn.containers_allocated,
+        "containersReserved": 0,
+        "containersPending": yarn.containers_pending,
+        "totalNodes": nodes.active + nodes.decommissioning + nodes.decommissioned + nodes.lost,
+        "activeNodes": nodes.active,
+        "decommissioningNodes": nodes.decommissioning,
+        "decommissionedNodes": nodes.decommissioned,
+        "lostNodes": nodes.lost,
+        "unhealthyNodes": nodes.unhealthy,
+        "rebootedNodes": 0,
+        "shutdownNodes": 0,
+        "totalUsedResourcesAcrossPartition": amounts(allocated(yarn)),
+        "totalClusterResourcesAcrossPartition": amounts(Resources { memory: yarn.memory_total, vcores: yarn.vcores_total.unwrap_or_default() }),
+        "totalReservedResourcesAcrossPartition": amounts(Resources::default()),
+        "totalAllocatedContainersAcrossPartition": yarn.containers_allocated,
+        "crossPartitionMetricsAvailable": true,
+    })
+}
+
+fn node(instance: &Instance, now: Timestamp) -> Value {
+    let host = private_dns_name(instance.number);
+    // A node that leaves offers nothing but what still runs on it.
+    let free = if instance.state == InstanceState::Running { instance.capacity.minus(instance.used) } else { Resources::default() };
+    json!({
+        "rack": "/default-rack",
+        "state": node_state(instance),
+        "id": format!("{host}:8041"),
+        "nodeHostName": host,
+        "nodeHTTPAddress": format!("{host}:8042"),
+        "lastHealthUpdate": now.as_millis(),
+        "version": VERSION,
+        "healthReport": "",
+        "numContainers": instance.containers,
+        "usedMemoryMB": instance.used.memory.get(),
+        "availMemoryMB": free.memory.get(),
+        "usedVirtualCores": instance.used.vcores.get(),
+        "availableVirtualCores": free.vcores.get(),
+        "nodeLabels": [""],
+    })
+}
+
+fn app(application: &Application, start: Timestamp, now: Timestamp, hosts: &BTreeMap<InstanceId, String>) -> Value {
+    let has_started = application.master != Master::Waiting;
+    // Until its master runs, YARN reports -1 for what an application has.
+    let held = |amount: u64| if has_started { json!(amount) } else { json!(-1) };
+    let mut app = json!({
+        "id": format!("application_{}_{:04}", start.as_millis(), application.number + 1),
+        "user": "hadoop",
+        "name": application.name,
+        "queue": "default",
+        "state": application_state(application),
+        "finalStatus": "UNDEFINED",
+        "progress": application.progress.get(),
+        "applicationType": "MAPREDUCE",
+        "clusterId": start.as_millis(),
+        "startedTime": application.submitted_at.as_millis(),
+        "finishedTime": 0,
+        "elapsedTime": now.since(application.submitted_at).as_millis() as u64,
+        // A trace may not tell where masters run: such applications run without one of YARN's.
+        "unmanagedApplication": application.master == Master::None,
+        "allocatedMB": held(application.allocated.memory.get()),
+        "allocatedVCores": held(application.allocated.vcores.get()),
+        "runningContainers": held(application.containers),
+    });
+    if let Master::On(instance) = &application.master
+        && let Some(host) = hosts.get(instance)
+    {
+        app["amHostHttpAddress"] = format!("{host}:8042").into();
+    }
+    app
+}
+
+fn queue_metrics(yarn: &YarnLoad) -> Value {
+    let released = yarn.containers_released_total.unwrap_or_default();
+    json!({
+        "name": "Hadoop:service=ResourceManager,name=QueueMetrics,q0=root",
+        "modelerType": "QueueMetrics,q0=root",
+        "tag.Queue": "root",
+        "AppsRunning": yarn.apps_running,
+        "AppsPending": yarn.apps_pending,
+        "AllocatedMB": yarn.memory_allocated.get(),
+        "AllocatedVCores": vcores(yarn.vcores_allocated),
+        "AllocatedContainers": yarn.containers_allocated,
+        "AggregateContainersAllocated": released + yarn.containers_allocated,
+        "AggregateContainersReleased": released,
+        "AvailableMB": yarn.memory_available.get(),
+        "AvailableVCores": vcores(yarn.vcores_available),
+        "PendingMB": yarn.memory_pending.get(),
+        "PendingVCores": vcores(yarn.vcores_pending),
+        "PendingContainers": yarn.containers_pending,
+    })
+}
+
+fn fs_namesystem(hdfs: &HdfsLoad) -> Value {
+    let bytes = |amount: Mebibytes| amount.get().saturating_mul(1 << 20);
+    json!({
+        "name": "Hadoop:service=NameNode,name=FSNamesystem",
+        "modelerType": "FSNamesystem",
+        "tag.HAState": "active",
+        "CapacityTotal": bytes(hdfs.capacity_total),
+        "CapacityUsed": bytes(hdfs.capacity_used),
+        "CapacityRemaining": bytes(hdfs.capacity_total - hdfs.capacity_used),
+        "UnderReplicatedBlocks": hdfs.blocks_under_replicated,
+        "MissingBlocks": hdfs.blocks_missing,
+    })
+}
+
+/// A list as YARN writes it: one that is empty is missing.
+fn listed(many: &str, one: &str, items: Vec<Value>) -> Value {
+    if items.is_empty() { json!({ many: null }) } else { json!({ many: { one: items } }) }
+}
+
+/// The simulated cluster knows all of them.
+fn vcores(amount: Option<VirtualCores>) -> u64 {
+    amount.unwrap_or_default().get()
+}
+
+fn amounts(resources: Resources) -> Value {
+    json!({ "memory": resources.memory.get(), "vCores": resources.vcores.get() })
+}
+
+fn allocated(yarn: &YarnLoad) -> Resources {
+    Resources { memory: yarn.memory_allocated, vcores: yarn.vcores_allocated.unwrap_or_default() }
+}
+
+fn pending(yarn: &YarnLoad) -> Resources {
+    Resources { memory: yarn.memory_pending, vcores: yarn.vcores_pending.unwrap_or_default() }
+}
+
+/// A primary node has no NodeManager.
+fn takes_work(instance: &Instance) -> bool {
+    instance.capacity != Resources::default()
+}
+
+const fn node_state(instance: &Instance) -> &'static str {
+    match instance.state {
+        InstanceState::Leaving => "DECOMMISSIONING",
+        InstanceState::Launching | InstanceState::Running | InstanceState::Terminated => "RUNNING",
+    }
+}
+
+fn application_state(application: &Application) -> &'static str {
+    if application.master == Master::Waiting { "ACCEPTED" } else { "RUNNING" }
+}
+
+fn hosts(cluster: &SteppedCluster<'_>) -> BTreeMap<InstanceId, String> {
+    cluster.instances().map(|instance| (instance.id, private_dns_name(instance.number))).collect()
+}
