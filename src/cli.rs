@@ -8,6 +8,8 @@ mod import;
 #[cfg(feature = "daemon")]
 mod pause;
 #[cfg(feature = "daemon")]
+mod record;
+#[cfg(feature = "daemon")]
 mod rehearse;
 #[cfg(feature = "daemon")]
 mod run;
@@ -58,6 +60,8 @@ enum Command {
     Explain(explain::Args),
     Schema(schema::Args),
     Import(import::Args),
+    #[cfg(feature = "daemon")]
+    Record(record::Args),
     Generate(generate::Args),
     Trace(trace::Args),
     Baselines(baselines::Args),
@@ -81,6 +85,8 @@ pub fn main() -> ExitCode {
         Command::Explain(args) => explain::run(&args),
         Command::Schema(args) => schema::run(&args),
         Command::Import(args) => import::run(&args),
+        #[cfg(feature = "daemon")]
+        Command::Record(args) => record::run(&args),
         Command::Generate(args) => generate::run(&args),
         Command::Trace(args) => trace::run(&args),
         Command::Baselines(args) => baselines::run(&args),
