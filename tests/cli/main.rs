@@ -9,6 +9,8 @@ mod journals;
 mod fake_cloudwatch;
 #[cfg(feature = "daemon")]
 mod record;
+#[cfg(feature = "daemon")]
+mod status;
 mod surroundings;
 
 use std::collections::BTreeMap;
