@@ -2,6 +2,8 @@
 
 mod bad_input;
 mod commands;
+#[cfg(feature = "daemon")]
+mod rehearsal;
 mod surroundings;
 
 use std::collections::BTreeMap;
