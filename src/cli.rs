@@ -12,7 +12,10 @@ mod rehearse;
 mod run;
 mod schema;
 mod simulate;
+#[cfg(feature = "daemon")]
+mod status;
 mod trace;
+mod verify;
 
 use std::fmt::Display;
 use std::io::{self, IsTerminal, Write};
@@ -48,6 +51,8 @@ struct Arguments {
 #[derive(Subcommand)]
 enum Command {
     Simulate(simulate::Args),
+    #[cfg(feature = "daemon")]
+    Status(status::Args),
     Check(check::Args),
     Schema(schema::Args),
     Import(import::Args),
@@ -68,6 +73,8 @@ enum Command {
 pub fn main() -> ExitCode {
     let result = match Arguments::parse().command {
         Command::Simulate(args) => simulate::run(&args),
+        #[cfg(feature = "daemon")]
+        Command::Status(args) => return code(status::run(&args)),
         Command::Check(args) => return code(check::run(&args)),
         Command::Schema(args) => schema::run(&args),
         Command::Import(args) => import::run(&args),

@@ -1,0 +1,22 @@
+//! JSON over HTTP, as a person with curl would read it.
+
+use std::time::Duration;
+
+use reqwest::Url;
+use serde::de::DeserializeOwned;
+
+/// What a service answers to GET; none while it cannot be reached or answers something else.
+pub async fn get<T: DeserializeOwned>(url: &Url) -> Option<T> {
+    let answer = reqwest::Client::new().get(url.clone()).timeout(Duration::from_secs(5)).send().await.ok()?;
+    serde_json::from_slice(&answer.bytes().await.ok()?).ok()
+}
+
+/// The text that a service answers to GET, if it is well.
+pub async fn text(url: &Url) -> Option<String> {
+    let answer = reqwest::Client::new().get(url.clone()).timeout(Duration::from_secs(5)).send().await.ok()?;
+    answer.error_for_status().ok()?.text().await.ok()
+}
+
+pub fn local(port: u16) -> Url {
+    Url::parse(&format!("http://127.0.0.1:{port}/")).expect("an address")
+}

@@ -1,0 +1,32 @@
+//! Where `tests/run` puts the parts.
+
+use std::path::PathBuf;
+
+/// Folder of Hadoop's jars, in the version that `HADOOP_VERSION` names.
+pub fn hadoop() -> PathBuf {
+    let version = std::env::var("HADOOP_VERSION").unwrap_or_else(|_| String::from("3.3.6"));
+    part(&format!("Hadoop {version}"), &format!("hadoop-{version}"))
+}
+
+/// Java's home.
+pub fn java() -> PathBuf {
+    part("Java 17", "java")
+}
+
+pub fn moto_server() -> PathBuf {
+    part("moto's server", "moto/bin/moto_server")
+}
+
+pub fn prometheus() -> PathBuf {
+    part("Prometheus", "prometheus/usr/bin/prometheus")
+}
+
+pub fn promtool() -> PathBuf {
+    part("promtool", "prometheus/usr/bin/promtool")
+}
+
+fn part(name: &str, path: &str) -> PathBuf {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("target/real").join(path);
+    assert!(path.exists(), "{name} is missing: {} does not exist; run tests/run real, which installs it", path.display());
+    path
+}

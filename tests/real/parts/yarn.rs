@@ -1,0 +1,239 @@
+//! A Hadoop YARN cluster: a ResourceManager and NodeManagers, each a Java process of this machine, on its local file system.
+
+mod configuration;
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+use std::sync::Mutex;
+use std::time::Duration;
+
+use reqwest::Url;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use tempfile::TempDir;
+
+use super::process::{Process, kill_all_of};
+use super::{eventually, http, pause, seconds, within};
+
+/// What every NodeManager claims to have: a machine of this size costs nothing as long as containers only sleep.
+pub const NODE_MEMORY_MIB: u32 = 12_288;
+pub const NODE_VCORES: u32 = 8;
+
+/// The cluster and its state.
+#[derive(Debug)]
+pub struct YarnCluster {
+    folder: TempDir,
+    rest: Url,
+    resource_manager: Mutex<Process>,
+    /// By host name.
+    node_managers: Mutex<BTreeMap<String, Process>>,
+    /// Host names of all nodes that were ever decommissioned, as the exclude file lists them.
+    excluded: Mutex<Vec<String>>,
+}
+
+/// A node as the ResourceManager knows it.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Node {
+    #[serde(rename = "nodeHostName")]
+    pub host: String,
+    /// In YARN's words.
+    pub state: String,
+    pub num_containers: u32,
+}
+
+/// An application as the ResourceManager knows it.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Application {
+    pub id: String,
+    pub name: String,
+    pub state: String,
+    pub final_status: String,
+    /// Milliseconds since 1970; the next two are 0 until it has happened.
+    pub started_time: i64,
+    pub launch_time: i64,
+    pub finished_time: i64,
+    /// Of all its containers, while it runs.
+    #[serde(rename = "allocatedMB")]
+    pub allocated_mib: i64,
+    pub running_containers: i64,
+    /// `HOST:PORT` of the node on which the application master runs or ran.
+    #[serde(default)]
+    pub am_host_http_address: String,
+}
+
+/// Figures of the whole cluster.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Metrics {
+    pub active_nodes: u32,
+    #[serde(rename = "totalMB")]
+    pub total_mib: u64,
+    #[serde(rename = "allocatedMB")]
+    pub allocated_mib: u64,
+    #[serde(rename = "pendingMB")]
+    pub pending_mib: u64,
+}
+
+impl YarnCluster {
+    /// A ResourceManager without nodes.
+    pub async fn start() -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let rest = http::local(configuration::write(folder.path()));
+        let main = "org.apache.hadoop.yarn.server.resourcemanager.ResourceManager";
+        let resource_manager = Process::start("resource-manager", configuration::java(folder.path(), 256).arg(main), folder.path());
+        let cluster = Self {
+            folder,
+            rest,
+            resource_manager: Mutex::new(resource_manager),
+            node_managers: Mutex::default(),
+            excluded: Mutex::default(),
+        };
+        cluster.metrics().await;
+        cluster
+    }
+
+    /// Address of the ResourceManager's REST API.
+    pub fn rest(&self) -> &Url {
+        &self.rest
+    }
+
+    /// Where everything is, logs included.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Starts a NodeManager under a host name that only this cluster knows; it joins some seconds later. No name is used twice.
+    pub fn start_node(&self, host: &str) {
+        let mut nodes = self.node_managers.lock().expect("whole");
+        let excluded = self.excluded.lock().expect("whole");
+        assert!(!nodes.contains_key(host) && !excluded.iter().any(|name| name == host), "{host} was a node before");
+        self.learn_host(host, nodes.len() + excluded.len());
+        let folder = self.folder().join(host);
+        let mut command = self.java(96);
+        command.arg("org.apache.hadoop.yarn.server.nodemanager.NodeManager");
+        for (key, value) in [
+            ("hostname", String::from(host)),
+            ("localizer.address", format!("{host}:0")),
+            ("webapp.address", format!("{host}:0")),
+            ("local-dirs", folder.join("local").display().to_string()),
+            ("log-dirs", folder.join("logs").display().to_string()),
+        ] {
+            command.arg(format!("-Dyarn.nodemanager.{key}={value}"));
+        }
+        nodes.insert(host.into(), Process::start(host, &mut command, self.folder()));
+    }
+
+    /// Asks for nodes to be decommissioned: they take no new containers, and are gone when theirs have ended or `timeout` is over.
+    pub async fn decommission(&self, hosts: &[String], timeout: Duration) {
+        let list = {
+            let mut excluded = self.excluded.lock().expect("whole");
+            excluded.extend(hosts.iter().cloned());
+            excluded.join("\n")
+        };
+        fs::write(self.folder().join("exclude"), list).expect("writes");
+        let mut command = self.java(64);
+        command.args(["org.apache.hadoop.yarn.client.cli.RMAdminCLI", "-refreshNodes", "-g", &timeout.as_secs().to_string(), "-server"]);
+        let mut admin = Process::start("refresh-nodes", &mut command, self.folder());
+        within("rmadmin -refreshNodes", seconds(30), async {
+            while admin.is_running() {
+                pause().await;
+            }
+        })
+        .await;
+    }
+
+    /// Ends the process of a node at once, as a terminated instance does.
+    pub fn terminate_node(&self, host: &str) {
+        self.node_managers.lock().expect("whole").remove(host);
+    }
+
+    /// All nodes that are there: running, decommissioning or unhealthy.
+    pub async fn nodes(&self) -> Vec<Node> {
+        #[derive(Deserialize)]
+        struct Answer {
+            nodes: Option<Nodes>,
+        }
+        #[derive(Deserialize)]
+        struct Nodes {
+            node: Vec<Node>,
+        }
+        let answer: Answer = self.ask("nodes?states=RUNNING,DECOMMISSIONING,UNHEALTHY").await;
+        answer.nodes.map(|nodes| nodes.node).unwrap_or_default()
+    }
+
+    /// All applications that the ResourceManager remembers.
+    pub async fn applications(&self) -> Vec<Application> {
+        #[derive(Deserialize)]
+        struct Answer {
+            apps: Option<Applications>,
+        }
+        #[derive(Deserialize)]
+        struct Applications {
+            app: Vec<Application>,
+        }
+        let answer: Answer = self.ask("apps").await;
+        answer.apps.map(|apps| apps.app).unwrap_or_default()
+    }
+
+    pub async fn metrics(&self) -> Metrics {
+        #[derive(Deserialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Answer {
+            cluster_metrics: Metrics,
+        }
+        let answer: Answer = self.ask("metrics").await;
+        answer.cluster_metrics
+    }
+
+    /// Waits until so many nodes are active.
+    pub async fn active(&self, nodes: u32) {
+        eventually(&format!("{nodes} active nodes"), seconds(90), async || (self.metrics().await.active_nodes == nodes).then_some(()))
+            .await;
+    }
+
+    /// A Java program with Hadoop's classes, the cluster's configuration and its host names.
+    pub fn java(&self, heap_mib: u32) -> Command {
+        configuration::java(self.folder(), heap_mib)
+    }
+
+    /// What the ResourceManager answers, once it does: it takes its time to start, and under load.
+    async fn ask<T: DeserializeOwned>(&self, what: &str) -> T {
+        let url = self.rest.join("ws/v1/cluster/").and_then(|base| base.join(what)).expect("an address");
+        within("the ResourceManager answers", seconds(60), async {
+            loop {
+                self.resource_manager.lock().expect("whole").must_run();
+                if let Some(answer) = http::get(&url).await {
+                    return answer;
+                }
+                pause().await;
+            }
+        })
+        .await
+    }
+
+    /// Gives a host name an address of the loopback network. Java reads the file at each look-up.
+    fn learn_host(&self, host: &str, known: usize) {
+        let path = self.folder().join("hosts");
+        let mut hosts = fs::read_to_string(&path).expect("reads");
+        writeln!(hosts, "127.0.{}.{} {host}", 1 + known / 250, 1 + known % 250).expect("a string");
+        let partial = self.folder().join("hosts.partial");
+        fs::write(&partial, hosts).expect("writes");
+        fs::rename(partial, path).expect("renames");
+    }
+}
+
+impl Drop for YarnCluster {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.folder.disable_cleanup(true);
+            eprintln!("the logs of YARN are kept in {}", self.folder.path().display());
+        }
+        self.node_managers.lock().expect("whole").clear();
+        kill_all_of(self.folder.path());
+    }
+}
