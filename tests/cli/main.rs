@@ -11,6 +11,8 @@ mod fake_cloudwatch;
 mod record;
 #[cfg(feature = "daemon")]
 mod status;
+#[cfg(feature = "daemon")]
+mod rehearsal;
 mod surroundings;
 
 use std::collections::BTreeMap;
