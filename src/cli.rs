@@ -7,10 +7,15 @@ mod import;
 #[cfg(feature = "daemon")]
 mod pause;
 #[cfg(feature = "daemon")]
+mod rehearse;
+#[cfg(feature = "daemon")]
 mod run;
 mod schema;
 mod simulate;
+#[cfg(feature = "daemon")]
+mod status;
 mod trace;
+mod verify;
 
 use std::fmt::Display;
 use std::io::{self, IsTerminal, Write};
@@ -46,12 +51,16 @@ struct Arguments {
 #[derive(Subcommand)]
 enum Command {
     Simulate(simulate::Args),
+    #[cfg(feature = "daemon")]
+    Status(status::Args),
     Check(check::Args),
     Schema(schema::Args),
     Import(import::Args),
     Generate(generate::Args),
     Trace(trace::Args),
     Baselines(baselines::Args),
+    #[cfg(feature = "daemon")]
+    Rehearse(rehearse::Args),
     #[cfg(feature = "daemon")]
     Run(run::Args),
     #[cfg(feature = "daemon")]
@@ -64,12 +73,16 @@ enum Command {
 pub fn main() -> ExitCode {
     let result = match Arguments::parse().command {
         Command::Simulate(args) => simulate::run(&args),
+        #[cfg(feature = "daemon")]
+        Command::Status(args) => return code(status::run(&args)),
         Command::Check(args) => return code(check::run(&args)),
         Command::Schema(args) => schema::run(&args),
         Command::Import(args) => import::run(&args),
         Command::Generate(args) => generate::run(&args),
         Command::Trace(args) => trace::run(&args),
         Command::Baselines(args) => baselines::run(&args),
+        #[cfg(feature = "daemon")]
+        Command::Rehearse(args) => rehearse::run(&args),
         #[cfg(feature = "daemon")]
         Command::Run(args) => run::run(&args),
         #[cfg(feature = "daemon")]

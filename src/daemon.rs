@@ -21,5 +21,7 @@ pub mod source;
 pub mod start;
 pub mod state_dir;
 pub mod status;
+#[cfg(test)]
+mod testing;
 pub mod tick;
 pub mod yarn;

@@ -49,12 +49,17 @@ pub struct YarnLoad {
     pub memory_reserved: Mebibytes,
     #[serde(rename = "memory_pending_mib")]
     pub memory_pending: Mebibytes,
-    pub vcores_total: VirtualCores,
-    pub vcores_available: VirtualCores,
-    pub vcores_allocated: VirtualCores,
-    #[serde(default)]
-    pub vcores_reserved: VirtualCores,
-    pub vcores_pending: VirtualCores,
+    /// Virtual cores are `None` where nobody counted them: CloudWatch's history knows memory only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vcores_total: Option<VirtualCores>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vcores_available: Option<VirtualCores>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vcores_allocated: Option<VirtualCores>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vcores_reserved: Option<VirtualCores>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vcores_pending: Option<VirtualCores>,
     pub containers_allocated: u64,
     pub containers_pending: u64,
     #[serde(default)]

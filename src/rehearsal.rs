@@ -1,8 +1,243 @@
 //! The whole daemon beside a simulated cluster: everything is real but the cluster, which lives in this process and serves the APIs of YARN, HDFS
 //! and EMR on loopback. The only place where both worlds meet.
 
+pub mod narrator;
 mod services;
 mod simulated;
+pub mod summary;
 
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_sdk_emr::config::{Credentials, SharedCredentialsProvider};
+use reqwest::Url;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use crate::daemon::clock::Clock;
+use crate::daemon::journal::{self, JournalError};
+use crate::daemon::report::TickReport;
+use crate::daemon::settings::{AwsSettings, HdfsSettings, LogFormat, LogSettings, Settings, YarnSettings};
+use crate::daemon::start::{StartError, start};
+use crate::daemon::tick::Daemon;
+use crate::daemon::{server, state_dir};
+use crate::observation::GroupKind;
+use crate::policy::Policy;
+use crate::policy::diagnostic::PolicyErrors;
+use crate::policy::parse::parse;
+use crate::sim::compare::started_within_limits;
+use crate::sim::run::Run;
+use crate::sim::scenario::Scenario;
+use crate::sim::workload::Workload;
+use crate::sim::{SimError, check_targets};
 pub use services::Services;
 pub use simulated::{Ended, SimulatedCluster};
+
+/// What EMR calls every simulated cluster.
+pub const CLUSTER_ID: &str = "j-REHEARSAL";
+
+/// How often, by the simulated clock, it is looked whether all work is done.
+const FINISHED_EVERY: Duration = Duration::from_secs(10);
+
+/// What is rehearsed, and how.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// What the simulation is called.
+    pub name: String,
+    pub workload: Arc<Workload>,
+    pub scenario: Scenario,
+    /// The file that the daemon reads its policy from.
+    pub policy: PathBuf,
+    pub seed: u64,
+    /// Seconds of the simulation for each real one.
+    pub speed: u32,
+    /// Ends after this time of the simulation, whether all work is done or not.
+    pub at_most: Option<Duration>,
+    /// Where the daemon serves its status.
+    pub listen: SocketAddr,
+    /// The daemon's state folder.
+    pub state_dir: PathBuf,
+}
+
+/// Why a rehearsal cannot be.
+#[derive(Debug, thiserror::Error)]
+pub enum RehearsalError {
+    #[error("{}: {source}", path.display())]
+    Unreadable { path: PathBuf, source: std::io::Error },
+    #[error("the policy is refused")]
+    Policy(#[from] PolicyErrors),
+    #[error(transparent)]
+    Simulation(#[from] SimError),
+    #[error("group `{group}` of scenario `{scenario}` is a fleet, and a rehearsal serves instance groups only; write `kind: group`")]
+    Fleet { group: String, scenario: String },
+    #[error("{address} cannot be served ({source}); choose another one with --listen, such as 127.0.0.1:0 for any free port")]
+    Listen { address: SocketAddr, source: std::io::Error },
+    #[error("no port for the simulated services: {0}")]
+    Services(std::io::Error),
+    #[error("the daemon does not start")]
+    Start(#[from] StartError),
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    #[error(transparent)]
+    Ended(#[from] Ended),
+}
+
+/// A daemon that has passed its self-test on a simulated cluster, and serves its status already.
+pub struct Rehearsal {
+    daemon: Daemon,
+    cluster: SimulatedCluster,
+    services: Services,
+    address: SocketAddr,
+    server: JoinHandle<std::io::Result<()>>,
+    stop: watch::Sender<bool>,
+    policy: Policy,
+    journal: PathBuf,
+    at_most: Option<Duration>,
+}
+
+/// Why a rehearsal ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    WorkDone,
+    TimeUp,
+    Stopped,
+}
+
+/// A rehearsal that has ended.
+#[derive(Debug)]
+pub struct Rehearsed {
+    pub ending: Ending,
+    pub run: Run,
+}
+
+impl Rehearsal {
+    /// Starts the cluster, its services, the daemon and its status page. Time runs from here on.
+    ///
+    /// # Errors
+    /// When policy, work and scenario do not fit each other, or what the daemon needs cannot be had.
+    pub async fn start(plan: Plan) -> Result<Self, RehearsalError> {
+        let text =
+            std::fs::read_to_string(&plan.policy).map_err(|source| RehearsalError::Unreadable { path: plan.policy.clone(), source })?;
+        let policy = parse(&text, &plan.policy.display().to_string())?;
+        check_targets(&policy, &plan.scenario)?;
+        if let Some(fleet) = plan.scenario.groups.iter().find(|group| group.kind == GroupKind::Fleet) {
+            return Err(RehearsalError::Fleet { group: fleet.name.to_string(), scenario: plan.scenario.name.clone() });
+        }
+        let listener = TcpListener::bind(plan.listen).await.and_then(|listener| Ok((listener.local_addr()?, listener)));
+        let (address, listener) = listener.map_err(|source| RehearsalError::Listen { address: plan.listen, source })?;
+
+        let scenario = Arc::new(started_within_limits(&plan.scenario, &policy));
+        let cluster = SimulatedCluster::start(Arc::clone(&plan.workload), scenario, plan.seed, plan.speed)?;
+        let services = Services::start(cluster.clone(), CLUSTER_ID, &plan.name).await.map_err(RehearsalError::Services)?;
+        let daemon = start(&settings(&plan, services.url().clone()), &sdk_config(&services), cluster.clock()).await?;
+
+        let (stop, stopped) = watch::channel(false);
+        let server = tokio::spawn(server::run(listener, daemon.monitor(), until(stopped)));
+        let journal = state_dir::journal(&plan.state_dir);
+        Ok(Self { daemon, cluster, services, address, server, stop, policy, journal, at_most: plan.at_most })
+    }
+
+    /// Where the status page is; `/metrics` and the other endpoints are below it.
+    pub fn status_url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// Where the simulated services are.
+    pub fn services_url(&self) -> &Url {
+        self.services.url()
+    }
+
+    pub fn policy(&self) -> &Policy {
+        &self.policy
+    }
+
+    /// The simulated time.
+    pub fn clock(&self) -> Clock {
+        self.cluster.clock()
+    }
+
+    /// The folder of the daemon's journal.
+    pub fn journal(&self) -> &PathBuf {
+        &self.journal
+    }
+
+    /// Runs until all work is done, the time is up or `stop` is ready; `on_tick` is told of every tick.
+    ///
+    /// # Errors
+    /// When the end of the journal cannot be made durable.
+    pub async fn run(self, stop: impl Future<Output = ()>, on_tick: impl FnMut(&TickReport)) -> Result<Rehearsed, RehearsalError> {
+        let mut ending = Ending::Stopped;
+        let end = async {
+            tokio::select! {
+                () = stop => {}
+                reached = reaches_end(&self.cluster, self.at_most) => ending = reached,
+            }
+        };
+        self.daemon.run(end, on_tick).await?;
+        let run = self.cluster.end().await?;
+        let _ = self.stop.send(true);
+        // Whoever still reads the status page is not waited for.
+        self.server.abort();
+        Ok(Rehearsed { ending, run })
+    }
+}
+
+async fn reaches_end(cluster: &SimulatedCluster, at_most: Option<Duration>) -> Ending {
+    let clock = cluster.clock();
+    let start = cluster.ask(|cluster| cluster.start()).await;
+    let last = start.ok().zip(at_most).map(|(start, at_most)| start + at_most);
+    loop {
+        let next = clock.now() + FINISHED_EVERY;
+        clock.sleep_until(last.map_or(next, |last| last.min(next))).await;
+        // A cluster that has ended does no more work.
+        if cluster.ask(|cluster| cluster.is_finished()).await.unwrap_or(true) {
+            return Ending::WorkDone;
+        }
+        if last.is_some_and(|last| clock.now() >= last) {
+            return Ending::TimeUp;
+        }
+    }
+}
+
+async fn until(mut stopped: watch::Receiver<bool>) {
+    // An error means that the sender is gone, which ends the wait as well.
+    let _ = stopped.wait_for(|stop| *stop).await;
+}
+
+/// A daemon's settings as they are on a primary node, but for the addresses.
+fn settings(plan: &Plan, services: Url) -> Settings {
+    let timeout = Duration::from_secs(10);
+    Settings {
+        policy: plan.policy.clone(),
+        shadow_policies: Vec::new(),
+        state_dir: plan.state_dir.clone(),
+        dry_run: false,
+        cluster_id: Some(CLUSTER_ID.to_owned()),
+        info_dir: PathBuf::new(),
+        yarn: YarnSettings { resource_managers: vec![services.clone()], beside: None, timeout, ca_file: None },
+        hdfs: HdfsSettings { name_nodes: vec![services], timeout },
+        aws: AwsSettings { region: None, timeout, calls_per_minute: 60, decommission_timeout: None, check_managed_scaling: true },
+        journal: journal::Settings { synthetic: true, ..journal::Settings::default() },
+        listen: Some(plan.listen),
+        prices: None,
+        log: LogSettings { format: LogFormat::Text, level: tracing::Level::INFO },
+    }
+}
+
+/// Reaches the simulated EMR and nothing else: neither the environment nor a profile has a say.
+fn sdk_config(services: &Services) -> SdkConfig {
+    let credentials = Credentials::new("rehearsal", "rehearsal", None, None, "rehearsal");
+    SdkConfig::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::new("us-east-1"))
+        .credentials_provider(SharedCredentialsProvider::new(credentials))
+        .endpoint_url(services.url().as_str())
+        .build()
+}
+
+#[cfg(test)]
+mod tests;

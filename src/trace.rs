@@ -4,6 +4,7 @@ pub mod fold;
 pub mod import;
 pub mod info;
 pub mod journal;
+pub mod verify;
 
 use std::sync::Arc;
 use std::time::Duration;

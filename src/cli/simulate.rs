@@ -46,9 +46,10 @@ Examples:
   headroom simulate simulations/* --seeds 20
   headroom simulate my.trace.zst --policy my-policy.yaml --policy fixed-max
   headroom simulate my.trace.zst --scenario cluster.yaml --series course.csv
-  headroom simulate simulations/spot-storm --seeds 20 --format json")]
+  headroom simulate simulations/spot-storm --seeds 20 --format json
+  headroom simulate --verify /var/lib/headroom/journal")]
 pub struct Args {
-    /// A trace, or a folder with a trace and its scenario.yaml
+    /// A trace, a daemon's journal, or a folder with a trace and its scenario.yaml
     #[arg(value_name = "TRACE_OR_FOLDER", required = true)]
     traces: Vec<PathBuf>,
     /// A policy file, under its own limits, or the name of a baseline, under those of the scenario; may be repeated [default: all baselines]
@@ -69,6 +70,9 @@ pub struct Args {
     /// Also write what happened over time, as CSV
     #[arg(long, value_name = "FILE")]
     series: Option<PathBuf>,
+    /// Instead: make all decisions of a daemon's journal again, and compare them with those recorded
+    #[arg(long, conflicts_with_all = ["policies", "scenario", "seed", "seeds", "format", "series"])]
+    verify: bool,
 }
 
 /// How results are printed.
@@ -80,6 +84,9 @@ pub enum Format {
 }
 
 pub fn run(args: &Args) -> anyhow::Result<()> {
+    if args.verify {
+        return super::verify::run(&args.traces);
+    }
     args.series.as_deref().map_or(Ok(()), super::check_output)?;
     let policies = args.policies.iter().map(|given| read_policy(given)).collect::<anyhow::Result<Vec<_>>>()?;
     let mut comparisons: Vec<Comparison> = Vec::new();
@@ -87,6 +94,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     for path in &args.traces {
         let source = Source::find(path, args.scenario.as_deref())?;
         let readings = read_trace(&source)?;
+        readings.first().into_iter().for_each(|(_, loaded)| warn_of_what_is_missing(&source, loaded));
         tell_default_cluster(&source);
         for (name, loaded) in readings {
             let name = distinct(&name, comparisons.iter().map(|comparison| comparison.trace.name.as_str()));
@@ -138,7 +146,6 @@ fn neither_file_nor_baseline(given: &str) -> String {
 fn read_trace(source: &Source) -> anyhow::Result<Vec<(String, Loaded)>> {
     let read = |assumed: Option<Duration>| {
         let loaded = source.read(assumed)?;
-        warn_of_gaps(source, &loaded);
         let name =
             assumed.map_or_else(|| source.name.clone(), |assumed| format!("{} (containers of {})", source.name, display_duration(assumed)));
         Ok((name, loaded))
@@ -164,7 +171,7 @@ fn tell_default_cluster(source: &Source) {
     }
 }
 
-fn warn_of_gaps(source: &Source, loaded: &Loaded) {
+fn warn_of_what_is_missing(source: &Source, loaded: &Loaded) {
     if let Some(torn) = &loaded.torn_tail {
         super::note(format_args!("note: {}:{}: the line is torn off and left out", torn.path.display(), torn.line));
     }
@@ -173,6 +180,12 @@ fn warn_of_gaps(source: &Source, loaded: &Loaded) {
     {
         let more = if rest.is_empty() { String::new() } else { format!(" and {} more", rest.len()) };
         super::note(format_args!("note: {}: no observations from {from} to {to}{more}; no work arrives there", source.trace.display()));
+    }
+    if let Workload::Observations(load) = &loaded.workload
+        && !load.knows_vcores()
+    {
+        let trace = source.trace.display();
+        super::note(format_args!("note: {trace} does not count vcores throughout; where it does not, containers take memory only"));
     }
 }
 

@@ -9,7 +9,15 @@ use crate::units::Timestamp;
 /// Tells the time and waits for it.
 #[derive(Clone, Copy, Debug)]
 pub struct Clock {
-    /// Real time at which both clocks showed the same.
+    /// `None`: this is the real time.
+    simulated: Option<Simulated>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Simulated {
+    /// What the clock showed when it was set.
+    from: Timestamp,
+    /// The real time then.
     set_at: Timestamp,
     /// Seconds on this clock for each real second; at least one.
     speed: u32,
@@ -17,22 +25,27 @@ pub struct Clock {
 
 impl Clock {
     pub fn real() -> Self {
-        Self::faster(1)
+        Self { simulated: None }
     }
 
     /// A clock that shows the real time now and goes `speed` times as fast from now on.
     pub fn faster(speed: u32) -> Self {
-        Self { set_at: real_now(), speed: speed.max(1) }
+        Self::starting_at(real_now(), speed)
+    }
+
+    /// A clock that shows `from` now and goes `speed` times as fast as the real one.
+    pub fn starting_at(from: Timestamp, speed: u32) -> Self {
+        Self { simulated: Some(Simulated { from, set_at: real_now(), speed: speed.max(1) }) }
     }
 
     pub fn now(&self) -> Timestamp {
         let real = real_now();
-        if self.speed == 1 { real } else { self.set_at + real.since(self.set_at) * self.speed }
+        self.simulated.map_or(real, |clock| clock.from + real.since(clock.set_at) * clock.speed)
     }
 
     /// How long a wait on this clock takes in reality.
     pub fn real_time(&self, on_this_clock: Duration) -> Duration {
-        on_this_clock / self.speed
+        self.simulated.map_or(on_this_clock, |clock| on_this_clock / clock.speed)
     }
 
     /// Waits until this clock shows `at`; not at all when that is past.

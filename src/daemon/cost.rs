@@ -77,3 +77,77 @@ fn instances_by_group(hosts: &BTreeMap<String, Host>) -> BTreeMap<&GroupId, BTre
     }
     groups
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::testing::{core_group, task_group};
+    use crate::observation::Market;
+    use crate::units::Instances;
+
+    const NONE: [(&str, &str, Market); 0] = [];
+
+    fn hosts<'a>(listed: impl IntoIterator<Item = (&'a str, &'a str, Market)>) -> BTreeMap<String, Host> {
+        let host = |n: usize, (group, instance_type, market): (&str, &str, Market)| {
+            let instance = InstanceId::new(format!("i-{n}"));
+            let host = Host { instance, group: GroupId::new(group), instance_type: instance_type.to_owned(), market };
+            [(format!("ip-{n}.internal"), host.clone()), (format!("10.0.0.{n}"), host)]
+        };
+        listed.into_iter().enumerate().flat_map(|(n, listed)| host(n, listed)).collect()
+    }
+
+    fn usd_h(instance_type: &str, market: Market) -> f64 {
+        PriceTable::shipped().rates(instance_type, market).expect("a price").total_usd_h()
+    }
+
+    fn rate(groups: &[GroupStatus], hosts: &BTreeMap<String, Host>) -> CostReport {
+        CostMeter::new(PriceTable::shipped()).tick(Timestamp::EPOCH, groups, hosts)
+    }
+
+    #[test]
+    fn every_group_counts_at_its_own_price_and_each_instance_once() {
+        let listed = hosts([
+            ("ig-core", "m5.xlarge", Market::OnDemand),
+            ("ig-task", "r5.2xlarge", Market::Spot),
+            ("ig-task", "r5.2xlarge", Market::Spot),
+        ]);
+        let report = rate(&[core_group(1), task_group(2)], &listed);
+        let expected = usd_h("m5.xlarge", Market::OnDemand) + 2.0 * usd_h("r5.2xlarge", Market::Spot);
+        assert!(report.usd_per_hour.is_some_and(|usd| (usd - expected).abs() < 1e-9), "{report:?}, not {expected}");
+    }
+
+    #[test]
+    fn instances_that_are_not_listed_yet_cost_what_the_others_do_but_a_fleet_counts_only_what_is_listed() {
+        let listed = hosts([("ig-task", "m5.xlarge", Market::OnDemand)]);
+        let one = usd_h("m5.xlarge", Market::OnDemand);
+        let mut group = task_group(3);
+        assert_eq!(rate(&[group.clone()], &listed).usd_per_hour, Some(3.0 * one));
+        group.kind = GroupKind::Fleet;
+        assert_eq!(rate(&[group], &listed).usd_per_hour, Some(one));
+    }
+
+    #[test]
+    fn a_price_that_is_not_known_leaves_the_rate_out_and_says_why() {
+        let report = rate(&[core_group(1)], &hosts([("ig-core", "m5.xlarg", Market::OnDemand)]));
+        assert_eq!((report.usd_per_hour, report.unpriced.len()), (None, 1));
+        assert!(report.unpriced[0].contains("did you mean `m5.xlarge`?"), "{report:?}");
+        let report = rate(&[core_group(1)], &hosts(NONE));
+        assert_eq!((report.usd_per_hour, &report.unpriced[..]), (None, &["ig-core: its instances are not listed yet".to_owned()][..]));
+        assert_eq!(rate(&[core_group(0)], &hosts(NONE)).usd_per_hour, Some(0.0), "nothing costs nothing");
+    }
+
+    #[test]
+    fn the_total_is_the_rate_over_time_without_the_time_in_which_it_was_not_known() {
+        let listed = hosts([("ig-core", "m5.xlarge", Market::OnDemand)]);
+        let mut meter = CostMeter::new(PriceTable::shipped());
+        let mut at = |minutes: i64, size: u32, hosts: &BTreeMap<String, Host>| {
+            let mut group = core_group(1);
+            group.running = Instances(size);
+            meter.tick(Timestamp::from_millis(minutes * 60_000), &[group], hosts).total_usd.get()
+        };
+        let one = usd_h("m5.xlarge", Market::OnDemand);
+        let totals = [at(0, 1, &listed), at(60, 2, &listed), at(90, 2, &hosts(NONE)), at(150, 1, &listed), at(210, 1, &listed)];
+        let expected = [0.0, 1.0, 2.0, 2.0, 3.0].map(|hours| hours * one);
+        assert!(totals.iter().zip(expected).all(|(total, expected)| (total - expected).abs() < 1e-9), "{totals:?}, not {expected:?}");
+    }
+}

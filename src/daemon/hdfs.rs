@@ -109,6 +109,6 @@ fn nobody(mut answers: Vec<(Url, Result<FsNamesystem, SourceError>)>) -> SourceE
     let mut failures = answers.iter().map(|(_, answer)| answer.as_ref().err());
     match failures.next().flatten().filter(|_| failures.all(|failure| failure.is_some())) {
         Some(first) => first.clone(),
-        None => SourceError::NoActive { states: states.join(", ") },
+        None => SourceError::NoActive { service: "NameNode", states: states.join(", ") },
     }
 }

@@ -178,3 +178,6 @@ fn failure(url: &Url, error: reqwest::Error) -> SourceError {
     }
     SourceError::Unreachable { url: shown(url), cause: cause.to_string() }
 }
+
+#[cfg(test)]
+mod tests;

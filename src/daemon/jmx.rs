@@ -9,7 +9,7 @@ use crate::daemon::source::SourceError;
 /// Beans that matched a query, as far as they are read.
 #[derive(Debug, Deserialize)]
 pub struct Beans<T> {
-    beans: Vec<T>,
+    pub beans: Vec<T>,
 }
 
 impl<T> Beans<T> {
@@ -22,7 +22,7 @@ impl<T> Beans<T> {
 /// Asks the process at `base` for the beans that match.
 pub fn query(base: &Url, pattern: &str) -> Url {
     let mut url = base.clone();
-    url.set_path("/jmx");
+    url.set_path(&format!("{}/jmx", base.path().trim_end_matches('/')));
     url.query_pairs_mut().clear().append_pair("qry", pattern);
     url
 }

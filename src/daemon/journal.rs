@@ -5,6 +5,8 @@
 //! restart forgets a tick that is not whole.
 
 mod recovery;
+#[cfg(test)]
+mod tests;
 mod upkeep;
 
 use std::fs::{self, File, OpenOptions};

@@ -109,19 +109,12 @@ impl Monitor {
             dry_run: self.identity.dry_run,
             started_at: self.started_at,
             now,
-            unhealthy: self.unhealthy(&state, now),
+            unhealthy: unhealthy(now.since(state.begun_at.unwrap_or(self.started_at)), self.policy.poll()),
             unready: unready(tick.as_ref(), state.failure.as_ref()),
             tick,
             failure: state.failure.clone(),
             recent: state.recent.iter().cloned().collect(),
         }
-    }
-
-    fn unhealthy(&self, state: &State, now: Timestamp) -> Vec<String> {
-        let silence = now.since(state.begun_at.unwrap_or(self.started_at));
-        let allowed = (self.policy.poll() * STUCK_AFTER_POLLS).max(STUCK_AFTER_AT_LEAST);
-        let stuck = || format!("no tick has begun for {}", display_duration(words::whole_seconds(silence)));
-        (silence > allowed).then(stuck).into_iter().collect()
     }
 
     /// What is behind the lock is told, not acted on: after a panic under it, half a status is better than none.
@@ -155,6 +148,13 @@ impl State {
     }
 }
 
+/// What a long silence says of the loop.
+fn unhealthy(silence: Duration, poll: Duration) -> Vec<String> {
+    let allowed = (poll * STUCK_AFTER_POLLS).max(STUCK_AFTER_AT_LEAST);
+    let stuck = || format!("no tick has begun for {}", display_duration(words::whole_seconds(silence)));
+    (silence > allowed).then(stuck).into_iter().collect()
+}
+
 /// What keeps decisions from being made on what is known.
 fn unready(tick: Option<&TickStatus>, failure: Option<&Failure>) -> Vec<String> {
     let Some(tick) = tick else {
@@ -167,7 +167,7 @@ fn unready(tick: Option<&TickStatus>, failure: Option<&Failure>) -> Vec<String> 
             None => "missing".to_owned(),
         };
         let why = source.error.as_ref().map(|error| format!(": {error}")).unwrap_or_default();
-        format!("what is known from {} is {age}{why}", source.source.label())
+        format!("{}: what is known is {age}{why}", source.source.label())
     });
     failed.into_iter().chain(stale).collect()
 }

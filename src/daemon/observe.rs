@@ -7,7 +7,7 @@ use crate::daemon::clock::Clock;
 use crate::daemon::cloudwatch::{CloudWatch, CloudWatchReading};
 use crate::daemon::emr::Emr;
 use crate::daemon::emr::start::StartProblem;
-use crate::daemon::hdfs::{Hdfs, HdfsReading};
+use crate::daemon::hdfs::Hdfs;
 use crate::daemon::report::{Source, SourceReport};
 use crate::daemon::source::{Call, SourceError};
 use crate::daemon::yarn::{Yarn, YarnNode, YarnReading};

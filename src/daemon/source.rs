@@ -15,8 +15,8 @@ pub enum SourceError {
     Status { url: String, status: u16 },
     #[error("{url}: the answer is not what the service is known to send: {problem}")]
     Malformed { url: String, problem: String },
-    #[error("no ResourceManager is active: {states}")]
-    NoActive { states: String },
+    #[error("there is not exactly one active {service}: {states}")]
+    NoActive { service: &'static str, states: String },
     #[error("{operation} is throttled by AWS")]
     Throttled { operation: &'static str },
     #[error("{operation} is not allowed; grant `{permission}` to the role of this machine")]

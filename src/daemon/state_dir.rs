@@ -48,7 +48,7 @@ impl StateDir {
     }
 
     pub fn journal(&self) -> PathBuf {
-        self.path.join("journal")
+        journal(&self.path)
     }
 
     /// The pause that is in force at `now`. One that cannot be read was meant as a pause: it holds for `caution`, again and again, until
@@ -62,6 +62,11 @@ impl StateDir {
             }
         }
     }
+}
+
+/// Where the journal lies in a state folder.
+pub fn journal(state_dir: &Path) -> PathBuf {
+    state_dir.join("journal")
 }
 
 /// Leaves a pause for the daemon that runs on this state folder.

@@ -88,9 +88,12 @@ pub struct LoadStatus {
     pub memory_allocated: Mebibytes,
     #[serde(rename = "memory_pending_mib")]
     pub memory_pending: Mebibytes,
-    pub vcores_total: VirtualCores,
-    pub vcores_allocated: VirtualCores,
-    pub vcores_pending: VirtualCores,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vcores_total: Option<VirtualCores>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vcores_allocated: Option<VirtualCores>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vcores_pending: Option<VirtualCores>,
     pub containers_pending: u64,
     pub apps_running: u64,
     pub apps_pending: u64,
@@ -310,3 +313,6 @@ fn required_sources(policy: &Policy, decisions: &[Decision], groups: &[GroupStat
     let scales_core = groups.iter().any(|group| group.role == Role::Core && scaled(group));
     read.chain([Source::Emr]).chain(scales_core.then_some(Source::Hdfs)).collect()
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,6 +1,7 @@
 //! The ResourceManager's REST API: who is active, how loaded the cluster is, what runs on which node.
 
 mod active;
+mod answers;
 mod census;
 mod load;
 mod wire;
@@ -8,20 +9,13 @@ mod wire;
 use std::time::Duration;
 
 use reqwest::Url;
-use serde::de::DeserializeOwned;
 
 use crate::daemon::clock::Clock;
-use crate::daemon::http_get::{HttpGet, TimeLimit, timed};
-use crate::daemon::jmx::{self, Beans};
+use crate::daemon::http_get::{HttpGet, TimeLimit};
 use crate::daemon::source::{Call, SourceError};
-use crate::daemon::yarn::active::{RollCall, endpoint};
-use crate::daemon::yarn::wire::{App, Apps, ClusterMetrics, Metrics, Node, Nodes, Turnover};
+use crate::daemon::yarn::active::RollCall;
+use crate::daemon::yarn::answers::Answers;
 use crate::observation::{Sampled, YarnLoad};
-
-/// The largest answers that are read. A node takes about 1 kB and an application 2 kB, so that 4,000 and 10,000 of them fit twice.
-const NODES_LIMIT_BYTES: usize = 16 << 20;
-const APPS_LIMIT_BYTES: usize = 40 << 20;
-const SMALL_LIMIT_BYTES: usize = 1 << 20;
 
 /// All ResourceManagers of one cluster. Follows the active one.
 #[derive(Debug)]
@@ -77,7 +71,7 @@ impl Yarn {
         let limit = TimeLimit::start(self.timeout);
         let unlisted = self.last_active.iter().filter(|last| !self.addresses.contains(last));
         let mut roll_call = RollCall::start(&self.http, self.addresses.iter().chain(unlisted).cloned(), limit);
-        let found = roll_call.active(self.last_active.as_ref(), &self.addresses).await;
+        let found = roll_call.active(self.last_active.as_ref()).await;
         let active = match found {
             Ok(active) => active,
             Err(error) => return self.failed(error, roll_call.calls),
@@ -85,68 +79,21 @@ impl Yarn {
         // Before the requests: the answer can only be younger.
         let measured_at = clock.now();
         let mut answers = Answers::ask(&self.http, &active, limit).await;
-        let only_one = roll_call.is_still_the_only_one();
-        answers.calls.splice(0..0, roll_call.calls);
-        if let Err(error) = only_one {
+        let unrivalled = roll_call.is_still_unrivalled();
+        let active_is_local = self.local.as_ref().is_some_and(|local| roll_call.claims(local));
+        answers.calls.extend(roll_call.calls);
+        if let Err(error) = unrivalled {
             return self.failed(error, answers.calls);
         }
-        let sampled = |load| Sampled { value: load, measured_at };
-        let load = answers.load().map(sampled);
+        let load = answers.load().map(|value| Sampled { value, measured_at });
         let nodes = answers.census().map(|value| Sampled { value, measured_at });
-        self.last_active = Some(active.clone());
-        YarnReading { active_is_local: self.local.as_ref() == Some(&active), active: Some(active), load, nodes, calls: answers.calls }
+        let address = active.address;
+        self.last_active = Some(address.clone());
+        YarnReading { active_is_local, active: Some(address), load, nodes, calls: answers.calls }
     }
 
     fn failed(&mut self, error: SourceError, calls: Vec<Call>) -> YarnReading {
         self.last_active = None;
         YarnReading { active: None, active_is_local: false, load: Err(error.clone()), nodes: Err(error), calls }
-    }
-}
-
-/// What the active ResourceManager answered.
-struct Answers {
-    metrics: Result<ClusterMetrics, SourceError>,
-    nodes: Result<Vec<Node>, SourceError>,
-    apps: Result<Vec<App>, SourceError>,
-    turnover: Result<Turnover, SourceError>,
-    nodes_url: Url,
-    calls: Vec<Call>,
-}
-
-impl Answers {
-    async fn ask(http: &HttpGet, active: &Url, limit: TimeLimit) -> Self {
-        let metrics_url = endpoint(active, "metrics");
-        let mut nodes_url = endpoint(active, "nodes");
-        nodes_url.set_query(Some("states=RUNNING,DECOMMISSIONING,UNHEALTHY"));
-        let mut apps_url = endpoint(active, "apps");
-        // What applications request can be many times as long as all the rest.
-        apps_url.set_query(Some("states=RUNNING,ACCEPTED&deSelects=resourceRequests"));
-        let jmx_url = jmx::query(active, "Hadoop:service=ResourceManager,name=QueueMetrics,q0=root");
-        let ((metrics, m), (nodes, n), (apps, a), (beans, j)) = tokio::join!(
-            timed("metrics", http.json::<Metrics>(&metrics_url, SMALL_LIMIT_BYTES, limit)),
-            timed("nodes", http.json::<Nodes>(&nodes_url, NODES_LIMIT_BYTES, limit)),
-            timed("apps", http.json::<Apps>(&apps_url, APPS_LIMIT_BYTES, limit)),
-            timed("jmx", http.json::<Beans<Turnover>>(&jmx_url, SMALL_LIMIT_BYTES, limit)),
-        );
-        Self {
-            metrics: metrics.map(|metrics| metrics.cluster_metrics),
-            nodes: nodes.map(|nodes| nodes.nodes.map(|list| list.node).unwrap_or_default()),
-            apps: apps.map(|apps| apps.apps.map(|list| list.app).unwrap_or_default()),
-            turnover: beans.and_then(|beans| beans.one(&jmx_url)),
-            nodes_url,
-            calls: vec![m, n, a, j],
-        }
-    }
-
-    fn load(&self) -> Result<YarnLoad, SourceError> {
-        let metrics = self.metrics.as_ref().map_err(Clone::clone)?;
-        let released = self.turnover.as_ref().ok().map(|turnover| turnover.aggregate_containers_released);
-        Ok(load::unpartitioned(metrics, released))
-    }
-
-    fn census(&self) -> Result<Vec<YarnNode>, SourceError> {
-        let nodes = self.nodes.as_ref().map_err(Clone::clone)?;
-        let apps = self.apps.as_ref().map_err(Clone::clone)?;
-        census::census(nodes, apps).map_err(|problem| crate::daemon::http_get::malformed(&self.nodes_url, problem))
     }
 }

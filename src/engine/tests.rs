@@ -5,6 +5,7 @@ mod flights;
 mod guards;
 mod holds;
 mod properties;
+mod state;
 
 use std::time::Duration;
 

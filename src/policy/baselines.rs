@@ -2,6 +2,7 @@
 
 use super::parse::parse;
 use super::{Limits, Policy};
+use crate::observation::GroupId;
 
 /// What a baseline makes of the limits of the scenario it is compared in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,14 +74,28 @@ pub fn find(name: &str) -> Option<&'static Baseline> {
 impl Baseline {
     /// The policy inside a scenario's limits.
     pub fn policy(&self, limits: Limits) -> Policy {
-        let limits = match self.sizing {
+        match parse(self.text, self.name) {
+            Ok(policy) => policy.with_limits(self.limits_within(limits)),
+            Err(errors) => unreachable!("a test parses every baseline: {errors}"),
+        }
+    }
+
+    /// The same for one group, as a file.
+    pub fn text_for(&self, limits: Limits, group: &GroupId) -> String {
+        let limits = self.limits_within(limits);
+        let line = |line: &str| match line.trim_start() {
+            rest if rest.starts_with("- group:") => format!("  - group: {{ id: {group} }}\n"),
+            rest if rest.starts_with("limits:") => format!("    limits: {{ min: {}, max: {} }}\n", limits.min, limits.max),
+            _ => format!("{line}\n"),
+        };
+        self.text.lines().map(line).collect()
+    }
+
+    fn limits_within(&self, limits: Limits) -> Limits {
+        match self.sizing {
             Sizing::ScenarioLimits => limits,
             Sizing::AtMaximum => Limits::exactly(limits.max),
             Sizing::AtMinimum => Limits::exactly(limits.min),
-        };
-        match parse(self.text, self.name) {
-            Ok(policy) => policy.with_limits(limits),
-            Err(errors) => unreachable!("a test parses every baseline: {errors}"),
         }
     }
 }
@@ -92,6 +107,7 @@ const fn baseline(name: &'static str, summary: &'static str, text: &'static str,
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::policy::Selector;
     use crate::units::Instances;
 
     #[test]
@@ -107,6 +123,17 @@ mod tests {
                 _ => (2, 9),
             };
             assert_eq!((got.min().get(), got.max().get()), expected, "{}", baseline.name);
+        }
+    }
+
+    #[test]
+    fn a_baseline_as_a_file_is_the_policy_that_it_stands_for() {
+        let limits = Limits::new(Instances(3), Instances(7)).expect("in order");
+        let group = GroupId::new("ig-2ABC");
+        for baseline in BASELINES {
+            let text = baseline.text_for(limits, &group);
+            let policy = baseline.policy(limits).on_group(&Selector::Id(group.clone()));
+            assert_eq!(parse(&text, baseline.name).expect("a policy"), policy, "{text}");
         }
     }
 

@@ -3,7 +3,6 @@
 mod emr;
 mod yarn;
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
@@ -11,6 +10,7 @@ use axum::Router;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
+use reqwest::Url;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
@@ -19,7 +19,7 @@ use super::simulated::{Ended, SimulatedCluster};
 /// Servers of one cluster; they end with this value.
 #[derive(Debug)]
 pub struct Services {
-    address: SocketAddr,
+    url: Url,
     server: JoinHandle<()>,
 }
 
@@ -40,17 +40,17 @@ impl Services {
     /// When no port can be had.
     pub async fn start(cluster: SimulatedCluster, cluster_id: &str, name: &str) -> std::io::Result<Self> {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
-        let address = listener.local_addr()?;
+        let url = Url::parse(&format!("http://{}", listener.local_addr()?)).map_err(std::io::Error::other)?;
         let served = Served { cluster, cluster_id: cluster_id.into(), name: name.into(), is_terminating: Arc::default() };
         let server = axum::serve(listener, router(served));
         let server =
             tokio::spawn(async move { server.await.unwrap_or_else(|error| tracing::error!(%error, "the simulated services ended")) });
-        Ok(Self { address, server })
+        Ok(Self { url, server })
     }
 
     /// Where YARN's ResourceManager, HDFS' NameNode and EMR are.
-    pub fn url(&self) -> String {
-        format!("http://{}", self.address)
+    pub fn url(&self) -> &Url {
+        &self.url
     }
 }
 

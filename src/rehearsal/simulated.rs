@@ -1,6 +1,6 @@
 //! The simulated cluster as something that lives: it has a thread of its own, follows a clock and answers questions.
 
-use std::sync::mpsc;
+use std::sync::{Arc, mpsc};
 use std::thread;
 
 use tokio::sync::oneshot;
@@ -16,6 +16,7 @@ use crate::sim::workload::Workload;
 #[derive(Clone)]
 pub struct SimulatedCluster {
     messages: mpsc::Sender<Message>,
+    clock: Clock,
 }
 
 /// The cluster has ended.
@@ -31,15 +32,16 @@ enum Message {
 }
 
 impl SimulatedCluster {
-    /// Starts the cluster and its work now, by this clock.
+    /// Starts the cluster and its work now. Its clock begins at the start of the work, so that days and hours are those of the trace, and goes
+    /// `speed` times as fast as the real one.
     ///
     /// # Errors
     /// When there is no work, or some of it fits none of the nodes.
-    pub fn start(workload: Workload, scenario: Scenario, seed: u64, clock: Clock) -> Result<Self, SimError> {
+    pub fn start(workload: Arc<Workload>, scenario: Arc<Scenario>, seed: u64, speed: u32) -> Result<Self, SimError> {
         let (messages, inbox) = mpsc::channel();
         let (ready, is_ready) = mpsc::channel();
+        let clock = Clock::starting_at(workload.start(), speed);
         thread::spawn(move || {
-            let workload = workload.starting_at(clock.now());
             match SteppedCluster::new(&workload, &scenario, seed) {
                 Ok(cluster) => {
                     let _ = ready.send(Ok(()));
@@ -49,7 +51,11 @@ impl SimulatedCluster {
                 Err(error) => drop(ready.send(Err(error))),
             }
         });
-        is_ready.recv().unwrap_or(Ok(())).map(|()| Self { messages })
+        is_ready.recv().unwrap_or(Ok(())).map(|()| Self { messages, clock })
+    }
+
+    pub fn clock(&self) -> Clock {
+        self.clock
     }
 
     /// Looks at the cluster, or changes it, as it is now.

@@ -169,20 +169,29 @@ impl<'a> Course<'a> {
             (Plan::TransientPerJob, Workload::Observations(_)) => return Err(CompareError::NoJobs),
         };
         let label = Label { trace: self.trace.clone(), policy: contestant.name.clone(), seed };
+        Ok(Trial { card: self.score(label, &run), run })
+    }
+
+    /// The figures of a run on this course.
+    pub fn score(&self, label: Label, run: &Run) -> Scorecard {
         let measure =
             Measure { rates: &self.rates, bounds: self.bounds, demand_nodes: &self.demand_nodes, slo_wait: self.scenario.slo_wait };
-        Ok(Trial { card: Scorecard::of(label, &run, &measure), run })
+        Scorecard::of(label, run, &measure)
     }
 }
 
 /// The first group with limits: the one that baselines scale and bounds are computed for.
-fn scaled_group(scenario: &Scenario) -> Result<(usize, Limits), CompareError> {
+///
+/// # Errors
+/// When no group has any.
+pub fn scaled_group(scenario: &Scenario) -> Result<(usize, Limits), CompareError> {
     let scaled = scenario.groups.iter().enumerate().find_map(|(index, group)| Some((index, group.limits?)));
     scaled.ok_or_else(|| CompareError::NothingToScale { scenario: scenario.name.clone() })
 }
 
 /// A cluster is launched at a size that its policy allows.
-fn started_within_limits(scenario: &Scenario, policy: &Policy) -> Scenario {
+#[must_use]
+pub fn started_within_limits(scenario: &Scenario, policy: &Policy) -> Scenario {
     let mut started = scenario.clone();
     for group in &mut started.groups {
         let status = group.status();

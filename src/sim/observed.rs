@@ -35,6 +35,7 @@ pub struct ObservedLoad {
     /// Mean memory of a container.
     pub(super) container_mib: f64,
     gaps: Vec<(Timestamp, Timestamp)>,
+    knows_vcores: bool,
 }
 
 /// Memory that arrives evenly between two instants, or at once where they are equal.
@@ -63,12 +64,17 @@ impl ObservedLoad {
     #[cfg(test)]
     pub(super) fn of_parcels(start: Timestamp, parcels: Vec<Parcel>) -> Self {
         let end_ms = parcels.iter().map(Parcel::until_ms).max().unwrap_or(0);
-        Self { start, end_ms, parcels, container_mib: 1_024.0, gaps: Vec::new() }
+        Self { start, end_ms, parcels, container_mib: 1_024.0, gaps: Vec::new(), knows_vcores: true }
     }
 
     /// Spans without observations, in which no work arrives.
     pub fn gaps(&self) -> &[(Timestamp, Timestamp)] {
         &self.gaps
+    }
+
+    /// Virtual cores were counted throughout; where they were not, containers take memory only.
+    pub fn knows_vcores(&self) -> bool {
+        self.knows_vcores
     }
 
     /// All work in mebibyte-seconds.
@@ -89,7 +95,8 @@ struct Sample {
     at: Timestamp,
     allocated_mib: f64,
     pending_mib: f64,
-    vcores_per_mib: f32,
+    /// `None` where nobody counted virtual cores.
+    vcores_per_mib: Option<f32>,
     containers: u32,
     released_total: Option<u64>,
 }
@@ -102,12 +109,12 @@ impl ObservedLoadBuilder {
             return;
         }
         let demand_mib = yarn.memory_allocated.as_f64() + yarn.memory_pending.as_f64();
-        let vcores = yarn.vcores_allocated.as_f64() + yarn.vcores_pending.as_f64();
+        let vcores = yarn.vcores_allocated.zip(yarn.vcores_pending).map(|(allocated, pending)| (allocated + pending).as_f64());
         self.samples.push(Sample {
             at,
             allocated_mib: yarn.memory_allocated.as_f64(),
             pending_mib: yarn.memory_pending.as_f64(),
-            vcores_per_mib: if demand_mib > 0.0 { (vcores / demand_mib) as f32 } else { 0.0 },
+            vcores_per_mib: vcores.map(|vcores| if demand_mib > 0.0 { (vcores / demand_mib) as f32 } else { 0.0 }),
             containers: u32::try_from(yarn.containers_allocated).unwrap_or(u32::MAX),
             released_total: yarn.containers_released_total,
         });
@@ -127,6 +134,7 @@ impl ObservedLoadBuilder {
             parcels: Vec::new(),
             container_mib: mean_container_mib(&samples),
             gaps: Vec::new(),
+            knows_vcores: samples.iter().all(|sample| sample.vcores_per_mib.is_some()),
         };
         for stretch in samples.chunk_by(|earlier, later| step_ms(earlier, later) <= longest_ms) {
             if let Some(before) = samples.iter().rev().find(|sample| sample.at < stretch[0].at) {
@@ -205,7 +213,7 @@ impl Curves {
                 from_ms: before.at.as_millis().saturating_sub(start.as_millis()),
                 span_ms: u32::try_from(step_ms(before, sample)).unwrap_or(u32::MAX),
                 lifetime_s: ((known - area + unknown) / memory_mib).max(1e-3) as f32,
-                vcores_per_mib: if sample.vcores_per_mib > 0.0 { sample.vcores_per_mib } else { before.vcores_per_mib },
+                vcores_per_mib: sample.vcores_per_mib.filter(|ratio| *ratio > 0.0).or(before.vcores_per_mib).unwrap_or(0.0),
                 memory_mib,
             });
             (level, area) = (arrived, known);

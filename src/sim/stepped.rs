@@ -86,7 +86,10 @@ impl<'a> SteppedCluster<'a> {
             Workload::Jobs(load) => Box::new(JobWorld::new(load, scenario.scheduler)),
             Workload::Observations(load) => Box::new(FluidWorld::new(load, scenario)),
         };
-        Ok(Self { simulation: Simulation::new(world, workload.start(), scenario, seed) })
+        let mut simulation = Simulation::new(world, workload.start(), scenario, seed);
+        // What comes at the very start is there when one looks first.
+        simulation.step(0);
+        Ok(Self { simulation })
     }
 
     /// Lets everything happen until `to`; nothing when that is past.
@@ -189,3 +192,6 @@ impl<'a> SteppedCluster<'a> {
         run
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -58,21 +58,20 @@ impl Workload {
         }
     }
 
-    /// The same work at another time.
-    #[must_use]
-    pub fn starting_at(mut self, start: Timestamp) -> Self {
-        match &mut self {
-            Self::Jobs(load) => load.start = start,
-            Self::Observations(load) => load.start = start,
-        }
-        self
-    }
-
     pub fn start(&self) -> Timestamp {
         match self {
             Self::Jobs(load) => load.start,
             Self::Observations(load) => load.start,
         }
+    }
+
+    /// From the start until the last work has come.
+    pub fn span(&self) -> Duration {
+        let last_ms = match self {
+            Self::Jobs(load) => load.jobs.last().map_or(0, |job| job.submit_ms),
+            Self::Observations(load) => load.end_ms,
+        };
+        Duration::from_millis(last_ms.unsigned_abs())
     }
 }
 

@@ -117,6 +117,8 @@ impl JobTotals {
 struct ObservationTotals {
     observations: u64,
     without_yarn: u64,
+    /// With YARN, but nobody counted its virtual cores: they are missing in the sums.
+    without_vcores: u64,
     decisions: u64,
     outcomes: u64,
     first: Option<Timestamp>,
@@ -139,9 +141,11 @@ impl ObservationTotals {
     fn add(&mut self, observation: &Observation, start: Timestamp, curve: &mut Curve) {
         let asked = observation.yarn.as_ref().map(|yarn| {
             let yarn = yarn.value;
-            let allocated = Resources { memory: yarn.memory_allocated, vcores: yarn.vcores_allocated };
-            let total =
-                Resources { memory: yarn.memory_allocated + yarn.memory_pending, vcores: yarn.vcores_allocated + yarn.vcores_pending };
+            let vcores = yarn.vcores_allocated.zip(yarn.vcores_pending);
+            self.without_vcores += u64::from(vcores.is_none());
+            let (vcores_allocated, vcores_pending) = vcores.unwrap_or_default();
+            let allocated = Resources { memory: yarn.memory_allocated, vcores: vcores_allocated };
+            let total = Resources { memory: yarn.memory_allocated + yarn.memory_pending, vcores: vcores_allocated + vcores_pending };
             Asked { total, allocated }
         });
         self.observations += 1;

@@ -133,7 +133,8 @@ async fn answer(State(world): State<World>, request: Request) -> Response {
 
 /// The answer of a service with a fault, or none.
 async fn misbehave(fault: Fault, address: &str) -> Option<Response> {
-    let aws = |kind: &str, message: &str| (StatusCode::BAD_REQUEST, json!({"__type": kind, "message": message}).to_string()).into_response();
+    let aws =
+        |kind: &str, message: &str| (StatusCode::BAD_REQUEST, json!({"__type": kind, "message": message}).to_string()).into_response();
     Some(match fault {
         Fault::None => return None,
         Fault::Silent | Fault::DoneButSilent => {
@@ -170,9 +171,9 @@ fn yarn(scene: &Scene, path: &str) -> Response {
     let available = total * scene.available_percent / 100;
     let (cores, free_cores) = (u64::from(nodes) * 4, u64::from(nodes) * 4 * scene.available_percent / 100);
     match path {
-        "/ws/v1/cluster/info" => {
-            json_of(&json!({"clusterInfo": {"id": 1, "startedOn": 1, "state": "STARTED", "haState": "ACTIVE", "resourceManagerVersion": "3.3.6"}}))
-        }
+        "/ws/v1/cluster/info" => json_of(
+            &json!({"clusterInfo": {"id": 1, "startedOn": 1, "state": "STARTED", "haState": "ACTIVE", "resourceManagerVersion": "3.3.6"}}),
+        ),
         "/ws/v1/cluster/metrics" => json_of(&json!({"clusterMetrics": {
             "appsSubmitted": 1, "appsCompleted": 0, "appsPending": 0, "appsRunning": 1, "appsFailed": 0, "appsKilled": 0,
             "reservedMB": 0, "availableMB": available, "allocatedMB": total - available, "pendingMB": 0,
@@ -243,7 +244,8 @@ fn describe(scene: &Scene, operation: &str) -> Response {
             "InstanceType": "m5.xlarge", "RequestedInstanceCount": group.requested, "RunningInstanceCount": group.running,
             "Status": {"State": group.state, "StateChangeReason": {}, "Timeline": {"CreationDateTime": 1.0, "ReadyDateTime": 2.0}}});
         if scene.auto_scaling {
-            value["AutoScalingPolicy"] = json!({"Status": {"State": "ATTACHED"}, "Constraints": {"MinCapacity": 1, "MaxCapacity": 2}, "Rules": []});
+            value["AutoScalingPolicy"] =
+                json!({"Status": {"State": "ATTACHED"}, "Constraints": {"MinCapacity": 1, "MaxCapacity": 2}, "Rules": []});
         }
         value
     };
@@ -270,7 +272,8 @@ fn describe(scene: &Scene, operation: &str) -> Response {
         "GetManagedScalingPolicy" => json!({}),
         other => {
             let message = format!("{other} is not served here");
-            return (StatusCode::BAD_REQUEST, json!({"__type": "UnknownOperationException", "message": message}).to_string()).into_response();
+            return (StatusCode::BAD_REQUEST, json!({"__type": "UnknownOperationException", "message": message}).to_string())
+                .into_response();
         }
     })
 }

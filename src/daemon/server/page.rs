@@ -173,9 +173,9 @@ impl Page {
         self.add(format_args!(
             "<p class=\"soft\">{} of {} vcores, {} wait &middot; {} containers wait &middot; {} applications run, {} wait &middot; \
              {} nodes active, {} draining, {} unhealthy, {} lost</p></section>\n",
-            load.vcores_allocated.get(),
-            load.vcores_total.get(),
-            load.vcores_pending.get(),
+            load.vcores_allocated.unwrap_or_default().get(),
+            load.vcores_total.unwrap_or_default().get(),
+            load.vcores_pending.unwrap_or_default().get(),
             load.containers_pending,
             load.apps_running,
             load.apps_pending,
@@ -201,7 +201,7 @@ impl Page {
 
     fn sources(&mut self, tick: &TickStatus) {
         self.add(
-            "<section><h2>Sources</h2><table class=\"stacked\"><thead><tr><th>source</th><th class=\"n\">age</th><th class=\"n\">may be</th>\
+            "<section><h2>Sources</h2><table class=\"stacked\"><thead><tr><th>source</th><th class=\"n\">age</th><th class=\"n\">allowed</th>\
              <th>state</th></tr></thead>",
         );
         for source in &tick.sources {
@@ -211,9 +211,9 @@ impl Page {
                 (false, true) => ("bad", "stale"),
                 (false, false) => ("soft", "stale, and no rule needs it"),
             };
-            let error = source.error.as_deref().map(|error| format!(": {error}")).unwrap_or_default();
+            let error = source.error.as_deref().map(|error| format!(" (last try: {error})")).unwrap_or_default();
             self.add(format_args!(
-                "<tr><td><b>{}</b></td><td class=\"n\" data-name=\"age\">{}</td><td class=\"n\" data-name=\"may be\">{}</td>\
+                "<tr><td class=\"time\"><b>{}</b></td><td class=\"n\" data-name=\"age\">{}</td><td class=\"n\" data-name=\"allowed\">{}</td>\
                  <td><span class=\"{class}\">{word}</span>{}</td></tr>",
                 source.source.label(),
                 source.age_s.map_or_else(|| "never seen".to_owned(), seconds),
@@ -249,10 +249,15 @@ impl Page {
         if tick.shadows.is_empty() {
             return;
         }
-        self.add("<section><h2>Shadow policies, which are only watched</h2><table>");
+        self.add("<section><h2>Shadow policies, which are only watched</h2><table class=\"stacked\">");
         for shadow in &tick.shadows {
-            for words in &shadow.words {
-                self.add(format_args!("<tr><td class=\"time\"><b>{}</b></td><td>{}</td></tr>", Escaped(&shadow.policy), Escaped(words)));
+            for (decision, words) in shadow.decisions.iter().zip(&shadow.words) {
+                self.add(format_args!(
+                    "<tr><td class=\"time\"><b>{}</b></td><td class=\"time soft\">{}</td><td>{}</td></tr>",
+                    Escaped(&shadow.policy),
+                    Escaped(decision.group.as_ref().map_or("no group", |group| group.as_str())),
+                    Escaped(words)
+                ));
             }
         }
         self.add("</table></section>\n");

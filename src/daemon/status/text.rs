@@ -71,7 +71,10 @@ fn write_surroundings(out: &mut String, tick: &TickStatus) -> std::fmt::Result {
         None => writeln!(out, "\nCost: not known; {}", tick.cost.unpriced.join("; "))?,
     }
     for shadow in &tick.shadows {
-        shadow.words.iter().try_for_each(|words| writeln!(out, "Shadow {}: {words}", shadow.policy))?;
+        for (decision, words) in shadow.decisions.iter().zip(&shadow.words) {
+            let group = decision.group.as_ref().map_or("no group", |group| group.as_str());
+            writeln!(out, "Shadow {}: {group} {words}", shadow.policy)?;
+        }
     }
     Ok(())
 }
@@ -84,7 +87,7 @@ fn source_words(source: &SourceStatus) -> String {
         (false, true) => "STALE",
         (false, false) => "stale, and no rule needs it",
     };
-    let error = source.error.as_deref().map(|error| format!(": {error}")).unwrap_or_default();
+    let error = source.error.as_deref().map(|error| format!(" (last try: {error})")).unwrap_or_default();
     format!("{age}, {state}{error}")
 }
 

@@ -1,6 +1,9 @@
 //! What the ResourceManager sends, as far as it is read. Field names are Hadoop's own; versions 2.8 to 3.4 differ in what they leave out.
 
+use std::collections::BTreeMap;
+
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 
 /// `/ws/v1/cluster/info`, which a standby answers, too.
 #[derive(Debug, Deserialize)]
@@ -15,6 +18,8 @@ pub struct ClusterInfo {
     /// When the ResourceManager's process started, in milliseconds since the Unix epoch: tells one process from another.
     pub id: i64,
     pub ha_state: String,
+    #[serde(default)]
+    pub resource_manager_version: String,
 }
 
 /// `/ws/v1/cluster/metrics`.
@@ -61,10 +66,6 @@ pub struct ClusterMetrics {
     pub unhealthy_nodes: u32,
     #[serde(rename = "totalClusterResourcesAcrossPartition")]
     pub total_across_partitions: Option<Resource>,
-    #[serde(rename = "totalUsedResourcesAcrossPartition")]
-    pub used_across_partitions: Option<Resource>,
-    #[serde(rename = "totalReservedResourcesAcrossPartition")]
-    pub reserved_across_partitions: Option<Resource>,
 }
 
 /// An amount of resources; MiB and virtual cores.
@@ -73,6 +74,10 @@ pub struct Resource {
     pub memory: u64,
     #[serde(rename = "vCores")]
     pub vcores: u64,
+}
+
+impl Resource {
+    pub const NONE: Self = Self { memory: 0, vcores: 0 };
 }
 
 /// `/ws/v1/cluster/nodes`; without any node the list is `null`.
@@ -143,6 +148,18 @@ pub enum AppState {
     Other,
 }
 
+/// `/ws/v1/cluster/get-node-labels`: an object with something in it where labels exist. One label is not written as a list of one, and versions
+/// differ in the name of what holds them.
+#[derive(Debug, Deserialize)]
+#[serde(transparent)]
+pub struct NodeLabels(BTreeMap<String, Option<IgnoredAny>>);
+
+impl NodeLabels {
+    pub fn exist(&self) -> bool {
+        self.0.values().any(Option::is_some)
+    }
+}
+
 /// `/ws/v1/cluster/scheduler`.
 #[derive(Debug, Deserialize)]
 pub struct Scheduler {
@@ -185,10 +202,26 @@ pub struct QueueResources {
 pub struct PartitionUsage {
     /// Empty for the default partition.
     pub partition_name: String,
+    /// What is reserved is counted as used, too.
+    pub used: Resource,
+    pub reserved: Resource,
     pub pending: Resource,
 }
 
-/// The bean `QueueMetrics` of the root queue.
+/// The bean `PartitionQueueMetrics` of the root queue in one partition; since Hadoop 3.3.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct PartitionCounts {
+    /// Empty for the default partition.
+    #[serde(rename = "tag.Partition")]
+    pub partition: String,
+    pub allocated_containers: u64,
+    pub pending_containers: u64,
+    pub reserved_containers: u64,
+    pub aggregate_containers_released: u64,
+}
+
+/// The bean `QueueMetrics` of the root queue, which is of the default partition.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct Turnover {

@@ -6,16 +6,16 @@ use super::*;
 
 /// What a cluster might show at one poll, and what EMR might answer.
 #[derive(Clone, Debug)]
-struct Moment {
+pub(super) struct Moment {
     gap_s: i64,
-    available_percent: Option<f64>,
+    pub(super) available_percent: Option<f64>,
     delay_s: i64,
     arrives: bool,
     outcome: Option<Outcome>,
     paused: bool,
 }
 
-fn moments() -> impl Strategy<Value = Vec<Moment>> {
+pub(super) fn moments() -> impl Strategy<Value = Vec<Moment>> {
     let outcome = prop_oneof![
         8 => Just(Some(Outcome::Accepted)),
         1 => Just(Some(Outcome::Unknown)),
@@ -37,7 +37,12 @@ fn moments() -> impl Strategy<Value = Vec<Moment>> {
 }
 
 /// Plays the moments against an engine, with EMR following its decisions.
-fn play(engine: &mut Engine, scene: &mut Scene, moments: &[Moment], mut each: impl FnMut(&Observation, &Decision)) -> Vec<Decision> {
+pub(super) fn play(
+    engine: &mut Engine,
+    scene: &mut Scene,
+    moments: &[Moment],
+    mut each: impl FnMut(&Observation, &Decision),
+) -> Vec<Decision> {
     let mut all = Vec::new();
     for moment in moments {
         scene.at = second(scene.at.as_millis() / 1_000 + moment.gap_s);
@@ -68,7 +73,7 @@ fn play(engine: &mut Engine, scene: &mut Scene, moments: &[Moment], mut each: im
     all
 }
 
-fn busy_policy() -> Policy {
+pub(super) fn busy_policy() -> Policy {
     let rules = vec![
         rule("short", Comparison::Less, 15.0, 60, grow(5), 0),
         rule("idle", Comparison::Greater, 75.0, 60, shrink(3), 120),
@@ -87,7 +92,7 @@ fn busy_policy() -> Policy {
 }
 
 /// Two targets with everything that the language has.
-fn whole_language() -> Policy {
+pub(super) fn whole_language() -> Policy {
     parsed(
         "
 name: everything
@@ -127,7 +132,7 @@ fn instants() -> impl Strategy<Value = (bool, i64)> {
 
 prop_compose! {
     /// Any observation at all; each time is either `next` or what `instants` made of it.
-    fn anything()(
+    pub(super) fn anything()(
         numbers in proptest::collection::vec(extreme(64), 24),
         sizes in proptest::collection::vec(extreme(32), 4),
         times in proptest::collection::vec(instants(), 5),
@@ -141,8 +146,8 @@ prop_compose! {
         let size = |k: usize| Instances(u32::try_from(sizes[k]).expect("32 bits"));
         let yarn = YarnLoad {
             memory_total: memory(0), memory_available: memory(1), memory_allocated: memory(2), memory_reserved: memory(3),
-            memory_pending: memory(4), vcores_total: cores(5), vcores_available: cores(6), vcores_allocated: cores(7),
-            vcores_reserved: cores(8), vcores_pending: cores(9), containers_allocated: numbers[10], containers_pending: numbers[11],
+            memory_pending: memory(4), vcores_total: Some(cores(5)), vcores_available: Some(cores(6)), vcores_allocated: Some(cores(7)),
+            vcores_reserved: Some(cores(8)), vcores_pending: Some(cores(9)), containers_allocated: numbers[10], containers_pending: numbers[11],
             containers_reserved: numbers[12], containers_released_total: Some(numbers[13]), apps_running: numbers[14],
             apps_pending: numbers[15], nodes: NodesByState::default(),
         };
@@ -230,7 +235,7 @@ proptest! {
         let mut restored = Engine::new(busy_policy());
         for (k, (observation, (decision, moment))) in seen.iter().zip(all.iter().zip(&moments)).enumerate() {
             if k == cut {
-                restored = restored.clone();
+                restored = Engine::restore(busy_policy(), through_json(&restored.state())).expect("its own policy");
             }
             prop_assert_eq!(&restored.step(observation)[0], &through_json(decision));
             if k < cut {

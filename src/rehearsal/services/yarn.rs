@@ -12,7 +12,7 @@ use crate::observation::{HdfsLoad, InstanceId, YarnLoad};
 use crate::rehearsal::simulated::Ended;
 use crate::sim::stepped::{Application, Instance, InstanceState, Master, SteppedCluster};
 use crate::trace::Resources;
-use crate::units::{Mebibytes, Timestamp};
+use crate::units::{Mebibytes, Timestamp, VirtualCores};
 
 const VERSION: &str = "3.3.6";
 
@@ -129,10 +129,10 @@ fn cluster_metrics(yarn: &YarnLoad, apps_submitted: u64) -> Value {
         "pendingMB": yarn.memory_pending.get(),
         "totalMB": yarn.memory_total.get(),
         "reservedVirtualCores": 0,
-        "availableVirtualCores": yarn.vcores_available.get(),
-        "allocatedVirtualCores": yarn.vcores_allocated.get(),
-        "pendingVirtualCores": yarn.vcores_pending.get(),
-        "totalVirtualCores": yarn.vcores_total.get(),
+        "availableVirtualCores": vcores(yarn.vcores_available),
+        "allocatedVirtualCores": vcores(yarn.vcores_allocated),
+        "pendingVirtualCores": vcores(yarn.vcores_pending),
+        "totalVirtualCores": vcores(yarn.vcores_total),
         "containersAllocated": yarn.containers_allocated,
         "containersReserved": 0,
         "containersPending": yarn.containers_pending,
@@ -145,7 +145,7 @@ fn cluster_metrics(yarn: &YarnLoad, apps_submitted: u64) -> Value {
         "rebootedNodes": 0,
         "shutdownNodes": 0,
         "totalUsedResourcesAcrossPartition": amounts(allocated(yarn)),
-        "totalClusterResourcesAcrossPartition": amounts(Resources { memory: yarn.memory_total, vcores: yarn.vcores_total }),
+        "totalClusterResourcesAcrossPartition": amounts(Resources { memory: yarn.memory_total, vcores: yarn.vcores_total.unwrap_or_default() }),
         "totalReservedResourcesAcrossPartition": amounts(Resources::default()),
         "totalAllocatedContainersAcrossPartition": yarn.containers_allocated,
         "crossPartitionMetricsAvailable": true,
@@ -191,6 +191,8 @@ fn app(application: &Application, start: Timestamp, now: Timestamp, hosts: &BTre
         "startedTime": application.submitted_at.as_millis(),
         "finishedTime": 0,
         "elapsedTime": now.since(application.submitted_at).as_millis() as u64,
+        // A trace may not tell where masters run: such applications run without one of YARN's.
+        "unmanagedApplication": application.master == Master::None,
         "allocatedMB": held(application.allocated.memory.get()),
         "allocatedVCores": held(application.allocated.vcores.get()),
         "runningContainers": held(application.containers),
@@ -212,14 +214,14 @@ fn queue_metrics(yarn: &YarnLoad) -> Value {
         "AppsRunning": yarn.apps_running,
         "AppsPending": yarn.apps_pending,
         "AllocatedMB": yarn.memory_allocated.get(),
-        "AllocatedVCores": yarn.vcores_allocated.get(),
+        "AllocatedVCores": vcores(yarn.vcores_allocated),
         "AllocatedContainers": yarn.containers_allocated,
         "AggregateContainersAllocated": released + yarn.containers_allocated,
         "AggregateContainersReleased": released,
         "AvailableMB": yarn.memory_available.get(),
-        "AvailableVCores": yarn.vcores_available.get(),
+        "AvailableVCores": vcores(yarn.vcores_available),
         "PendingMB": yarn.memory_pending.get(),
-        "PendingVCores": yarn.vcores_pending.get(),
+        "PendingVCores": vcores(yarn.vcores_pending),
         "PendingContainers": yarn.containers_pending,
     })
 }
@@ -243,16 +245,21 @@ fn listed(many: &str, one: &str, items: Vec<Value>) -> Value {
     if items.is_empty() { json!({ many: null }) } else { json!({ many: { one: items } }) }
 }
 
+/// The simulated cluster knows all of them.
+fn vcores(amount: Option<VirtualCores>) -> u64 {
+    amount.unwrap_or_default().get()
+}
+
 fn amounts(resources: Resources) -> Value {
     json!({ "memory": resources.memory.get(), "vCores": resources.vcores.get() })
 }
 
 fn allocated(yarn: &YarnLoad) -> Resources {
-    Resources { memory: yarn.memory_allocated, vcores: yarn.vcores_allocated }
+    Resources { memory: yarn.memory_allocated, vcores: yarn.vcores_allocated.unwrap_or_default() }
 }
 
 fn pending(yarn: &YarnLoad) -> Resources {
-    Resources { memory: yarn.memory_pending, vcores: yarn.vcores_pending }
+    Resources { memory: yarn.memory_pending, vcores: yarn.vcores_pending.unwrap_or_default() }
 }
 
 /// A primary node has no NodeManager.

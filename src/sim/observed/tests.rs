@@ -15,8 +15,8 @@ fn read(rows: &[Row], assumed_s: Option<u64>) -> Result<ObservedLoad, ObservedEr
         let yarn = YarnLoad {
             memory_allocated: Mebibytes(allocated * CONTAINER),
             memory_pending: Mebibytes(pending * CONTAINER),
-            vcores_allocated: VirtualCores(*allocated),
-            vcores_pending: VirtualCores(*pending),
+            vcores_allocated: Some(VirtualCores(*allocated)),
+            vcores_pending: Some(VirtualCores(*pending)),
             containers_allocated: *allocated,
             containers_pending: *pending,
             containers_released_total: *released,
@@ -96,4 +96,28 @@ fn without_a_count_of_releases_a_lifetime_must_be_assumed() {
 #[test]
 fn repeated_samples_add_nothing_and_one_is_too_few() {
     assert_eq!(read(&[(0, 1, 0, Some(0)), (0, 5, 0, Some(9))], None), Err(ObservedError::TooFew(1)));
+}
+
+#[test]
+fn without_a_count_of_vcores_containers_take_memory_only() {
+    let counted = |vcores: Option<u64>| {
+        let mut builder = ObservedLoad::builder(None);
+        for (at_s, released) in [(0, 0), (30, 2)] {
+            let yarn = YarnLoad {
+                memory_allocated: Mebibytes(2 * CONTAINER),
+                vcores_allocated: vcores.map(VirtualCores),
+                vcores_pending: vcores.map(|_| VirtualCores(0)),
+                containers_allocated: 2,
+                containers_released_total: Some(released),
+                ..YarnLoad::default()
+            };
+            let mut observation = crate::engine::testing::Scene::new(Vec::new()).observation();
+            observation.yarn = Some(Sampled { value: yarn, measured_at: Timestamp::from_millis(at_s * 1_000) });
+            builder.push(&observation);
+        }
+        let load = builder.finish().expect("a recording");
+        (load.knows_vcores(), load.parcels[0].vcores_per_mib)
+    };
+    assert_eq!(counted(Some(4)), (true, 4.0 / (2 * CONTAINER) as f32));
+    assert_eq!(counted(None), (false, 0.0));
 }

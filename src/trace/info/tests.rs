@@ -81,3 +81,11 @@ fn traces_without_records_have_a_summary() {
         assert!(shown.contains(&format!("0 {}", kind)) || shown.contains("jobs          0"), "{shown}");
     }
 }
+
+#[test]
+fn cores_that_nobody_counted_are_not_summed_up_as_none() {
+    let text = observations().replace(r#""vcores_allocated":2,"vcores_pending":1,"#, "");
+    let shown = info(&text).to_string();
+    assert!(shown.contains("45 observations without vcores") && !shown.contains("core-hours"), "{shown}");
+    assert!(shown.contains("  peak          68 GiB allocated and pending"), "{shown}");
+}

@@ -76,6 +76,13 @@ fn observations(f: &mut fmt::Formatter<'_>, totals: &ObservationTotals) -> fmt::
         }
         None => line(f, "gaps", "none")?,
     }
+    if totals.without_vcores > 0 {
+        line(f, "", format_args!("{} without vcores", counted(totals.without_vcores, "observation")))?;
+    }
+    if totals.without_yarn + totals.without_vcores == totals.observations {
+        line(f, "work", format_args!("{:.1} GiB-hours allocated", totals.gib_hours))?;
+        return line(f, "peak", format_args!("{} GiB allocated and pending", gib(totals.peak.memory.as_f64() / 1024.0)));
+    }
     line(f, "work", format_args!("{:.2} core-hours, {:.1} GiB-hours allocated", totals.core_hours, totals.gib_hours))?;
     line(f, "peak", format_args!("{} allocated and pending", size(totals.peak)))
 }

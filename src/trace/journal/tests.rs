@@ -310,7 +310,7 @@ fn yarn_load([total, available, allocated, pending, vcores, containers, released
         memory_available: Mebibytes(available),
         memory_allocated: Mebibytes(allocated),
         memory_pending: Mebibytes(pending),
-        vcores_total: VirtualCores(vcores),
+        vcores_total: Some(VirtualCores(vcores)),
         containers_allocated: containers,
         containers_released_total: (released % 2 == 0).then_some(released),
         apps_running: apps,

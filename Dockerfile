@@ -1,0 +1,27 @@
+# syntax=docker/dockerfile:1
+# One binary, which needs glibc and nothing else, in an image without a shell, not run by root.
+
+FROM rust:1.95-slim-bookworm AS build
+RUN apt-get update \
+    && apt-get install -y --no-install-recommends gcc libc6-dev make \
+    && rm -rf /var/lib/apt/lists/*
+WORKDIR /src
+COPY . .
+RUN --mount=type=cache,target=/usr/local/cargo/registry \
+    --mount=type=cache,target=/src/target \
+    cargo build --locked --release --bin headroom \
+    && install -D target/release/headroom /out/headroom \
+    && install -d /out/state
+
+FROM gcr.io/distroless/cc-debian12:nonroot
+COPY --from=build /out/headroom /usr/local/bin/headroom
+COPY --from=build --chown=nonroot:nonroot /out/state /var/lib/headroom
+COPY policies /usr/share/headroom/policies
+USER nonroot
+VOLUME /var/lib/headroom
+# HTTP is for the container itself only, until HEADROOM__LISTEN=0.0.0.0:9742 opens it.
+EXPOSE 9742
+HEALTHCHECK --interval=30s --timeout=6s --start-period=60s CMD ["/usr/local/bin/headroom", "status", "--health"]
+ENTRYPOINT ["/usr/local/bin/headroom"]
+# Settings: mount /etc/headroom, or name a policy in HEADROOM__POLICY.
+CMD ["run"]

@@ -1,0 +1,76 @@
+#!/usr/bin/env bash
+# Installs Headroom on the primary nodes of an EMR cluster, and starts it. On other nodes it does nothing.
+#
+# As a bootstrap action (every primary node, also ones that replace a failed one), or as a step on a running cluster
+# (s3://REGION.elasticmapreduce/libs/script-runner/script-runner.jar):
+#
+#   install.sh s3://BUCKET/headroom-release [--dry-run]
+#
+# The folder holds: headroom (the binary for the node's architecture), headroom.service, policy.yaml, and, if the defaults do not
+# suit, headroom.toml. The node's role must be allowed to read it, and what iam-policy.json lists.
+# Running it again updates what is there and restarts the daemon; the journal stays.
+set -euo pipefail
+
+readonly info=${HEADROOM_INFO_DIR:-/mnt/var/lib/info}
+
+usage() {
+    echo "usage: install.sh s3://BUCKET/FOLDER [--dry-run]" >&2
+    exit 2
+}
+
+is_primary() {
+    grep -Eq '"isMaster"[[:space:]]*:[[:space:]]*true' "$info/instance.json"
+}
+
+# A config of the folder wins; else one that was installed before stays; else the defaults.
+settings() {
+    if [ -f "$work/headroom.toml" ]; then
+        cat "$work/headroom.toml"
+    elif [ -f /etc/headroom/headroom.toml ]; then
+        cat /etc/headroom/headroom.toml
+    else
+        printf 'policy = "policy.yaml"\n'
+    fi
+}
+
+main() {
+    [ $# -ge 1 ] && [ $# -le 2 ] || usage
+    local source=${1%/} dry_run=${2:-}
+    [[ $source == s3://* ]] || usage
+    [ -z "$dry_run" ] || [ "$dry_run" = --dry-run ] || usage
+    if ! is_primary; then
+        echo "not a primary node: nothing to install"
+        return
+    fi
+
+    work=$(mktemp -d)
+    trap 'rm -rf "$work"' EXIT
+    aws s3 cp --only-show-errors --recursive "$source/" "$work/"
+    for file in headroom headroom.service policy.yaml; do
+        [ -f "$work/$file" ] || { echo "$source/$file is missing" >&2; exit 1; }
+    done
+    chmod +x "$work/headroom"
+    "$work/headroom" check "$work/policy.yaml"
+    settings > "$work/settings"
+
+    getent passwd headroom > /dev/null || sudo useradd --system --home-dir /var/lib/headroom --shell /sbin/nologin headroom
+    sudo install -d -m 0755 /etc/headroom
+    sudo install -d -m 0750 -o headroom -g headroom /var/lib/headroom
+    sudo install -m 0755 "$work/headroom" /usr/local/bin/headroom
+    sudo install -m 0644 "$work/policy.yaml" /etc/headroom/policy.yaml
+    sudo install -m 0644 "$work/settings" /etc/headroom/headroom.toml
+    sudo install -m 0644 "$work/headroom.service" /etc/systemd/system/headroom.service
+    sudo install -d -m 0755 /etc/systemd/system/headroom.service.d
+    if [ -n "$dry_run" ]; then
+        printf '[Service]\nEnvironment=HEADROOM__DRY_RUN=true\n' | sudo tee /etc/systemd/system/headroom.service.d/dry-run.conf > /dev/null
+    else
+        sudo rm -f /etc/systemd/system/headroom.service.d/dry-run.conf
+    fi
+    sudo systemctl daemon-reload
+    sudo systemctl enable headroom.service
+    # In a bootstrap action YARN is not there yet. The daemon waits for it: it holds until it can see.
+    sudo systemctl restart headroom.service
+    echo "installed; see: systemctl status headroom, journalctl -u headroom, headroom status"
+}
+
+main "$@"

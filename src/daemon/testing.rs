@@ -1,0 +1,138 @@
+//! Services for tests that speak HTTP on loopback, well or badly.
+
+use std::sync::{Arc, Mutex};
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::http::{Response, header};
+use reqwest::Url;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinHandle;
+
+/// What a fake service answers.
+#[derive(Clone, Debug)]
+pub struct Canned {
+    status: u16,
+    headers: Vec<(&'static str, String)>,
+    body: Vec<u8>,
+}
+
+impl Canned {
+    pub fn json(body: impl Into<Vec<u8>>) -> Self {
+        Self::typed("application/json;charset=utf-8", body)
+    }
+
+    pub fn typed(media_type: &str, body: impl Into<Vec<u8>>) -> Self {
+        Self { status: 200, headers: vec![(header::CONTENT_TYPE.as_str(), media_type.to_owned())], body: body.into() }
+    }
+
+    pub fn status(status: u16) -> Self {
+        Self { status, headers: Vec::new(), body: Vec::new() }
+    }
+
+    /// What a standby ResourceManager answers when it knows the active one.
+    pub fn redirect(location: impl Into<String>) -> Self {
+        Self { headers: vec![("location", location.into())], ..Self::status(307) }
+    }
+}
+
+/// A service that is there until it is dropped.
+#[derive(Debug)]
+pub struct Fake {
+    pub url: Url,
+    routes: Routes,
+    serving: JoinHandle<()>,
+}
+
+/// Where, a part of the query if it matters, and what. Later ones go before earlier ones.
+type Routes = Arc<Mutex<Vec<(String, Canned)>>>;
+
+impl Fake {
+    /// A service that knows no address yet: all are 404.
+    pub async fn start() -> Self {
+        let routes = Routes::default();
+        let app = Router::new().fallback(answer).with_state(routes.clone());
+        let (listener, url) = listen().await;
+        let serving = tokio::spawn(async move { axum::serve(listener, app).await.expect("serves") });
+        Self { url, routes, serving }
+    }
+
+    /// From now on, addresses that contain all words of `pattern` get this answer.
+    pub fn answers(&self, pattern: &str, canned: Canned) -> &Self {
+        self.routes.lock().expect("no test panics in between").push((pattern.to_owned(), canned));
+        self
+    }
+}
+
+impl Drop for Fake {
+    fn drop(&mut self) {
+        self.serving.abort();
+    }
+}
+
+async fn answer(State(routes): State<Routes>, request: Request) -> Response<Body> {
+    let uri = request.uri().to_string();
+    let routes = routes.lock().expect("no test panics in between").clone();
+    let matching = routes.into_iter().rev().find(|(pattern, _)| pattern.split(' ').all(|word| uri.contains(word)));
+    let canned = matching.map_or_else(|| Canned::status(404), |(_, canned)| canned);
+    let mut response = Response::builder().status(canned.status);
+    for (name, value) in canned.headers {
+        response = response.header(name, value);
+    }
+    response.body(Body::from(canned.body)).expect("a response")
+}
+
+/// A service that treats each connection in its own way, after the request has come.
+pub async fn rude<F: Future<Output = ()> + Send>(behave: impl Fn(TcpStream) -> F + Send + Sync + 'static) -> Fake
+where
+    F: 'static,
+{
+    let (listener, url) = listen().await;
+    let serving = tokio::spawn(async move {
+        while let Ok((mut connection, _)) = listener.accept().await {
+            // The head of a GET fits into one segment.
+            let mut request = [0; 4096];
+            if connection.read(&mut request).await.is_ok() {
+                tokio::spawn(behave(connection));
+            }
+        }
+    });
+    Fake { url, routes: Routes::default(), serving }
+}
+
+/// Accepts and never answers.
+pub async fn silent() -> Fake {
+    rude(|connection| async {
+        std::future::pending::<()>().await;
+        drop(connection);
+    })
+    .await
+}
+
+/// Sends `head`, then `piece` again and again with `pause` in between, for as long as somebody listens.
+pub async fn endless(head: &'static str, piece: Vec<u8>, pause: std::time::Duration) -> Fake {
+    rude(move |mut connection| {
+        let piece = piece.clone();
+        async move {
+            let mut sent = connection.write_all(head.as_bytes()).await;
+            while sent.is_ok() {
+                sent = connection.write_all(&piece).await;
+                tokio::time::sleep(pause).await;
+            }
+        }
+    })
+    .await
+}
+
+/// An address at which nobody listens.
+pub async fn nobody() -> Url {
+    listen().await.1
+}
+
+async fn listen() -> (TcpListener, Url) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let address = listener.local_addr().expect("bound");
+    (listener, Url::parse(&format!("http://{address}")).expect("an address"))
+}

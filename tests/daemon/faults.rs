@@ -1,0 +1,309 @@
+//! Whatever a service does: no scale-in on data that is not there, no change sent twice, a reason in the decision, the loop alive.
+
+use std::path::Path;
+
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_sdk_emr::config::{Credentials, SharedCredentialsProvider};
+use headroom::daemon::clock::Clock;
+use headroom::daemon::settings::{Flags, Settings};
+use headroom::daemon::start::{self, StartError};
+use headroom::daemon::state_dir::{remove_pause, write_pause};
+use headroom::daemon::tick::Daemon;
+use headroom::decision::{Action, HoldReason, Outcome};
+use headroom::observation::Pause;
+use headroom::units::Instances;
+
+use crate::world::{Fault, Scene, World};
+
+/// Acts at once on what it sees.
+const POLICY: &str = "
+name: at-once
+poll: 10s
+targets:
+  - group: { role: task }
+    limits: { min: 0, max: 20 }
+    reversal: 0s
+    rules:
+      - name: short
+        when: yarn_memory_available_percent < 15
+        then: { grow: 5 }
+      - name: idle
+        when: yarn_memory_available_percent > 75
+        then: { shrink: 1 }
+";
+
+struct Bench {
+    world: World,
+    daemon: Daemon,
+    folder: tempfile::TempDir,
+}
+
+impl Bench {
+    async fn new() -> Self {
+        Self::with(POLICY).await
+    }
+
+    async fn with(policy: &str) -> Self {
+        let world = World::start().await;
+        let folder = tempfile::tempdir().expect("a folder");
+        let daemon = start_in(folder.path(), &world, policy, false).await.expect("starts");
+        Self { world, daemon, folder }
+    }
+
+    /// What one tick decides for the only target.
+    async fn tick(&mut self) -> Action {
+        let report = self.daemon.once().await.expect("a tick");
+        assert_eq!(report.decisions.len(), 1);
+        report.decisions[0].action.clone()
+    }
+}
+
+async fn start_in(folder: &Path, world: &World, policy: &str, dry_run: bool) -> Result<Daemon, StartError> {
+    let policy_file = folder.join("policy.yaml");
+    std::fs::write(&policy_file, policy).expect("writes");
+    let config = folder.join("headroom.toml");
+    let toml = format!(
+        "policy = 'policy.yaml'\nstate_dir = 'state'\ncluster_id = 'j-TEST'\nlisten = 'off'\n[yarn]\nresource_managers = ['{0}']\n\
+         timeout = '500ms'\n[hdfs]\nname_nodes = ['{0}']\ntimeout = '500ms'\n[aws]\ntimeout = '500ms'\ncalls_per_minute = 6000\n",
+        world.address
+    );
+    std::fs::write(&config, toml).expect("writes");
+    let settings = Settings::load(Some(&config), Flags { dry_run, ..Flags::default() }).expect("settings");
+    start::start(&settings, &sdk(world), Clock::faster(20)).await
+}
+
+fn sdk(world: &World) -> SdkConfig {
+    let credentials = Credentials::new("test", "test", None, None, "test");
+    SdkConfig::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::from_static("us-east-1"))
+        .endpoint_url(&world.address)
+        .credentials_provider(SharedCredentialsProvider::new(credentials))
+        .build()
+}
+
+fn held(reason: HoldReason) -> Action {
+    Action::Hold(reason)
+}
+
+#[tokio::test]
+async fn without_faults_it_grows_and_shrinks() {
+    let mut bench = Bench::new().await;
+    assert_eq!(bench.tick().await, held(HoldReason::NoRuleReady));
+    bench.world.scene().available_percent = 5;
+    let Action::Resize(grow) = bench.tick().await else { panic!("a resize") };
+    assert_eq!((grow.from.get(), grow.to.get()), (4, 9));
+    {
+        let mut scene = bench.world.scene();
+        scene.available_percent = 90;
+        (scene.task.running, scene.task.state) = (9, "RUNNING");
+    }
+    // The first tick sees a node that EMR has not listed yet.
+    bench.tick().await;
+    let shrink = match bench.tick().await {
+        Action::Resize(shrink) => shrink,
+        Action::Hold(reason) => panic!("{reason}"),
+    };
+    assert_eq!((shrink.from.get(), shrink.to.get()), (9, 8));
+    assert_eq!(bench.world.sizes_sent(), [9, 8]);
+    let sent = bench.world.scene().modified[1]["InstanceGroups"][0].clone();
+    assert!(sent.get("EC2InstanceIdsToTerminate").is_none(), "never: it kills at once");
+    let policy = &sent["ShrinkPolicy"]["InstanceResizePolicy"];
+    assert_eq!(policy["InstancesToProtect"], serde_json::json!(["i-task0"]), "the application master");
+    assert_eq!(policy["InstancesToTerminate"].as_array().map(Vec::len), Some(1), "an empty node");
+}
+
+/// Memory is idle, so that a scale-in is due, and then the ResourceManager misbehaves.
+#[tokio::test]
+async fn whatever_the_resource_manager_answers_nothing_is_let_go_on_data_that_is_not_there() {
+    for fault in [
+        Fault::Silent,
+        Fault::RedirectWithoutLocation,
+        Fault::RedirectLoop,
+        Fault::Text,
+        Fault::Truncated,
+        Fault::Huge,
+        Fault::FieldsMissing,
+        Fault::ServerError,
+    ] {
+        let mut bench = Bench::new().await;
+        bench.tick().await;
+        {
+            let mut scene = bench.world.scene();
+            (scene.available_percent, scene.yarn) = (90, fault);
+        }
+        for _ in 0..2 {
+            let Action::Hold(reason) = bench.tick().await else { panic!("{fault:?}: a resize") };
+            assert!(matches!(reason, HoldReason::MissingSignal { .. }), "{fault:?}: {reason}");
+        }
+        bench.world.scene().yarn = Fault::None;
+        let Action::Resize(shrink) = bench.tick().await else { panic!("{fault:?}: the loop goes on") };
+        assert_eq!(shrink.to.get(), 3);
+        assert_eq!(bench.world.sizes_sent(), [3], "{fault:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_cluster_that_cannot_be_described_any_more_is_not_resized() {
+    for fault in [Fault::Silent, Fault::Throttled, Fault::AccessDenied, Fault::ServerError, Fault::Text, Fault::Truncated] {
+        let mut bench = Bench::new().await;
+        bench.tick().await;
+        {
+            let mut scene = bench.world.scene();
+            (scene.available_percent, scene.emr) = (90, fault);
+        }
+        // The last description holds for three polls of 10 s; the clock of the test runs twenty times as fast.
+        let reason = loop {
+            match bench.tick().await {
+                Action::Hold(reason @ HoldReason::StaleData { .. }) => break reason,
+                Action::Hold(_) | Action::Resize(_) => tokio::task::yield_now().await,
+            }
+        };
+        assert_eq!(reason.label(), "stale_data", "{fault:?}");
+        assert!(bench.world.scene().modified.len() <= 1, "{fault:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_change_that_was_sent_and_never_answered_is_not_sent_again_while_it_may_have_arrived() {
+    let mut bench = Bench::new().await;
+    bench.tick().await;
+    {
+        let mut scene = bench.world.scene();
+        (scene.available_percent, scene.modify) = (5, Fault::DoneButSilent);
+    }
+    let report = bench.daemon.once().await.expect("a tick");
+    assert_eq!(report.answers[0].outcome, Outcome::Unknown);
+    bench.world.scene().modify = Fault::None;
+    for _ in 0..3 {
+        assert_eq!(bench.tick().await, held(HoldReason::ResizeInFlight { to: Instances(9) }));
+    }
+    assert_eq!(bench.world.sizes_sent(), [9]);
+}
+
+#[tokio::test]
+async fn a_refused_change_waits_and_says_so() {
+    for (fault, label) in
+        [(Fault::Throttled, "throttled"), (Fault::AccessDenied, "access_denied"), (Fault::NotModifiable, "not_modifiable")]
+    {
+        let mut bench = Bench::new().await;
+        {
+            let mut scene = bench.world.scene();
+            (scene.available_percent, scene.modify) = (5, fault);
+        }
+        let report = bench.daemon.once().await.expect("a tick");
+        assert_eq!(report.answers[0].outcome.label(), label);
+        let Action::Hold(reason) = bench.tick().await else { panic!("{fault:?}: sent again at once") };
+        assert_eq!(reason.label(), "call_refused");
+        assert_eq!(bench.world.scene().modified.len(), 1, "{fault:?}");
+    }
+}
+
+#[tokio::test]
+async fn groups_and_clusters_in_states_that_take_no_resize_are_left_alone() {
+    for (cluster, group, expected) in [
+        ("TERMINATING", "RUNNING", "cluster_not_ready"),
+        ("WAITING", "ARRESTED", "group_not_ready"),
+        ("WAITING", "RECONFIGURING", "group_not_ready"),
+    ] {
+        let mut bench = Bench::new().await;
+        {
+            let mut scene = bench.world.scene();
+            scene.available_percent = 5;
+            scene.cluster_state = cluster;
+            scene.task.state = group;
+        }
+        let Action::Hold(reason) = bench.tick().await else { panic!("{cluster} {group}: a resize") };
+        assert_eq!(reason.label(), expected);
+        assert!(bench.world.scene().modified.is_empty());
+    }
+}
+
+#[tokio::test]
+async fn provisioning_that_never_completes_is_given_up_and_growth_is_quarantined() {
+    let policy = POLICY.replace("    rules:", "    provisioning: { timeout: 30s, quarantine: 10m }\n    rules:");
+    let mut bench = Bench::with(&policy).await;
+    bench.world.scene().available_percent = 5;
+    assert!(matches!(bench.tick().await, Action::Resize(_)));
+    let reason = loop {
+        match bench.tick().await {
+            Action::Hold(HoldReason::ResizeInFlight { .. }) => {}
+            Action::Hold(reason) => break reason,
+            Action::Resize(resize) => panic!("{resize}"),
+        }
+    };
+    assert_eq!(reason.label(), "quarantined");
+    assert_eq!(bench.world.sizes_sent(), [9]);
+}
+
+#[tokio::test]
+async fn a_dry_run_decides_again_and_again_and_calls_nothing() {
+    let world = World::start().await;
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut daemon = start_in(folder.path(), &world, POLICY, true).await.expect("starts");
+    world.scene().available_percent = 5;
+    for _ in 0..3 {
+        let report = daemon.once().await.expect("a tick");
+        assert!(matches!(report.decisions[0].action, Action::Resize(_)));
+        assert_eq!(report.answers[0].outcome, Outcome::NotSent);
+    }
+    assert!(world.scene().modified.is_empty());
+}
+
+#[tokio::test]
+async fn a_start_that_cannot_work_fails_and_says_what_to_do() {
+    let cases: [(fn(&mut Scene), &str, &str); 5] = [
+        (|scene| scene.emr = Fault::AccessDenied, POLICY, "grant `elasticmapreduce:DescribeCluster`"),
+        (|scene| scene.cluster_state = "TERMINATED", POLICY, "is TERMINATED"),
+        (|scene| scene.auto_scaling = true, POLICY, "remove-auto-scaling-policy"),
+        (|_| {}, "name: p\ntargets:\n  - group: { name: nowhere }\n    limits: { min: 0, max: 2 }\n", "matches no group"),
+        (|_| {}, "name: p\ntargets:\n  - group: { role: worker }\n", "worker"),
+    ];
+    for (prepare, policy, expected) in cases {
+        let world = World::start().await;
+        prepare(&mut world.scene());
+        let folder = tempfile::tempdir().expect("a folder");
+        let error = start_in(folder.path(), &world, policy, false).await.expect_err(expected).to_string();
+        assert!(error.contains(expected), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn a_pause_holds_and_a_second_daemon_is_kept_out() {
+    let mut bench = Bench::new().await;
+    bench.world.scene().available_percent = 5;
+    let state = bench.folder.path().join("state");
+    let until = Clock::real().now() + std::time::Duration::from_secs(3_600);
+    write_pause(&state, &Pause { until, direction: None }).expect("writes");
+    assert_eq!(bench.tick().await, held(HoldReason::Paused { until }));
+    let second = start_in(bench.folder.path(), &bench.world, POLICY, false).await.expect_err("in use");
+    assert!(second.to_string().contains("another Headroom"), "{second}");
+    remove_pause(&state).expect("removes");
+    assert!(matches!(bench.tick().await, Action::Resize(_)));
+}
+
+#[tokio::test]
+async fn an_operators_resize_is_respected() {
+    let mut bench = Bench::new().await;
+    bench.tick().await;
+    {
+        let mut scene = bench.world.scene();
+        scene.available_percent = 5;
+        (scene.task.requested, scene.task.running) = (7, 7);
+    }
+    let Action::Hold(reason) = bench.tick().await else { panic!("a resize") };
+    assert_eq!(reason.label(), "yielding_to_operator");
+}
+
+#[tokio::test]
+async fn memory_is_counted_over_all_partitions_or_not_at_all() {
+    let mut bench = Bench::new().await;
+    {
+        let mut scene = bench.world.scene();
+        (scene.available_percent, scene.labels) = (90, true);
+    }
+    // Labels are on, and what is pending in each partition cannot be had.
+    let Action::Hold(reason) = bench.tick().await else { panic!("a resize") };
+    assert_eq!(reason.label(), "missing_signal");
+    assert!(bench.world.scene().modified.is_empty());
+}

@@ -1,0 +1,4 @@
+//! The whole daemon against services that speak HTTP on loopback, and misbehave.
+
+mod faults;
+mod world;
