@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::parts::daemon::Headroom;
+use crate::parts::daemon::{Headroom, headroom};
 use crate::parts::fleet::FleetKeeper;
 use crate::parts::jobs::Job;
 use crate::parts::moto::Moto;
@@ -34,7 +34,7 @@ async fn load_makes_the_cluster_grow_and_its_end_lets_empty_nodes_go() {
     let (yarn, moto) = (Arc::new(YarnCluster::start().await), Arc::new(Moto::start(1).await));
     let keeper = FleetKeeper::start(&yarn, &moto, seconds(5));
     yarn.active(1).await;
-    let mut headroom = Headroom::start(&yarn, &moto, POLICY).await;
+    let mut daemon = Headroom::start(&yarn, &moto, POLICY).await;
 
     // One node has room for the application master and seven of the twenty.
     let burst = Job { name: "burst".into(), containers: 20, seconds: 25, memory_mib: 1_536, vcores: 1 };
@@ -57,6 +57,8 @@ async fn load_makes_the_cluster_grow_and_its_end_lets_empty_nodes_go() {
     eventually("the task group is empty again", seconds(90), async || (moto.requested(&moto.task.id).await == 0).then_some(())).await;
     eventually("only the core node is left", seconds(60), async || (yarn.nodes().await.len() == 1).then_some(())).await;
 
-    headroom.stop().await;
+    daemon.stop().await;
+    let verified = headroom(&["simulate", "--verify", &daemon.journal().display().to_string()]);
+    println!("{verified}");
     keeper.stop().await;
 }

@@ -5,4 +5,5 @@ mod closed_loop;
 mod cluster;
 mod emr;
 mod parts;
+mod recording;
 mod scrape;
