@@ -38,6 +38,12 @@ impl Clock {
         Self { simulated: Some(Simulated { from, set_at: real_now(), speed: speed.max(1) }) }
     }
 
+    /// A clock that is so much ahead, and goes twice as fast.
+    #[cfg(test)]
+    pub(crate) fn ahead(by: Duration) -> Self {
+        Self::starting_at(real_now() + by, 2)
+    }
+
     pub fn now(&self) -> Timestamp {
         let real = real_now();
         self.simulated.map_or(real, |clock| clock.from + real.since(clock.set_at) * clock.speed)

@@ -98,8 +98,6 @@ async fn without_faults_it_grows_and_shrinks() {
         scene.available_percent = 90;
         (scene.task.running, scene.task.state) = (9, "RUNNING");
     }
-    // The first tick sees a node that EMR has not listed yet.
-    bench.tick().await;
     let shrink = match bench.tick().await {
         Action::Resize(shrink) => shrink,
         Action::Hold(reason) => panic!("{reason}"),

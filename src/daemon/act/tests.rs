@@ -5,6 +5,7 @@ use super::*;
 use crate::daemon::emr::testing::{CLUSTER, FakeEmr, Reply, config, settings};
 use crate::decision::Cause;
 use crate::observation::Role;
+use crate::units::Timestamp;
 
 fn group(id: &str, requested: u32, running: u32) -> GroupStatus {
     let (kind, market) = match id.split_once('/') {

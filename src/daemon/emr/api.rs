@@ -6,6 +6,8 @@ use aws_config::SdkConfig;
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_sdk_emr::Client;
+use aws_sdk_emr::config::interceptors::InterceptorContext;
+use aws_sdk_emr::config::retry::{ClassifyRetry, RetryAction};
 use aws_sdk_emr::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_emr::types::{Cluster, Instance, InstanceFleet, InstanceGroup, InstanceState, StepState, StepSummary};
 
@@ -16,8 +18,9 @@ use crate::daemon::clock::{Clock, Stopwatch};
 use crate::daemon::settings::AwsSettings;
 use crate::daemon::source::{Call, SourceError};
 
-/// Attempts at one reading call. The second one has half of the time left to it; a change is never attempted twice.
+/// Attempts at one reading call, each with its share of the time. A change is never attempted twice.
 const ATTEMPTS: u32 = 2;
+const LONGEST_PAUSE_BETWEEN_ATTEMPTS: Duration = Duration::from_millis(200);
 
 /// A client that can only read one cluster.
 #[derive(Debug)]
@@ -41,7 +44,8 @@ impl Api {
             .connect_timeout(settings.timeout / ATTEMPTS)
             .build();
         let config = aws_sdk_emr::config::Builder::from(config)
-            .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS))
+            .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS).with_initial_backoff(LONGEST_PAUSE_BETWEEN_ATTEMPTS))
+            .retry_classifier(NotWhenRefused)
             .timeout_config(timeouts);
         Self {
             client: Client::from_conf(config.build()),
@@ -171,6 +175,22 @@ impl Api {
             Failure::NotSent { cause } | Failure::NoAnswer { cause } => SourceError::Unreachable { url: name.to_owned(), cause },
             Failure::Malformed { problem } => malformed(operation, &problem),
         }
+    }
+}
+
+/// A call is attempted again when EMR failed or was not reached. What EMR refuses it refuses again, and a call that is throttled has to wait for
+/// longer than a call may take.
+#[derive(Debug)]
+struct NotWhenRefused;
+
+impl ClassifyRetry for NotWhenRefused {
+    fn classify_retry(&self, context: &InterceptorContext) -> RetryAction {
+        let is_refused = context.response().is_some_and(|response| response.status().is_client_error());
+        if is_refused { RetryAction::RetryForbidden } else { RetryAction::NoActionIndicated }
+    }
+
+    fn name(&self) -> &'static str {
+        "not when refused"
     }
 }
 

@@ -109,7 +109,7 @@ fn a_source_that_fails_twice_in_a_row_is_told_and_so_is_its_return() {
     let mut told = Told::new();
     let mut with_failure = |fails: bool| {
         let mut report = told.report();
-        report.sources[0].error = fails.then(|| SourceError::NoActive { states: "STANDBY".into() });
+        report.sources[0].error = fails.then(|| SourceError::NoActive { service: "ResourceManager", states: "STANDBY".into() });
         told.tell(&report)
     };
     assert_eq!(with_failure(true), [""; 0]);

@@ -11,6 +11,7 @@ use winterbaume_emr::EmrService;
 
 use super::*;
 use crate::daemon::act::{Actuator, Order, Resizer};
+use crate::daemon::emr::start::StartProblem;
 use crate::decision::{Cause, Outcome, Rejection, Resize};
 
 /// A service with one cluster, and the cluster's id.
@@ -26,7 +27,7 @@ fn with_groups() -> JobFlowInstancesConfig {
         InstanceGroupConfig::builder().name("nodes").instance_role(role).instance_type("m5.xlarge").instance_count(count).build()
     };
     let groups = [group(InstanceRoleType::Master, 1), group(InstanceRoleType::Core, 2), group(InstanceRoleType::Task, 4)];
-    JobFlowInstancesConfig::builder().set_instance_groups(Some(groups.into_iter().map(|g| g.expect("complete")).collect())).build()
+    JobFlowInstancesConfig::builder().set_instance_groups(Some(groups.into())).build()
 }
 
 fn to(from: u32, to: u32) -> Resize {
@@ -67,7 +68,7 @@ async fn a_group_that_was_resized_is_read_with_its_new_size() {
 async fn managed_scaling_that_is_switched_on_is_seen() {
     let (config, client, cluster_id) = service(with_groups()).await;
     let limits = ComputeLimits::builder().unit_type(ComputeLimitsUnitType::Instances).minimum_capacity_units(1).maximum_capacity_units(9);
-    let policy = ManagedScalingPolicy::builder().compute_limits(limits.build().expect("complete")).build();
+    let policy = ManagedScalingPolicy::builder().compute_limits(limits.build()).build();
     client.put_managed_scaling_policy().cluster_id(&cluster_id).managed_scaling_policy(policy).send().await.expect("it is on");
     let status = Emr::new(&config, &cluster_id, &settings(), false).read(&Clock::real()).await.status.expect("a status").value;
     assert!(task(&status).scaled_by_amazon);
@@ -79,8 +80,7 @@ async fn one_market_of_a_fleet_is_resized_and_the_other_keeps_its_target() {
         .instance_fleet_type(InstanceFleetType::Task)
         .target_on_demand_capacity(4)
         .target_spot_capacity(6)
-        .build()
-        .expect("complete");
+        .build();
     let (config, client, cluster_id) = service(JobFlowInstancesConfig::builder().instance_fleets(fleet).build()).await;
     let fleets = || async {
         let answer = client.list_instance_fleets().cluster_id(&cluster_id).send().await.expect("fleets");
@@ -106,7 +106,7 @@ async fn a_cluster_that_does_not_exist_is_no_status_and_takes_no_resize() {
     let policy = "{ name: t, targets: [{ group: { role: task }, limits: { min: 0, max: 9 } }] }";
     let policy = crate::policy::parse::parse(policy, "test.yaml").expect("a valid policy");
     let problems = Emr::new(&config, "j-NONE", &settings(), false).check(&Clock::real(), &policy).await;
-    assert_eq!(problems, [start::StartProblem::NoSuchCluster { cluster_id: "j-NONE".to_owned() }]);
+    assert_eq!(problems, [StartProblem::NoSuchCluster { cluster_id: "j-NONE".to_owned() }]);
 
     let status = Emr::new(&config, &cluster_id, &settings(), false).read(&Clock::real()).await.status.expect("a status");
     let resize = to(4, 9);

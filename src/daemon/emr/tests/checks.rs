@@ -1,6 +1,7 @@
 //! What the check at the start finds.
 
 use super::*;
+use crate::daemon::emr::start::StartProblem;
 
 const DENIED: Reply = Reply::Error(400, "AccessDeniedException", "not authorized");
 
@@ -79,9 +80,9 @@ async fn amazons_own_policies_are_found_with_the_command_that_removes_them_and_a
     );
     let found = problems(&fake, TASK).await;
     assert!(found[0].ends_with("`aws emr remove-managed-scaling-policy --cluster-id j-TEST`"), "{found:?}");
-    let problem = start::StartProblem::ManagedScaling { cluster_id: CLUSTER.to_owned() };
+    let problem = StartProblem::ManagedScaling { cluster_id: CLUSTER.to_owned() };
     assert!(!problem.forbids_dry_run());
-    assert!(start::StartProblem::PermissionMissing { operation: Operation::ListSteps }.forbids_dry_run());
+    assert!(StartProblem::PermissionMissing { operation: Operation::ListSteps }.forbids_dry_run());
 }
 
 #[tokio::test]
