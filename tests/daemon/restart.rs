@@ -7,7 +7,7 @@ use std::time::Duration;
 use headroom::decision::Action;
 use headroom::trace::Record;
 use headroom::trace::journal::TraceReader;
-use rand::{Rng, SeedableRng};
+use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use crate::world::World;
