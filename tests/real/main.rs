@@ -3,6 +3,7 @@
 
 mod closed_loop;
 mod cluster;
+mod dashboard;
 mod emr;
 mod parts;
 mod recording;

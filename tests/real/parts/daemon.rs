@@ -96,7 +96,7 @@ pub fn headroom(arguments: &[&str]) -> String {
     stdout
 }
 
-fn program() -> Command {
+pub fn program() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_headroom"));
     command.env("NO_COLOR", "1").env("COLUMNS", "80");
     command
