@@ -2,6 +2,15 @@
 
 mod bad_input;
 mod commands;
+mod journals;
+#[cfg(feature = "daemon")]
+#[path = "../../src/daemon/cloudwatch/testing.rs"]
+#[expect(dead_code, reason = "the library's tests use more of it")]
+mod fake_cloudwatch;
+#[cfg(feature = "daemon")]
+mod record;
+#[cfg(feature = "daemon")]
+mod status;
 #[cfg(feature = "daemon")]
 mod rehearsal;
 mod surroundings;
