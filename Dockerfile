@@ -1,5 +1,5 @@
 # syntax=docker/dockerfile:1
-# One binary, which needs glibc and nothing else, in an image without a shell, not run by root.
+# One binary, which needs glibc and the certificate authorities to believe, not run by root.
 
 FROM rust:1.95-slim-bookworm AS build
 RUN apt-get update \
@@ -13,11 +13,14 @@ RUN --mount=type=cache,target=/usr/local/cargo/registry \
     && install -D target/release/headroom /out/headroom \
     && install -d /out/state
 
-FROM gcr.io/distroless/cc-debian12:nonroot
+FROM debian:bookworm-slim
+RUN apt-get update \
+    && apt-get install -y --no-install-recommends ca-certificates \
+    && rm -rf /var/lib/apt/lists/*
 COPY --from=build /out/headroom /usr/local/bin/headroom
-COPY --from=build --chown=nonroot:nonroot /out/state /var/lib/headroom
+COPY --from=build --chown=65532:65532 /out/state /var/lib/headroom
 COPY policies /usr/share/headroom/policies
-USER nonroot
+USER 65532:65532
 VOLUME /var/lib/headroom
 # HTTP is for the container itself only, until HEADROOM__LISTEN=0.0.0.0:9742 opens it.
 EXPOSE 9742

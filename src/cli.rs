@@ -2,10 +2,13 @@
 
 mod baselines;
 mod check;
+mod explain;
 mod generate;
 mod import;
 #[cfg(feature = "daemon")]
 mod pause;
+#[cfg(feature = "daemon")]
+mod record;
 #[cfg(feature = "daemon")]
 mod rehearse;
 #[cfg(feature = "daemon")]
@@ -54,8 +57,11 @@ enum Command {
     #[cfg(feature = "daemon")]
     Status(status::Args),
     Check(check::Args),
+    Explain(explain::Args),
     Schema(schema::Args),
     Import(import::Args),
+    #[cfg(feature = "daemon")]
+    Record(record::Args),
     Generate(generate::Args),
     Trace(trace::Args),
     Baselines(baselines::Args),
@@ -76,8 +82,11 @@ pub fn main() -> ExitCode {
         #[cfg(feature = "daemon")]
         Command::Status(args) => return code(status::run(&args)),
         Command::Check(args) => return code(check::run(&args)),
+        Command::Explain(args) => explain::run(&args),
         Command::Schema(args) => schema::run(&args),
         Command::Import(args) => import::run(&args),
+        #[cfg(feature = "daemon")]
+        Command::Record(args) => record::run(&args),
         Command::Generate(args) => generate::run(&args),
         Command::Trace(args) => trace::run(&args),
         Command::Baselines(args) => baselines::run(&args),

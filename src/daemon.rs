@@ -13,6 +13,7 @@ pub mod journal;
 pub mod metrics;
 pub mod monitor;
 pub mod observe;
+pub mod record;
 pub mod report;
 pub mod self_test;
 pub mod server;

@@ -24,7 +24,7 @@ pub struct Decision {
     /// One for each rule, in file order; empty when the tick ended before the rules were looked at.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub rules: Vec<RuleReport>,
-    /// Values of the signals that the target's rules read, as far as they are known.
+    /// Values of the signals and windows that the target's rules read, as far as they are known.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub readings: Vec<Reading>,
 }
@@ -254,10 +254,11 @@ impl RuleState {
     }
 }
 
-/// A signal's value as the rules saw it.
+/// A value as the rules saw it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Reading {
+    /// The signal's name, or the window as a condition writes it: `avg(yarn_memory_available_percent, 5m)`.
     pub signal: Arc<str>,
     pub value: f64,
 }

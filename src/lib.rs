@@ -18,6 +18,7 @@ pub mod check;
 pub mod daemon;
 pub mod decision;
 pub mod engine;
+pub mod explain;
 pub mod file;
 pub mod generate;
 pub mod observation;

@@ -12,12 +12,13 @@ pub mod schedule;
 pub mod signal;
 pub mod yaml;
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::observation::{Direction, GroupId, GroupStatus, Market, MetricId, Role, RuleName};
-use crate::units::{Instances, Percent, Timestamp};
-use condition::{Condition, Expr, WindowSpec};
+use crate::units::{Instances, Percent, Timestamp, display_duration};
+use condition::{Condition, Expr, Leaf, WindowSpec};
 use schedule::ScheduleWindow;
 use signal::{SignalSource, Unit};
 
@@ -133,6 +134,41 @@ pub struct Target {
 }
 
 impl Target {
+    /// What a rule reads, for its condition and its change: in the order in which it is written, each once.
+    pub fn leaves(&self, rule: &Rule) -> Vec<Leaf> {
+        let mut leaves = Vec::new();
+        let mut add = |leaf| {
+            if !leaves.contains(&leaf) {
+                leaves.push(leaf);
+            }
+        };
+        rule.when.leaves(&mut add);
+        if let Change::Track { signal, .. } = &rule.then {
+            signal.leaves(&mut add);
+        }
+        leaves
+    }
+
+    /// The signal behind what a rule reads: an index into `signals`.
+    pub fn signal_of(&self, leaf: Leaf) -> usize {
+        match leaf {
+            Leaf::Signal(signal) => signal,
+            Leaf::Window(window) => self.windows[window].signal,
+        }
+    }
+
+    /// What a rule reads, as a condition writes it.
+    pub fn text_of(&self, leaf: Leaf) -> Arc<str> {
+        let name = self.signals[self.signal_of(leaf)].name();
+        match leaf {
+            Leaf::Signal(_) => name.into(),
+            Leaf::Window(window) => {
+                let WindowSpec { function, over, .. } = self.windows[window];
+                format!("{function}({name}, {})", display_duration(over)).into()
+            }
+        }
+    }
+
     /// The schedule window that applies at `at`.
     pub fn open_window(&self, at: Timestamp) -> Option<&ScheduleWindow> {
         self.schedule.iter().find(|window| window.is_open(at))
@@ -165,8 +201,8 @@ impl Selector {
     }
 }
 
-impl std::fmt::Display for Selector {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Display for Selector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Role(role) => write!(f, "role: {role}"),
             Self::Name(name) => write!(f, "name: {name}"),
@@ -230,6 +266,29 @@ pub enum Change {
         target: f64,
         tolerance: f64,
     },
+}
+
+/// `grow by 5`, `keep x at 80`.
+impl fmt::Display for Change {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Grow(amount) => write!(f, "grow by {amount}"),
+            Self::Shrink(amount) => write!(f, "shrink by {amount}"),
+            Self::Set(Size::Exactly(size)) => write!(f, "set to {size}"),
+            Self::Set(Size::Minimum) => f.write_str("set to the minimum"),
+            Self::Set(Size::Maximum) => f.write_str("set to the maximum"),
+            Self::Track { signal_text, target, .. } => write!(f, "keep {signal_text} at {target}"),
+        }
+    }
+}
+
+impl fmt::Display for Amount {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Instances(instances) => instances.fmt(f),
+            Self::Percent(percent) => percent.fmt(f),
+        }
+    }
 }
 
 /// How much to grow or shrink by; never zero.

@@ -66,7 +66,7 @@ pub struct Plan {
 /// Why a rehearsal cannot be.
 #[derive(Debug, thiserror::Error)]
 pub enum RehearsalError {
-    #[error("{}: {source}", path.display())]
+    #[error("{} cannot be read", path.display())]
     Unreadable { path: PathBuf, source: std::io::Error },
     #[error("the policy is refused")]
     Policy(#[from] PolicyErrors),
@@ -74,10 +74,10 @@ pub enum RehearsalError {
     Simulation(#[from] SimError),
     #[error("group `{group}` of scenario `{scenario}` is a fleet, and a rehearsal serves instance groups only; write `kind: group`")]
     Fleet { group: String, scenario: String },
-    #[error("{address} cannot be served ({source}); choose another one with --listen, such as 127.0.0.1:0 for any free port")]
+    #[error("{address} cannot be served; choose another one with --listen, such as 127.0.0.1:0 for any free port")]
     Listen { address: SocketAddr, source: std::io::Error },
-    #[error("no port for the simulated services: {0}")]
-    Services(std::io::Error),
+    #[error("no port for the simulated services")]
+    Services(#[source] std::io::Error),
     #[error("the daemon does not start")]
     Start(#[from] StartError),
     #[error(transparent)]

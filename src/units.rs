@@ -33,6 +33,12 @@ impl Timestamp {
         self.0.saturating_sub(earlier.0) as f64 / 1e3
     }
 
+    /// The last multiple of `period`, counted from the epoch, that is not later. A period of zero is taken for a millisecond.
+    #[must_use]
+    pub fn floor(self, period: Duration) -> Self {
+        Self(self.0.saturating_sub(self.0.rem_euclid(millis(period).max(1))))
+    }
+
     /// The instant as the time library sees it; clamped at the ends of its calendar (the years -9999 and 9999).
     pub fn to_jiff(self) -> jiff::Timestamp {
         let (low, high) = (jiff::Timestamp::MIN, jiff::Timestamp::MAX);
@@ -252,6 +258,19 @@ mod tests {
     fn time_since_a_later_instant_is_zero() {
         assert_eq!(Timestamp::from_millis(1).since(Timestamp::from_millis(2)), Duration::ZERO);
         assert_eq!(Timestamp::from_millis(i64::MIN).since(Timestamp::from_millis(i64::MAX)), Duration::ZERO);
+    }
+
+    #[test]
+    fn an_instant_is_rounded_down_to_a_period_before_the_epoch_too() {
+        for (at_ms, period_s, expected_ms) in
+            [(61_000, 60, 60_000), (60_000, 60, 60_000), (-1, 60, -60_000), (7, 0, 7), (i64::MIN, 60, i64::MIN)]
+        {
+            assert_eq!(
+                Timestamp::from_millis(at_ms).floor(Duration::from_secs(period_s)).as_millis(),
+                expected_ms,
+                "{at_ms} ms, {period_s} s"
+            );
+        }
     }
 
     #[test]

@@ -14,6 +14,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("engine", &["decision", "policy", "observation", "units"]),
     ("trace", &["file", "engine", "decision", "policy", "observation", "units"]),
     ("check", &["trace", "engine", "decision", "policy", "observation", "units"]),
+    ("explain", &["trace", "engine", "decision", "policy", "observation", "units"]),
     ("generate", &["trace", "units"]),
     ("pricing", &["trace", "observation", "units"]),
     ("daemon", &["pricing", "trace", "file", "engine", "decision", "policy", "observation", "units"]),

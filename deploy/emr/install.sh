@@ -34,7 +34,7 @@ settings() {
 }
 
 main() {
-    [ $# -ge 1 ] && [ $# -le 2 ] || usage
+    if [ $# -lt 1 ] || [ $# -gt 2 ]; then usage; fi
     local source=${1%/} dry_run=${2:-}
     [[ $source == s3://* ]] || usage
     [ -z "$dry_run" ] || [ "$dry_run" = --dry-run ] || usage

@@ -20,6 +20,7 @@ use headroom::sim::load::Source;
 use headroom::sim::scorecard::Label;
 use headroom::units::display_duration;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use tempfile::TempDir;
 use tokio::signal::unix::{SignalKind, signal};
 
 /// Scales where nothing else is said.
@@ -68,26 +69,27 @@ pub struct Args {
 pub fn run(args: &Args) -> anyhow::Result<()> {
     let source = Source::find(&args.simulation, None)?;
     let workload = Arc::new(source.read(None)?.workload);
-    let folder = folder(args.keep.as_deref())?;
-    start_log(&folder.join("log"))?;
+    let folder = Folder::new(args.keep.as_deref())?;
+    start_log(&folder.path.join("log"))?;
     let plan = Plan {
         name: source.name.clone(),
         workload,
-        policy: policy(args, &source, &folder)?,
+        policy: policy(args, &source, &folder.path)?,
         scenario: source.scenario,
         seed: args.seed,
         speed: args.speed,
         at_most: args.at_most,
         listen: args.listen,
-        state_dir: folder.clone(),
+        state_dir: folder.path.clone(),
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("the runtime cannot start")?;
-    runtime.block_on(rehearse(plan, &folder))
+    runtime.block_on(rehearse(plan, folder))
 }
 
-async fn rehearse(plan: Plan, folder: &Path) -> anyhow::Result<()> {
+async fn rehearse(plan: Plan, folder: Folder) -> anyhow::Result<()> {
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     let rehearsal = Rehearsal::start(plan.clone()).await?;
+    let folder = folder.keep();
     say(&introduction(&plan, &rehearsal))?;
     let journal = rehearsal.journal().clone();
     let mut stage = Stage::new(&rehearsal)?;
@@ -101,7 +103,7 @@ async fn rehearse(plan: Plan, folder: &Path) -> anyhow::Result<()> {
     let rehearsed = rehearsal.run(asked_to_stop, |report| stage.show(report)).await?;
     stage.live.finish_and_clear();
     say(&conclusion(&plan, Contestant::of(policy), &rehearsed)?)?;
-    say(&next_steps(&journal, folder))
+    say(&next_steps(&journal, &folder))
 }
 
 /// Lines as they happen, and a live picture below them.
@@ -199,19 +201,31 @@ fn next_steps(journal: &Path, folder: &Path) -> String {
     format!("\nPolicy, journal and log are in {folder}. To go on:\n  headroom explain {journal}\n  headroom simulate --verify {journal}\n")
 }
 
-/// A folder that exists and holds no earlier rehearsal: a journal that goes on where another one ended would make no sense.
-fn folder(keep: Option<&Path>) -> anyhow::Result<PathBuf> {
-    let Some(keep) = keep else {
-        let folder =
-            tempfile::Builder::new().prefix("headroom-rehearsal-").tempdir().context("no temporary folder; name one with --keep")?;
-        return Ok(folder.keep());
-    };
-    let cannot = || format!("{} cannot be used", keep.display());
-    fs::create_dir_all(keep).with_context(cannot)?;
-    if fs::read_dir(keep).with_context(cannot)?.next().is_some() {
-        bail!("{} is not empty; give each rehearsal a folder of its own", keep.display());
+/// Where a rehearsal leaves its files. A temporary one is gone again unless it is kept.
+struct Folder {
+    path: PathBuf,
+    temporary: Option<TempDir>,
+}
+
+impl Folder {
+    /// A folder that holds no earlier rehearsal: a journal that goes on where another one ended would make no sense.
+    fn new(keep: Option<&Path>) -> anyhow::Result<Self> {
+        let Some(keep) = keep else {
+            let temporary = tempfile::Builder::new().prefix("headroom-rehearsal-").tempdir();
+            let temporary = temporary.context("no temporary folder can be made; name one with --keep")?;
+            return Ok(Self { path: temporary.path().to_owned(), temporary: Some(temporary) });
+        };
+        let cannot = || format!("{} cannot be used", keep.display());
+        fs::create_dir_all(keep).with_context(cannot)?;
+        if fs::read_dir(keep).with_context(cannot)?.next().is_some() {
+            bail!("{} is not empty; give each rehearsal a folder of its own", keep.display());
+        }
+        Ok(Self { path: keep.to_owned(), temporary: None })
     }
-    Ok(keep.to_owned())
+
+    fn keep(self) -> PathBuf {
+        self.temporary.map_or(self.path, TempDir::keep)
+    }
 }
 
 /// The file that the daemon will read: a baseline is written to `folder`, within the scenario's limits.
@@ -220,7 +234,10 @@ fn policy(args: &Args, source: &Source, folder: &Path) -> anyhow::Result<PathBuf
     let baseline = match args.policy.as_deref() {
         Some(given) => match baselines::find(given) {
             Some(baseline) => baseline,
-            None => return Ok(PathBuf::from(given)),
+            None if Path::new(given).exists() => return Ok(PathBuf::from(given)),
+            None => {
+                bail!("--policy {given}: there is neither a file nor a baseline of this name; `headroom baselines` lists the baselines")
+            }
         },
         None if beside.is_file() => return Ok(beside),
         None => baselines::find(DEFAULT_BASELINE).context("the default baseline is missing")?,

@@ -182,8 +182,10 @@ impl Resizer {
                 let remedy = format!("{name} is not allowed; grant `{}` to the role of this machine ({message})", operation.permission());
                 (Outcome::Rejected(Rejection::AccessDenied), remedy)
             }
-            Failure::Refused { message } if is_about_state(message) => (Outcome::Rejected(Rejection::NotModifiable), message.clone()),
-            Failure::Refused { message } => (Outcome::Rejected(Rejection::Other), message.clone()),
+            Failure::Refused { message } if is_about_state(message) => {
+                (Outcome::Rejected(Rejection::NotModifiable), format!("{name}: {message}"))
+            }
+            Failure::Refused { message } => (Outcome::Rejected(Rejection::Other), format!("{name}: {message}")),
             Failure::NotSent { cause } => (Outcome::Rejected(Rejection::Other), format!("{name} could not be sent: {cause}")),
             Failure::TimedOut => (Outcome::Unknown, format!("{name}: no answer within {} s", self.timeout.as_secs_f64())),
             Failure::ServerError { status } => (Outcome::Unknown, format!("{name}: EMR answered {status}")),

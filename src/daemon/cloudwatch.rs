@@ -2,9 +2,9 @@
 
 pub mod api;
 mod batch;
-mod error;
+pub mod error;
 #[cfg(test)]
-mod testing;
+pub(in crate::daemon) mod testing;
 #[cfg(test)]
 mod tests;
 
@@ -130,7 +130,7 @@ impl Metric {
     /// The two newest periods that have ended and had their delay, unless the newest of them is known.
     fn due(&self, now: Timestamp) -> Option<Due> {
         let MetricSpec { id, period, delay, .. } = &self.spec;
-        let to = batch::floor(now - *delay, *period);
+        let to = (now - *delay).floor(*period);
         // What lies in the future is from before the clock was set back.
         let is_known = self.newest.is_some_and(|newest| (to..=now).contains(&newest.measured_at));
         (!is_known).then(|| Due { metric: id.clone(), period: *period, from: to - *period * 2, to })

@@ -112,3 +112,70 @@ fn nobody(mut answers: Vec<(Url, Result<FsNamesystem, SourceError>)>) -> SourceE
         None => SourceError::NoActive { service: "NameNode", states: states.join(", ") },
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::daemon::testing::{Canned, Fake, nobody, silent};
+
+    const TIMEOUT: Duration = Duration::from_millis(1500);
+    const ACTIVE: &str = include_str!("../../tests/fixtures/hdfs/namenode-active.json");
+    const STANDBY: &str = include_str!("../../tests/fixtures/hdfs/namenode-standby.json");
+
+    async fn namenode(canned: Canned) -> Fake {
+        let fake = Fake::start().await;
+        fake.answers("/jmx?qry= FSNamesystem", canned);
+        fake
+    }
+
+    async fn read(addresses: &[&Url]) -> Result<HdfsLoad, SourceError> {
+        let mut hdfs = Hdfs::new(HttpGet::new(None).unwrap(), addresses.iter().copied().cloned().collect(), TIMEOUT);
+        hdfs.read(&Clock::real()).await.load.map(|sample| sample.value)
+    }
+
+    #[tokio::test]
+    async fn the_active_namenode_tells_the_load_in_mebibytes() {
+        let expected = HdfsLoad {
+            capacity_total: Mebibytes(102_400),
+            capacity_used: Mebibytes(51_200),
+            blocks_under_replicated: 7,
+            blocks_missing: 2,
+        };
+        let active = namenode(Canned::json(ACTIVE)).await;
+        let without_state = namenode(Canned::json(ACTIVE.replace("tag.HAState", "tag.Other"))).await;
+        let (standby, silent, down) = (namenode(Canned::json(STANDBY)).await, silent().await, nobody().await);
+        for addresses in
+            [vec![&active.url], vec![&without_state.url], vec![&standby.url, &active.url], vec![&silent.url, &down, &active.url]]
+        {
+            assert_eq!(read(&addresses).await, Ok(expected));
+        }
+    }
+
+    #[tokio::test]
+    async fn without_an_active_one_the_load_is_unknown_and_why_is_told() {
+        let (standby, silent, down) = (namenode(Canned::json(STANDBY)).await, silent().await, nobody().await);
+        let starting = namenode(Canned::json(r#"{"beans":[]}"#)).await;
+        let negative = namenode(Canned::json(ACTIVE.replace("53687091200", "-1"))).await;
+        let text = namenode(Canned::typed("text/html", "<html>")).await;
+        let table = [
+            (vec![&standby.url], "no_active"),
+            (vec![&standby.url, &down], "no_active"),
+            (vec![&down], "unreachable"),
+            (vec![&silent.url], "timed_out"),
+            (vec![&starting.url], "malformed"),
+            (vec![&negative.url], "malformed"),
+            (vec![&text.url], "malformed"),
+        ];
+        for (addresses, label) in table {
+            let error = read(&addresses).await.unwrap_err();
+            assert_eq!(error.label(), label, "{error}");
+        }
+    }
+
+    #[tokio::test]
+    async fn two_that_stand_by_are_both_named() {
+        let (one, other) = (namenode(Canned::json(STANDBY)).await, namenode(Canned::json(STANDBY)).await);
+        let error = read(&[&one.url, &other.url]).await.unwrap_err().to_string();
+        assert!(error.contains(&format!("{} is standby", one.url)) && error.contains(&format!("{} is standby", other.url)), "{error}");
+    }
+}

@@ -1,6 +1,9 @@
 //! HTTP GET of JSON with bounds on time and size, for services that are not always what they seem.
 
+mod trust;
+
 use std::error::Error;
+use std::path::Path;
 use std::time::Duration;
 
 use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderValue, LOCATION};
@@ -9,6 +12,8 @@ use serde::de::DeserializeOwned;
 
 use crate::daemon::clock::Stopwatch;
 use crate::daemon::source::{Call, SourceError};
+
+pub use trust::TrustError;
 
 /// A machine of the same network that has not taken a connection by then is not there.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
@@ -47,10 +52,15 @@ pub enum Answer<T> {
 }
 
 impl HttpGet {
-    pub fn new() -> Result<Self, reqwest::Error> {
+    /// `trusted` is a PEM file with the certificates to believe in place of the machine's own authorities.
+    pub fn new(trusted: Option<&Path>) -> Result<Self, TrustError> {
         let accept = HeaderMap::from_iter([(ACCEPT, HeaderValue::from_static("application/json"))]);
         let builder = Client::builder().redirect(reqwest::redirect::Policy::none()).no_proxy().retry(reqwest::retry::never());
-        let client = builder.connect_timeout(CONNECT_TIMEOUT).default_headers(accept).build()?;
+        let mut builder = builder.connect_timeout(CONNECT_TIMEOUT).default_headers(accept);
+        if let Some(pem) = trusted {
+            builder = builder.tls_backend_preconfigured(trust::only(pem)?);
+        }
+        let client = builder.build().map_err(|error| TrustError::Unusable { cause: innermost(&error).to_string() })?;
         Ok(Self { client })
     }
 
@@ -144,22 +154,25 @@ fn may_be_an_object(body: &[u8]) -> bool {
 }
 
 fn quoted(body: &[u8]) -> String {
-    let head = &body[..body.len().min(4 * QUOTED_CHARS)];
-    let text: String = String::from_utf8_lossy(head).split_whitespace().collect::<Vec<_>>().join(" ");
-    let mut quoted: String = text.chars().filter(|c| !c.is_control()).take(QUOTED_CHARS).collect();
-    if quoted.len() < text.len() {
-        quoted.push_str("...");
+    let head = String::from_utf8_lossy(&body[..body.len().min(4 * QUOTED_CHARS)]);
+    let words = head.split_whitespace().collect::<Vec<_>>().join(" ");
+    let text: String = words.chars().filter(|c| !c.is_control()).collect();
+    match text.char_indices().nth(QUOTED_CHARS) {
+        Some((end, _)) => format!("\"{}...\"", &text[..end]),
+        None => format!("\"{text}\""),
     }
-    format!("\"{quoted}\"")
 }
 
 /// The quick parser says nothing about the place; only where it fails is the one asked that does.
 fn parse<T: DeserializeOwned>(url: &Url, body: &[u8]) -> Result<T, SourceError> {
     serde_json::from_slice(body).map_err(|plain| {
         let mut deserializer = serde_json::Deserializer::from_slice(body);
-        match serde_path_to_error::deserialize::<_, T>(&mut deserializer) {
-            Err(error) if error.path().iter().len() > 0 => malformed(url, format!("{}: {}", error.path(), error.inner())),
-            _ => malformed(url, plain.to_string()),
+        let place =
+            serde_path_to_error::deserialize::<_, T>(&mut deserializer).map_or_else(|error| error.path().to_string(), |_| String::new());
+        // A place that is not known is written as a question mark.
+        match place.trim_end_matches(['?', '.']) {
+            "" => malformed(url, plain.to_string()),
+            place => malformed(url, format!("{place}: {plain}")),
         }
     })
 }
@@ -168,15 +181,20 @@ fn failure(url: &Url, error: reqwest::Error) -> SourceError {
     if error.is_timeout() {
         return SourceError::TimedOut { what: shown(url), after: CONNECT_TIMEOUT };
     }
-    // reqwest's own message repeats the address; what went wrong is said by the innermost cause.
-    let mut cause: &dyn Error = &error;
-    while let Some(inner) = cause.source() {
-        cause = inner;
-    }
+    let cause = innermost(&error);
     if error.is_body() || error.is_decode() {
         return malformed(url, format!("the answer breaks off: {cause}"));
     }
     SourceError::Unreachable { url: shown(url), cause: cause.to_string() }
+}
+
+/// reqwest's own messages repeat the address; what went wrong is said by the innermost cause.
+fn innermost(error: &dyn Error) -> &dyn Error {
+    let mut cause = error;
+    while let Some(inner) = cause.source() {
+        cause = inner;
+    }
+    cause
 }
 
 #[cfg(test)]

@@ -196,6 +196,9 @@ impl Metrics {
             for reason in ["rule", "below_minimum", "above_maximum"] {
                 self.families.decisions.with_label_values(&[group, action, reason]);
             }
+            for outcome in OUTCOMES {
+                self.families.resizes.with_label_values(&[group, action, outcome]);
+            }
         }
         let (action, reason) = action_and_reason(&decision.action);
         self.families.decisions.with_label_values(&[group, action, reason]).inc();
@@ -207,13 +210,9 @@ impl Metrics {
             Action::Hold(_) => None,
         });
         for (group, resize) in resizes {
-            let action = action_of(resize.direction());
-            for outcome in OUTCOMES {
-                self.families.resizes.with_label_values(&[group.as_str(), action, outcome]);
-            }
             let answer = report.answers.iter().find(|answer| answer.group == *group);
-            let outcome = answer.map_or(Outcome::Unknown, |answer| answer.outcome);
-            self.families.resizes.with_label_values(&[group.as_str(), action, outcome_label(outcome)]).inc();
+            let outcome = outcome_label(answer.map_or(Outcome::Unknown, |answer| answer.outcome));
+            self.families.resizes.with_label_values(&[group.as_str(), action_of(resize.direction()), outcome]).inc();
         }
     }
 

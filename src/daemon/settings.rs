@@ -48,7 +48,7 @@ pub struct YarnSettings {
     pub beside: Option<Url>,
     /// For one reading, however many requests it takes.
     pub timeout: Duration,
-    /// A certificate authority to trust beside the machine's own, PEM.
+    /// Certificates to believe of Hadoop's services, HDFS too, in place of the machine's own authorities; PEM.
     pub ca_file: Option<PathBuf>,
 }
 

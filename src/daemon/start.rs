@@ -12,7 +12,7 @@ use crate::daemon::cost::CostMeter;
 use crate::daemon::discovery::{self, DiscoveryError};
 use crate::daemon::emr::{self, Emr};
 use crate::daemon::hdfs::Hdfs;
-use crate::daemon::http_get::HttpGet;
+use crate::daemon::http_get::{HttpGet, TrustError};
 use crate::daemon::journal::{Journal, JournalError};
 use crate::daemon::monitor::{Identity, Monitor};
 use crate::daemon::observe::{Observer, Sources};
@@ -43,8 +43,8 @@ pub enum StartError {
     StateDir(#[from] StateDirError),
     #[error(transparent)]
     Prices(#[from] PricingError),
-    #[error("no HTTP client can be made")]
-    Http(#[from] reqwest::Error),
+    #[error(transparent)]
+    Trust(#[from] TrustError),
     #[error(transparent)]
     SelfTest(#[from] SelfTestFailure),
     #[error(transparent)]
@@ -114,8 +114,8 @@ fn sources(
     cluster_id: &str,
     metrics: Vec<MetricSpec>,
     policies: &[&Policy],
-) -> Result<Sources, reqwest::Error> {
-    let http = HttpGet::new()?;
+) -> Result<Sources, TrustError> {
+    let http = HttpGet::new(settings.yarn.ca_file.as_deref())?;
     let (yarn, hdfs) = (&settings.yarn, &settings.hdfs);
     Ok(Sources {
         yarn: Yarn::new(http.clone(), yarn.resource_managers.clone(), yarn.beside.clone(), yarn.timeout),

@@ -1,9 +1,10 @@
 //! Services for tests that speak HTTP on loopback, well or badly.
 
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use axum::Router;
-use axum::body::Body;
+use axum::body::{Body, Bytes};
 use axum::extract::{Request, State};
 use axum::http::{Response, header};
 use reqwest::Url;
@@ -16,20 +17,31 @@ use tokio::task::JoinHandle;
 pub struct Canned {
     status: u16,
     headers: Vec<(&'static str, String)>,
-    body: Vec<u8>,
+    body: Bytes,
+    delay: Duration,
 }
 
 impl Canned {
-    pub fn json(body: impl Into<Vec<u8>>) -> Self {
+    pub fn json(body: impl Into<Bytes>) -> Self {
         Self::typed("application/json;charset=utf-8", body)
     }
 
-    pub fn typed(media_type: &str, body: impl Into<Vec<u8>>) -> Self {
-        Self { status: 200, headers: vec![(header::CONTENT_TYPE.as_str(), media_type.to_owned())], body: body.into() }
+    pub fn typed(media_type: &str, body: impl Into<Bytes>) -> Self {
+        Self {
+            status: 200,
+            headers: vec![(header::CONTENT_TYPE.as_str(), media_type.to_owned())],
+            body: body.into(),
+            delay: Duration::ZERO,
+        }
     }
 
     pub fn status(status: u16) -> Self {
-        Self { status, headers: Vec::new(), body: Vec::new() }
+        Self { status, headers: Vec::new(), body: Bytes::new(), delay: Duration::ZERO }
+    }
+
+    /// The same, but later.
+    pub fn after(self, delay: Duration) -> Self {
+        Self { delay, ..self }
     }
 
     /// What a standby ResourceManager answers when it knows the active one.
@@ -77,6 +89,7 @@ async fn answer(State(routes): State<Routes>, request: Request) -> Response<Body
     let routes = routes.lock().expect("no test panics in between").clone();
     let matching = routes.into_iter().rev().find(|(pattern, _)| pattern.split(' ').all(|word| uri.contains(word)));
     let canned = matching.map_or_else(|| Canned::status(404), |(_, canned)| canned);
+    tokio::time::sleep(canned.delay).await;
     let mut response = Response::builder().status(canned.status);
     for (name, value) in canned.headers {
         response = response.header(name, value);
@@ -85,10 +98,7 @@ async fn answer(State(routes): State<Routes>, request: Request) -> Response<Body
 }
 
 /// A service that treats each connection in its own way, after the request has come.
-pub async fn rude<F: Future<Output = ()> + Send>(behave: impl Fn(TcpStream) -> F + Send + Sync + 'static) -> Fake
-where
-    F: 'static,
-{
+pub async fn rude<F: Future<Output = ()> + Send + 'static>(behave: impl Fn(TcpStream) -> F + Send + Sync + 'static) -> Fake {
     let (listener, url) = listen().await;
     let serving = tokio::spawn(async move {
         while let Ok((mut connection, _)) = listener.accept().await {
@@ -112,7 +122,7 @@ pub async fn silent() -> Fake {
 }
 
 /// Sends `head`, then `piece` again and again with `pause` in between, for as long as somebody listens.
-pub async fn endless(head: &'static str, piece: Vec<u8>, pause: std::time::Duration) -> Fake {
+pub async fn endless(head: &'static str, piece: Vec<u8>, pause: Duration) -> Fake {
     rude(move |mut connection| {
         let piece = piece.clone();
         async move {

@@ -97,3 +97,6 @@ impl Yarn {
         YarnReading { active: None, active_is_local: false, load: Err(error.clone()), nodes: Err(error), calls }
     }
 }
+
+#[cfg(test)]
+mod tests;

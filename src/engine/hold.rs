@@ -82,44 +82,6 @@ impl Scope<'_> {
     }
 }
 
-/// Positions of the signals that an expression reads, directly or through a window.
-pub fn signals_of_expr(expr: &Expr, window_signals: &[usize], into: &mut Vec<usize>) {
-    match expr {
-        Expr::Constant(_) => {}
-        Expr::Signal(index) => into.push(*index),
-        Expr::Window(index) => into.push(window_signals[*index]),
-        Expr::Negate(inner) => signals_of_expr(inner, window_signals, into),
-        Expr::Arithmetic { left, right, .. } => {
-            signals_of_expr(left, window_signals, into);
-            signals_of_expr(right, window_signals, into);
-        }
-        Expr::Greatest(parts) | Expr::Least(parts) => parts.iter().for_each(|part| signals_of_expr(part, window_signals, into)),
-    }
-}
-
-/// Positions of the signals that a condition reads.
-pub fn signals_of(condition: &Condition, window_signals: &[usize], into: &mut Vec<usize>) {
-    match condition {
-        Condition::Constant(_) | Condition::ClusterState { .. } => {}
-        Condition::Compare { left, right, .. } => {
-            signals_of_expr(left, window_signals, into);
-            signals_of_expr(right, window_signals, into);
-        }
-        Condition::Not(inner) => signals_of(inner, window_signals, into),
-        Condition::All(parts) | Condition::Any(parts) => parts.iter().for_each(|part| signals_of(part, window_signals, into)),
-    }
-}
-
-/// Something else than a sample of a signal can decide the condition.
-pub fn reads_cluster(condition: &Condition) -> bool {
-    match condition {
-        Condition::Constant(_) | Condition::ClusterState { .. } => true,
-        Condition::Compare { .. } => false,
-        Condition::Not(inner) => reads_cluster(inner),
-        Condition::All(parts) | Condition::Any(parts) => parts.iter().any(reads_cluster),
-    }
-}
-
 /// An unbroken run of samples at which a condition was true. Its clock is the samples', never the number of ticks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]

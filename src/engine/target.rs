@@ -4,18 +4,20 @@ mod decide;
 mod past;
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::flight::{Description, Flight};
-use super::hold::{self, Held, Hold, Scope};
+use super::hold::{Held, Hold, Scope};
 use super::limits;
 use super::memory::SignalTrack;
 use super::propose::{self, Proposal};
 use super::window::Window;
 use crate::decision::{Action, Cause, Decision, HoldReason, Reading, RuleReport, RuleState};
 use crate::observation::{GroupId, GroupStatus, NodeCensus, Observation, Role};
+use crate::policy::condition::Leaf;
 use crate::policy::signal::{Signal, SignalSource};
-use crate::policy::{Change, Limits, Rule, Target};
+use crate::policy::{Limits, Rule, Target};
 use crate::units::{Instances, Timestamp};
 use decide::Situation;
 pub use past::{PastMismatch, TargetPast};
@@ -27,6 +29,7 @@ pub struct TargetState {
     signals: Vec<SignalTrack>,
     windows: Vec<Window>,
     window_signals: Vec<usize>,
+    window_names: Vec<Arc<str>>,
     rules: Vec<RuleMemory>,
     pub flight: Flight,
     /// The sizes wanted at recent ticks, for stabilization.
@@ -85,8 +88,9 @@ impl TargetState {
         Self {
             signals: spec.signals.iter().map(track).collect(),
             windows: spec.windows.iter().map(|window| Window::new(window.function, window.over, is_counter(window.signal))).collect(),
-            rules: spec.rules.iter().map(|rule| RuleMemory::new(rule, &window_signals)).collect(),
+            rules: spec.rules.iter().map(|rule| RuleMemory::new(&spec, rule)).collect(),
             window_signals,
+            window_names: (0..spec.windows.len()).map(|window| spec.text_of(Leaf::Window(window))).collect(),
             flight: Flight::default(),
             wishes: VecDeque::new(),
             group: None,
@@ -218,8 +222,15 @@ impl TargetState {
         }
     }
 
+    /// Of signals, then of windows.
     fn readings(&self) -> Vec<Reading> {
-        self.signals.iter().filter_map(|track| Some(Reading { signal: track.name.clone(), value: track.known()?.value })).collect()
+        let signals = self.signals.iter().filter_map(|track| Some(Reading { signal: track.name.clone(), value: track.known()?.value }));
+        let windows = self.windows.iter().enumerate().filter_map(|(index, window)| {
+            self.signals[self.window_signals[index]].known()?;
+            let value = window.value().filter(|value| value.is_finite())?;
+            Some(Reading { signal: self.window_names[index].clone(), value })
+        });
+        signals.chain(windows).collect()
     }
 
     fn longest_memory(&self) -> Duration {
@@ -272,15 +283,11 @@ impl TargetState {
 }
 
 impl RuleMemory {
-    fn new(rule: &Rule, window_signals: &[usize]) -> Self {
-        let mut reads = Vec::new();
-        hold::signals_of(&rule.when, window_signals, &mut reads);
-        if let Change::Track { signal, .. } = &rule.then {
-            hold::signals_of_expr(signal, window_signals, &mut reads);
-        }
+    fn new(spec: &Target, rule: &Rule) -> Self {
+        let mut reads: Vec<usize> = spec.leaves(rule).into_iter().map(|leaf| spec.signal_of(leaf)).collect();
         reads.sort_unstable();
         reads.dedup();
-        Self { reads, reads_cluster: hold::reads_cluster(&rule.when), hold: Hold::default(), completed_at: None }
+        Self { reads, reads_cluster: rule.when.reads_cluster(), hold: Hold::default(), completed_at: None }
     }
 
     /// When the rule may act again, if that lies ahead.

@@ -4,6 +4,7 @@ mod complaints;
 mod flights;
 mod guards;
 mod holds;
+mod nodes;
 mod properties;
 mod state;
 

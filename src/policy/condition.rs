@@ -1,5 +1,6 @@
 //! The expression tree of a condition: already unit-checked, with every signal resolved to an index.
 
+use std::fmt;
 use std::time::Duration;
 
 use crate::observation::ClusterState;
@@ -41,6 +42,57 @@ pub enum Expr {
     Greatest(Vec<Expr>),
     /// `least(a, b, ...)`: never empty.
     Least(Vec<Expr>),
+}
+
+/// What an expression reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Leaf {
+    /// Index into [`Target::signals`](super::Target::signals).
+    Signal(usize),
+    /// Index into [`Target::windows`](super::Target::windows).
+    Window(usize),
+}
+
+impl Expr {
+    /// Calls `each` for everything that the expression reads, from left to right.
+    pub fn leaves(&self, each: &mut dyn FnMut(Leaf)) {
+        match self {
+            Self::Constant(_) => {}
+            Self::Signal(index) => each(Leaf::Signal(*index)),
+            Self::Window(index) => each(Leaf::Window(*index)),
+            Self::Negate(inner) => inner.leaves(each),
+            Self::Arithmetic { left, right, .. } => {
+                left.leaves(each);
+                right.leaves(each);
+            }
+            Self::Greatest(parts) | Self::Least(parts) => parts.iter().for_each(|part| part.leaves(each)),
+        }
+    }
+}
+
+impl Condition {
+    /// Calls `each` for everything that the condition reads, from left to right.
+    pub fn leaves(&self, each: &mut dyn FnMut(Leaf)) {
+        match self {
+            Self::Constant(_) | Self::ClusterState { .. } => {}
+            Self::Compare { left, right, .. } => {
+                left.leaves(each);
+                right.leaves(each);
+            }
+            Self::Not(inner) => inner.leaves(each),
+            Self::All(parts) | Self::Any(parts) => parts.iter().for_each(|part| part.leaves(each)),
+        }
+    }
+
+    /// Something else than a sample of a signal can decide the condition.
+    pub fn reads_cluster(&self) -> bool {
+        match self {
+            Self::Constant(_) | Self::ClusterState { .. } => true,
+            Self::Compare { .. } => false,
+            Self::Not(inner) => inner.reads_cluster(),
+            Self::All(parts) | Self::Any(parts) => parts.iter().any(Self::reads_cluster),
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -104,4 +156,17 @@ pub enum WindowFunction {
     Percentile(u8),
     /// Change per second between the oldest and the newest sample; a counter that was reset counts from zero.
     Rate,
+}
+
+/// As conditions write it.
+impl fmt::Display for WindowFunction {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Average => f.write_str("avg"),
+            Self::Minimum => f.write_str("min"),
+            Self::Maximum => f.write_str("max"),
+            Self::Percentile(rank) => write!(f, "p{rank}"),
+            Self::Rate => f.write_str("rate"),
+        }
+    }
 }

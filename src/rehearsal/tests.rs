@@ -124,9 +124,9 @@ async fn a_rehearsal_that_is_stopped_leaves_what_happened_so_far() {
 async fn what_does_not_fit_is_refused_before_anything_starts() {
     let folder = tempfile::tempdir().expect("a folder");
     let refusal = async |plan| Rehearsal::start(plan).await.err().map(|error| error.to_string()).unwrap_or_default();
-    let other_group = POLICY.replace("role: task", "role: primary");
+    let other_group = POLICY.replace("role: task", "name: other");
     let said = refusal(plan(folder.path(), &other_group)).await;
-    assert!(said.contains("no group of scenario `default` matches the target `role: primary`"), "{said}");
+    assert!(said.contains("no group of scenario `default` matches the target `name: other`"), "{said}");
 
     let mut fleet = plan(folder.path(), POLICY);
     fleet.scenario.groups[0].kind = GroupKind::Fleet;

@@ -4,7 +4,7 @@ use std::process::Stdio;
 
 use super::{Answer, Folder, repository};
 
-const COMMANDS: [&str; 14] = [
+const COMMANDS: [&str; 15] = [
     "",
     "simulate",
     "check",
@@ -19,6 +19,7 @@ const COMMANDS: [&str; 14] = [
     "trace info",
     "baselines",
     "baselines show",
+    "status",
 ];
 
 #[test]

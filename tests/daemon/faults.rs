@@ -16,7 +16,7 @@ use headroom::units::Instances;
 use crate::world::{Fault, Scene, World};
 
 /// Acts at once on what it sees.
-const POLICY: &str = "
+pub const POLICY: &str = "
 name: at-once
 poll: 10s
 targets:
@@ -58,7 +58,7 @@ impl Bench {
     }
 }
 
-async fn start_in(folder: &Path, world: &World, policy: &str, dry_run: bool) -> Result<Daemon, StartError> {
+pub async fn start_in(folder: &Path, world: &World, policy: &str, dry_run: bool) -> Result<Daemon, StartError> {
     let policy_file = folder.join("policy.yaml");
     std::fs::write(&policy_file, policy).expect("writes");
     let config = folder.join("headroom.toml");

@@ -1,6 +1,7 @@
 //! What the tests run against. Each part starts as a process of its own, on ports that were free and with its state in a temporary
 //! folder, and is gone when it is dropped.
 
+pub mod daemon;
 pub mod fleet;
 pub mod http;
 pub mod installed;

@@ -150,6 +150,6 @@ fn incomplete(result: &MetricDataResult) -> Option<SourceError> {
     }
 }
 
-pub(super) fn malformed(problem: String) -> SourceError {
+pub fn malformed(problem: String) -> SourceError {
     SourceError::Malformed { url: "CloudWatch".to_owned(), problem }
 }

@@ -57,19 +57,13 @@ impl Batch {
     /// The span of the call if this metric, whose period is none of the shorter ones, joined; `None` when it cannot.
     fn span_with(&self, due: &Due, now: Timestamp) -> Option<(Timestamp, Timestamp)> {
         let (shortest, longest) = (self.due.first()?.period, self.due.last()?.period);
-        let (from, to) = (floor(self.from.min(due.from), due.period), self.to.max(due.to));
+        let (from, to) = (self.from.min(due.from).floor(due.period), self.to.max(due.to));
         let points = to.since(from).as_millis() / shortest.as_millis().max(1) * (self.due.len() as u128 + 1);
         let fits = self.due.len() < QUERIES_MAX && i64::try_from(points).is_ok_and(|points| points <= POINTS_MAX);
         let divides = due.period.as_millis().is_multiple_of(longest.as_millis().max(1));
         let is_kept = shortest >= STANDARD_PERIOD || now.since(from) <= HIGH_RESOLUTION_KEPT;
         (fits && divides && is_kept).then_some((from, to))
     }
-}
-
-/// The last end of a period that is not after `at`. Periods are counted from the epoch.
-pub(super) fn floor(at: Timestamp, period: Duration) -> Timestamp {
-    let period_ms = i64::try_from(period.as_millis()).unwrap_or(i64::MAX).max(1);
-    Timestamp::from_millis(at.as_millis().saturating_sub(at.as_millis().rem_euclid(period_ms)))
 }
 
 #[cfg(test)]
@@ -81,7 +75,7 @@ mod tests {
 
     fn due(period_s: u64, delay_s: u64) -> Due {
         let period = Duration::from_secs(period_s);
-        let to = floor(NOW - Duration::from_secs(delay_s), period);
+        let to = (NOW - Duration::from_secs(delay_s)).floor(period);
         Due { metric: MetricId::new(format!("every-{period_s}")), period, from: to - period * 2, to }
     }
 
@@ -118,7 +112,7 @@ mod tests {
                 for due in &batch.due {
                     prop_assert!(dues.contains(due));
                     prop_assert!(batch.from <= due.from && due.to <= batch.to);
-                    prop_assert_eq!(floor(batch.from, due.period), batch.from);
+                    prop_assert_eq!(batch.from.floor(due.period), batch.from);
                     prop_assert!(due.period >= STANDARD_PERIOD || NOW.since(batch.from) <= HIGH_RESOLUTION_KEPT);
                 }
             }

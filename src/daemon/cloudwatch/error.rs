@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::time::Duration;
 
+use aws_sdk_cloudwatch::config::http::HttpResponse;
 use aws_sdk_cloudwatch::error::{ProvideErrorMetadata, SdkError};
 
 use crate::daemon::source::SourceError;
@@ -13,10 +14,9 @@ const THROTTLED: [&str; 5] =
 const DENIED: [&str; 4] = ["AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "NotAuthorized"];
 
 /// Why a call failed that took so long; `permission` is what its role needs.
-pub fn source_error<E, R>(error: SdkError<E, R>, operation: &'static str, permission: &'static str, took: Duration) -> SourceError
+pub fn source_error<E>(error: SdkError<E, HttpResponse>, operation: &'static str, permission: &'static str, took: Duration) -> SourceError
 where
     E: ProvideErrorMetadata + Error + 'static,
-    R: std::fmt::Debug + 'static,
 {
     let service = || "CloudWatch".to_owned();
     match &error {
@@ -29,6 +29,9 @@ where
             (Some(code), _) if DENIED.contains(&code) => SourceError::AccessDenied { operation, permission },
             (Some(code), Some(message)) => SourceError::Refused { operation, message: format!("{code}: {message}") },
             (Some(code), None) => SourceError::Refused { operation, message: code.to_owned() },
+            (None, _) if !refusal.raw().status().is_success() => {
+                SourceError::Status { url: service(), status: refusal.raw().status().as_u16() }
+            }
             (None, _) => SourceError::Malformed { url: service(), problem: root_cause(&error) },
         },
         _ => SourceError::Refused { operation, message: root_cause(&error) },

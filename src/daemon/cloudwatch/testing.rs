@@ -22,8 +22,8 @@ pub struct FakeCloudWatch {
 pub enum Fault {
     /// An error of the service.
     Refusal(u16, &'static str),
-    /// An answer that is well-formed HTTP and nothing else.
-    Garbage,
+    /// An answer with this status that is well-formed HTTP and nothing else.
+    Garbage(u16),
     /// No answer at all.
     Silence,
     /// All results have this status, and no points.
@@ -47,7 +47,6 @@ struct Memory {
     points: BTreeMap<Series, BTreeMap<i64, f64>>,
     faults: VecDeque<Option<Fault>>,
     asked: Vec<Asked>,
-    listed: usize,
     /// Of each metric on each page.
     points_on_page: Option<usize>,
     /// When set, points are forgotten as they grow old.
@@ -97,23 +96,19 @@ impl FakeCloudWatch {
         std::mem::take(&mut self.memory().asked)
     }
 
-    pub fn times_listed(&self) -> usize {
-        self.memory().listed
-    }
-
     fn memory(&self) -> MutexGuard<'_, Memory> {
         self.memory.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 async fn answer(State(memory): State<Arc<Mutex<Memory>>>, uri: Uri, body: Bytes) -> Response {
+    let of = |status| StatusCode::from_u16(status).expect("a status");
     let fault = memory.lock().expect("not poisoned").faults.pop_front().flatten();
     match fault {
         Some(Fault::Refusal(status, code)) => {
-            let status = StatusCode::from_u16(status).expect("a status");
-            return cbor(status, &map([("__type", text(&format!("com.amazonaws.cloudwatch#{code}"))), ("message", text("as told"))]));
+            return cbor(of(status), &map([("__type", text(&format!("com.amazonaws.cloudwatch#{code}"))), ("message", text("as told"))]));
         }
-        Some(Fault::Garbage) => return (StatusCode::OK, "<html>welcome</html>").into_response(),
+        Some(Fault::Garbage(status)) => return (of(status), "<html>welcome</html>").into_response(),
         Some(Fault::Silence) => std::future::pending::<()>().await,
         Some(Fault::Status(_)) | None => {}
     }
@@ -180,8 +175,7 @@ impl Memory {
         periods.into_iter().map(|(begin_s, values)| (begin_s, statistic(&stat, &values))).collect()
     }
 
-    fn list_metrics(&mut self, request: &Value) -> Value {
-        self.listed += 1;
+    fn list_metrics(&self, request: &Value) -> Value {
         let namespace = string(request, "Namespace");
         let filter = field(request, "Dimensions").and_then(Value::as_array).cloned().unwrap_or_default();
         let fits = |dimensions: &[String]| {

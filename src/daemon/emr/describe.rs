@@ -129,7 +129,7 @@ fn cluster_state(text: &str) -> Described<ClusterState> {
 }
 
 fn group_state(text: &str) -> Described<GroupState> {
-    GroupState::ALL.iter().copied().find(|state| state.as_str() == text).ok_or_else(|| unknown("state of a group", text))
+    GroupState::ALL.iter().copied().find(|state| state.as_str() == text).ok_or_else(|| unknown("instance group state", text))
 }
 
 fn market(market: &MarketType) -> Described<Market> {
@@ -150,5 +150,5 @@ fn count(count: Option<i32>, lacks: impl Fn() -> String) -> Described<Instances>
 }
 
 fn unknown(what: &str, value: &str) -> String {
-    format!("`{value}` is a {what} that this version does not know; is there a newer one?")
+    format!("{what} `{value}` is not known to this version; is there a newer one?")
 }

@@ -8,7 +8,7 @@ const LIMIT_BYTES: usize = 1 << 20;
 const TIMEOUT: Duration = Duration::from_millis(400);
 
 async fn get_within(url: &Url, limit_bytes: usize, timeout: Duration) -> Result<BTreeMap<String, BTreeMap<String, u32>>, SourceError> {
-    HttpGet::new().unwrap().json(url, limit_bytes, TimeLimit::start(timeout)).await
+    HttpGet::new(None).unwrap().json(url, limit_bytes, TimeLimit::start(timeout)).await
 }
 
 async fn get(url: &Url) -> Result<BTreeMap<String, BTreeMap<String, u32>>, SourceError> {
@@ -81,7 +81,7 @@ async fn other_statuses_are_failures_with_their_number() {
 #[tokio::test]
 async fn a_redirect_is_told_and_not_followed() {
     let fake = Fake::start().await;
-    let http = HttpGet::new().unwrap();
+    let http = HttpGet::new(None).unwrap();
     let table = [
         (Canned::redirect("http://rm2:8088/ws"), Some("http://rm2:8088/ws")),
         (Canned::redirect("https://rm2:8090/"), Some("https://rm2:8090/")),

@@ -93,6 +93,7 @@ impl TargetState {
             most_core: past.most_core,
             spec: fresh.spec,
             window_signals: fresh.window_signals,
+            window_names: fresh.window_names,
         })
     }
 

@@ -169,25 +169,6 @@ fn core_nodes_stay_above_the_hdfs_floor_and_stay_all_when_hdfs_is_unknown() {
 }
 
 #[test]
-fn a_scale_in_protects_application_masters_and_prefers_empty_nodes() {
-    let mut bench = Bench::new(policy(vec![rule("idle", Comparison::Greater, 75.0, 0, shrink(2), 0)]), 4);
-    bench.scene.available_percent = Some(80.0);
-    let mut observation = bench.scene.observation();
-    let node = |id: &str, containers, has_application_master| NodeLoad {
-        instance: InstanceId::new(id),
-        group: bench.scene.groups[1].id.clone(),
-        containers,
-        has_application_master,
-        draining: false,
-    };
-    let census = NodeCensus(vec![node("i-busy", 3, false), node("i-master", 1, true), node("i-empty", 0, false)]);
-    observation.nodes = Some(Sampled { value: census, measured_at: observation.at });
-    let Action::Resize(resize) = bench.observe(&observation) else { panic!("a resize") };
-    assert_eq!(resize.protect.iter().map(|id| id.as_str()).collect::<Vec<_>>(), ["i-master", "i-busy"]);
-    assert_eq!(resize.prefer.iter().map(|id| id.as_str()).collect::<Vec<_>>(), ["i-empty"]);
-}
-
-#[test]
 fn a_scale_in_waits_while_it_is_not_known_any_more_what_runs_where() {
     let mut bench = Bench::new(policy(vec![rule("idle", Comparison::Greater, 75.0, 0, shrink(2), 0)]), 4);
     bench.scene.available_percent = Some(50.0);
@@ -319,23 +300,6 @@ fn a_rule_that_could_only_shrink_freezes_nothing_when_it_cannot_be_judged() {
             { name: empty, when: hdfs_used_percent < 1, then: { set: min } }] }] }",
     );
     assert_eq!(Bench::new(spec, 9).tick(0, Some(80.0)).resized_to(), Some(6));
-}
-
-#[test]
-fn an_instance_with_an_application_master_is_never_preferred() {
-    let mut bench = Bench::new(policy(vec![rule("idle", Comparison::Greater, 75.0, 0, shrink(2), 0)]), 4);
-    bench.scene.available_percent = Some(80.0);
-    let mut observation = bench.scene.observation();
-    let master = NodeLoad {
-        instance: InstanceId::new("i-master"),
-        group: bench.scene.groups[1].id.clone(),
-        containers: 0,
-        has_application_master: true,
-        draining: false,
-    };
-    observation.nodes = Some(Sampled { value: NodeCensus(vec![master]), measured_at: observation.at });
-    let Action::Resize(resize) = bench.observe(&observation) else { panic!("a resize") };
-    assert_eq!((resize.protect.len(), resize.prefer.len()), (1, 0), "two sources that disagree");
 }
 
 #[test]

@@ -109,13 +109,13 @@ fn a_source_that_fails_twice_in_a_row_is_told_and_so_is_its_return() {
     let mut told = Told::new();
     let mut with_failure = |fails: bool| {
         let mut report = told.report();
-        report.sources[0].error = fails.then(|| SourceError::NoActive { states: "STANDBY".into() });
+        report.sources[0].error = fails.then_some(SourceError::Throttled { operation: "metrics" });
         told.tell(&report)
     };
     assert_eq!(with_failure(true), [""; 0]);
     assert_eq!(with_failure(false), [""; 0], "a moment");
     assert_eq!(with_failure(true), [""; 0]);
-    assert_eq!(with_failure(true), ["yarn_load cannot be read", "no ResourceManager is active: STANDBY"]);
+    assert_eq!(with_failure(true), ["yarn_load cannot be read", "metrics is throttled by AWS"]);
     assert_eq!(with_failure(true), [""; 0]);
     assert_eq!(with_failure(false), ["yarn_load can be read again"]);
 }
@@ -136,7 +136,7 @@ fn the_date_comes_before_the_first_line_of_a_new_day() {
     assert_eq!(told.ticks(10).len(), 1);
     told.rig.scene.at = Timestamp::EPOCH + Duration::from_secs(2 * 86_400);
     told.pending = 0;
-    assert_eq!(told.tick(), ["a new day, 1970-01-03", "nothing waits any more, after 1d 23h 59m 30s"]);
+    assert_eq!(told.tick(), ["a new day, 1970-01-03", "nothing waits any more, after 2d"]);
 }
 
 #[test]

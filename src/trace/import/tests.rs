@@ -111,7 +111,7 @@ fn the_documented_examples_are_right() {
         .into_iter()
         .map(|text| TraceReader::from_reader("docs", Cursor::new(text)).expect("opens").collect::<Result<_, _>>().expect("reads"))
         .collect();
-    assert_eq!(traces.iter().map(Vec::len).collect::<Vec<_>>(), [1, 3]);
+    assert_eq!(traces.iter().map(Vec::len).collect::<Vec<_>>(), [1, 3, 1]);
 
     let [table] = &documented("csv")[..] else { panic!("one CSV example") };
     let [_, _, _, imported] = every_importer(table.as_bytes());

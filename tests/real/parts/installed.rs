@@ -4,8 +4,12 @@ use std::path::PathBuf;
 
 /// Folder of Hadoop's jars, in the version that `HADOOP_VERSION` names.
 pub fn hadoop() -> PathBuf {
-    let version = std::env::var("HADOOP_VERSION").unwrap_or_else(|_| String::from("3.3.6"));
+    let version = hadoop_version();
     part(&format!("Hadoop {version}"), &format!("hadoop-{version}"))
+}
+
+pub fn hadoop_version() -> String {
+    std::env::var("HADOOP_VERSION").unwrap_or_else(|_| String::from("3.3.6"))
 }
 
 /// Java's home.

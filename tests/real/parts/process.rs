@@ -26,6 +26,17 @@ impl Process {
         matches!(self.child.try_wait(), Ok(None))
     }
 
+    /// Asks it to end (SIGTERM).
+    pub fn terminate(&self) {
+        let status = Command::new("kill").arg(self.child.id().to_string()).status().expect("kill starts");
+        assert!(status.success(), "{} has ended before it was asked to", self.name);
+    }
+
+    /// Whether it ended well; none while it runs.
+    pub fn success(&mut self) -> Option<bool> {
+        self.child.try_wait().expect("a process of ours").map(|status| status.success())
+    }
+
     /// What it has printed so far.
     pub fn log(&self) -> String {
         fs::read_to_string(&self.log).unwrap_or_default()

@@ -50,20 +50,16 @@ pub struct Node {
 #[serde(rename_all = "camelCase")]
 pub struct Application {
     pub id: String,
-    pub name: String,
-    pub state: String,
     pub final_status: String,
-    /// Milliseconds since 1970; the next two are 0 until it has happened.
+    /// When YARN accepted it, and when it ended (0 until then); milliseconds since 1970.
     pub started_time: i64,
-    pub launch_time: i64,
     pub finished_time: i64,
-    /// Of all its containers, while it runs.
+    /// Of all its containers; -1 once it has ended.
+    pub running_containers: i64,
     #[serde(rename = "allocatedMB")]
     pub allocated_mib: i64,
-    pub running_containers: i64,
-    /// `HOST:PORT` of the node on which the application master runs or ran.
-    #[serde(default)]
-    pub am_host_http_address: String,
+    #[serde(rename = "allocatedVCores")]
+    pub allocated_vcores: i64,
 }
 
 /// Figures of the whole cluster.
@@ -73,10 +69,6 @@ pub struct Metrics {
     pub active_nodes: u32,
     #[serde(rename = "totalMB")]
     pub total_mib: u64,
-    #[serde(rename = "allocatedMB")]
-    pub allocated_mib: u64,
-    #[serde(rename = "pendingMB")]
-    pub pending_mib: u64,
 }
 
 impl YarnCluster {

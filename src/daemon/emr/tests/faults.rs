@@ -30,7 +30,7 @@ async fn each_fault_is_named_and_none_is_taken_for_a_status() {
         (Reply::Text(200, r#"{"Cluster": {"Status": "#), "malformed", "DescribeCluster"),
         (Reply::Json(json!({})), "malformed", "there is no cluster in it"),
         (Reply::Json(json!({ "Cluster": { "Id": CLUSTER } })), "malformed", "the cluster has no state"),
-        (Reply::Json(cluster("HIBERNATING")), "malformed", "`HIBERNATING` is a cluster state that this version does not know"),
+        (Reply::Json(cluster("HIBERNATING")), "malformed", "cluster state `HIBERNATING` is not known to this version"),
     ] {
         let error = error("DescribeCluster", reply.clone()).await;
         assert_eq!(error.label(), label, "{reply:?}: {error}");
@@ -44,10 +44,10 @@ async fn a_group_that_lacks_something_or_says_something_new_makes_the_whole_answ
         ("RunningInstanceCount", Value::Null, "instance group ig-task has no running count"),
         ("RequestedInstanceCount", Value::Null, "instance group ig-task has no requested count"),
         ("RequestedInstanceCount", json!(-1), "-1 is no number of instances"),
-        ("Status", json!({ "State": "DREAMING" }), "`DREAMING` is a state of a group that this version does not know"),
+        ("Status", json!({ "State": "DREAMING" }), "instance group state `DREAMING` is not known"),
         ("Status", Value::Null, "instance group ig-task has no state"),
-        ("InstanceGroupType", json!("EDGE"), "`EDGE` is a instance group type"),
-        ("Market", json!("FUTURES"), "`FUTURES` is a market"),
+        ("InstanceGroupType", json!("EDGE"), "instance group type `EDGE` is not known"),
+        ("Market", json!("FUTURES"), "market `FUTURES` is not known"),
         ("Id", Value::Null, "an instance group has no id"),
     ] {
         let mut answer = groups(4, 4, "RUNNING");

@@ -1,0 +1,74 @@
+//! `headroom explain`.
+
+use std::fmt::Display;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use clap::ValueEnum;
+use headroom::explain::{self, TargetFilter, When};
+use headroom::policy::Policy;
+use headroom::policy::parse::parse;
+use headroom::trace::journal::TraceReader;
+use serde::Serialize;
+
+/// Tell in plain words why a daemon did, or did not, scale
+#[derive(clap::Args)]
+#[command(after_help = "Without --at: what happened, from the beginning of the journal to its end; with it: all \
+that was known and thought at that moment. All times are UTC.
+
+Examples:
+  headroom explain /var/lib/headroom/journal
+  headroom explain /var/lib/headroom/journal --at 14:05 --target 1
+  headroom explain june.trace.zst --policy mine.yaml")]
+pub struct Args {
+    /// A daemon's journal: its folder, or one of its files
+    #[arg(value_name = "JOURNAL")]
+    journal: PathBuf,
+    /// The last tick not later than this: 14:05, '2026-11-20 14:05', or 2026-11-20T14:05:00Z
+    #[arg(long, value_name = "TIME")]
+    at: Option<When>,
+    /// Only this target: its number in the policy, from 1, or its group's id or name
+    #[arg(long, value_name = "GROUP_OR_NUMBER")]
+    target: Option<String>,
+    /// What this policy would have decided on the same observations; any recording will do
+    #[arg(long, value_name = "FILE")]
+    policy: Option<PathBuf>,
+    /// Text for people, JSON for programs
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    format: Format,
+}
+
+/// How the explanation is printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    Text,
+    Json,
+}
+
+pub fn run(args: &Args) -> anyhow::Result<()> {
+    let policy = args.policy.as_deref().map(read_policy).transpose()?;
+    let filter = args.target.as_deref().map_or(TargetFilter::All, TargetFilter::parse);
+    let mut reader = TraceReader::open(&args.journal)?;
+    match args.at {
+        None => print(args.format, &explain::timeline(&mut reader, policy, &filter)?)?,
+        Some(when) => print(args.format, &explain::moment(&mut reader, policy, &filter, when)?)?,
+    }
+    if let Some(torn) = reader.torn_tail() {
+        super::note(format_args!("note: {}:{}: the line is torn off and left out", torn.path.display(), torn.line));
+    }
+    Ok(())
+}
+
+fn read_policy(file: &Path) -> anyhow::Result<Policy> {
+    let text = fs::read_to_string(file).with_context(|| format!("{} cannot be read", file.display()))?;
+    Ok(parse(&text, &file.display().to_string())?)
+}
+
+fn print(format: Format, explanation: &(impl Display + Serialize)) -> anyhow::Result<()> {
+    let text = match format {
+        Format::Text => explanation.to_string(),
+        Format::Json => serde_json::to_string_pretty(explanation)? + "\n",
+    };
+    super::print(text.as_bytes())
+}

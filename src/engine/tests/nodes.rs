@@ -1,0 +1,98 @@
+//! Which instances stay and which go first when a group comes down.
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::decision::Resize;
+
+/// What runs on a node: containers, an application master among them, on its way out.
+type Load = (u32, bool, bool);
+
+const EMPTY: Load = (0, false, false);
+
+fn census(nodes: &[Load]) -> NodeCensus {
+    let node = |(k, (containers, has_application_master, draining)): (usize, &Load)| NodeLoad {
+        instance: InstanceId::new(format!("i-{k}")),
+        group: task_group(0).id,
+        containers: *containers,
+        has_application_master: *has_application_master,
+        draining: *draining,
+    };
+    NodeCensus(nodes.iter().enumerate().map(node).collect())
+}
+
+/// The resize to `to` of a task group with these nodes, which was asked to have `requested`.
+fn resize(nodes: &[Load], requested: u32, to: u32) -> Resize {
+    let mut bench = Bench::new(policy(vec![rule("set", Comparison::Greater, 75.0, 0, Change::Set(Size::Exactly(Instances(to))), 0)]), 0);
+    bench.report(requested, u32::try_from(nodes.len()).expect("few"));
+    bench.scene.available_percent = Some(80.0);
+    let mut observation = bench.scene.observation();
+    observation.nodes = Some(Sampled { value: census(nodes), measured_at: observation.at });
+    let Action::Resize(resize) = bench.observe(&observation) else { panic!("a resize") };
+    resize
+}
+
+fn names(ids: &[InstanceId]) -> Vec<&str> {
+    ids.iter().map(InstanceId::as_str).collect()
+}
+
+#[test]
+fn application_masters_stay_then_the_busiest_as_many_as_remain_and_empty_nodes_go_first() {
+    let nodes = [(3, false, false), EMPTY, (1, true, false), (7, false, false), EMPTY, (5, false, false)];
+    for (to, protect, prefer) in [
+        (5, vec!["i-2", "i-3", "i-5", "i-0"], vec!["i-4"]),
+        (3, vec!["i-2", "i-3", "i-5"], vec!["i-4", "i-1"]),
+        (1, vec!["i-2"], vec!["i-4", "i-1"]),
+        (0, vec!["i-2"], vec!["i-4", "i-1"]),
+    ] {
+        let resize = resize(&nodes, 6, to);
+        assert_eq!((names(&resize.protect), names(&resize.prefer)), (protect, prefer), "to {to}");
+    }
+}
+
+#[test]
+fn an_instance_with_an_application_master_is_never_preferred() {
+    let resize = resize(&[(0, true, false), EMPTY], 2, 1);
+    assert_eq!((names(&resize.protect), names(&resize.prefer)), (vec!["i-0"], vec!["i-1"]), "two sources that disagree");
+}
+
+#[test]
+fn nodes_that_leave_already_are_neither_kept_nor_counted_again() {
+    let resize = resize(&[(4, false, true), (0, false, true), EMPTY, EMPTY, EMPTY], 3, 2);
+    assert_eq!((names(&resize.protect), names(&resize.prefer)), (vec![], vec!["i-4"]));
+}
+
+#[test]
+fn nodes_are_kept_while_an_earlier_scale_in_comes_down_to_a_larger_size_too() {
+    let resize = resize(&[(1, true, false), (2, false, false), (0, false, true), EMPTY], 1, 2);
+    assert_eq!(resize.direction(), Direction::Out);
+    assert_eq!((names(&resize.protect), names(&resize.prefer)), (vec!["i-0", "i-1"], vec!["i-3"]));
+}
+
+#[test]
+fn where_none_leaves_none_is_named() {
+    for (requested, to) in [(2, 3), (2, 2 + 7), (9, 4)] {
+        let resize = resize(&[EMPTY, (1, true, false)], requested, to);
+        assert_eq!((resize.protect.len(), resize.prefer.len()), (0, 0), "{requested} -> {to}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn as_many_as_leave_are_always_left_to_go_unless_application_masters_run_on_them(
+        nodes in proptest::collection::vec((0_u32..4, proptest::bool::weighted(0.2), proptest::bool::weighted(0.2)), 1..20),
+        to in 0_u32..20,
+    ) {
+        let running = u32::try_from(nodes.len()).expect("few");
+        prop_assume!(to < running);
+        let resize = resize(&nodes, running, to);
+        let masters = nodes.iter().filter(|(_, is_master, draining)| *is_master && !draining).count();
+        let (protect, prefer) = (names(&resize.protect), names(&resize.prefer));
+        prop_assert!(protect.iter().all(|id| !prefer.contains(id)));
+        prop_assert!(protect.len() <= (to as usize).max(masters));
+        prop_assert!(prefer.len() <= (running - to) as usize);
+        let load = |id: &str| nodes[id[2..].parse::<usize>().expect("a number")];
+        prop_assert!(prefer.iter().all(|id| load(id) == EMPTY));
+        prop_assert!(protect.iter().all(|id| !load(id).2));
+    }
+}

@@ -1,0 +1,169 @@
+//! All that was known and thought at one tick.
+
+use serde::Serialize;
+
+use super::{TargetFilter, Tick, words};
+use crate::decision::{Action, Decision, Outcome, RuleReport, RuleState};
+use crate::observation::{ClusterState, Control, GroupStatus, Observation, RuleName, Sampled};
+use crate::policy::condition::Leaf;
+use crate::policy::{Policy, Rule, Target};
+use crate::units::{Instances, Timestamp};
+
+/// One tick.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Moment {
+    pub at: Timestamp,
+    /// The name of the policy that decided.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub policy: Option<String>,
+    /// Nothing was to be carried out.
+    pub hypothetical: bool,
+    pub cluster_state: ClusterState,
+    pub control: Control,
+    pub groups: Vec<GroupStatus>,
+    pub sources: Vec<SourceMoment>,
+    pub targets: Vec<TargetMoment>,
+}
+
+/// How old the news of one source was.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct SourceMoment {
+    pub source: String,
+    /// `None` when it was not observed.
+    pub age_s: Option<f64>,
+}
+
+/// What was decided about one target, and why.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct TargetMoment {
+    /// Position in the policy, from zero.
+    pub target: usize,
+    pub decision: Decision,
+    /// Smallest and largest size then.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub limits: Option<[Instances; 2]>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub outcome: Option<Outcome>,
+    /// What would have to happen for it to act, when it holds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub to_act: Option<String>,
+    pub rules: Vec<RuleMoment>,
+}
+
+/// How one rule stood.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct RuleMoment {
+    pub rule: RuleName,
+    /// The condition as it was written; this and what follows is absent where the policy is not known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub when: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hold_for_s: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub then: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cooldown_s: Option<f64>,
+    pub state: RuleState,
+    /// The state in words.
+    pub standing: String,
+    pub readings: Vec<ReadingMoment>,
+}
+
+/// What a rule read, or would have liked to.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct ReadingMoment {
+    pub signal: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub value: Option<f64>,
+    /// The value with its unit, or why there is none.
+    pub text: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub age_s: Option<f64>,
+}
+
+impl Moment {
+    pub(super) fn of(tick: &Tick, filter: &TargetFilter) -> Self {
+        let Observation { at, ref cluster, ref control, .. } = tick.observation;
+        let decisions = tick.decisions.iter().filter(|decision| filter.admits(decision, &tick.observation));
+        Self {
+            at,
+            policy: tick.policy.as_ref().map(|policy| policy.name().to_owned()),
+            hypothetical: tick.is_hypothetical,
+            cluster_state: cluster.value.state,
+            control: control.clone(),
+            groups: cluster.value.groups.clone(),
+            sources: sources(&tick.observation),
+            targets: decisions.map(|decision| target(tick, decision)).collect(),
+        }
+    }
+}
+
+fn sources(observation: &Observation) -> Vec<SourceMoment> {
+    fn age<T>(now: Timestamp, sample: Option<&Sampled<T>>) -> Option<f64> {
+        sample.map(|sample| now.seconds_since(sample.measured_at))
+    }
+    let Observation { at, yarn, hdfs, nodes, metrics, cluster, .. } = observation;
+    let polled = [
+        ("YARN", age(*at, yarn.as_ref())),
+        ("YARN nodes", age(*at, nodes.as_ref())),
+        ("HDFS", age(*at, hdfs.as_ref())),
+        ("EMR", age(*at, Some(cluster))),
+    ];
+    let polled = polled.into_iter().map(|(source, age_s)| SourceMoment { source: source.to_owned(), age_s });
+    let metrics = metrics.iter().map(|(id, sample)| SourceMoment { source: id.to_string(), age_s: age(*at, Some(sample)) });
+    polled.chain(metrics).collect()
+}
+
+fn target(tick: &Tick, decision: &Decision) -> TargetMoment {
+    let spec = tick.policy.as_deref().and_then(|policy| Some((policy, policy.targets().get(decision.target)?)));
+    let limits = spec.map(|(_, target)| target.limits_at(decision.at));
+    TargetMoment {
+        target: decision.target,
+        decision: decision.clone(),
+        limits: limits.map(|limits| [limits.min(), limits.max()]),
+        outcome: tick.outcome(decision),
+        to_act: match &decision.action {
+            Action::Hold(reason) => Some(words::remedy(reason)),
+            Action::Resize(_) => None,
+        },
+        rules: decision.rules.iter().map(|report| rule(tick, decision, report, spec)).collect(),
+    }
+}
+
+fn rule(tick: &Tick, decision: &Decision, report: &RuleReport, spec: Option<(&Policy, &Target)>) -> RuleMoment {
+    let spec = spec.and_then(|(policy, target)| Some((policy, target, target.rules.iter().find(|rule| rule.name == report.rule)?)));
+    let of_rule = |what: fn(&Rule) -> String| spec.map(|(_, _, rule)| what(rule));
+    let seconds = |what: fn(&Rule) -> std::time::Duration| spec.map(|(_, _, rule)| what(rule).as_secs_f64());
+    let readings = spec.map(|(policy, target, rule)| {
+        let readings = target.leaves(rule).into_iter().map(|leaf| reading(tick, decision, policy, target, leaf));
+        readings.collect()
+    });
+    RuleMoment {
+        rule: report.rule.clone(),
+        when: of_rule(|rule| rule.when_text.to_string()),
+        hold_for_s: seconds(|rule| rule.hold_for),
+        then: of_rule(|rule| rule.then.to_string()),
+        cooldown_s: seconds(|rule| rule.cooldown),
+        standing: words::standing(&report.state, spec.map(|(_, _, rule)| rule.hold_for), decision.at),
+        state: report.state.clone(),
+        readings: readings.unwrap_or_default(),
+    }
+}
+
+fn reading(tick: &Tick, decision: &Decision, policy: &Policy, target: &Target, leaf: Leaf) -> ReadingMoment {
+    let (observation, text) = (&tick.observation, target.text_of(leaf));
+    let source = &target.signals[target.signal_of(leaf)];
+    let group = observation.cluster.value.groups.iter().find(|group| decision.group.as_ref() == Some(&group.id));
+    let sample = group.and_then(|group| source.read(observation, group));
+    let age = sample.map(|sample| observation.at.since(sample.measured_at));
+    let value = decision.readings.iter().find(|reading| reading.signal == text).map(|reading| reading.value);
+    let shown = match (value, age, leaf) {
+        (Some(value), ..) => words::quantity(value, words::unit_of(policy, target, leaf)),
+        (None, None, _) => "missing, not observed".to_owned(),
+        (None, Some(age), _) if age > source.allowance(policy.poll()) => "stale".to_owned(),
+        (None, Some(_), Leaf::Window(_)) => "not known, samples without a gap do not span the window yet".to_owned(),
+        // The clock of the source is ahead by more than its values may be old.
+        (None, Some(_), Leaf::Signal(_)) => "stale, measured in the future".to_owned(),
+    };
+    ReadingMoment { signal: text.to_string(), value, text: shown, age_s: age.map(|age| age.as_secs_f64()) }
+}

@@ -1,0 +1,265 @@
+//! What happened, with stretches in which nothing changed told once.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::{Event, TargetFilter, Tick, words};
+use crate::decision::{Action, Cause, Decision, HoldReason, Outcome, Reading, Resize};
+use crate::observation::{Direction, GroupId, RuleName};
+use crate::policy::{DEFAULT_POLL, Policy};
+use crate::trace::Start;
+use crate::units::{Instances, Timestamp};
+
+/// A recording as a story.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Timeline {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cluster: Option<String>,
+    /// The name of the policy that is told about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub policy: Option<String>,
+    /// It was not in force.
+    pub is_shadow: bool,
+    pub first: Timestamp,
+    pub last: Timestamp,
+    pub ticks: u64,
+    /// By their beginnings.
+    pub entries: Vec<Entry>,
+}
+
+/// One thing that happened, or went on.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Entry {
+    pub from: Timestamp,
+    /// The last tick of it.
+    pub to: Timestamp,
+    pub ticks: u64,
+    /// Position of the target in its policy, from zero; `None` for what concerns all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub target: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub group: Option<GroupId>,
+    #[serde(flatten)]
+    pub what: What,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum What {
+    /// A daemon began, or began again.
+    Started {
+        headroom: String,
+        policy_file: String,
+        dry_run: bool,
+        again: bool,
+        policy_changed: bool,
+    },
+    /// No tick for longer than the policy allows between two.
+    Silence,
+    Held {
+        at: Instances,
+        reason: HoldReason,
+    },
+    Resized {
+        resize: Resize,
+        /// What the rule read.
+        readings: Vec<Reading>,
+        /// The same with units, for people.
+        #[serde(skip)]
+        readings_text: Vec<String>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        outcome: Option<Outcome>,
+        /// When as many instances ran as were asked for.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        complete_at: Option<Timestamp>,
+        /// Decided, and not to be carried out.
+        hypothetical: bool,
+    },
+    /// The size that EMR was asked for is another one, and this daemon has not asked for it.
+    Changed {
+        from: Instances,
+        to: Instances,
+    },
+}
+
+/// Builds a [`Timeline`] event by event.
+pub(super) struct Builder<'a> {
+    timeline: Timeline,
+    filter: &'a TargetFilter,
+    targets: BTreeMap<usize, Progress>,
+    last_at: Option<Timestamp>,
+    poll: Duration,
+    running_policy: Option<String>,
+}
+
+/// How far the story of one target has got.
+#[derive(Default)]
+struct Progress {
+    /// The entry that may go on.
+    entry: Option<usize>,
+    /// The resize that is not complete: its entry, and where it leads.
+    resize: Option<(usize, Instances, Direction)>,
+    requested: Option<Instances>,
+    /// What we asked for and EMR has not shown.
+    asked: Option<Instances>,
+}
+
+impl<'a> Builder<'a> {
+    pub fn new(shadow: Option<&Policy>, filter: &'a TargetFilter) -> Self {
+        let timeline =
+            Timeline { is_shadow: shadow.is_some(), policy: shadow.map(|policy| policy.name().to_owned()), ..Timeline::default() };
+        let poll = shadow.map_or(DEFAULT_POLL, Policy::poll);
+        Self { timeline, filter, targets: BTreeMap::new(), last_at: None, poll, running_policy: None }
+    }
+
+    pub fn take(&mut self, event: Event) {
+        match event {
+            Event::Start(start) => self.start(*start),
+            Event::Tick(tick) => self.tick(&tick),
+        }
+    }
+
+    pub fn finish(mut self) -> Timeline {
+        // A silence is noticed when it ends, and a daemon that starts again ends one.
+        self.timeline.entries.sort_by_key(|entry| entry.from);
+        self.timeline
+    }
+
+    /// A start with state, of the same policy, is where one file ends and the next begins.
+    fn start(&mut self, start: Start) {
+        let again = self.running_policy.is_some();
+        let policy_changed = self.running_policy.as_ref().is_some_and(|text| *text != start.policy.text);
+        let is_only_another_file = again && !policy_changed && start.state.is_some();
+        self.timeline.cluster = Some(start.cluster);
+        if let Ok(policy) = start.policy.parse() {
+            self.poll = policy.poll();
+            self.timeline.policy = Some(policy.name().to_owned());
+        }
+        self.running_policy = Some(start.policy.text);
+        if is_only_another_file {
+            return;
+        }
+        self.targets.values_mut().for_each(|progress| progress.entry = None);
+        let (headroom, policy_file, dry_run) = (start.headroom, start.policy.file, start.dry_run);
+        let what = What::Started { headroom, policy_file, dry_run, again, policy_changed };
+        self.push(start.at, None, what);
+    }
+
+    fn tick(&mut self, tick: &Tick) {
+        let at = tick.observation.at;
+        if self.timeline.ticks == 0 {
+            self.timeline.first = at;
+        }
+        if let Some(last) = self.last_at.replace(at).filter(|last| at.since(*last) > self.poll * 3) {
+            self.targets.values_mut().for_each(|progress| progress.entry = None);
+            let silence = self.push(last, None, What::Silence);
+            self.timeline.entries[silence].to = at;
+        }
+        self.timeline.ticks += 1;
+        self.timeline.last = at;
+        for decision in tick.decisions.iter().filter(|decision| self.filter.admits(decision, &tick.observation)) {
+            self.decision(tick, decision);
+        }
+    }
+
+    fn decision(&mut self, tick: &Tick, decision: &Decision) {
+        let mut progress = self.targets.remove(&decision.target).unwrap_or_default();
+        if decision.group.is_some() {
+            self.follow(&mut progress, decision);
+        }
+        let goes_on = progress.entry.filter(|entry| is_same(&self.timeline.entries[*entry].what, decision, tick));
+        if let Some(entry) = goes_on {
+            let entry = &mut self.timeline.entries[entry];
+            (entry.to, entry.ticks) = (decision.at, entry.ticks + 1);
+        } else {
+            let what = told(tick, decision);
+            let entry = self.push(decision.at, Some(decision), what);
+            progress.entry = Some(entry);
+            if let (Action::Resize(resize), false) = (&decision.action, tick.is_hypothetical)
+                && !matches!(tick.outcome(decision), Some(Outcome::Rejected(_) | Outcome::NotSent))
+            {
+                progress.resize = Some((entry, resize.to, resize.direction()));
+                progress.asked = Some(resize.to);
+            }
+        }
+        self.targets.insert(decision.target, progress);
+    }
+
+    /// Follows the sizes that EMR reports.
+    fn follow(&mut self, progress: &mut Progress, decision: &Decision) {
+        let before = progress.requested.replace(decision.requested);
+        let is_ours = progress.asked.take_if(|asked| *asked == decision.requested).is_some();
+        if let Some(from) = before.filter(|before| *before != decision.requested && !is_ours) {
+            self.push(decision.at, Some(decision), What::Changed { from, to: decision.requested });
+            (progress.entry, progress.resize, progress.asked) = (None, None, None);
+        }
+        let is_complete = |(_, to, direction): &mut (usize, Instances, Direction)| match direction {
+            _ if decision.requested != *to => false,
+            Direction::Out => decision.running >= *to,
+            Direction::In => decision.running <= *to,
+        };
+        if let Some((entry, ..)) = progress.resize.take_if(is_complete)
+            && let What::Resized { complete_at, .. } = &mut self.timeline.entries[entry].what
+        {
+            *complete_at = Some(decision.at);
+        }
+    }
+
+    fn push(&mut self, at: Timestamp, decision: Option<&Decision>, what: What) -> usize {
+        let (target, group) = (decision.map(|decision| decision.target), decision.and_then(|decision| decision.group.clone()));
+        self.timeline.entries.push(Entry { from: at, to: at, ticks: 1, target, group, what });
+        self.timeline.entries.len() - 1
+    }
+}
+
+fn told(tick: &Tick, decision: &Decision) -> What {
+    match &decision.action {
+        Action::Hold(reason) => What::Held { at: decision.requested, reason: reason.clone() },
+        Action::Resize(resize) => {
+            let (readings, readings_text) = match &resize.because {
+                Cause::Rule(rule) => readings(tick, decision, rule),
+                Cause::BelowMinimum | Cause::AboveMaximum => Default::default(),
+            };
+            let outcome = tick.outcome(decision);
+            What::Resized {
+                resize: resize.clone(),
+                readings,
+                readings_text,
+                outcome,
+                complete_at: None,
+                hypothetical: tick.is_hypothetical || outcome == Some(Outcome::NotSent),
+            }
+        }
+    }
+}
+
+/// What a rule read, plain and with units. Without the policy: everything that was read for the target.
+fn readings(tick: &Tick, decision: &Decision, rule: &RuleName) -> (Vec<Reading>, Vec<String>) {
+    let target = tick.policy.as_ref().and_then(|policy| Some((policy, policy.targets().get(decision.target)?)));
+    let rule = target.and_then(|(policy, target)| Some((policy, target, target.rules.iter().find(|candidate| candidate.name == *rule)?)));
+    let Some((policy, target, rule)) = rule else {
+        let texts = decision.readings.iter().map(|reading| format!("{} = {}", reading.signal, reading.value));
+        return (decision.readings.clone(), texts.collect());
+    };
+    let read = target.leaves(rule).into_iter().filter_map(|leaf| {
+        let text = target.text_of(leaf);
+        let reading = decision.readings.iter().find(|reading| reading.signal == text)?;
+        let shown = format!("{text} = {}", words::quantity(reading.value, words::unit_of(policy, target, leaf)));
+        Some((reading.clone(), shown))
+    });
+    read.unzip()
+}
+
+/// The entry goes on with this decision: a hold for the same reason, or a resize that is decided again because nothing follows from it.
+fn is_same(what: &What, decision: &Decision, tick: &Tick) -> bool {
+    match (what, &decision.action) {
+        (What::Held { at, reason }, Action::Hold(now)) => *at == decision.requested && reason == now,
+        (What::Resized { resize, hypothetical: true, .. }, Action::Resize(now)) => {
+            let is_hypothetical = tick.is_hypothetical || tick.outcome(decision) == Some(Outcome::NotSent);
+            is_hypothetical && (resize.from, resize.to, &resize.because) == (now.from, now.to, &now.because)
+        }
+        _ => false,
+    }
+}

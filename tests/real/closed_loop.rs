@@ -1,0 +1,64 @@
+//! Load, YARN, EMR and Headroom, and nobody else: what Headroom sees makes it grow and shrink the cluster, and that changes what it sees.
+
+use std::sync::Arc;
+
+use crate::parts::daemon::{Headroom, headroom};
+use crate::parts::fleet::FleetKeeper;
+use crate::parts::jobs::Job;
+use crate::parts::moto::Moto;
+use crate::parts::yarn::YarnCluster;
+use crate::parts::{eventually, seconds};
+
+/// The rules of `policies/available-memory.yaml`, in a hurry.
+const POLICY: &str = "\
+name: available-memory-in-a-hurry
+poll: 2s
+targets:
+  - group: { role: task }
+    limits: { min: 0, max: 4 }
+    rules:
+      - name: memory-short
+        when: yarn_memory_available_percent < 15
+        for: 6s
+        then: { grow: 2 }
+        cooldown: 30s
+      - name: memory-idle
+        when: yarn_memory_available_percent > 75
+        for: 6s
+        then: { shrink: 1 }
+        cooldown: 6s
+";
+
+#[tokio::test]
+async fn load_makes_the_cluster_grow_and_its_end_lets_empty_nodes_go() {
+    let (yarn, moto) = (Arc::new(YarnCluster::start().await), Arc::new(Moto::start(1).await));
+    let keeper = FleetKeeper::start(&yarn, &moto, seconds(5));
+    yarn.active(1).await;
+    let mut daemon = Headroom::start(&yarn, &moto, POLICY).await;
+
+    // One node has room for the application master and seven of the twenty.
+    let burst = Job { name: "burst".into(), containers: 20, seconds: 25, memory_mib: 1_536, vcores: 1 };
+    let burst = yarn.submit(&burst).await;
+    eventually("headroom asks EMR for two more", seconds(60), async || (moto.requested(&moto.task.id).await == 2).then_some(())).await;
+    yarn.active(3).await;
+
+    // Someone still works on while the rest is idle: on whatever node it is, that one must not be taken away.
+    let long = Job { name: "long".into(), containers: 1, seconds: 60, memory_mib: 1_536, vcores: 1 };
+    let long = yarn.submit(&long).await;
+    assert_eq!(yarn.finished(&burst, 120).await.final_status, "SUCCEEDED");
+    eventually("headroom lets a node go", seconds(60), async || (moto.requested(&moto.task.id).await < 2).then_some(())).await;
+    let busy = yarn.nodes().await.into_iter().filter(|node| node.num_containers > 0).map(|node| node.host).collect::<Vec<_>>();
+    let busy = moto.task.instances.iter().filter(|instance| busy.contains(&instance.private_dns_name));
+    let wishes = moto.wishes(&moto.task.id);
+    for instance in busy {
+        assert!(wishes.protect.contains(&instance.id), "{instance:?} is busy, and {wishes:?} does not protect it");
+    }
+    assert_eq!(yarn.finished(&long, 120).await.final_status, "SUCCEEDED");
+    eventually("the task group is empty again", seconds(90), async || (moto.requested(&moto.task.id).await == 0).then_some(())).await;
+    eventually("only the core node is left", seconds(60), async || (yarn.nodes().await.len() == 1).then_some(())).await;
+
+    daemon.stop().await;
+    let verified = headroom(&["simulate", "--verify", &daemon.journal().display().to_string()]);
+    println!("{verified}");
+    keeper.stop().await;
+}

@@ -1,0 +1,103 @@
+//! `headroom run`, as it is installed: a process with a settings file.
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::{Command, Output, Stdio};
+
+use reqwest::Url;
+use tempfile::TempDir;
+
+use super::moto::Moto;
+use super::process::Process;
+use super::yarn::YarnCluster;
+use super::{eventually, free_port, http, seconds};
+
+/// The daemon with its state.
+#[derive(Debug)]
+pub struct Headroom {
+    process: Process,
+    folder: TempDir,
+    address: Url,
+}
+
+impl Headroom {
+    /// Follows a cluster under the text of a policy. Ready when it has ticked.
+    pub async fn start(yarn: &YarnCluster, moto: &Moto, policy: &str) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        fs::write(folder.path().join("policy.yaml"), policy).expect("writes");
+        let address = http::local(free_port());
+        let settings = format!(
+            r#"policy = "policy.yaml"
+state_dir = "state"
+cluster_id = "{cluster_id}"
+listen = "127.0.0.1:{port}"
+
+[yarn]
+resource_managers = ["{yarn}"]
+timeout = "5s"
+
+[hdfs]
+name_nodes = []
+
+[aws]
+region = "us-east-1"
+calls_per_minute = 600
+check_managed_scaling = false # moto lacks the operation
+"#,
+            cluster_id = moto.cluster_id,
+            port = address.port().expect("a port"),
+            yarn = yarn.rest(),
+        );
+        fs::write(folder.path().join("headroom.toml"), settings).expect("writes");
+        let mut command = program();
+        // From within the folder, so that no path of this machine gets into the journal.
+        command.args(["run", "--config", "headroom.toml"]).current_dir(folder.path());
+        command.env("AWS_ENDPOINT_URL", moto.endpoint().as_str()).env("AWS_EC2_METADATA_DISABLED", "true");
+        command.env("AWS_ACCESS_KEY_ID", "any").env("AWS_SECRET_ACCESS_KEY", "any");
+        let mut process = Process::start("headroom", &mut command, folder.path());
+        let ready = address.join("readyz").expect("an address");
+        eventually("headroom is ready", seconds(30), async || {
+            process.must_run();
+            http::text(&ready).await
+        })
+        .await;
+        Self { process, folder, address }
+    }
+
+    /// Where it serves HTTP.
+    pub fn address(&self) -> &Url {
+        &self.address
+    }
+
+    /// Folder of its journal.
+    pub fn journal(&self) -> PathBuf {
+        self.folder.path().join("state/journal")
+    }
+
+    /// What it has logged.
+    pub fn log(&self) -> String {
+        self.process.log()
+    }
+
+    /// Asks it to end, as systemd does, and waits until it has; panics when it ends badly.
+    pub async fn stop(&mut self) {
+        self.process.terminate();
+        let success = eventually("headroom ends", seconds(15), async || self.process.success()).await;
+        assert!(success, "headroom ended badly:\n{}", self.log());
+    }
+}
+
+/// What a command of the program prints; panics when it fails.
+pub fn headroom(arguments: &[&str]) -> String {
+    let Output { status, stdout, stderr } = program().args(arguments).stdin(Stdio::null()).output().expect("starts");
+    let text = |bytes| String::from_utf8(bytes).expect("UTF-8");
+    let (stdout, stderr) = (text(stdout), text(stderr));
+    assert!(status.success(), "headroom {}\n{stdout}{stderr}", arguments.join(" "));
+    stdout
+}
+
+pub fn program() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_headroom"));
+    command.env("NO_COLOR", "1").env("COLUMNS", "80");
+    command
+}
