@@ -12,6 +12,7 @@ pub mod load;
 mod luck;
 mod observe;
 pub mod observed;
+pub mod recorded;
 pub mod report;
 pub mod run;
 pub mod scenario;
@@ -88,7 +89,7 @@ pub fn simulate(workload: &Workload, scenario: &Scenario, policy: &Policy, seed:
         Response { decisions, next_at: engine.next_wakeup().0 }
     };
     Ok(match workload {
-        Workload::Jobs(load) => drive(JobWorld::new(load, scenario.scheduler), load.start, scenario, seed, record, decide),
+        Workload::Jobs(load) => drive(JobWorld::new(load, scenario), load.start, scenario, seed, record, decide),
         Workload::Observations(load) => drive(FluidWorld::new(load, scenario), load.start, scenario, seed, record, decide),
     })
 }

@@ -40,6 +40,8 @@ pub(super) struct FluidWorld<'a> {
     vcores_per_mib: f64,
     /// Active nodes of each group.
     active: Vec<u32>,
+    /// A node takes a container each so many seconds; any number at once when zero.
+    heartbeat_s: f64,
     leaving: Vec<LeavingNode>,
     /// For each node the pool's `busy_s` when it joined.
     joined_busy_s: Vec<f64>,
@@ -191,9 +193,10 @@ impl<'a> FluidWorld<'a> {
             load,
             now_ms: 0,
             next: 0,
-            pool: Pool::default(),
+            pool: Pool::new(),
             vcores_per_mib: load.parcels.first().map_or(0.0, |parcel| f64::from(parcel.vcores_per_mib)),
             active: vec![0; scenario.groups.len()],
+            heartbeat_s: scenario.yarn.heartbeat.as_secs_f64(),
             leaving: Vec::new(),
             joined_busy_s: Vec::new(),
             backlog: StepCurve::default(),
@@ -283,6 +286,10 @@ impl<'a> FluidWorld<'a> {
     fn set_capacity(&mut self, cluster: &Cluster) {
         let groups = self.active.iter().zip(&cluster.scenario.groups);
         self.pool.capacity_mib = groups.map(|(active, spec)| f64::from(*active) * self.memory_of(spec.node)).sum();
+        if self.heartbeat_s > 0.0 {
+            let nodes: f64 = self.active.iter().copied().map(f64::from).sum();
+            self.pool.most_starts_mib_s = nodes * self.load.container_mib / self.heartbeat_s;
+        }
     }
 
     /// The memory that can be used of a node: less than it has where cores run out first.

@@ -3,9 +3,11 @@
 //! Jobs are served in strict order (see [`Scheduler`](super::scenario::Scheduler)): while the next container of the job at the head fits nowhere,
 //! nobody overtakes. Containers are spread over the nodes in turn. A job's application master, if it has one, starts first; jobs whose master
 //! may not start yet stand outside the queue, because masters take at most [`APPLICATION_MASTER_SHARE`] of the cluster's memory (one may
-//! always run): otherwise masters could fill a cluster in which no task then finds room.
+//! always run): otherwise masters could fill a cluster in which no task then finds room. How long YARN itself takes is the scenario's
+//! [`YarnDelays`](super::scenario::YarnDelays).
 
 mod applications;
+mod heartbeats;
 mod queue;
 
 use std::cmp::Reverse;
@@ -15,12 +17,13 @@ use std::time::Duration;
 use super::cluster::{Change, Cluster, NodeIndex};
 use super::observe::Load;
 use super::run::{JobLife, Run, StepCurve, Wait};
-use super::scenario::Scheduler;
+use super::scenario::{Scenario, Scheduler, YarnDelays};
 use super::stepped::Application;
 use super::workload::JobLoad;
 use super::world::World;
 use crate::trace::Resources;
 use crate::units::Timestamp;
+use heartbeats::Heartbeats;
 use queue::{JobState, MasterState, Request, StageState, Taken};
 
 /// The share of the active nodes' memory that application masters may take (the fair scheduler's `maxAMShare`, 0.5 by default).
@@ -33,6 +36,7 @@ const NONE: u32 = u32::MAX;
 pub(super) struct JobWorld<'a> {
     load: &'a JobLoad,
     scheduler: Scheduler,
+    delays: YarnDelays,
     jobs: Vec<JobState>,
     stages: Vec<StageState>,
     arrived: usize,
@@ -54,6 +58,7 @@ pub(super) struct JobWorld<'a> {
     blocked: Option<Resources>,
     /// Nodes that got room since then.
     touched: Vec<NodeIndex>,
+    heartbeats: Heartbeats,
     pending: Resources,
     containers_pending: u64,
     containers_allocated: u64,
@@ -86,6 +91,7 @@ struct Container {
     runs: bool,
 }
 
+/// A task is done, or an application master is up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Completion {
     at_ms: i64,
@@ -97,7 +103,7 @@ impl World for JobWorld<'_> {
     fn next_event_ms(&self) -> Option<i64> {
         let arrival = self.load.jobs.get(self.arrived).map(|job| job.submit_ms);
         let completion = self.completions.peek().map(|Reverse(completion)| completion.at_ms);
-        arrival.into_iter().chain(completion).min()
+        arrival.into_iter().chain(completion).chain(self.heartbeats.next_ms()).min()
     }
 
     fn advance(&mut self, now_ms: i64, cluster: &mut Cluster) {
@@ -107,9 +113,13 @@ impl World for JobWorld<'_> {
             self.completions.pop();
             let container = self.containers[completion.container as usize];
             if container.runs && container.generation == completion.generation {
-                self.complete(completion.container, now_ms, cluster);
+                match container.stage {
+                    NONE => self.master_is_up(container.job, completion.container),
+                    _ => self.complete(completion.container, now_ms, cluster),
+                }
             }
         }
+        self.touched.extend(self.heartbeats.until(now_ms));
         while self.load.jobs.get(self.arrived).is_some_and(|job| job.submit_ms <= now_ms) {
             self.arrive(self.arrived as u32, now_ms);
             self.arrived += 1;
@@ -188,10 +198,11 @@ impl World for JobWorld<'_> {
 }
 
 impl<'a> JobWorld<'a> {
-    pub fn new(load: &'a JobLoad, scheduler: Scheduler) -> Self {
+    pub fn new(load: &'a JobLoad, scenario: &Scenario) -> Self {
         Self {
             load,
-            scheduler,
+            scheduler: scenario.scheduler,
+            delays: scenario.yarn,
             jobs: load.jobs.iter().map(JobState::new).collect(),
             stages: load.stages.iter().map(StageState::new).collect(),
             arrived: 0,
@@ -207,6 +218,7 @@ impl<'a> JobWorld<'a> {
             cursor: 0,
             blocked: None,
             touched: Vec::new(),
+            heartbeats: Heartbeats::new(scenario.yarn.heartbeat),
             pending: Resources::default(),
             containers_pending: 0,
             containers_allocated: 0,
@@ -248,7 +260,7 @@ impl<'a> JobWorld<'a> {
             // What does not fit a smaller container does not fit this one, so only the nodes that got room are left to try.
             self.blocked = Some(each);
             while let Some(&node) = self.touched.last() {
-                if cluster.nodes[node as usize].fits(each) {
+                if self.takes(node, each, cluster) {
                     return Some(node);
                 }
                 self.touched.pop();
@@ -259,7 +271,7 @@ impl<'a> JobWorld<'a> {
         if cluster.offered.minus(cluster.used).covers(each) {
             for step in 0..nodes.len() {
                 let position = (self.cursor + step) % nodes.len();
-                if cluster.nodes[nodes[position] as usize].fits(each) {
+                if self.takes(nodes[position], each, cluster) {
                     self.cursor = position + 1;
                     return Some(nodes[position]);
                 }
@@ -270,14 +282,19 @@ impl<'a> JobWorld<'a> {
         None
     }
 
+    fn takes(&self, node: NodeIndex, each: Resources, cluster: &Cluster) -> bool {
+        cluster.nodes[node as usize].fits(each) && !self.heartbeats.is_between(node)
+    }
+
     fn start(&mut self, job: u32, request: Request, node: NodeIndex, now_ms: i64, cluster: &mut Cluster) {
         let Request { stage, each } = request;
         let Taken { duration_ms, ready_ms } = self.take(job, request);
-        if let Some(ready_ms) = ready_ms.filter(|_| stage != NONE) {
+        if let Some(ready_ms) = ready_ms {
             self.outcome.waits.push(Wait { seconds: (now_ms - ready_ms) as f64 / 1e3, weight: 1.0 });
         }
         self.hold(job, |held| held + each.memory);
         cluster.place(node, each, stage == NONE, now_ms);
+        self.heartbeats.placed(node, now_ms);
         self.containers_allocated += 1;
         let index = self.free.pop().unwrap_or(self.containers.len() as u32);
         if index as usize == self.containers.len() {
@@ -286,12 +303,17 @@ impl<'a> JobWorld<'a> {
         let container = &mut self.containers[index as usize];
         let generation = container.generation.wrapping_add(1);
         *container = Container { node, job, stage, generation, started_ms: now_ms, duration_ms, runs: true };
-        if stage == NONE {
-            self.master_started(job, index, ready_ms.is_some());
-        } else {
-            let at_ms = now_ms.saturating_add(duration_ms);
-            self.completions.push(Reverse(Completion { at_ms, container: index, generation }));
+        let delay = if stage == NONE { self.delays.application_start } else { self.delays.container_overhead };
+        if stage == NONE && delay.is_zero() {
+            self.master_is_up(job, index);
+            return;
         }
+        if stage == NONE {
+            self.jobs[job as usize].master = MasterState::Starts(index);
+            self.requeue(job);
+        }
+        let at_ms = now_ms.saturating_add(duration_ms).saturating_add(delay.as_millis() as i64);
+        self.completions.push(Reverse(Completion { at_ms, container: index, generation }));
     }
 
     /// A task is done.
@@ -329,8 +351,16 @@ impl<'a> JobWorld<'a> {
         self.outcome.lives.push(JobLife {
             submitted_at: at(spec.submit_ms),
             finished_at: at(now_ms),
-            unhindered: Duration::from_millis(spec.unhindered_ms.unsigned_abs()),
+            unhindered: Duration::from_millis(spec.unhindered_ms.unsigned_abs()) + self.start_of(job),
         });
+    }
+
+    /// How long the master of a job takes until it asks for containers.
+    fn start_of(&self, job: u32) -> Duration {
+        match self.jobs[job as usize].master {
+            MasterState::Absent => Duration::ZERO,
+            _ => self.delays.application_start,
+        }
     }
 
     /// Gives back what a container held.

@@ -5,10 +5,13 @@
 //! `x`: the lifetime of its containers is the horizontal distance between `started` and `released`. Over all levels these distances add up
 //! to the area between both curves, the memory-time that was allocated (Little's law): the reconstructed work is the observed work, exactly.
 
+mod released;
+
 use std::time::Duration;
 
 use crate::observation::{Observation, Sampled};
 use crate::units::Timestamp;
+use released::released_mib;
 
 /// Samples further apart than so many polls leave a gap, over which nothing is interpolated.
 const GAP_POLLS: i64 = 3;
@@ -98,6 +101,7 @@ struct Sample {
     /// `None` where nobody counted virtual cores.
     vcores_per_mib: Option<f32>,
     containers: u32,
+    containers_pending: u32,
     released_total: Option<u64>,
 }
 
@@ -116,6 +120,7 @@ impl ObservedLoadBuilder {
             pending_mib: yarn.memory_pending.as_f64(),
             vcores_per_mib: vcores.map(|vcores| if demand_mib > 0.0 { (vcores / demand_mib) as f32 } else { 0.0 }),
             containers: u32::try_from(yarn.containers_allocated).unwrap_or(u32::MAX),
+            containers_pending: u32::try_from(yarn.containers_pending).unwrap_or(u32::MAX),
             released_total: yarn.containers_released_total,
         });
     }
@@ -169,14 +174,11 @@ struct Curves {
 impl Curves {
     fn of(stretch: &[Sample], assumed_s: Option<f64>, usual_container_mib: f64) -> Result<Self, ObservedError> {
         let first = stretch[0];
-        let (mut released, mut started, mut arrived) = (0.0, first.allocated_mib, first.allocated_mib + first.pending_mib);
-        let mut curves = Self { released: vec![released], started: vec![started], arrived: vec![arrived] };
-        for pair in stretch.windows(2) {
-            let [earlier, later] = pair else { continue };
-            let counted = released + released_mib(earlier, later, assumed_s, usual_container_mib)?;
-            // What is no longer allocated was released, whatever the count and the mean size say.
-            released = counted.max(started - later.allocated_mib);
-            started = released + later.allocated_mib;
+        let (mut released, mut arrived) = (0.0_f64, first.allocated_mib + first.pending_mib);
+        let mut curves = Self { released: vec![released], started: vec![first.allocated_mib], arrived: vec![arrived] };
+        for (later, mebibytes) in stretch[1..].iter().zip(released_mib(stretch, assumed_s, usual_container_mib)?) {
+            released += mebibytes;
+            let started = released + later.allocated_mib;
             // Requests that were withdrawn make demand fall; what arrives later is counted against them first.
             arrived = (started + later.pending_mib).max(arrived);
             curves.released.push(released);
@@ -219,21 +221,6 @@ impl Curves {
             (level, area) = (arrived, known);
         }
     }
-}
-
-/// Memory that containers gave back between two samples.
-fn released_mib(earlier: &Sample, later: &Sample, assumed_s: Option<f64>, usual_container_mib: f64) -> Result<f64, ObservedError> {
-    let size = |sample: &Sample| {
-        if sample.containers > 0 { sample.allocated_mib / f64::from(sample.containers) } else { usual_container_mib }
-    };
-    if let (Some(before), Some(after)) = (earlier.released_total, later.released_total) {
-        // A count that went back began again at zero.
-        let count = if after >= before { after - before } else { after };
-        return Ok(count as f64 * (size(earlier) + size(later)) / 2.0);
-    }
-    let seconds = step_ms(earlier, later) as f64 / 1e3;
-    let served = (earlier.allocated_mib + later.allocated_mib) / 2.0 * seconds;
-    assumed_s.map(|lifetime_s| served / lifetime_s).ok_or(ObservedError::NoTurnover { from: earlier.at })
 }
 
 /// When a growing, piecewise linear curve passes a level; asked for growing levels only.

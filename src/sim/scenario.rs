@@ -25,6 +25,7 @@ pub struct Scenario {
     /// Time between two observations; as the policy says when absent.
     pub poll: Option<Duration>,
     pub scheduler: Scheduler,
+    pub yarn: YarnDelays,
     pub provisioning: Provisioning,
     /// How long a leaving node may finish its containers; then they are killed and run again elsewhere.
     pub decommission_timeout: Duration,
@@ -80,6 +81,17 @@ pub enum Scheduler {
     Fifo,
     /// The job that holds the least memory; among equals the one that came first.
     Fair,
+}
+
+/// What YARN itself takes, beside the work; nothing by default, which is close enough while containers run for minutes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct YarnDelays {
+    /// From the start of an application master's container until it asks for others: localisation, start of the JVM, registration.
+    pub application_start: Duration,
+    /// How much longer than its task runs a container holds its room: until it is launched, and until its end is noticed.
+    pub container_overhead: Duration,
+    /// A node takes at most one container in this time, as the capacity scheduler assigns them; any number at once when zero.
+    pub heartbeat: Duration,
 }
 
 /// How long an instance takes from launch until YARN can use it: lognormal, or constant when both are equal.
@@ -183,6 +195,7 @@ impl Default for Scenario {
             groups: vec![group("core", Role::Core, 2, None), group("task", Role::Task, 0, Limits::new(Instances::ZERO, Instances(20)))],
             poll: None,
             scheduler: Scheduler::default(),
+            yarn: YarnDelays::default(),
             provisioning: Provisioning::default(),
             decommission_timeout: Duration::from_secs(3_600),
             spot: Spot::default(),

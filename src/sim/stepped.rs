@@ -83,7 +83,7 @@ impl<'a> SteppedCluster<'a> {
     pub fn new(workload: &'a Workload, scenario: &'a Scenario, seed: u64) -> Result<Self, SimError> {
         check_work(workload, scenario)?;
         let world: Box<dyn World + 'a> = match workload {
-            Workload::Jobs(load) => Box::new(JobWorld::new(load, scenario.scheduler)),
+            Workload::Jobs(load) => Box::new(JobWorld::new(load, scenario)),
             Workload::Observations(load) => Box::new(FluidWorld::new(load, scenario)),
         };
         let mut simulation = Simulation::new(world, workload.start(), scenario, seed);

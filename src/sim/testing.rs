@@ -116,7 +116,7 @@ pub fn run_jobs(jobs: &[Job], scenario: &Scenario, script: Script, seed: u64) ->
 
 pub fn watch_jobs(jobs: &[Job], scenario: &Scenario, script: Script, seed: u64, look: impl FnMut(&Observation)) -> Run {
     let load = load(jobs);
-    drive(JobWorld::new(&load, scenario.scheduler), load.start, scenario, seed, everything(), scripted(script, POLL_S, look))
+    drive(JobWorld::new(&load, scenario), load.start, scenario, seed, everything(), scripted(script, POLL_S, look))
 }
 
 pub fn run_fluid(load: &ObservedLoad, scenario: &Scenario, script: Script, seed: u64) -> Run {

@@ -15,9 +15,11 @@ const TINY_S: f64 = 1e-6;
 /// No container lives shorter: YARN takes as long to start and end one. It bounds the steps that a poll is cut into.
 pub(super) const LEAST_LIFETIME_S: f64 = 1.0;
 
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(super) struct Pool {
     pub capacity_mib: f64,
+    /// What can start in a second; without bound where it is infinite.
+    pub most_starts_mib_s: f64,
     pub service: Service,
     /// Time since the start, weighted with the used share of the capacity.
     pub busy_s: f64,
@@ -79,6 +81,22 @@ struct Course {
 }
 
 impl Pool {
+    /// Empty, without room.
+    pub fn new() -> Self {
+        Self {
+            capacity_mib: 0.0,
+            most_starts_mib_s: f64::INFINITY,
+            service: Service::default(),
+            busy_s: 0.0,
+            arrived_mib: 0.0,
+            waits: Vec::new(),
+            clock_s: 0.0,
+            backlog: VecDeque::new(),
+            backlog_mib: 0.0,
+            starting: None,
+        }
+    }
+
     pub fn backlog_mib(&self) -> f64 {
         self.backlog_mib
     }
@@ -107,7 +125,7 @@ impl Pool {
         self.queue(mass_mib, self.clock_s, lifetime_s, None);
     }
 
-    /// Lets end what is due, and starts at once what finds room.
+    /// Lets end what is due, and starts at once what finds room, unless starting takes time.
     pub fn settle(&mut self) {
         if self.starting.is_some_and(|starting| starting.from_s + starting.lifetime_s <= self.clock_s) {
             self.flush();
@@ -117,7 +135,8 @@ impl Pool {
             // Nothing runs when nothing is left to end, whatever rounding says.
             self.service.mass_mib = 0.0;
         }
-        while let Some(&head) = self.backlog.front()
+        while self.most_starts_mib_s.is_infinite()
+            && let Some(&head) = self.backlog.front()
             && self.service.mass_mib < self.capacity_mib * (1.0 - TINY)
         {
             let mass_mib = head.left_mib.min(self.capacity_mib - self.service.mass_mib);
@@ -132,22 +151,23 @@ impl Pool {
         let (capacity, mass, departing) = (self.capacity_mib, self.service.mass_mib, self.service.departing);
         let head = self.backlog.front();
         let is_full = mass >= capacity * (1.0 - TINY);
+        // Where there is no more room, starts replace departures.
+        let rate = if is_full { departing.min(self.most_starts_mib_s) } else { self.most_starts_mib_s };
+        let full_s = |starts: f64| if !is_full && starts > departing { (capacity - mass) / (starts - departing) } else { f64::INFINITY };
         let (event_s, starts, lifetime_s, queues) = match head {
             // More runs than there is room for: nothing starts until it fits.
             _ if mass > capacity * (1.0 + TINY) => ((mass - capacity) / departing, 0.0, inflow.lifetime_s, true),
             // Room for all that arrives, until the capacity is reached.
-            None if !is_full || inflow.mib_per_s <= departing => {
-                let gain = inflow.mib_per_s - departing;
-                let full_s = if gain > 0.0 { (capacity - mass) / gain } else { f64::INFINITY };
-                (full_s, inflow.mib_per_s, inflow.lifetime_s, false)
+            None if inflow.mib_per_s <= rate => (full_s(inflow.mib_per_s), inflow.mib_per_s, inflow.lifetime_s, false),
+            // From the head of the queue.
+            Some(head) if head.parcel != Some(inflow.parcel) => {
+                ((head.left_mib / rate).min(full_s(rate)), rate, head.lifetime_s, true)
             }
-            // Starts replace departures, from the head of the queue.
-            Some(head) if head.parcel != Some(inflow.parcel) => (head.left_mib / departing, departing, head.lifetime_s, true),
             // The queue holds only what arrives now.
             _ => {
-                let loss = departing - inflow.mib_per_s;
+                let loss = rate - inflow.mib_per_s;
                 let empty_s = if loss > 0.0 { head.map_or(0.0, |head| head.left_mib) / loss } else { f64::INFINITY };
-                (empty_s, departing, inflow.lifetime_s, true)
+                (empty_s.min(full_s(rate)), rate, inflow.lifetime_s, true)
             }
         };
         // What starts must be in service as a segment before its first part ends.

@@ -13,7 +13,7 @@ fn inflow(mib_per_s: f64, lifetime_s: f64) -> Inflow {
 }
 
 fn pool(capacity_mib: f64) -> Pool {
-    let mut pool = Pool::default();
+    let mut pool = Pool::new();
     pool.capacity_mib = capacity_mib;
     pool
 }

@@ -23,7 +23,7 @@ impl JobWorld<'_> {
                 master: match self.jobs[job as usize].master {
                     MasterState::Absent => Master::None,
                     MasterState::Inactive | MasterState::Waiting => Master::Waiting,
-                    MasterState::Runs(container) => {
+                    MasterState::Starts(container) | MasterState::Runs(container) => {
                         let node = self.containers[container as usize].node;
                         Master::On(cluster.nodes[node as usize].id.clone())
                     }

@@ -14,7 +14,7 @@ pub(super) struct JobState {
     pub master: MasterState,
     /// When the job came.
     pub ready_ms: i64,
-    master_has_started: bool,
+    master_was_up: bool,
     /// Memory of the job's containers.
     held: Mebibytes,
     /// Where it stands in the queue.
@@ -34,6 +34,8 @@ pub(super) enum MasterState {
     /// The job has not arrived, or stands outside the queue.
     Inactive,
     Waiting,
+    /// In this container, and asks for nothing yet.
+    Starts(u32),
     /// In this container.
     Runs(u32),
 }
@@ -66,7 +68,7 @@ pub(super) struct Request {
 pub(super) struct Taken {
     /// Zero for a master, which ends with its job.
     pub duration_ms: i64,
-    /// Since when it could have started; `None` when it has been started before.
+    /// Since when it could have started; `None` for a master, and for a task that has been started before.
     pub ready_ms: Option<i64>,
 }
 
@@ -76,7 +78,7 @@ impl JobState {
             stages_left: spec.stages,
             master: if spec.application_master.is_some() { MasterState::Inactive } else { MasterState::Absent },
             ready_ms: 0,
-            master_has_started: false,
+            master_was_up: false,
             held: Mebibytes::ZERO,
             place: None,
             first: NONE,
@@ -154,8 +156,7 @@ impl JobWorld<'_> {
         let state = &mut self.jobs[job as usize];
         if stage == NONE {
             self.masters_waiting -= 1;
-            let is_first = !std::mem::replace(&mut state.master_has_started, true);
-            return Taken { duration_ms: 0, ready_ms: is_first.then_some(state.ready_ms) };
+            return Taken { duration_ms: 0, ready_ms: None };
         }
         state.pending = state.pending.minus(each);
         state.containers_pending -= 1;
@@ -164,12 +165,14 @@ impl JobWorld<'_> {
         task
     }
 
-    /// The first stages could have run ever since the job came: that their master had to wait is no fault of theirs.
-    pub(super) fn master_started(&mut self, job: u32, container: u32, is_first: bool) {
+    /// The first stages could have run ever since the job came and its master could have been up: that the master had to wait is no fault of
+    /// theirs.
+    pub(super) fn master_is_up(&mut self, job: u32, container: u32) {
+        let start_ms = self.delays.application_start.as_millis() as i64;
         let state = &mut self.jobs[job as usize];
         state.master = MasterState::Runs(container);
-        let since_ms = state.ready_ms;
-        if is_first {
+        let since_ms = state.ready_ms.saturating_add(start_ms);
+        if !std::mem::replace(&mut state.master_was_up, true) {
             self.make_first_ready(job, since_ms);
         } else {
             self.pending = self.pending.plus(state.pending);
@@ -181,9 +184,10 @@ impl JobWorld<'_> {
     /// The master has to start again; until then nobody asks for the job's tasks.
     pub(super) fn master_lost(&mut self, job: u32) {
         let state = &mut self.jobs[job as usize];
-        state.master = MasterState::Waiting;
-        self.pending = self.pending.minus(state.pending);
-        self.containers_pending -= state.containers_pending;
+        if let MasterState::Runs(_) = std::mem::replace(&mut state.master, MasterState::Waiting) {
+            self.pending = self.pending.minus(state.pending);
+            self.containers_pending -= state.containers_pending;
+        }
         self.want_master(job);
         self.requeue(job);
     }

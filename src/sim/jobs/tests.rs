@@ -140,7 +140,7 @@ fn losing_a_master_loses_the_running_tasks_of_its_job_but_not_the_finished_ones(
     let mut scenario = one_slot_nodes(4);
     scenario.decommission_timeout = seconds(0.0);
     let load = load(&jobs);
-    let mut world = super::JobWorld::new(&load, scenario.scheduler);
+    let mut world = super::JobWorld::new(&load, &scenario);
     let mut cluster = crate::sim::cluster::Cluster::new(&scenario, 0, Timestamp::EPOCH);
     use crate::sim::world::World;
     for change in std::mem::take(&mut cluster.changes) {

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Deserializer};
 
-use super::{GroupSpec, Hdfs, Metrics, Provisioning, Scenario, ScenarioError, Scheduler, Spot};
+use super::{GroupSpec, Hdfs, Metrics, Provisioning, Scenario, ScenarioError, Scheduler, Spot, YarnDelays};
 use crate::observation::{GroupId, GroupKind, Market, Role};
 use crate::policy::Limits;
 use crate::policy::diagnostic::{Diagnostic, PolicyErrors};
@@ -59,6 +59,8 @@ struct RawScenario {
     poll: Option<At<Text>>,
     #[serde(default)]
     scheduler: Scheduler,
+    #[serde(default)]
+    yarn: RawYarn,
     #[serde(default)]
     provisioning: Option<At<RawProvisioning>>,
     #[serde(default)]
@@ -125,6 +127,14 @@ struct RawLimits {
 struct RawNode {
     memory_mib: u64,
     vcores: u64,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct RawYarn {
+    application_start: Option<Text>,
+    container_overhead: Option<Text>,
+    heartbeat: Option<Text>,
 }
 
 #[derive(Default, Deserialize)]
@@ -197,6 +207,7 @@ impl RawScenario {
             groups,
             poll,
             scheduler: self.scheduler,
+            yarn: self.yarn.into(),
             provisioning: self.provisioning.map_or(Ok(default.provisioning), |own| own.value.check(&own.span, default.provisioning))?,
             decommission_timeout: or(self.decommission_timeout, default.decommission_timeout),
             spot: self.spot.map_or(Ok(default.spot), |own| own.value.check(&own.span, default.spot))?,
@@ -284,6 +295,14 @@ impl RawPrice {
         } else {
             refuse(place, "price", format_args!("a price is a number of dollars an hour from 0 to {DEAREST_USD_H}"))
         }
+    }
+}
+
+impl From<RawYarn> for YarnDelays {
+    fn from(RawYarn { application_start, container_overhead, heartbeat }: RawYarn) -> Self {
+        let [application_start, container_overhead, heartbeat] =
+            [application_start, container_overhead, heartbeat].map(|text| or(text, Duration::ZERO));
+        Self { application_start, container_overhead, heartbeat }
     }
 }
 

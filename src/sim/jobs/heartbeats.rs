@@ -1,0 +1,47 @@
+//! Which node may take a container: YARN gives a node at most one each time it reports.
+
+use std::collections::{BTreeSet, VecDeque};
+use std::time::Duration;
+
+use crate::sim::cluster::NodeIndex;
+
+/// Nodes that took a container since their last heartbeat. Where the interval is zero there are none.
+#[derive(Debug)]
+pub(super) struct Heartbeats {
+    interval_ms: i64,
+    waiting: BTreeSet<NodeIndex>,
+    /// When each of them takes the next one, in that order.
+    next: VecDeque<(i64, NodeIndex)>,
+}
+
+impl Heartbeats {
+    pub fn new(interval: Duration) -> Self {
+        Self { interval_ms: interval.as_millis() as i64, waiting: BTreeSet::new(), next: VecDeque::new() }
+    }
+
+    /// A node has taken a container.
+    pub fn placed(&mut self, node: NodeIndex, now_ms: i64) {
+        if self.interval_ms > 0 && self.waiting.insert(node) {
+            self.next.push_back((now_ms.saturating_add(self.interval_ms), node));
+        }
+    }
+
+    /// The node takes no container before its next heartbeat.
+    pub fn is_between(&self, node: NodeIndex) -> bool {
+        self.waiting.contains(&node)
+    }
+
+    /// When the next node takes containers again.
+    pub fn next_ms(&self) -> Option<i64> {
+        self.next.front().map(|(at_ms, _)| *at_ms)
+    }
+
+    /// Nodes that take containers again, at or before an instant.
+    pub fn until(&mut self, now_ms: i64) -> impl Iterator<Item = NodeIndex> {
+        std::iter::from_fn(move || {
+            let (_, node) = self.next.pop_front_if(|(at_ms, _)| *at_ms <= now_ms)?;
+            self.waiting.remove(&node);
+            Some(node)
+        })
+    }
+}
