@@ -163,6 +163,9 @@ pub struct Control {
     pub pause: Option<Pause>,
     /// This instance may act: it sits beside the active ResourceManager and holds the lock.
     pub leader: bool,
+    /// Whoever observes also looks at nodes: while it is not known what runs where, nothing may be let go.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub looks_at_nodes: bool,
 }
 
 impl Control {
@@ -173,7 +176,7 @@ impl Control {
 
 impl Default for Control {
     fn default() -> Self {
-        Self { pause: None, leader: true }
+        Self { pause: None, leader: true, looks_at_nodes: false }
     }
 }
 
