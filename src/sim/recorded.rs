@@ -41,7 +41,8 @@ pub enum RecordedError {
 /// # Errors
 /// When the work does not fit the scenario's nodes, the recorded nodes are of other groups, or YARN was seen less than twice.
 pub fn replay(observations: &[Observation], workload: &Workload, scenario: &Scenario) -> Result<Vec<Moment>, RecordedError> {
-    let calm = without_surprises(scenario);
+    let at_first = observations.iter().find_map(|observation| observation.nodes.as_ref());
+    let calm = without_surprises(scenario, at_first.map_or(&NodeCensus::default(), |census| &census.value));
     let mut cluster = FollowingCluster { cluster: SteppedCluster::new(workload, &calm, SEED)?, twins: BTreeMap::new(), seen_at: None };
     let mut moments = Vec::with_capacity(observations.len());
     for observation in observations {
@@ -133,9 +134,12 @@ impl Curve {
     }
 }
 
-/// The same nodes, there the moment they are wanted, and taken by nobody but the recording.
-fn without_surprises(scenario: &Scenario) -> Scenario {
+/// The same kinds of nodes, as many as there were at first, there the moment they are wanted, and taken by nobody but the recording.
+fn without_surprises(scenario: &Scenario, at_first: &NodeCensus) -> Scenario {
     let mut calm = scenario.clone();
+    for group in &mut calm.groups {
+        group.count = Instances(at_first.0.iter().filter(|node| node.group == group.id && !node.draining).count() as u32);
+    }
     calm.provisioning = Provisioning { median: Duration::ZERO, p95: Duration::ZERO, failure: Percent(0.0) };
     calm.spot = Spot { interruptions_per_hour: 0.0, ..calm.spot };
     calm.hdfs = Hdfs { used: Mebibytes::ZERO, replication: 0, ..calm.hdfs };

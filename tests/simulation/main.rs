@@ -3,5 +3,4 @@
 mod agreement;
 mod formulas;
 mod queueing;
-mod recorded;
 mod scenarios;

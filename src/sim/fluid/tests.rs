@@ -51,6 +51,34 @@ fn beyond_the_capacity_the_rest_waits_and_is_served_wave_by_wave_in_order() {
 }
 
 #[test]
+fn where_starting_takes_time_a_burst_starts_little_by_little() {
+    // 300 MiB of 60 s at once, of which 10 start each second; in the 150 that fit, starts go on when departures begin at 60 s.
+    let mut pool = pool(150.0);
+    pool.most_starts_mib_s = 10.0;
+    pool.add(300.0, 60.0, 0);
+    for (span_s, in_service, waiting) in
+        [(5.0, 50.0, 250.0), (10.0, 150.0, 150.0), (45.0, 150.0, 150.0), (6.0, 150.0, 90.0), (9.0, 150.0, 0.0)]
+    {
+        pool.flow(span_s, Inflow::NONE);
+        assert!((pool.service.mass_mib - in_service).abs() < 1e-3, "{} for {in_service}", pool.service.mass_mib);
+        assert!((pool.backlog_mib() - waiting).abs() < 1e-3, "{} for {waiting}", pool.backlog_mib());
+    }
+    pool.flow(60.0, Inflow::NONE);
+    assert!(pool.service.mass_mib < 1e-6);
+}
+
+#[test]
+fn an_inflow_faster_than_starts_waits() {
+    // 20 MiB/s for 10 s, of which 15 start: what is left starts within the next 10/3 s.
+    let mut pool = pool(1e6);
+    pool.most_starts_mib_s = 15.0;
+    pool.flow(10.0, inflow(20.0, 60.0));
+    assert!((pool.backlog_mib() - 50.0).abs() < 1e-3, "{}", pool.backlog_mib());
+    pool.flow(4.0, Inflow::NONE);
+    assert!(pool.backlog_mib() < 1e-6 && (pool.service.mass_mib - 200.0).abs() < 1e-3);
+}
+
+#[test]
 fn without_nodes_everything_waits() {
     let mut pool = pool(0.0);
     pool.flow(30.0, inflow(2.0, 10.0));

@@ -164,6 +164,49 @@ fn losing_a_master_loses_the_running_tasks_of_its_job_but_not_the_finished_ones(
 }
 
 #[test]
+fn a_node_takes_one_container_a_heartbeat() {
+    let mut scenario = scenario(2, 4);
+    scenario.yarn.heartbeat = seconds(1.0);
+    let run = run_jobs(&[job("a", 0.0, &[10.0; 5]), job("b", 1.2, &[10.0])], &scenario, &[], 0);
+    assert_eq!(waits(&run), [0.0, 0.0, 1.0, 1.0, 2.0, 0.8]);
+    assert_eq!(run.end.as_millis(), 12_000);
+}
+
+#[test]
+fn tasks_are_asked_for_when_their_master_is_up_and_wait_from_then_on() {
+    // Two slots: the master takes one, so the second task follows the first.
+    let mut scenario = scenario(1, 2);
+    scenario.yarn.application_start = seconds(6.0);
+    let mut seen = Vec::new();
+    let run = watch_jobs(&[with_master(job("a", 0.0, &[40.0, 3.0]))], &scenario, &[], 0, |observation| {
+        let yarn = observation.yarn.as_ref().expect("an answer").value;
+        seen.push((yarn.containers_allocated, yarn.containers_pending));
+    });
+    assert_eq!(seen[..2], [(1, 0), (2, 1)]);
+    assert_eq!(waits(&run), [0.0, 40.0]);
+    assert_eq!((finishes(&run), run.jobs[0].unhindered), (vec![49.0], seconds(46.0)));
+}
+
+#[test]
+fn a_master_that_is_lost_on_its_way_up_starts_again() {
+    // Shrunk to nothing at 30 s, which kills at once, and grown again at 60 s.
+    let mut scenario = one_slot_nodes(3);
+    scenario.decommission_timeout = seconds(0.0);
+    scenario.yarn.application_start = seconds(45.0);
+    let run = run_jobs(&[with_master(job("a", 0.0, &[10.0, 10.0]))], &scenario, &[(30.0, 0), (60.0, 3)], 0);
+    assert_eq!((run.tasks_rerun, run.tasks_finished), (1, 2));
+    assert_eq!(finishes(&run), [60.0 + 45.0 + 10.0]);
+}
+
+#[test]
+fn a_container_holds_its_room_longer_than_its_task_runs() {
+    let mut scenario = scenario(1, 1);
+    scenario.yarn.container_overhead = seconds(1.5);
+    let run = run_jobs(&[job("a", 0.0, &[10.0, 10.0])], &scenario, &[], 0);
+    assert_eq!((waits(&run), finishes(&run)), (vec![0.0, 11.5], vec![23.0]));
+}
+
+#[test]
 fn the_scarcer_resource_counts_as_use() {
     let mut scenario = scenario(1, 4);
     scenario.groups[0].node.vcores = crate::units::VirtualCores(2);

@@ -64,6 +64,41 @@ fn requests_that_are_withdrawn_are_set_against_later_ones() {
 }
 
 #[test]
+fn what_is_told_late_is_not_counted_twice() {
+    // Six that live for about 20 s are gone at 25 s, which YARN tells at 35 s; two more come meanwhile.
+    let rows = [
+        (0, 0, 0, Some(0)),
+        (5, 4, 2, Some(0)),
+        (10, 6, 0, Some(0)),
+        (15, 6, 0, Some(0)),
+        (20, 6, 0, Some(0)),
+        (25, 0, 0, Some(0)),
+        (30, 2, 0, Some(0)),
+        (35, 2, 0, Some(6)),
+        (40, 0, 0, Some(6)),
+        (45, 0, 0, Some(8)),
+    ];
+    let load = read(&rows, None).expect("a recording");
+    assert_eq!(parcels(&load), [(0, 5, 6.0, 18.3), (25, 30, 2.0, 10.0)]);
+}
+
+#[test]
+fn what_is_gone_without_a_start_is_released_in_its_own_size() {
+    let sample = |at_s: i64, allocated_mib: f64, containers: u32, released: u64| Sample {
+        at: Timestamp::from_millis(at_s * 1_000),
+        allocated_mib,
+        pending_mib: 0.0,
+        vcores_per_mib: None,
+        containers,
+        containers_pending: 0,
+        released_total: Some(released),
+    };
+    // A master of 100 ends beside three of 1,000; then one of those, and another one starts.
+    let samples = [sample(0, 3_100.0, 4, 0), sample(30, 3_000.0, 3, 1), sample(60, 3_000.0, 3, 2), sample(90, 3_000.0, 3, 2)];
+    assert_eq!(released_mib(&samples, None, 500.0), Ok(vec![100.0, 1_000.0, 0.0]));
+}
+
+#[test]
 fn a_counter_that_begins_again_counts_from_zero() {
     let rows = [(0, 2, 0, Some(100)), (30, 2, 0, Some(101)), (60, 2, 0, Some(1)), (90, 2, 0, Some(2))];
     let load = read(&rows, None).expect("a recording");

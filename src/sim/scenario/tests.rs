@@ -21,6 +21,7 @@ fn a_scenario_of_groups_only_has_the_documented_defaults() {
     assert_eq!(scenario.groups, [default.groups[0].clone()]);
     assert_eq!(scenario.provisioning, default.provisioning);
     assert_eq!((scenario.spot, scenario.metrics, scenario.hdfs), (default.spot, default.metrics, default.hdfs));
+    assert_eq!(scenario.yarn, YarnDelays::default());
     assert_eq!((scenario.slo_wait, scenario.decommission_timeout), (Duration::from_secs(60), Duration::from_secs(3_600)));
 }
 
@@ -36,6 +37,7 @@ cluster:
         node: { memory_mib: 1000, vcores: 3 }, price: { ec2_usd_h: 0.5 } }
 poll: 1m
 scheduler: fair
+yarn: { application_start: 6s, container_overhead: 1.5s, heartbeat: 1s }
 provisioning: { median: 6m, p95: 9m, failure_percent: 2.5 }
 decommission_timeout: 30m
 spot: { interruptions_per_hour: 0.25, notice: 90s }
@@ -50,6 +52,8 @@ slo: { wait: 2m }
     assert_eq!(workers.limits, Limits::new(Instances(1), Instances(9)));
     assert_eq!(scenario.poll, Some(Duration::from_secs(60)));
     assert_eq!(scenario.scheduler, Scheduler::Fair);
+    let [application_start, container_overhead, heartbeat] = [6.0, 1.5, 1.0].map(Duration::from_secs_f64);
+    assert_eq!(scenario.yarn, YarnDelays { application_start, container_overhead, heartbeat });
     assert_eq!((scenario.provisioning.p95, scenario.provisioning.failure), (Duration::from_secs(540), Percent(2.5)));
     assert_eq!(scenario.spot, Spot { interruptions_per_hour: 0.25, notice: Duration::from_secs(90) });
     assert_eq!(scenario.metrics, Metrics { delay: Duration::from_secs(45), loss: Percent(1.0) });
