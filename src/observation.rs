@@ -27,7 +27,8 @@ pub struct Observation {
     pub hdfs: Option<Sampled<HdfsLoad>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub nodes: Option<Sampled<NodeCensus>>,
-    /// Values of the CloudWatch metrics that the policy declares.
+    /// Values of the CloudWatch metrics that the policy declares. Whoever observes leaves out what is not a finite number: a journal cannot
+    /// hold it, and the engine must not see what the journal does not.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub metrics: BTreeMap<MetricId, Sampled<f64>>,
     pub cluster: Sampled<ClusterStatus>,
