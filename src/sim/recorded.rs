@@ -171,7 +171,8 @@ impl FollowingCluster<'_> {
         let kept: Vec<InstanceId> = twins.values().cloned().collect();
         self.cluster.resize(group, Instances(recorded.len() as u32), &kept, &[])?;
         let is_here = |instance: &Instance| matches!(instance.state, InstanceState::Launching | InstanceState::Running);
-        let unpaired = self.cluster.instances().filter(|instance| instance.group == *group && is_here(instance) && !kept.contains(&instance.id));
+        let unpaired =
+            self.cluster.instances().filter(|instance| instance.group == *group && is_here(instance) && !kept.contains(&instance.id));
         let unpaired: Vec<InstanceId> = unpaired.map(|instance| instance.id).collect();
         let new: Vec<InstanceId> = recorded.iter().filter(|id| !twins.contains_key(**id)).map(|id| (*id).clone()).collect();
         twins.extend(new.into_iter().zip(unpaired));

@@ -160,9 +160,7 @@ impl Pool {
             // Room for all that arrives, until the capacity is reached.
             None if inflow.mib_per_s <= rate => (full_s(inflow.mib_per_s), inflow.mib_per_s, inflow.lifetime_s, false),
             // From the head of the queue.
-            Some(head) if head.parcel != Some(inflow.parcel) => {
-                ((head.left_mib / rate).min(full_s(rate)), rate, head.lifetime_s, true)
-            }
+            Some(head) if head.parcel != Some(inflow.parcel) => ((head.left_mib / rate).min(full_s(rate)), rate, head.lifetime_s, true),
             // The queue holds only what arrives now.
             _ => {
                 let loss = rate - inflow.mib_per_s;
