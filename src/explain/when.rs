@@ -25,11 +25,11 @@ impl FromStr for When {
         if let Ok(instant) = text.parse::<jiff::Timestamp>() {
             return Ok(millis(instant));
         }
-        if let Ok(time) = text.parse::<Time>() {
-            return Ok(Self::TimeOfDay(time));
+        // A time of day is looked for last: it would be found in a date with a time, too.
+        if let Some(civil) = text.parse::<DateTime>().ok().and_then(|civil| civil.to_zoned(TimeZone::UTC).ok()) {
+            return Ok(millis(civil.timestamp()));
         }
-        let civil = text.parse::<DateTime>().ok().and_then(|civil| civil.to_zoned(TimeZone::UTC).ok());
-        civil.map(|civil| millis(civil.timestamp())).ok_or_else(|| {
+        text.parse::<Time>().map(Self::TimeOfDay).map_err(|_| {
             "not a time; write `14:05`, `2026-11-20 14:05` (both UTC) or an instant such as `2026-11-20T14:05:00Z`".to_owned()
         })
     }
