@@ -2,17 +2,17 @@
 
 mod bad_input;
 mod commands;
-mod journals;
 #[cfg(feature = "daemon")]
 #[path = "../../src/daemon/cloudwatch/testing.rs"]
 #[expect(dead_code, reason = "the library's tests use more of it")]
 mod fake_cloudwatch;
+mod journals;
 #[cfg(feature = "daemon")]
 mod record;
 #[cfg(feature = "daemon")]
-mod status;
-#[cfg(feature = "daemon")]
 mod rehearsal;
+#[cfg(feature = "daemon")]
+mod status;
 mod surroundings;
 
 use std::collections::BTreeMap;
