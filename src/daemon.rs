@@ -6,6 +6,7 @@ pub mod cloudwatch;
 pub mod cost;
 pub mod discovery;
 pub mod emr;
+mod failure;
 pub mod hdfs;
 pub mod http_get;
 mod jmx;

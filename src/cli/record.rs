@@ -1,17 +1,20 @@
 //! `headroom record`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use clap::Subcommand;
 use headroom::daemon::clock::Clock;
 use headroom::daemon::record::{self, Asked, Recorded, When};
+use headroom::file::write_whole;
 use headroom::units::display_duration;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 /// Make a trace from what others recorded of a cluster
 #[derive(clap::Args)]
+#[command(after_help = "Example:
+  headroom record cloudwatch --cluster-id j-2AXXXXXXGAPLF --from 14d --out history.trace")]
 pub struct Args {
     #[command(subcommand)]
     source: Source,
@@ -35,7 +38,8 @@ nothing is found; costs less than 0.01 USD.
 An interrupted recording continues where it was when the same command is given again.
 
 Examples:
-  headroom record cloudwatch --cluster-id j-2AXXXXXXGAPLF --from 14d --out history.trace.zst
+  headroom record cloudwatch --cluster-id j-2AXXXXXXGAPLF --from 14d \
+      --out history.trace.zst --scenario-out cluster.yaml
   headroom simulate history.trace.zst --scenario cluster.yaml --policy mine.yaml")]
 struct CloudWatch {
     /// The cluster, which may have ended
@@ -50,6 +54,9 @@ struct CloudWatch {
     /// Where the trace goes; zstd when the name ends in .zst; replaced if it exists
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
+    /// Also write the cluster as EMR remembers it, up to two months after its end, for `simulate --scenario`
+    #[arg(long, value_name = "FILE")]
+    scenario_out: Option<PathBuf>,
     /// The cluster's region [default: that of the environment or the profile]
     #[arg(long, value_name = "REGION")]
     region: Option<String>,
@@ -62,13 +69,27 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let Source::Cloudwatch(args) = &args.source;
     super::check_output(&args.out)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("the asynchronous runtime cannot start")?;
-    let recorded = runtime.block_on(record(args))?;
-    tell(&recorded, args);
+    args.scenario_out.as_deref().map_or(Ok(()), super::check_output)?;
+    runtime.block_on(async {
+        let config = configuration(args).await;
+        let recorded = record(args, &config).await?;
+        tell(&recorded, args);
+        match &args.scenario_out {
+            Some(path) => write_scenario(path, args, &config, &recorded).await,
+            None => Ok(()),
+        }
+    })
+}
+
+async fn write_scenario(path: &Path, args: &CloudWatch, config: &SdkConfig, recorded: &Recorded) -> anyhow::Result<()> {
+    let scenario = record::scenario(config, &args.cluster_id, &recorded.sizes).await;
+    let text = scenario.with_context(|| format!("{} is written, but EMR tells nothing for {}", args.out.display(), path.display()))?;
+    write_whole(path, text.as_bytes()).with_context(|| format!("{} cannot be written", path.display()))?;
+    super::note(format_args!("{}: the cluster as EMR remembers it; look over its limits", path.display()));
     Ok(())
 }
 
-async fn record(args: &CloudWatch) -> anyhow::Result<Recorded> {
-    let config = configuration(args).await;
+async fn record(args: &CloudWatch, config: &SdkConfig) -> anyhow::Result<Recorded> {
     let asked = Asked { cluster_id: args.cluster_id.clone(), from: args.from, to: args.to };
     let style = ProgressStyle::with_template("fetching {wide_bar} {pos} of {len} parts")?;
     let progress = ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden()).with_style(style);
@@ -79,7 +100,7 @@ async fn record(args: &CloudWatch) -> anyhow::Result<Recorded> {
         progress.set_length(total as u64);
         super::advance(&progress, (done as u64).saturating_sub(progress.position()));
     };
-    let recorded = record::cloudwatch(&config, &asked, Clock::real().now(), &args.out, advance).await;
+    let recorded = record::cloudwatch(config, &asked, Clock::real().now(), &args.out, advance).await;
     progress.finish_and_clear();
     Ok(recorded?)
 }

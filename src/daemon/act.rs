@@ -17,8 +17,8 @@ use aws_sdk_emr::types::{
 };
 
 use crate::daemon::clock::Stopwatch;
-use crate::daemon::emr::failure::Failure;
 use crate::daemon::emr::{Operation, fleet_of, market_of_fleet};
+use crate::daemon::failure::Failure;
 use crate::daemon::settings::AwsSettings;
 use crate::daemon::source::Call;
 use crate::decision::{Outcome, Rejection, Resize};

@@ -2,7 +2,6 @@
 
 pub mod api;
 mod batch;
-pub mod error;
 #[cfg(test)]
 pub(in crate::daemon) mod testing;
 #[cfg(test)]

@@ -2,8 +2,7 @@
 
 mod api;
 mod budget;
-mod describe;
-pub(crate) mod failure;
+pub(crate) mod describe;
 mod hosts;
 mod operation;
 pub mod start;

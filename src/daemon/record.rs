@@ -7,15 +7,19 @@ mod history;
 mod observations;
 mod partial;
 mod plan;
+mod scenario;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use aws_config::SdkConfig;
 use aws_sdk_cloudwatch::Client;
 
 use crate::daemon::source::SourceError;
+use crate::observation::Role;
 use crate::trace::journal::{TraceError, TraceWriter};
 use crate::trace::{FORMAT_VERSION, Header, Kind, Record};
 use crate::units::{Timestamp, display_duration};
@@ -23,6 +27,7 @@ use history::History;
 use partial::Partial;
 
 pub use plan::{Asked, Plan, PlanError, When, WhenError};
+pub use scenario::{Sizes, scenario};
 
 /// What became a trace.
 #[derive(Clone, Debug, PartialEq)]
@@ -32,7 +37,9 @@ pub struct Recorded {
     pub with_yarn: usize,
     pub plan: Plan,
     /// Time between two observations: the plan's period, or five minutes where EMR published no more often.
-    pub step: std::time::Duration,
+    pub step: Duration,
+    /// Of each role of which CloudWatch counted nodes.
+    pub sizes: BTreeMap<Role, Sizes>,
 }
 
 /// Why there is no trace.
@@ -124,10 +131,10 @@ fn write(history: &History, asked: &Asked, region: &str, plan: &Plan, out: &Path
         synthetic: false,
     };
     let mut writer = TraceWriter::create(out, &header)?;
-    let count = observations.len();
+    let (count, sizes) = (observations.len(), scenario::sizes(&observations));
     for observation in observations {
         writer.write(&Record::Observation(Box::new(observation)))?;
     }
     writer.finish()?;
-    Ok(Recorded { observations: count, with_yarn, plan: plan.clone(), step })
+    Ok(Recorded { observations: count, with_yarn, plan: plan.clone(), step, sizes })
 }

@@ -4,7 +4,7 @@ use std::process::Stdio;
 
 use super::{Answer, Folder, repository};
 
-const COMMANDS: [&str; 15] = [
+const COMMANDS: [&str; 17] = [
     "",
     "simulate",
     "check",
@@ -14,6 +14,8 @@ const COMMANDS: [&str; 15] = [
     "import rumen",
     "import spark",
     "import csv",
+    "record",
+    "record cloudwatch",
     "generate",
     "trace",
     "trace info",

@@ -7,8 +7,8 @@ use aws_sdk_cloudwatch::operation::get_metric_data::GetMetricDataOutput;
 use aws_sdk_cloudwatch::primitives::DateTime;
 use aws_sdk_cloudwatch::types::{Dimension, MetricDataQuery, MetricDataResult, MetricStat, ScanBy, StatusCode};
 
-use super::error::source_error;
 use crate::daemon::clock::Stopwatch;
+use crate::daemon::failure::Failure;
 use crate::daemon::source::{Call, SourceError};
 use crate::policy::Statistic;
 use crate::units::Timestamp;
@@ -78,7 +78,7 @@ pub async fn page(client: &Client, request: &Request, token: Option<String>) -> 
     let took = stopwatch.elapsed();
     let answer = match sent {
         Ok(output) => read_page(output, request.queries.len()),
-        Err(error) => Err(source_error(error, GET_METRIC_DATA, GET_METRIC_DATA_PERMISSION, took)),
+        Err(error) => Err(Failure::of(&error).of_reading(GET_METRIC_DATA, GET_METRIC_DATA_PERMISSION, took)),
     };
     let result = answer.as_ref().err().map_or("ok", SourceError::label);
     (answer, Call { operation: GET_METRIC_DATA, result, took })
@@ -151,5 +151,5 @@ fn incomplete(result: &MetricDataResult) -> Option<SourceError> {
 }
 
 pub fn malformed(problem: String) -> SourceError {
-    SourceError::Malformed { url: "CloudWatch".to_owned(), problem }
+    SourceError::Malformed { url: GET_METRIC_DATA.to_owned(), problem }
 }

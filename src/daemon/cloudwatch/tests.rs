@@ -175,9 +175,9 @@ async fn a_failure_leaves_the_last_value_until_it_is_too_old_and_is_then_told() 
         (THROTTLED, 3, "throttled"),
         (Fault::Refusal(400, "AccessDeniedException"), 1, "access_denied"),
         (Fault::Refusal(400, "InvalidParameterValueException"), 1, "refused"),
-        (Fault::Refusal(500, "InternalServiceFault"), 3, "refused"),
+        (Fault::Refusal(500, "InternalServiceFault"), 3, "status"),
         (Fault::Garbage(200), 1, "malformed"),
-        (Fault::Garbage(404), 1, "status"),
+        (Fault::Garbage(404), 1, "refused"),
         (Fault::Garbage(503), 3, "status"),
         (Fault::Silence, 1, "timed_out"),
         (Fault::Status("InternalError"), 1, "refused"),
@@ -207,7 +207,7 @@ async fn a_service_that_is_not_there_is_an_error_in_words() {
     drop(listener);
     let reading = CloudWatch::new(&configuration(&url).await, "j-1", vec![metric("depth", 300, 0)]).read_at(at(0)).await;
     let error = reading.values[&MetricId::new("depth")].clone().expect_err("nothing is there").to_string();
-    assert!(error.starts_with("CloudWatch: cannot be reached (") && error.contains("refused"), "{error}");
+    assert!(error.starts_with("GetMetricData: cannot be reached (") && error.contains("refused"), "{error}");
 }
 
 #[tokio::test]

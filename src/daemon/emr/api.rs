@@ -12,9 +12,9 @@ use aws_sdk_emr::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_emr::types::{Cluster, Instance, InstanceFleet, InstanceGroup, InstanceState, StepState, StepSummary};
 
 use super::budget::{Backoff, Budget, Need};
-use super::failure::Failure;
 use super::operation::Operation;
 use crate::daemon::clock::{Clock, Stopwatch};
+use crate::daemon::failure::Failure;
 use crate::daemon::settings::AwsSettings;
 use crate::daemon::source::{Call, SourceError};
 
@@ -149,7 +149,7 @@ impl Api {
             return Err(error);
         }
         let stopwatch = Stopwatch::start();
-        let answer = call.await.map_err(|error| self.explain(operation, Failure::of(&error)));
+        let answer = call.await.map_err(|error| Failure::of(&error).of_reading(operation.name(), operation.permission(), self.timeout));
         let result = answer.as_ref().map_or_else(|error| error.label(), |_| "ok");
         self.calls.push(Call { operation: operation.name(), result, took: stopwatch.elapsed() });
         match &answer {
@@ -157,24 +157,6 @@ impl Api {
             _ => self.backoff.answered(operation),
         }
         answer
-    }
-
-    fn explain(&self, operation: Operation, failure: Failure) -> SourceError {
-        let (name, permission) = (operation.name(), operation.permission());
-        match failure {
-            Failure::Throttled => SourceError::Throttled { operation: name },
-            Failure::AccessDenied { .. } => SourceError::AccessDenied { operation: name, permission },
-            Failure::Refused { message } => SourceError::Refused { operation: name, message },
-            Failure::ServerError { status } => SourceError::Status { url: name.to_owned(), status },
-            Failure::TimedOut => SourceError::TimedOut { what: name.to_owned(), after: self.timeout },
-            Failure::NotSent { cause } | Failure::NoAnswer { cause } if cause.contains("credential") => {
-                let message =
-                    format!("there are no AWS credentials ({cause}); give this machine a role, or name a profile with AWS_PROFILE");
-                SourceError::Refused { operation: name, message }
-            }
-            Failure::NotSent { cause } | Failure::NoAnswer { cause } => SourceError::Unreachable { url: name.to_owned(), cause },
-            Failure::Malformed { problem } => malformed(operation, &problem),
-        }
     }
 }
 

@@ -8,7 +8,7 @@ use aws_sdk_cloudwatch::types::DimensionFilter;
 
 use crate::daemon::clock::Stopwatch;
 use crate::daemon::cloudwatch::api::{self, Query, Request};
-use crate::daemon::cloudwatch::error::source_error;
+use crate::daemon::failure::Failure;
 use crate::daemon::source::SourceError;
 use crate::policy::Statistic;
 use crate::policy::diagnostic::nearest;
@@ -191,7 +191,7 @@ async fn clusters_with_metrics(client: &Client) -> Result<BTreeSet<String>, Sour
     let stopwatch = Stopwatch::start();
     let dimension = DimensionFilter::builder().name(DIMENSION).build();
     let listed = client.list_metrics().namespace(NAMESPACE).metric_name("IsIdle").dimensions(dimension).send().await;
-    let listed = listed.map_err(|error| source_error(error, OPERATION, "cloudwatch:ListMetrics", stopwatch.elapsed()))?;
+    let listed = listed.map_err(|error| Failure::of(&error).of_reading(OPERATION, "cloudwatch:ListMetrics", stopwatch.elapsed()))?;
     let dimensions = listed.metrics().iter().flat_map(|metric| metric.dimensions());
     let ids = dimensions.filter(|dimension| dimension.name() == Some(DIMENSION)).filter_map(|dimension| dimension.value());
     Ok(ids.map(str::to_owned).collect())

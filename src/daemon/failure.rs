@@ -1,33 +1,36 @@
-//! How a call to EMR fails, sorted by what follows from it for whoever made the call.
+//! How a call to EMR or CloudWatch fails, sorted by what follows from it for whoever made the call.
 
 use std::error::Error;
 use std::io;
+use std::time::Duration;
 
 use aws_sdk_emr::error::{ProvideErrorMetadata, SdkError};
+
+use crate::daemon::source::SourceError;
 
 /// Why a call brought no answer that can be used.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Failure {
-    /// EMR refused the call because there were too many.
+    /// AWS refused the call because there were too many.
     Throttled,
     AccessDenied {
         message: String,
     },
-    /// EMR refused the call for another reason, in its own words.
+    /// AWS refused the call for another reason, in its own words.
     Refused {
         message: String,
     },
-    /// EMR failed (5xx). It may have done what it was asked to.
+    /// AWS failed (5xx). It may have done what it was asked to.
     ServerError {
         status: u16,
     },
-    /// No answer in time. EMR may have done what it was asked to.
+    /// No answer in time. AWS may have done what it was asked to.
     TimedOut,
-    /// It is certain that EMR has not seen the call.
+    /// It is certain that AWS has not seen the call.
     NotSent {
         cause: String,
     },
-    /// The connection broke. EMR may have seen the call.
+    /// The connection broke. AWS may have seen the call.
     NoAnswer {
         cause: String,
     },
@@ -74,6 +77,24 @@ impl Failure {
             Self::TimedOut => "timed_out",
             Self::NotSent { .. } | Self::NoAnswer { .. } => "unreachable",
             Self::Malformed { .. } => "malformed",
+        }
+    }
+
+    /// What it means to someone who only reads: `permission` is what the operation needs, `waited` how long there was no answer.
+    pub fn of_reading(self, operation: &'static str, permission: &'static str, waited: Duration) -> SourceError {
+        match self {
+            Self::Throttled => SourceError::Throttled { operation },
+            Self::AccessDenied { .. } => SourceError::AccessDenied { operation, permission },
+            Self::Refused { message } => SourceError::Refused { operation, message },
+            Self::ServerError { status } => SourceError::Status { url: operation.to_owned(), status },
+            Self::TimedOut => SourceError::TimedOut { what: operation.to_owned(), after: waited },
+            Self::NotSent { cause } | Self::NoAnswer { cause } if cause.contains("credential") => {
+                let message =
+                    format!("there are no AWS credentials ({cause}); give this machine a role, or name a profile with AWS_PROFILE");
+                SourceError::Refused { operation, message }
+            }
+            Self::NotSent { cause } | Self::NoAnswer { cause } => SourceError::Unreachable { url: operation.to_owned(), cause },
+            Self::Malformed { problem } => SourceError::Malformed { url: operation.to_owned(), problem },
         }
     }
 
