@@ -54,8 +54,6 @@ struct Arguments {
 #[derive(Subcommand)]
 enum Command {
     Simulate(simulate::Args),
-    #[cfg(feature = "daemon")]
-    Status(status::Args),
     Check(check::Args),
     Explain(explain::Args),
     Schema(schema::Args),
@@ -69,6 +67,8 @@ enum Command {
     Rehearse(rehearse::Args),
     #[cfg(feature = "daemon")]
     Run(run::Args),
+    #[cfg(feature = "daemon")]
+    Status(status::Args),
     #[cfg(feature = "daemon")]
     Pause(pause::Args),
     #[cfg(feature = "daemon")]

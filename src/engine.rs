@@ -33,8 +33,8 @@ pub struct Engine {
     targets: Vec<TargetState>,
     /// EMR's samples as a signal: what it says is stale when it is too old.
     cluster: SignalTrack,
-    /// Nodes have been observed: from then on nothing is let go while it is not known what runs where.
-    has_seen_nodes: bool,
+    /// Nodes have been observed, or looked for: from then on nothing is let go while it is not known what runs where.
+    needs_nodes: bool,
     last_at: Option<Timestamp>,
     wakeup: (Timestamp, WakeReason),
 }
@@ -53,7 +53,7 @@ impl Engine {
     pub fn new(policy: Policy) -> Self {
         let targets = policy.targets().iter().map(|target| TargetState::new(target.clone(), policy.poll())).collect();
         let cluster = cluster_track(&policy, SignalPast::default());
-        Self { policy, targets, cluster, has_seen_nodes: false, last_at: None, wakeup: (Timestamp::EPOCH, WakeReason::Poll) }
+        Self { policy, targets, cluster, needs_nodes: false, last_at: None, wakeup: (Timestamp::EPOCH, WakeReason::Poll) }
     }
 
     pub fn policy(&self) -> &Policy {
@@ -69,8 +69,8 @@ impl Engine {
         }
         self.cluster.update(observation.at, Some(Sampled { value: 0.0, measured_at: observation.cluster.measured_at }));
         let barrier = self.barrier(observation, went_back);
-        self.has_seen_nodes |= observation.nodes.is_some();
-        let tick = Tick { observation, cluster: &self.cluster, has_seen_nodes: self.has_seen_nodes, poll: self.policy.poll() };
+        self.needs_nodes |= observation.nodes.is_some() || observation.control.looks_at_nodes;
+        let tick = Tick { observation, cluster: &self.cluster, needs_nodes: self.needs_nodes, poll: self.policy.poll() };
         let mut decisions: Vec<Decision> = Vec::with_capacity(self.targets.len());
         for target in &mut self.targets {
             let decision = target.step(&tick, barrier.as_ref(), &decisions);

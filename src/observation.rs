@@ -27,7 +27,8 @@ pub struct Observation {
     pub hdfs: Option<Sampled<HdfsLoad>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub nodes: Option<Sampled<NodeCensus>>,
-    /// Values of the CloudWatch metrics that the policy declares.
+    /// Values of the CloudWatch metrics that the policy declares. Whoever observes leaves out what is not a finite number: a journal cannot
+    /// hold it, and the engine must not see what the journal does not.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub metrics: BTreeMap<MetricId, Sampled<f64>>,
     pub cluster: Sampled<ClusterStatus>,
@@ -163,6 +164,9 @@ pub struct Control {
     pub pause: Option<Pause>,
     /// This instance may act: it sits beside the active ResourceManager and holds the lock.
     pub leader: bool,
+    /// Whoever observes also looks at nodes: while it is not known what runs where, nothing may be let go.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub looks_at_nodes: bool,
 }
 
 impl Control {
@@ -173,7 +177,7 @@ impl Control {
 
 impl Default for Control {
     fn default() -> Self {
-        Self { pause: None, leader: true }
+        Self { pause: None, leader: true, looks_at_nodes: false }
     }
 }
 

@@ -181,7 +181,10 @@ fn conclusion(plan: &Plan, contestant: Contestant, rehearsed: &Rehearsed) -> any
         Ending::TimeUp => "The time is up",
         Ending::Stopped => "Stopped",
     };
-    let mut text = format!("\n{why} after {}: {} of {} tasks have run.\n\n", display_duration(lasted), run.tasks_finished, run.tasks_total);
+    // A recording of load knows no jobs.
+    let jobs = if run.jobs.is_empty() { String::new() } else { format!("{} jobs are finished, ", run.jobs.len()) };
+    let (done, total) = (run.tasks_finished, run.tasks_total);
+    let mut text = format!("\n{why} after {}: {jobs}{done} of {total} tasks have run.\n\n", display_duration(lasted));
     let course = Course::new(plan.name.clone(), &plan.workload, &plan.scenario)?;
     let label = Label { trace: plan.name.clone(), policy: contestant.name.clone(), seed: plan.seed };
     let card = course.score(label, run);

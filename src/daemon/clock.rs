@@ -77,3 +77,20 @@ impl Stopwatch {
 fn real_now() -> Timestamp {
     Timestamp::from_millis(jiff::Timestamp::now().as_millisecond())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_simulated_clock_begins_where_it_is_told_to_and_its_waits_are_short() {
+        let from = Timestamp::from_millis(1_000);
+        let clock = Clock::starting_at(from, 1_000_000);
+        let watch = Stopwatch::start();
+        while clock.now() < from + Duration::from_secs(3_600) {
+            assert!(watch.elapsed() < Duration::from_secs(60), "an hour takes 3.6 ms");
+        }
+        assert_eq!(clock.real_time(Duration::from_secs(1_000)), Duration::from_millis(1));
+        assert_eq!(Clock::real().real_time(Duration::from_secs(1)), Duration::from_secs(1));
+    }
+}

@@ -99,7 +99,7 @@ impl Observer {
         if let Ok(status) = emr.status {
             self.cluster = Some(status);
         }
-        let control = Control { pause: pause(at), leader: self.leads(&yarn) };
+        let control = Control { pause: pause(at), leader: self.leads(&yarn), looks_at_nodes: true };
         let observation = self.cluster.clone().map(|cluster| Observation {
             at,
             yarn: yarn.load.ok(),

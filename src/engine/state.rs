@@ -14,7 +14,7 @@ use crate::units::{Instances, Timestamp};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct EngineState {
-    has_seen_nodes: bool,
+    needs_nodes: bool,
     last_at: Option<Timestamp>,
     wakeup: (Timestamp, WakeReason),
     cluster: SignalPast,
@@ -34,13 +34,7 @@ impl Engine {
     /// The state between two records, to be written down and given to [`restore`](Self::restore).
     pub fn state(&self) -> EngineState {
         let targets = self.targets.iter().map(TargetState::past).collect();
-        EngineState {
-            has_seen_nodes: self.has_seen_nodes,
-            last_at: self.last_at,
-            wakeup: self.wakeup,
-            cluster: self.cluster.past(),
-            targets,
-        }
+        EngineState { needs_nodes: self.needs_nodes, last_at: self.last_at, wakeup: self.wakeup, cluster: self.cluster.past(), targets }
     }
 
     /// The engine that `state` was taken from: it decides everything that follows as that one does.
@@ -57,7 +51,7 @@ impl Engine {
         };
         let targets = policy.targets().iter().zip(state.targets).enumerate().map(restored).collect::<Result<_, _>>()?;
         let cluster = cluster_track(&policy, state.cluster);
-        Ok(Self { policy, targets, cluster, has_seen_nodes: state.has_seen_nodes, last_at: state.last_at, wakeup: state.wakeup })
+        Ok(Self { policy, targets, cluster, needs_nodes: state.needs_nodes, last_at: state.last_at, wakeup: state.wakeup })
     }
 
     /// The same cluster under an edited policy. A target goes on from the one with the same selector; where there is none, from the first that
@@ -86,7 +80,7 @@ impl Engine {
         });
         let targets = targets.collect();
         let cluster = if is_same(None) { self.cluster } else { cluster_track(&policy, SignalPast::default()) };
-        Self { policy, targets, cluster, has_seen_nodes: self.has_seen_nodes, last_at: self.last_at, wakeup: self.wakeup }
+        Self { policy, targets, cluster, needs_nodes: self.needs_nodes, last_at: self.last_at, wakeup: self.wakeup }
     }
 }
 

@@ -59,7 +59,7 @@ pub struct Tick<'a> {
     pub observation: &'a Observation,
     /// EMR's own samples, for conditions that read no signal.
     pub cluster: &'a SignalTrack,
-    pub has_seen_nodes: bool,
+    pub needs_nodes: bool,
     pub poll: Duration,
 }
 

@@ -250,7 +250,8 @@ async fn a_dry_run_decides_again_and_again_and_calls_nothing() {
 
 #[tokio::test]
 async fn a_start_that_cannot_work_fails_and_says_what_to_do() {
-    let cases: [(fn(&mut Scene), &str, &str); 5] = [
+    type Prepare = fn(&mut Scene);
+    let cases: [(Prepare, &str, &str); 5] = [
         (|scene| scene.emr = Fault::AccessDenied, POLICY, "grant `elasticmapreduce:DescribeCluster`"),
         (|scene| scene.cluster_state = "TERMINATED", POLICY, "is TERMINATED"),
         (|scene| scene.auto_scaling = true, POLICY, "remove-auto-scaling-policy"),

@@ -186,7 +186,7 @@ fn yarn(scene: &Scene, path: &str) -> Response {
         "/ws/v1/cluster/nodes" => {
             let node = |(index, host): (usize, String)| {
                 let labels = if scene.labels && index % 2 == 0 { json!(["gpu"]) } else { json!([]) };
-                json!({"id": format!("{host}:8041"), "nodeHostName": host, "state": "RUNNING", "rack": "/default-rack", "numContainers": 0,
+                json!({"id": format!("{host}:8041"), "nodeHostName": host, "nodeHTTPAddress": format!("{host}:8042"), "state": "RUNNING", "rack": "/default-rack", "numContainers": 0,
                     "usedMemoryMB": 0, "availMemoryMB": NODE_MIB, "usedVirtualCores": 0, "availableVirtualCores": 4,
                     "lastHealthUpdate": 1, "healthReport": "", "nodeLabels": labels})
             };

@@ -1,6 +1,6 @@
 //! Not a test: an hour of the closed loop under a varied load, written down for `simulations/recorded-yarn`. `tests/run record` runs it.
 //!
-//! What it leaves in the folder that `HEADROOM_RECORDING` names: `observations.jsonl.zst`, the daemon's journal; `jobs.jsonl.zst`, the
+//! What it leaves in the folder that `HEADROOM_RECORDING` names: `trace.jsonl.zst`, the daemon's journal; `jobs.trace.jsonl.zst`, the
 //! applications as they were submitted; `resource-manager.log.zst`, what YARN itself says of every container.
 
 mod load;
@@ -76,10 +76,10 @@ async fn an_hour_of_varied_load() {
 
     daemon.stop().await;
     keeper.stop().await;
-    compress(&only_segment(&daemon.journal()), &folder.join("observations.jsonl.zst"));
+    compress(&only_segment(&daemon.journal()), &folder.join("trace.jsonl.zst"));
     compress(&yarn.folder().join("resource-manager.log"), &folder.join("resource-manager.log.zst"));
-    write_jobs(&folder.join("jobs.jsonl.zst"), start, submitted);
-    for name in ["observations.jsonl.zst", "jobs.jsonl.zst"] {
+    write_jobs(&folder.join("jobs.trace.jsonl.zst"), start, submitted);
+    for name in ["trace.jsonl.zst", "jobs.trace.jsonl.zst"] {
         println!("{}", headroom(&["trace", "info", &folder.join(name).display().to_string()]));
     }
 }

@@ -59,7 +59,7 @@ struct Restoring {
     engine: Engine,
     start: Start,
     /// A tick whose decisions have not all come yet.
-    tick: Option<(Box<Observation>, Vec<Box<Decision>>)>,
+    tick: Option<(Box<Observation>, Vec<Decision>)>,
     whole_bytes: u64,
     records: u64,
 }
@@ -92,7 +92,7 @@ impl Restoring {
                     self.end_tick(*observation, decisions);
                 }
             }
-            (Record::Decision(decision), Some((_, decisions))) => decisions.push(decision),
+            (Record::Decision(decision), Some((_, decisions))) => decisions.push(*decision),
             (Record::Start(start), _) => self.start = *start,
             (other, _) => drop(fold(&mut self.engine, &other)),
         }
@@ -105,7 +105,7 @@ impl Restoring {
         }
     }
 
-    fn end_tick(&mut self, observation: Observation, decisions: Vec<Box<Decision>>) {
+    fn end_tick(&mut self, observation: Observation, decisions: Vec<Decision>) {
         self.engine.step(&observation);
         decisions.iter().for_each(|decision| self.engine.recall(decision));
     }

@@ -38,7 +38,7 @@ impl Upkeep {
                 break;
             }
             total -= bytes(segment);
-            fs::remove_file(&segment.path).map_err(unusable)?;
+            remove(&segment.path).map_err(unusable)?;
             tracing::info!(segment = %segment.path.display(), "deleted to stay within the journal's budget");
         }
         Ok(())
@@ -48,13 +48,29 @@ impl Upkeep {
 /// Whatever is there compressed is replaced: it was made from the same plain file.
 fn compress(segment: &mut Segment) -> io::Result<()> {
     let compressed = segment.compressed_path();
+    let mut plain = match File::open(&segment.path) {
+        // An earlier upkeep, still at work, has come first.
+        Err(error) if error.kind() == io::ErrorKind::NotFound && compressed.exists() => {
+            (segment.path, segment.is_compressed) = (compressed, true);
+            return Ok(());
+        }
+        opened => opened?,
+    };
     let mut encoder = zstd::Encoder::new(WholeFile::create(&compressed)?, ZSTD_LEVEL)?;
     encoder.include_checksum(true)?;
-    io::copy(&mut File::open(&segment.path)?, &mut encoder)?;
+    io::copy(&mut plain, &mut encoder)?;
     encoder.finish()?.persist()?;
-    fs::remove_file(&segment.path)?;
+    remove(&segment.path)?;
     (segment.path, segment.is_compressed) = (compressed, true);
     Ok(())
+}
+
+/// That it is gone already is as well.
+fn remove(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
 }
 
 /// What a process that was killed had begun to write.

@@ -1,6 +1,6 @@
 use super::*;
-use crate::daemon::report::Source;
 use crate::daemon::report::testing::{Rig, policy};
+use crate::daemon::report::{Source, SourceReport};
 use crate::daemon::source::SourceError;
 use crate::decision::{Outcome, Rejection};
 
@@ -21,25 +21,26 @@ fn a_loop_is_stuck_after_five_polls_without_a_tick_but_never_within_seconds() {
 
 #[test]
 fn it_is_ready_once_everything_that_the_policy_needs_is_fresh() {
-    let (monitor, mut rig) = monitor();
-    assert_eq!(monitor.status().unready, ["no tick has come to its end yet"]);
-    let mut report = rig.tick();
-    monitor.tick_ended(&report);
-    assert_eq!(monitor.status().unready, Vec::<String>::new());
+    assert_eq!(unready(None, None), ["no tick has come to its end yet"]);
+    let mut report = Rig::new(Timestamp::EPOCH).tick();
+    let now = report.observation.at + Duration::from_secs(10);
+    let told = |report: &TickReport| {
+        let mut tick = TickStatus::new(report, &policy(), &[None]);
+        tick.age(now);
+        unready(Some(&tick), None)
+    };
+    assert_eq!(told(&report), Vec::<String>::new());
 
     let source = |report: &mut TickReport, source: Source, age_s: u64| {
         let found = report.sources.iter_mut().find(|report| report.source == source).expect("a source");
-        found.measured_at = Some(report.observation.at - Duration::from_secs(age_s));
-        found.error = Some(SourceError::NoActive { service: "ResourceManager", states: "rm1 STANDBY".to_owned() });
+        found.measured_at = Some(now - Duration::from_secs(age_s));
+        found.error = Some(SourceError::Throttled { operation: "metrics" });
     };
-    source(&mut report, Source::YarnLoad, 100);
-    source(&mut report, Source::CloudWatch, 10);
-    report.sources.push(crate::daemon::report::SourceReport { source: Source::Hdfs, measured_at: None, ..report.sources[0].clone() });
-    monitor.tick_ended(&report);
-    let unready = monitor.status().unready;
-    assert_eq!(unready.len(), 1, "no rule needs HDFS here: {unready:?}");
-    assert!(unready[0].starts_with("yarn_load: what is known is 1m 40s old"), "{unready:?}");
-    assert!(unready[0].ends_with("no ResourceManager is active: rm1 STANDBY"), "{unready:?}");
+    source(&mut report, Source::YarnLoad, 91);
+    source(&mut report, Source::CloudWatch, 90);
+    report.sources.push(SourceReport { source: Source::Hdfs, measured_at: None, ..report.sources[0].clone() });
+    let expected = ["yarn_load: what is known is 1m 31s old: metrics is throttled by AWS"];
+    assert_eq!(told(&report), expected, "no rule needs HDFS here");
 }
 
 #[test]

@@ -25,7 +25,7 @@ pub fn census(nodes: &[Node], apps: &[App]) -> Result<Vec<YarnNode>, String> {
 /// Addresses of the nodes that run application masters, and their hosts alone.
 fn masters(apps: &[App]) -> Result<BTreeSet<&str>, String> {
     let mut masters = BTreeSet::new();
-    for app in apps {
+    for app in apps.iter().filter(|app| app.state != AppState::Other) {
         match &app.am_host_http_address {
             Some(address) => {
                 masters.insert(address.as_str());
@@ -68,12 +68,13 @@ mod tests {
 
     #[test]
     fn a_node_without_master_must_be_known_to_have_none() {
-        use AppState::{Other as Accepted, Running};
+        use AppState::{Accepted, Other, Running};
         let unmanaged = App { unmanaged_application: true, ..app(Running, None) };
         let table = [
             ("idle", 0, vec![], Ok(false)),
             ("a master", 1, vec![app(Running, Some("a"))], Ok(true)),
             ("a master that starts", 1, vec![app(Accepted, Some("a"))], Ok(true)),
+            ("a master that is over", 0, vec![app(Other, Some("a"))], Ok(false)),
             ("waiting for a master", 0, vec![app(Accepted, None)], Ok(false)),
             ("a master outside the cluster", 1, vec![unmanaged], Ok(false)),
             ("applications hidden", 1, vec![], Err("1 containers run, but no application is listed")),

@@ -143,7 +143,9 @@ pub struct App {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "UPPERCASE")]
 pub enum AppState {
+    Accepted,
     Running,
+    /// Not yet placed, or over.
     #[serde(other)]
     Other,
 }

@@ -157,7 +157,7 @@ impl TargetState {
         if let Some(until) = self.flight.reversal_until(at, direction, self.spec.guards.reversal) {
             return Some(HoldReason::ReversalGuard { until });
         }
-        if direction == Direction::In && now.tick.has_seen_nodes && now.tick.census().is_none() {
+        if direction == Direction::In && now.tick.needs_nodes && now.tick.census().is_none() {
             return Some(HoldReason::MissingSignal { signal: "nodes".into() });
         }
         if direction == Direction::In && candidate.rule.is_some() { self.scale_in_obstacle(now) } else { None }

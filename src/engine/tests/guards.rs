@@ -179,6 +179,15 @@ fn a_scale_in_waits_while_it_is_not_known_any_more_what_runs_where() {
 }
 
 #[test]
+fn a_scale_in_waits_for_the_first_look_at_the_nodes_where_they_are_looked_at() {
+    let mut bench = Bench::new(policy(vec![rule("idle", Comparison::Greater, 75.0, 0, shrink(2), 0)]), 4);
+    bench.scene.available_percent = Some(80.0);
+    let mut observation = bench.scene.observation();
+    observation.control.looks_at_nodes = true;
+    assert_eq!(bench.observe(&observation), Action::Hold(HoldReason::MissingSignal { signal: "nodes".into() }));
+}
+
+#[test]
 fn every_decision_says_how_each_rule_stands_and_what_was_read() {
     let mut bench = Bench::new(available_memory(), 4);
     bench.scene.available_percent = Some(10.0);

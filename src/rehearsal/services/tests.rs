@@ -101,7 +101,7 @@ async fn jmx_answers_for_one_bean_or_for_all() {
     assert_eq!(queue["beans"].as_array().map(Vec::len), Some(1));
     assert_eq!(queue["beans"][0]["AggregateContainersAllocated"], 8);
     let hdfs = get(&services, "/jmx?qry=Hadoop:service=NameNode,name=FSNamesystem").await;
-    assert_eq!(hdfs["beans"][0]["CapacityTotal"], 2_u64 * 256 << 30);
+    assert_eq!(hdfs["beans"][0]["CapacityTotal"], (2_u64 * 256) << 30);
     assert_eq!(get(&services, "/jmx?qry=no:such=bean").await["beans"], serde_json::json!([]));
     assert_eq!(get(&services, "/jmx").await["beans"].as_array().map(Vec::len), Some(2));
 }

@@ -3,6 +3,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::*;
+use crate::sim::observed::ObservedLoad;
 use crate::sim::testing::{SLOT, job, load, provision, run_jobs, scenario, staged};
 use crate::trace::Job;
 
@@ -105,4 +106,19 @@ fn applications_say_where_their_master_is_and_how_far_they_are() {
     assert_eq!(cluster.submitted(), 2);
     cluster.advance_to(at(2_000.0));
     assert_eq!((cluster.applications().len(), cluster.submitted(), cluster.is_finished()), (0, 2, true));
+}
+
+#[test]
+fn of_a_recording_every_node_has_its_share_and_all_of_it_is_one_application() {
+    let scenario = scenario(2, 4);
+    let recorded = run_jobs(&[job("a", 0.0, &[300.0; 6])], &scenario, &[], 1);
+    let mut load = ObservedLoad::builder(None);
+    recorded.observations.iter().for_each(|observation| load.push(observation));
+    let workload = Workload::Observations(load.finish().expect("a recording"));
+    let mut cluster = SteppedCluster::new(&workload, &scenario, 1).expect("fits");
+    cluster.advance_to(at(100.0));
+    let (yarn, shares) = (cluster.yarn(), cluster.instances().map(|instance| instance.containers).collect::<Vec<_>>());
+    assert_eq!((yarn.containers_allocated, shares), (6, vec![3, 3]));
+    let applications = cluster.applications();
+    assert_eq!(applications.iter().map(|app| (app.containers, app.master.clone())).collect::<Vec<_>>(), [(6, Master::None)]);
 }

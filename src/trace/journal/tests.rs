@@ -299,7 +299,11 @@ fn observation() -> impl Strategy<Value = Observation> {
             nodes: nodes.map(|nodes| Sampled { value: census(nodes), measured_at }),
             metrics: metrics.into_iter().map(|(id, value)| (id, Sampled { value, measured_at })).collect(),
             cluster: Sampled { value: cluster, measured_at },
-            control: Control { pause: paused.then_some(Pause { until: measured_at, direction: Some(Direction::In) }), leader },
+            control: Control {
+                pause: paused.then_some(Pause { until: measured_at, direction: Some(Direction::In) }),
+                leader,
+                looks_at_nodes: false,
+            },
         },
     )
 }

@@ -80,7 +80,8 @@ fn a_journal_as_it_was_written_is_reproduced() {
 
 #[test]
 fn every_change_by_hand_is_found_at_its_line() {
-    let changes: [(&str, fn(&mut Vec<Record>), u64, &[&str]); 5] = [
+    type Change = fn(&mut Vec<Record>);
+    let changes: [(&str, Change, u64, &[&str]); 5] = [
         ("a decision", |records| decision(&mut records[2]).requested = Instances(7), 4, &["requested"]),
         ("a reading", |records| decision(&mut records[2]).readings[0].value += 1e-9, 4, &["readings"]),
         (

@@ -152,6 +152,7 @@ impl YarnCluster {
         }
         #[derive(Deserialize)]
         struct Nodes {
+            #[serde(default)]
             node: Vec<Node>,
         }
         let answer: Answer = self.ask("nodes?states=RUNNING,DECOMMISSIONING,UNHEALTHY").await;
@@ -166,6 +167,7 @@ impl YarnCluster {
         }
         #[derive(Deserialize)]
         struct Applications {
+            #[serde(default)]
             app: Vec<Application>,
         }
         let answer: Answer = self.ask("apps").await;

@@ -71,6 +71,7 @@ fn yarn_site(folder: &Path, rest_port: u16) -> String {
         ("yarn.nodemanager.env-whitelist", given("JAVA_HOME,JAVA_TOOL_OPTIONS")),
         // How full this machine's disks are, and how much of its memory a container really takes, is not what is tested.
         ("yarn.nodemanager.disk-health-checker.enable", given("false")),
+        ("yarn.nodemanager.disk-health-checker.max-disk-utilization-per-disk-percentage", given("100")),
         ("yarn.nodemanager.container-monitor.enabled", given("false")),
         ("yarn.nodemanager.vmem-check-enabled", given("false")),
         ("yarn.nodemanager.pmem-check-enabled", given("false")),
