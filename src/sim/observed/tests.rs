@@ -83,19 +83,11 @@ fn what_is_told_late_is_not_counted_twice() {
 }
 
 #[test]
-fn what_is_gone_without_a_start_is_released_in_its_own_size() {
-    let sample = |at_s: i64, allocated_mib: f64, containers: u32, released: u64| Sample {
-        at: Timestamp::from_millis(at_s * 1_000),
-        allocated_mib,
-        pending_mib: 0.0,
-        vcores_per_mib: None,
-        containers,
-        containers_pending: 0,
-        released_total: Some(released),
-    };
-    // A master of 100 ends beside three of 1,000; then one of those, and another one starts.
-    let samples = [sample(0, 3_100.0, 4, 0), sample(30, 3_000.0, 3, 1), sample(60, 3_000.0, 3, 2), sample(90, 3_000.0, 3, 2)];
-    assert_eq!(released_mib(&samples, None, 500.0), Ok(vec![100.0, 1_000.0, 0.0]));
+fn requests_that_are_gone_but_never_told_of_were_withdrawn() {
+    let rows = [(0, 1, 4, Some(0)), (5, 1, 0, Some(0)), (10, 1, 0, Some(0)), (15, 1, 0, Some(0)), (20, 0, 0, Some(1))];
+    let load = read(&rows, None).expect("a recording");
+    // One lives until it is gone, and the others, which never started, would have lived as long.
+    assert_eq!(parcels(&load), [(0, 0, 5.0, 17.5)]);
 }
 
 #[test]
