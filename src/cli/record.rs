@@ -27,7 +27,9 @@ enum Source {
 
 /// From CloudWatch's history, for a cluster beside which Headroom never ran
 #[derive(clap::Args)]
-#[command(after_help = "EMR publishes the load of every cluster to CloudWatch: each minute under managed \
+#[command(
+    override_usage = "headroom record cloudwatch --cluster-id ID --from TIME --out FILE [OPTIONS]",
+    after_help = "EMR publishes the load of every cluster to CloudWatch: each minute under managed \
 scaling, else every five. CloudWatch keeps means of a minute for 15 days, of five minutes \
 for 63, of an hour for 455; what --from reaches back to decides.
 
@@ -40,7 +42,8 @@ An interrupted recording continues where it was when the same command is given a
 Examples:
   headroom record cloudwatch --cluster-id j-2AXXXXXXGAPLF --from 14d \
       --out history.trace.zst --scenario-out cluster.yaml
-  headroom simulate history.trace.zst --scenario cluster.yaml --policy mine.yaml")]
+  headroom simulate history.trace.zst --scenario cluster.yaml --policy mine.yaml"
+)]
 struct CloudWatch {
     /// The cluster, which may have ended
     #[arg(long, value_name = "ID")]
@@ -118,7 +121,7 @@ async fn configuration(args: &CloudWatch) -> SdkConfig {
 }
 
 fn tell(recorded: &Recorded, args: &CloudWatch) {
-    let Recorded { observations, with_yarn, plan, step } = recorded;
+    let Recorded { observations, with_yarn, plan, step, .. } = recorded;
     let out = args.out.display();
     super::note(format_args!("{out}: {observations} observations from {} to {}, one each {}", plan.from, plan.to, display_duration(*step)));
     if with_yarn < observations {

@@ -29,9 +29,9 @@ impl FromStr for When {
         if let Some(civil) = text.parse::<DateTime>().ok().and_then(|civil| civil.to_zoned(TimeZone::UTC).ok()) {
             return Ok(millis(civil.timestamp()));
         }
-        text.parse::<Time>().map(Self::TimeOfDay).map_err(|_| {
-            "not a time; write `14:05`, `2026-11-20 14:05` (both UTC) or an instant such as `2026-11-20T14:05:00Z`".to_owned()
-        })
+        text.parse::<Time>()
+            .map(Self::TimeOfDay)
+            .map_err(|_| "not a time; write `14:05`, `2026-11-20 14:05` (both UTC) or an instant such as `2026-11-20T14:05:00Z`".to_owned())
     }
 }
 

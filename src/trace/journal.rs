@@ -8,7 +8,9 @@ mod segments;
 mod writer;
 
 pub use check::InvalidRecord;
-pub(crate) use check::{Sequence, TASKS_MAX, check_job};
+#[cfg(feature = "daemon")]
+pub(crate) use check::Sequence;
+pub(crate) use check::{TASKS_MAX, check_job};
 pub use error::TraceError;
 pub(crate) use reader::json_problem;
 pub use reader::{TornTail, TraceReader};
