@@ -28,7 +28,7 @@ enum Source {
 /// From CloudWatch's history, for a cluster beside which Headroom never ran
 #[derive(clap::Args)]
 #[command(
-    override_usage = "headroom record cloudwatch --cluster-id ID --from TIME --out FILE [OPTIONS]",
+    override_usage = "headroom record cloudwatch --cluster-id ID --from TIME --out FILE",
     after_help = "EMR publishes the load of every cluster to CloudWatch: each minute under managed \
 scaling, else every five. CloudWatch keeps means of a minute for 15 days, of five minutes \
 for 63, of an hour for 455; what --from reaches back to decides.
