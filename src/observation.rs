@@ -65,7 +65,8 @@ pub struct YarnLoad {
     pub containers_pending: u64,
     #[serde(default)]
     pub containers_reserved: u64,
-    /// Containers released since the ResourceManager started: a counter that only grows, but restarts at zero with it.
+    /// Containers released since the ResourceManager started: a counter that only grows, but restarts at zero with it. JMX tells it, up to
+    /// ten seconds late.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub containers_released_total: Option<u64>,
     pub apps_running: u64,

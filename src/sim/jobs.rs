@@ -1,6 +1,6 @@
 //! Work container by container, as YARN serves it.
 //!
-//! Jobs are served in strict order (see [`Scheduler`](super::scenario::Scheduler)): while the next container of the job at the head fits nowhere,
+//! Jobs are served in order (see [`Scheduler`](super::scenario::Scheduler)): while the next container of the job at the head fits nowhere,
 //! nobody overtakes. Containers are spread over the nodes in turn. A job's application master, if it has one, starts first; jobs whose master
 //! may not start yet stand outside the queue, because masters take at most [`APPLICATION_MASTER_SHARE`] of the cluster's memory (one may
 //! always run): otherwise masters could fill a cluster in which no task then finds room. How long YARN itself takes is the scenario's
@@ -137,7 +137,7 @@ impl World for JobWorld<'_> {
     fn settle(&mut self, now_ms: i64, cluster: &mut Cluster) {
         loop {
             self.activate(cluster);
-            let Some(&(_, job)) = self.queue.first() else { break };
+            let Some(job) = self.next_in_turn(cluster) else { break };
             let request = self.request(job);
             let Some(node) = self.find_room(request.each, cluster) else { break };
             self.start(job, request, node, now_ms, cluster);
@@ -251,6 +251,17 @@ impl<'a> JobWorld<'a> {
             self.masters = self.masters.plus(master);
             self.jobs[job as usize].master = MasterState::Waiting;
             self.requeue(job);
+        }
+    }
+
+    /// Whose container is to start next.
+    fn next_in_turn(&self, cluster: &Cluster) -> Option<u32> {
+        let mut jobs = self.queue.iter().map(|(_, job)| *job);
+        if self.scheduler == Scheduler::Capacity {
+            let left = cluster.offered.minus(cluster.used);
+            jobs.find(|job| left.covers(self.request(*job).each))
+        } else {
+            jobs.next()
         }
     }
 

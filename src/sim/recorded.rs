@@ -36,7 +36,7 @@ pub enum RecordedError {
 }
 
 /// Lets the work of a recorded cluster run on the nodes that the cluster had, and looks at it whenever YARN was looked at. Of the scenario
-/// count the sizes of the nodes and the scheduler.
+/// count the sizes of the nodes, the scheduler, what YARN itself takes, and how long a node may drain.
 ///
 /// # Errors
 /// When the work does not fit the scenario's nodes, the recorded nodes are of other groups, or YARN was seen less than twice.
@@ -90,7 +90,7 @@ pub struct Curve {
 }
 
 impl Deviation {
-    /// Each moment counts for the time until the next one.
+    /// Each moment counts for the time until the next one. Of less than two, which no replay yields, nothing is a number.
     pub fn of(moments: &[Moment]) -> Self {
         let mebibytes = |memory: fn(&YarnLoad) -> Mebibytes| Curve::of(moments, |load| memory(load).as_f64());
         let vcores = |vcores: fn(&YarnLoad) -> Option<_>| Curve::of(moments, |load| vcores(load).map_or(0.0, VirtualCores::as_f64));

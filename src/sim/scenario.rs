@@ -79,6 +79,9 @@ pub enum Scheduler {
     /// The job that came first.
     #[default]
     Fifo,
+    /// The job that came first; but while a container is larger than what is left of all nodes together, those behind it may start, as in a
+    /// single queue of YARN's capacity scheduler.
+    Capacity,
     /// The job that holds the least memory; among equals the one that came first.
     Fair,
 }

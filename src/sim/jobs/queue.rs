@@ -204,7 +204,7 @@ impl JobWorld<'_> {
         let state = &mut self.jobs[job as usize];
         let wants = state.master == MasterState::Waiting || (state.may_start_tasks() && state.first != NONE);
         let place = wants.then_some(match self.scheduler {
-            Scheduler::Fifo => (0, job),
+            Scheduler::Fifo | Scheduler::Capacity => (0, job),
             Scheduler::Fair => (state.held.get(), job),
         });
         if place != state.place {

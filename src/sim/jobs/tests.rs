@@ -1,4 +1,5 @@
 use crate::sim::run::Run;
+use crate::sim::scenario::{Scenario, Scheduler};
 use crate::sim::testing::*;
 use crate::trace::{Job, Resources};
 use crate::units::Timestamp;
@@ -31,6 +32,20 @@ fn a_smaller_container_at_the_head_uses_room_that_the_one_before_it_left() {
     wide.stages[0].memory = SLOT.times(2).memory;
     let run = run_jobs(&[job("a", 0.0, &[10.0, 3.0]), wide, job("c", 2.0, &[1.0])], &scenario(2, 2), &[], 0);
     assert_eq!(waits(&run), [0.0, 0.0, 2.0, 1.0]);
+}
+
+#[test]
+fn in_a_capacity_queue_only_what_fits_into_all_that_is_left_holds_others_back() {
+    let mut wide = job("b", 1.0, &[5.0]);
+    wide.stages[0].memory = SLOT.times(2).memory;
+    let one_node = Scenario { scheduler: Scheduler::Capacity, ..scenario(1, 2) };
+    // One slot is left: too little for b, so c goes first.
+    let run = run_jobs(&[job("a", 0.0, &[10.0]), wide.clone(), job("c", 2.0, &[1.0])], &one_node, &[], 0);
+    assert_eq!(waits(&run), [0.0, 0.0, 9.0]);
+    // Two slots are left, on two nodes: b would fit if they were one, and c waits behind it.
+    let two_nodes = Scenario { scheduler: Scheduler::Capacity, ..scenario(2, 2) };
+    let run = run_jobs(&[job("a", 0.0, &[10.0, 10.0]), wide, job("c", 2.0, &[1.0])], &two_nodes, &[], 0);
+    assert_eq!(waits(&run), [0.0, 0.0, 9.0, 8.0]);
 }
 
 #[test]
@@ -94,7 +109,7 @@ fn masters_leave_half_of_the_cluster_to_tasks() {
 }
 
 /// Slots of one container, so that it is known where each one is.
-fn one_slot_nodes(count: u32) -> crate::sim::scenario::Scenario {
+fn one_slot_nodes(count: u32) -> Scenario {
     let mut scenario = scenario(count, 1);
     scenario.decommission_timeout = seconds(60.0);
     scenario
