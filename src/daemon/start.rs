@@ -25,8 +25,9 @@ use crate::engine::Engine;
 use crate::policy::diagnostic::PolicyErrors;
 use crate::policy::{MetricSpec, Policy};
 use crate::pricing::{PriceTable, PricingError};
+use crate::trace::fold::fold;
 use crate::trace::journal::TraceReader;
-use crate::trace::{PolicySource, Record, Start};
+use crate::trace::{PolicySource, Start};
 
 /// Why a daemon does not start.
 #[derive(Debug, thiserror::Error)]
@@ -128,13 +129,11 @@ fn sources(
 
 /// A shadow as it would be had it seen what the newest segment of the journal holds.
 fn restored(shadow: PolicyFile, journal: &Journal) -> Result<Shadow, StartError> {
-    let mut shadow = Shadow { name: shadow.policy.name().to_owned(), engine: Engine::new(shadow.policy) };
+    let mut engine = Engine::new(shadow.policy);
     for record in TraceReader::open(journal.path()).map_err(JournalError::Damaged)? {
-        if let Record::Observation(observation) = record.map_err(JournalError::Damaged)? {
-            shadow.step(&observation);
-        }
+        fold(&mut engine, &record.map_err(JournalError::Damaged)?);
     }
-    Ok(shadow)
+    Ok(Shadow { name: engine.policy().name().to_owned(), engine })
 }
 
 /// Shadows of one name are told apart by a number.

@@ -52,13 +52,16 @@ pub enum TickError {
 }
 
 impl Shadow {
-    /// What this policy would do. Nothing follows from it, not even in its own memory.
-    pub fn step(&mut self, observation: &Observation) -> Vec<Decision> {
-        let decisions = self.engine.step(observation);
-        for (group, _) in resizes(&decisions) {
+    /// What this policy would do. In its memory, what really happened takes the place of that: else every resize of the policy in force would
+    /// look like an operator's.
+    pub fn tick(&mut self, observation: &Observation, decided: &[Decision], answers: &[ResizeAnswer]) -> Vec<Decision> {
+        let own = self.engine.step(observation);
+        for (group, _) in resizes(&own).filter(|(group, _)| decided.iter().all(|decision| decision.group.as_ref() != Some(*group))) {
             self.engine.note(group, Outcome::NotSent);
         }
-        decisions
+        decided.iter().for_each(|decision| self.engine.recall(decision));
+        answers.iter().for_each(|answer| self.engine.note(&answer.group, answer.outcome));
+        own
     }
 }
 
@@ -143,11 +146,6 @@ impl Daemon {
         }
         let watch = Stopwatch::start();
         let decisions = self.engine.step(&observation);
-        let shadows = self.shadows.iter_mut().map(|shadow| {
-            let decisions = shadow.step(&observation);
-            ShadowReport { policy: shadow.name.clone(), decisions }
-        });
-        let shadows = shadows.collect();
         let decide = watch.elapsed();
 
         let watch = Stopwatch::start();
@@ -165,6 +163,11 @@ impl Daemon {
         self.write_outcomes(&answers);
         journal += watch.elapsed();
 
+        let shadows = self.shadows.iter_mut().map(|shadow| {
+            let decisions = shadow.tick(&observation, &decisions, &answers);
+            ShadowReport { policy: shadow.name.clone(), decisions }
+        });
+        let shadows = shadows.collect();
         let cost = self.cost.tick(observation.at, &observation.cluster.value.groups, self.observer.emr().hosts());
         let took = Phases { observe, decide, journal, act };
         let next_wakeup = self.engine.next_wakeup();

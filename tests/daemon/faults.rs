@@ -62,8 +62,9 @@ pub async fn start_in(folder: &Path, world: &World, policy: &str, dry_run: bool)
     let policy_file = folder.join("policy.yaml");
     std::fs::write(&policy_file, policy).expect("writes");
     let config = folder.join("headroom.toml");
+    let shadows = if folder.join("shadow.yaml").exists() { "['shadow.yaml']" } else { "[]" };
     let toml = format!(
-        "policy = 'policy.yaml'\nstate_dir = 'state'\ncluster_id = 'j-TEST'\nlisten = 'off'\n[yarn]\nresource_managers = ['{0}']\n\
+        "policy = 'policy.yaml'\nshadow_policies = {shadows}\nstate_dir = 'state'\ncluster_id = 'j-TEST'\nlisten = 'off'\n[yarn]\nresource_managers = ['{0}']\n\
          timeout = '500ms'\n[hdfs]\nname_nodes = ['{0}']\ntimeout = '500ms'\n[aws]\ntimeout = '500ms'\ncalls_per_minute = 6000\n",
         world.address
     );
@@ -305,4 +306,20 @@ async fn memory_is_counted_over_all_partitions_or_not_at_all() {
     let Action::Hold(reason) = bench.tick().await else { panic!("a resize") };
     assert_eq!(reason.label(), "missing_signal");
     assert!(bench.world.scene().modified.is_empty());
+}
+
+#[tokio::test]
+async fn a_shadow_says_what_it_would_do_and_takes_our_resizes_for_nobody_elses() {
+    let world = World::start().await;
+    let folder = tempfile::tempdir().expect("a folder");
+    std::fs::write(folder.path().join("shadow.yaml"), POLICY.replace("grow: 5", "grow: 2").replace("at-once", "small-steps"))
+        .expect("writes");
+    let mut daemon = start_in(folder.path(), &world, POLICY, false).await.expect("starts");
+    world.scene().available_percent = 5;
+    let report = daemon.once().await.expect("a tick");
+    let Action::Resize(shadow) = &report.shadows[0].decisions[0].action else { panic!("the shadow would grow") };
+    assert_eq!((shadow.from.get(), shadow.to.get()), (4, 6));
+    let report = daemon.once().await.expect("a tick");
+    assert_eq!(report.shadows[0].decisions[0].action, held(HoldReason::ResizeInFlight { to: Instances(9) }));
+    assert_eq!(world.sizes_sent(), [9]);
 }
