@@ -15,21 +15,21 @@ async fn load_runs_on_nodes_of_different_names_and_a_node_drains_before_it_goes(
     cluster.active(2).await;
     assert_eq!(cluster.metrics().await.total_mib, 2 * u64::from(NODE_MEMORY_MIB));
 
-    // Eight vcores are in a node: application master and containers need both.
-    let job = Job { name: "fills-both".into(), containers: 11, seconds: 15, memory_mib: 1_024, vcores: 1 };
+    // Eight vcores are in a node: application master and containers need both. They live longer than the tools of YARN take to start.
+    let job = Job { name: "fills-both".into(), containers: 11, seconds: 60, memory_mib: 1_024, vcores: 1 };
     let id = cluster.submit(&job).await;
-    eventually("both nodes are busy", seconds(30), async || {
+    eventually("both nodes are busy", seconds(60), async || {
         let nodes = cluster.nodes().await;
         (nodes.len() == 2 && nodes.iter().all(|node| node.num_containers > 0)).then_some(())
     })
     .await;
 
-    cluster.decommission(&[SECOND.into()], seconds(60)).await;
+    cluster.decommission(&[SECOND.into()], seconds(180)).await;
     let state = async || cluster.nodes().await.into_iter().find(|node| node.host == SECOND);
-    let draining = eventually("the node drains", seconds(10), async || state().await.filter(|node| node.state == "DECOMMISSIONING")).await;
+    let draining = eventually("the node drains", seconds(30), async || state().await.filter(|node| node.state == "DECOMMISSIONING")).await;
     assert!(draining.num_containers > 0, "its containers live on");
 
-    let application = cluster.finished(&id, 60).await;
+    let application = cluster.finished(&id, 180).await;
     assert_eq!(application.final_status, "SUCCEEDED");
     eventually("the node goes", seconds(20), async || (cluster.nodes().await.len() == 1).then_some(())).await;
 }
