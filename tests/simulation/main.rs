@@ -3,4 +3,5 @@
 mod agreement;
 mod formulas;
 mod queueing;
+mod recorded;
 mod scenarios;
