@@ -20,6 +20,7 @@ pub mod decision;
 pub mod engine;
 pub mod explain;
 pub mod file;
+pub mod frontier;
 pub mod generate;
 pub mod observation;
 pub mod policy;
