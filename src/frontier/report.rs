@@ -212,3 +212,46 @@ fn signed(percent: f64) -> String {
 fn none() -> String {
     "-".to_owned()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::frontier::testing::{demand, point, survey};
+    use crate::frontier::text::terminal;
+
+    fn report() -> Report {
+        let points = vec![demand(1, 60.0, 240.0), demand(50, 81.5, 90.0), demand(100, 98.0, 60.0)];
+        let mut surveys = vec![survey("short-containers", points), survey("office-day", vec![demand(50, 84.0, 130.0)])];
+        surveys[1].given = vec![point("mine", 90.0, 300.0)];
+        Report::of(surveys)
+    }
+
+    #[test]
+    fn the_page_looks_like_this() {
+        insta::assert_snapshot!(report().markdown());
+    }
+
+    #[test]
+    fn the_tables_fit_80_columns() {
+        let text = terminal(&report().tables(), 80);
+        assert_eq!(text.lines().find(|line| line.chars().count() > 80), None, "{text}");
+        insta::assert_snapshot!(text);
+    }
+
+    #[test]
+    fn what_was_written_can_be_read_again() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let inner = folder.path().join("new");
+        report().write(&inner).expect("writes");
+        assert_eq!(Report::read(&inner).expect("reads"), report());
+        let picture = std::fs::read_to_string(inner.join(PICTURE_NAME)).expect("a picture");
+        assert!(picture.contains(">office-day</text>"), "{picture}");
+    }
+
+    #[test]
+    fn a_folder_without_a_report_says_what_to_do() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let error = Report::read(folder.path()).expect_err("nothing is there").to_string();
+        assert_eq!(error, format!("{} cannot be read; run once without --quick to make it", folder.path().join(JSON_NAME).display()));
+    }
+}
