@@ -2,6 +2,7 @@
 
 pub mod baselines;
 pub mod condition;
+pub mod demand;
 pub mod diagnostic;
 pub mod document;
 mod grammar;
@@ -19,6 +20,7 @@ use std::time::Duration;
 use crate::observation::{Direction, GroupId, GroupStatus, Market, MetricId, Role, RuleName};
 use crate::units::{Instances, Percent, Timestamp, display_duration};
 use condition::{Condition, Expr, Leaf, WindowSpec};
+use demand::Demand;
 use schedule::ScheduleWindow;
 use signal::{SignalSource, Unit};
 
@@ -32,13 +34,14 @@ pub struct Policy {
     description: Option<String>,
     poll: Duration,
     metrics: Vec<MetricSpec>,
+    demand: Option<Demand>,
     targets: Vec<Target>,
 }
 
 impl Policy {
     #[cfg(test)]
     pub(crate) fn for_tests(name: &str, poll: Duration, targets: Vec<Target>) -> Self {
-        Self { name: name.into(), description: None, poll, metrics: Vec::new(), targets }
+        Self { name: name.into(), description: None, poll, metrics: Vec::new(), demand: None, targets }
     }
 
     #[cfg(test)]
@@ -64,14 +67,23 @@ impl Policy {
         &self.metrics
     }
 
+    /// What a policy without rules follows demand within; its targets have no rules then.
+    pub fn demand(&self) -> Option<&Demand> {
+        self.demand.as_ref()
+    }
+
     /// In file order; never empty.
     pub fn targets(&self) -> &[Target] {
         &self.targets
     }
 
-    /// The same policy under other limits: comparisons run every baseline inside one scenario's limits.
+    /// The same policy under other limits: comparisons run every baseline inside one scenario's limits. Several targets that follow demand
+    /// share them.
     #[must_use]
     pub fn with_limits(mut self, limits: Limits) -> Self {
+        self.demand = self.demand.map(|demand| demand.within(limits));
+        let shared = self.demand.is_some() && self.targets.len() > 1;
+        let limits = if shared { Limits { min: Instances(0), ..limits } } else { limits };
         self.targets.iter_mut().for_each(|target| target.limits = limits);
         self
     }
@@ -79,6 +91,9 @@ impl Policy {
     /// The same policy for another group: comparisons run every baseline on the group that a scenario scales.
     #[must_use]
     pub fn on_group(mut self, selector: &Selector) -> Self {
+        if self.demand.is_some() {
+            self.targets.truncate(1);
+        }
         self.targets.iter_mut().for_each(|target| target.selector = selector.clone());
         self
     }

@@ -1,6 +1,7 @@
 //! Policies that are valid, but hardly do what was meant.
 
 mod bands;
+mod demand;
 mod interval;
 
 use std::time::Duration;
@@ -28,6 +29,7 @@ pub struct Lint {
 /// What a warning is about: positions in the policy, from zero.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum About {
+    Demand,
     Group(usize),
     Limits(usize),
     Rule { target: usize, rule: usize, part: Part },
@@ -37,6 +39,7 @@ impl Lint {
     /// The warning at its place in the file.
     pub fn diagnostic(&self, places: &Places) -> Diagnostic {
         let span = match self.about {
+            About::Demand => places.demand(),
             About::Group(target) => places.group(target),
             About::Limits(target) => places.limits(target),
             About::Rule { target, rule, part } => places.rule(target, rule, part),
@@ -47,7 +50,7 @@ impl Lint {
 
 /// Every warning, target by target, rule by rule.
 pub fn lint(policy: &Policy) -> Vec<Lint> {
-    let mut lints = Vec::new();
+    let mut lints: Vec<Lint> = policy.demand().and_then(|demand| demand::lint(demand, policy)).into_iter().collect();
     for (position, target) in policy.targets().iter().enumerate() {
         Linter { policy, target, position, lints: &mut lints }.run();
     }

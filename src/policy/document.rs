@@ -59,6 +59,8 @@ written! {
     NameText: { "type": "string", "minLength": 1, "maxLength": 64 };
     /// `core` or `task`.
     RoleText: { "enum": ["core", "task"] };
+    /// What `demand` counts.
+    DemandUnitsText: { "enum": ["instances", "vcpu", "fleet-units"] };
     /// How the instances of a fleet are bought.
     MarketText: { "enum": ["on-demand", "spot"] };
     /// A CloudWatch statistic.
@@ -76,6 +78,11 @@ written! {
 /// A Headroom scaling policy.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(extend(
+    "if" = { "required": ["demand"] },
+    "then" = { "properties": { "targets": { "items": { "properties": { "rules": { "maxItems": 0 } } } } } },
+    "else" = { "required": ["targets"], "properties": { "targets": { "items": { "required": ["limits"] } } } }
+))]
 pub struct PolicyDocument {
     /// The policy's name: up to 64 letters, digits, `-`, `_`, `.` and spaces.
     pub name: At<NameText>,
@@ -86,8 +93,30 @@ pub struct PolicyDocument {
     /// CloudWatch metrics that conditions use beside the built-in signals: a name of your own, and what it stands for.
     #[serde(default)]
     pub metrics: Entries<MetricDocument>,
-    /// What to resize, and by which rules.
-    pub targets: At<Vec<At<TargetDocument>>>,
+    /// Follow demand between these limits, instead of rules.
+    pub demand: Option<At<DemandDocument>>,
+    /// What to resize, and by which rules. With `demand` it may be left out: then it is the core and the task group, or both markets of the
+    /// core and of the task fleet.
+    pub targets: Option<At<Vec<At<TargetDocument>>>>,
+}
+
+/// Demand-following scaling: the room that the work needs, between `min` and `max` units of all targets together.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DemandDocument {
+    /// The fewest units.
+    pub min: At<CountText>,
+    /// The most units; at least 1.
+    pub max: At<CountText>,
+    /// What is counted. Default: instances.
+    pub units: Option<At<DemandUnitsText>>,
+    /// The most units on core nodes. Default: max.
+    pub max_core: Option<At<CountText>>,
+    /// The most units bought on demand. Default: max.
+    pub max_on_demand: Option<At<CountText>>,
+    /// From 1, least cost, to 100, least waiting. Default: 50.
+    #[schemars(range(min = 1, max = 100))]
+    pub performance_index: Option<At<CountText>>,
 }
 
 /// A CloudWatch metric.
@@ -122,8 +151,8 @@ written! {
 pub struct TargetDocument {
     /// Which group or fleet this is about.
     pub group: At<GroupDocument>,
-    /// Smallest and largest size.
-    pub limits: At<LimitsDocument>,
+    /// Smallest and largest size. With `demand` it may be left out: then only the limits of `demand` bind.
+    pub limits: Option<At<LimitsDocument>>,
     /// Without rules the target is only kept within its limits.
     #[serde(default)]
     pub rules: Vec<RuleDocument>,

@@ -1,5 +1,6 @@
 //! From the file to the [`Policy`]: the only way to build one. A policy that is wrong is refused whole, with every error found.
 
+mod demand;
 mod guards;
 mod rules;
 
@@ -7,13 +8,14 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::time::Duration;
 
+use super::demand::Demand;
 use super::diagnostic::{Diagnostic, PolicyErrors, nearest};
 use super::document::{GroupDocument, MetricDocument, NameLike, PolicyDocument, RoleText, TargetDocument};
 use super::resolve::{self, Scope};
 use super::scalar::{self, Refusal};
 use super::signal::{SignalSource, Unit};
 use super::yaml::{self, At};
-use super::{DEFAULT_POLL, MetricSpec, Policy, Selector, Statistic, Target};
+use super::{DEFAULT_POLL, Limits, MetricSpec, Policy, Selector, Statistic, Target};
 use crate::observation::{GroupId, Market, MetricId, Role};
 
 /// One core group and up to 48 task groups.
@@ -52,6 +54,7 @@ pub fn parse_with_places(source: &str, file_name: &str) -> Result<(Policy, Place
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Places {
     targets: Vec<TargetPlaces>,
+    demand: Range<usize>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -72,14 +75,19 @@ pub enum Part {
 }
 
 impl Places {
-    /// The place of a target's `group`.
-    pub fn group(&self, target: usize) -> Range<usize> {
-        self.targets.get(target).map_or(0..0, |places| places.group.clone())
+    /// The place of `demand`.
+    pub fn demand(&self) -> Range<usize> {
+        self.demand.clone()
     }
 
-    /// The place of a target's `limits`.
+    /// The place of a target's `group`; of `demand`, when the target follows from it.
+    pub fn group(&self, target: usize) -> Range<usize> {
+        self.targets.get(target).map_or(self.demand(), |places| places.group.clone())
+    }
+
+    /// The place of a target's `limits`, or of its `group` when it has none of its own.
     pub fn limits(&self, target: usize) -> Range<usize> {
-        self.targets.get(target).map_or(0..0, |places| places.limits.clone())
+        self.targets.get(target).map_or(self.demand(), |places| places.limits.clone())
     }
 
     /// The place of a part of a rule, or of the rule's name when the part was left out.
@@ -89,12 +97,13 @@ impl Places {
     }
 
     fn of(document: &PolicyDocument) -> Self {
-        let targets = document.targets.value.iter().map(|target| TargetPlaces {
+        let demand = document.demand.as_ref().map(|at| at.span.clone()).unwrap_or_default();
+        let targets = document.targets.iter().flat_map(|targets| &targets.value).map(|target| TargetPlaces {
             group: target.value.group.span.clone(),
-            limits: target.value.limits.span.clone(),
+            limits: target.value.limits.as_ref().map_or(target.value.group.span.clone(), |limits| limits.span.clone()),
             rules: target.value.rules.iter().map(rules::places).collect(),
         });
-        Self { targets: targets.collect() }
+        Self { targets: targets.collect(), demand }
     }
 }
 
@@ -117,13 +126,14 @@ impl Reader<'_> {
         let mut seen = BTreeMap::new();
         let specs: Vec<Option<MetricSpec>> = document.metrics.0.iter().map(|(name, metric)| self.metric(name, metric, &mut seen)).collect();
         let metrics = known_metrics(&specs, document);
-        let targets: Vec<Option<Target>> = document.targets.value.iter().map(|target| self.target(&target.value, &metrics)).collect();
-        self.check_targets(document, &targets);
+        let demand = document.demand.as_ref().map(|at| self.demand(at));
+        let targets = self.targets(document, demand, &metrics);
         Some(Policy {
             name: name?.into(),
             description: document.description.clone(),
             poll: poll?,
             metrics: specs.into_iter().collect::<Option<_>>()?,
+            demand: demand.map_or(Some(None), |demand| demand.map(Some))?,
             targets: targets.into_iter().collect::<Option<_>>()?,
         })
     }
@@ -166,9 +176,26 @@ impl Reader<'_> {
         }
     }
 
-    fn target(&mut self, document: &TargetDocument, metrics: &Metrics) -> Option<Target> {
+    /// `demand` is `Some(None)` when the policy has one with an error.
+    fn targets(&mut self, document: &PolicyDocument, demand: Option<Option<Demand>>, metrics: &Metrics) -> Vec<Option<Target>> {
+        let Some(at) = &document.targets else {
+            if demand.is_none() {
+                let error = Diagnostic::error(document.name.span.clone(), "this policy says neither what to resize nor to follow demand");
+                self.error(error.help("add `targets:` with rules, or `demand: { min: 2, max: 20 }`"));
+            }
+            return demand::default_targets(document, demand.flatten().as_ref());
+        };
+        let targets: Vec<Option<Target>> = at.value.iter().map(|target| self.target(&target.value, demand, metrics)).collect();
+        self.check_targets(at, &targets);
+        targets
+    }
+
+    fn target(&mut self, document: &TargetDocument, demand: Option<Option<Demand>>, metrics: &Metrics) -> Option<Target> {
         let selector = self.selector(&document.group);
-        let limits = self.limits(&document.limits);
+        let limits = self.target_limits(document, demand);
+        if let Some(demand) = demand {
+            self.check_demand_target(document, selector.as_ref(), demand.map(|demand| demand.units));
+        }
         let mut scope = Scope { metrics, signals: Vec::new(), windows: Vec::new() };
         let rules = self.rules(&document.rules, &mut scope);
         let guards = self.guards(document);
@@ -182,6 +209,17 @@ impl Reader<'_> {
             signals: scope.signals,
             windows: scope.windows,
         })
+    }
+
+    fn target_limits(&mut self, document: &TargetDocument, demand: Option<Option<Demand>>) -> Option<Limits> {
+        match (&document.limits, demand) {
+            (Some(limits), _) => self.limits(limits),
+            (None, Some(demand)) => demand.as_ref().map(demand::limits_of),
+            (None, None) => {
+                let error = Diagnostic::error(document.group.span.clone(), "this target has no limits");
+                self.refuse(error.help("add `limits: { min: 0, max: 20 }`"))
+            }
+        }
     }
 
     fn selector(&mut self, at: &At<GroupDocument>) -> Option<Selector> {
@@ -215,11 +253,11 @@ impl Reader<'_> {
         self.one_of(at, &[("core", Role::Core), ("task", Role::Task)])
     }
 
-    fn check_targets(&mut self, document: &PolicyDocument, targets: &[Option<Target>]) {
+    fn check_targets(&mut self, documents: &At<Vec<At<TargetDocument>>>, targets: &[Option<Target>]) {
         if targets.is_empty() {
-            self.error(Diagnostic::error(document.targets.span.clone(), "a policy needs a target").help("add a `- group: { role: task }`"));
+            self.error(Diagnostic::error(documents.span.clone(), "a policy needs a target").help("add a `- group: { role: task }`"));
         }
-        let places = || document.targets.value.iter().map(|target| target.value.group.span.clone());
+        let places = || documents.value.iter().map(|target| target.value.group.span.clone());
         if let Some(place) = places().nth(MOST_TARGETS) {
             let error = Diagnostic::error(place, format!("there are more than {MOST_TARGETS} targets"));
             self.error(error.help("a cluster has one core group and at most 48 task groups"));

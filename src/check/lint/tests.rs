@@ -158,3 +158,25 @@ fn of_the_shipped_policies_only_the_first_rules_are_warned_of() {
         assert_eq!(messages, if baseline.name == "available-memory" { vec![known] } else { Vec::new() }, "{}", baseline.name);
     }
 }
+
+#[test]
+fn demand_with_nothing_to_decide_or_out_of_reach_is_found() {
+    let one = "targets: [{ group: { role: task }, limits: { min: 3, max: 4 } }]";
+    for (demand, targets, expected) in [
+        ("min: 2, max: 9", "", None),
+        ("min: 2, max: 9, units: vcpu", "", None),
+        ("min: 2, max: 9", "targets: [{ group: { role: core }, hdfs: { replication: 3 } }]", None),
+        ("min: 2, max: 2", "", Some("there are always 2 instances: demand has nothing to decide")),
+        ("min: 5, max: 9", one, Some("the targets together may have 4 instances at most, which is below `min: 5`")),
+        ("min: 0, max: 2", one, Some("the targets together have 3 instances at least, which is above `max: 2`")),
+    ] {
+        let source = format!("name: p\ndemand: {{ {demand} }}\n{targets}\n");
+        let (policy, places) = parse_with_places(&source, "p").unwrap_or_else(|errors| panic!("{errors}"));
+        let found = lint(&policy);
+        let messages: Vec<&str> = found.iter().map(|lint| lint.message.as_str()).collect();
+        assert_eq!(messages, Vec::from_iter(expected), "{source}");
+        for lint in found {
+            assert_eq!(&source[lint.diagnostic(&places).span][..6], "{ min:");
+        }
+    }
+}
