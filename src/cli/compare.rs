@@ -157,8 +157,8 @@ fn survey(args: &Args, track: &Track, policies: &[(PathBuf, Policy)], kept: Opti
     let finished = || super::advance(&progress, 1);
     let survey = Survey {
         hindsight: hindsight.map_or_else(|| field.hindsight(finished), Ok).with_context(|| track.name.clone())?,
-        demand: field.demand(&indexes, args.seeds, finished).unwrap_or_default(),
-        monotony: field.demand(&MONOTONY_INDEXES, monotony_seeds, finished).unwrap_or_default(),
+        demand: field.demand(&indexes, args.seeds, finished)?,
+        monotony: field.demand(&MONOTONY_INDEXES, monotony_seeds, finished)?,
         monotony_seeds,
         given: field.given(&contestants, finished)?,
     };

@@ -6,10 +6,9 @@ use rayon::prelude::*;
 
 use super::sweep::candidates;
 use super::{DemandPoint, Hindsight, Point};
-use crate::policy::Selector;
 use crate::policy::baselines::{BASELINES, Sizing};
-use crate::policy::diagnostic::PolicyErrors;
 use crate::policy::parse::parse;
+use crate::policy::{Limits, Selector};
 use crate::sim::Recording;
 use crate::sim::compare::{CompareError, Contestant, Course};
 use crate::sim::scenario::Scenario;
@@ -55,9 +54,10 @@ impl<'a> Field<'a> {
     /// Runs `demand:` at each index.
     ///
     /// # Errors
-    /// Limits for which no such policy can be.
-    pub fn demand(&self, indexes: &[u8], seeds: u64, finished: impl Fn() + Sync) -> Result<Vec<DemandPoint>, SurveyError> {
-        let contestants = indexes.iter().map(|index| self.demand_policy(*index)).collect::<Result<Vec<_>, _>>()?;
+    /// Work that fits no node.
+    pub fn demand(&self, indexes: &[u8], seeds: u64, finished: impl Fn() + Sync) -> Result<Vec<DemandPoint>, CompareError> {
+        let (group, limits) = self.scaled();
+        let contestants: Vec<Contestant> = indexes.iter().map(|index| demand_policy(*index, &group, limits)).collect();
         let points = self.points(&contestants, seeds, &finished)?;
         Ok(indexes.iter().zip(points).map(|(index, point)| DemandPoint { performance_index: *index, point }).collect())
     }
@@ -93,22 +93,14 @@ impl<'a> Field<'a> {
     }
 
     fn settings(&self) -> Vec<Contestant> {
-        let (scaled, limits) = self.course.scaled();
-        candidates(&Selector::Id(self.course.scenario.groups[scaled].id.clone()), limits)
+        let (group, limits) = self.scaled();
+        candidates(&group, limits)
     }
 
-    /// The one text for every trace: only the limits and the group are the scenario's.
-    fn demand_policy(&self, index: u8) -> Result<Contestant, PolicyErrors> {
+    /// What policies scale, and how far.
+    fn scaled(&self) -> (Selector, Limits) {
         let (scaled, limits) = self.course.scaled();
-        let (min, max, group) = (limits.min(), limits.max(), &self.course.scenario.groups[scaled].id);
-        let text = format!(
-            "name: demand-{index}
-demand: {{ min: {min}, max: {max}, performance_index: {index} }}
-targets:
-  - group: {{ id: {group} }}
-"
-        );
-        parse(&text, "demand").map(Contestant::of)
+        (Selector::Id(self.course.scenario.groups[scaled].id.clone()), limits)
     }
 
     /// In the order of the contestants, whatever the number of threads.
@@ -138,13 +130,19 @@ targets:
     }
 }
 
-/// Why a trace cannot be surveyed.
-#[derive(Debug, thiserror::Error)]
-pub enum SurveyError {
-    #[error(transparent)]
-    Compare(#[from] CompareError),
-    #[error("`demand:` cannot have the limits of this scenario")]
-    Demand(#[from] PolicyErrors),
+/// One text for every trace; only the group and the limits are the scenario's.
+fn demand_policy(performance_index: u8, group: &Selector, limits: Limits) -> Contestant {
+    let text = format!(
+        "name: demand-{performance_index}
+demand: {{ min: 0, max: 1, performance_index: {performance_index} }}
+targets:
+  - group: {{ role: task }}
+"
+    );
+    match parse(&text, "demand") {
+        Ok(policy) => Contestant::of(policy.on_group(group).with_limits(limits)),
+        Err(errors) => unreachable!("a test parses every index: {errors}"),
+    }
 }
 
 /// Instances of the groups that policies leave alone.
@@ -170,5 +168,49 @@ impl Outcome {
             peak_nodes: outcomes.iter().map(|outcome| outcome.peak_nodes.get()).max().unwrap_or_default(),
             unfinished_tasks: outcomes.iter().map(|outcome| outcome.unfinished_tasks).sum(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::observation::Role;
+    use crate::sim::compare::Plan;
+    use crate::sim::load::Source;
+    use std::path::Path;
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    #[test]
+    fn demand_has_the_limits_of_the_scenario_at_every_index() {
+        let limits = Limits::new(Instances(2), Instances(30)).expect("in order");
+        for index in 1..=100 {
+            let Plan::Policy(policy) = demand_policy(index, &Selector::Role(Role::Core), limits).plan else { unreachable!("a policy") };
+            let demand = policy.demand().expect("a demand");
+            assert_eq!((demand.min, demand.max, demand.max_core, demand.max_on_demand), (2, 30, 30, 30));
+            assert_eq!((demand.performance_index.get(), &policy.targets()[0].selector), (index, &Selector::Role(Role::Core)));
+        }
+    }
+
+    /// The smallest scenario: fourteen minutes.
+    #[test]
+    fn a_survey_has_every_setting_and_knows_its_own_frontier_again() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("simulations/recorded-yarn");
+        let source = Source::find(&folder, None).expect("a scenario");
+        let workload = source.read(None).expect("a trace").workload;
+        let course = || Course::new("recorded-yarn".into(), &workload, &source.scenario).expect("a course");
+        let field = Field::new(course(), false, 1);
+        let runs = AtomicU64::new(0);
+        let hindsight = field.hindsight(|| _ = runs.fetch_add(1, Ordering::Relaxed)).expect("runs");
+        assert_eq!(
+            hindsight.defaults.iter().map(|point| point.policy.as_str()).collect::<Vec<_>>(),
+            ["available-memory", "console-default", "hpa", "dataproc", "set-point"]
+        );
+        assert_eq!((runs.into_inner(), hindsight.swept.len() as u64 + 5), (field.hindsight_runs(), field.hindsight_runs()));
+        for size in 0..=6 {
+            let fixed = hindsight.swept.iter().find(|point| point.policy == format!("fixed {size}")).expect("each size");
+            assert_eq!(fixed.peak_nodes, size);
+        }
+        assert!(field.is_of(&hindsight));
+        assert!(!Field::new(course(), false, 2).is_of(&hindsight), "other seeds");
     }
 }
