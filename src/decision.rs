@@ -2,11 +2,12 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use crate::observation::{ClusterState, Direction, GroupId, GroupState, InstanceId, RuleName};
-use crate::units::{Instances, Timestamp};
+use crate::units::{Instances, Mebibytes, Timestamp, display_duration};
 
 /// What happens to one target at one tick. Every tick yields one for every target, a [`Action::Hold`] with its reason included.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -27,6 +28,47 @@ pub struct Decision {
     /// Values of the signals and windows that the target's rules read, as far as they are known.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub readings: Vec<Reading>,
+    /// How the policy's demand stands, for a target of a `demand:` policy, as far as it is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub demand: Option<DemandReport>,
+}
+
+/// Demand in numbers: what waits, what of it finds room by itself, and what was learned. Units are what the groups count: instances, or capacity
+/// units of fleets.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DemandReport {
+    pub memory_pending_mib: Mebibytes,
+    /// What waits, in units of the resource that binds.
+    pub units_pending: f64,
+    /// Of what waits: what takes the room of containers that finish within the patience.
+    pub units_served: f64,
+    /// Of what waits: the rest, which new units are for.
+    pub units_remaining: f64,
+    /// For what runs, what remains, and what is expected at this time of day.
+    pub units_needed: u32,
+    /// In use, or idle and worth keeping.
+    pub units_kept: u32,
+    /// Expected from earlier days until new units would be there; `None` without enough days.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub units_forecast: Option<u32>,
+    /// Of groups that the policy does not resize.
+    pub units_others: u32,
+    /// All targets together, in the demand's limits.
+    pub units_wanted: u32,
+    /// What one unit offers to containers.
+    pub unit_memory_mib: Mebibytes,
+    /// How long work may wait for containers to finish before units are added for it.
+    pub patience_s: f64,
+    /// Learned: from the request of a unit until it runs.
+    pub provisioning_s: f64,
+    /// Learned: the mean life of a container; `None` while it is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub container_lifetime_s: Option<f64>,
+    /// Learned: for how long the highest unit is kept while idle.
+    pub keep_idle_s: f64,
+    /// Learned: days that the forecast knows.
+    pub days_known: u32,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -67,6 +109,8 @@ impl Resize {
 #[serde(rename_all = "snake_case")]
 pub enum Cause {
     Rule(RuleName),
+    /// The policy follows demand.
+    Demand,
     BelowMinimum,
     AboveMaximum,
 }
@@ -89,6 +133,8 @@ pub enum Limiter {
 pub enum HoldReason {
     /// Everything is known, and no rule asks for a change.
     NoRuleReady,
+    /// Everything is known, and the room is what the demand asks for.
+    DemandMet,
     /// No rule asks for a change, and at least one could not be judged because this signal is too old.
     StaleData {
         signal: Arc<str>,
@@ -188,6 +234,7 @@ impl HoldReason {
     pub const fn label(&self) -> &'static str {
         match self {
             Self::NoRuleReady => "no_rule_ready",
+            Self::DemandMet => "demand_met",
             Self::StaleData { .. } => "stale_data",
             Self::MissingSignal { .. } => "missing_signal",
             Self::CoolingDown { .. } => "cooling_down",
@@ -317,9 +364,33 @@ impl fmt::Display for Decision {
             None => write!(f, "{} target {}: ", self.at, self.target + 1)?,
         }
         match &self.action {
-            Action::Hold(reason) => write!(f, "hold at {}: {reason}", self.requested),
-            Action::Resize(resize) => resize.fmt(f),
+            Action::Hold(reason) => write!(f, "hold at {}: {reason}", self.requested)?,
+            Action::Resize(resize) => resize.fmt(f)?,
         }
+        match &self.demand {
+            Some(demand) if matches!(&self.action, Action::Resize(Resize { because: Cause::Demand, .. })) => write!(f, "; {demand}"),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// `pending 310.0 GiB; 190.0 GiB of it will have been served in 6m 40s; 120.0 GiB remain = 10 units`.
+impl fmt::Display for DemandReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let gib = |units: f64| units * self.unit_memory_mib.as_f64() / 1_024.0;
+        let seconds = |s: f64| display_duration(Duration::from_secs(s.round().max(0.0) as u64)).to_string();
+        if self.units_pending > 0.0 {
+            write!(f, "pending {:.1} GiB; ", gib(self.units_pending))?;
+            write!(f, "{:.1} GiB of it will have been served in {}; ", gib(self.units_served), seconds(self.patience_s))?;
+            write!(f, "{:.1} GiB remain = {:.1} units", gib(self.units_remaining), self.units_remaining)?;
+        } else {
+            f.write_str("nothing is pending")?;
+        }
+        write!(f, "; needed {}, kept {} (an idle unit for {})", self.units_needed, self.units_kept, seconds(self.keep_idle_s))?;
+        if let Some(forecast) = self.units_forecast {
+            write!(f, ", {forecast} expected from earlier days")?;
+        }
+        write!(f, "; new units take {}", seconds(self.provisioning_s))
     }
 }
 
@@ -338,6 +409,7 @@ impl fmt::Display for Cause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Rule(rule) => write!(f, "rule {rule}"),
+            Self::Demand => f.write_str("demand"),
             Self::BelowMinimum => f.write_str("below the minimum"),
             Self::AboveMaximum => f.write_str("above the maximum"),
         }
@@ -372,6 +444,7 @@ impl fmt::Display for HoldReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NoRuleReady => f.write_str("no rule asks for a change"),
+            Self::DemandMet => f.write_str("the room is what the demand asks for"),
             Self::StaleData { signal, measured_at } => write!(f, "{signal} is stale, last measured at {measured_at}"),
             Self::MissingSignal { signal } => write!(f, "{signal} is not known: not observed, or not for long enough"),
             Self::CoolingDown { rule, until } => write!(f, "rule {rule} cools down until {until}"),

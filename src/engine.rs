@@ -3,6 +3,7 @@
 //! Everything that must be equal in the live and in the simulated world lives here: holds, windows, resizes in flight, cooldowns, limits,
 //! pauses. The state is restored from what [`Engine::state`] wrote down, or by folding the same observations and outcomes again.
 
+mod demand;
 mod flight;
 mod hold;
 mod limits;
@@ -19,18 +20,23 @@ mod window;
 use serde::{Deserialize, Serialize};
 
 use crate::decision::{Action, Decision, HoldReason, Outcome, RuleState};
-use crate::observation::{ClusterState, GroupId, Observation, Sampled};
+use crate::observation::{ClusterState, GroupId, GroupStatus, Observation, Sampled};
 use crate::policy::Policy;
-use crate::units::Timestamp;
+use crate::policy::demand::Demand;
+use crate::units::{Instances, Timestamp};
+use demand::DemandState;
+use demand::shares::{Member, shares};
 use memory::{Knowledge, SignalPast, SignalTrack};
 pub use state::{EngineState, StateMismatch};
-use target::{TargetState, Tick};
+use target::{TargetState, Tick, Wish};
 
 /// Folds observations and outcomes; yields decisions.
 #[derive(Clone, Debug)]
 pub struct Engine {
     policy: Policy,
     targets: Vec<TargetState>,
+    /// What was learned, for a policy that follows demand.
+    demand: DemandState,
     /// EMR's samples as a signal: what it says is stale when it is too old.
     cluster: SignalTrack,
     /// Nodes have been observed, or looked for: from then on nothing is let go while it is not known what runs where.
@@ -53,7 +59,15 @@ impl Engine {
     pub fn new(policy: Policy) -> Self {
         let targets = policy.targets().iter().map(|target| TargetState::new(target.clone(), policy.poll())).collect();
         let cluster = cluster_track(&policy, SignalPast::default());
-        Self { policy, targets, cluster, needs_nodes: false, last_at: None, wakeup: (Timestamp::EPOCH, WakeReason::Poll) }
+        Self {
+            policy,
+            targets,
+            demand: DemandState::default(),
+            cluster,
+            needs_nodes: false,
+            last_at: None,
+            wakeup: (Timestamp::EPOCH, WakeReason::Poll),
+        }
     }
 
     pub fn policy(&self) -> &Policy {
@@ -66,14 +80,17 @@ impl Engine {
         if went_back.is_some() {
             self.cluster.forget();
             self.targets.iter_mut().for_each(|target| target.forget(observation.at));
+            self.demand.forget();
         }
         self.cluster.update(observation.at, Some(Sampled { value: 0.0, measured_at: observation.cluster.measured_at }));
         let barrier = self.barrier(observation, went_back);
         self.needs_nodes |= observation.nodes.is_some() || observation.control.looks_at_nodes;
         let tick = Tick { observation, cluster: &self.cluster, needs_nodes: self.needs_nodes, poll: self.policy.poll() };
+        let wishes = self.policy.demand().map(|demand| wishes(&mut self.demand, demand, &tick, &self.targets));
         let mut decisions: Vec<Decision> = Vec::with_capacity(self.targets.len());
-        for target in &mut self.targets {
-            let decision = target.step(&tick, barrier.as_ref(), &decisions);
+        for (index, target) in self.targets.iter_mut().enumerate() {
+            let wish = wishes.as_ref().and_then(|wishes| wishes[index].as_ref());
+            let decision = target.step(&tick, barrier.as_ref(), wish, &decisions);
             decisions.push(decision);
         }
         self.wakeup = next_wakeup(observation.at, observation.at + self.policy.poll(), &decisions);
@@ -115,6 +132,29 @@ impl Engine {
             state => Some(HoldReason::ClusterNotReady { state }),
         }
     }
+}
+
+/// What the demand wants of each target; `None` of those that the cluster does not have.
+fn wishes(state: &mut DemandState, demand: &Demand, tick: &Tick, targets: &[TargetState]) -> Vec<Option<Wish>> {
+    let mut taken: Vec<&GroupId> = Vec::new();
+    let members: Vec<Option<(&GroupStatus, Member)>> = targets
+        .iter()
+        .map(|target| {
+            let (group, member) = target.member(tick.observation).filter(|(group, _)| !taken.contains(&&group.id))?;
+            taken.push(&group.id);
+            Some((group, member))
+        })
+        .collect();
+    let groups: Vec<&GroupStatus> = members.iter().flatten().map(|(group, _)| *group).collect();
+    let plan = state.plan(demand, tick, &groups);
+    let present: Vec<Member> = members.iter().flatten().map(|(_, member)| *member).collect();
+    let mut sizes = plan.as_ref().map_or_else(|_| Vec::new(), |plan| shares(plan.wanted, &plan.limits, &present)).into_iter();
+    let wish = |_: (&GroupStatus, Member)| match &plan {
+        Ok(plan) => sizes.next().map(|size| Wish::Size(Instances(size), plan.report.clone())),
+        Err(reason) => Some(Wish::Unknown(reason.clone())),
+    };
+    let mut wish = wish;
+    members.into_iter().map(|member| member.and_then(&mut wish)).collect()
 }
 
 /// EMR's description as a signal, with its past.

@@ -264,6 +264,7 @@ fn explain(decision: &Decision) -> String {
 fn cause_name(cause: &Cause) -> String {
     match cause {
         Cause::Rule(rule) => rule.to_string(),
+        Cause::Demand => "demand".to_owned(),
         Cause::BelowMinimum => "below_minimum".to_owned(),
         Cause::AboveMaximum => "above_maximum".to_owned(),
     }

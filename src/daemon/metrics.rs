@@ -287,6 +287,7 @@ fn action_and_reason(action: &Action) -> (&'static str, &'static str) {
         Action::Resize(resize) => {
             let reason = match resize.because {
                 Cause::Rule(_) => "rule",
+                Cause::Demand => "demand",
                 Cause::BelowMinimum => "below_minimum",
                 Cause::AboveMaximum => "above_maximum",
             };

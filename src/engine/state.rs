@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::demand::DemandState;
 use super::memory::SignalPast;
 use super::target::{PastMismatch, TargetPast, TargetState};
 use super::{Engine, WakeReason, cluster_track};
@@ -19,6 +20,8 @@ pub struct EngineState {
     wakeup: (Timestamp, WakeReason),
     cluster: SignalPast,
     targets: Vec<TargetPast>,
+    #[serde(default)]
+    demand: DemandState,
 }
 
 /// The state is of another policy than the one that it was to be restored with.
@@ -34,7 +37,14 @@ impl Engine {
     /// The state between two records, to be written down and given to [`restore`](Self::restore).
     pub fn state(&self) -> EngineState {
         let targets = self.targets.iter().map(TargetState::past).collect();
-        EngineState { needs_nodes: self.needs_nodes, last_at: self.last_at, wakeup: self.wakeup, cluster: self.cluster.past(), targets }
+        EngineState {
+            needs_nodes: self.needs_nodes,
+            last_at: self.last_at,
+            wakeup: self.wakeup,
+            cluster: self.cluster.past(),
+            targets,
+            demand: self.demand.clone(),
+        }
     }
 
     /// The engine that `state` was taken from: it decides everything that follows as that one does.
@@ -51,7 +61,15 @@ impl Engine {
         };
         let targets = policy.targets().iter().zip(state.targets).enumerate().map(restored).collect::<Result<_, _>>()?;
         let cluster = cluster_track(&policy, state.cluster);
-        Ok(Self { policy, targets, cluster, needs_nodes: state.needs_nodes, last_at: state.last_at, wakeup: state.wakeup })
+        Ok(Self {
+            policy,
+            targets,
+            demand: state.demand,
+            cluster,
+            needs_nodes: state.needs_nodes,
+            last_at: state.last_at,
+            wakeup: state.wakeup,
+        })
     }
 
     /// The same cluster under an edited policy. A target goes on from the one with the same selector; where there is none, from the first that
@@ -80,7 +98,7 @@ impl Engine {
         });
         let targets = targets.collect();
         let cluster = if is_same(None) { self.cluster } else { cluster_track(&policy, SignalPast::default()) };
-        Self { policy, targets, cluster, needs_nodes: self.needs_nodes, last_at: self.last_at, wakeup: self.wakeup }
+        Self { policy, targets, demand: self.demand, cluster, needs_nodes: self.needs_nodes, last_at: self.last_at, wakeup: self.wakeup }
     }
 }
 

@@ -7,14 +7,15 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::demand::shares::Member;
 use super::flight::{Description, Flight};
 use super::hold::{Held, Hold, Scope};
 use super::limits;
 use super::memory::SignalTrack;
 use super::propose::{self, Proposal};
 use super::window::Window;
-use crate::decision::{Action, Cause, Decision, HoldReason, Reading, RuleReport, RuleState};
-use crate::observation::{GroupId, GroupStatus, NodeCensus, Observation, Role};
+use crate::decision::{Action, Cause, Decision, DemandReport, HoldReason, Reading, RuleReport, RuleState};
+use crate::observation::{GroupId, GroupState, GroupStatus, NodeCensus, Observation, Role};
 use crate::policy::condition::Leaf;
 use crate::policy::signal::{Signal, SignalSource};
 use crate::policy::{Limits, Rule, Target};
@@ -63,6 +64,23 @@ pub struct Tick<'a> {
     pub poll: Duration,
 }
 
+/// What a policy that follows demand wants of one target.
+#[derive(Clone, Debug)]
+pub enum Wish {
+    Size(Instances, DemandReport),
+    /// The demand is not known.
+    Unknown(HoldReason),
+}
+
+impl Wish {
+    fn report(&self) -> Option<&DemandReport> {
+        match self {
+            Self::Size(_, report) => Some(report),
+            Self::Unknown(_) => None,
+        }
+    }
+}
+
 impl Tick<'_> {
     fn at(&self) -> Timestamp {
         self.observation.at
@@ -103,7 +121,7 @@ impl TargetState {
 
     /// Takes the tick's observation and decides. `barrier` is a reason that concerns the whole cluster, `earlier` is what the targets before
     /// this one decided.
-    pub fn step(&mut self, tick: &Tick, barrier: Option<&HoldReason>, earlier: &[Decision]) -> Decision {
+    pub fn step(&mut self, tick: &Tick, barrier: Option<&HoldReason>, wish: Option<&Wish>, earlier: &[Decision]) -> Decision {
         let (at, index) = (tick.at(), earlier.len());
         self.has_just_sent = false;
         let group = match self.find(tick.observation, earlier) {
@@ -113,7 +131,7 @@ impl TargetState {
                 self.read_nothing(at);
                 let (action, size) = (Action::Hold(barrier.cloned().unwrap_or(reason)), Instances::ZERO);
                 let (rules, readings) = Default::default();
-                return Decision { at, target: index, group: None, requested: size, running: size, action, rules, readings };
+                return Decision { at, target: index, group: None, requested: size, running: size, action, rules, readings, demand: None };
             }
         };
         self.recognise(group, tick.poll);
@@ -123,10 +141,28 @@ impl TargetState {
         let rules = self.judge(tick, group, limits);
         let action = match barrier {
             Some(reason) => Action::Hold(reason.clone()),
-            None => self.decide(&Situation { tick, group, limits, reports: &rules }),
+            None => self.decide(&Situation { tick, group, limits, reports: &rules, wish }),
         };
         let (requested, running) = (group.requested, group.running);
-        Decision { at, target: index, group: self.group.clone(), requested, running, action, rules, readings: self.readings() }
+        let demand = wish.and_then(Wish::report).cloned();
+        Decision { at, target: index, group: self.group.clone(), requested, running, action, rules, readings: self.readings(), demand }
+    }
+
+    /// The group that the target will mean at this tick, and whether it can take more units.
+    pub fn member<'a>(&self, observation: &'a Observation) -> Option<(&'a GroupStatus, Member)> {
+        let group = self.find(observation, &[]).ok()?;
+        let (at, limits) = (observation.at, self.spec.limits_at(observation.at));
+        let is_quarantined = self.flight.quarantined_until(at).is_some() && self.known_group.as_ref() == Some(&group.id);
+        let is_ready = matches!(group.state, GroupState::Running | GroupState::Resizing) && !group.scaled_by_amazon;
+        let member = Member {
+            role: group.role,
+            market: group.market,
+            requested: group.requested.get(),
+            min: limits.min().get(),
+            max: limits.max().get(),
+            can_grow: is_ready && !is_quarantined,
+        };
+        Some((group, member))
     }
 
     /// The only group that matches, unless another target has it.
@@ -187,7 +223,7 @@ impl TargetState {
         if let Action::Resize(resize) = &decision.action {
             let rule = match &resize.because {
                 Cause::Rule(name) => self.spec.rules.iter().position(|rule| rule.name == *name),
-                Cause::BelowMinimum | Cause::AboveMaximum => None,
+                Cause::Demand | Cause::BelowMinimum | Cause::AboveMaximum => None,
             };
             self.flight.send(decision.at, resize.from, resize.to, rule);
             self.has_just_sent = true;

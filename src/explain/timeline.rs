@@ -220,6 +220,7 @@ fn told(tick: &Tick, decision: &Decision) -> What {
         Action::Resize(resize) => {
             let (readings, readings_text) = match &resize.because {
                 Cause::Rule(rule) => readings(tick, decision, rule),
+                Cause::Demand => (Vec::new(), decision.demand.iter().map(ToString::to_string).collect()),
                 Cause::BelowMinimum | Cause::AboveMaximum => Default::default(),
             };
             let outcome = tick.outcome(decision);

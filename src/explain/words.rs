@@ -75,6 +75,7 @@ pub(super) fn remedy(reason: &HoldReason) -> String {
     use HoldReason as R;
     match reason {
         R::NoRuleReady => "a condition has to be true for its whole `for`; see the rules".to_owned(),
+        R::DemandMet => "more work has to wait, or units have to be idle for longer".to_owned(),
         R::StaleData { signal, .. } | R::MissingSignal { signal } => format!("{} has to be seen again{}", source_of(signal), hint(signal)),
         R::CoolingDown { .. } => "the cooldown has to pass; growth by another rule would not have to wait".to_owned(),
         R::FlipBudgetSpent { .. } => "the oldest change of direction has to be forgotten; growth would not have to wait".to_owned(),

@@ -158,6 +158,7 @@ impl Narrator {
             Cause::Rule(name) => {
                 self.policy.targets().get(decision.target).and_then(|target| target.rules.iter().find(|rule| rule.name == *name))
             }
+            Cause::Demand => return decision.demand.as_ref().map_or_else(|| resize.because.to_string(), ToString::to_string) + &limited,
             Cause::BelowMinimum | Cause::AboveMaximum => None,
         };
         let Some(rule) = rule else { return format!("{}{limited}", resize.because) };
@@ -202,6 +203,7 @@ const fn is_news(reason: &HoldReason) -> bool {
     !matches!(
         reason,
         HoldReason::NoRuleReady
+            | HoldReason::DemandMet
             | HoldReason::MissingSignal { .. }
             | HoldReason::CoolingDown { .. }
             | HoldReason::ResizeInFlight { .. }

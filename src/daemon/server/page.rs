@@ -320,7 +320,7 @@ fn tone(action: &Action) -> (&'static str, &'static str) {
     use HoldReason as R;
     match action {
         Action::Resize(_) => ("act", "resizing"),
-        Action::Hold(R::NoRuleReady) => ("calm", "steady"),
+        Action::Hold(R::NoRuleReady | R::DemandMet) => ("calm", "steady"),
         Action::Hold(R::ResizeInFlight { .. }) => ("act", "resizing"),
         Action::Hold(R::CoolingDown { .. } | R::ReversalGuard { .. } | R::FlipBudgetSpent { .. } | R::Frozen { .. } | R::Paused { .. }) => {
             ("act", "waiting")

@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 use std::sync::Arc;
 
-use super::{TargetState, Tick};
+use super::{TargetState, Tick, Wish};
 use crate::decision::{Action, Cause, HoldReason, Limiter, Resize, RuleReport, RuleState};
 use crate::engine::limits::{self, Bounded, Floor};
 use crate::engine::memory::{Knowledge, SignalTrack};
@@ -17,6 +17,8 @@ pub(super) struct Situation<'a> {
     pub group: &'a GroupStatus,
     pub limits: Limits,
     pub reports: &'a [RuleReport],
+    /// Of a policy that follows demand.
+    pub wish: Option<&'a Wish>,
 }
 
 /// A change that a rule or a limit asks for.
@@ -26,6 +28,13 @@ struct Candidate {
     wanted: Instances,
     /// Computed from the present size, so that it must not be repeated while a resize in the same direction is on its way.
     relative: bool,
+}
+
+impl Candidate {
+    /// A rule or the demand wants it; limits do not wait for anyone.
+    fn is_wish(&self) -> bool {
+        matches!(self.cause, Cause::Rule(_) | Cause::Demand)
+    }
 }
 
 impl TargetState {
@@ -43,7 +52,7 @@ impl TargetState {
         }
         let candidate = self.candidate(now);
         self.remember_wish(now, candidate.as_ref());
-        let Some(candidate) = candidate else { return Action::Hold(self.idle_reason(now.reports)) };
+        let Some(candidate) = candidate else { return Action::Hold(self.idle_reason(now)) };
         let direction = if candidate.wanted > requested { Direction::Out } else { Direction::In };
         if let Some(reason) = self.obstacle(now, direction, &candidate) {
             return Action::Hold(reason);
@@ -79,17 +88,24 @@ impl TargetState {
             wanted,
             relative: is_relative(rule),
         };
-        let of_limit = |wanted, cause| Candidate { rule: None, cause, wanted, relative: false };
+        let without_rule = |wanted, cause| Candidate { rule: None, cause, wanted, relative: false };
         let growing = self.flight.in_flight().is_some_and(|(_, heading)| heading == Direction::Out);
         let out = || ready().filter(|(_, to)| *to > requested);
         // A rule that has to wait for the resize in flight does not keep another one waiting.
         let free_out = largest(out().filter(|(rule, _)| !(growing && is_relative(*rule))));
         if requested < limits.min() {
             let above = free_out.filter(|(_, to)| *to > limits.min());
-            return Some(above.map_or_else(|| of_limit(limits.min(), Cause::BelowMinimum), of_rule));
+            let demanded = match now.wish {
+                Some(Wish::Size(wanted, _)) if *wanted > limits.min() => Some(without_rule(*wanted, Cause::Demand)),
+                _ => None,
+            };
+            return Some(demanded.or(above.map(of_rule)).unwrap_or_else(|| without_rule(limits.min(), Cause::BelowMinimum)));
         }
         if requested > limits.max() {
-            return Some(of_limit(limits.max(), Cause::AboveMaximum));
+            return Some(without_rule(limits.max(), Cause::AboveMaximum));
+        }
+        if let Some(Wish::Size(wanted, _)) = now.wish {
+            return (*wanted != requested).then(|| without_rule(*wanted, Cause::Demand));
         }
         if let Some(out) = free_out.or_else(|| largest(out())) {
             return Some(of_rule(out));
@@ -110,8 +126,14 @@ impl TargetState {
         (0..now.reports.len()).find(|rule| now.reports[*rule].state == RuleState::Unknown && outvotes(*rule))
     }
 
-    /// Why no rule asks for a change.
-    fn idle_reason(&self, reports: &[RuleReport]) -> HoldReason {
+    /// Why no rule, and no demand, asks for a change.
+    fn idle_reason(&self, now: &Situation) -> HoldReason {
+        let reports = now.reports;
+        match now.wish {
+            Some(Wish::Size(..)) => return HoldReason::DemandMet,
+            Some(Wish::Unknown(reason)) => return reason.clone(),
+            None => {}
+        }
         let unknown = reports.iter().position(|report| report.state == RuleState::Unknown);
         let cooling = reports.iter().find_map(|report| match report.state {
             RuleState::CoolingDown { until } => Some(HoldReason::CoolingDown { rule: report.rule.clone(), until }),
@@ -160,7 +182,7 @@ impl TargetState {
         if direction == Direction::In && now.tick.needs_nodes && now.tick.census().is_none() {
             return Some(HoldReason::MissingSignal { signal: "nodes".into() });
         }
-        if direction == Direction::In && candidate.rule.is_some() { self.scale_in_obstacle(now) } else { None }
+        if direction == Direction::In && candidate.is_wish() { self.scale_in_obstacle(now) } else { None }
     }
 
     /// What holds back a scale-in that a rule asks for, and would not hold back a scale-out.
@@ -183,11 +205,11 @@ impl TargetState {
     fn bound(&self, now: &Situation, direction: Direction, candidate: &Candidate) -> Result<Bounded, HoldReason> {
         let (at, from, limits, guards) = (now.tick.at(), now.group.requested, now.limits, &self.spec.guards);
         if direction == Direction::Out {
-            let by_rule = || limits::bound_out(candidate.wanted, from, limits, guards, &self.flight, at);
-            return Ok(if candidate.rule.is_some() { by_rule() } else { Bounded::new(candidate.wanted) });
+            let bounded_out = || limits::bound_out(candidate.wanted, from, limits, guards, &self.flight, at);
+            return Ok(if candidate.is_wish() { bounded_out() } else { Bounded::new(candidate.wanted) });
         }
         let mut bounded = Bounded::new(candidate.wanted);
-        if candidate.rule.is_some() {
+        if candidate.is_wish() {
             bounded = bounded.at_least(self.stabilized(at, from), Limiter::Stabilization);
             bounded = limits::bound_in(bounded, from, limits, guards, &self.flight, at);
         }

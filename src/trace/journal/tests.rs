@@ -373,6 +373,7 @@ fn decision() -> impl Strategy<Value = Decision> {
         action,
         rules: vec![RuleReport { rule: RuleName::new("r"), state: RuleState::Holding { since: at, until: at } }],
         readings: values.into_iter().map(|value| Reading { signal: "s".into(), value }).collect(),
+        demand: None,
     })
 }
 

@@ -1,0 +1,221 @@
+//! Following demand: how many units all targets of a `demand:` policy should have together.
+//!
+//! A unit is what the group counts: an instance, or a capacity unit of a fleet. Demand is what is allocated and what waits, in units, of the
+//! resource that binds. Three things make a size:
+//!
+//! - **Growth** ([`turnover`], [`provisioning`]): the backlog that containers which finish will not have taken up in time, and only that.
+//! - **Retention** ([`levels`], [`retention`]): level `i` is busy while at least `i` units are needed. An idle level is kept as long as its
+//!   own history of idle gaps says that this costs less than to get a unit again.
+//! - **Forecast** ([`daily`]): what was needed at this time on earlier days is there before it is needed. It never makes anything shrink.
+//!
+//! How much waiting is worth is set by the performance index ([`preference`]). Everything learned is part of the engine's state.
+
+mod daily;
+mod levels;
+mod preference;
+mod provisioning;
+mod retention;
+pub mod shares;
+mod turnover;
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::target::Tick;
+use crate::decision::{DemandReport, HoldReason};
+use crate::observation::{GroupStatus, Role, YarnLoad};
+use crate::policy::demand::{Demand, DemandUnits};
+use crate::units::{Mebibytes, Timestamp};
+use daily::Daily;
+use levels::Levels;
+use preference::Preference;
+use provisioning::Provisioning;
+use retention::Retention;
+use turnover::Turnover;
+
+/// A share of a unit that does not count: memory is told in whole mebibytes.
+const NEGLIGIBLE: f64 = 1e-3;
+
+/// What is learned from one observation to the next.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DemandState {
+    unit: Option<UnitSize>,
+    /// When YARN's load was last measured.
+    measured_at: Option<Timestamp>,
+    turnover: Turnover,
+    provisioning: Provisioning,
+    levels: Levels,
+    retention: Retention,
+    daily: Daily,
+}
+
+/// What one unit offers to containers: the mean over all nodes.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct UnitSize {
+    memory_mib: f64,
+    /// `None` where nobody counts cores.
+    vcores: Option<f64>,
+}
+
+/// What all targets together should have.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Plan {
+    /// Units of the targets, in the demand's limits.
+    pub wanted: u32,
+    /// The demand's limits, in units of the targets.
+    pub limits: UnitLimits,
+    pub report: DemandReport,
+}
+
+/// The limits of a `demand:` in what its targets count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UnitLimits {
+    pub min: u32,
+    pub max: u32,
+    pub max_core: u32,
+    pub max_on_demand: u32,
+}
+
+/// What waits and what runs, in units, of one resource.
+#[derive(Clone, Copy, Debug)]
+struct Load {
+    allocated: f64,
+    pending: f64,
+    /// Of `pending`: what finds room within the patience as containers finish.
+    served: f64,
+}
+
+impl Load {
+    fn remaining(&self) -> f64 {
+        (self.pending - self.served).max(0.0)
+    }
+}
+
+impl DemandState {
+    /// Takes what was observed; `targets` are the groups that the policy resizes, as far as the cluster has them.
+    ///
+    /// # Errors
+    /// Why the demand is not known.
+    pub fn plan(&mut self, demand: &Demand, tick: &Tick, targets: &[&GroupStatus]) -> Result<Plan, HoldReason> {
+        let observation = tick.observation;
+        let at = observation.at;
+        let requested: u32 = targets.iter().map(|group| group.requested.get()).sum();
+        let running: u32 = targets.iter().map(|group| group.running.get().min(group.requested.get())).sum();
+        self.provisioning.observe(at, requested, running);
+        let yarn = observation.yarn.as_ref().ok_or_else(|| HoldReason::MissingSignal { signal: "yarn".into() })?;
+        if at.since(yarn.measured_at) > tick.allowance() {
+            return Err(HoldReason::StaleData { signal: "yarn".into(), measured_at: yarn.measured_at });
+        }
+        let workers = || observation.cluster.value.groups.iter().filter(|group| group.role != Role::Primary);
+        let others: u32 =
+            workers().filter(|group| targets.iter().all(|target| target.id != group.id)).map(|group| group.running.get()).sum();
+        self.measure_unit(&yarn.value, workers().map(|group| group.running.get()).sum());
+        let unit = self.unit.ok_or_else(|| HoldReason::MissingSignal { signal: "yarn_nodes_active".into() })?;
+        let limits = UnitLimits::of(demand, unit).ok_or_else(|| HoldReason::MissingSignal { signal: "yarn_vcores_total".into() })?;
+
+        let preference = Preference::of(demand.performance_index, self.provisioning.delay());
+        if self.measured_at != Some(yarn.measured_at) {
+            self.learn(&yarn.value, yarn.measured_at, tick.allowance(), unit, preference, limits.max.saturating_add(others));
+        }
+        let load = self.binding(&yarn.value, unit, preference.patience);
+        let have = others.saturating_add(requested);
+        let retention = &mut self.retention;
+        let kept = self.levels.kept(at, have, |level| retention.keep_for(level, preference.price));
+        let forecast = self.daily.forecast(at, self.provisioning.delay());
+        let grown = whole((load.allocated + load.remaining()) * preference.headroom);
+        let needed = grown.max(forecast.unwrap_or(0));
+        let total = if needed > have { needed } else { kept.max(needed).min(have) };
+        let wanted = total.saturating_sub(others).clamp(limits.min, limits.max);
+        let report = DemandReport {
+            memory_pending_mib: Mebibytes(yarn.value.memory_pending.get()),
+            units_pending: load.pending,
+            units_served: load.served.min(load.pending),
+            units_remaining: load.remaining(),
+            units_needed: needed,
+            units_kept: kept,
+            units_forecast: forecast,
+            units_others: others,
+            units_wanted: wanted,
+            unit_memory_mib: Mebibytes(unit.memory_mib.round() as u64),
+            patience_s: preference.patience.as_secs_f64(),
+            provisioning_s: self.provisioning.delay().as_secs_f64(),
+            container_lifetime_s: self.turnover.lifetime().map(|lifetime| lifetime.as_secs_f64()),
+            keep_idle_s: self.retention.keep_for(have, preference.price).as_secs_f64(),
+            days_known: self.daily.days(),
+        };
+        Ok(Plan { wanted, limits, report })
+    }
+
+    /// The clock went back to `at`: what was learned stays, what was going on does not.
+    pub fn forget(&mut self) {
+        self.measured_at = None;
+        self.levels.forget();
+        self.turnover.forget();
+        self.provisioning.forget();
+    }
+
+    fn learn(&mut self, yarn: &YarnLoad, at: Timestamp, allowance: Duration, unit: UnitSize, preference: Preference, most: u32) {
+        if self.measured_at.is_some_and(|last| at.since(last) > allowance || at < last) {
+            self.levels.forget();
+            self.turnover.forget();
+        }
+        self.measured_at = Some(at);
+        self.turnover.observe(at, yarn.containers_allocated, yarn.containers_released_total);
+        let load = self.binding(yarn, unit, Duration::ZERO);
+        let needed = whole((load.allocated + load.pending) * preference.headroom.max(1.0)).min(most);
+        for gap in self.levels.observe(at, needed) {
+            self.retention.learn(gap);
+        }
+        self.daily.observe(at, whole(load.allocated + load.pending).min(most));
+    }
+
+    /// The mean size of a unit, learned while no node is on its way in or out: then nodes and units match.
+    fn measure_unit(&mut self, yarn: &YarnLoad, running: u32) {
+        let nodes = yarn.nodes;
+        let is_settled = nodes.active > 0 && nodes.decommissioning == 0 && running > 0;
+        if (is_settled || self.unit.is_none()) && running > 0 && yarn.memory_total.get() > 0 {
+            let per_unit = |total: f64| total / f64::from(running);
+            self.unit = Some(UnitSize {
+                memory_mib: per_unit(yarn.memory_total.as_f64()),
+                vcores: yarn.vcores_total.filter(|vcores| vcores.get() > 0).map(|vcores| per_unit(vcores.as_f64())),
+            });
+        }
+    }
+
+    /// The load of the resource that needs most units.
+    fn binding(&self, yarn: &YarnLoad, unit: UnitSize, patience: Duration) -> Load {
+        let share = self.turnover.share_finished_in(patience);
+        let load = |allocated: f64, pending: f64, size: f64| Load {
+            allocated: allocated / size,
+            pending: pending / size,
+            served: allocated / size * share,
+        };
+        let memory = load(yarn.memory_allocated.as_f64(), yarn.memory_pending.as_f64(), unit.memory_mib);
+        let cores = (unit.vcores, yarn.vcores_allocated, yarn.vcores_pending);
+        let (Some(size), Some(allocated), Some(pending)) = cores else { return memory };
+        let vcores = load(allocated.as_f64(), pending.as_f64(), size);
+        if vcores.allocated + vcores.pending > memory.allocated + memory.pending { vcores } else { memory }
+    }
+}
+
+impl UnitLimits {
+    /// `None` where the limits count cores and nobody knows how many a node has.
+    fn of(demand: &Demand, unit: UnitSize) -> Option<Self> {
+        let size = match demand.units {
+            DemandUnits::Instances | DemandUnits::FleetUnits => 1.0,
+            DemandUnits::Vcpu => unit.vcores?,
+        };
+        let at_most = |counted: u32| (f64::from(counted) / size + NEGLIGIBLE) as u32;
+        let max = at_most(demand.max);
+        let min = whole(f64::from(demand.min) / size).min(max);
+        Some(Self { min, max, max_core: at_most(demand.max_core), max_on_demand: at_most(demand.max_on_demand) })
+    }
+}
+
+/// The whole units that so much needs.
+fn whole(units: f64) -> u32 {
+    (units - NEGLIGIBLE).ceil().clamp(0.0, f64::from(u32::MAX)) as u32
+}

@@ -1,0 +1,118 @@
+//! Which levels are idle, and since when. Level `i` (from one) is busy while at least `i` units are needed.
+
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::units::Timestamp;
+
+/// Levels rise and fall as a stack: the one that fell idle last is the first to be busy again. Levels that fell idle at the same instant are
+/// one entry of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Levels {
+    busy: u32,
+    /// From the highest levels to the lowest.
+    idle: Vec<Idle>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Idle {
+    /// Its highest level; the lowest is the one above what comes after it in the stack, or above what is busy.
+    highest: u32,
+    since: Timestamp,
+}
+
+/// Levels that were idle and are busy again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Gap {
+    pub levels: RangeInclusive<u32>,
+    pub idle: Duration,
+}
+
+impl Levels {
+    /// So many units are needed now. Yields the idle gaps that end with this.
+    pub fn observe(&mut self, at: Timestamp, needed: u32) -> Vec<Gap> {
+        if needed < self.busy {
+            self.idle.push(Idle { highest: self.busy, since: at });
+            self.busy = needed;
+        }
+        let mut gaps = Vec::new();
+        while self.busy < needed {
+            let Some(entry) = self.idle.last().copied() else { break };
+            let highest = entry.highest.min(needed);
+            gaps.push(Gap { levels: self.busy + 1..=highest, idle: at.since(entry.since) });
+            self.busy = highest;
+            if highest == entry.highest {
+                self.idle.pop();
+            }
+        }
+        self.busy = needed;
+        gaps
+    }
+
+    /// How many of `have` levels are busy, or idle for less than `keep_for` says of each. The levels above those ever needed are not kept.
+    pub fn kept(&self, at: Timestamp, have: u32, mut keep_for: impl FnMut(u32) -> Duration) -> u32 {
+        let mut kept = self.busy.min(have);
+        let mut lowest = self.busy;
+        for entry in self.idle.iter().rev() {
+            let levels = lowest..entry.highest.min(have);
+            lowest = entry.highest;
+            let idle = at.since(entry.since);
+            kept += levels.map(|below| below + 1).filter(|level| idle < keep_for(*level)).count() as u32;
+        }
+        kept
+    }
+
+    /// Nobody looked for a while: which levels were idle is not known, so that none counts as idle until it is seen again.
+    pub fn forget(&mut self) {
+        if let Some(highest) = self.idle.first() {
+            self.busy = highest.highest.max(self.busy);
+        }
+        self.idle.clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn second(s: i64) -> Timestamp {
+        Timestamp::from_millis(1_000 * s)
+    }
+
+    #[test]
+    fn a_gap_is_told_when_its_level_is_busy_again_and_for_each_level_its_own() {
+        let mut levels = Levels::default();
+        for (at_s, needed) in [(0, 5), (10, 3), (20, 2)] {
+            assert_eq!(levels.observe(second(at_s), needed), [], "at {at_s} s");
+        }
+        let gap = |levels, s| Gap { levels, idle: Duration::from_secs(s) };
+        assert_eq!(levels.observe(second(50), 4), [gap(3..=3, 30), gap(4..=4, 40)]);
+        assert_eq!(levels.observe(second(60), 7), [gap(5..=5, 50)], "levels 6 and 7 are new");
+    }
+
+    #[test]
+    fn a_level_is_kept_while_it_is_busy_or_idle_for_less_than_its_time() {
+        let mut levels = Levels::default();
+        levels.observe(second(0), 5);
+        levels.observe(second(10), 3);
+        levels.observe(second(20), 1);
+        let kept = |at_s, have| levels.kept(second(at_s), have, |level| Duration::from_secs(if level == 2 { 100 } else { 30 }));
+        assert_eq!([kept(20, 5), kept(40, 5), kept(50, 5), kept(119, 5), kept(120, 5)], [5, 3, 2, 2, 1]);
+        assert_eq!([kept(20, 2), kept(20, 9)], [2, 5]);
+    }
+
+    #[test]
+    fn what_was_not_seen_does_not_count_as_idle() {
+        let mut levels = Levels::default();
+        levels.observe(second(0), 5);
+        levels.observe(second(10), 3);
+        levels.forget();
+        assert_eq!(levels.kept(second(9_999), 9, |_| Duration::ZERO), 5);
+        assert_eq!(levels.observe(second(10_000), 2), []);
+        assert_eq!(levels.kept(second(10_001), 9, |_| Duration::from_secs(60)), 5);
+    }
+}

@@ -1,0 +1,100 @@
+//! How long new units take to come, learned from those that came.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::units::Timestamp;
+
+/// Before anything came: so many units that took so long. EMR takes 5 to 10 minutes.
+const ASSUMED: usize = 3;
+const ASSUMED_S: f64 = 400.0;
+/// The quantile of the delays that counts as the delay.
+const QUANTILE: f64 = 0.75;
+/// Delays that are remembered.
+const MEMORY: usize = 64;
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Provisioning {
+    /// Requested and not yet running: when, and how many units, oldest first.
+    launches: VecDeque<(Timestamp, u32)>,
+    last: Option<(u32, u32)>,
+    delays_s: VecDeque<f64>,
+}
+
+impl Provisioning {
+    /// Takes the units that all targets have requested and running.
+    pub fn observe(&mut self, at: Timestamp, requested: u32, running: u32) {
+        let Some((requested_before, running_before)) = self.last.replace((requested, running)) else { return };
+        if requested > requested_before {
+            self.launches.push_back((at, requested - requested_before));
+        }
+        let mut arrived = running.saturating_sub(running_before);
+        while arrived > 0
+            && let Some((launched_at, units)) = self.launches.front_mut()
+        {
+            let taken = arrived.min(*units);
+            self.delays_s.extend(std::iter::repeat_n(at.seconds_since(*launched_at), (taken as usize).min(MEMORY)));
+            *units -= taken;
+            arrived -= taken;
+            self.launches.pop_front_if(|(_, units)| *units == 0);
+        }
+        while self.delays_s.len() > MEMORY {
+            self.delays_s.pop_front();
+        }
+        self.drop_cancelled(requested.saturating_sub(running));
+    }
+
+    /// The 75th percentile of the delays seen lately, with a few assumed ones.
+    pub fn delay(&self) -> Duration {
+        let mut delays_s: Vec<f64> = self.delays_s.iter().copied().chain([ASSUMED_S; ASSUMED]).collect();
+        delays_s.sort_by(f64::total_cmp);
+        let position = ((delays_s.len() - 1) as f64 * QUANTILE).round() as usize;
+        Duration::try_from_secs_f64(delays_s[position]).unwrap_or_default()
+    }
+
+    /// Nobody looked for a while: when what is there came is not known.
+    pub fn forget(&mut self) {
+        self.launches.clear();
+        self.last = None;
+    }
+
+    /// What was taken back before it came, the latest first.
+    fn drop_cancelled(&mut self, on_their_way: u32) {
+        let mut surplus = self.launches.iter().map(|(_, units)| *units).sum::<u32>().saturating_sub(on_their_way);
+        while surplus > 0
+            && let Some((_, units)) = self.launches.back_mut()
+        {
+            let dropped = surplus.min(*units);
+            *units -= dropped;
+            surplus -= dropped;
+            self.launches.pop_back_if(|(_, units)| *units == 0);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_delay_moves_from_the_assumed_one_to_what_was_seen() {
+        let mut provisioning = Provisioning::default();
+        assert_eq!(provisioning.delay(), Duration::from_secs(400));
+        provisioning.observe(Timestamp::EPOCH, 0, 0);
+        provisioning.observe(Timestamp::from_millis(10_000), 20, 0);
+        provisioning.observe(Timestamp::from_millis(130_000), 20, 20);
+        assert_eq!(provisioning.delay(), Duration::from_secs(120));
+    }
+
+    #[test]
+    fn what_was_taken_back_teaches_nothing() {
+        let mut provisioning = Provisioning::default();
+        for (at_s, requested, running) in [(0, 0, 0), (10, 20, 0), (20, 0, 0), (5_000, 20, 0), (5_060, 20, 20)] {
+            provisioning.observe(Timestamp::from_millis(at_s * 1_000), requested, running);
+        }
+        assert_eq!(provisioning.delay(), Duration::from_secs(60));
+    }
+}
