@@ -1,4 +1,4 @@
-//! The picture: one panel a trace, cost over p95 waiting.
+//! The picture: one panel a trace, cost over p95 waiting. Both scales are logarithmic: 10 % is equally high everywhere.
 
 mod scale;
 
@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 use super::envelope::Frontier;
 use super::{DEFAULT_INDEX, DemandPoint, Point, Survey};
 use crate::sim::report::wording::count;
-use scale::{Linear, Logarithmic};
+use scale::{Scale, around};
 
 const COLUMNS: usize = 2;
 /// Of a panel with its title and axes, in pixels.
@@ -16,10 +16,26 @@ const PANEL: (f64, f64) = (440.0, 284.0);
 const MARGINS: (f64, f64, f64, f64) = (52.0, 34.0, 16.0, 40.0);
 const LEGEND_HEIGHT: f64 = 62.0;
 
-/// Waiting times that are drawn; what waits less is drawn at the left edge.
-const WAITS_S: (f64, f64) = (10.0, 3_600.0);
-const WAIT_TICKS_S: [(f64, &str); 8] =
-    [(10.0, "10s"), (30.0, "30s"), (60.0, "1m"), (120.0, "2m"), (300.0, "5m"), (600.0, "10m"), (1_800.0, "30m"), (3_600.0, "1h")];
+/// A panel begins and ends at one of these.
+const WAIT_TICKS_S: [(f64, &str); 12] = [
+    (10.0, "10s"),
+    (30.0, "30s"),
+    (60.0, "1m"),
+    (120.0, "2m"),
+    (300.0, "5m"),
+    (600.0, "10m"),
+    (1_200.0, "20m"),
+    (1_800.0, "30m"),
+    (3_600.0, "1h"),
+    (7_200.0, "2h"),
+    (14_400.0, "4h"),
+    (28_800.0, "8h"),
+];
+/// Every panel shows at least this.
+const LAST_WAIT_S: f64 = 1_800.0;
+/// And this many times the least waiting that is reached.
+const WAIT_SPAN: f64 = 10.0;
+
 /// Labelled where there is room, in this order.
 const LABELLED_INDEXES: [u8; 5] = [DEFAULT_INDEX, 100, 1, 75, 25];
 /// Room for a label, in pixels.
@@ -115,8 +131,8 @@ struct Panel<'a> {
     frontier: Frontier<'a>,
     /// In order of waiting.
     demand: Vec<&'a DemandPoint>,
-    waits: Logarithmic,
-    costs: Linear,
+    waits: Scale,
+    costs: Scale,
 }
 
 impl<'a> Panel<'a> {
@@ -124,17 +140,17 @@ impl<'a> Panel<'a> {
         let frontier = survey.hindsight.frontier();
         let mut demand: Vec<&DemandPoint> = survey.demand.iter().filter(|found| found.point.is_finished()).collect();
         demand.sort_by(|a, b| a.performance_index.cmp(&b.performance_index));
-        let in_sight = |point: &Point| (point.wait_p95_s <= WAITS_S.1).then_some(point.cost_usd);
-        let drawn = frontier.points().iter().filter_map(|point| in_sight(point));
-        let drawn = drawn.chain(demand.iter().filter_map(|found| in_sight(&found.point)));
-        let costs = Linear::around(drawn.chain([survey.hindsight.clairvoyant_usd, survey.hindsight.no_wait_usd]));
+        let points = || frontier.points().iter().copied().chain(demand.iter().map(|found| &found.point));
+        let waits_s = drawn_waits(points().map(|point| point.wait_p95_s));
+        let drawn = points().filter(|point| point.wait_p95_s <= waits_s.1).map(|point| point.cost_usd);
+        let costs_usd = around(drawn.chain([survey.hindsight.no_wait_usd]));
         let (left, top, right, bottom) = MARGINS;
         Self {
             survey,
             frontier,
             demand,
-            waits: Logarithmic { values: WAITS_S, pixels: (left, PANEL.0 - right) },
-            costs: Linear { pixels: (PANEL.1 - bottom, top), ..costs },
+            waits: Scale { values: waits_s, pixels: (left, PANEL.0 - right) },
+            costs: Scale { values: costs_usd, pixels: (PANEL.1 - bottom, top) },
         }
     }
 
@@ -146,8 +162,8 @@ impl<'a> Panel<'a> {
     fn axes(&self) -> String {
         let ((left, right), (bottom, top)) = (self.waits.pixels, self.costs.pixels);
         let mut text = String::new();
-        for (wait_s, words) in WAIT_TICKS_S {
-            let x = self.waits.place(wait_s);
+        for (wait_s, words) in WAIT_TICKS_S.iter().filter(|(wait_s, _)| self.waits.holds(*wait_s)) {
+            let x = self.waits.place(*wait_s);
             let _ = write!(
                 text,
                 "<path class=\"grid\" d=\"M{x:.1} {bottom}V{top}\"/><text x=\"{x:.1}\" y=\"{}\" text-anchor=\"middle\">{words}</text>",
@@ -187,16 +203,23 @@ impl<'a> Panel<'a> {
         format!("<path class=\"default\" d=\"{paths}\"/>\n")
     }
 
+    /// Where the clairvoyant costs more than all that is drawn, it is said instead.
     fn bounds(&self) -> String {
         let (left, right) = self.waits.pixels;
         let line = |class: &str, cost| format!("<path class=\"{class}\" d=\"M{left} {:.1}H{right}\"/>\n", self.costs.place(cost));
-        line("clairvoyant", self.survey.hindsight.clairvoyant_usd) + &line("no-wait", self.survey.hindsight.no_wait_usd)
+        let clairvoyant_usd = self.survey.hindsight.clairvoyant_usd;
+        let clairvoyant = if self.costs.holds(clairvoyant_usd) {
+            line("clairvoyant", clairvoyant_usd)
+        } else {
+            format!("<text x=\"{right}\" y=\"20\" text-anchor=\"end\">clairvoyant: {clairvoyant_usd:.0} USD</text>\n")
+        };
+        clairvoyant + &line("no-wait", self.survey.hindsight.no_wait_usd)
     }
 
     /// Steps: until the next setting gets there, the one before is the cheapest.
     fn frontier(&self) -> String {
         let mut path = String::new();
-        for point in self.frontier.points().iter().filter(|point| point.wait_p95_s <= WAITS_S.1) {
+        for point in self.frontier.points().iter().filter(|point| point.wait_p95_s <= self.waits.values.1) {
             let (x, y) = (self.waits.place(point.wait_p95_s), self.costs.place(point.cost_usd));
             let _ = if path.is_empty() { write!(path, "M{x:.1} {y:.1}") } else { write!(path, "H{x:.1}V{y:.1}") };
         }
@@ -228,9 +251,18 @@ impl<'a> Panel<'a> {
 
     /// Where a policy is drawn; `None` outside the panel.
     fn place(&self, point: &Point) -> Option<(f64, f64)> {
-        let inside = point.is_finished() && point.wait_p95_s <= WAITS_S.1 && self.costs.holds(point.cost_usd);
+        let inside = point.is_finished() && point.wait_p95_s <= self.waits.values.1 && self.costs.holds(point.cost_usd);
         inside.then(|| (self.waits.place(point.wait_p95_s), self.costs.place(point.cost_usd)))
     }
+}
+
+/// From the last tick that nothing waits less than, as far as is worth seeing; what waits less than the first tick is drawn there.
+fn drawn_waits(waits_s: impl Iterator<Item = f64>) -> (f64, f64) {
+    let least_s = waits_s.fold(f64::INFINITY, f64::min);
+    let ticks_s = || WAIT_TICKS_S.iter().map(|(tick_s, _)| *tick_s);
+    let low_s = ticks_s().take_while(|tick_s| *tick_s <= least_s).last().filter(|_| least_s.is_finite()).unwrap_or(WAIT_TICKS_S[0].0);
+    let wanted_s = LAST_WAIT_S.max(WAIT_SPAN * low_s);
+    (low_s, ticks_s().find(|tick_s| *tick_s >= wanted_s).unwrap_or(2.0 * wanted_s))
 }
 
 /// A cost on the axis, without digits that say nothing.
@@ -240,4 +272,27 @@ fn label(cost: f64) -> String {
 
 fn escaped(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panel_shows_where_something_happens() {
+        for (waits_s, expected) in [
+            (vec![142.0, 90_000.0], (120.0, 1_800.0)),
+            (vec![0.0, 50.0], (10.0, 1_800.0)),
+            (vec![1_301.0], (1_200.0, 14_400.0)),
+            (vec![100_000.0], (28_800.0, 576_000.0)),
+            (vec![], (10.0, 1_800.0)),
+        ] {
+            assert_eq!(drawn_waits(waits_s.iter().copied()), expected, "{waits_s:?}");
+        }
+    }
+
+    #[test]
+    fn names_do_not_break_the_file() {
+        assert_eq!(escaped("a<b & c>"), "a&lt;b &amp; c&gt;");
+    }
 }

@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::aims::{Aim, Cell, aims, percent_over};
+use super::aims::{Aim, Cell, LONGER_WAITS_S, WAITS_S, aims, percent_over};
+use super::sweep::fixed_name;
 use super::text::Column::{Figures, Words};
 use super::text::{Table, markdown};
 use super::{DemandPoint, Hindsight, Point, Survey, picture};
@@ -107,7 +108,7 @@ fn frontier_table(survey: &Survey) -> Table {
     let settings = swept.len() + defaults.len();
     let cell = |cell: &Cell<'_>| {
         vec![
-            format!("{} s", cell.wait_s),
+            wait_within(cell.wait_s),
             cell.frontier.map_or_else(none, |point| usd(point.cost_usd)),
             cell.frontier.map_or_else(none, |point| point.policy.clone()),
             cell.demand.map_or_else(none, |found| usd(found.point.cost_usd)),
@@ -118,7 +119,7 @@ fn frontier_table(survey: &Survey) -> Table {
     };
     Table {
         title: format!("{trace} ({kind}, {min_nodes} to {max_nodes} nodes, {settings} settings of baselines, seeds: {seeds})"),
-        note: format!("no wait: {} USD, clairvoyant: {} USD", usd(*no_wait_usd), usd(*clairvoyant_usd)),
+        note: format!("no wait: {} USD, clairvoyant: {} USD{}", usd(*no_wait_usd), usd(*clairvoyant_usd), at_maximum(&survey.hindsight)),
         heading: vec![
             Figures("p95\nwait"),
             Figures("frontier\nUSD"),
@@ -128,8 +129,15 @@ fn frontier_table(survey: &Survey) -> Table {
             Figures("differs"),
             Figures("of clair-\nvoyant"),
         ],
-        rows: survey.cells().iter().map(cell).collect(),
+        rows: survey.cells(&[&WAITS_S[..], &LONGER_WAITS_S].concat()).iter().map(cell).collect(),
     }
+}
+
+/// The least waiting that the scenario allows.
+fn at_maximum(hindsight: &Hindsight) -> String {
+    let fixed_max = fixed_name(hindsight.max_nodes);
+    let found = hindsight.swept.iter().find(|point| point.policy == fixed_max);
+    found.map_or_else(String::new, |point| format!("; {fixed_max}: {} USD, p95 {}", usd(point.cost_usd), wait(point.wait_p95_s)))
 }
 
 fn defaults_table(survey: &Survey) -> Table {
@@ -203,6 +211,10 @@ fn monotony_table(surveys: &[Survey]) -> Table {
         heading: vec![Words("trace"), Words(""), Figures("1"), Figures("25"), Figures("50"), Figures("75"), Figures("100")],
         rows: surveys.iter().flat_map(rows).collect(),
     }
+}
+
+fn wait_within(wait_s: f64) -> String {
+    if wait_s < 1_000.0 { format!("{wait_s} s") } else { format!("{} min", wait_s / 60.0) }
 }
 
 fn signed(percent: f64) -> String {

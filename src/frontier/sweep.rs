@@ -93,7 +93,12 @@ fn set_points() -> impl Iterator<Item = (String, String)> {
 
 fn fixed(size: u32, group: &Selector) -> Contestant {
     let policy = policy(&text("fixed", "", ""), group, Limits::exactly(Instances(size)));
-    Contestant { name: format!("fixed {size}"), ..Contestant::of(policy) }
+    Contestant { name: fixed_name(size), ..Contestant::of(policy) }
+}
+
+/// What results call a cluster that always has this size.
+pub fn fixed_name(size: u32) -> String {
+    format!("fixed {size}")
 }
 
 /// A policy file; group and limits are put in their place afterwards.

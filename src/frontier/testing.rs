@@ -12,7 +12,7 @@ pub fn demand(performance_index: u8, cost_usd: f64, wait_p95_s: f64) -> DemandPo
 
 /// A frontier of 100 USD at 50 s and 80 USD at 250 s; one default of 150 USD and 200 s; a clairvoyant of 70 USD.
 pub fn survey(trace: &str, demand: Vec<DemandPoint>) -> Survey {
-    let swept = vec![point("fixed 9", 100.0, 50.0), point("fixed 7", 80.0, 250.0), point("fixed 8", 101.0, 240.0)];
+    let swept = vec![point("fixed 20", 100.0, 50.0), point("fixed 7", 80.0, 250.0), point("fixed 8", 101.0, 240.0)];
     let hindsight = Hindsight {
         trace: trace.into(),
         synthetic: true,

@@ -1,58 +1,52 @@
 //! From values to pixels.
 
-/// Equal distances for equal differences.
+/// Digits of round values, from few to many.
+const DIGITS: [&[f64]; 3] =
+    [&[1.0, 2.0, 5.0], &[1.0, 1.5, 2.0, 3.0, 5.0, 7.0], &[1.0, 1.2, 1.4, 1.6, 1.8, 2.0, 2.5, 3.0, 3.5, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0]];
+/// With fewer one cannot read a scale.
+const TICKS_MIN: usize = 4;
+
+/// Equal distances for equal ratios.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Linear {
+pub(super) struct Scale {
+    /// Both above zero, and not the same.
     pub values: (f64, f64),
     /// Where the ends of `values` are.
     pub pixels: (f64, f64),
 }
 
-impl Linear {
-    /// Holds all values, and a little room around them; its pixels are still to be given.
-    pub fn around(values: impl Iterator<Item = f64>) -> Self {
-        let (low, high) = values.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| (low.min(value), high.max(value)));
-        let room = (0.07 * (high - low)).max(1e-6 * high.abs()).max(1e-6);
-        Self { values: ((low - room).max(0.0), high + room), pixels: (0.0, 0.0) }
-    }
-
+impl Scale {
+    /// Where `value` is; one that is beyond an end is drawn there.
     pub fn place(&self, value: f64) -> f64 {
-        between(self.pixels, (value - self.values.0) / (self.values.1 - self.values.0))
+        let ((low, high), (from, to)) = (self.values, self.pixels);
+        from + (value.clamp(low, high) / low).ln() / (high / low).ln() * (to - from)
     }
 
     pub fn holds(&self, value: f64) -> bool {
         (self.values.0..=self.values.1).contains(&value)
     }
 
-    /// Three to eight round values.
+    /// Round values, at least four where the ends are some 20 % apart.
     pub fn ticks(&self) -> Vec<f64> {
-        let (low, high) = self.values;
-        let rough = (high - low) / 5.0;
-        let magnitude = 10.0_f64.powf(rough.log10().floor());
-        let step = [1.0, 2.0, 5.0, 10.0].map(|digit| digit * magnitude).into_iter().find(|step| *step >= rough).unwrap_or(rough);
-        let (first, last) = ((low / step).ceil() as i64, (high / step).floor() as i64);
-        // Dividing by what is whole keeps 0.3 from being 0.30000000000000004.
-        let value = |at: i64| if step < 1.0 { at as f64 / (1.0 / step).round() } else { at as f64 * step };
-        (first..=last).map(value).collect()
+        let magnitudes = || (self.values.0.log10().floor() as i32)..=(self.values.1.log10().floor() as i32);
+        let with = |digits: &[f64]| -> Vec<f64> {
+            let all = magnitudes().flat_map(|power| digits.iter().map(move |digit| rounded(digit * 10.0_f64.powi(power))));
+            all.filter(|value| self.holds(*value)).collect()
+        };
+        DIGITS.iter().map(|digits| with(digits)).find(|ticks| ticks.len() >= TICKS_MIN).unwrap_or_else(|| with(DIGITS[2]))
     }
 }
 
-/// Equal distances for equal ratios; values below the low end are drawn there.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Logarithmic {
-    pub values: (f64, f64),
-    pub pixels: (f64, f64),
+/// Holds all values, with a little room around them; from 1 to 10 where there is none above zero.
+pub(super) fn around(values: impl Iterator<Item = f64>) -> (f64, f64) {
+    let (low, high) =
+        values.filter(|value| *value > 0.0).fold((f64::INFINITY, 0.0_f64), |(low, high), value| (low.min(value), high.max(value)));
+    if high > 0.0 { (low * 0.93, high * 1.07) } else { (1.0, 10.0) }
 }
 
-impl Logarithmic {
-    pub fn place(&self, value: f64) -> f64 {
-        let (low, high) = self.values;
-        between(self.pixels, (value.max(low) / low).ln() / (high / low).ln())
-    }
-}
-
-fn between((low, high): (f64, f64), share: f64) -> f64 {
-    low + share * (high - low)
+/// Without the dust of binary fractions: 0.35 instead of 0.35000000000000003.
+fn rounded(value: f64) -> f64 {
+    (value * 1e6).round() / 1e6
 }
 
 #[cfg(test)]
@@ -60,29 +54,28 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ticks_are_round() {
+    fn ticks_are_round_and_enough() {
         for (values, expected) in [
-            ((28.0, 137.0), vec![50.0, 100.0]),
-            ((0.31, 0.52), vec![0.35, 0.4, 0.45, 0.5]),
-            ((96.0, 104.0), vec![96.0, 98.0, 100.0, 102.0, 104.0]),
+            ((8.0, 210.0), vec![10.0, 20.0, 50.0, 100.0, 200.0]),
+            ((28.0, 137.0), vec![30.0, 50.0, 70.0, 100.0]),
+            ((0.31, 0.52), vec![0.35, 0.4, 0.5]),
         ] {
-            let ticks = Linear { values, pixels: (0.0, 1.0) }.ticks();
-            assert_eq!(ticks, expected, "{values:?}");
+            assert_eq!(Scale { values, pixels: (0.0, 1.0) }.ticks(), expected, "{values:?}");
         }
     }
 
     #[test]
-    fn values_find_their_place() {
-        let costs = Linear { values: (0.0, 50.0), pixels: (200.0, 100.0) };
-        assert_eq!((costs.place(0.0), costs.place(25.0), costs.place(50.0)), (200.0, 150.0, 100.0));
-        let waits = Logarithmic { values: (10.0, 1_000.0), pixels: (0.0, 100.0) };
-        assert_eq!((waits.place(0.0), waits.place(10.0), waits.place(100.0).round(), waits.place(1_000.0)), (0.0, 0.0, 50.0, 100.0));
+    fn equal_ratios_are_equal_distances_and_what_is_beyond_an_end_is_drawn_there() {
+        let scale = Scale { values: (10.0, 1_000.0), pixels: (200.0, 100.0) };
+        let places = [0.0, 10.0, 100.0, 1_000.0, 5_000.0].map(|value| scale.place(value).round());
+        assert_eq!(places, [200.0, 200.0, 150.0, 100.0, 100.0]);
     }
 
     #[test]
-    fn one_value_alone_has_a_scale() {
-        let alone = Linear { pixels: (100.0, 0.0), ..Linear::around([5.0].into_iter()) };
-        assert!(alone.holds(5.0));
-        assert!((alone.place(5.0) - 50.0).abs() < 1e-6);
+    fn there_is_always_a_scale() {
+        for values in [vec![], vec![0.0], vec![5.0], vec![1.0, 2.0]] {
+            let (low, high) = around(values.iter().copied());
+            assert!(0.0 < low && low < high, "{values:?}");
+        }
     }
 }
