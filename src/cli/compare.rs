@@ -3,6 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use super::simulate::distinct;
 use anyhow::{Context, bail};
 use headroom::frontier::report::Report;
 use headroom::frontier::survey::Field;
@@ -89,8 +90,13 @@ fn tracks(args: &Args) -> anyhow::Result<Vec<Track>> {
     let by_default = args.traces.is_empty() && args.swim.is_empty();
     let traces = if by_default { folders_of(Path::new(SIMULATIONS))? } else { args.traces.clone() };
     let swim = if by_default { shared_swim()? } else { args.swim.clone() };
-    let named = traces.iter().map(|path| read_trace(path));
-    named.chain(swim.iter().map(|path| read_swim(path))).collect()
+    let mut tracks: Vec<Track> = Vec::new();
+    for track in traces.iter().map(|path| read_trace(path)).chain(swim.iter().map(|path| read_swim(path))) {
+        let track = track?;
+        let name = distinct(&track.name, tracks.iter().map(|other| other.name.as_str()));
+        tracks.push(Track { name, ..track });
+    }
+    Ok(tracks)
 }
 
 fn folders_of(parent: &Path) -> anyhow::Result<Vec<PathBuf>> {
@@ -118,7 +124,12 @@ fn shared_swim() -> anyhow::Result<Vec<PathBuf>> {
 
 fn read_trace(path: &Path) -> anyhow::Result<Track> {
     let source = Source::find(path, None)?;
-    let Loaded { header, workload, .. } = source.read(None)?;
+    let Loaded { header, workload, .. } = match source.read(None) {
+        Err(error) if error.needs_container_lifetime() => {
+            return Err(anyhow::Error::new(error).context("use `headroom simulate`, which tries several lifetimes"));
+        }
+        read => read?,
+    };
     Ok(Track { name: source.name, scenario: source.scenario, workload, synthetic: header.synthetic })
 }
 

@@ -226,7 +226,7 @@ fn contestants(course: &Course<'_>, policies: &[Named]) -> anyhow::Result<Vec<Co
 }
 
 /// Two policies, or traces, of one name are told apart by a number.
-fn distinct<'a>(name: &str, taken: impl Iterator<Item = &'a str> + Clone) -> String {
+pub(super) fn distinct<'a>(name: &str, taken: impl Iterator<Item = &'a str> + Clone) -> String {
     let is_free = |candidate: &String| taken.clone().all(|other| other != candidate);
     let numbered = (2..).map(|number| format!("{name}-{number}"));
     std::iter::once(name.to_owned()).chain(numbered).find(is_free).unwrap_or_default()

@@ -162,13 +162,15 @@ impl<'a> Panel<'a> {
     fn axes(&self) -> String {
         let ((left, right), (bottom, top)) = (self.waits.pixels, self.costs.pixels);
         let mut text = String::new();
-        for (wait_s, words) in WAIT_TICKS_S.iter().filter(|(wait_s, _)| self.waits.holds(*wait_s)) {
-            let x = self.waits.place(*wait_s);
-            let _ = write!(
-                text,
-                "<path class=\"grid\" d=\"M{x:.1} {bottom}V{top}\"/><text x=\"{x:.1}\" y=\"{}\" text-anchor=\"middle\">{words}</text>",
-                bottom + 15.0
-            );
+        let places =
+            WAIT_TICKS_S.iter().filter(|(wait_s, _)| self.waits.holds(*wait_s)).map(|(wait_s, words)| (self.waits.place(*wait_s), words));
+        let places: Vec<(f64, &&str)> = places.collect();
+        for (at, (x, words)) in places.iter().enumerate() {
+            let is_clear = places.get(at + 1).is_none_or(|(next, _)| next - x >= LABEL.0 + 6.0);
+            let _ = write!(text, "<path class=\"grid\" d=\"M{x:.1} {bottom}V{top}\"/>");
+            if is_clear {
+                let _ = write!(text, "<text x=\"{x:.1}\" y=\"{}\" text-anchor=\"middle\">{words}</text>", bottom + 15.0);
+            }
         }
         for cost in self.costs.ticks() {
             let y = self.costs.place(cost);

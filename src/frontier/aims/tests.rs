@@ -44,8 +44,8 @@ fn where_all_is_well_every_aim_is_met() {
 fn each_aim_is_missed_by_what_it_is_about() {
     let with = |points: Vec<DemandPoint>| vec![survey("short-containers", points.clone()), survey("nightly-batch", points)];
     for (letter, points, figure) in [
-        ('a', vec![demand(50, 85.0, 55.0)], "at most +6.3 % (nightly-batch at 600 s)"),
-        ('b', vec![demand(50, 85.0, 55.0)], "-4.4 %"),
+        ('a', vec![demand(50, 88.0, 55.0)], "at most +10.0 % (nightly-batch at 600 s)"),
+        ('b', vec![demand(50, 88.0, 55.0)], "-1.0 %"),
         ('c', vec![demand(50, 106.0, 41.0)], "0 of 2; not on short-containers (hpa), nightly-batch (hpa)"),
         ('d', vec![demand(50, 105.7, 55.0)], "at most 1.51 times (nightly-batch)"),
         ('f', vec![demand(50, 157.0, 67.0)], "of hpa 0.34"),
@@ -64,7 +64,7 @@ fn each_aim_is_missed_by_what_it_is_about() {
 fn an_aim_is_met_to_its_very_edge() {
     let with = |points: Vec<DemandPoint>| vec![survey("short-containers", points.clone()), survey("nightly-batch", points)];
     for (letter, points) in [
-        ('a', vec![demand(50, 84.0, 55.0)]),
+        ('a', vec![demand(50, 83.9, 55.0)]),
         ('c', vec![demand(50, 105.0, 200.0)]),
         ('c', vec![demand(50, 150.0, 40.0)]),
         ('d', vec![demand(50, 105.0, 60.0)]),
