@@ -23,7 +23,7 @@ pub enum SourceError {
     AccessDenied { operation: &'static str, permission: &'static str },
     #[error("{operation}: {message}")]
     Refused { operation: &'static str, message: String },
-    #[error("YARN's node {host} is not among the instances that EMR lists; they are listed again at the next tick")]
+    #[error("YARN's node {host} is not among the instances that EMR lists; they are listed again, at most once a minute")]
     UnknownHost { host: String },
     #[error("{operation} was left out to stay within the budget of API calls")]
     OverBudget { operation: &'static str },
