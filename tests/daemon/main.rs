@@ -5,6 +5,7 @@
 mod fake_cloudwatch;
 mod faults;
 mod limits;
+mod logs;
 mod metrics;
 mod restart;
 mod world;
