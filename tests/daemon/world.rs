@@ -14,8 +14,8 @@ use tokio::net::TcpListener;
 
 use crate::fake_cloudwatch::FakeCloudWatch;
 
-/// Where the SDK's protocol for CloudWatch (Smithy RPC v2 CBOR) posts to.
-const CLOUDWATCH: &str = "/service/{service}/operation/{operation}";
+/// Below this, the protocol of the SDK for CloudWatch (Smithy RPC v2 CBOR) has its operations.
+const CLOUDWATCH: &str = "/service";
 /// Memory of each node, in MiB.
 pub const NODE_MIB: u64 = 12_288;
 
@@ -102,7 +102,7 @@ impl World {
             called: Vec::new(),
         };
         let world = Self { address: cloudwatch.url(), cloudwatch, state: Arc::new(Mutex::new(scene)) };
-        let router = Router::new().fallback(answer).with_state(world.clone()).route_service(CLOUDWATCH, world.cloudwatch.router());
+        let router = Router::new().fallback(answer).with_state(world.clone()).nest(CLOUDWATCH, world.cloudwatch.router());
         tokio::spawn(async move { axum::serve(listener, router).await.expect("serves") });
         world
     }
