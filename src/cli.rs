@@ -30,7 +30,7 @@ use anyhow::Context;
 use clap::{Parser, Subcommand};
 use headroom::file::WholeFile;
 use headroom::policy::diagnostic::PolicyErrors;
-use indicatif::{ProgressBar, ProgressDrawTarget};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 /// Scaling policies for Amazon EMR: try them on recorded or synthetic work, and see what each would have cost.
 #[derive(Parser)]
@@ -134,6 +134,13 @@ fn print(text: &[u8]) -> anyhow::Result<()> {
 /// Refuses an output that could not be written, before minutes are spent on what would go there.
 fn check_output(path: &Path) -> anyhow::Result<()> {
     WholeFile::create(path).map(drop).with_context(|| format!("{} cannot be written", path.display()))
+}
+
+/// A progress bar for a file whose records are not known in number.
+fn counting_records(path: &Path) -> anyhow::Result<ProgressBar> {
+    let style = ProgressStyle::with_template("{msg} {spinner} {human_pos} records")?;
+    let progress = ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden()).with_style(style);
+    Ok(progress.with_message(path.display().to_string()))
 }
 
 /// Moves a hidden progress bar on; it is shown on stderr once the work has taken a second. indicatif draws on terminals only.
