@@ -88,10 +88,9 @@ fn group_document(ids: &Ids, group: Option<&Selector>, policy: &At<AutoScaling>,
         (Some(Selector::Role(chosen) | Selector::Fleet { role: chosen, .. }), _) => GroupDocument { role: role(*chosen), ..none },
         (None, Some(id)) => GroupDocument { id: text(&id.value.0), ..none },
         (None, None) => {
-            let nowhere = policy.value.constraints.value.min_capacity.with(NameLike(String::new()));
             notes.remark(
                 "Constraints",
-                &nowhere,
+                &policy.value.constraints,
                 "no instance group is named, so this is about the task group",
                 "say which one it is about: `headroom convert --group id=ig-...`",
             );

@@ -4,6 +4,7 @@ use std::fmt::Display;
 
 use super::super::diagnostic::{Diagnostic, nearest};
 use super::super::scalar;
+use super::super::yaml::At;
 use super::document::Text;
 
 /// Errors and remarks so far. A method that returns `None` has left an error.
@@ -27,7 +28,7 @@ impl Notes {
     }
 
     /// Says what the value of a field became.
-    pub fn remark(&mut self, path: impl Display, at: &Text, message: impl Display, help: impl Into<String>) {
+    pub fn remark<P>(&mut self, path: impl Display, at: &At<P>, message: impl Display, help: impl Into<String>) {
         let remark = Diagnostic::warning(at.span.clone(), format!("{}{path}: {message}", self.root));
         self.remarks.push(remark.help(help));
     }
