@@ -84,6 +84,10 @@ impl Kind {
 
     fn translate(self, source: &str, group: Option<&Selector>) -> Result<Translated, Vec<Diagnostic>> {
         match self {
+            Self::AutoScaling { .. } if matches!(group, Some(Selector::Fleet { .. })) => {
+                let error = Diagnostic::error(0..0, "automatic scaling is for instance groups, not for fleets");
+                Err(vec![error.help("name an instance group by its role, its name or its id")])
+            }
             Self::AutoScaling { enveloped: true } => {
                 let AutoScalingEnvelope { cluster_id, instance_group_id, auto_scaling_policy, .. } = read(source)?;
                 let ids = auto_scaling::Ids { cluster: cluster_id, group: instance_group_id };

@@ -110,7 +110,7 @@ fn joined(path: String, segment: &Segment) -> String {
 
 /// A text as a file writes it, with quotes where they are needed, inside `{ }` too.
 pub fn scalar(text: &str) -> String {
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./ ".contains(c);
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./' ".contains(c);
     let is_word = ["true", "false", "null", "yes", "no", "on", "off", "y", "n"].contains(&text.to_ascii_lowercase().as_str());
     if text.starts_with(|c: char| c.is_ascii_alphabetic()) && text.chars().all(is_plain) && !text.ends_with(' ') && !is_word {
         return text.to_owned();

@@ -10,7 +10,7 @@ use super::super::document::{ConditionText, DurationText, Entries, MetricDocumen
 use super::super::resolve;
 use super::super::signal::{Signal, Unit};
 use super::super::yaml::At;
-use super::document::{Alarm, Text};
+use super::document::Alarm;
 use super::notes::Notes;
 
 const EMR_NAMESPACE: &str = "AWS/ElasticMapReduce";
@@ -18,8 +18,10 @@ const CLUSTER_DIMENSION: &str = "JobFlowId";
 const AMAZONS_CLUSTER_ID: &str = "${emr.clusterId}";
 const CLUSTER_ID: &str = "${cluster_id}";
 /// CloudWatch's shorter periods, in seconds; all others are whole minutes, up to a day.
-const SHORT_PERIODS_S: [i32; 4] = [1, 5, 10, 30];
-const DAY_S: i32 = 86_400;
+const SHORT_PERIODS_S: [i64; 5] = [1, 5, 10, 20, 30];
+const DAY_S: i64 = 86_400;
+/// So many days are a year: as long as a `for` may be.
+const MOST_PERIODS: i64 = 366;
 
 const OPERATORS: [(&str, &str); 4] =
     [("GREATER_THAN_OR_EQUAL", ">="), ("GREATER_THAN", ">"), ("LESS_THAN", "<"), ("LESS_THAN_OR_EQUAL", "<=")];
@@ -106,23 +108,24 @@ impl Reader<'_> {
     pub fn read(&mut self) -> Option<Trigger> {
         let alarm = self.alarm;
         let operator = self.notes.one_of(self.at("ComparisonOperator"), &alarm.comparison_operator, &OPERATORS);
-        let periods = alarm.evaluation_periods.as_ref().map_or(Some(1), |at| self.notes.whole(self.at("EvaluationPeriods"), at, 1));
+        let periods =
+            alarm.evaluation_periods.as_ref().map_or(Some(1), |at| self.notes.whole(self.at("EvaluationPeriods"), at, 1..=MOST_PERIODS));
         let period_s = self.period_s();
         let threshold = self.notes.number(self.at("Threshold"), &alarm.threshold);
         let statistic = alarm.statistic.as_ref().map_or(Some(AVERAGE), |at| self.notes.one_of(self.at("Statistic"), at, &STATISTICS));
         let unit = alarm.unit.as_ref().map(|at| self.notes.one_of(self.at("Unit"), at, &UNITS));
         let dimensions = self.dimensions();
+        let name = self.notes.filled(self.at("MetricName"), &alarm.metric_name);
+        let namespace = alarm.namespace.as_ref().map_or(Some(EMR_NAMESPACE.to_owned()), |at| self.notes.filled(self.at("Namespace"), at));
         let (operator, periods, period_s, threshold, statistic) = (operator?, periods?, period_s?, threshold?, statistic?);
-        let (unit, dimensions) = (unit.map_or(Some(None), |unit| unit.map(Some))?, dimensions?);
-        let watched = match self.signal(&dimensions).zip(statistic.window) {
+        let (unit, dimensions, name, namespace) = (unit.map_or(Some(None), |unit| unit.map(Some))?, dimensions?, name?, namespace?);
+        let watched = match signal_of(&namespace, &name, &dimensions).zip(statistic.window) {
             Some((signal, function)) => {
                 self.check_unit_of(signal);
                 format!("{function}({}, {})", signal.name(), Seconds(period_s))
             }
             None => {
                 let unit = unit.map_or("number", |known| self.unit_of_metric(known));
-                let namespace = alarm.namespace.as_ref().map_or(EMR_NAMESPACE, |at| at.value.0.as_str()).to_owned();
-                let name = alarm.metric_name.value.0.clone();
                 self.metrics.name_of(Metric { namespace, name, dimensions, statistic: statistic.ours, period_s, unit })
             }
         };
@@ -140,8 +143,8 @@ impl Reader<'_> {
 
     fn period_s(&mut self) -> Option<u64> {
         let at = &self.alarm.period;
-        let period_s = self.notes.whole(self.at("Period"), at, 1)?;
-        if SHORT_PERIODS_S.contains(&period_s) || (period_s % 60 == 0 && period_s <= DAY_S) {
+        let period_s = self.notes.whole(self.at("Period"), at, 1..=DAY_S)?;
+        if SHORT_PERIODS_S.contains(&period_s) || period_s % 60 == 0 {
             return u64::try_from(period_s).ok();
         }
         let message = format!("CloudWatch has no period of {period_s} s");
@@ -177,15 +180,6 @@ impl Reader<'_> {
         dimensions.into_iter().collect()
     }
 
-    /// The built-in signal that is measured as the metric is: of EMR's own namespace, and of the cluster as a whole.
-    fn signal(&self, dimensions: &[(String, String)]) -> Option<Signal> {
-        let namespace = self.alarm.namespace.as_ref().map_or(EMR_NAMESPACE, |at| at.value.0.as_str());
-        let of_cluster = matches!(dimensions, [(key, value)] if key == CLUSTER_DIMENSION && value == CLUSTER_ID);
-        let name = self.alarm.metric_name.value.0.as_str();
-        let signal = Signal::from_name(name).filter(|signal| signal.aliases().contains(&name));
-        signal.filter(|_| namespace == EMR_NAMESPACE && of_cluster)
-    }
-
     /// EMR publishes its shares in percent, and all else as counts; an alarm in another unit finds no data.
     fn check_unit_of(&mut self, signal: Signal) {
         let Some(at) = &self.alarm.unit else { return };
@@ -210,6 +204,13 @@ impl Reader<'_> {
         }
         known.unwrap_or("number")
     }
+}
+
+/// The built-in signal that is measured as the metric is: of EMR's own namespace, and of the cluster as a whole.
+fn signal_of(namespace: &str, name: &str, dimensions: &[(String, String)]) -> Option<Signal> {
+    let of_cluster = matches!(dimensions, [(key, value)] if key == CLUSTER_DIMENSION && value == CLUSTER_ID);
+    let signal = Signal::from_name(name).filter(|signal| signal.aliases().contains(&name));
+    signal.filter(|_| namespace == EMR_NAMESPACE && of_cluster)
 }
 
 impl Metrics {
@@ -276,9 +277,4 @@ impl fmt::Display for Seconds {
             s => write!(f, "{s}s"),
         }
     }
-}
-
-/// A field's place, for what follows from it.
-pub fn place_of(at: &Text) -> At<()> {
-    at.with(())
 }

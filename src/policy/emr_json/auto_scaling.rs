@@ -6,14 +6,18 @@ use super::super::document::{
     AmountText, CountText, DurationText, GroupDocument, LimitsDocument, NameLike, NameText, PolicyDocument, RoleText, RuleDocument,
     SizeText, TargetDocument, ThenDocument,
 };
+use super::super::scalar;
 use super::super::yaml::At;
 use super::Translated;
 use super::alarm::{self, Metrics, Seconds};
-use super::document::{AutoScaling, Rule, SimpleScaling, Text};
+use super::document::{AutoScaling, Constraints, Rule, SimpleScaling, Text};
 use super::notes::Notes;
 use crate::observation::Role;
 
 const LONGEST_NAME: usize = 64;
+const MOST_INSTANCES: i64 = scalar::MOST_INSTANCES as i64;
+const MOST_GROWTH_PERCENT: i64 = scalar::MOST_GROWTH_PERCENT as i64;
+const LONGEST_COOLDOWN_S: i64 = 366 * 86_400;
 
 #[derive(Clone, Copy)]
 enum Adjustment {
@@ -45,13 +49,12 @@ pub fn translate(policy: &At<AutoScaling>, ids: &Ids, group: Option<&Selector>, 
     let rules: Vec<Option<RuleDocument>> = rules.map(|(position, rule)| translator.rule(position, rule)).collect();
     let Translator { mut notes, metrics, .. } = translator;
     let (group, place) = (group_document(ids, group, policy, &mut notes), policy.with(()));
-    let Some(rules) = rules.into_iter().collect::<Option<Vec<RuleDocument>>>() else { return Err(notes.errors) };
-    let constraints = &policy.value.constraints;
-    let count = |at: &Text| at.with(CountText(at.value.0.clone()));
-    let limits = LimitsDocument { min: count(&constraints.value.min_capacity), max: count(&constraints.value.max_capacity) };
+    let limits = limits_document(&policy.value.constraints, &mut notes);
+    let rules = rules.into_iter().collect::<Option<Vec<RuleDocument>>>();
+    let Some((rules, limits)) = rules.zip(limits).filter(|_| notes.errors.is_empty()) else { return Err(notes.errors) };
     let target = TargetDocument {
         group,
-        limits: Some(constraints.with(limits)),
+        limits: Some(limits),
         rules,
         step: None,
         budget: None,
@@ -77,8 +80,21 @@ pub fn translate(policy: &At<AutoScaling>, ids: &Ids, group: Option<&Selector>, 
     Ok(Translated { document, descriptions: policy.value.rules.iter().map(description).collect(), remarks: notes.remarks })
 }
 
+fn limits_document(at: &At<Constraints>, notes: &mut Notes) -> Option<At<LimitsDocument>> {
+    let Constraints { min_capacity, max_capacity } = &at.value;
+    let min = notes.whole("Constraints.MinCapacity", min_capacity, 0..=MOST_INSTANCES);
+    let max = notes.whole("Constraints.MaxCapacity", max_capacity, 0..=MOST_INSTANCES);
+    let (min, max) = (min?, max?);
+    if min > max {
+        let message = format!("{min} is above MaxCapacity, {max}");
+        return notes.refuse("Constraints.MinCapacity", min_capacity, message, format!("write {max} or less"));
+    }
+    let count = |at: &Text, number: i64| at.with(CountText(number.to_string()));
+    Some(at.with(LimitsDocument { min: count(min_capacity, min), max: count(max_capacity, max) }))
+}
+
 fn group_document(ids: &Ids, group: Option<&Selector>, policy: &At<AutoScaling>, notes: &mut Notes) -> At<GroupDocument> {
-    let place = ids.group.as_ref().map_or(policy.with(()), alarm::place_of);
+    let place = ids.group.as_ref().map_or(policy.with(()), |at| at.with(()));
     let text = |text: &str| Some(place.with(NameLike(text.to_owned())));
     let role = |role: Role| Some(place.with(RoleText(role.to_string())));
     let none = GroupDocument { role: None, name: None, id: None, fleet: None, market: None };
@@ -123,7 +139,8 @@ impl Translator<'_> {
         let path_of_scaling = format!("{path}.Action.SimpleScalingPolicyConfiguration");
         let then = self.change(&path_of_scaling, &scaling.value);
         let cooldown = scaling.value.cool_down.as_ref();
-        let cooldown = cooldown.map(|at| Some((at, self.notes.whole(format_args!("{path_of_scaling}.CoolDown"), at, 0)?)));
+        let cooldown =
+            cooldown.map(|at| Some((at, self.notes.whole(format_args!("{path_of_scaling}.CoolDown"), at, 0..=LONGEST_COOLDOWN_S)?)));
         let alarm = &trigger.cloud_watch_alarm_definition;
         let path = format!("{path}.Trigger.CloudWatchAlarmDefinition");
         let trigger = alarm::Reader { alarm, path, cluster: self.cluster, notes: &mut self.notes, metrics: &mut self.metrics }.read();
@@ -134,7 +151,7 @@ impl Translator<'_> {
             when: trigger.when,
             hold_for: trigger.hold_for,
             then: scaling.value.scaling_adjustment.with(then),
-            cooldown: cooldown.map(|(at, seconds)| at.with(DurationText(Seconds(u64::from(seconds.unsigned_abs())).to_string()))),
+            cooldown: cooldown.map(|(at, seconds)| at.with(DurationText(Seconds(seconds.unsigned_abs()).to_string()))),
         })
     }
 
@@ -168,8 +185,12 @@ impl Translator<'_> {
             .as_ref()
             .map_or(Some(Adjustment::ChangeInCapacity), |at| self.notes.one_of(format_args!("{path}.AdjustmentType"), at, &ADJUSTMENTS));
         let path = format!("{path}.ScalingAdjustment");
-        let least = if matches!(kind, Some(Adjustment::ExactCapacity)) { 0 } else { i32::MIN };
-        let adjustment = self.notes.whole(&path, at, least);
+        let range = match kind {
+            Some(Adjustment::ExactCapacity) => 0..=MOST_INSTANCES,
+            Some(Adjustment::PercentChangeInCapacity) => -100..=MOST_GROWTH_PERCENT,
+            Some(Adjustment::ChangeInCapacity) | None => -MOST_INSTANCES..=MOST_INSTANCES,
+        };
+        let adjustment = self.notes.whole(&path, at, range);
         let (kind, adjustment) = (kind?, adjustment?);
         let none = ThenDocument { grow: None, shrink: None, set: None, track: None };
         let unit = match kind {

@@ -2,11 +2,13 @@
 
 use super::super::diagnostic::Diagnostic;
 use super::super::document::{CountText, DemandDocument, DemandUnitsText, NameText, PolicyDocument};
+use super::super::scalar;
 use super::super::yaml::At;
 use super::Translated;
 use super::document::{ComputeLimits, ManagedScaling, Text};
 use super::notes::Notes;
 
+const MOST_UNITS: i64 = scalar::MOST_INSTANCES as i64;
 const UNITS: [(&str, &str); 3] = [("InstanceFleetUnits", "fleet-units"), ("Instances", "instances"), ("VCPU", "vcpu")];
 const STRATEGIES: [(&str, bool); 2] = [("DEFAULT", false), ("ADVANCED", true)];
 const INDEXES: [(&str, ()); 5] = [("1", ()), ("25", ()), ("50", ()), ("75", ()), ("100", ())];
@@ -46,7 +48,7 @@ fn demand(policy: &ManagedScaling, notes: &mut Notes) -> Option<DemandDocument> 
 
 /// No part is more than the whole.
 fn check_limits(limits: &ComputeLimits, notes: &mut Notes) {
-    let max = notes.whole("ComputeLimits.MaximumCapacityUnits", &limits.maximum_capacity_units, 1);
+    let max = notes.whole("ComputeLimits.MaximumCapacityUnits", &limits.maximum_capacity_units, 1..=MOST_UNITS);
     let parts = [
         ("MinimumCapacityUnits", Some(&limits.minimum_capacity_units)),
         ("MaximumOnDemandCapacityUnits", limits.maximum_on_demand_capacity_units.as_ref()),
@@ -55,7 +57,7 @@ fn check_limits(limits: &ComputeLimits, notes: &mut Notes) {
     for (field, at) in parts {
         let Some(at) = at else { continue };
         let path = format!("ComputeLimits.{field}");
-        if let (Some(part), Some(max)) = (notes.whole(&path, at, 0), max)
+        if let (Some(part), Some(max)) = (notes.whole(&path, at, 0..=MOST_UNITS), max)
             && part > max
         {
             let _: Option<()> =

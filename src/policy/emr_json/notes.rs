@@ -1,6 +1,7 @@
 //! What is said of the fields of a document, each named by its path.
 
 use std::fmt::Display;
+use std::ops::RangeInclusive;
 
 use super::super::diagnostic::{Diagnostic, nearest};
 use super::super::scalar;
@@ -47,19 +48,23 @@ impl Notes {
         self.refuse(path, at, format!("`{written}` is not one of the possible values"), help)
     }
 
-    /// A whole number, `least` or more.
-    pub fn whole(&mut self, path: impl Display, at: &Text, least: i32) -> Option<i32> {
-        match at.value.0.trim().parse::<i32>() {
-            Ok(number) if number >= least => Some(number),
+    /// A whole number within `range`.
+    pub fn whole(&mut self, path: impl Display, at: &Text, range: RangeInclusive<i64>) -> Option<i64> {
+        match at.value.0.trim().parse::<i64>() {
+            Ok(number) if range.contains(&number) => Some(number),
             _ => {
-                let most = i32::MAX;
-                self.refuse(
-                    path,
-                    at,
-                    format!("`{}` is not possible here", at.value.0),
-                    format!("write a whole number from {least} to {most}"),
-                )
+                let (least, most) = range.into_inner();
+                let help = format!("write a whole number from {least} to {most}");
+                self.refuse(path, at, format_args!("`{}` is not possible here", at.value.0), help)
             }
+        }
+    }
+
+    /// A text that is not empty.
+    pub fn filled(&mut self, path: impl Display, at: &Text) -> Option<String> {
+        match at.value.0.trim() {
+            "" => self.refuse(path, at, "this must not be empty", "write its name, or leave the field out where it may be missing"),
+            text => Some(text.to_owned()),
         }
     }
 

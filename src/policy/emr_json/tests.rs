@@ -372,7 +372,7 @@ mod properties {
         let kind = prop::sample::select(vec!["CHANGE_IN_CAPACITY", "PERCENT_CHANGE_IN_CAPACITY", "EXACT_CAPACITY"]);
         let description = prop::option::of("\\PC{0,200}");
         ("\\PC{0,70}", description, kind, 1..100, any::<bool>(), 0..1_000_000, alarm()).prop_map(
-            |(name, description, kind, amount, grows, cooldown, alarm)| {
+            |(name, description, kind, amount, grows, cooldown, alarm): (String, Option<String>, &str, i32, bool, i32, Value)| {
                 let amount = if grows || kind == "EXACT_CAPACITY" { amount } else { -amount };
                 json!({
                     "Name": name, "Description": description, "Trigger": { "CloudWatchAlarmDefinition": alarm },
