@@ -2,6 +2,7 @@
 
 mod baselines;
 mod check;
+mod convert;
 mod explain;
 mod generate;
 mod import;
@@ -55,6 +56,7 @@ struct Arguments {
 enum Command {
     Simulate(simulate::Args),
     Check(check::Args),
+    Convert(convert::Args),
     Explain(explain::Args),
     Schema(schema::Args),
     Import(import::Args),
@@ -82,6 +84,7 @@ pub fn main() -> ExitCode {
         #[cfg(feature = "daemon")]
         Command::Status(args) => return code(status::run(&args)),
         Command::Check(args) => return code(check::run(&args)),
+        Command::Convert(args) => convert::run(&args),
         Command::Explain(args) => explain::run(&args),
         Command::Schema(args) => schema::run(&args),
         Command::Import(args) => import::run(&args),

@@ -5,6 +5,7 @@ pub mod condition;
 pub mod demand;
 pub mod diagnostic;
 pub mod document;
+pub mod emr_json;
 mod grammar;
 pub mod parse;
 mod resolve;

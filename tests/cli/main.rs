@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod commands;
+mod convert;
 #[cfg(feature = "daemon")]
 #[path = "../../src/daemon/cloudwatch/testing.rs"]
 #[expect(dead_code, reason = "the library's tests use more of it")]

@@ -4,10 +4,11 @@ use std::process::Stdio;
 
 use super::{Answer, Folder, repository};
 
-const COMMANDS: [&str; 17] = [
+const COMMANDS: [&str; 18] = [
     "",
     "simulate",
     "check",
+    "convert",
     "schema",
     "import",
     "import swim",
