@@ -3,6 +3,7 @@
 mod baselines;
 mod check;
 mod convert;
+mod compare;
 mod explain;
 mod generate;
 mod import;
@@ -55,6 +56,7 @@ struct Arguments {
 #[derive(Subcommand)]
 enum Command {
     Simulate(simulate::Args),
+    Compare(compare::Args),
     Check(check::Args),
     Convert(convert::Args),
     Explain(explain::Args),
@@ -81,6 +83,7 @@ enum Command {
 pub fn main() -> ExitCode {
     let result = match Arguments::parse().command {
         Command::Simulate(args) => simulate::run(&args),
+        Command::Compare(args) => compare::run(&args),
         #[cfg(feature = "daemon")]
         Command::Status(args) => return code(status::run(&args)),
         Command::Check(args) => return code(check::run(&args)),
@@ -132,6 +135,11 @@ fn print(text: &[u8]) -> anyhow::Result<()> {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error).context("standard output cannot be written"),
         _ => Ok(()),
     }
+}
+
+/// How wide tables may be.
+fn terminal_width() -> u16 {
+    terminal_size::terminal_size().map_or(80, |(terminal_size::Width(columns), _)| columns.clamp(60, 120))
 }
 
 /// Refuses an output that could not be written, before minutes are spent on what would go there.

@@ -20,6 +20,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("daemon", &["pricing", "trace", "file", "engine", "decision", "policy", "observation", "units"]),
     ("rehearsal", &["daemon", "sim", "pricing", "trace", "file", "engine", "decision", "policy", "observation", "units"]),
     ("sim", &["pricing", "trace", "file", "engine", "decision", "policy", "observation", "units"]),
+    ("frontier", &["sim", "pricing", "trace", "file", "policy", "observation", "units"]),
 ];
 
 fn rust_files(folder: &Path) -> Vec<PathBuf> {

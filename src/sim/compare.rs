@@ -104,6 +104,16 @@ impl<'a> Course<'a> {
         })
     }
 
+    /// What the work costs at best.
+    pub fn bounds(&self) -> Bounds {
+        self.bounds
+    }
+
+    /// The group that baselines scale, as its place in the scenario, and how far.
+    pub fn scaled(&self) -> (usize, Limits) {
+        self.scaled
+    }
+
     /// A baseline on this cluster: it scales the first group that has limits, within these.
     pub fn baseline(&self, baseline: &Baseline) -> Contestant {
         let (scaled, limits) = self.scaled;
@@ -136,7 +146,7 @@ impl<'a> Course<'a> {
         let all: Vec<(&Contestant, u64)> =
             contestants.iter().chain(extra).flat_map(|contestant| seeds.iter().map(move |seed| (contestant, *seed))).collect();
         let run = |(contestant, seed): &(&Contestant, u64)| {
-            let trial = self.run(contestant, *seed, recording);
+            let trial = self.trial(contestant, *seed, recording);
             finished();
             trial
         };
@@ -159,7 +169,11 @@ impl<'a> Course<'a> {
         (contestants.len() as u64 + u64::from(!has_reference)) * seeds
     }
 
-    fn run(&self, contestant: &Contestant, seed: u64, recording: Recording) -> Result<Trial, CompareError> {
+    /// One run, without `eta_vs_fixed_max`.
+    ///
+    /// # Errors
+    /// As [`compare`](Self::compare).
+    pub fn trial(&self, contestant: &Contestant, seed: u64, recording: Recording) -> Result<Trial, CompareError> {
         let run = match (&contestant.plan, self.workload) {
             (Plan::Policy(policy), workload) => simulate(workload, &started_within_limits(self.scenario, policy), policy, seed, recording)?,
             (Plan::TransientPerJob, Workload::Jobs(load)) => {

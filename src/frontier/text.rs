@@ -1,0 +1,89 @@
+//! Tables as a terminal and as Markdown show them.
+
+use comfy_table::{CellAlignment, ColumnConstraint, ContentArrangement, LineStyle, Table as Grid, TableStyle};
+
+/// One table: what it is of, and its cells.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Table {
+    pub title: String,
+    /// What a reader must know, below the table; may be empty.
+    pub note: String,
+    pub heading: Vec<Column>,
+    pub rows: Vec<Vec<String>>,
+}
+
+/// Its heading, and how its cells stand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Column {
+    /// May be broken over lines.
+    Words(&'static str),
+    Figures(&'static str),
+}
+
+impl Column {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Words(name) | Self::Figures(name) => name,
+        }
+    }
+}
+
+const STYLE: TableStyle = TableStyle::new().header_separator(LineStyle::none().fill('─').junction('─'));
+
+/// All tables for a terminal of `width` columns.
+pub fn terminal(tables: &[Table], width: u16) -> String {
+    let one = |table: &Table| {
+        let note = if table.note.is_empty() { String::new() } else { wrapped(&table.note, width) };
+        format!("{}{}\n{note}", wrapped(&table.title, width), grid(table, width))
+    };
+    tables.iter().map(one).collect::<Vec<_>>().join("\n")
+}
+
+/// All tables as sections of a Markdown page.
+pub fn markdown(tables: &[Table]) -> String {
+    let line = |cells: &[String]| format!("| {} |\n", cells.join(" | "));
+    let one = |table: &Table| {
+        let heading: Vec<String> = table.heading.iter().map(|column| column.name().replace('\n', " ")).collect();
+        let ruler: Vec<String> = table
+            .heading
+            .iter()
+            .map(|column| match column {
+                Column::Words(_) => "---".to_owned(),
+                Column::Figures(_) => "---:".to_owned(),
+            })
+            .collect();
+        let rows: String =
+            table.rows.iter().map(|row| line(&row.iter().map(|cell| cell.replace('<', "&lt;")).collect::<Vec<_>>())).collect();
+        let note = if table.note.is_empty() { String::new() } else { format!("\n{}\n", table.note) };
+        format!("## {}\n\n{}{}{rows}{note}", table.title, line(&heading), line(&ruler))
+    };
+    tables.iter().map(one).collect::<Vec<_>>().join("\n")
+}
+
+fn grid(table: &Table, width: u16) -> String {
+    let mut grid = Grid::new();
+    grid.load_style(STYLE).set_content_arrangement(ContentArrangement::Dynamic).set_width(width).force_no_tty();
+    grid.set_header(table.heading.iter().map(|column| column.name()));
+    for row in &table.rows {
+        grid.add_row(row);
+    }
+    for (column, kind) in grid.column_iter_mut().zip(&table.heading) {
+        column.set_padding((0, 0));
+        if matches!(kind, Column::Figures(_)) {
+            column.set_cell_alignment(CellAlignment::Right);
+            column.set_constraint(ColumnConstraint::ContentWidth);
+        }
+    }
+    grid.trim_fmt()
+}
+
+/// Breaks a text between words.
+fn wrapped(text: &str, width: u16) -> String {
+    let mut grid = Grid::new();
+    grid.load_style(TableStyle::new()).set_content_arrangement(ContentArrangement::Dynamic).set_width(width).force_no_tty();
+    grid.add_row([text]);
+    if let Some(column) = grid.column_mut(0) {
+        column.set_padding((0, 0));
+    }
+    grid.trim_fmt() + "\n"
+}
