@@ -18,6 +18,7 @@ mod simulate;
 #[cfg(feature = "daemon")]
 mod status;
 mod trace;
+mod tune;
 mod verify;
 
 use std::fmt::Display;
@@ -54,6 +55,7 @@ struct Arguments {
 #[derive(Subcommand)]
 enum Command {
     Simulate(simulate::Args),
+    Tune(tune::Args),
     Check(check::Args),
     Explain(explain::Args),
     Schema(schema::Args),
@@ -79,6 +81,7 @@ enum Command {
 pub fn main() -> ExitCode {
     let result = match Arguments::parse().command {
         Command::Simulate(args) => simulate::run(&args),
+        Command::Tune(args) => tune::run(&args),
         #[cfg(feature = "daemon")]
         Command::Status(args) => return code(status::run(&args)),
         Command::Check(args) => return code(check::run(&args)),
@@ -134,6 +137,11 @@ fn print(text: &[u8]) -> anyhow::Result<()> {
 /// Refuses an output that could not be written, before minutes are spent on what would go there.
 fn check_output(path: &Path) -> anyhow::Result<()> {
     WholeFile::create(path).map(drop).with_context(|| format!("{} cannot be written", path.display()))
+}
+
+/// Columns of the terminal, within reason; 80 where there is none.
+fn width() -> u16 {
+    terminal_size::terminal_size().map_or(80, |(terminal_size::Width(columns), _)| columns.clamp(60, 120))
 }
 
 /// Moves a hidden progress bar on; it is shown on stderr once the work has taken a second. indicatif draws on terminals only.

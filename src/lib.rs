@@ -28,4 +28,5 @@ pub mod pricing;
 pub mod rehearsal;
 pub mod sim;
 pub mod trace;
+pub mod tune;
 pub mod units;

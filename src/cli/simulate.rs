@@ -164,7 +164,7 @@ fn read_trace(source: &Source) -> anyhow::Result<Vec<(String, Loaded)>> {
     }
 }
 
-fn tell_default_cluster(source: &Source) {
+pub fn tell_default_cluster(source: &Source) {
     if source.scenario_file.is_none() {
         let (trace, cluster) = (source.trace.display(), &source.scenario.description);
         super::note(format_args!("note: {trace} has no scenario (--scenario FILE gives one), so it runs on\n      {cluster}"));
@@ -241,8 +241,7 @@ fn print(format: Format, comparisons: &[Comparison], trials: Vec<Trial>) -> anyh
     let output = match format {
         Format::Table => {
             let colour = io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-            let width = terminal_size::terminal_size().map_or(80, |(terminal_size::Width(columns), _)| columns.clamp(60, 120));
-            table::render(comparisons, Look { width, colour }).into_bytes()
+            table::render(comparisons, Look { width: super::width(), colour }).into_bytes()
         }
         Format::Json => export::json(&cards)?.into_bytes(),
         Format::Csv => export::csv(&cards)?,

@@ -4,7 +4,7 @@ pub mod export;
 pub mod series;
 pub mod table;
 pub mod verdict;
-mod wording;
+pub mod wording;
 
 use std::cmp::Ordering;
 use std::time::Duration;
