@@ -1,5 +1,6 @@
 //! One module a command; each has its arguments and a `run`.
 
+mod advise;
 mod baselines;
 mod check;
 mod explain;
@@ -56,6 +57,7 @@ struct Arguments {
 enum Command {
     Simulate(simulate::Args),
     Tune(tune::Args),
+    Advise(advise::Args),
     Check(check::Args),
     Explain(explain::Args),
     Schema(schema::Args),
@@ -82,6 +84,7 @@ pub fn main() -> ExitCode {
     let result = match Arguments::parse().command {
         Command::Simulate(args) => simulate::run(&args),
         Command::Tune(args) => tune::run(&args),
+        Command::Advise(args) => advise::run(&args),
         #[cfg(feature = "daemon")]
         Command::Status(args) => return code(status::run(&args)),
         Command::Check(args) => return code(check::run(&args)),

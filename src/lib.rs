@@ -13,6 +13,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod advise;
 pub mod check;
 #[cfg(feature = "daemon")]
 pub mod daemon;

@@ -80,7 +80,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let read = read(&args.traces, args.scenario.as_deref())?;
     let least = || read.iter().map(|(source, _)| source.scenario.slo_wait).min().unwrap_or_default();
     let traces = read.iter().map(|(source, loaded)| (source.name.clone(), &loaded.workload, &source.scenario));
-    let arena = Arena::new(traces, &start, args.wait_p95.unwrap_or_else(least));
+    let arena = Arena::new(traces, args.wait_p95.unwrap_or_else(least));
     arena.check(&start).with_context(|| file.clone())?;
     let effort = Effort { candidates: args.candidates as usize, seed: args.seed };
     let progress = progress(tune::runs(effort, args.seeds.into()))?;

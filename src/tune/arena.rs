@@ -26,8 +26,7 @@ pub struct Arena<'a> {
 struct Lane<'a> {
     name: String,
     workload: &'a Workload,
-    /// Started at a size that the policies allow.
-    scenario: Scenario,
+    scenario: &'a Scenario,
     /// One for each group.
     rates: Vec<RateCurve>,
     days: usize,
@@ -113,13 +112,12 @@ impl Figures {
 }
 
 impl<'a> Arena<'a> {
-    /// Takes traces with their clusters, under names that results call them by. `start` says at which size clusters begin. `goal` is how long at
-    /// least 95 % of the work may wait at most.
-    pub fn new(traces: impl IntoIterator<Item = (String, &'a Workload, &'a Scenario)>, start: &Policy, goal: Duration) -> Self {
+    /// Takes traces with their clusters, under names that results call them by. `goal` is how long at least 95 % of the work may wait at most.
+    pub fn new(traces: impl IntoIterator<Item = (String, &'a Workload, &'a Scenario)>, goal: Duration) -> Self {
         let lane = |(name, workload, scenario): (String, &'a Workload, &'a Scenario)| Lane {
             name,
             workload,
-            scenario: started_within_limits(scenario, start),
+            scenario,
             rates: scenario.groups.iter().map(|group| RateCurve::constant(group.rates)).collect(),
             days: days_of(workload.span()),
         };
@@ -148,7 +146,7 @@ impl<'a> Arena<'a> {
     /// # Errors
     /// When a policy does not fit one of the clusters.
     pub fn check(&self, policy: &Policy) -> Result<(), SimError> {
-        self.lanes.iter().try_for_each(|lane| check_targets(policy, &lane.scenario))
+        self.lanes.iter().try_for_each(|lane| check_targets(policy, lane.scenario))
     }
 
     /// Tries a policy on every trace.
@@ -157,7 +155,7 @@ impl<'a> Arena<'a> {
     /// When it does not fit one of the clusters, or work fits none of its nodes.
     pub fn run(&self, policy: &Policy, seed: u64) -> Result<Figures, SimError> {
         let trial = |lane: &Lane<'_>| {
-            let run = simulate(lane.workload, &lane.scenario, policy, seed, Recording::default())?;
+            let run = simulate(lane.workload, &started_within_limits(lane.scenario, policy), policy, seed, Recording::default())?;
             Ok(lane.figures(&run, self.goal))
         };
         Ok(Figures { traces: self.lanes.iter().map(trial).collect::<Result<_, SimError>>()? })
@@ -249,7 +247,7 @@ mod tests {
         let limits = scenario.groups[1].limits.expect("scaled");
         for baseline in baselines::BASELINES {
             let policy = baseline.policy(limits);
-            let arena = Arena::new([("t".to_owned(), &workload, &scenario)], &policy, Duration::from_secs(60));
+            let arena = Arena::new([("t".to_owned(), &workload, &scenario)], Duration::from_secs(60));
             let figures = arena.run(&policy, 1).expect("simulates");
             let trials = course.compare(&[course.baseline(baseline)], 1..2, Recording::default(), || ()).expect("simulates");
             let (card, trace) = (&trials[0].card, &figures.traces[0]);

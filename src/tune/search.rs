@@ -48,6 +48,11 @@ pub struct Candidate {
 }
 
 impl Candidate {
+    /// A policy that was not searched for.
+    pub fn given(figures: Figures) -> Self {
+        Self { values: Vec::new(), figures, is_designed: true, point: Vec::new() }
+    }
+
     pub fn judged(&self) -> Judged {
         Judged { cost_usd: self.figures.cost_usd(), wait_s: self.figures.wait_p95_s(), finished: self.figures.unfinished() == 0 }
     }
@@ -62,7 +67,7 @@ pub fn search(arena: &Arena<'_>, space: &Space, start: &Policy, effort: Effort, 
     let mut searched = Searched { arena, space, effort, advance: &advance, candidates: Vec::new(), tried: BTreeSet::new() };
     let figures = arena.run(start, effort.seed)?;
     advance();
-    searched.candidates.push(Candidate { values: Vec::new(), figures, is_designed: true, point: Vec::new() });
+    searched.candidates.push(Candidate::given(figures));
     let total = effort.candidates.min(CANDIDATES_MAX);
     let designed = ((total as f64 * DESIGNED_SHARE) as usize).max(1);
     let dimensions = space.knobs().len() as u32;
@@ -196,7 +201,7 @@ mod tests {
         let vary: Vec<String> = vary.iter().map(|&text| text.to_owned()).collect();
         let space = Space::new(RULES, "rules.yaml", &vary).expect("a space");
         let start = parse(RULES, "rules.yaml").expect("a policy");
-        let arena = Arena::new([("morning".to_owned(), &workload, &scenario)], &start, Duration::from_secs(300));
+        let arena = Arena::new([("morning".to_owned(), &workload, &scenario)], Duration::from_secs(300));
         search(&arena, &space, &start, effort, || ()).expect("simulates")
     }
 
