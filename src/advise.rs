@@ -100,7 +100,8 @@ pub fn runs(contestants: &[Contestant], effort: Effort, seeds: u64) -> u64 {
 pub fn advise(question: Question<'_>, advance: impl Fn() + Sync) -> Result<Advice, SimError> {
     let Question { arena, contestants, actual, effort, seeds } = question;
     let goal_s = arena.goal().as_secs_f64();
-    let mut entries: Vec<Entry> = contestants.iter().map(|given| Entry { contestant: given.clone(), policy: given.policy.clone() }).collect();
+    let mut entries: Vec<Entry> =
+        contestants.iter().map(|given| Entry { contestant: given.clone(), policy: given.policy.clone() }).collect();
     let mut designed: Vec<Candidate> = Vec::new();
     for contestant in contestants.iter().filter(|contestant| contestant.is_searched) {
         let Ok(space) = Space::new(&contestant.text, &contestant.name, &[]) else { continue };

@@ -4,7 +4,7 @@
 //!
 //! A [`policy`] says when to grow and shrink. The [`engine`] folds [`observation`]s of a cluster and yields a [`decision`] for every
 //! target at every tick. A [`trace`] holds observations, or jobs, as they were recorded; [`sim`] replays it against a simulated cluster with
-//! that same engine, and says what a policy would have cost. [`check`] looks at policies before they are tried, [`generate`] makes synthetic
+//! that same engine, and says what a policy would have cost; [`tune`] searches for a better one, [`advise`] for the best of all. [`check`] looks at policies before they are tried, [`generate`] makes synthetic
 //! traces, [`units`] keeps instances from being added to mebibytes, and [`file`](mod@file) writes files whole.
 //!
 //! What must stay true: the engine knows no clock, no I/O and no luck; time is the samples'; what was not observed is unknown and never

@@ -68,8 +68,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     contestants.iter().try_for_each(|contestant| arena.check(&contestant.policy))?;
     let effort = Effort { candidates: args.candidates as usize, seed: args.seed };
     let progress = super::tune::progress(advise::runs(&contestants, effort, args.seeds.into()))?;
-    let question =
-        Question { arena: &arena, contestants: &contestants, actual: actual(&read, goal), effort, seeds: args.seeds.into() };
+    let question = Question { arena: &arena, contestants: &contestants, actual: actual(&read, goal), effort, seeds: args.seeds.into() };
     let advice = advise::advise(question, || super::advance(&progress, 1))?;
     progress.finish_and_clear();
     if let (Some(path), Some(best)) = (&args.out, advice.ranked.first()) {

@@ -24,7 +24,11 @@ pub struct Knob {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Range {
     /// From one end to the other.
-    Between { from: Quantity, to: Quantity, spacing: Spacing },
+    Between {
+        from: Quantity,
+        to: Quantity,
+        spacing: Spacing,
+    },
     OneOf(Vec<String>),
 }
 
@@ -102,9 +106,8 @@ impl Range {
     fn parse(path: &str, text: &str) -> Result<Self, VaryError> {
         let path_owned = || path.to_owned();
         if let Some((from, to)) = text.split_once("..") {
-            let quantity = |end: &str| {
-                Quantity::parse(end).ok_or_else(|| VaryError::NoQuantity { path: path_owned(), end: end.trim().to_owned() })
-            };
+            let quantity =
+                |end: &str| Quantity::parse(end).ok_or_else(|| VaryError::NoQuantity { path: path_owned(), end: end.trim().to_owned() });
             let (from_text, to_text) = (from.trim().to_owned(), to.trim().to_owned());
             let range = Self::between(quantity(from)?, quantity(to)?);
             let range = range.ok_or_else(|| VaryError::Units { path: path_owned(), from: from_text.clone(), to: to_text.clone() })?;

@@ -63,7 +63,13 @@ impl Candidate {
 ///
 /// # Errors
 /// When the policies do not fit a cluster.
-pub fn search(arena: &Arena<'_>, space: &Space, start: &Policy, effort: Effort, advance: impl Fn() + Sync) -> Result<Vec<Candidate>, SimError> {
+pub fn search(
+    arena: &Arena<'_>,
+    space: &Space,
+    start: &Policy,
+    effort: Effort,
+    advance: impl Fn() + Sync,
+) -> Result<Vec<Candidate>, SimError> {
     let mut searched = Searched { arena, space, effort, advance: &advance, candidates: Vec::new(), tried: BTreeSet::new() };
     let figures = arena.run(start, effort.seed)?;
     advance();

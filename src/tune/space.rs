@@ -194,11 +194,7 @@ mod tests {
         );
         assert_eq!(
             shown("hpa"),
-            [
-                "stabilization=1m 15s..20m",
-                "rules.allocated-memory.then.track.target=27..99",
-                "rules.first-node.then.grow=1..4",
-            ]
+            ["stabilization=1m 15s..20m", "rules.allocated-memory.then.track.target=27..99", "rules.first-node.then.grow=1..4",]
         );
         assert_eq!(shown("set-point").first().map(String::as_str), Some("rules.scarcest-resource.then.track.target=0.233..2.1"));
     }
@@ -217,15 +213,15 @@ mod tests {
     fn what_cannot_be_varied_is_refused_before_the_search() {
         for (vary, message) in [
             (&["rules.memory-short.for"] as &[_], "--vary rules.memory-short.for"),
-            (&["rules.memory-short.for=1m..2m", "targets[0].rules.memory-short.for=1m..3m"], "--vary targets[0].rules.memory-short.for=1m..3m"),
+            (
+                &["rules.memory-short.for=1m..2m", "targets[0].rules.memory-short.for=1m..3m"],
+                "--vary targets[0].rules.memory-short.for=1m..3m",
+            ),
             (
                 &["rules.memory-idle.then.shrink=0..3"],
                 "rules.memory-idle.then.shrink = 0 makes no policy; change its range (`0` changes nothing)",
             ),
-            (
-                &["rules.memory-short.for=1m|soon"],
-                "rules.memory-short.for = soon makes no policy; change its range (`soon` is not a time)",
-            ),
+            (&["rules.memory-short.for=1m|soon"], "rules.memory-short.for = soon makes no policy; change its range (`soon` is not a time)"),
         ] {
             assert_eq!(space(vary).expect_err("refused").to_string(), message);
         }

@@ -157,7 +157,13 @@ impl Standing {
         match (self.keeps_goal, other.keeps_goal) {
             (true, true) => by_cost(),
             (false, false) => self.late_share.total_cmp(&other.late_share).then_with(by_cost),
-            (own, _) => if own { std::cmp::Ordering::Less } else { std::cmp::Ordering::Greater },
+            (own, _) => {
+                if own {
+                    std::cmp::Ordering::Less
+                } else {
+                    std::cmp::Ordering::Greater
+                }
+            }
         }
     }
 }

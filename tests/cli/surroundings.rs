@@ -4,9 +4,11 @@ use std::process::Stdio;
 
 use super::{Answer, Folder, repository};
 
-const COMMANDS: [&str; 17] = [
+const COMMANDS: [&str; 19] = [
     "",
     "simulate",
+    "tune",
+    "advise",
     "check",
     "schema",
     "import",

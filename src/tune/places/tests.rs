@@ -84,9 +84,11 @@ fn what_is_left_out_is_added_where_it_belongs() {
     let cooldown = policy.slots("targets[0].rules.memory.short.cooldown").expect("may be added");
     let hold_for = policy.slots("targets[0].rules.memory.for").expect("may be added");
     let made = policy.with(cooldown.iter().chain(&hold_for).zip(["4m", "2m"].map(str::to_owned)));
-    let expected = POLICY
-        .replace("      - name: memory.short\n", "      - name: memory.short\n        cooldown: 4m\n")
-        .replacen("{ name: memory, when", "{ name: memory, for: 2m, when", 1);
+    let expected = POLICY.replace("      - name: memory.short\n", "      - name: memory.short\n        cooldown: 4m\n").replacen(
+        "{ name: memory, when",
+        "{ name: memory, for: 2m, when",
+        1,
+    );
     assert_eq!(made, expected);
 }
 
