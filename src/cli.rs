@@ -1,9 +1,10 @@
 //! One module a command; each has its arguments and a `run`.
 
+mod advise;
 mod baselines;
 mod check;
-mod convert;
 mod compare;
+mod convert;
 mod explain;
 mod generate;
 mod import;
@@ -20,6 +21,7 @@ mod simulate;
 #[cfg(feature = "daemon")]
 mod status;
 mod trace;
+mod tune;
 mod verify;
 
 use std::fmt::Display;
@@ -57,6 +59,8 @@ struct Arguments {
 enum Command {
     Simulate(simulate::Args),
     Compare(compare::Args),
+    Tune(tune::Args),
+    Advise(advise::Args),
     Check(check::Args),
     Convert(convert::Args),
     Explain(explain::Args),
@@ -84,6 +88,8 @@ pub fn main() -> ExitCode {
     let result = match Arguments::parse().command {
         Command::Simulate(args) => simulate::run(&args),
         Command::Compare(args) => compare::run(&args),
+        Command::Tune(args) => tune::run(&args),
+        Command::Advise(args) => advise::run(&args),
         #[cfg(feature = "daemon")]
         Command::Status(args) => return code(status::run(&args)),
         Command::Check(args) => return code(check::run(&args)),

@@ -164,7 +164,7 @@ fn read_trace(source: &Source) -> anyhow::Result<Vec<(String, Loaded)>> {
     }
 }
 
-fn tell_default_cluster(source: &Source) {
+pub fn tell_default_cluster(source: &Source) {
     if source.scenario_file.is_none() {
         let (trace, cluster) = (source.trace.display(), &source.scenario.description);
         super::note(format_args!("note: {trace} has no scenario (--scenario FILE gives one), so it runs on\n      {cluster}"));

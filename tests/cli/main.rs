@@ -15,6 +15,7 @@ mod rehearsal;
 #[cfg(feature = "daemon")]
 mod status;
 mod surroundings;
+mod tuning;
 
 use std::collections::BTreeMap;
 use std::fs;

@@ -4,9 +4,12 @@ use std::process::Stdio;
 
 use super::{Answer, Folder, repository};
 
-const COMMANDS: [&str; 18] = [
+const COMMANDS: [&str; 21] = [
     "",
     "simulate",
+    "compare",
+    "tune",
+    "advise",
     "check",
     "convert",
     "schema",
