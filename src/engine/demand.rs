@@ -24,7 +24,7 @@ use serde::{Deserialize, Serialize};
 
 use super::target::Tick;
 use crate::decision::{DemandReport, HoldReason};
-use crate::observation::{GroupStatus, Role, YarnLoad};
+use crate::observation::{GroupKind, GroupStatus, Role, YarnLoad};
 use crate::policy::demand::{Demand, DemandUnits};
 use crate::units::{Instances, Mebibytes, Timestamp};
 use daily::Daily;
@@ -124,16 +124,20 @@ impl DemandState {
         let workers = || observation.cluster.value.groups.iter().filter(|group| group.role != Role::Primary);
         let is_other = |group: &&GroupStatus| targets.iter().all(|target| target.id != group.id);
         let others = workers().filter(is_other).map(|group| group.running).sum::<Instances>().get();
-        self.measure_unit(&yarn.value, workers().map(|group| group.running).sum::<Instances>().get());
+        let counts_nodes = workers().all(|group| group.kind == GroupKind::Group);
+        self.measure_unit(&yarn.value, workers().map(|group| group.running).sum::<Instances>().get(), counts_nodes);
         let unit = self.unit.ok_or_else(|| HoldReason::MissingSignal { signal: "yarn_nodes_active".into() })?;
         let limits = UnitLimits::of(demand, unit).ok_or_else(|| HoldReason::MissingSignal { signal: "yarn_vcores_total".into() })?;
 
         let preference = Preference::of(demand.performance_index, self.provisioning.delay());
+        let have = others.saturating_add(requested);
+        if self.measured_at.is_none() {
+            self.levels.assume_needed(have);
+        }
         if self.measured_at != Some(yarn.measured_at) {
             self.learn(&yarn.value, yarn.measured_at, tick.allowance(), unit, preference, limits.max.saturating_add(others));
         }
         let load = self.binding(&yarn.value, unit, preference.patience);
-        let have = others.saturating_add(requested);
         let retention = &mut self.retention;
         let kept = self.levels.kept(at, have, |levels, idle| retention.worth(levels, idle, preference.price));
         let forecast = self.daily.forecast(at, self.provisioning.delay());
@@ -186,10 +190,10 @@ impl DemandState {
         self.daily.observe(at, load.units(preference).min(most));
     }
 
-    /// The mean size of a unit, learned while no node is on its way in or out: then nodes and units match.
-    fn measure_unit(&mut self, yarn: &YarnLoad, running: u32) {
+    /// The mean size of a unit, learned while no node is on its way in or out; `counts_nodes` where a unit is a node.
+    fn measure_unit(&mut self, yarn: &YarnLoad, running: u32, counts_nodes: bool) {
         let nodes = yarn.nodes;
-        let is_settled = nodes.active > 0 && nodes.decommissioning == 0 && running > 0;
+        let is_settled = nodes.active > 0 && nodes.decommissioning == 0 && (nodes.active == running || !counts_nodes);
         if (is_settled || self.unit.is_none()) && running > 0 && yarn.memory_total.get() > 0 {
             let per_unit = |total: f64| total / f64::from(running);
             self.unit = Some(UnitSize {

@@ -68,6 +68,11 @@ impl Levels {
         kept
     }
 
+    /// What is there at the first look counts as needed until then.
+    pub fn assume_needed(&mut self, units: u32) {
+        self.busy = self.busy.max(units);
+    }
+
     /// Nobody looked for a while: which levels were idle is not known, so that none counts as idle until it is seen again.
     pub fn forget(&mut self) {
         if let Some(highest) = self.idle.first() {
