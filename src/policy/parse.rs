@@ -209,6 +209,7 @@ impl Reader<'_> {
         let guards = self.guards(document);
         let schedule = self.schedule(&document.schedule);
         Some(Target {
+            may_be_absent: false,
             selector: selector?,
             limits: limits?,
             rules: rules?,

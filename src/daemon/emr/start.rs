@@ -100,6 +100,9 @@ impl Emr {
         let mut taken: BTreeMap<&GroupId, usize> = BTreeMap::new();
         let of_target = |(target, spec): (usize, &crate::policy::Target)| {
             let matching: Vec<&GroupStatus> = groups.iter().filter(|group| spec.selector.matches(group)).collect();
+            if matching.is_empty() && spec.may_be_absent {
+                return None;
+            }
             let [group] = matching[..] else {
                 return Some(StartProblem::TargetNotFound {
                     target,
