@@ -8,6 +8,7 @@ use std::fmt::{self, Display};
 
 use super::super::document::{ConditionText, DurationText, Entries, MetricDocument, NameLike, StatisticText, UnitText};
 use super::super::resolve;
+use super::super::scalar::LONGEST;
 use super::super::signal::{Signal, Unit};
 use super::super::yaml::At;
 use super::document::Alarm;
@@ -20,8 +21,8 @@ const CLUSTER_ID: &str = "${cluster_id}";
 /// CloudWatch's shorter periods, in seconds; all others are whole minutes, up to a day.
 const SHORT_PERIODS_S: [i64; 5] = [1, 5, 10, 20, 30];
 const DAY_S: i64 = 86_400;
-/// So many days are a year: as long as a `for` may be.
-const MOST_PERIODS: i64 = 366;
+/// As many minutes as a year has.
+const MOST_PERIODS: i64 = 366 * 1_440;
 
 const OPERATORS: [(&str, &str); 4] =
     [("GREATER_THAN_OR_EQUAL", ">="), ("GREATER_THAN", ">"), ("LESS_THAN", "<"), ("LESS_THAN_OR_EQUAL", "<=")];
@@ -131,6 +132,11 @@ impl Reader<'_> {
         };
         let hold_s = period_s * u64::try_from(periods - 1).unwrap_or_default();
         let place = alarm.evaluation_periods.as_ref().unwrap_or(&alarm.period);
+        if hold_s > LONGEST.as_secs() {
+            let (path, message) =
+                (self.at("EvaluationPeriods"), format!("{periods} periods of {} are longer than a year", Seconds(period_s)));
+            return self.notes.refuse(path, place, message, "write fewer periods, or a shorter `Period`");
+        }
         Some(Trigger {
             when: alarm.metric_name.with(ConditionText(format!("{watched} {operator} {threshold}"))),
             hold_for: (hold_s > 0).then(|| place.with(DurationText(Seconds(hold_s).to_string()))),

@@ -19,17 +19,18 @@ const MOST_INSTANCES: i64 = scalar::MOST_INSTANCES as i64;
 const MOST_GROWTH_PERCENT: i64 = scalar::MOST_GROWTH_PERCENT as i64;
 const LONGEST_COOLDOWN_S: i64 = 366 * 86_400;
 
+/// What `ScalingAdjustment` counts.
 #[derive(Clone, Copy)]
 enum Adjustment {
-    ChangeInCapacity,
-    PercentChangeInCapacity,
-    ExactCapacity,
+    Instances,
+    Percent,
+    Exactly,
 }
 
 const ADJUSTMENTS: [(&str, Adjustment); 3] = [
-    ("CHANGE_IN_CAPACITY", Adjustment::ChangeInCapacity),
-    ("PERCENT_CHANGE_IN_CAPACITY", Adjustment::PercentChangeInCapacity),
-    ("EXACT_CAPACITY", Adjustment::ExactCapacity),
+    ("CHANGE_IN_CAPACITY", Adjustment::Instances),
+    ("PERCENT_CHANGE_IN_CAPACITY", Adjustment::Percent),
+    ("EXACT_CAPACITY", Adjustment::Exactly),
 ];
 
 const MARKETS: [(&str, ()); 2] = [("ON_DEMAND", ()), ("SPOT", ())];
@@ -183,20 +184,20 @@ impl Translator<'_> {
         let SimpleScaling { adjustment_type, scaling_adjustment: at, .. } = scaling;
         let kind = adjustment_type
             .as_ref()
-            .map_or(Some(Adjustment::ChangeInCapacity), |at| self.notes.one_of(format_args!("{path}.AdjustmentType"), at, &ADJUSTMENTS));
+            .map_or(Some(Adjustment::Instances), |at| self.notes.one_of(format_args!("{path}.AdjustmentType"), at, &ADJUSTMENTS));
         let path = format!("{path}.ScalingAdjustment");
         let range = match kind {
-            Some(Adjustment::ExactCapacity) => 0..=MOST_INSTANCES,
-            Some(Adjustment::PercentChangeInCapacity) => -100..=MOST_GROWTH_PERCENT,
-            Some(Adjustment::ChangeInCapacity) | None => -MOST_INSTANCES..=MOST_INSTANCES,
+            Some(Adjustment::Exactly) => 0..=MOST_INSTANCES,
+            Some(Adjustment::Percent) => -100..=MOST_GROWTH_PERCENT,
+            Some(Adjustment::Instances) | None => -MOST_INSTANCES..=MOST_INSTANCES,
         };
         let adjustment = self.notes.whole(&path, at, range);
         let (kind, adjustment) = (kind?, adjustment?);
         let none = ThenDocument { grow: None, shrink: None, set: None, track: None };
         let unit = match kind {
-            Adjustment::ExactCapacity => return Some(ThenDocument { set: Some(at.with(SizeText(adjustment.to_string()))), ..none }),
-            Adjustment::ChangeInCapacity => "",
-            Adjustment::PercentChangeInCapacity => "%",
+            Adjustment::Exactly => return Some(ThenDocument { set: Some(at.with(SizeText(adjustment.to_string()))), ..none }),
+            Adjustment::Instances => "",
+            Adjustment::Percent => "%",
         };
         if adjustment == 0 {
             return self.notes.refuse(path, at, "`0` changes nothing", "write how many instances to add, or to remove with a minus sign");
