@@ -1,8 +1,10 @@
 //! One module a command; each has its arguments and a `run`.
 
+mod advise;
 mod baselines;
 mod check;
 mod compare;
+mod convert;
 mod explain;
 mod generate;
 mod import;
@@ -19,6 +21,7 @@ mod simulate;
 #[cfg(feature = "daemon")]
 mod status;
 mod trace;
+mod tune;
 mod verify;
 
 use std::fmt::Display;
@@ -31,7 +34,7 @@ use anyhow::Context;
 use clap::{Parser, Subcommand};
 use headroom::file::WholeFile;
 use headroom::policy::diagnostic::PolicyErrors;
-use indicatif::{ProgressBar, ProgressDrawTarget};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 /// Scaling policies for Amazon EMR: try them on recorded or synthetic work, and see what each would have cost.
 #[derive(Parser)]
@@ -56,7 +59,10 @@ struct Arguments {
 enum Command {
     Simulate(simulate::Args),
     Compare(compare::Args),
+    Tune(tune::Args),
+    Advise(advise::Args),
     Check(check::Args),
+    Convert(convert::Args),
     Explain(explain::Args),
     Schema(schema::Args),
     Import(import::Args),
@@ -82,9 +88,12 @@ pub fn main() -> ExitCode {
     let result = match Arguments::parse().command {
         Command::Simulate(args) => simulate::run(&args),
         Command::Compare(args) => compare::run(&args),
+        Command::Tune(args) => tune::run(&args),
+        Command::Advise(args) => advise::run(&args),
         #[cfg(feature = "daemon")]
         Command::Status(args) => return code(status::run(&args)),
         Command::Check(args) => return code(check::run(&args)),
+        Command::Convert(args) => convert::run(&args),
         Command::Explain(args) => explain::run(&args),
         Command::Schema(args) => schema::run(&args),
         Command::Import(args) => import::run(&args),
@@ -142,6 +151,13 @@ fn terminal_width() -> u16 {
 /// Refuses an output that could not be written, before minutes are spent on what would go there.
 fn check_output(path: &Path) -> anyhow::Result<()> {
     WholeFile::create(path).map(drop).with_context(|| format!("{} cannot be written", path.display()))
+}
+
+/// A progress bar for a file whose records are not known in number.
+fn counting_records(path: &Path) -> anyhow::Result<ProgressBar> {
+    let style = ProgressStyle::with_template("{msg} {spinner} {human_pos} records")?;
+    let progress = ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden()).with_style(style);
+    Ok(progress.with_message(path.display().to_string()))
 }
 
 /// Moves a hidden progress bar on; it is shown on stderr once the work has taken a second. indicatif draws on terminals only.

@@ -45,6 +45,8 @@ pub struct DemandReport {
     pub units_served: f64,
     /// Of what waits: the rest, which new units are for.
     pub units_remaining: f64,
+    /// Units that serve the rest within the patience: fewer than `units_remaining` where containers are short and take turns.
+    pub units_for_remaining: f64,
     /// For what runs, what remains, and what is expected at this time of day.
     pub units_needed: u32,
     /// In use, or idle and worth keeping.
@@ -382,7 +384,10 @@ impl fmt::Display for DemandReport {
         if self.units_pending > 0.0 {
             write!(f, "pending {:.1} GiB; ", gib(self.units_pending))?;
             write!(f, "{:.1} GiB of it will have been served in {}; ", gib(self.units_served), seconds(self.patience_s))?;
-            write!(f, "{:.1} GiB remain = {:.1} units", gib(self.units_remaining), self.units_remaining)?;
+            write!(f, "{:.1} GiB remain = {:.1} units", gib(self.units_remaining), self.units_for_remaining)?;
+            if self.units_for_remaining < self.units_remaining {
+                f.write_str(" in turns")?;
+            }
         } else {
             f.write_str("nothing is pending")?;
         }

@@ -78,24 +78,36 @@ pub enum ExplainError {
     TooEarly { when: When, first: Timestamp },
 }
 
-/// What happened in a recording, from its beginning to its end. `shadow` is told about in place of the policy that was in force.
+/// What happened in a recording, from its beginning to its end. `shadow` is told about in place of the policy that was in force. `on_record` is
+/// called after each record.
 ///
 /// # Errors
 /// When it cannot be read, or holds no decisions, or none about the target.
-pub fn timeline(reader: &mut TraceReader, shadow: Option<Policy>, filter: &TargetFilter) -> Result<Timeline, ExplainError> {
+pub fn timeline(
+    reader: &mut TraceReader,
+    shadow: Option<Policy>,
+    filter: &TargetFilter,
+    on_record: impl FnMut(),
+) -> Result<Timeline, ExplainError> {
     let mut builder = timeline::Builder::new(shadow.as_ref(), filter);
-    read(reader, shadow, filter, |event| builder.take(event))?;
+    read(reader, shadow, filter, on_record, |event| builder.take(event))?;
     Ok(builder.finish())
 }
 
-/// The last tick that is not later than `when`, with all that was known and thought then. `shadow` as for [`timeline`].
+/// The last tick that is not later than `when`, with all that was known and thought then. `shadow` and `on_record` as for [`timeline`].
 ///
 /// # Errors
 /// As [`timeline`]; and when the recording begins later.
-pub fn moment(reader: &mut TraceReader, shadow: Option<Policy>, filter: &TargetFilter, when: When) -> Result<Moment, ExplainError> {
+pub fn moment(
+    reader: &mut TraceReader,
+    shadow: Option<Policy>,
+    filter: &TargetFilter,
+    when: When,
+    on_record: impl FnMut(),
+) -> Result<Moment, ExplainError> {
     let mut choice = when::Choice::new(when);
     let mut first = None;
-    read(reader, shadow, filter, |event| {
+    read(reader, shadow, filter, on_record, |event| {
         if let Event::Tick(tick) = event {
             let at = tick.observation.at;
             first.get_or_insert(at);
@@ -131,7 +143,13 @@ impl Tick {
 }
 
 /// Reads a recording to its end and checks that something in it is admitted.
-fn read(reader: &mut TraceReader, shadow: Option<Policy>, filter: &TargetFilter, mut each: impl FnMut(Event)) -> Result<(), ExplainError> {
+fn read(
+    reader: &mut TraceReader,
+    shadow: Option<Policy>,
+    filter: &TargetFilter,
+    mut on_record: impl FnMut(),
+    mut each: impl FnMut(Event),
+) -> Result<(), ExplainError> {
     let mut shadow = shadow.map(Shadow::new);
     let mut targets: BTreeMap<usize, Option<GroupId>> = BTreeMap::new();
     let (mut has_ticks, mut is_admitted) = (false, false);
@@ -154,6 +172,7 @@ fn read(reader: &mut TraceReader, shadow: Option<Policy>, filter: &TargetFilter,
     let mut ticks = Ticks::default();
     for record in reader.by_ref() {
         ticks.take(record?, &mut pass_on);
+        on_record();
     }
     ticks.end_tick(&mut pass_on);
     let path = || reader.place().0.to_owned();

@@ -4,9 +4,9 @@
 //!
 //! A [`policy`] says when to grow and shrink. The [`engine`] folds [`observation`]s of a cluster and yields a [`decision`] for every
 //! target at every tick. A [`trace`] holds observations, or jobs, as they were recorded; [`sim`] replays it against a simulated cluster with
-//! that same engine, and says what a policy would have cost; [`frontier`] holds policies against all that could have been chosen.
-//! [`check`] looks at policies before they are tried, [`generate`] makes synthetic traces, [`units`] keeps instances from being added to
-//! mebibytes, and [`file`](mod@file) writes files whole.
+//! that same engine, and says what a policy would have cost; [`tune`] searches for a better one, [`advise`] for the best of all, and
+//! [`frontier`] holds policies against all that could have been chosen. [`check`] looks at policies before they are tried, [`generate`]
+//! makes synthetic traces, [`units`] keeps instances from being added to mebibytes, and [`file`](mod@file) writes files whole.
 //!
 //! What must stay true: the engine knows no clock, no I/O and no luck; time is the samples'; what was not observed is unknown and never
 //! causes a scale-in; a [`policy::Policy`] that exists is right; the same seed and inputs give the same bytes. `ARCHITECTURE.md` has the
@@ -14,6 +14,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod advise;
 pub mod check;
 #[cfg(feature = "daemon")]
 pub mod daemon;
@@ -30,4 +31,5 @@ pub mod pricing;
 pub mod rehearsal;
 pub mod sim;
 pub mod trace;
+pub mod tune;
 pub mod units;

@@ -5,6 +5,7 @@ pub mod condition;
 pub mod demand;
 pub mod diagnostic;
 pub mod document;
+pub mod emr_json;
 mod grammar;
 pub mod parse;
 mod resolve;
@@ -137,6 +138,8 @@ pub enum Statistic {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Target {
     pub selector: Selector,
+    /// The policy does not name it: a cluster need not have it.
+    pub may_be_absent: bool,
     pub limits: Limits,
     pub rules: Vec<Rule>,
     pub guards: Guards,

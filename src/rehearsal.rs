@@ -130,7 +130,7 @@ impl Rehearsal {
         let listener = TcpListener::bind(plan.listen).await.and_then(|listener| Ok((listener.local_addr()?, listener)));
         let (address, listener) = listener.map_err(|source| RehearsalError::Listen { address: plan.listen, source })?;
 
-        let scenario = Arc::new(started_within_limits(&plan.scenario, &policy));
+        let scenario = Arc::new(started_within_limits(&plan.scenario, &policy).into_owned());
         let cluster = SimulatedCluster::start(Arc::clone(&plan.workload), scenario, plan.seed, plan.speed)?;
         let services = Services::start(cluster.clone(), CLUSTER_ID, &plan.name).await.map_err(RehearsalError::Services)?;
         let daemon = start(&settings(&plan, services.url().clone()), &sdk_config(&services), cluster.clock()).await?;

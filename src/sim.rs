@@ -112,6 +112,9 @@ pub fn check_targets(policy: &Policy, scenario: &Scenario) -> Result<(), SimErro
     for target in policy.targets() {
         let (scenario, selector) = (scenario.name.clone(), target.selector.to_string());
         let matching: Vec<&GroupStatus> = groups.iter().filter(|group| target.selector.matches(group)).collect();
+        if matching.is_empty() && target.may_be_absent {
+            continue;
+        }
         let [group] = matching[..] else {
             return Err(if matching.is_empty() {
                 let all: Vec<&GroupStatus> = groups.iter().collect();

@@ -19,6 +19,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("pricing", &["trace", "observation", "units"]),
     ("daemon", &["pricing", "trace", "file", "engine", "decision", "policy", "observation", "units"]),
     ("rehearsal", &["daemon", "sim", "pricing", "trace", "file", "engine", "decision", "policy", "observation", "units"]),
+    ("tune", &["sim", "pricing", "trace", "file", "policy", "observation", "units"]),
+    ("advise", &["tune", "sim", "pricing", "trace", "file", "policy", "observation", "units"]),
     ("sim", &["pricing", "trace", "file", "engine", "decision", "policy", "observation", "units"]),
     ("frontier", &["sim", "pricing", "trace", "file", "policy", "observation", "units"]),
 ];

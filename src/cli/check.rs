@@ -10,12 +10,13 @@ use headroom::check::lint::lint;
 use headroom::check::policy_test::PolicyTests;
 use headroom::policy::Policy;
 use headroom::policy::diagnostic::PolicyErrors;
+use headroom::policy::emr_json;
 use headroom::policy::parse::parse_with_places;
 
 /// Check policies, and run their tests
 #[derive(clap::Args)]
 #[command(after_help = "A policy that is wrong is refused with all its errors; one that hardly does what was meant \
-is warned of. NAME.test.yaml beside NAME.yaml is run, too.
+is warned of. NAME.test.yaml beside NAME.yaml is run, too. Amazon's own documents (JSON) are policies, too.
 
 Examples:
   headroom check mine.yaml
@@ -70,9 +71,11 @@ impl Report {
         let Some(source) = self.read(file, &name) else { return };
         match parse_with_places(&source, &name) {
             Ok((policy, places)) => {
-                for warning in lint(&policy) {
+                let remarks = emr_json::import(&source, &name, None).ok().flatten().map_or(Vec::new(), |imported| imported.remarks);
+                let lints = lint(&policy).into_iter().map(|warning| warning.diagnostic(&places));
+                for warning in remarks.into_iter().chain(lints) {
                     self.warnings += 1;
-                    self.paragraphs.push(warning.diagnostic(&places).render(&source, &name, self.styled));
+                    self.paragraphs.push(warning.render(&source, &name, self.styled));
                 }
             }
             Err(errors) => self.refuse(&errors),

@@ -50,10 +50,14 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let policy = args.policy.as_deref().map(read_policy).transpose()?;
     let filter = args.target.as_deref().map_or(TargetFilter::All, TargetFilter::parse);
     let mut reader = TraceReader::open(&args.journal)?;
-    match args.at {
-        None => print(args.format, &explain::timeline(&mut reader, policy, &filter)?)?,
-        Some(when) => print(args.format, &explain::moment(&mut reader, policy, &filter, when)?)?,
-    }
+    let progress = super::counting_records(&args.journal)?;
+    let on_record = || super::advance(&progress, 1);
+    let text = match args.at {
+        None => in_format(args.format, &explain::timeline(&mut reader, policy, &filter, on_record)?)?,
+        Some(when) => in_format(args.format, &explain::moment(&mut reader, policy, &filter, when, on_record)?)?,
+    };
+    progress.finish_and_clear();
+    super::print(text.as_bytes())?;
     if let Some(torn) = reader.torn_tail() {
         super::note(format_args!("note: {}:{}: the line is torn off and left out", torn.path.display(), torn.line));
     }
@@ -65,10 +69,9 @@ fn read_policy(file: &Path) -> anyhow::Result<Policy> {
     Ok(parse(&text, &file.display().to_string())?)
 }
 
-fn print(format: Format, explanation: &(impl Display + Serialize)) -> anyhow::Result<()> {
-    let text = match format {
+fn in_format(format: Format, explanation: &(impl Display + Serialize)) -> anyhow::Result<String> {
+    Ok(match format {
         Format::Text => explanation.to_string(),
         Format::Json => serde_json::to_string_pretty(explanation)? + "\n",
-    };
-    super::print(text.as_bytes())
+    })
 }

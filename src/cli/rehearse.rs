@@ -10,6 +10,7 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use headroom::daemon::report::TickReport;
 use headroom::file::write_whole;
+use headroom::policy::Selector;
 use headroom::policy::baselines::{self, Baseline};
 use headroom::policy::scalar;
 use headroom::rehearsal::narrator::{Line, Narrator, Picture, time_of_day};
@@ -250,7 +251,7 @@ fn policy(args: &Args, source: &Source, folder: &Path) -> anyhow::Result<PathBuf
 
 fn write_baseline(baseline: &Baseline, source: &Source, path: &Path) -> anyhow::Result<PathBuf> {
     let (group, limits) = scaled_group(&source.scenario)?;
-    let text = baseline.text_for(limits, &source.scenario.groups[group].id);
+    let text = baseline.text_for(limits, &Selector::Id(source.scenario.groups[group].id.clone()));
     write_whole(path, text.as_bytes()).with_context(|| format!("{} cannot be written", path.display()))?;
     Ok(path.to_owned())
 }

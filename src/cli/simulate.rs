@@ -52,7 +52,7 @@ pub struct Args {
     /// A trace, a daemon's journal, or a folder with a trace and its scenario.yaml
     #[arg(value_name = "TRACE_OR_FOLDER", required = true)]
     traces: Vec<PathBuf>,
-    /// A policy file, under its own limits, or the name of a baseline, under those of the scenario; may be repeated [default: all baselines]
+    /// A policy file (ours, or Amazon's JSON), under its own limits, or the name of a baseline, under those of the scenario; may be repeated [default: all baselines]
     #[arg(long = "policy", value_name = "FILE_OR_BASELINE")]
     policies: Vec<String>,
     /// The simulated cluster [default: the folder's scenario.yaml, or two core and up to 20 task nodes]
@@ -164,7 +164,7 @@ fn read_trace(source: &Source) -> anyhow::Result<Vec<(String, Loaded)>> {
     }
 }
 
-fn tell_default_cluster(source: &Source) {
+pub fn tell_default_cluster(source: &Source) {
     if source.scenario_file.is_none() {
         let (trace, cluster) = (source.trace.display(), &source.scenario.description);
         super::note(format_args!("note: {trace} has no scenario (--scenario FILE gives one), so it runs on\n      {cluster}"));

@@ -6,7 +6,6 @@ use anyhow::bail;
 use headroom::decision::Decision;
 use headroom::trace::journal::TraceReader;
 use headroom::trace::verify::{Difference, Verification, verify};
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 /// Makes the decisions of journals again and says whether they are those that were recorded.
 pub fn run(journals: &[impl AsRef<Path>]) -> anyhow::Result<()> {
@@ -25,9 +24,7 @@ pub fn run(journals: &[impl AsRef<Path>]) -> anyhow::Result<()> {
 
 fn read(path: &Path) -> anyhow::Result<Verification> {
     let mut reader = TraceReader::open(path)?;
-    let style = ProgressStyle::with_template("{msg} {spinner} {human_pos} records")?;
-    let progress = ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden()).with_style(style);
-    let progress = progress.with_message(path.display().to_string());
+    let progress = super::counting_records(path)?;
     let found = verify(&mut reader, || super::advance(&progress, 1))?;
     progress.finish_and_clear();
     Ok(found)

@@ -14,10 +14,10 @@ use aws_config::SdkConfig;
 use aws_sdk_cloudwatch::Client;
 
 use crate::daemon::clock::Clock;
-use crate::daemon::source::{Call, SourceError};
+use crate::daemon::source::{Call, News, SourceError, Trouble};
 use crate::observation::{MetricId, Sampled};
 use crate::policy::{MetricSpec, Policy};
-use crate::units::Timestamp;
+use crate::units::{Timestamp, display_duration};
 use api::{GET_METRIC_DATA, Query, Request};
 use batch::{Batch, Due, batches};
 
@@ -74,6 +74,7 @@ struct Metric {
     newest: Option<Sampled<f64>>,
     /// Why the last call for it brought nothing; `None` also when it has no data points.
     failed: Option<SourceError>,
+    trouble: Trouble,
 }
 
 /// What calls brought for one metric: the newest point, if there is any.
@@ -86,7 +87,7 @@ impl CloudWatch {
             for (_, value) in &mut spec.dimensions {
                 *value = value.replace("${cluster_id}", cluster_id);
             }
-            (spec.id.clone(), Metric { spec, newest: None, failed: None })
+            (spec.id.clone(), Metric { spec, newest: None, failed: None, trouble: Trouble::default() })
         };
         let metrics = metrics.into_iter().map(with_cluster).collect();
         Self { client: Client::new(config), metrics, answer_within: ANSWER_WITHIN }
@@ -117,7 +118,7 @@ impl CloudWatch {
         }
         for (id, answer) in answers {
             if let Some(metric) = self.metrics.get_mut(&id) {
-                metric.take(answer);
+                metric.take(now, answer);
             }
         }
         let values = self.metrics.iter().filter_map(|(id, metric)| Some((id.clone(), metric.value(now)?))).collect();
@@ -135,16 +136,20 @@ impl Metric {
         (!is_known).then(|| Due { metric: id.clone(), period: *period, from: to - *period * 2, to })
     }
 
-    fn take(&mut self, answer: Answer) {
+    fn take(&mut self, now: Timestamp, answer: Answer) {
+        match self.trouble.news(now, answer.as_ref().err()) {
+            Some(News::Fails(error)) => tracing::warn!(metric = %self.spec.id, %error, "a metric could not be read"),
+            Some(News::Recovered { after }) => {
+                tracing::info!(metric = %self.spec.id, "a metric can be read again, after {}", display_duration(after));
+            }
+            None => {}
+        }
         match answer {
             Ok(point) => {
                 self.failed = None;
                 self.newest = point.or(self.newest);
             }
-            Err(error) => {
-                tracing::warn!(metric = %self.spec.id, %error, "a metric could not be read");
-                self.failed = Some(error);
-            }
+            Err(error) => self.failed = Some(error),
         }
     }
 

@@ -19,11 +19,11 @@ use aws_sdk_emr::types::{StepState, StepSummary};
 
 use crate::daemon::clock::Clock;
 use crate::daemon::settings::AwsSettings;
-use crate::daemon::source::{Call, SourceError};
+use crate::daemon::source::{Call, News, SourceError, Trouble};
 use crate::observation::{ClusterState, ClusterStatus, GroupId, GroupStatus, InstanceId, Market, Role, Sampled};
 use crate::policy::Policy;
 use crate::policy::signal::{Signal, SignalSource};
-use crate::units::Timestamp;
+use crate::units::{Timestamp, display_duration};
 use api::{Api, malformed};
 use describe::Collection;
 pub(crate) use describe::{fleet_of, market_of_fleet};
@@ -45,8 +45,10 @@ pub struct Emr {
     checks_managed_scaling: bool,
     waiting_since: Option<Timestamp>,
     steps: Option<Sampled<Steps>>,
+    steps_trouble: Trouble,
     managed_scaling: Option<Sampled<bool>>,
     hosts: Hosts,
+    hosts_trouble: Trouble,
 }
 
 /// What one reading brought.
@@ -91,8 +93,10 @@ impl Emr {
             checks_managed_scaling: settings.check_managed_scaling,
             waiting_since: None,
             steps: None,
+            steps_trouble: Trouble::default(),
             managed_scaling: None,
             hosts: Hosts::default(),
+            hosts_trouble: Trouble::default(),
         }
     }
 
@@ -104,8 +108,13 @@ impl Emr {
         let status = status.unwrap_or_else(|_| Err(SourceError::TimedOut { what: "EMR".to_owned(), after: patience }));
         if let Ok(status) = &status {
             let listed = tokio::time::timeout(patience, self.list_hosts(clock, &status.value.groups)).await;
-            if let Ok(Err(error)) = listed {
-                tracing::warn!(%error, "instances are not listed again; nodes that have just joined are not known yet");
+            let listed = listed.unwrap_or_else(|_| Err(SourceError::TimedOut { what: "ListInstances".to_owned(), after: patience }));
+            match self.hosts_trouble.news(clock.now(), listed.as_ref().err()) {
+                Some(News::Fails(error)) => {
+                    tracing::warn!(%error, "instances are not listed again; nodes that have just joined are not known yet");
+                }
+                Some(News::Recovered { after }) => tracing::info!("instances are listed again, after {}", display_duration(after)),
+                None => {}
             }
         }
         EmrReading { status, calls: self.api.take_calls() }
@@ -162,7 +171,15 @@ impl Emr {
     /// The steps; when they cannot be had, the last ones that were, with their age.
     async fn steps(&mut self, clock: &Clock) -> Result<Sampled<Steps>, SourceError> {
         let measured_at = clock.now();
-        match (self.api.steps(clock).await, self.steps) {
+        let answer = self.api.steps(clock).await;
+        match (self.steps_trouble.news(measured_at, answer.as_ref().err()), self.steps) {
+            (Some(News::Fails(error)), Some(last)) => {
+                tracing::warn!(%error, measured_at = %last.measured_at, "the steps are those of an earlier reading");
+            }
+            (Some(News::Recovered { after }), _) => tracing::info!("the steps can be read again, after {}", display_duration(after)),
+            _ => {}
+        }
+        match (answer, self.steps) {
             (Ok(steps), _) => {
                 let count = |state: &StepState| {
                     let of_state = |step: &&StepSummary| step.status().and_then(|status| status.state()) == Some(state);
@@ -171,11 +188,7 @@ impl Emr {
                 let value = Steps { pending: count(&StepState::Pending), running: count(&StepState::Running) };
                 Ok(*self.steps.insert(Sampled { value, measured_at }))
             }
-            (Err(error), Some(last)) => {
-                tracing::warn!(%error, measured_at = %last.measured_at, "the steps are those of an earlier reading");
-                Ok(last)
-            }
-            (Err(error), None) => Err(error),
+            (Err(error), last) => last.ok_or(error),
         }
     }
 

@@ -13,7 +13,7 @@ use prometheus::{CounterVec, GaugeVec, Registry, TextEncoder};
 pub use families::{Families, Family};
 
 use crate::daemon::report::{SourceReport, TickReport};
-use crate::decision::{Action, Cause, Decision, Outcome, Rejection, RuleState};
+use crate::decision::{Action, Cause, Decision, DemandReport, Outcome, Rejection, RuleState};
 use crate::observation::{Direction, GroupStatus, Observation, Sampled, YarnLoad};
 use crate::policy::signal::{Signal, SignalSource};
 use crate::policy::{Policy, Target};
@@ -59,6 +59,9 @@ impl Metrics {
         for (target, decision) in self.policy.targets().iter().zip(&report.decisions) {
             self.set_target(target, decision);
             self.count_decision(decision);
+        }
+        if let Some(demand) = report.decisions.iter().find_map(|decision| decision.demand.as_ref()) {
+            self.set_demand(demand);
         }
         self.count_answers(report);
         self.count_shadows(report);
@@ -131,6 +134,33 @@ impl Metrics {
             let pause = control.pause.filter(|pause| at < pause.until && pause.direction.is_none_or(|paused| paused == direction));
             set(&self.families.paused, &[name], flag(pause.is_some()));
         }
+    }
+
+    fn set_demand(&self, demand: &DemandReport) {
+        let families = &self.families;
+        let whole = [
+            ("needed", demand.units_needed),
+            ("kept", demand.units_kept),
+            ("others", demand.units_others),
+            ("wanted", demand.units_wanted),
+        ];
+        let parts = [
+            ("pending", demand.units_pending),
+            ("served", demand.units_served),
+            ("remaining", demand.units_remaining),
+            ("for_remaining", demand.units_for_remaining),
+        ];
+        let whole = whole.into_iter().chain(demand.units_forecast.map(|units| ("forecast", units)));
+        for (part, units) in parts.into_iter().chain(whole.map(|(part, units)| (part, f64::from(units)))) {
+            set(&families.demand_units, &[part], units);
+        }
+        set(&families.demand_patience, &[], demand.patience_s);
+        set(&families.demand_provisioning, &[], demand.provisioning_s);
+        if let Some(lifetime_s) = demand.container_lifetime_s {
+            set(&families.demand_container_lifetime, &[], lifetime_s);
+        }
+        set(&families.demand_keep_idle, &[], demand.keep_idle_s);
+        set(&families.demand_days, &[], f64::from(demand.days_known));
     }
 
     /// Every signal that concerns the whole cluster and is known well enough to judge a rule by.

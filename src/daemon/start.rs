@@ -1,5 +1,6 @@
 //! From settings to a daemon that may run: everything that can be found wrong is found here, within seconds, and said with its remedy.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -106,7 +107,18 @@ pub async fn start(settings: &Settings, sdk: &SdkConfig, clock: Clock) -> Result
     let actuator = if settings.dry_run { Actuator::DryRun } else { Actuator::Live(Resizer::new(sdk, &cluster_id, &settings.aws)) };
     let identity = Identity { cluster_id, policy_file: main.source.file, dry_run: settings.dry_run };
     let monitor = Arc::new(Monitor::new(identity, &main.policy, clock));
-    Ok(Daemon { clock, state_dir, observer, engine, shadows: numbered(shadows), journal, actuator, cost: CostMeter::new(prices), monitor })
+    Ok(Daemon {
+        clock,
+        state_dir,
+        observer,
+        engine,
+        shadows: numbered(shadows),
+        journal,
+        actuator,
+        cost: CostMeter::new(prices),
+        monitor,
+        troubles: BTreeMap::new(),
+    })
 }
 
 fn sources(

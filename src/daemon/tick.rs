@@ -1,5 +1,6 @@
 //! The loop: observe, decide, write down, act, write down what became of it. One tick at a time.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,13 +10,14 @@ use crate::daemon::cost::CostMeter;
 use crate::daemon::journal::{Journal, JournalError, Upkeep};
 use crate::daemon::monitor::Monitor;
 use crate::daemon::observe::{Look, Observer};
-use crate::daemon::report::{Phases, ResizeAnswer, ShadowReport, TickReport};
-use crate::daemon::source::Call;
+use crate::daemon::report::{Phases, ResizeAnswer, ShadowReport, Source, SourceReport, TickReport};
+use crate::daemon::source::{Call, News, Trouble};
 use crate::daemon::state_dir::StateDir;
 use crate::decision::{Action, Decision, Outcome, Resize};
 use crate::engine::Engine;
 use crate::observation::{GroupId, Observation};
 use crate::trace::{OutcomeRecord, Record};
+use crate::units::{Timestamp, display_duration};
 
 /// Two ticks are at least this far apart, whatever wait ends in between.
 const SHORTEST_WAIT: Duration = Duration::from_secs(1);
@@ -32,6 +34,7 @@ pub struct Daemon {
     pub(super) actuator: Actuator,
     pub(super) cost: CostMeter,
     pub(super) monitor: Arc<Monitor>,
+    pub(super) troubles: BTreeMap<Source, Trouble>,
 }
 
 /// A policy that is asked with every observation, and has nothing to act with.
@@ -125,6 +128,7 @@ impl Daemon {
         match self.decide_and_act(looked).await {
             Ok(report) => {
                 log(&report);
+                self.log_troubles(report.observation.at, &report.sources);
                 self.monitor.tick_ended(&report);
                 Ok(report)
             }
@@ -215,6 +219,18 @@ impl Daemon {
         Some(Order { cluster, group, resize, provision_timeout })
     }
 
+    fn log_troubles(&mut self, at: Timestamp, sources: &[SourceReport]) {
+        for SourceReport { source, error, .. } in sources {
+            let news = self.troubles.entry(*source).or_default().news(at, error.as_ref());
+            let source = source.label();
+            match news {
+                Some(News::Fails(error)) => tracing::warn!(source, kind = error.label(), "{error}"),
+                Some(News::Recovered { after }) => tracing::info!(source, "answers again, after {}", display_duration(after)),
+                None => {}
+            }
+        }
+    }
+
     /// A failure leaves the resize as sent and unanswered, should this process end now; the journal goes on in a new segment.
     fn write_outcomes(&mut self, answers: &[ResizeAnswer]) {
         let at = self.clock.now();
@@ -262,11 +278,6 @@ fn log(report: &TickReport) {
                 let message = answer.and_then(|answer| answer.message.as_deref());
                 tracing::info!(group, from = resize.from.get(), to = resize.to.get(), outcome, message, "{resize}");
             }
-        }
-    }
-    for source in &report.sources {
-        if let Some(error) = &source.error {
-            tracing::warn!(source = source.source.label(), kind = error.label(), "{error}");
         }
     }
 }

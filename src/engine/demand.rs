@@ -24,9 +24,9 @@ use serde::{Deserialize, Serialize};
 
 use super::target::Tick;
 use crate::decision::{DemandReport, HoldReason};
-use crate::observation::{GroupStatus, Role, YarnLoad};
+use crate::observation::{GroupKind, GroupStatus, Role, YarnLoad};
 use crate::policy::demand::{Demand, DemandUnits};
-use crate::units::{Mebibytes, Timestamp};
+use crate::units::{Instances, Mebibytes, Timestamp};
 use daily::Daily;
 use levels::Levels;
 use preference::Preference;
@@ -86,11 +86,23 @@ struct Load {
     pending: f64,
     /// Of `pending`: what finds room within the patience as containers finish.
     served: f64,
+    /// How many containers, one after the other, a unit's room takes within the patience; at least one.
+    turns: f64,
 }
 
 impl Load {
     fn remaining(&self) -> f64 {
         (self.pending - self.served).max(0.0)
+    }
+
+    /// Units that serve what remains within the patience, once they are there.
+    fn for_remaining(&self) -> f64 {
+        self.remaining() / self.turns
+    }
+
+    /// Units for what runs and what remains.
+    fn units(&self, preference: Preference) -> u32 {
+        whole((self.allocated + self.for_remaining()) * preference.headroom)
     }
 }
 
@@ -102,38 +114,43 @@ impl DemandState {
     pub fn plan(&mut self, demand: &Demand, tick: &Tick, targets: &[&GroupStatus]) -> Result<Plan, HoldReason> {
         let observation = tick.observation;
         let at = observation.at;
-        let requested: u32 = targets.iter().map(|group| group.requested.get()).sum();
-        let running: u32 = targets.iter().map(|group| group.running.get().min(group.requested.get())).sum();
+        let requested = targets.iter().map(|group| group.requested).sum::<Instances>().get();
+        let running = targets.iter().map(|group| group.running.min(group.requested)).sum::<Instances>().get();
         self.provisioning.observe(at, requested, running);
         let yarn = observation.yarn.as_ref().ok_or_else(|| HoldReason::MissingSignal { signal: "yarn".into() })?;
         if at.since(yarn.measured_at) > tick.allowance() {
             return Err(HoldReason::StaleData { signal: "yarn".into(), measured_at: yarn.measured_at });
         }
         let workers = || observation.cluster.value.groups.iter().filter(|group| group.role != Role::Primary);
-        let others: u32 =
-            workers().filter(|group| targets.iter().all(|target| target.id != group.id)).map(|group| group.running.get()).sum();
-        self.measure_unit(&yarn.value, workers().map(|group| group.running.get()).sum());
+        let is_other = |group: &&GroupStatus| targets.iter().all(|target| target.id != group.id);
+        let others = workers().filter(is_other).map(|group| group.running).sum::<Instances>().get();
+        let counts_nodes = workers().all(|group| group.kind == GroupKind::Group);
+        self.measure_unit(&yarn.value, workers().map(|group| group.running).sum::<Instances>().get(), counts_nodes);
         let unit = self.unit.ok_or_else(|| HoldReason::MissingSignal { signal: "yarn_nodes_active".into() })?;
         let limits = UnitLimits::of(demand, unit).ok_or_else(|| HoldReason::MissingSignal { signal: "yarn_vcores_total".into() })?;
 
         let preference = Preference::of(demand.performance_index, self.provisioning.delay());
+        let have = others.saturating_add(requested);
+        if self.measured_at.is_none() {
+            self.levels.assume_needed(have);
+        }
         if self.measured_at != Some(yarn.measured_at) {
             self.learn(&yarn.value, yarn.measured_at, tick.allowance(), unit, preference, limits.max.saturating_add(others));
         }
         let load = self.binding(&yarn.value, unit, preference.patience);
-        let have = others.saturating_add(requested);
         let retention = &mut self.retention;
-        let kept = self.levels.kept(at, have, |level| retention.keep_for(level, preference.price));
+        let kept = self.levels.kept(at, have, |levels, idle| retention.worth(levels, idle, preference.price));
         let forecast = self.daily.forecast(at, self.provisioning.delay());
-        let grown = whole((load.allocated + load.remaining()) * preference.headroom);
+        let grown = load.units(preference);
         let needed = grown.max(forecast.unwrap_or(0));
         let total = if needed > have { needed } else { kept.max(needed).min(have) };
         let wanted = total.saturating_sub(others).clamp(limits.min, limits.max);
         let report = DemandReport {
-            memory_pending_mib: Mebibytes(yarn.value.memory_pending.get()),
+            memory_pending_mib: yarn.value.memory_pending,
             units_pending: load.pending,
             units_served: load.served.min(load.pending),
             units_remaining: load.remaining(),
+            units_for_remaining: load.for_remaining(),
             units_needed: needed,
             units_kept: kept,
             units_forecast: forecast,
@@ -169,13 +186,14 @@ impl DemandState {
         for gap in self.levels.observe(at, needed) {
             self.retention.learn(gap);
         }
-        self.daily.observe(at, whole(load.allocated + load.pending).min(most));
+        let load = self.binding(yarn, unit, preference.patience);
+        self.daily.observe(at, load.units(preference).min(most));
     }
 
-    /// The mean size of a unit, learned while no node is on its way in or out: then nodes and units match.
-    fn measure_unit(&mut self, yarn: &YarnLoad, running: u32) {
+    /// The mean size of a unit, learned while no node is on its way in or out; `counts_nodes` where a unit is a node.
+    fn measure_unit(&mut self, yarn: &YarnLoad, running: u32, counts_nodes: bool) {
         let nodes = yarn.nodes;
-        let is_settled = nodes.active > 0 && nodes.decommissioning == 0 && running > 0;
+        let is_settled = nodes.active > 0 && nodes.decommissioning == 0 && (nodes.active == running || !counts_nodes);
         if (is_settled || self.unit.is_none()) && running > 0 && yarn.memory_total.get() > 0 {
             let per_unit = |total: f64| total / f64::from(running);
             self.unit = Some(UnitSize {
@@ -187,11 +205,12 @@ impl DemandState {
 
     /// The load of the resource that needs most units.
     fn binding(&self, yarn: &YarnLoad, unit: UnitSize, patience: Duration) -> Load {
-        let share = self.turnover.share_finished_in(patience);
+        let finished = self.turnover.times_finished_in(patience);
         let load = |allocated: f64, pending: f64, size: f64| Load {
             allocated: allocated / size,
             pending: pending / size,
-            served: allocated / size * share,
+            served: allocated / size * finished,
+            turns: finished.max(1.0),
         };
         let memory = load(yarn.memory_allocated.as_f64(), yarn.memory_pending.as_f64(), unit.memory_mib);
         let cores = (unit.vcores, yarn.vcores_allocated, yarn.vcores_pending);

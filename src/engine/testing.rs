@@ -112,6 +112,7 @@ pub fn policy(rules: Vec<Rule>) -> Policy {
 /// A policy for the task group between 0 and 20; its only signal is the available memory in percent.
 pub fn guarded(rules: Vec<Rule>, guards: Guards) -> Policy {
     let target = Target {
+        may_be_absent: false,
         selector: Selector::Role(Role::Task),
         limits: Limits::new(Instances(0), Instances(20)).expect("0 <= 20"),
         rules,

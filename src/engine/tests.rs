@@ -1,6 +1,7 @@
 //! The engine's behaviour, as its users rely on it.
 
 mod complaints;
+mod demand;
 mod flights;
 mod guards;
 mod holds;

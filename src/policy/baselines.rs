@@ -1,8 +1,7 @@
 //! Policies that are always at hand, to compare with: the files under `policies/`, built into the program.
 
 use super::parse::parse;
-use super::{Limits, Policy};
-use crate::observation::GroupId;
+use super::{Limits, Policy, Selector};
 
 /// What a baseline makes of the limits of the scenario it is compared in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,10 +80,10 @@ impl Baseline {
     }
 
     /// The same for one group, as a file.
-    pub fn text_for(&self, limits: Limits, group: &GroupId) -> String {
+    pub fn text_for(&self, limits: Limits, group: &Selector) -> String {
         let limits = self.limits_within(limits);
         let line = |line: &str| match line.trim_start() {
-            rest if rest.starts_with("- group:") => format!("  - group: {{ id: {group} }}\n"),
+            rest if rest.starts_with("- group:") => format!("  - group: {{ {group} }}\n"),
             rest if rest.starts_with("limits:") => format!("    limits: {{ min: {}, max: {} }}\n", limits.min, limits.max),
             _ => format!("{line}\n"),
         };
@@ -107,7 +106,7 @@ const fn baseline(name: &'static str, summary: &'static str, text: &'static str,
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::policy::Selector;
+    use crate::observation::{GroupId, Market, Role};
     use crate::units::Instances;
 
     #[test]
@@ -129,11 +128,11 @@ mod tests {
     #[test]
     fn a_baseline_as_a_file_is_the_policy_that_it_stands_for() {
         let limits = Limits::new(Instances(3), Instances(7)).expect("in order");
-        let group = GroupId::new("ig-2ABC");
-        for baseline in BASELINES {
-            let text = baseline.text_for(limits, &group);
-            let policy = baseline.policy(limits).on_group(&Selector::Id(group.clone()));
-            assert_eq!(parse(&text, baseline.name).expect("a policy"), policy, "{text}");
+        for group in [Selector::Id(GroupId::new("ig-2ABC")), Selector::Fleet { role: Role::Task, market: Market::Spot }] {
+            for baseline in BASELINES {
+                let text = baseline.text_for(limits, &group);
+                assert_eq!(parse(&text, baseline.name).expect("a policy"), baseline.policy(limits).on_group(&group), "{text}");
+            }
         }
     }
 

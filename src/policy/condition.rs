@@ -1,9 +1,27 @@
 //! The expression tree of a condition: already unit-checked, with every signal resolved to an index.
 
 use std::fmt;
+use std::ops::Range;
 use std::time::Duration;
 
+use super::grammar;
 use crate::observation::ClusterState;
+
+/// Where a condition that is one comparison, such as `yarn_memory_available_percent < 15`, has its threshold: the bytes of the number on its right,
+/// with its unit. `None` for any other condition, and for a text that is none.
+pub fn threshold(text: &str) -> Option<Range<usize>> {
+    use grammar::{Binary, Kind, Unary};
+    let Kind::Binary(operator, _, right) = grammar::parse(text).ok()?.kind else { return None };
+    let is_comparison = matches!(
+        operator,
+        Binary::Less | Binary::LessOrEqual | Binary::Greater | Binary::GreaterOrEqual | Binary::Equal | Binary::NotEqual
+    );
+    match right.kind {
+        Kind::Number { .. } if is_comparison => Some(right.span),
+        Kind::Unary(Unary::Minus, number) if is_comparison && matches!(number.kind, Kind::Number { .. }) => Some(number.span),
+        _ => None,
+    }
+}
 
 /// Something that is true, false or, when a signal it depends on is missing, unknown.
 #[derive(Clone, Debug, PartialEq)]
@@ -167,6 +185,27 @@ impl fmt::Display for WindowFunction {
             Self::Maximum => f.write_str("max"),
             Self::Percentile(rank) => write!(f, "p{rank}"),
             Self::Rate => f.write_str("rate"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_single_comparison_has_a_threshold() {
+        for (text, found) in [
+            ("yarn_memory_available_percent < 15", Some("15")),
+            ("avg(yarn_memory_available_percent, 5m) >= 7.5%", Some("7.5%")),
+            ("emr_idle_seconds > (30m)", Some("(30m)")),
+            ("true", None),
+            ("yarn_apps_pending > 0 and yarn_apps_running > 0", None),
+            ("15 > yarn_memory_available_percent", None),
+            ("yarn_memory_pending_mib > 2 * yarn_memory_available_mib", None),
+            ("yarn_memory_available_percent <", None),
+        ] {
+            assert_eq!(threshold(text).map(|span| &text[span]), found, "{text}");
         }
     }
 }

@@ -11,6 +11,7 @@ use std::time::Duration;
 use super::demand::Demand;
 use super::diagnostic::{Diagnostic, PolicyErrors, nearest};
 use super::document::{GroupDocument, MetricDocument, NameLike, PolicyDocument, RoleText, TargetDocument};
+use super::emr_json;
 use super::resolve::{self, Scope};
 use super::scalar::{self, Refusal};
 use super::signal::{SignalSource, Unit};
@@ -27,7 +28,7 @@ const SHORTEST_POLL: Duration = Duration::from_secs(1);
 const DEFAULT_PERIOD: Duration = Duration::from_secs(300);
 const DEFAULT_DELAY: Duration = Duration::from_secs(60);
 
-/// Reads a policy, YAML or JSON. `file_name` is only named in errors.
+/// Reads a policy, YAML or JSON, or one of [Amazon's own documents](emr_json). `file_name` is only named in errors.
 ///
 /// # Errors
 /// Everything that is wrong with it. Where the shape of the file is wrong (a field that does not exist, a list where a mapping should be),
@@ -41,12 +42,19 @@ pub fn parse(source: &str, file_name: &str) -> Result<Policy, PolicyErrors> {
 /// # Errors
 /// As [`parse`].
 pub fn parse_with_places(source: &str, file_name: &str) -> Result<(Policy, Places), PolicyErrors> {
-    let refused = |diagnostics| PolicyErrors::new(file_name, source, diagnostics);
-    let document: PolicyDocument = yaml::read(source).map_err(|diagnostic| refused(vec![diagnostic]))?;
+    if let Some(imported) = emr_json::import(source, file_name, None)? {
+        return Ok((imported.policy, imported.places));
+    }
+    let document = yaml::read(source).map_err(|diagnostic| PolicyErrors::new(file_name, source, vec![diagnostic]))?;
+    build(&document, source, file_name)
+}
+
+/// From the shape of a policy to the policy; `source` is what the places are places of.
+pub(super) fn build(document: &PolicyDocument, source: &str, file_name: &str) -> Result<(Policy, Places), PolicyErrors> {
     let mut reader = Reader { source, errors: Vec::new() };
-    match reader.policy(&document) {
-        Some(policy) if reader.errors.is_empty() => Ok((policy, Places::of(&document))),
-        _ => Err(refused(reader.errors)),
+    match reader.policy(document) {
+        Some(policy) if reader.errors.is_empty() => Ok((policy, Places::of(document))),
+        _ => Err(PolicyErrors::new(file_name, source, reader.errors)),
     }
 }
 
@@ -201,6 +209,7 @@ impl Reader<'_> {
         let guards = self.guards(document);
         let schedule = self.schedule(&document.schedule);
         Some(Target {
+            may_be_absent: false,
             selector: selector?,
             limits: limits?,
             rules: rules?,

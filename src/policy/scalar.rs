@@ -6,9 +6,9 @@ use super::{Amount, Size};
 use crate::units::{Instances, Percent};
 
 /// No cluster that EMR offers comes near; larger counts are slips.
-const MOST_INSTANCES: u32 = 100_000;
+pub const MOST_INSTANCES: u32 = 100_000;
 /// Growing more than elevenfold at once is a slip.
-const MOST_GROWTH_PERCENT: f64 = 1000.0;
+pub const MOST_GROWTH_PERCENT: f64 = 1000.0;
 /// Longer times are slips.
 pub const LONGEST: Duration = Duration::from_secs(366 * 86_400);
 

@@ -1,5 +1,6 @@
 //! Several policies on one workload and cluster, over several seeds: every run with its scorecard.
 
+use std::borrow::Cow;
 use std::ops::Range;
 
 use rayon::prelude::*;
@@ -204,13 +205,15 @@ pub fn scaled_group(scenario: &Scenario) -> Result<(usize, Limits), CompareError
 }
 
 /// A cluster is launched at a size that its policy allows.
-#[must_use]
-pub fn started_within_limits(scenario: &Scenario, policy: &Policy) -> Scenario {
-    let mut started = scenario.clone();
-    for group in &mut started.groups {
+pub fn started_within_limits<'s>(scenario: &'s Scenario, policy: &Policy) -> Cow<'s, Scenario> {
+    let mut started = Cow::Borrowed(scenario);
+    for (index, group) in scenario.groups.iter().enumerate() {
         let status = group.status();
         if let Some(target) = policy.targets().iter().find(|target| target.selector.matches(&status)) {
-            group.count = group.count.clamp(target.limits.min(), target.limits.max());
+            let count = group.count.clamp(target.limits.min(), target.limits.max());
+            if count != group.count {
+                started.to_mut().groups[index].count = count;
+            }
         }
     }
     started

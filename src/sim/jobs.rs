@@ -301,7 +301,7 @@ impl<'a> JobWorld<'a> {
         let Request { stage, each } = request;
         let Taken { duration_ms, ready_ms } = self.take(job, request);
         if let Some(ready_ms) = ready_ms {
-            self.outcome.waits.push(Wait { seconds: (now_ms - ready_ms) as f64 / 1e3, weight: 1.0 });
+            self.outcome.waits.push(Wait { seconds: (now_ms - ready_ms) as f64 / 1e3, weight: 1.0, since_s: ready_ms as f64 / 1e3 });
         }
         self.hold(job, |held| held + each.memory);
         cluster.place(node, each, stage == NONE, now_ms);

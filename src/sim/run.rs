@@ -84,6 +84,8 @@ pub struct Wait {
     pub seconds: f64,
     /// 1 for a task; arriving mebibytes for a fluid parcel.
     pub weight: f64,
+    /// When it began, in seconds since the start of the run; of several that are one, the first.
+    pub since_s: f64,
 }
 
 /// One job, for its slowdown.

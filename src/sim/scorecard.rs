@@ -11,7 +11,7 @@ use crate::sim::bounds::Bounds;
 use crate::sim::elasticity::Elasticity;
 use crate::sim::run::{InstanceLife, JobLife, Run, StepCurve};
 use crate::units::Timestamp;
-use waits::WaitProfile;
+pub use waits::WaitProfile;
 
 /// Below this, the run time of a job does not count in its slowdown: the bound of Feitelson's bounded slowdown, as commonly set.
 const SLOWDOWN_BOUND: Duration = Duration::from_secs(10);

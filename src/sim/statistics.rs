@@ -57,7 +57,7 @@ mod tests {
     use std::time::Duration;
 
     fn run(seed: u64, wait_s: f64) -> Scorecard {
-        let run = Run { waits: vec![Wait { seconds: wait_s, weight: 1.0 }], ..Run::default() };
+        let run = Run { waits: vec![Wait { seconds: wait_s, weight: 1.0, since_s: 0.0 }], ..Run::default() };
         let label = Label { trace: "t".into(), policy: "p".into(), seed };
         let demand_nodes = StepCurve(vec![]);
         Scorecard::of(

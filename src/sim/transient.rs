@@ -3,7 +3,7 @@
 //! No policy decides anything here; it is what many do instead of scaling, and so worth comparing with.
 
 use super::bounds::{no_wait_demand, nodes_needed};
-use super::run::{InstanceLife, Run, StepCurve};
+use super::run::{InstanceLife, Run, StepCurve, Wait};
 use super::scenario::{GroupSpec, Scenario};
 use super::workload::{JobLoad, Workload};
 use super::{Recording, SimError, simulate};
@@ -58,7 +58,8 @@ fn own_cluster(scenario: &Scenario, scaled: usize, limits: Limits) -> Scenario {
 fn add(whole: &mut Run, run: Run, scaled: usize, sums: &mut Sums) {
     let end = run.end;
     whole.end = whole.end.max(end);
-    whole.waits.extend(run.waits);
+    let offset_s = run.start.seconds_since(whole.start);
+    whole.waits.extend(run.waits.into_iter().map(|wait| Wait { since_s: wait.since_s + offset_s, ..wait }));
     whole.jobs.extend(run.jobs);
     let ended = |life: InstanceLife| InstanceLife { group: scaled, terminated_at: Some(life.terminated_at.unwrap_or(end)), ..life };
     whole.instances.extend(run.instances.into_iter().map(ended));

@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod commands;
+mod convert;
 #[cfg(feature = "daemon")]
 #[path = "../../src/daemon/cloudwatch/testing.rs"]
 #[expect(dead_code, reason = "the library's tests use more of it")]
@@ -14,6 +15,7 @@ mod rehearsal;
 #[cfg(feature = "daemon")]
 mod status;
 mod surroundings;
+mod tuning;
 
 use std::collections::BTreeMap;
 use std::fs;

@@ -4,10 +4,14 @@ use std::process::Stdio;
 
 use super::{Answer, Folder, repository};
 
-const COMMANDS: [&str; 17] = [
+const COMMANDS: [&str; 21] = [
     "",
     "simulate",
+    "compare",
+    "tune",
+    "advise",
     "check",
+    "convert",
     "schema",
     "import",
     "import swim",

@@ -1,5 +1,5 @@
-//! A cluster as its services show it over HTTP, with faults to switch on: the ResourceManager's REST API, the NameNode's JMX and EMR's JSON
-//! protocol on one loopback port. It does what it is told and nothing by itself.
+//! A cluster as its services show it over HTTP, with faults to switch on: the ResourceManager's REST API, the NameNode's JMX, EMR's JSON and
+//! CloudWatch's CBOR protocol on one loopback port. It does what it is told and nothing by itself.
 
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
@@ -12,12 +12,17 @@ use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
+use crate::fake_cloudwatch::FakeCloudWatch;
+
+/// Below this, the protocol of the SDK for CloudWatch (Smithy RPC v2 CBOR) has its operations.
+const CLOUDWATCH: &str = "/service";
 /// Memory of each node, in MiB.
 pub const NODE_MIB: u64 = 12_288;
 
 #[derive(Clone)]
 pub struct World {
     pub address: String,
+    pub cloudwatch: Arc<FakeCloudWatch>,
     state: Arc<Mutex<Scene>>,
 }
 
@@ -80,7 +85,7 @@ pub enum Fault {
 impl World {
     pub async fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-        let address = format!("http://{}", listener.local_addr().expect("an address"));
+        let cloudwatch = Arc::new(FakeCloudWatch::at(listener.local_addr().expect("an address")));
         let running = |count| Group { requested: count, running: count, state: "RUNNING" };
         let scene = Scene {
             cluster_state: "WAITING",
@@ -96,8 +101,8 @@ impl World {
             modified: Vec::new(),
             called: Vec::new(),
         };
-        let world = Self { address, state: Arc::new(Mutex::new(scene)) };
-        let router = Router::new().fallback(answer).with_state(world.clone());
+        let world = Self { address: cloudwatch.url(), cloudwatch, state: Arc::new(Mutex::new(scene)) };
+        let router = Router::new().fallback(answer).with_state(world.clone()).nest(CLOUDWATCH, world.cloudwatch.router());
         tokio::spawn(async move { axum::serve(listener, router).await.expect("serves") });
         world
     }

@@ -176,7 +176,7 @@ fn demand_with_nothing_to_decide_or_out_of_reach_is_found() {
         let messages: Vec<&str> = found.iter().map(|lint| lint.message.as_str()).collect();
         assert_eq!(messages, Vec::from_iter(expected), "{source}");
         for lint in found {
-            assert_eq!(&source[lint.diagnostic(&places).span][..6], "{ min:");
+            assert!(source[lint.diagnostic(&places).span.start..].starts_with("{ min: "));
         }
     }
 }

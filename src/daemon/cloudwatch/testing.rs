@@ -5,13 +5,14 @@ use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use axum::Router;
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::{StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use ciborium::Value;
 
-/// Serves until the process ends.
+/// A CloudWatch with one memory, however many servers serve it.
 pub struct FakeCloudWatch {
     pub address: SocketAddr,
     memory: Arc<Mutex<Memory>>,
@@ -54,17 +55,26 @@ struct Memory {
 }
 
 impl FakeCloudWatch {
+    /// Serves on a port of its own until the process ends.
     pub fn start() -> Self {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
         listener.set_nonblocking(true).expect("non-blocking");
-        let address = listener.local_addr().expect("an address");
-        let memory = Arc::new(Mutex::new(Memory::default()));
-        let app = axum::Router::new().fallback(answer).with_state(memory.clone());
+        let fake = Self::at(listener.local_addr().expect("an address"));
+        let app = fake.router();
         std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
             runtime.block_on(async { axum::serve(tokio::net::TcpListener::from_std(listener)?, app).await })
         });
-        Self { address, memory }
+        fake
+    }
+
+    /// For the server at this address, which serves other services beside [`Self::router`].
+    pub fn at(address: SocketAddr) -> Self {
+        Self { address, memory: Arc::default() }
+    }
+
+    pub fn router(&self) -> Router {
+        Router::new().fallback(answer).with_state(self.memory.clone())
     }
 
     pub fn url(&self) -> String {

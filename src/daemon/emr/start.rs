@@ -1,5 +1,7 @@
 //! What must be right before the daemon starts to follow a cluster: it asks EMR once for everything that it will need.
 
+use std::collections::BTreeMap;
+
 use super::api::malformed;
 use super::describe::{self, Collection};
 use super::{Emr, Operation};
@@ -19,6 +21,8 @@ pub enum StartProblem {
     PermissionMissing { operation: Operation },
     #[error("target {} of the policy ({selector}) matches {}; the cluster has {groups}", target + 1, matched(*matches))]
     TargetNotFound { target: usize, selector: String, matches: usize, groups: String },
+    #[error("targets {} and {} of the policy both mean group {group}; give each group one target", first + 1, second + 1)]
+    GroupTaken { first: usize, second: usize, group: GroupId },
     #[error(
         "Amazon's managed scaling is on for cluster {cluster_id}, and two masters would undo each other's work; \
          switch it off with `aws emr remove-managed-scaling-policy --cluster-id {cluster_id}`"
@@ -93,20 +97,26 @@ impl Emr {
 
     /// What is wrong with the targets of the policy.
     fn of_targets(&self, policy: &Policy, groups: &[GroupStatus]) -> Vec<StartProblem> {
+        let mut taken: BTreeMap<&GroupId, usize> = BTreeMap::new();
         let of_target = |(target, spec): (usize, &crate::policy::Target)| {
             let matching: Vec<&GroupStatus> = groups.iter().filter(|group| spec.selector.matches(group)).collect();
-            match matching[..] {
-                [group] if group.scaled_by_amazon => {
-                    Some(StartProblem::AutoScaling { cluster_id: self.api.cluster_id().to_owned(), group: group.id.clone() })
-                }
-                [_] => None,
-                _ => Some(StartProblem::TargetNotFound {
+            if matching.is_empty() && spec.may_be_absent {
+                return None;
+            }
+            let [group] = matching[..] else {
+                return Some(StartProblem::TargetNotFound {
                     target,
                     selector: spec.selector.to_string(),
                     matches: matching.len(),
                     groups: groups.iter().map(|group| format!("{} ({})", group.id, group.role)).collect::<Vec<_>>().join(", "),
-                }),
+                });
+            };
+            let first = *taken.entry(&group.id).or_insert(target);
+            if first != target {
+                return Some(StartProblem::GroupTaken { first, second: target, group: group.id.clone() });
             }
+            let by_amazon = || StartProblem::AutoScaling { cluster_id: self.api.cluster_id().to_owned(), group: group.id.clone() };
+            group.scaled_by_amazon.then(by_amazon)
         };
         policy.targets().iter().enumerate().filter_map(of_target).collect()
     }

@@ -70,7 +70,7 @@ families! {
     limit_min: GaugeVec = "headroom_group_instances_min", ["group"], "The lower limit in force.";
     limit_max: GaugeVec = "headroom_group_instances_max", ["group"], "The upper limit in force.";
     decisions: CounterVec = "headroom_decisions_total", ["group", "action", "reason"],
-        "Decisions by action (hold, grow, shrink) and reason: why it held, or rule, below_minimum, above_maximum.";
+        "Decisions by action (hold, grow, shrink) and reason: why it held, or rule, demand, below_minimum, above_maximum.";
     resizes: CounterVec = "headroom_resizes_total", ["group", "action", "outcome"],
         "Resizes by what became of the call: accepted, throttled, access_denied, not_modifiable, other, unknown (no answer), not_sent (dry run).";
     shadow_decisions: CounterVec = "headroom_shadow_decisions_total", ["policy", "group", "action", "reason"],
@@ -82,6 +82,14 @@ families! {
     hold_for: GaugeVec = "headroom_rule_hold_for_seconds", ["group", "rule"], "For how long the rule's condition must be true.";
     threshold: GaugeVec = "headroom_rule_threshold", ["group", "rule", "signal", "comparison"],
         "The constant that a rule compares a signal, or a window over one, with.";
+    demand_units: GaugeVec = "headroom_demand_units", ["part"],
+        "A demand in units: pending, served, remaining, for_remaining, needed, kept, forecast, others, wanted.";
+    demand_patience: GaugeVec = "headroom_demand_patience_seconds", [], "How long work may wait for containers to finish before units are added for it.";
+    demand_provisioning: GaugeVec = "headroom_demand_provisioning_seconds", [], "Learned: from the request of a unit until it runs.";
+    demand_container_lifetime: GaugeVec = "headroom_demand_container_lifetime_seconds", [],
+        "Learned: the mean life of a container. Absent while it is not known.";
+    demand_keep_idle: GaugeVec = "headroom_demand_keep_idle_seconds", [], "Learned: for how long the highest unit is kept while idle.";
+    demand_days: GaugeVec = "headroom_demand_known_days", [], "Learned: days that the forecast by time of day knows.";
     api_calls: CounterVec = "headroom_api_calls_total", ["operation", "result"], "Calls to YARN, HDFS and AWS, by result: ok, or the kind of error.";
     api_duration: HistogramVec = "headroom_api_call_duration_seconds", ["operation"], "How long calls to YARN, HDFS and AWS took.";
     cost_rate: GaugeVec = "headroom_cost_usd_per_hour", [],

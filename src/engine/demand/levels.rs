@@ -53,17 +53,24 @@ impl Levels {
         gaps
     }
 
-    /// How many of `have` levels are busy, or idle for less than `keep_for` says of each. The levels above those ever needed are not kept.
-    pub fn kept(&self, at: Timestamp, have: u32, mut keep_for: impl FnMut(u32) -> Duration) -> u32 {
+    /// How many of `have` levels are busy, or idle and worth keeping: `worth` tells how many are among those that have been idle for a time.
+    /// Levels above those ever needed are not kept.
+    pub fn kept(&self, at: Timestamp, have: u32, mut worth: impl FnMut(RangeInclusive<u32>, Duration) -> u32) -> u32 {
         let mut kept = self.busy.min(have);
-        let mut lowest = self.busy;
+        let mut below = self.busy;
         for entry in self.idle.iter().rev() {
-            let levels = lowest..entry.highest.min(have);
-            lowest = entry.highest;
-            let idle = at.since(entry.since);
-            kept += levels.map(|below| below + 1).filter(|level| idle < keep_for(*level)).count() as u32;
+            let highest = entry.highest.min(have);
+            if highest > below {
+                kept += worth(below + 1..=highest, at.since(entry.since));
+            }
+            below = entry.highest;
         }
         kept
+    }
+
+    /// What is there at the first look counts as needed until then.
+    pub fn assume_needed(&mut self, units: u32) {
+        self.busy = self.busy.max(units);
     }
 
     /// Nobody looked for a while: which levels were idle is not known, so that none counts as idle until it is seen again.
@@ -100,7 +107,8 @@ mod tests {
         levels.observe(second(0), 5);
         levels.observe(second(10), 3);
         levels.observe(second(20), 1);
-        let kept = |at_s, have| levels.kept(second(at_s), have, |level| Duration::from_secs(if level == 2 { 100 } else { 30 }));
+        let limit = |level| Duration::from_secs(if level == 2 { 100 } else { 30 });
+        let kept = |at_s, have| levels.kept(second(at_s), have, |levels, idle| levels.filter(|level| idle < limit(*level)).count() as u32);
         assert_eq!([kept(20, 5), kept(40, 5), kept(50, 5), kept(119, 5), kept(120, 5)], [5, 3, 2, 2, 1]);
         assert_eq!([kept(20, 2), kept(20, 9)], [2, 5]);
     }
@@ -111,8 +119,8 @@ mod tests {
         levels.observe(second(0), 5);
         levels.observe(second(10), 3);
         levels.forget();
-        assert_eq!(levels.kept(second(9_999), 9, |_| Duration::ZERO), 5);
+        assert_eq!(levels.kept(second(9_999), 9, |_, _| 0), 5);
         assert_eq!(levels.observe(second(10_000), 2), []);
-        assert_eq!(levels.kept(second(10_001), 9, |_| Duration::from_secs(60)), 5);
+        assert_eq!(levels.kept(second(10_001), 9, |levels, idle| if idle.as_secs() < 60 { levels.count() as u32 } else { 0 }), 5);
     }
 }

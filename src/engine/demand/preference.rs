@@ -15,21 +15,42 @@ pub struct Preference {
     pub price: Duration,
 }
 
-/// The path from the least cost to the least waiting: index, patience in provisioning delays, headroom, price in provisioning delays. The same
-/// for every cluster; `docs/demand.md` tells how it was found. Patience falls, headroom and price rise, so that no step asks for less room.
-const PATH: [(f64, f64, f64, f64); 5] =
-    [(1.0, 1.0, 0.5, 0.15), (25.0, 0.6, 0.6, 0.25), (50.0, 0.3, 0.85, 1.0), (75.0, 0.15, 1.1, 4.0), (100.0, 0.0, 1.4, 750.0)];
+/// The path from the least cost to the least waiting. The same for every cluster; `docs/demand.md` tells how it was found. Patience falls, headroom
+/// and price rise, so that no step asks for less room.
+const PATH: [Point; 10] = [
+    Point { index: 1.0, patience: 4.0, headroom: 0.5, price: 0.4 },
+    Point { index: 50.0, patience: 2.0, headroom: 0.5, price: 0.6 },
+    Point { index: 58.0, patience: 0.3, headroom: 0.5, price: 0.8 },
+    Point { index: 64.0, patience: 0.05, headroom: 0.5, price: 0.8 },
+    Point { index: 72.0, patience: 0.05, headroom: 0.85, price: 1.5 },
+    Point { index: 78.0, patience: 0.05, headroom: 1.0, price: 3.0 },
+    Point { index: 84.0, patience: 0.05, headroom: 1.4, price: 6.0 },
+    Point { index: 90.0, patience: 0.05, headroom: 2.0, price: 12.0 },
+    Point { index: 95.0, patience: 0.05, headroom: 2.0, price: 60.0 },
+    Point { index: 100.0, patience: 0.05, headroom: 2.0, price: 3_000.0 },
+];
+
+/// One point of the path; times are in provisioning delays.
+struct Point {
+    index: f64,
+    patience: f64,
+    headroom: f64,
+    price: f64,
+}
 
 impl Preference {
     /// Between two points of the path, patience and headroom are linear and the price is exponential.
     pub fn of(index: PerformanceIndex, provisioning: Duration) -> Self {
         let index = f64::from(index.get());
-        let after = PATH.iter().position(|point| point.0 > index).unwrap_or(PATH.len() - 1).max(1);
-        let (from, to) = (PATH[after - 1], PATH[after]);
-        let share = (index - from.0) / (to.0 - from.0);
+        let after = PATH.iter().position(|point| point.index > index).unwrap_or(PATH.len() - 1).max(1);
+        let (from, to) = (&PATH[after - 1], &PATH[after]);
+        let share = (index - from.index) / (to.index - from.index);
         let between = |from: f64, to: f64| from + (to - from) * share;
-        let price = between(from.3.ln(), to.3.ln()).exp();
-        Self { patience: provisioning.mul_f64(between(from.1, to.1)), headroom: between(from.2, to.2), price: provisioning.mul_f64(price) }
+        Self {
+            patience: provisioning.mul_f64(between(from.patience, to.patience)),
+            headroom: between(from.headroom, to.headroom),
+            price: provisioning.mul_f64(between(from.price.ln(), to.price.ln()).exp()),
+        }
     }
 }
 
@@ -43,6 +64,6 @@ mod tests {
         let all: Vec<Preference> =
             (1..=100).map(|index| Preference::of(PerformanceIndex::new(index).expect("in range"), provisioning)).collect();
         assert!(all.is_sorted_by(|one, next| one.patience >= next.patience && one.headroom <= next.headroom && one.price <= next.price));
-        assert_eq!((all[0].headroom, all[99].headroom), (PATH[0].2, PATH[4].2));
+        assert_eq!((all[0].headroom, all[99].headroom), (0.5, 2.0));
     }
 }

@@ -12,6 +12,8 @@ const ASSUMED: usize = 3;
 const ASSUMED_S: f64 = 400.0;
 /// The quantile of the delays that counts as the delay.
 const QUANTILE: f64 = 0.75;
+/// What took longer was no launch, but something that had gone wrong.
+const LONGEST_S: f64 = 6.0 * 3_600.0;
 /// Delays that are remembered.
 const MEMORY: usize = 64;
 
@@ -36,7 +38,8 @@ impl Provisioning {
             && let Some((launched_at, units)) = self.launches.front_mut()
         {
             let taken = arrived.min(*units);
-            self.delays_s.extend(std::iter::repeat_n(at.seconds_since(*launched_at), (taken as usize).min(MEMORY)));
+            let delay_s = at.seconds_since(*launched_at).clamp(0.0, LONGEST_S);
+            self.delays_s.extend(std::iter::repeat_n(delay_s, (taken as usize).min(MEMORY)));
             *units -= taken;
             arrived -= taken;
             self.launches.pop_front_if(|(_, units)| *units == 0);
@@ -63,7 +66,7 @@ impl Provisioning {
 
     /// What was taken back before it came, the latest first.
     fn drop_cancelled(&mut self, on_their_way: u32) {
-        let mut surplus = self.launches.iter().map(|(_, units)| *units).sum::<u32>().saturating_sub(on_their_way);
+        let mut surplus = self.launches.iter().map(|(_, units)| *units).fold(0, u32::saturating_add).saturating_sub(on_their_way);
         while surplus > 0
             && let Some((_, units)) = self.launches.back_mut()
         {

@@ -4,6 +4,7 @@
 //! again for each gap longer than `T`. The best `T` is the one that would have cost least over the gaps seen so far (Karlin et al., "Competitive
 //! randomized algorithms for nonuniform problems", 1994, on ski rental against a distribution).
 
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -50,23 +51,27 @@ impl PartialEq for Retention {
 impl Retention {
     pub fn learn(&mut self, gap: Gap) {
         let bin = bin(gap.idle.as_secs_f64());
-        let (mut level, last) = gap.levels.into_inner();
-        while level <= last {
-            let band = band(level);
-            let end = last_of(band).min(last);
+        for (band, levels) in bands(gap.levels) {
             if self.bands.len() <= band {
                 self.bands.resize(band + 1, Vec::new());
             }
-            add(&mut self.bands[band], bin as u8, f64::from(end - level + 1));
-            let Some(next) = end.checked_add(1) else { break };
-            level = next;
+            add(&mut self.bands[band], bin as u8, f64::from(levels));
         }
         self.known.keep_s.clear();
     }
 
     /// How long `level` is kept while idle, when it costs as much as keeping it for `price` to get a unit again.
     pub fn keep_for(&mut self, level: u32, price: Duration) -> Duration {
-        let (band, price_s) = (band(level.max(1)), price.as_secs_f64());
+        self.keep_band_for(band(level.max(1)), price)
+    }
+
+    /// How many of these levels are worth keeping after so long an idle time.
+    pub fn worth(&mut self, levels: RangeInclusive<u32>, idle: Duration, price: Duration) -> u32 {
+        bands(levels).filter(|(band, _)| idle < self.keep_band_for(*band, price)).map(|(_, levels)| levels).sum()
+    }
+
+    fn keep_band_for(&mut self, band: usize, price: Duration) -> Duration {
+        let price_s = price.as_secs_f64();
         if self.known.price_s != price_s {
             self.known = Known { price_s, keep_s: Vec::new() };
         }
@@ -130,6 +135,18 @@ fn end_s(bin: usize) -> f64 {
 
 fn band(level: u32) -> usize {
     (f64::from(level).ln() / BAND_WIDTH) as usize
+}
+
+/// The bands of these levels, each with how many are in it.
+fn bands(levels: RangeInclusive<u32>) -> impl Iterator<Item = (usize, u32)> {
+    let (mut next, last) = (Some(*levels.start()), *levels.end());
+    std::iter::from_fn(move || {
+        let first = next.filter(|first| *first <= last)?;
+        let band = band(first);
+        let end = last_of(band).min(last);
+        next = end.checked_add(1);
+        Some((band, end - first + 1))
+    })
 }
 
 /// The highest level of a band.

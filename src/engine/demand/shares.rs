@@ -23,7 +23,7 @@ pub fn shares(wanted: u32, limits: &UnitLimits, members: &[Member]) -> Vec<u32> 
     first_to_grow.sort_by_key(|member| (members[*member].role != Role::Core, members[*member].market != Market::OnDemand, *member));
     for (most, belongs) in [(limits.max_core, is_core as fn(&Member) -> bool), (limits.max_on_demand, is_on_demand)] {
         let of_class = || (0..members.len()).filter(|member| belongs(&members[*member]));
-        let mut surplus = of_class().map(|member| sizes[member]).sum::<u32>().saturating_sub(most);
+        let mut surplus = of_class().map(|member| sizes[member]).fold(0, u32::saturating_add).saturating_sub(most);
         for member in first_to_grow.iter().rev().copied().filter(|member| belongs(&members[*member])) {
             let taken = surplus.min(sizes[member].saturating_sub(members[member].min));
             sizes[member] -= taken;

@@ -38,7 +38,7 @@ impl Turnover {
     }
 
     /// How many times over the containers that run now finish within `time`; none as long as their lifetime is not known.
-    pub fn share_finished_in(&self, time: Duration) -> f64 {
+    pub fn times_finished_in(&self, time: Duration) -> f64 {
         self.lifetime().map_or(0.0, |lifetime| time.as_secs_f64() / lifetime.as_secs_f64())
     }
 
@@ -60,7 +60,7 @@ mod tests {
         }
         let lifetime_s = turnover.lifetime().expect("many were released").as_secs_f64();
         assert!((lifetime_s - 60.0).abs() < 1e-6, "20 containers, 10 released in 30 s: {lifetime_s}");
-        assert!((turnover.share_finished_in(Duration::from_secs(90)) - 1.5).abs() < 1e-6);
+        assert!((turnover.times_finished_in(Duration::from_secs(90)) - 1.5).abs() < 1e-6);
     }
 
     #[test]
@@ -70,6 +70,6 @@ mod tests {
             turnover.observe(Timestamp::from_millis(at_s * 1_000), 20, released);
         }
         assert_eq!(turnover.lifetime(), None);
-        assert_eq!(turnover.share_finished_in(Duration::from_secs(90)), 0.0);
+        assert_eq!(turnover.times_finished_in(Duration::from_secs(90)), 0.0);
     }
 }

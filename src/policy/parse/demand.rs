@@ -95,6 +95,7 @@ pub(super) fn default_targets(document: &PolicyDocument, demand: Option<&Demand>
     };
     let target = |selector: &Selector| Target {
         selector: selector.clone(),
+        may_be_absent: true,
         limits: limits_of(demand),
         rules: Vec::new(),
         guards: Guards::default(),

@@ -186,7 +186,7 @@ impl Pool {
             started = self.backlog.front().map_or(0.0, |head| head.left_mib.min(started));
             self.start_head(started, middle_s);
         } else {
-            self.note_wait(0.0, came);
+            self.note_wait(0.0, came, self.clock_s);
         }
         self.start(started, lifetime_s, self.clock_s, until_s);
         self.service.mass_mib = (before + started - self.service.departing * span_s).max(0.0);
@@ -265,17 +265,19 @@ impl Pool {
                 self.backlog_mib = 0.0;
             }
             if head.parcel.is_some() {
-                self.note_wait(((head.starts - head.arrivals) / head.mass_mib).max(0.0), head.mass_mib);
+                let arrived_s = head.arrivals / head.mass_mib;
+                self.note_wait(((head.starts - head.arrivals) / head.mass_mib).max(0.0), head.mass_mib, arrived_s);
             }
         }
     }
 
-    /// Neighbours that waited equally long are one.
-    fn note_wait(&mut self, seconds: f64, weight: f64) {
+    /// Neighbours that waited equally long are one, unless they came in different hours.
+    fn note_wait(&mut self, seconds: f64, weight: f64, since_s: f64) {
+        let hour = |since_s: f64| (since_s / 3_600.0) as u64;
         match self.waits.last_mut() {
             _ if weight <= 0.0 => {}
-            Some(last) if last.seconds == seconds => last.weight += weight,
-            _ => self.waits.push(Wait { seconds, weight }),
+            Some(last) if last.seconds == seconds && hour(last.since_s) == hour(since_s) => last.weight += weight,
+            _ => self.waits.push(Wait { seconds, weight, since_s }),
         }
     }
 

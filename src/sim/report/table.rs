@@ -181,7 +181,7 @@ fn legend(comparisons: &[Comparison], width: u16) -> String {
 }
 
 /// Breaks a text between words.
-fn wrapped(text: &str, width: u16) -> String {
+pub fn wrapped(text: &str, width: u16) -> String {
     let mut table = borderless(width);
     table.add_row([text]);
     if let Some(column) = table.column_mut(0) {

@@ -94,7 +94,7 @@ fn backlog_is_memory_integrated_to_the_end() {
 fn elasticity_and_waits_are_those_of_the_run() {
     let run = Run {
         supply_nodes: StepCurve(vec![(seconds(0), 1.0), (seconds(900), 4.0)]),
-        waits: vec![Wait { seconds: 90.0, weight: 1.0 }, Wait { seconds: 0.0, weight: 3.0 }],
+        waits: vec![Wait { seconds: 90.0, weight: 1.0, since_s: 0.0 }, Wait { seconds: 0.0, weight: 3.0, since_s: 0.0 }],
         lost_work: Duration::from_secs(1_800),
         ..hour(vec![])
     };

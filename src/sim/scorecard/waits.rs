@@ -66,7 +66,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn profile(waits: impl IntoIterator<Item = (f64, f64)>) -> WaitProfile {
-        let waits: Vec<Wait> = waits.into_iter().map(|(seconds, weight)| Wait { seconds, weight }).collect();
+        let waits: Vec<Wait> = waits.into_iter().map(|(seconds, weight)| Wait { seconds, weight, since_s: 0.0 }).collect();
         WaitProfile::of(&waits, Duration::from_secs(60))
     }
 

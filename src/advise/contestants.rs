@@ -1,0 +1,95 @@
+//! Who takes part: every policy that is always at hand, as a file for the group that the scenario scales.
+
+use crate::observation::GroupKind;
+use crate::policy::baselines::{BASELINES, FIXED_MAX};
+use crate::policy::parse::parse;
+use crate::policy::{Limits, Policy, Selector};
+use crate::sim::scenario::Scenario;
+use crate::units::Instances;
+
+/// Baselines whose values are searched: those with thresholds, and those with a set point.
+const SEARCHED: [&str; 2] = ["available-memory", "set-point"];
+/// Where on its own line between cost and waiting `demand:` is tried.
+const PERFORMANCE_INDEXES: [u32; 5] = [10, 30, 50, 70, 90];
+/// Of a large range of sizes, so many are tried.
+const MOST_SIZES: u32 = 8;
+
+/// A policy that takes part.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Contestant {
+    pub name: String,
+    /// The policy file, ready to deploy.
+    pub text: String,
+    pub policy: Policy,
+    /// It takes part as it is, and again with the best values that a search finds.
+    pub is_searched: bool,
+}
+
+/// All of them for one group, the fixed maximum first.
+pub fn contestants(scenario: &Scenario, scaled: usize, limits: Limits) -> Vec<Contestant> {
+    let selector = selector(scenario, scaled);
+    let baselines = BASELINES.iter().map(|baseline| (baseline.name.to_owned(), baseline.text_for(limits, &selector)));
+    let (least, most) = (limits.min().get(), limits.max().get());
+    let steps = (most - least).min(MOST_SIZES);
+    // Both ends are baselines.
+    let sizes = (1..steps).map(|step| (u64::from(least) + u64::from(most - least) * u64::from(step) / u64::from(steps)) as u32);
+    let fixed = sizes.map(|size| (format!("fixed-{size}"), fixed(Instances(size), &selector)));
+    let demand = PERFORMANCE_INDEXES.iter().map(|index| (format!("demand-{index}"), demand(*index, limits, &selector)));
+    let all: Vec<(String, String)> = baselines.chain(fixed).chain(demand).collect();
+    let contestant = |(name, text): (String, String)| {
+        let policy = parse(&text, &name).ok()?;
+        let is_searched = SEARCHED.contains(&name.as_str());
+        Some(Contestant { name, text, policy, is_searched })
+    };
+    let mut contestants: Vec<Contestant> = all.into_iter().filter_map(contestant).collect();
+    contestants.sort_by_key(|contestant| contestant.name != FIXED_MAX.name);
+    contestants
+}
+
+/// How a policy names a group on any cluster of this kind; by its id only where nothing else tells it from the others.
+fn selector(scenario: &Scenario, scaled: usize) -> Selector {
+    let group = &scenario.groups[scaled];
+    let by_role = match group.kind {
+        GroupKind::Group => Selector::Role(group.role),
+        GroupKind::Fleet => Selector::Fleet { role: group.role, market: group.market },
+    };
+    let matching = scenario.groups.iter().filter(|other| by_role.matches(&other.status())).count();
+    if matching == 1 { by_role } else { Selector::Id(group.id.clone()) }
+}
+
+fn fixed(size: Instances, selector: &Selector) -> String {
+    format!(
+        "# Always {size}, whatever is waiting.\nname: fixed-{size}\ntargets:\n  - group: {{ {selector} }}\n    limits: {{ min: {size}, max: {size} }}\n"
+    )
+}
+
+fn demand(index: u32, limits: Limits, selector: &Selector) -> String {
+    let (min, max) = (limits.min(), limits.max());
+    // A maximum of nothing is refused, and would be no choice.
+    format!(
+        "# Follows what is asked for; performance_index 1 is cheap, 100 waits least.\nname: demand-{index}\ndemand: {{ min: {min}, max: {max}, \
+         performance_index: {index} }}\ntargets:\n  - group: {{ {selector} }}\n"
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kind_of_policy_takes_part_and_the_fixed_maximum_is_first() {
+        let scenario = Scenario::default();
+        let limits = Limits::new(Instances(2), Instances(20)).expect("in order");
+        let all = contestants(&scenario, 1, limits);
+        assert_eq!(all[0].name, "fixed-max");
+        let names: Vec<&str> = all.iter().map(|contestant| contestant.name.as_str()).collect();
+        for name in ["fixed-min", "available-memory", "console-default", "hpa", "dataproc", "set-point", "fixed-4", "fixed-17"] {
+            assert!(names.contains(&name), "{name} in {names:?}");
+        }
+        for contestant in &all {
+            let target = &contestant.policy.targets()[0];
+            assert_eq!(target.selector, Selector::Role(scenario.groups[1].role), "{}", contestant.name);
+            assert!(target.limits.min() >= limits.min() && target.limits.max() <= limits.max(), "{}", contestant.name);
+        }
+    }
+}

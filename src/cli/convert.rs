@@ -1,0 +1,65 @@
+//! `headroom convert`.
+
+use std::fs;
+use std::io::{self, IsTerminal};
+use std::path::PathBuf;
+
+use anyhow::{Context, bail};
+use headroom::file::write_whole;
+use headroom::observation::{GroupId, Role};
+use headroom::policy::Selector;
+use headroom::policy::emr_json;
+
+/// Turn a scaling policy of Amazon's into one of ours
+#[derive(clap::Args)]
+#[command(after_help = "FILE is what the EMR API takes or answers: an AutoScalingPolicy (automatic scaling with \
+rules) or a ManagedScalingPolicy, with or without the ids around it. Both also load as they are, wherever a \
+policy is read. What had no counterpart is told, and is a comment in the file.
+
+Examples:
+  headroom convert scaling.json
+  headroom convert scaling.json --group role=core --out scaling.yaml
+  headroom convert managed.json > managed.yaml")]
+pub struct Args {
+    /// Amazon's document
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+    /// The instance group that an automatic scaling policy is for: role=core, role=task, name=NAME or id=ID [default: the one that the document names, or else role=task]
+    #[arg(long, value_name = "GROUP", value_parser = group)]
+    group: Option<Selector>,
+    /// Write the policy there instead of to standard output; replaced if it exists
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+}
+
+pub fn run(args: &Args) -> anyhow::Result<()> {
+    let name = args.file.display().to_string();
+    let source = fs::read_to_string(&args.file).with_context(|| format!("{name} cannot be read"))?;
+    let Some(imported) = emr_json::import(&source, &name, args.group.as_ref())? else {
+        bail!(
+            "{name} is no scaling policy of Amazon's: at its top there is none of AutoScalingPolicy, ManagedScalingPolicy, \
+             Constraints, Rules, ComputeLimits; `headroom check {name}` says whether it is one of ours"
+        );
+    };
+    // On a terminal, the comments of the file are right there.
+    if args.out.is_some() || !io::stdout().is_terminal() {
+        for remark in &imported.remarks {
+            let help = remark.help.as_ref().map_or(String::new(), |help| format!("; {help}"));
+            super::note(format_args!("note: {}{help}", remark.message));
+        }
+    }
+    match &args.out {
+        Some(path) => write_whole(path, imported.yaml().as_bytes()).with_context(|| format!("{} cannot be written", path.display())),
+        None => super::print(imported.yaml().as_bytes()),
+    }
+}
+
+fn group(text: &str) -> Result<Selector, String> {
+    match text.split_once('=') {
+        Some(("role", "core")) => Ok(Selector::Role(Role::Core)),
+        Some(("role", "task")) => Ok(Selector::Role(Role::Task)),
+        Some(("name", name)) if !name.trim().is_empty() => Ok(Selector::Name(name.into())),
+        Some(("id", id)) if !id.trim().is_empty() => Ok(Selector::Id(GroupId::new(id))),
+        _ => Err("write role=core, role=task, name=NAME or id=ID".to_owned()),
+    }
+}

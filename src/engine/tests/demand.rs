@@ -1,0 +1,255 @@
+//! Following demand, as its users rely on it.
+
+use proptest::prelude::*;
+
+use super::properties::anything;
+use super::*;
+use crate::decision::DemandReport;
+use crate::observation::{NodesByState, YarnLoad};
+
+/// Memory of a node in these tests.
+const NODE_MIB: u64 = 1_024;
+
+fn following(demand: &str) -> Policy {
+    parsed(&format!("name: follow\ndemand: {{ {demand} }}\ntargets:\n  - group: {{ role: task }}\n"))
+}
+
+/// Two core nodes, and a task group whose new units come 390 s after they were asked for.
+struct Cluster {
+    engine: Engine,
+    scene: Scene,
+    released: u64,
+    asked_at_s: i64,
+}
+
+/// What runs and waits, in nodes.
+#[derive(Clone, Copy, Debug)]
+struct Work {
+    allocated: f64,
+    pending: f64,
+    /// Containers released since the last tick, of which four fill a node.
+    released: u64,
+}
+
+impl Cluster {
+    fn new(policy: Policy, task: u32) -> Self {
+        Self { engine: Engine::new(policy), scene: Scene::new(vec![core_group(2), task_group(task)]), released: 0, asked_at_s: 0 }
+    }
+
+    fn observation(&mut self, s: i64, work: Option<Work>) -> Observation {
+        self.scene.at = second(s);
+        let mut observation = self.scene.observation();
+        let nodes = self.scene.groups.iter().map(|group| u64::from(group.running.get())).sum::<u64>();
+        observation.yarn = work.map(|work| {
+            self.released += work.released;
+            let mib = |nodes: f64| Mebibytes((nodes * NODE_MIB as f64) as u64);
+            let value = YarnLoad {
+                memory_total: Mebibytes(nodes * NODE_MIB),
+                memory_allocated: mib(work.allocated),
+                memory_available: Mebibytes(nodes * NODE_MIB) - mib(work.allocated),
+                memory_pending: mib(work.pending),
+                containers_allocated: (work.allocated * 4.0) as u64,
+                containers_pending: (work.pending * 4.0) as u64,
+                containers_released_total: Some(self.released),
+                nodes: NodesByState { active: nodes as u32, ..NodesByState::default() },
+                ..YarnLoad::default()
+            };
+            Sampled { value, measured_at: self.scene.at }
+        });
+        observation
+    }
+
+    /// One tick; EMR accepts what was decided.
+    fn tick(&mut self, s: i64, work: Option<Work>) -> Decision {
+        let group = &mut self.scene.groups[1];
+        if s >= self.asked_at_s + 390 {
+            group.running = group.requested;
+        }
+        let observation = self.observation(s, work);
+        let decision = self.engine.step(&observation).remove(0);
+        if let Action::Resize(resize) = &decision.action {
+            let group = &mut self.scene.groups[1];
+            (group.requested, group.running) = (resize.to, group.running.min(resize.to));
+            self.asked_at_s = s;
+            self.engine.note(&group.id.clone(), Outcome::Accepted);
+        }
+        decision
+    }
+
+    fn report(&mut self, s: i64, work: Work) -> DemandReport {
+        self.tick(s, Some(work)).demand.expect("the demand is known")
+    }
+
+    fn size(&self) -> u32 {
+        self.scene.groups[1].requested.get()
+    }
+}
+
+fn busy(allocated: f64, pending: f64) -> Work {
+    Work { allocated, pending, released: 0 }
+}
+
+#[test]
+fn it_grows_by_what_waits_and_nobody_will_serve_and_says_so_in_numbers() {
+    let mut cluster = Cluster::new(following("min: 0, max: 40, performance_index: 75"), 0);
+    let decision = cluster.tick(0, Some(busy(2.0, 10.0)));
+    let report = decision.demand.clone().expect("known");
+    assert_eq!((report.units_pending, report.units_served, report.units_remaining), (10.0, 0.0, 10.0));
+    assert!(cluster.size() >= 10, "{decision}");
+    let said = decision.to_string();
+    assert!(said.contains("demand; pending 10.0 GiB; 0.0 GiB of it will have been served"), "{said}");
+    assert!(said.contains("10.0 GiB remain = 10.0 units") && said.contains("new units take 6m 40s"), "{said}");
+}
+
+#[test]
+fn it_does_not_grow_for_what_finishing_containers_make_room_for_within_its_patience() {
+    let mut cluster = Cluster::new(following("min: 0, max: 40, performance_index: 25"), 0);
+    // Eight containers run, and sixteen finish in 30 s: they live for 15 s.
+    for s in (0..600).step_by(30) {
+        cluster.tick(s, Some(Work { allocated: 2.0, pending: 0.0, released: 16 }));
+    }
+    let report = cluster.report(600, Work { allocated: 2.0, pending: 15.0, released: 16 });
+    assert!(report.units_served == 15.0 && report.units_remaining == 0.0, "{report:?}");
+    assert_eq!(cluster.size(), 0);
+    let flood = cluster.report(630, Work { allocated: 2.0, pending: 500.0, released: 16 });
+    assert!(flood.units_remaining > 0.0);
+    assert!(cluster.size() > 0, "a flood is more than two nodes can take");
+}
+
+#[test]
+fn without_yarn_nothing_moves_and_the_reason_is_told() {
+    let mut cluster = Cluster::new(following("min: 0, max: 40, performance_index: 80"), 0);
+    cluster.tick(0, Some(busy(2.0, 10.0)));
+    let size = cluster.size();
+    for s in (30..7_200).step_by(30) {
+        assert_eq!(cluster.tick(s, None).action.reason(), Some("missing_signal"));
+    }
+    assert_eq!(cluster.size(), size);
+    // Two hours unseen are not two hours idle.
+    cluster.tick(7_200, Some(busy(2.0, 0.0)));
+    assert_eq!(cluster.size(), size, "the first look after a gap shows an idle cluster, not one that has long been idle");
+}
+
+#[test]
+fn idle_units_go_in_the_end_down_to_the_minimum() {
+    let mut cluster = Cluster::new(following("min: 1, max: 40, performance_index: 78"), 0);
+    cluster.tick(0, Some(busy(2.0, 10.0)));
+    assert!(cluster.size() > 5);
+    for s in (60..86_400).step_by(60) {
+        cluster.tick(s, Some(busy(0.5, 0.0)));
+    }
+    assert_eq!(cluster.size(), 1);
+}
+
+#[test]
+fn what_comes_every_night_is_there_before_it_comes() {
+    let mut cluster = Cluster::new(following("min: 0, max: 40, performance_index: 78"), 0);
+    let fourth_night = 3 * 86_400 + 79_200;
+    for s in (0..fourth_night - 300).step_by(60) {
+        let room = f64::from(cluster.size() + 2);
+        let needed = if (s / 3_600) % 24 == 22 { 20.0 } else { 0.0 };
+        cluster.tick(s, Some(busy(room.min(needed), (needed - room).max(0.0))));
+        let early = s % 86_400 < 79_200 - 1_800 && s % 86_400 > 3_600 * 6;
+        assert!(!early || cluster.size() == 0, "by day: {}", cluster.size());
+    }
+    assert_eq!(cluster.size(), 18, "five minutes before the fourth night");
+}
+
+#[test]
+fn what_was_learned_survives_a_restart_and_an_edited_policy() {
+    let mut cluster = Cluster::new(following("min: 0, max: 40"), 0);
+    for s in (0..3_600).step_by(30) {
+        cluster.tick(s, Some(Work { allocated: 2.0, pending: if s % 600 == 0 { 9.0 } else { 0.0 }, released: 4 }));
+    }
+    let state = serde_json::to_string(&cluster.engine.state()).expect("written");
+    let restored = Engine::restore(following("min: 0, max: 40"), serde_json::from_str(&state).expect("read")).expect("its own policy");
+    let edited = restored.clone().adopt(following("min: 0, max: 30"));
+    let observation = cluster.observation(3_600, Some(busy(2.0, 30.0)));
+    let decision = cluster.engine.step(&observation).remove(0);
+    assert_eq!(restored.clone().step(&observation).remove(0), decision);
+    let learned = |decision: &Decision| decision.demand.as_ref().map(|demand| (demand.container_lifetime_s, demand.keep_idle_s));
+    assert_eq!(learned(&edited.clone().step(&observation).remove(0)), learned(&decision));
+    assert!(learned(&decision).expect("known").0.is_some());
+}
+
+#[test]
+fn limits_in_virtual_cores_count_the_cores_of_nodes() {
+    let mut cluster = Cluster::new(following("min: 8, max: 42, units: vcpu"), 0);
+    let mut observation = cluster.observation(0, Some(busy(2.0, 90.0)));
+    let mut count = |vcores: Option<u64>| {
+        observation.yarn.iter_mut().for_each(|yarn| yarn.value.vcores_total = vcores.map(crate::units::VirtualCores));
+        observation.clone()
+    };
+    let observation = count(Some(8));
+    let decision = cluster.engine.step(&observation).remove(0);
+    assert_eq!(decision.action.resized_to(), Some(10), "four cores a node: {decision}");
+    let decision = Engine::new(following("min: 8, max: 42, units: vcpu")).step(&count(None)).remove(0);
+    assert_eq!(decision.action.reason(), Some("missing_signal"));
+}
+
+/// What runs and waits at one tick, and whether new units have come.
+fn works() -> impl Strategy<Value = Vec<(Option<Work>, bool)>> {
+    let work = (0.0..1.0_f64, prop_oneof![3 => Just(0.0), 2 => 0.0..60.0_f64], 0..80_u64);
+    let work = work.prop_map(|(allocated, pending, released)| Work { allocated, pending, released });
+    proptest::collection::vec((proptest::option::weighted(0.9, work), any::<bool>()), 1..150)
+}
+
+proptest! {
+    #[test]
+    fn it_stays_within_its_limits_and_never_turns_within_the_reversal_guard(works in works(), index in 1..=100_u8) {
+        let mut cluster = Cluster::new(following(&format!("min: 1, max: 12, performance_index: {index}")), 1);
+        let mut last: Option<(Timestamp, Direction)> = None;
+        for (k, (work, arrives)) in works.into_iter().enumerate() {
+            let nodes = f64::from(cluster.scene.groups[1].running.get() + 2);
+            let work = work.map(|work| Work { allocated: work.allocated * nodes, ..work });
+            let observation = cluster.observation(20 * k as i64, work);
+            let decision = cluster.engine.step(&observation).remove(0);
+            let group = &mut cluster.scene.groups[1];
+            if arrives {
+                group.running = group.requested;
+            }
+            if let Action::Resize(resize) = &decision.action {
+                prop_assert!((1..=12).contains(&resize.to.get()), "{}", decision);
+                prop_assert!(work.is_some(), "moved without knowing: {}", decision);
+                if let Some((at, direction)) = last.filter(|(_, direction)| *direction != resize.direction()) {
+                    prop_assert!(decision.at.since(at) >= Duration::from_secs(60), "turned from {:?}: {}", direction, decision);
+                }
+                last = Some((decision.at, resize.direction()));
+                if resize.direction() == Direction::Out {
+                    let report = decision.demand.as_ref().expect("known");
+                    prop_assert!(
+                        report.units_remaining > 0.0 || report.units_needed > resize.from.get(),
+                        "grew for work that would have been served: {}", decision
+                    );
+                }
+                group.requested = resize.to;
+                group.running = group.running.min(resize.to);
+                cluster.engine.note(&group.id.clone(), Outcome::Accepted);
+            }
+        }
+    }
+
+    #[test]
+    fn no_observation_whatever_makes_it_panic_or_leave_its_limits(observations in proptest::collection::vec(anything(), 1..30)) {
+        let policy = "name: f\ndemand: { min: 3, max: 90, max_core: 40, max_on_demand: 60 }\n";
+        let mut engine = Engine::new(parsed(policy));
+        let mut next = 1_772_438_400_000_i64;
+        for (times, mut observation) in observations {
+            next = next.saturating_add(30_000);
+            let time = |k: usize| Timestamp::from_millis(if times[k].0 { next } else { times[k].1 });
+            observation.at = time(0);
+            observation.yarn.iter_mut().for_each(|yarn| yarn.measured_at = time(1));
+            observation.cluster.measured_at = time(3);
+            for decision in engine.step(&observation) {
+                prop_assert!(!decision.to_string().is_empty());
+                prop_assert!(serde_json::to_string(&decision).is_ok_and(|json| serde_json::from_str::<Decision>(&json).is_ok()));
+                if let (Action::Resize(resize), Some(group)) = (&decision.action, &decision.group) {
+                    prop_assert!(resize.to <= Instances(90) || resize.to < resize.from, "{}", decision);
+                    engine.note(group, Outcome::Accepted);
+                }
+            }
+            let state = serde_json::to_string(&engine.state()).expect("written");
+            prop_assert!(serde_json::from_str::<crate::engine::EngineState>(&state).is_ok());
+        }
+    }
+}

@@ -1,0 +1,263 @@
+//! What a person, or another program, reads after a search.
+
+use comfy_table::{CellAlignment, ColumnConstraint, ContentArrangement, LineStyle, Table, TableStyle};
+use serde::Serialize;
+
+use super::Tuned;
+use super::arena::Arena;
+use super::knob::Knob;
+use super::search::{Candidate, Effort};
+use super::space::Space;
+use super::unseen::Confidence;
+use crate::sim::report::table::wrapped;
+use crate::sim::report::wording::{compared, usd, wait};
+use crate::sim::statistics::Summary;
+use crate::units::display_duration;
+
+/// Longer frontiers are thinned out.
+const MOST_ROWS: usize = 14;
+/// More columns do not fit 80 characters.
+const MOST_COLUMNS: usize = 9;
+const STYLE: TableStyle = TableStyle::new().header_separator(LineStyle::none().fill('─').junction('─'));
+
+/// A search and what it was about.
+#[derive(Clone, Copy)]
+pub struct Report<'a> {
+    pub arena: &'a Arena<'a>,
+    pub space: &'a Space,
+    pub tuned: &'a Tuned,
+    pub effort: Effort,
+    /// The policy's file.
+    pub file: &'a str,
+}
+
+impl Report<'_> {
+    /// A page of `width` columns.
+    pub fn text(&self, width: u16) -> String {
+        let mut text = wrapped(&self.title(), width);
+        text += "\n";
+        text += &self.knobs().trim_fmt();
+        text += "\n\n";
+        text += &self.frontier(width).trim_fmt();
+        text += "\n\n";
+        for paragraph in [self.verdict(), self.certainty()] {
+            text += &wrapped(&paragraph, width);
+        }
+        text += "\n";
+        for line in LEGEND {
+            text += &wrapped(line, width);
+        }
+        text
+    }
+
+    fn title(&self) -> String {
+        let traces: Vec<&str> = self.arena.traces().collect();
+        let goal = display_duration(self.arena.goal());
+        format!(
+            "{} on {}: {} policies tried. Goal: p95 wait of at most {goal}{}.",
+            self.file,
+            traces.join(", "),
+            self.tuned.candidates.len(),
+            if traces.len() > 1 { " on each trace" } else { "" }
+        )
+    }
+
+    fn knobs(&self) -> Table {
+        let mut table = plain();
+        table.set_header(["", "varied", "from .. to", "as written"]);
+        for (number, knob) in self.space.knobs().iter().enumerate() {
+            let written = knob.written.clone().unwrap_or_else(|| "(left out)".to_owned());
+            table.add_row([format!("{}", number + 1), knob.path.clone(), knob.range.to_string(), written]);
+        }
+        table
+    }
+
+    fn frontier(&self, width: u16) -> Table {
+        let mut table = plain();
+        table.set_content_arrangement(ContentArrangement::Dynamic).set_width(width);
+        let columns = self.space.knobs().len().min(MOST_COLUMNS);
+        let numbers = (1..=columns).map(|number| number.to_string());
+        table.set_header(["".to_owned(), "cost\nUSD".to_owned(), "wait\np95".to_owned()].into_iter().chain(numbers));
+        for index in self.shown() {
+            let candidate = &self.tuned.candidates[index];
+            let mark = match index {
+                _ if self.tuned.chosen().is_some_and(|chosen| chosen.candidate == index) => ">",
+                0 => "=",
+                _ => "",
+            };
+            let figures = [mark.to_owned(), usd(candidate.figures.cost_usd()), wait(candidate.figures.wait_p95_s())];
+            table.add_row(figures.into_iter().chain(values(self.space.knobs(), candidate).take(columns)));
+        }
+        for column in table.column_iter_mut() {
+            column.set_cell_alignment(CellAlignment::Right);
+            column.set_constraint(ColumnConstraint::ContentWidth);
+        }
+        table
+    }
+
+    /// The frontier, thinned out, with what was chosen and what is written.
+    fn shown(&self) -> Vec<usize> {
+        let frontier = &self.tuned.frontier;
+        let chosen = self.tuned.chosen().map(|finalist| finalist.candidate);
+        let rows = frontier.len().min(MOST_ROWS);
+        let thinned = (0..rows).map(|row| frontier[row * (frontier.len() - 1) / (rows - 1).max(1)]);
+        let mut shown: Vec<usize> = thinned.chain(chosen).chain([0]).collect();
+        shown.sort_unstable();
+        shown.dedup();
+        let cost_usd = |index: &usize| self.tuned.candidates[*index].figures.cost_usd();
+        shown.sort_by(|one, other| cost_usd(one).total_cmp(&cost_usd(other)));
+        shown
+    }
+
+    fn verdict(&self) -> String {
+        let (Some(chosen), Some(start)) = (self.tuned.chosen(), self.tuned.start()) else {
+            return "No policy finished all the work, so none can be recommended.".to_owned();
+        };
+        let goal_s = self.arena.goal().as_secs_f64();
+        let standing = if chosen.wait_p95_s.mean <= goal_s { "The best" } else { "None keeps the goal. The one that waits least" };
+        let figures = format!("{} USD and waits {} (p95)", with_interval(&chosen.cost_usd, usd), with_interval(&chosen.wait_p95_s, wait));
+        if chosen.candidate == start.candidate {
+            return format!("{standing} is the policy as it is written: it costs {figures}{}.", seeds(&chosen.cost_usd));
+        }
+        format!(
+            "{standing} costs {figures}: {} the policy as it is written, which costs {} USD and waits {}{}.",
+            compared(chosen.cost_usd.mean, start.cost_usd.mean),
+            with_interval(&start.cost_usd, usd),
+            with_interval(&start.wait_p95_s, wait),
+            seeds(&chosen.cost_usd)
+        )
+    }
+
+    fn certainty(&self) -> String {
+        let Some(days) = &self.tuned.on_days else {
+            return "There is one day only: how the choice does on another day cannot be told. A longer trace tells it.".to_owned();
+        };
+        let mut text = told(days, "day");
+        if let Some(traces) = &self.tuned.on_traces {
+            text += " ";
+            text += &told(traces, "trace");
+        }
+        text
+    }
+
+    /// For other programs.
+    ///
+    /// # Errors
+    /// None that a search can cause; a figure that is not a number becomes `null`.
+    pub fn json(&self) -> serde_json::Result<String> {
+        let knob = |knob: &Knob| KnobRow { path: knob.path.clone(), range: knob.range.to_string(), written: knob.written.clone() };
+        let row = |candidate: &Candidate| CandidateRow {
+            values: if candidate.values.is_empty() { None } else { Some(candidate.values.iter().map(ToString::to_string).collect()) },
+            cost_usd: candidate.figures.cost_usd(),
+            wait_p95_s: candidate.figures.wait_p95_s(),
+            unfinished: candidate.figures.unfinished(),
+        };
+        let finalist = |finalist: &super::Finalist| FinalistRow {
+            candidate: finalist.candidate,
+            cost_usd: finalist.cost_usd,
+            wait_p95_s: finalist.wait_p95_s,
+        };
+        let document = Document {
+            policy: self.file,
+            traces: self.arena.traces().collect(),
+            goal_wait_p95_s: self.arena.goal().as_secs_f64(),
+            seed: self.effort.seed,
+            varied: self.space.knobs().iter().map(knob).collect(),
+            candidates: self.tuned.candidates.iter().map(row).collect(),
+            frontier: &self.tuned.frontier,
+            finalists: self.tuned.finalists.iter().map(finalist).collect(),
+            best: self.tuned.chosen().map(|chosen| chosen.candidate),
+            on_unseen_days: self.tuned.on_days.as_ref(),
+            on_unseen_traces: self.tuned.on_traces.as_ref(),
+        };
+        Ok(serde_json::to_string_pretty(&document)? + "\n")
+    }
+}
+
+const LEGEND: [&str; 3] = [
+    "> the best for the goal   = the policy as it is written",
+    "Between > and the rows around it nothing was found that is cheaper and waits less.",
+    "The table is of one seed; p95: 95 % of the work waits no longer.",
+];
+
+/// `candidates[0]` is the policy as it is written, without values; positions in `frontier`, `finalists` and `best` are positions there.
+#[derive(Serialize)]
+struct Document<'a> {
+    policy: &'a str,
+    traces: Vec<&'a str>,
+    goal_wait_p95_s: f64,
+    seed: u64,
+    varied: Vec<KnobRow>,
+    candidates: Vec<CandidateRow>,
+    frontier: &'a [usize],
+    finalists: Vec<FinalistRow>,
+    best: Option<usize>,
+    on_unseen_days: Option<&'a Confidence>,
+    on_unseen_traces: Option<&'a Confidence>,
+}
+
+#[derive(Serialize)]
+struct KnobRow {
+    path: String,
+    range: String,
+    written: Option<String>,
+}
+
+#[derive(Serialize)]
+struct CandidateRow {
+    /// In the order of `varied`.
+    values: Option<Vec<String>>,
+    cost_usd: f64,
+    wait_p95_s: f64,
+    unfinished: u64,
+}
+
+#[derive(Serialize)]
+struct FinalistRow {
+    candidate: usize,
+    cost_usd: Summary,
+    wait_p95_s: Summary,
+}
+
+fn values<'k>(knobs: &'k [Knob], candidate: &'k Candidate) -> impl Iterator<Item = String> + 'k {
+    let written = |knob: &Knob| knob.written.clone().unwrap_or_else(|| "-".to_owned());
+    knobs.iter().enumerate().map(move |(index, knob)| match candidate.values.get(index) {
+        // Narrow enough for many columns.
+        Some(value) => value.to_string().replace(' ', ""),
+        None => written(knob),
+    })
+}
+
+fn told(confidence: &Confidence, unit: &str) -> String {
+    let Confidence { folds, within_goal, within_goal_start, cost_percent_over_seen, cost_percent_over_start, .. } = confidence;
+    format!(
+        "On {unit}s that the choice did not see (each of {folds} left out once) it costs {} than a choice that saw them, {} than the policy as \
+         it is written; p95 wait is within the goal on {within_goal} of {folds} {unit}s (as written: {within_goal_start}).",
+        percent(cost_percent_over_seen),
+        percent(cost_percent_over_start),
+    )
+}
+
+/// `2.1 % ± 0.4 more`.
+fn percent(summary: &Summary) -> String {
+    let direction = if summary.mean < 0.0 { "less" } else { "more" };
+    let interval = summary.ci95_half_width.map_or_else(String::new, |half_width| format!(" ± {half_width:.1}"));
+    format!("{:.1}{interval} % {direction}", summary.mean.abs())
+}
+
+fn with_interval(summary: &Summary, shown: fn(f64) -> String) -> String {
+    match summary.ci95_half_width.filter(|half_width| *half_width > 0.0) {
+        Some(half_width) => format!("{} ± {}", shown(summary.mean), shown(half_width)),
+        None => shown(summary.mean),
+    }
+}
+
+fn seeds(summary: &Summary) -> String {
+    if summary.n > 1 { format!(" (means of {} seeds)", summary.n) } else { String::new() }
+}
+
+fn plain() -> Table {
+    let mut table = Table::new();
+    table.load_style(STYLE).force_no_tty();
+    table
+}

@@ -1,0 +1,232 @@
+//! Everything that is varied together, and the policies that come of it.
+
+use std::time::Duration;
+
+use super::knob::{Knob, Quantity, Range, Value, VaryError};
+use super::places::PolicyText;
+use crate::policy::Policy;
+use crate::policy::diagnostic::PolicyErrors;
+use crate::policy::parse::parse;
+
+/// What is not said to vary is varied between this part and this multiple of what the policy says.
+const USUAL_FACTOR: f64 = 4.0;
+/// Thresholds and set points are closer to where they should be.
+const THRESHOLD_FACTOR: f64 = 3.0;
+const LONGEST_STABILIZATION: Duration = Duration::from_secs(40 * 60);
+
+/// A policy with the values that are varied; never without any.
+#[derive(Clone, Debug)]
+pub struct Space {
+    policy: PolicyText,
+    file: String,
+    knobs: Vec<Knob>,
+}
+
+/// Why there is nothing to search.
+#[derive(Debug, thiserror::Error)]
+pub enum SpaceError {
+    #[error(transparent)]
+    Policy(#[from] PolicyErrors),
+    #[error("--vary {vary}")]
+    Vary { vary: String, source: VaryError },
+    #[error("{file} has no times, thresholds or amounts that are usually varied; name some with --vary PATH=RANGE")]
+    NothingToVary { file: String },
+    #[error("{path} = {value} makes no policy; change its range{}", more(source))]
+    End { path: String, value: String, source: PolicyErrors },
+}
+
+fn more(errors: &PolicyErrors) -> String {
+    errors.diagnostics().first().map_or_else(String::new, |first| format!(" ({})", first.message))
+}
+
+impl Space {
+    /// The values that `vary` names, as `PATH=RANGE`, of the policy in `text`; all that are usually varied when it names none.
+    ///
+    /// # Errors
+    /// When the text is no policy, a path leads to no value of it, or the policy would not allow an end of a range.
+    pub fn new(text: &str, file: &str, vary: &[String]) -> Result<Self, SpaceError> {
+        parse(text, file)?;
+        let policy = PolicyText::read(text).map_err(|diagnostic| PolicyErrors::new(file, text, vec![diagnostic]))?;
+        let mut knobs: Vec<Knob> = Vec::new();
+        for given in vary {
+            let refused = |source| SpaceError::Vary { vary: given.clone(), source };
+            let knob = Knob::parse(given, &policy).map_err(refused)?;
+            if knobs.iter().any(|other| other.path == knob.path || other.overlaps(&knob)) {
+                return Err(refused(VaryError::Twice(knob.path)));
+            }
+            knobs.push(knob);
+        }
+        if vary.is_empty() {
+            knobs = usual(&policy);
+        }
+        if knobs.is_empty() {
+            return Err(SpaceError::NothingToVary { file: file.to_owned() });
+        }
+        let space = Self { policy, file: file.to_owned(), knobs };
+        space.check_ends()?;
+        Ok(space)
+    }
+
+    pub fn knobs(&self) -> &[Knob] {
+        &self.knobs
+    }
+
+    /// The policy as it is written.
+    pub fn start(&self) -> &str {
+        self.policy.text()
+    }
+
+    /// The values at a point of the unit cube, which has a coordinate for each knob.
+    pub fn values(&self, point: &[f64]) -> Vec<Value> {
+        self.knobs.iter().zip(point).map(|(knob, place)| knob.range.at(*place)).collect()
+    }
+
+    /// The policy's text with these values.
+    pub fn text(&self, values: &[Value]) -> String {
+        self.policy.with(self.knobs.iter().zip(values).flat_map(|(knob, value)| knob.place(value)))
+    }
+
+    /// # Errors
+    /// When these values together make no policy.
+    pub fn policy(&self, values: &[Value]) -> Result<Policy, PolicyErrors> {
+        parse(&self.text(values), &self.file)
+    }
+
+    /// Each knob at both of its ends, or at each value of its list, everything else as it is written.
+    fn check_ends(&self) -> Result<(), SpaceError> {
+        for knob in &self.knobs {
+            let places = match &knob.range {
+                Range::Between { .. } => 2,
+                Range::OneOf(values) => values.len(),
+            };
+            for place in 0..places {
+                // The middle of equal parts, but the very ends of a range between two.
+                let at = if places == 2 { place as f64 * (1.0 - f64::EPSILON) } else { (place as f64 + 0.5) / places as f64 };
+                let value = knob.range.at(at);
+                parse(&self.policy.with(knob.place(&value)), &self.file).map_err(|source| SpaceError::End {
+                    path: knob.path.clone(),
+                    value: value.to_string(),
+                    source,
+                })?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What people vary first: how long, from where, how much, how often.
+fn usual(policy: &PolicyText) -> Vec<Knob> {
+    let paths = policy.paths();
+    let mut knobs: Vec<Knob> = paths.iter().filter_map(|path| usual_knob(policy, path)).collect();
+    let add = |path: &str, range: Option<Range>| Knob::new(path, range?, policy).ok();
+    let stabilization = || Range::between(Quantity::Time(Duration::ZERO), Quantity::Time(LONGEST_STABILIZATION));
+    if paths.iter().any(|path| path.starts_with("demand.")) {
+        knobs.extend(add("demand.performance_index", Range::between(whole(1), whole(100))));
+    } else if paths.iter().any(|path| path.ends_with(".when")) && !knobs.iter().any(|knob| knob.path.ends_with("stabilization")) {
+        knobs.extend(add("stabilization", stabilization()));
+    }
+    knobs
+}
+
+fn usual_knob(policy: &PolicyText, path: &str) -> Option<Knob> {
+    let slots = policy.slots(path).ok()?;
+    let written = policy.written(slots.first()?)?;
+    let now = Quantity::parse(written).filter(|now| now.number() > 0.0)?;
+    let is_share = path.contains("percent") || written.ends_with('%');
+    let (factor, most) = match path.rsplit('.').next()? {
+        "for" | "cooldown" | "stabilization" | "grow" => (USUAL_FACTOR, f64::INFINITY),
+        "shrink" => (USUAL_FACTOR, if is_share { 100.0 } else { f64::INFINITY }),
+        "threshold" => (THRESHOLD_FACTOR, if reads_percent(policy, path) { 99.0 } else { f64::INFINITY }),
+        "target" if path.contains(".track.") => (THRESHOLD_FACTOR, if reads_percent(policy, path) { 99.0 } else { f64::INFINITY }),
+        _ => return None,
+    };
+    if !path.contains("rules.") && !path.ends_with("stabilization") {
+        return None;
+    }
+    let least = if matches!(now, Quantity::Whole(..)) { 1.0 } else { 0.0 };
+    let from = now.with((now.number() / factor).max(least));
+    let to = now.with((now.number() * factor).min(most.max(now.number())));
+    Knob::new(path, Range::between(from, to)?, policy).ok()
+}
+
+/// A number that is compared with a share.
+fn reads_percent(policy: &PolicyText, path: &str) -> bool {
+    let of = |field: &str| path.rsplit_once('.').and_then(|(rule, _)| policy.slots(&format!("{rule}.{field}")).ok());
+    let read = of("when").into_iter().chain(of("signal")).flatten();
+    read.filter_map(|slot| policy.written(&slot)).any(|text| text.to_lowercase().contains("percent"))
+}
+
+fn whole(number: i64) -> Quantity {
+    Quantity::Whole(number, String::new())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::policy::baselines;
+
+    const RULES: &str = include_str!("../../policies/available-memory.yaml");
+
+    fn space(vary: &[&str]) -> Result<Space, SpaceError> {
+        let vary: Vec<String> = vary.iter().map(|&text| text.to_owned()).collect();
+        Space::new(RULES, "rules.yaml", &vary)
+    }
+
+    #[test]
+    fn what_is_usually_varied_stays_within_factors_of_what_is_written() {
+        let shown = |name: &str| {
+            let text = baselines::find(name).expect("a baseline").text;
+            let space = Space::new(text, name, &[]).unwrap_or_else(|error| panic!("{name}: {error}"));
+            space.knobs().iter().map(|knob| format!("{}={}", knob.path, knob.range)).collect::<Vec<_>>()
+        };
+        assert_eq!(
+            shown("available-memory"),
+            [
+                "rules.memory-short.threshold=5..45",
+                "rules.memory-short.for=1m 15s..20m",
+                "rules.memory-short.then.grow=1..20",
+                "rules.memory-idle.threshold=25..99",
+                "rules.memory-idle.for=45s..12m",
+                "rules.memory-idle.then.shrink=1..12",
+                "rules.memory-idle.cooldown=1m 15s..20m",
+                "stabilization=0s..40m",
+            ]
+        );
+        assert_eq!(
+            shown("hpa"),
+            ["stabilization=1m 15s..20m", "rules.allocated-memory.then.track.target=27..99", "rules.first-node.then.grow=1..4",]
+        );
+        assert_eq!(shown("set-point").first().map(String::as_str), Some("rules.scarcest-resource.then.track.target=0.233..2.1"));
+    }
+
+    #[test]
+    fn a_policy_of_the_space_is_the_one_that_its_text_says() {
+        let space = space(&["rules.memory-short.for=1m..15m", "rules.memory-idle.threshold=50|60"]).expect("a space");
+        let values = space.values(&[0.5, 0.75]);
+        let policy = space.policy(&values).expect("a policy");
+        assert_eq!(policy.targets()[0].rules[0].hold_for, Duration::from_secs(230));
+        assert_eq!(&*policy.targets()[0].rules[1].when_text, "yarn_memory_available_percent > 60");
+        assert!(space.text(&values).starts_with("# The rules that this project started from"));
+    }
+
+    #[test]
+    fn what_cannot_be_varied_is_refused_before_the_search() {
+        for (vary, message) in [
+            (&["rules.memory-short.for"] as &[_], "--vary rules.memory-short.for"),
+            (
+                &["rules.memory-short.for=1m..2m", "targets[0].rules.memory-short.for=1m..3m"],
+                "--vary targets[0].rules.memory-short.for=1m..3m",
+            ),
+            (
+                &["rules.memory-idle.then.shrink=0..3"],
+                "rules.memory-idle.then.shrink = 0 makes no policy; change its range (`0` changes nothing)",
+            ),
+            (&["rules.memory-short.for=1m|soon"], "rules.memory-short.for = soon makes no policy; change its range (`soon` is not a time)"),
+        ] {
+            assert_eq!(space(vary).expect_err("refused").to_string(), message);
+        }
+        let fixed = baselines::FIXED_MAX.text;
+        let error = Space::new(fixed, "fixed-max.yaml", &[]).expect_err("nothing to vary").to_string();
+        assert!(error.starts_with("fixed-max.yaml has no times"), "{error}");
+    }
+}

@@ -1,0 +1,82 @@
+//! A policy of Amazon's: loaded as it is, and written as one of ours.
+
+use super::Folder;
+
+/// The rules that the EMR console fills in, for a group that Amazon knows by its id.
+const SCALING: &str = r#"{
+  "ClusterId": "j-2AB",
+  "InstanceGroupId": "ig-3CD",
+  "AutoScalingPolicy": {
+    "Constraints": { "MinCapacity": 0, "MaxCapacity": 4 },
+    "Rules": [
+      {
+        "Name": "scale-out",
+        "Description": "One more, when memory is short",
+        "Action": { "Market": "SPOT", "SimpleScalingPolicyConfiguration": { "ScalingAdjustment": 1, "CoolDown": 300 } },
+        "Trigger": { "CloudWatchAlarmDefinition": {
+          "ComparisonOperator": "LESS_THAN", "EvaluationPeriods": 1, "MetricName": "YARNMemoryAvailablePercentage", "Period": 300, "Threshold": 15 } }
+      }
+    ]
+  }
+}
+"#;
+const MANAGED: &str = r#"{ "ComputeLimits": { "UnitType": "Instances", "MinimumCapacityUnits": 2, "MaximumCapacityUnits": 9 } }"#;
+
+fn folder() -> Folder {
+    let folder = Folder::new();
+    folder.write("scaling.json", SCALING);
+    folder.write("managed.json", MANAGED);
+    folder
+}
+
+#[test]
+fn a_converted_policy_is_right_and_says_what_had_no_counterpart() {
+    let folder = folder();
+    let answer = folder.run("convert scaling.json --group role=task --out scaling.yaml");
+    assert_eq!((answer.code, answer.stdout.as_str()), (Some(0), ""), "{}", answer.stderr);
+    assert!(answer.stderr.starts_with("note: AutoScalingPolicy.Rules[0].Action.Market: SPOT changes nothing;"), "{}", answer.stderr);
+    let yaml = folder.read("scaling.yaml");
+    assert!(yaml.contains("# - AutoScalingPolicy.Rules[0].Action.Market: SPOT changes nothing;"), "{yaml}");
+    assert!(yaml.contains("  - group: { role: task }\n    limits: { min: 0, max: 4 }\n"), "{yaml}");
+    assert!(yaml.lines().all(|line| line.chars().count() <= 80), "{yaml}");
+    assert_eq!(folder.stdout("check --strict scaling.yaml"), "0 errors, 0 warnings\n");
+    assert_eq!(folder.stdout("convert scaling.json --group role=task"), yaml);
+}
+
+#[test]
+fn a_managed_scaling_policy_becomes_one_that_follows_demand() {
+    let folder = folder();
+    let yaml = folder.stdout("convert managed.json");
+    assert!(yaml.ends_with("demand:\n  min: 2\n  max: 9\n  units: instances\n"), "{yaml}");
+    folder.write("managed.yaml", &yaml);
+    assert_eq!(folder.stdout("check --strict managed.json managed.yaml"), "0 errors, 0 warnings\n");
+}
+
+#[test]
+fn amazons_document_loads_wherever_a_policy_is_read() {
+    let folder = folder();
+    folder.write("task.json", SCALING.replace("  \"InstanceGroupId\": \"ig-3CD\",\n", ""));
+    folder.write("scaling.yaml", folder.stdout("convert task.json"));
+    let answer = folder.run("check task.json");
+    assert_eq!((answer.code, answer.stdout.as_str()), (Some(0), "0 errors, 2 warnings\n"), "{}", answer.stderr);
+    let costs = |policy: &str| folder.stdout(&format!("simulate day --policy {policy} --format csv"));
+    assert_eq!(costs("task.json"), costs("scaling.yaml"));
+}
+
+#[test]
+fn what_cannot_be_converted_is_refused_with_its_path() {
+    let folder = folder();
+    folder.write("typo.json", SCALING.replace("\"Threshold\"", "\"Treshold\""));
+    folder.write("ours.yaml", super::POLICY);
+    for (words, code, said) in [
+        ("convert typo.json", 1, "AutoScalingPolicy.Rules[0].Trigger.CloudWatchAlarmDefinition.Treshold: there is no field"),
+        ("convert ours.yaml", 1, "ours.yaml is no scaling policy of Amazon's"),
+        ("convert nowhere.json", 1, "nowhere.json cannot be read"),
+        ("convert managed.json --group role=core", 1, "about the whole cluster"),
+        ("convert scaling.json --group role=primary", 2, "write role=core, role=task, name=NAME or id=ID"),
+    ] {
+        let answer = folder.run(words);
+        assert_eq!(answer.code, Some(code), "{words}: {}", answer.stderr);
+        assert!(answer.stderr.contains(said), "{words}: {}", answer.stderr);
+    }
+}

@@ -1,0 +1,57 @@
+//! What the daemon says of a source that fails.
+
+use std::io::{self, Write};
+use std::sync::{Arc, Mutex};
+
+use tracing_subscriber::fmt::MakeWriter;
+
+use crate::faults::{POLICY, start_in};
+use crate::world::{Fault, World};
+
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Log {
+    /// Lines that name this source, without the time.
+    fn of(&self, source: &str) -> Vec<String> {
+        let text = String::from_utf8(self.0.lock().expect("not poisoned").clone()).expect("UTF-8");
+        let wanted = format!("source=\"{source}\"");
+        text.lines().filter(|line| line.contains(&wanted)).map(str::to_owned).collect()
+    }
+}
+
+impl Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().expect("not poisoned").write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl<'a> MakeWriter<'a> for Log {
+    type Writer = Self;
+
+    fn make_writer(&'a self) -> Self {
+        self.clone()
+    }
+}
+
+#[tokio::test]
+async fn a_source_that_fails_at_every_tick_is_told_once_and_so_is_its_recovery() {
+    let log = Log::default();
+    let subscriber = tracing_subscriber::fmt().with_writer(log.clone()).with_ansi(false).without_time().with_target(false).finish();
+    let _guard = tracing::subscriber::set_default(subscriber);
+    let world = World::start().await;
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut daemon = start_in(folder.path(), &world, POLICY, false).await.expect("starts");
+    for fault in [Fault::Text, Fault::Text, Fault::Text, Fault::None, Fault::None] {
+        world.scene().yarn = fault;
+        daemon.once().await.expect("a tick");
+    }
+    let lines = log.of("yarn_load");
+    assert_eq!(lines.len(), 2, "{lines:#?}");
+    assert!(lines[0].trim_start().starts_with("WARN ") && lines[0].contains("kind=\""), "{}", lines[0]);
+    assert!(lines[1].trim_start().starts_with("INFO answers again, after "), "{}", lines[1]);
+}
