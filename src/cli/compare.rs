@@ -29,7 +29,7 @@ const MONOTONY_SEEDS: u64 = 20;
 
 /// Hold `demand:` against every baseline with every setting: the frontier test
 #[derive(clap::Args)]
-#[command(after_help = "On each trace every baseline is tried with some 460 settings. The cheapest of them at a given p95 \
+#[command(after_help = "On each trace every baseline is tried with some 500 settings. The cheapest of them at a given p95 \
 waiting is the hindsight frontier: what someone could have reached who knew the trace beforehand. Then demand: runs, with \
 one text for all traces, over its performance index.
 

@@ -231,7 +231,7 @@ fn ready_for_the_night(surveys: &[Survey]) -> Aim {
         aim: format!("(f) on {NIGHTLY_BATCH} at most a third of any reactive policy's p95 waiting for at most 5 % more cost"),
         figure: shares.as_ref().map_or_else(
             || format!("{NIGHTLY_BATCH} is not among the traces"),
-            |shares| format!("of {}", shares.iter().map(words).collect::<Vec<_>>().join(", ")),
+            |shares| format!("shares: {}", shares.iter().map(words).collect::<Vec<_>>().join(", ")),
         ),
         met: shares.map(|shares| shares.iter().all(|(_, share)| share.is_some_and(|share| share <= THIRD))),
     }

@@ -129,7 +129,7 @@ const CROSS_IN_LEGEND: &str = "<path class=\"default\" d=\"M10 -4l8 8m0 -8l-8 8\
 struct Panel<'a> {
     survey: &'a Survey,
     frontier: Frontier<'a>,
-    /// In order of waiting.
+    /// By performance index.
     demand: Vec<&'a DemandPoint>,
     waits: Scale,
     costs: Scale,
@@ -139,7 +139,7 @@ impl<'a> Panel<'a> {
     fn of(survey: &'a Survey) -> Self {
         let frontier = survey.hindsight.frontier();
         let mut demand: Vec<&DemandPoint> = survey.demand.iter().filter(|found| found.point.is_finished()).collect();
-        demand.sort_by(|a, b| a.performance_index.cmp(&b.performance_index));
+        demand.sort_by_key(|found| found.performance_index);
         let points = || frontier.points().iter().copied().chain(demand.iter().map(|found| &found.point));
         let waits_s = drawn_waits(points().map(|point| point.wait_p95_s));
         let drawn = points().filter(|point| point.wait_p95_s <= waits_s.1).map(|point| point.cost_usd);

@@ -9,7 +9,7 @@ use super::aims::{Aim, Cell, LONGER_WAITS_S, WAITS_S, aims, percent_over};
 use super::sweep::fixed_name;
 use super::text::Column::{Figures, Words};
 use super::text::{Table, markdown};
-use super::{DemandPoint, Hindsight, Point, Survey, picture};
+use super::{DemandPoint, Hindsight, MONOTONY_INDEXES, Point, Survey, picture};
 use crate::file::write_whole;
 use crate::sim::report::wording::{usd, wait};
 
@@ -200,7 +200,8 @@ fn given_table(survey: &Survey) -> Table {
 
 fn monotony_table(surveys: &[Survey]) -> Table {
     let row = |survey: &Survey, what: &str, figure: fn(&Point) -> String| {
-        let figures = survey.monotony.iter().map(|found| figure(&found.point));
+        let at = |index: &u8| survey.monotony.iter().find(|found| found.performance_index == *index);
+        let figures = MONOTONY_INDEXES.iter().map(|index| at(index).map_or_else(none, |found| figure(&found.point)));
         [survey.hindsight.trace.clone(), what.to_owned()].into_iter().chain(figures).collect::<Vec<_>>()
     };
     let rows = |survey: &Survey| [row(survey, "USD", |point| usd(point.cost_usd)), row(survey, "p95", |point| wait(point.wait_p95_s))];

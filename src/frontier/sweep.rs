@@ -6,7 +6,7 @@ use crate::sim::compare::Contestant;
 use crate::units::Instances;
 
 /// Threshold rules are sampled: a grid over seven settings would be too large.
-const RULE_SETS: u32 = 200;
+const RULE_SETS: u32 = 256;
 /// Share of allocated memory that is aimed at.
 const HPA_TARGETS_PERCENT: [u32; 8] = [30, 40, 50, 60, 70, 80, 90, 95];
 const HPA_STABILIZATIONS_M: [u32; 5] = [0, 5, 10, 20, 40];
@@ -121,12 +121,9 @@ fn pairs<A: Copy, B: Copy>(outer: &[A], inner: &[B]) -> impl Iterator<Item = (A,
     outer.iter().flat_map(move |a| inner.iter().map(move |b| (*a, *b)))
 }
 
-/// The point `index` of a low-discrepancy sequence in the unit cube: additive recurrence with the powers of the inverse of the generalised
-/// golden ratio, as Martin Roberts gives it ("The unreasonable effectiveness of quasirandom sequences").
+/// The point `index` of Sobol's sequence in the unit cube, Owen-scrambled.
 fn spread<const DIMENSIONS: usize>(index: u32) -> [f64; DIMENSIONS] {
-    // The root of x^(d + 1) = x + 1.
-    let golden = (0..64).fold(2.0_f64, |x, _| (1.0 + x).powf(1.0 / (DIMENSIONS as f64 + 1.0)));
-    std::array::from_fn(|dimension| (0.5 + f64::from(index + 1) / golden.powi(dimension as i32 + 1)).fract())
+    std::array::from_fn(|dimension| f64::from(sobol_burley::sample(index, dimension as u32, 0)))
 }
 
 /// A share of 0 to 1 as a whole number of `low` to `high`, each equally often.
@@ -151,7 +148,7 @@ mod tests {
         let swept = swept();
         let names: BTreeSet<&str> = swept.iter().map(|candidate| candidate.name.as_str()).collect();
         assert_eq!(names.len(), swept.len(), "two settings share a name");
-        for (family, count) in [("rules", 200), ("hpa", 40), ("dataproc", 80), ("set-point", 120), ("fixed", 20)] {
+        for (family, count) in [("rules", 256), ("hpa", 40), ("dataproc", 80), ("set-point", 120), ("fixed", 20)] {
             assert_eq!(names.iter().filter(|name| name.starts_with(family)).count(), count, "{family}");
         }
     }

@@ -43,7 +43,7 @@ pub fn terminal(tables: &[Table], width: u16) -> String {
 pub fn markdown(tables: &[Table]) -> String {
     let line = |cells: &[String]| format!("| {} |\n", cells.join(" | "));
     let one = |table: &Table| {
-        let heading: Vec<String> = table.heading.iter().map(|column| column.name().replace('\n', " ")).collect();
+        let heading: Vec<String> = table.heading.iter().map(|column| column.name().replace("-\n", "").replace('\n', " ")).collect();
         let ruler: Vec<String> = table
             .heading
             .iter()

@@ -48,7 +48,7 @@ fn each_aim_is_missed_by_what_it_is_about() {
         ('b', vec![demand(50, 88.0, 55.0)], "-1.0 %"),
         ('c', vec![demand(50, 106.0, 41.0)], "0 of 2; not on short-containers (hpa), nightly-batch (hpa)"),
         ('d', vec![demand(50, 105.7, 55.0)], "at most 1.51 times (nightly-batch)"),
-        ('f', vec![demand(50, 157.0, 67.0)], "of hpa 0.34"),
+        ('f', vec![demand(50, 157.0, 67.0)], "shares: hpa 0.34"),
         (
             'g',
             vec![demand(1, 50.0, 10.0), demand(25, 49.0, 11.0)],
