@@ -68,7 +68,7 @@ fn demand(index: u32, limits: Limits, selector: &Selector) -> String {
     // A maximum of nothing is refused, and would be no choice.
     format!(
         "# Follows what is asked for; performance_index 1 is cheap, 100 waits least.\nname: demand-{index}\ndemand: {{ min: {min}, max: {max}, \
-         performance_index: {index} }}\ntargets:\n  - group: {{ {selector} }}\n"
+         performance_index: {index} }}\ntargets:\n  - group: {{ {selector} }}\n    limits: {{ min: {min}, max: {max} }}\n"
     )
 }
 

@@ -61,7 +61,7 @@ pub enum VaryError {
     Reversed { path: String, from: String, to: String },
     #[error("{path}: one of the values is empty")]
     Empty { path: String },
-    #[error("{0}")]
+    #[error(transparent)]
     Path(#[from] PathError),
     #[error("`{0}` is varied twice; give each value one range")]
     Twice(String),
