@@ -67,6 +67,7 @@ pub struct Trouble {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum News<'a> {
     Fails(&'a SourceError),
+    /// In whole seconds.
     Recovered { after: Duration },
 }
 
@@ -76,7 +77,7 @@ impl Trouble {
     pub fn news<'a>(&mut self, at: Timestamp, error: Option<&'a SourceError>) -> Option<News<'a>> {
         let Some(error) = error else {
             self.told.clear();
-            return self.since.take().map(|since| News::Recovered { after: at.since(since) });
+            return self.since.take().map(|since| News::Recovered { after: Duration::from_secs(at.since(since).as_secs()) });
         };
         self.since.get_or_insert(at);
         let told_at = self.told.get(error.label());
