@@ -68,7 +68,9 @@ pub struct Trouble {
 pub enum News<'a> {
     Fails(&'a SourceError),
     /// In whole seconds.
-    Recovered { after: Duration },
+    Recovered {
+        after: Duration,
+    },
 }
 
 impl Trouble {
