@@ -67,7 +67,10 @@ pub struct Trouble {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum News<'a> {
     Fails(&'a SourceError),
-    Recovered { after: Duration },
+    /// In whole seconds.
+    Recovered {
+        after: Duration,
+    },
 }
 
 impl Trouble {
@@ -76,7 +79,7 @@ impl Trouble {
     pub fn news<'a>(&mut self, at: Timestamp, error: Option<&'a SourceError>) -> Option<News<'a>> {
         let Some(error) = error else {
             self.told.clear();
-            return self.since.take().map(|since| News::Recovered { after: at.since(since) });
+            return self.since.take().map(|since| News::Recovered { after: Duration::from_secs(at.since(since).as_secs()) });
         };
         self.since.get_or_insert(at);
         let told_at = self.told.get(error.label());
