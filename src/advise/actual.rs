@@ -1,13 +1,19 @@
-//! What the recorded cluster itself cost, and how long its work waited: read from its observations, priced as the scenario says.
+//! What the recorded cluster itself cost, and how long its work waited: its sizes are read from its observations, priced as the scenario says, and
+//! the work is served on them by the same model as on those of a policy.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::observation::{GroupStatus, Observation};
-use crate::sim::observed::ObservedLoad;
-use crate::sim::scenario::{GroupSpec, Scenario};
-use crate::sim::scorecard::WaitProfile;
-use crate::tune::arena::{DayFigures, TraceFigures, day_of, share_out};
-use crate::units::Timestamp;
+use crate::sim::SimError;
+use crate::sim::scenario::{GroupSpec, Provisioning, Scenario, Spot};
+use crate::sim::stepped::SteppedCluster;
+use crate::sim::workload::Workload;
+use crate::tune::arena::{DayFigures, TraceFigures, day_of, p95_s, share_out};
+use crate::units::{Instances, Percent, Timestamp};
+
+/// What the recording left undone has so many days to be done in, on the last recorded size.
+const LONGEST_REST_DAYS: u32 = 30;
 
 /// Adds up what ran, one observation after the other.
 #[derive(Debug)]
@@ -16,7 +22,18 @@ pub struct ActualBuilder<'a> {
     start: Timestamp,
     days: Vec<DayFigures>,
     last: Option<(Timestamp, Vec<GroupStatus>)>,
+    /// Each change of a group's running instances, by the group's place in the scenario.
+    sizes: Vec<(Timestamp, usize, Instances)>,
     unpriced: Option<UnpricedGroup>,
+}
+
+/// Why nothing is known of what ran.
+#[derive(Debug, thiserror::Error)]
+pub enum ActualError {
+    #[error(transparent)]
+    Unpriced(#[from] UnpricedGroup),
+    #[error(transparent)]
+    Work(#[from] SimError),
 }
 
 /// What ran has no price.
@@ -30,7 +47,8 @@ pub struct UnpricedGroup {
 impl<'a> ActualBuilder<'a> {
     /// For a recording that begins at `start` and has so many days.
     pub fn new(scenario: &'a Scenario, start: Timestamp, days: usize) -> Self {
-        Self { scenario, start, days: vec![DayFigures::default(); days.max(1)], last: None, unpriced: None }
+        let days = vec![DayFigures::default(); days.max(1)];
+        Self { scenario, start, days, last: None, sizes: Vec::new(), unpriced: None }
     }
 
     /// Instances cost from one observation to the next. Those that have come since the last one are paid for the provisioning time before, too, as
@@ -38,65 +56,103 @@ impl<'a> ActualBuilder<'a> {
     pub fn push(&mut self, observation: &Observation) {
         let at = observation.cluster.measured_at;
         let groups = &observation.cluster.value.groups;
-        if let Some((since, before)) = self.last.take().filter(|(since, _)| *since < at) {
+        let (since, before) = self.last.take().unwrap_or_else(|| (at, Vec::new()));
+        if since <= at {
             self.pay(since, at, &before, groups);
+            self.last = Some((at, groups.clone()));
+        } else {
+            self.last = Some((since, before));
         }
-        self.last = Some((at, groups.clone()));
     }
 
     fn pay(&mut self, since: Timestamp, at: Timestamp, before: &[GroupStatus], groups: &[GroupStatus]) {
         let (from_s, to_s) = (since.seconds_since(self.start).max(0.0), at.seconds_since(self.start).max(0.0));
         for group in before {
-            let Some(usd_h) = self.usd_h(group) else { continue };
-            let usd = usd_h * group.running.as_f64() * (to_s - from_s) / 3_600.0;
+            let Some(spec) = self.spec(group) else { continue };
+            let usd = self.usd(spec, group.running, to_s - from_s);
             share_out(&mut self.days, usd, from_s, to_s);
         }
         let provisioning_s = self.scenario.provisioning.median.as_secs_f64();
         for group in groups {
-            let was = before.iter().find(|other| other.id == group.id).map_or(0, |other| other.running.get());
-            let came = group.running.get().saturating_sub(was);
-            if let Some(usd_h) = self.usd_h(group).filter(|_| came > 0) {
-                share_out(&mut self.days, usd_h * f64::from(came) * provisioning_s / 3_600.0, (to_s - provisioning_s).max(0.0), to_s);
-            }
+            let was = before.iter().find(|other| other.id == group.id).map(|other| other.running);
+            let Some(spec) = self.spec(group).filter(|_| was != Some(group.running)) else { continue };
+            self.sizes.push((at, spec, group.running));
+            // What was there at first came before the recording.
+            let came = was.map_or(0, |was| group.running.get().saturating_sub(was.get()));
+            let usd = self.usd(spec, Instances(came), provisioning_s);
+            share_out(&mut self.days, usd, (to_s - provisioning_s).max(0.0), to_s);
         }
+    }
+
+    fn usd(&self, spec: usize, instances: Instances, seconds: f64) -> f64 {
+        self.scenario.groups[spec].rates.total_usd_h() * instances.as_f64() * seconds / 3_600.0
     }
 
     /// By its id; or else, as ids of a scenario are often made up, by its role and market.
-    fn usd_h(&mut self, group: &GroupStatus) -> Option<f64> {
-        let alike = |spec: &&GroupSpec| spec.role == group.role && spec.market == group.market;
+    fn spec(&mut self, group: &GroupStatus) -> Option<usize> {
+        let alike = |spec: &GroupSpec| spec.role == group.role && spec.market == group.market;
         let groups = &self.scenario.groups;
-        let spec = groups.iter().find(|spec| spec.id == group.id).or_else(|| groups.iter().find(alike));
-        if spec.is_none() && group.running.get() > 0 {
+        let found = groups.iter().position(|spec| spec.id == group.id).or_else(|| groups.iter().position(alike));
+        if found.is_none() && group.running.get() > 0 {
             let kind = format!("{}, {}", group.role, group.market);
             self.unpriced.get_or_insert(UnpricedGroup { group: group.id.to_string(), kind });
         }
-        spec.map(|spec| spec.rates.total_usd_h())
+        found
     }
 
-    /// The same figures as of a simulated policy. `load` is the work of the same recording.
+    /// The same figures as of a simulated policy. `work` is that of the same recording.
     ///
     /// # Errors
-    /// When instances ran that have no price.
-    pub fn finish(mut self, load: &ObservedLoad, goal: Duration) -> Result<TraceFigures, UnpricedGroup> {
+    /// When instances ran that have no price, or there is no work.
+    pub fn finish(mut self, work: &Workload, goal: Duration) -> Result<TraceFigures, ActualError> {
         if let Some(unpriced) = self.unpriced {
-            return Err(unpriced);
+            return Err(unpriced.into());
         }
+        let calm = without_surprises(self.scenario);
+        let mut cluster = SteppedCluster::new(work, &calm, 0)?;
+        let mut sizes: BTreeMap<usize, Instances> = BTreeMap::new();
+        let mut wanted = |cluster: &mut SteppedCluster<'_>, group: usize, size: Instances| {
+            if sizes.insert(group, size) != Some(size) {
+                // The group is one of this very scenario.
+                let _ = cluster.resize(&calm.groups[group].id, size, &[], &[]);
+            }
+        };
+        for (at, group, size) in self.sizes {
+            cluster.advance_to(at);
+            wanted(&mut cluster, group, size);
+        }
+        let end = self.last.map_or(self.start, |(at, _)| at);
+        cluster.advance_to(end);
+        for _ in 0..LONGEST_REST_DAYS * 24 {
+            if cluster.is_finished() {
+                break;
+            }
+            cluster.advance_to(cluster.now() + Duration::from_secs(3_600));
+        }
+        let mut run = cluster.finish();
         let count = self.days.len();
-        for wait in load.waits() {
+        for wait in &run.waits {
             let day = &mut self.days[day_of(wait.since_s, count)];
             day.work += wait.weight;
             if wait.seconds > goal.as_secs_f64() {
                 day.late += wait.weight;
             }
         }
-        let waits = WaitProfile::of(load.waits(), goal);
         Ok(TraceFigures {
             cost_usd: self.days.iter().map(|day| day.cost_usd).sum(),
-            wait_mean_s: waits.mean_s,
-            wait_p95_s: waits.p95_s,
+            wait_p95_s: p95_s(&mut run.waits),
             unfinished: 0,
             days: self.days,
         })
+    }
+}
+
+/// Instances are there the moment they were, and nobody takes them but the recording.
+fn without_surprises(scenario: &Scenario) -> Scenario {
+    Scenario {
+        provisioning: Provisioning { median: Duration::ZERO, p95: Duration::ZERO, failure: Percent(0.0) },
+        spot: Spot { interruptions_per_hour: 0.0, ..scenario.spot },
+        ..scenario.clone()
     }
 }
 
@@ -106,7 +162,8 @@ mod tests {
     use crate::generate::{self, Scenario as Model};
     use crate::policy::baselines;
     use crate::sim::compare::{Contestant, Course};
-    use crate::sim::workload::{JobLoad, Workload};
+    use crate::sim::observed::ObservedLoad;
+    use crate::sim::workload::JobLoad;
     use crate::sim::{Recording, simulate};
 
     /// A simulated cluster is recorded; what it is said to have cost and waited is compared with its own scorecard.
@@ -125,9 +182,9 @@ mod tests {
             load.push(observation);
             actual.push(observation);
         }
-        let figures = actual.finish(&load.finish().expect("a recording"), Duration::from_secs(600)).expect("priced");
+        let work = Workload::Observations(load.finish().expect("a recording"));
+        let figures = actual.finish(&work, Duration::from_secs(600)).expect("priced");
         assert!((figures.cost_usd / card.cost_usd - 1.0).abs() < 0.02, "{} {}", figures.cost_usd, card.cost_usd);
-        assert!((figures.wait_mean_s / card.wait_mean_s - 1.0).abs() < 0.35, "{} {}", figures.wait_mean_s, card.wait_mean_s);
         assert!((figures.wait_p95_s / card.wait_p95_s - 1.0).abs() < 0.35, "{} {}", figures.wait_p95_s, card.wait_p95_s);
         assert_eq!(figures.days.len(), 2);
         assert!(figures.days.iter().all(|day| day.cost_usd > 0.3 * figures.cost_usd), "{:?}", figures.days);

@@ -11,9 +11,8 @@ use headroom::advise::{self, Question};
 use headroom::file::write_whole;
 use headroom::sim::compare::scaled_group;
 use headroom::sim::load::{Loaded, Source};
-use headroom::sim::workload::Workload;
-use headroom::trace::Record;
 use headroom::trace::journal::TraceReader;
+use headroom::trace::{Kind, Record};
 use headroom::tune::arena::{Arena, TraceFigures, days_of};
 use headroom::tune::search::{CANDIDATES_MAX, Effort};
 
@@ -101,7 +100,9 @@ fn actual(read: &[(Source, Loaded)], goal: Duration) -> Option<Vec<TraceFigures>
 }
 
 fn actual_of(source: &Source, loaded: &Loaded, goal: Duration) -> Option<TraceFigures> {
-    let Workload::Observations(load) = &loaded.workload else { return None };
+    if loaded.header.kind == Kind::Jobs {
+        return None;
+    }
     let mut builder = ActualBuilder::new(&source.scenario, loaded.workload.start(), days_of(loaded.workload.span()));
     // It has been read before: what was wrong with it was said then.
     for record in TraceReader::open(&source.trace).ok()?.map_while(Result::ok) {
@@ -109,10 +110,10 @@ fn actual_of(source: &Source, loaded: &Loaded, goal: Duration) -> Option<TraceFi
             builder.push(&observation);
         }
     }
-    match builder.finish(load, goal) {
+    match builder.finish(&loaded.workload, goal) {
         Ok(figures) => Some(figures),
-        Err(unpriced) => {
-            super::note(format_args!("note: {}: {unpriced}", source.trace.display()));
+        Err(unknown) => {
+            super::note(format_args!("note: {}: {unknown}", source.trace.display()));
             None
         }
     }

@@ -101,8 +101,9 @@ impl Load {
     }
 
     /// Units for what runs and what remains.
-    fn units(&self, preference: Preference) -> u32 {
-        whole((self.allocated + self.for_remaining()) * preference.headroom)
+    fn units(&self, preference: Preference, working: u32) -> u32 {
+        let wanted = (self.allocated + self.for_remaining()) * preference.headroom;
+        whole(wanted.min(f64::from(working.max(1)) * preference.growth))
     }
 }
 
@@ -141,7 +142,7 @@ impl DemandState {
         let retention = &mut self.retention;
         let kept = self.levels.kept(at, have, |levels, idle| retention.worth(levels, idle, preference.price));
         let forecast = self.daily.forecast(at, self.provisioning.delay());
-        let grown = load.units(preference);
+        let grown = load.units(preference, others.saturating_add(running));
         let needed = grown.max(forecast.unwrap_or(0));
         let total = if needed > have { needed } else { kept.max(needed).min(have) };
         let wanted = total.saturating_sub(others).clamp(limits.min, limits.max);
@@ -187,7 +188,7 @@ impl DemandState {
             self.retention.learn(gap);
         }
         let load = self.binding(yarn, unit, preference.patience);
-        self.daily.observe(at, load.units(preference).min(most));
+        self.daily.observe(at, load.units(preference, yarn.nodes.active).min(most));
     }
 
     /// The mean size of a unit, learned while no node is on its way in or out; `counts_nodes` where a unit is a node.

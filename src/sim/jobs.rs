@@ -280,12 +280,11 @@ impl<'a> JobWorld<'a> {
         }
         let nodes = &cluster.active;
         if cluster.offered.minus(cluster.used).covers(each) {
-            for step in 0..nodes.len() {
-                let position = (self.cursor + step) % nodes.len();
-                if self.takes(nodes[position], each, cluster) {
-                    self.cursor = position + 1;
-                    return Some(nodes[position]);
-                }
+            let cursor = if self.cursor < nodes.len() { self.cursor } else { 0 };
+            let in_turn = (cursor..nodes.len()).chain(0..cursor);
+            if let Some(position) = in_turn.into_iter().find(|position| self.takes(nodes[*position], each, cluster)) {
+                self.cursor = position + 1;
+                return Some(nodes[position]);
             }
         }
         self.blocked = Some(each);

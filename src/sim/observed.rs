@@ -10,7 +10,6 @@ mod released;
 use std::time::Duration;
 
 use crate::observation::{Observation, Sampled};
-use crate::sim::run::Wait;
 use crate::units::Timestamp;
 use released::released_mib;
 
@@ -40,7 +39,6 @@ pub struct ObservedLoad {
     pub(super) container_mib: f64,
     gaps: Vec<(Timestamp, Timestamp)>,
     knows_vcores: bool,
-    waits: Vec<Wait>,
 }
 
 /// Memory that arrives evenly between two instants, or at once where they are equal.
@@ -69,7 +67,7 @@ impl ObservedLoad {
     #[cfg(test)]
     pub(super) fn of_parcels(start: Timestamp, parcels: Vec<Parcel>) -> Self {
         let end_ms = parcels.iter().map(Parcel::until_ms).max().unwrap_or(0);
-        Self { start, end_ms, parcels, container_mib: 1_024.0, gaps: Vec::new(), knows_vcores: true, waits: Vec::new() }
+        Self { start, end_ms, parcels, container_mib: 1_024.0, gaps: Vec::new(), knows_vcores: true }
     }
 
     /// Spans without observations, in which no work arrives.
@@ -80,12 +78,6 @@ impl ObservedLoad {
     /// Virtual cores were counted throughout; where they were not, containers take memory only.
     pub fn knows_vcores(&self) -> bool {
         self.knows_vcores
-    }
-
-    /// How long work waited on the recorded cluster, had it been served in order: by the interval between two observations in which it came. What
-    /// was still waiting when observations ended had waited until then. Waits shorter than such an interval are not seen.
-    pub fn waits(&self) -> &[Wait] {
-        &self.waits
     }
 
     /// All work in mebibyte-seconds.
@@ -148,16 +140,13 @@ impl ObservedLoadBuilder {
             container_mib: mean_container_mib(&samples),
             gaps: Vec::new(),
             knows_vcores: samples.iter().all(|sample| sample.vcores_per_mib.is_some()),
-            waits: Vec::new(),
         };
         for stretch in samples.chunk_by(|earlier, later| step_ms(earlier, later) <= longest_ms) {
             if let Some(before) = samples.iter().rev().find(|sample| sample.at < stretch[0].at) {
                 load.gaps.push((before.at, stretch[0].at));
             }
             let is_last = stretch.last().is_some_and(|end| end.at == last.at);
-            let curves = Curves::of(stretch, self.assumed_s, load.container_mib)?;
-            curves.parcels(stretch, load.start, is_last, &mut load.parcels);
-            curves.waits(stretch, load.start, &mut load.waits);
+            Curves::of(stretch, self.assumed_s, load.container_mib)?.parcels(stretch, load.start, is_last, &mut load.parcels);
         }
         Ok(load)
     }
@@ -230,26 +219,6 @@ impl Curves {
                 memory_mib,
             });
             (level, area) = (arrived, known);
-        }
-    }
-}
-
-impl Curves {
-    /// The horizontal distance between `arrived` and `started`.
-    fn waits(&self, stretch: &[Sample], start: Timestamp, waits: &mut Vec<Wait>) {
-        let times_s: Vec<f64> = stretch.iter().map(|sample| sample.at.seconds_since(stretch[0].at)).collect();
-        let ends_s = times_s[times_s.len() - 1];
-        let mut came = Inverse::new(&self.arrived, &times_s);
-        let mut begun = Inverse::new(&self.started, &times_s);
-        let (mut level, mut waited) = (0.0, 0.0);
-        for (index, arrived) in self.arrived.iter().copied().enumerate() {
-            let mass_mib = arrived - level;
-            if mass_mib > 0.0 {
-                let until = begun.area(arrived, ends_s) - came.area(arrived, ends_s);
-                let since_s = stretch[index.saturating_sub(1)].at.seconds_since(start);
-                waits.push(Wait { seconds: ((until - waited) / mass_mib).max(0.0), weight: mass_mib, since_s });
-                (level, waited) = (arrived, until);
-            }
         }
     }
 }

@@ -24,8 +24,8 @@ pub struct PolicyText {
 pub struct Slot {
     /// The bytes that the value replaces; none where it is added.
     pub span: (usize, usize),
-    /// What comes before an added value.
-    before: String,
+    /// What comes before an added value, and behind it.
+    around: (String, String),
     /// Inside a condition, where `1m 30s` cannot be written.
     pub in_condition: bool,
 }
@@ -109,8 +109,9 @@ impl PolicyText {
         let mut copied = 0;
         for (slot, value) in values {
             text += self.text.get(copied..slot.span.0).unwrap_or_default();
-            text += &slot.before;
+            text += &slot.around.0;
             text += &value;
+            text += &slot.around.1;
             copied = slot.span.1.max(copied);
         }
         text + self.text.get(copied..).unwrap_or_default()
@@ -213,19 +214,19 @@ impl PolicyText {
         }
     }
 
-    /// Behind the first entry on one line: there any other entry may stand.
+    /// Before the second entry, or the only one: the first one of a list's item may say what it is.
     fn addition(&self, map: &At<Tree>, entries: &[(At<Tree>, At<Tree>)], field: &str) -> Option<Slot> {
-        let (key, value) = entries.iter().find(|(_, value)| value.value == Tree::Scalar && !self.slice(value).contains('\n'))?;
+        let (key, _) = entries.get(1).or(entries.first())?;
+        let at = key.span.start;
         let is_flow = self.text.get(map.span.start..)?.starts_with('{');
-        let (at, before) = if is_flow {
-            (value.span.end, format!(", {field}: "))
+        let behind = if is_flow {
+            ", ".to_owned()
         } else {
-            let line_end = self.text.get(value.span.end..)?.find('\n').map_or(self.text.len(), |length| value.span.end + length);
-            let line_start = self.text.get(..key.span.start)?.rfind('\n').map_or(0, |newline| newline + 1);
-            let indent = self.text.get(line_start..key.span.start)?.chars().count();
-            (line_end, format!("\n{:indent$}{field}: ", ""))
+            let line_start = self.text.get(..at)?.rfind('\n').map_or(0, |newline| newline + 1);
+            let indent = self.text.get(line_start..at)?.chars().count();
+            format!("\n{:indent$}", "")
         };
-        Some(Slot { span: (at, at), before, in_condition: false })
+        Some(Slot { span: (at, at), around: (format!("{field}: "), behind), in_condition: false })
     }
 
     fn threshold(&self, when: &At<Tree>) -> Option<Slot> {
@@ -265,7 +266,7 @@ impl Slot {
     }
 
     fn replacing(span: Range<usize>, in_condition: bool) -> Self {
-        Self { span: (span.start, span.end), before: String::new(), in_condition }
+        Self { span: (span.start, span.end), around: Default::default(), in_condition }
     }
 }
 

@@ -15,7 +15,7 @@ const RIGHT: f64 = 24.0;
 const TOP: f64 = 54.0;
 const BOTTOM: f64 = 56.0;
 /// Waits much shorter than this are shown as they are, longer ones by their logarithm.
-const LINEAR_S: f64 = 10.0;
+const LINEAR_S: f64 = 60.0;
 /// What lies further out than the frontier and the policy as it is written by more than this is not drawn.
 const MARGIN: f64 = 1.15;
 /// Where the axis of waits may have a mark.
@@ -41,10 +41,10 @@ pub fn svg(arena: &Arena<'_>, tuned: &Tuned) -> String {
     }
     frontier(&mut svg, &axes, tuned);
     if let Some(start) = tuned.candidates.first().filter(|start| axes.shows(start)) {
-        marked(&mut svg, axes.place(start), "#b3402a", "as written");
+        marked(&mut svg, axes.place(start), "#b3402a", "as written", true);
     }
     if let Some(chosen) = tuned.chosen().filter(|chosen| chosen.candidate != 0) {
-        marked(&mut svg, axes.place(&tuned.candidates[chosen.candidate]), "#1a7f4b", "best");
+        marked(&mut svg, axes.place(&tuned.candidates[chosen.candidate]), "#1a7f4b", "best", false);
     }
     svg + "</svg>\n"
 }
@@ -70,15 +70,16 @@ fn frontier(svg: &mut String, axes: &Axes, tuned: &Tuned) {
     let _ = writeln!(svg, "<path d=\"{path}\" fill=\"none\" stroke=\"#1f5fa8\" stroke-width=\"2\" stroke-linejoin=\"round\"/>");
 }
 
-fn marked(svg: &mut String, (x, y): (f64, f64), colour: &str, label: &str) {
-    let is_right = x > WIDTH - 140.0;
-    let (at, anchor) = if is_right { (x - 9.0, "end") } else { (x + 9.0, "start") };
+/// The label stands above, or below, where the other one may not be.
+fn marked(svg: &mut String, (x, y): (f64, f64), colour: &str, label: &str, is_above: bool) {
+    let is_left = x > WIDTH - 140.0 || (!is_above && x > LEFT + 50.0);
+    let (at, anchor) = if is_left { (x - 9.0, "end") } else { (x + 9.0, "start") };
     let _ = writeln!(
         svg,
         "<circle cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"5\" fill=\"{colour}\" stroke=\"#ffffff\" stroke-width=\"1.5\"/>\n\
          <text x=\"{at:.1}\" y=\"{:.1}\" text-anchor=\"{anchor}\" font-weight=\"600\" fill=\"{colour}\" stroke=\"#ffffff\" stroke-width=\"3\" \
          paint-order=\"stroke\">{label}</text>",
-        y - 8.0
+        if is_above { y - 9.0 } else { y + 18.0 }
     );
 }
 

@@ -36,7 +36,7 @@ impl Report<'_> {
     pub fn text(&self, width: u16) -> String {
         let mut text = wrapped(&self.title(), width);
         text += "\n";
-        text += &self.knobs().trim_fmt();
+        text += &self.knobs(width).trim_fmt();
         text += "\n\n";
         text += &self.frontier(width).trim_fmt();
         text += "\n\n";
@@ -62,8 +62,8 @@ impl Report<'_> {
         )
     }
 
-    fn knobs(&self) -> Table {
-        let mut table = plain();
+    fn knobs(&self, width: u16) -> Table {
+        let mut table = plain(width);
         table.set_header(["", "varied", "from .. to", "as written"]);
         for (number, knob) in self.space.knobs().iter().enumerate() {
             let written = knob.written.clone().unwrap_or_else(|| "(left out)".to_owned());
@@ -73,8 +73,7 @@ impl Report<'_> {
     }
 
     fn frontier(&self, width: u16) -> Table {
-        let mut table = plain();
-        table.set_content_arrangement(ContentArrangement::Dynamic).set_width(width);
+        let mut table = plain(width);
         let columns = self.space.knobs().len().min(MOST_COLUMNS);
         let numbers = (1..=columns).map(|number| number.to_string());
         table.set_header(["".to_owned(), "cost\nUSD".to_owned(), "wait\np95".to_owned()].into_iter().chain(numbers));
@@ -176,7 +175,7 @@ impl Report<'_> {
 
 const LEGEND: [&str; 3] = [
     "> the best for the goal   = the policy as it is written",
-    "Between > and the rows around it nothing was found that is cheaper and waits less.",
+    "Other rows: no other set of values is cheaper and waits less.",
     "The table is of one seed; p95: 95 % of the work waits no longer.",
 ];
 
@@ -231,18 +230,21 @@ fn values<'k>(knobs: &'k [Knob], candidate: &'k Candidate) -> impl Iterator<Item
 fn told(confidence: &Confidence, unit: &str) -> String {
     let Confidence { folds, within_goal, within_goal_start, cost_percent_over_seen, cost_percent_over_start, .. } = confidence;
     format!(
-        "On {unit}s that the choice did not see (each of {folds} left out once) it costs {} than a choice that saw them, {} than the policy as \
+        "On {unit}s that the choice did not see (each of {folds} left out once) it costs {} a choice that saw them, {} the policy as \
          it is written; p95 wait is within the goal on {within_goal} of {folds} {unit}s (as written: {within_goal_start}).",
         percent(cost_percent_over_seen),
         percent(cost_percent_over_start),
     )
 }
 
-/// `2.1 % ± 0.4 more`.
+/// `2.1 ± 0.4 % more than`.
 fn percent(summary: &Summary) -> String {
+    let half_width = summary.ci95_half_width.unwrap_or(0.0);
+    if summary.mean.abs() < 0.05 && half_width < 0.05 {
+        return "as much as".to_owned();
+    }
     let direction = if summary.mean < 0.0 { "less" } else { "more" };
-    let interval = summary.ci95_half_width.map_or_else(String::new, |half_width| format!(" ± {half_width:.1}"));
-    format!("{:.1}{interval} % {direction}", summary.mean.abs())
+    format!("{:.1} ± {half_width:.1} % {direction} than", summary.mean.abs())
 }
 
 fn with_interval(summary: &Summary, shown: fn(f64) -> String) -> String {
@@ -256,8 +258,8 @@ fn seeds(summary: &Summary) -> String {
     if summary.n > 1 { format!(" (means of {} seeds)", summary.n) } else { String::new() }
 }
 
-fn plain() -> Table {
+fn plain(width: u16) -> Table {
     let mut table = Table::new();
-    table.load_style(STYLE).force_no_tty();
+    table.load_style(STYLE).set_content_arrangement(ContentArrangement::Dynamic).set_width(width).force_no_tty();
     table
 }

@@ -1,4 +1,4 @@
-//! What a performance index means: three numbers between the least cost and the least waiting.
+//! What a performance index means: four numbers between the least cost and the least waiting.
 
 use std::time::Duration;
 
@@ -9,37 +9,42 @@ use crate::policy::demand::PerformanceIndex;
 pub struct Preference {
     /// What finishing containers make room for within this time is not grown for.
     pub patience: Duration,
+    /// Units to have at most for each unit that works: a flood is met in steps, each of which shows what is left for the next.
+    pub growth: f64,
     /// Units to have for each unit needed. Below 1, some of the work takes turns.
     pub headroom: f64,
     /// Getting a unit again costs as much as keeping an idle one for this time.
     pub price: Duration,
 }
 
-/// The path from the least cost to the least waiting. The same for every cluster; `docs/demand.md` tells how it was found. Patience falls, headroom
-/// and price rise, so that no step asks for less room.
-const PATH: [Point; 10] = [
-    Point { index: 1.0, patience: 4.0, headroom: 0.5, price: 0.4 },
-    Point { index: 50.0, patience: 2.0, headroom: 0.5, price: 0.6 },
-    Point { index: 58.0, patience: 0.3, headroom: 0.5, price: 0.8 },
-    Point { index: 64.0, patience: 0.05, headroom: 0.5, price: 0.8 },
-    Point { index: 72.0, patience: 0.05, headroom: 0.85, price: 1.5 },
-    Point { index: 78.0, patience: 0.05, headroom: 1.0, price: 3.0 },
-    Point { index: 84.0, patience: 0.05, headroom: 1.4, price: 6.0 },
-    Point { index: 90.0, patience: 0.05, headroom: 2.0, price: 12.0 },
-    Point { index: 95.0, patience: 0.05, headroom: 2.0, price: 60.0 },
-    Point { index: 100.0, patience: 0.05, headroom: 2.0, price: 3_000.0 },
+/// The path from the least cost to the least waiting. The same for every cluster; `docs/demand.md` tells how it was found. Patience falls, growth,
+/// headroom and price rise, so that no step asks for less room.
+const PATH: [Point; 12] = [
+    Point { index: 1.0, patience: 0.4, growth: 1.2, headroom: 0.4, price: 0.5 },
+    Point { index: 25.0, patience: 0.25, growth: 1.28, headroom: 0.45, price: 0.6 },
+    Point { index: 40.0, patience: 0.15, growth: 1.33, headroom: 0.48, price: 0.7 },
+    Point { index: 50.0, patience: 0.1, growth: 1.4, headroom: 0.5, price: 0.8 },
+    Point { index: 60.0, patience: 0.05, growth: 3.0, headroom: 0.6, price: 0.9 },
+    Point { index: 66.0, patience: 0.05, growth: 1_000.0, headroom: 0.75, price: 1.3 },
+    Point { index: 72.0, patience: 0.05, growth: 1_000.0, headroom: 0.87, price: 1.7 },
+    Point { index: 78.0, patience: 0.05, growth: 1_000.0, headroom: 1.05, price: 3.2 },
+    Point { index: 85.0, patience: 0.05, growth: 1_000.0, headroom: 1.4, price: 6.5 },
+    Point { index: 91.0, patience: 0.0, growth: 1_000.0, headroom: 2.0, price: 12.0 },
+    Point { index: 96.0, patience: 0.0, growth: 1_000.0, headroom: 2.0, price: 60.0 },
+    Point { index: 100.0, patience: 0.0, growth: 1_000.0, headroom: 2.0, price: 3_000.0 },
 ];
 
 /// One point of the path; times are in provisioning delays.
 struct Point {
     index: f64,
     patience: f64,
+    growth: f64,
     headroom: f64,
     price: f64,
 }
 
 impl Preference {
-    /// Between two points of the path, patience and headroom are linear and the price is exponential.
+    /// Between two points of the path, patience and headroom are linear, growth and price exponential.
     pub fn of(index: PerformanceIndex, provisioning: Duration) -> Self {
         let index = f64::from(index.get());
         let after = PATH.iter().position(|point| point.index > index).unwrap_or(PATH.len() - 1).max(1);
@@ -48,6 +53,7 @@ impl Preference {
         let between = |from: f64, to: f64| from + (to - from) * share;
         Self {
             patience: provisioning.mul_f64(between(from.patience, to.patience)),
+            growth: between(from.growth.ln(), to.growth.ln()).exp(),
             headroom: between(from.headroom, to.headroom),
             price: provisioning.mul_f64(between(from.price.ln(), to.price.ln()).exp()),
         }
@@ -63,7 +69,10 @@ mod tests {
         let provisioning = Duration::from_secs(400);
         let all: Vec<Preference> =
             (1..=100).map(|index| Preference::of(PerformanceIndex::new(index).expect("in range"), provisioning)).collect();
-        assert!(all.is_sorted_by(|one, next| one.patience >= next.patience && one.headroom <= next.headroom && one.price <= next.price));
-        assert_eq!((all[0].headroom, all[99].headroom), (0.5, 2.0));
+        assert!(all.is_sorted_by(|one, next| one.patience >= next.patience
+            && one.headroom <= next.headroom
+            && one.growth <= next.growth
+            && one.price <= next.price));
+        assert_eq!((all[0].headroom, all[99].headroom), (0.4, 2.0));
     }
 }

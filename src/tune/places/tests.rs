@@ -52,7 +52,7 @@ fn paths_lead_to_values() {
 #[test]
 fn a_path_that_leads_nowhere_is_told_what_is_there() {
     for (path, message) in [
-        ("rules.memory.shrt.for", "the policy has no `rules.memory.shrt.for`; did you mean `targets[0].rules.memory.short.for`?"),
+        ("rules.memory.shrt.for", "the policy has no `rules.memory.shrt.for`; did you mean `targets[1].rules.memory.for`?"),
         ("targets[2].rules.memory.for", "the policy has no `targets[2].rules.memory.for`; did you mean `targets[1].rules.memory.for`?"),
         ("targets[0].rules.memory", "the policy has no `targets[0].rules.memory`; did you mean `targets[0].rules.memory.when`?"),
         ("limits", "`limits` is no single value; name one inside it, such as `limits.min`"),
@@ -83,12 +83,13 @@ fn what_is_left_out_is_added_where_it_belongs() {
     let policy = policy();
     let cooldown = policy.slots("targets[0].rules.memory.short.cooldown").expect("may be added");
     let hold_for = policy.slots("targets[0].rules.memory.for").expect("may be added");
-    let made = policy.with(cooldown.iter().chain(&hold_for).zip(["4m", "2m"].map(str::to_owned)));
-    let expected = POLICY.replace("      - name: memory.short\n", "      - name: memory.short\n        cooldown: 4m\n").replacen(
-        "{ name: memory, when",
-        "{ name: memory, for: 2m, when",
-        1,
-    );
+    let reversal = policy.slots("targets[1].reversal").expect("may be added");
+    let slots = cooldown.iter().chain(&hold_for).chain(&reversal);
+    let made = policy.with(slots.zip(["4m", "2m", "30s"].map(str::to_owned)));
+    let expected = POLICY
+        .replace("      - name: memory.short\n", "      - name: memory.short\n        cooldown: 4m\n")
+        .replacen("{ name: memory, when", "{ name: memory, for: 2m, when", 1)
+        .replace("{ role: core }\n", "{ role: core }\n    reversal: 30s\n");
     assert_eq!(made, expected);
 }
 

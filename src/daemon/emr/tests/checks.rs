@@ -63,7 +63,7 @@ async fn targets_that_match_nothing_or_too_much_are_named_beside_what_there_is()
 #[tokio::test]
 async fn two_targets_that_mean_one_group_are_found_even_under_different_names() {
     let fake = FakeEmr::start().await;
-    let targets = format!("{TASK}, {{ group: {{ role: core }}, limits: {{ min: 1, max: 4 }} }}, {{ group: {{ id: ig-task }} }}");
+    let targets = [TASK, &TASK.replace("role: task", "role: core"), &TASK.replace("role: task", "id: ig-task")].join(", ");
     let expected = "targets 1 and 3 of the policy both mean group ig-task; give each group one target";
     assert_eq!(problems(&fake, &targets).await, [expected]);
 }
