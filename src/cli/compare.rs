@@ -181,7 +181,9 @@ fn kept_hindsight(report: &Report, field: &Field<'_>, trace: &str) -> anyhow::Re
     let kept = report.traces.iter().map(|survey| &survey.hindsight).find(|hindsight| hindsight.trace == trace);
     match kept {
         Some(hindsight) if field.is_of(hindsight) => Ok(hindsight.clone()),
-        Some(_) => bail!("the frontier that was kept of {trace} is of another trace, cluster or number of seeds; run without --quick"),
+        Some(_) => bail!(
+            "the frontier that was kept of {trace} is of another trace, cluster, number of seeds or version of this program; run without --quick"
+        ),
         None => bail!("no frontier was kept of {trace}; run without --quick"),
     }
 }

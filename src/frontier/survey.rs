@@ -44,11 +44,13 @@ impl<'a> Field<'a> {
         Ok(Hindsight { defaults, swept, ..self.frame() })
     }
 
-    /// Whether `kept` was made of this trace on this cluster, as far as bounds, limits and seeds can tell.
+    /// Whether `kept` was made of this trace on this cluster with the same settings, as far as bounds, limits, seeds and names can tell.
     pub fn is_of(&self, kept: &Hindsight) -> bool {
-        let own = self.frame();
         let frame = Hindsight { defaults: Vec::new(), swept: Vec::new(), ..kept.clone() };
-        frame == own
+        let are = |points: &[Point], contestants: &[Contestant]| {
+            points.iter().map(|point| &point.policy).eq(contestants.iter().map(|contestant| &contestant.name))
+        };
+        frame == self.frame() && are(&kept.defaults, &self.defaults()) && are(&kept.swept, &self.settings())
     }
 
     /// Runs `demand:` at each index.
@@ -212,5 +214,7 @@ mod tests {
         }
         assert!(field.is_of(&hindsight));
         assert!(!Field::new(course(), false, 2).is_of(&hindsight), "other seeds");
+        let swept = hindsight.swept[1..].to_vec();
+        assert!(!field.is_of(&Hindsight { swept, ..hindsight }), "other settings");
     }
 }

@@ -280,7 +280,7 @@ impl<'a> JobWorld<'a> {
         }
         let nodes = &cluster.active;
         if cluster.offered.minus(cluster.used).covers(each) {
-            let cursor = if self.cursor < nodes.len() { self.cursor } else { 0 };
+            let cursor = self.cursor % nodes.len().max(1);
             let in_turn = (cursor..nodes.len()).chain(0..cursor);
             if let Some(position) = in_turn.into_iter().find(|position| self.takes(nodes[*position], each, cluster)) {
                 self.cursor = position + 1;
