@@ -218,10 +218,10 @@ pub fn share_out(days: &mut [DayFigures], usd: f64, from_s: f64, to_s: f64) {
         days[first].cost_usd += usd;
         return;
     }
-    for day in first..=last {
+    for (day, figures) in days.iter_mut().enumerate().take(last + 1).skip(first) {
         let starts_s = from_s.max(day as f64 * DAY_S);
         let ends_s = if day == last { to_s } else { (day + 1) as f64 * DAY_S };
-        days[day].cost_usd += usd * (ends_s - starts_s) / (to_s - from_s);
+        figures.cost_usd += usd * (ends_s - starts_s) / (to_s - from_s);
     }
 }
 

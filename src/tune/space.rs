@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::knob::{Knob, Quantity, Range, Value, VaryError};
+use super::knob::{Knob, Quantity, Range, Spacing, Value, VaryError};
 use super::places::PolicyText;
 use crate::policy::Policy;
 use crate::policy::diagnostic::PolicyErrors;
@@ -121,7 +121,9 @@ fn usual(policy: &PolicyText) -> Vec<Knob> {
     let add = |path: &str, range: Option<Range>| Knob::new(path, range?, policy).ok();
     let stabilization = || Range::between(Quantity::Time(Duration::ZERO), Quantity::Time(LONGEST_STABILIZATION));
     if paths.iter().any(|path| path.starts_with("demand.")) {
-        knobs.extend(add("demand.performance_index", Range::between(whole(1), whole(100))));
+        // An index is even already: equal steps.
+        let range = Range::Between { from: whole(1), to: whole(100), spacing: Spacing::Linear };
+        knobs.extend(add("demand.performance_index", Some(range)));
     } else if paths.iter().any(|path| path.ends_with(".when")) && !knobs.iter().any(|knob| knob.path.ends_with("stabilization")) {
         knobs.extend(add("stabilization", stabilization()));
     }
@@ -197,6 +199,18 @@ mod tests {
             ["stabilization=1m 15s..20m", "rules.allocated-memory.then.track.target=27..99", "rules.first-node.then.grow=1..4",]
         );
         assert_eq!(shown("set-point").first().map(String::as_str), Some("rules.scarcest-resource.then.track.target=0.233..2.1"));
+    }
+
+    #[test]
+    fn a_policy_that_follows_demand_has_one_value_whether_it_is_written_or_not() {
+        for (written, value) in [(", performance_index: 20", Some("20")), ("", None)] {
+            let text = format!("name: follow\ndemand: {{ min: 1, max: 9{written} }} # all of it\n");
+            let space = Space::new(&text, "follow.yaml", &[]).expect("a space");
+            let knob = &space.knobs()[0];
+            assert_eq!((space.knobs().len(), knob.path.as_str(), knob.written.as_deref()), (1, "demand.performance_index", value));
+            let policy = space.policy(&space.values(&[0.74])).expect("a policy");
+            assert_eq!(policy.demand().map(|demand| demand.performance_index.get()), Some(75));
+        }
     }
 
     #[test]
