@@ -1,6 +1,6 @@
 //! Searching the values of a policy: what each set of values would cost on traces, how long work would wait, and how sure that is.
 //!
-//! A [`Space`](space::Space) says what is varied, an [`Arena`](arena::Arena) on which traces and clusters. [`tune`] searches with one seed, tries
+//! A [`Space`] says what is varied, an [`Arena`] on which traces and clusters. [`tune`] searches with one seed, tries
 //! the few best again with several, and judges the choice on days that it did not see.
 
 pub mod arena;
