@@ -29,7 +29,7 @@ async fn load_runs_on_nodes_of_different_names_and_a_node_drains_before_it_goes(
     let draining = eventually("the node drains", seconds(30), async || state().await.filter(|node| node.state == "DECOMMISSIONING")).await;
     assert!(draining.num_containers > 0, "its containers live on");
 
-    let application = cluster.finished(&id, 480).await;
+    let application = cluster.finished(&id, 180).await;
     assert_eq!(application.final_status, "SUCCEEDED");
     eventually("the node goes", seconds(20), async || (cluster.nodes().await.len() == 1).then_some(())).await;
 }
