@@ -376,26 +376,32 @@ impl fmt::Display for Decision {
     }
 }
 
-/// `pending 310.0 GiB; 190.0 GiB of it will have been served in 6m 40s; 120.0 GiB remain = 10 units`.
-impl fmt::Display for DemandReport {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl DemandReport {
+    /// What waits, what is wanted for it, and what was learned: a line each.
+    pub fn lines(&self) -> Vec<String> {
         let gib = |units: f64| units * self.unit_memory_mib.as_f64() / 1_024.0;
         let seconds = |s: f64| display_duration(Duration::from_secs(s.round().max(0.0) as u64)).to_string();
+        let mut lines = vec![];
         if self.units_pending > 0.0 {
-            write!(f, "pending {:.1} GiB; ", gib(self.units_pending))?;
-            write!(f, "{:.1} GiB of it will have been served in {}; ", gib(self.units_served), seconds(self.patience_s))?;
-            write!(f, "{:.1} GiB remain = {:.1} units", gib(self.units_remaining), self.units_for_remaining)?;
-            if self.units_for_remaining < self.units_remaining {
-                f.write_str(" in turns")?;
-            }
+            lines.push(format!("pending {:.1} GiB", gib(self.units_pending)));
+            lines.push(format!("{:.1} GiB of it will have been served in {}", gib(self.units_served), seconds(self.patience_s)));
+            let turns = if self.units_for_remaining < self.units_remaining { " in turns" } else { "" };
+            lines.push(format!("{:.1} GiB remain = {:.1} units{turns}", gib(self.units_remaining), self.units_for_remaining));
         } else {
-            f.write_str("nothing is pending")?;
+            lines.push("nothing is pending".to_owned());
         }
-        write!(f, "; needed {}, kept {} (an idle unit for {})", self.units_needed, self.units_kept, seconds(self.keep_idle_s))?;
-        if let Some(forecast) = self.units_forecast {
-            write!(f, ", {forecast} expected from earlier days")?;
-        }
-        write!(f, "; new units take {}", seconds(self.provisioning_s))
+        let forecast = self.units_forecast.map(|units| format!(", {units} expected from earlier days")).unwrap_or_default();
+        let (needed, kept, idle) = (self.units_needed, self.units_kept, seconds(self.keep_idle_s));
+        lines.push(format!("needed {needed}, kept {kept} (an idle unit for {idle}){forecast}"));
+        lines.push(format!("new units take {}", seconds(self.provisioning_s)));
+        lines
+    }
+}
+
+/// `pending 310.0 GiB; 190.0 GiB of it will have been served in 6m 40s; 120.0 GiB remain = 10.0 units`.
+impl fmt::Display for DemandReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.lines().join("; "))
     }
 }
 

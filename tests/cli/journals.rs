@@ -174,6 +174,17 @@ fn a_policy_that_was_not_in_force_is_asked_instead() {
 }
 
 #[test]
+fn a_moment_of_a_policy_that_follows_demand_has_its_numbers() {
+    let folder = Folder::new();
+    morning(&folder);
+    folder.write("follow.yaml", "name: follow\ndemand: { min: 0, max: 20 }\ntargets: [{ group: { role: task } }]\n");
+    let moments = ["08:04", "08:06"];
+    let told: Vec<String> =
+        moments.iter().map(|at| format!("== --at {at}\n{}", folder.stdout(&format!("explain journal --policy follow.yaml --at {at}")))).collect();
+    insta::assert_snapshot!(told.join("\n"));
+}
+
+#[test]
 fn json_has_the_whole_story_and_every_moment() {
     let folder = Folder::new();
     morning(&folder);

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use reqwest::Url;
 use serde_json::Value;
 
 use crate::parts::daemon::program;
@@ -43,29 +44,41 @@ fn filled(query: &str) -> String {
 }
 
 #[tokio::test]
-async fn every_query_of_the_dashboard_finds_data_of_a_rehearsal() {
-    let folder = tempfile::tempdir().expect("a folder");
+async fn every_query_of_the_dashboard_finds_data_of_rehearsals_by_rules_and_by_demand() {
+    let folders = [tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("a folder")];
+    let policies = ["policies/available-memory.yaml", "policies/follow-demand.yaml"];
+    let mut rehearsals = Vec::new();
+    for (folder, policy) in folders.iter().zip(policies) {
+        rehearsals.push(rehearsal(policy, folder.path()).await);
+    }
+    let addresses: Vec<&Url> = rehearsals.iter().map(|(_, address)| address).collect();
+    let prometheus = Prometheus::start(&addresses).await;
+    let queries = queries();
+    assert!(queries.len() > 20, "the dashboard was read");
+    for (panel, query) in queries {
+        eventually(&format!("`{panel}` shows {query}"), seconds(90), async || {
+            rehearsals.iter_mut().for_each(|(rehearsal, _)| rehearsal.must_run());
+            prometheus.query(&query).await.pop()
+        })
+        .await;
+    }
+}
+
+/// One that goes on for longer than the test takes, and where it listens.
+async fn rehearsal(policy: &str, folder: &Path) -> (Process, Url) {
     let address = http::local(free_port());
     let mut command = program();
     command.arg("rehearse").arg(repository("simulations/short-containers")).args(["--speed", "120", "--for", "6h"]);
-    command.args(["--listen", &format!("127.0.0.1:{}", address.port().expect("a port"))]).arg("--keep").arg(folder.path().join("kept"));
-    let mut rehearsal = Process::start("rehearsal", &mut command, folder.path());
+    command.arg("--policy").arg(repository(policy)).arg("--keep").arg(folder.join("kept"));
+    command.args(["--listen", &format!("127.0.0.1:{}", address.port().expect("a port"))]);
+    let mut rehearsal = Process::start("rehearsal", &mut command, folder);
     let ready = address.join("readyz").expect("an address");
     eventually("the rehearsal is ready", seconds(60), async || {
         rehearsal.must_run();
         http::text(&ready).await
     })
     .await;
-    let prometheus = Prometheus::start(&address).await;
-    let queries = queries();
-    assert!(queries.len() > 20, "the dashboard was read");
-    for (panel, query) in queries {
-        eventually(&format!("`{panel}` shows {query}"), seconds(90), async || {
-            rehearsal.must_run();
-            prometheus.query(&query).await.pop()
-        })
-        .await;
-    }
+    (rehearsal, address)
 }
 
 #[test]

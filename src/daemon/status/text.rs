@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::words::whole_seconds;
 use super::{SourceStatus, Status, TargetStatus, TickStatus};
+use crate::decision::DemandReport;
 use crate::units::{Timestamp, display_duration};
 
 /// Stretches of decisions that are shown.
@@ -54,6 +55,9 @@ fn write_target(out: &mut String, target: &TargetStatus) -> std::fmt::Result {
     for rule in &target.rules {
         writeln!(out, "  {:width$}  {}", rule.rule, rule.words)?;
         writeln!(out, "  {:width$}  {}: {}", "", rule.then, rule.when)?;
+    }
+    for (index, line) in decision.demand.iter().flat_map(DemandReport::lines).enumerate() {
+        writeln!(out, "  {:6}  {line}", if index == 0 { "demand" } else { "" })?;
     }
     match &target.last_resize {
         Some(resize) if resize.decision.at < decision.at => {

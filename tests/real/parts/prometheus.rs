@@ -1,4 +1,4 @@
-//! Debian's Prometheus, scraping one target each second.
+//! Debian's Prometheus, scraping its targets each second.
 
 use std::fs;
 use std::io::Write as _;
@@ -34,13 +34,14 @@ impl Series {
 }
 
 impl Prometheus {
-    /// Scrapes `target`, of which host and port count, at `/metrics`.
-    pub async fn start(target: &Url) -> Self {
+    /// Scrapes each of `targets`, of which host and port count, at `/metrics`.
+    pub async fn start(targets: &[&Url]) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let address = |url: &Url| format!("{}:{}", url.host_str().expect("a host"), url.port().expect("a port"));
+        let targets: Vec<String> = targets.iter().map(|target| format!("'{}'", address(target))).collect();
         let configuration = format!(
-            "global: {{ scrape_interval: 1s }}\nscrape_configs:\n  - {{ job_name: headroom, static_configs: [{{ targets: ['{}'] }}] }}\n",
-            address(target)
+            "global: {{ scrape_interval: 1s }}\nscrape_configs:\n  - {{ job_name: headroom, static_configs: [{{ targets: [{}] }}] }}\n",
+            targets.join(", ")
         );
         let file = folder.path().join("prometheus.yml");
         fs::write(&file, configuration).expect("writes");

@@ -174,6 +174,27 @@ impl YarnCluster {
         answer.apps.map(|apps| apps.app).unwrap_or_default()
     }
 
+    /// The nodes of an application's containers that have started, one entry for each. The ResourceManager counts a container in
+    /// [`Node::num_containers`] as soon as it has found room for it.
+    pub async fn started_containers(&self, application: &str) -> Vec<String> {
+        #[derive(Deserialize)]
+        struct Answer {
+            #[serde(default)]
+            container: Vec<Container>,
+        }
+        #[derive(Deserialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Container {
+            container_state: String,
+            /// Host and port.
+            assigned_node_id: String,
+        }
+        let attempt = format!("{}_000001", application.replace("application", "appattempt"));
+        let answer: Answer = self.ask(&format!("apps/{application}/appattempts/{attempt}/containers")).await;
+        let started = answer.container.into_iter().filter(|container| container.container_state == "RUNNING");
+        started.filter_map(|container| Some(container.assigned_node_id.split_once(':')?.0.to_owned())).collect()
+    }
+
     pub async fn metrics(&self) -> Metrics {
         #[derive(Deserialize)]
         #[serde(rename_all = "camelCase")]
