@@ -58,8 +58,13 @@ pub struct DemandReport {
     pub units_others: u32,
     /// All targets together, in the demand's limits.
     pub units_wanted: u32,
+    /// The resource that needs most units: what all these are units of.
+    pub binding: Resource,
     /// What one unit offers to containers.
     pub unit_memory_mib: Mebibytes,
+    /// What one unit offers to containers; `None` where nobody counts cores.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unit_vcores: Option<f64>,
     /// How long work may wait for containers to finish before units are added for it.
     pub patience_s: f64,
     /// Learned: from the request of a unit until it runs.
@@ -71,6 +76,14 @@ pub struct DemandReport {
     pub keep_idle_s: f64,
     /// Learned: days that the forecast knows.
     pub days_known: u32,
+}
+
+/// What containers ask nodes for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Resource {
+    Memory,
+    Vcores,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -379,14 +392,17 @@ impl fmt::Display for Decision {
 impl DemandReport {
     /// What waits, what is wanted for it, and what was learned: a line each.
     pub fn lines(&self) -> Vec<String> {
-        let gib = |units: f64| units * self.unit_memory_mib.as_f64() / 1_024.0;
+        let amount = |units: f64| match (self.binding, self.unit_vcores) {
+            (Resource::Vcores, Some(vcores)) => format!("{:.0} vcores", units * vcores),
+            _ => format!("{:.1} GiB", units * self.unit_memory_mib.as_f64() / 1_024.0),
+        };
         let seconds = |s: f64| display_duration(Duration::from_secs(s.round().max(0.0) as u64)).to_string();
         let mut lines = vec![];
         if self.units_pending > 0.0 {
-            lines.push(format!("pending {:.1} GiB", gib(self.units_pending)));
-            lines.push(format!("{:.1} GiB of it will have been served in {}", gib(self.units_served), seconds(self.patience_s)));
+            lines.push(format!("pending {}", amount(self.units_pending)));
+            lines.push(format!("{} of it will have been served in {}", amount(self.units_served), seconds(self.patience_s)));
             let turns = if self.units_for_remaining < self.units_remaining { " in turns" } else { "" };
-            lines.push(format!("{:.1} GiB remain = {:.1} units{turns}", gib(self.units_remaining), self.units_for_remaining));
+            lines.push(format!("{} remain = {:.1} units{turns}", amount(self.units_remaining), self.units_for_remaining));
         } else {
             lines.push("nothing is pending".to_owned());
         }

@@ -23,7 +23,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::target::Tick;
-use crate::decision::{DemandReport, HoldReason};
+use crate::decision::{DemandReport, HoldReason, Resource};
 use crate::observation::{GroupKind, GroupStatus, Role, YarnLoad};
 use crate::policy::demand::{Demand, DemandUnits};
 use crate::units::{Instances, Mebibytes, Timestamp};
@@ -82,6 +82,7 @@ pub struct UnitLimits {
 /// What waits and what runs, in units, of one resource.
 #[derive(Clone, Copy, Debug)]
 struct Load {
+    resource: Resource,
     allocated: f64,
     pending: f64,
     /// Of `pending`: what finds room within the patience as containers finish.
@@ -157,6 +158,8 @@ impl DemandState {
             units_forecast: forecast,
             units_others: others,
             units_wanted: wanted,
+            binding: load.resource,
+            unit_vcores: unit.vcores,
             unit_memory_mib: Mebibytes(unit.memory_mib.round() as u64),
             patience_s: preference.patience.as_secs_f64(),
             provisioning_s: self.provisioning.delay().as_secs_f64(),
@@ -207,16 +210,17 @@ impl DemandState {
     /// The load of the resource that needs most units.
     fn binding(&self, yarn: &YarnLoad, unit: UnitSize, patience: Duration) -> Load {
         let finished = self.turnover.times_finished_in(patience);
-        let load = |allocated: f64, pending: f64, size: f64| Load {
+        let load = |resource, allocated: f64, pending: f64, size: f64| Load {
+            resource,
             allocated: allocated / size,
             pending: pending / size,
             served: allocated / size * finished,
             turns: finished.max(1.0),
         };
-        let memory = load(yarn.memory_allocated.as_f64(), yarn.memory_pending.as_f64(), unit.memory_mib);
+        let memory = load(Resource::Memory, yarn.memory_allocated.as_f64(), yarn.memory_pending.as_f64(), unit.memory_mib);
         let cores = (unit.vcores, yarn.vcores_allocated, yarn.vcores_pending);
         let (Some(size), Some(allocated), Some(pending)) = cores else { return memory };
-        let vcores = load(allocated.as_f64(), pending.as_f64(), size);
+        let vcores = load(Resource::Vcores, allocated.as_f64(), pending.as_f64(), size);
         if vcores.allocated + vcores.pending > memory.allocated + memory.pending { vcores } else { memory }
     }
 }

@@ -73,6 +73,7 @@ fn router(served: Served) -> Router {
         .route("/ws/v1/cluster/metrics", get(yarn::metrics))
         .route("/ws/v1/cluster/nodes", get(yarn::nodes))
         .route("/ws/v1/cluster/apps", get(yarn::apps))
+        .route("/ws/v1/cluster/get-node-labels", get(yarn::node_labels))
         .route("/ws/v1/cluster/scheduler", get(yarn::scheduler))
         .route("/jmx", get(yarn::jmx))
         .route("/", post(emr::call))

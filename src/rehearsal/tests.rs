@@ -69,6 +69,8 @@ async fn the_daemon_scales_the_simulated_cluster_until_all_work_is_done() {
             }
         }
         assert!(report.answers.iter().all(|answer| answer.outcome == Outcome::Accepted), "{:?}", report.answers);
+        let released = report.observation.yarn.as_ref().and_then(|yarn| yarn.value.containers_released_total);
+        assert!(released.is_some(), "the turnover is seen, as in the simulator");
     };
     let (rehearsed, scraped) = tokio::join!(rehearsal.run(std::future::pending(), on_tick), scrape(&metrics));
     let Rehearsed { ending, run } = rehearsed.expect("runs");

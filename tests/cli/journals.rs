@@ -179,8 +179,10 @@ fn a_moment_of_a_policy_that_follows_demand_has_its_numbers() {
     morning(&folder);
     folder.write("follow.yaml", "name: follow\ndemand: { min: 0, max: 20 }\ntargets: [{ group: { role: task } }]\n");
     let moments = ["08:04", "08:06"];
-    let told: Vec<String> =
-        moments.iter().map(|at| format!("== --at {at}\n{}", folder.stdout(&format!("explain journal --policy follow.yaml --at {at}")))).collect();
+    let told: Vec<String> = moments
+        .iter()
+        .map(|at| format!("== --at {at}\n{}", folder.stdout(&format!("explain journal --policy follow.yaml --at {at}"))))
+        .collect();
     insta::assert_snapshot!(told.join("\n"));
 }
 

@@ -4,7 +4,7 @@ use super::*;
 use crate::daemon::report::testing::{Rig, policy};
 use crate::daemon::report::{ShadowReport, TickReport};
 use crate::daemon::source::SourceError;
-use crate::decision::{Cause, DemandReport, HoldReason, Limiter, Outcome, Rejection, Resize};
+use crate::decision::{Cause, DemandReport, HoldReason, Limiter, Outcome, Rejection, Resize, Resource};
 
 const START: Timestamp = Timestamp::from_millis(1_772_438_400_000);
 
@@ -63,6 +63,8 @@ fn a_target_that_follows_demand_shows_the_numbers_of_it() {
         units_forecast: Some(9),
         units_others: 2,
         units_wanted: 14,
+        binding: Resource::Memory,
+        unit_vcores: Some(4.0),
         unit_memory_mib: Mebibytes(10 * 1_024),
         patience_s: 40.0,
         provisioning_s: 400.0,

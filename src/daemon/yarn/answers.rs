@@ -101,7 +101,8 @@ impl Answers {
     /// A label can exist, with work waiting for it, while no node has it: the nodes do not tell enough. Where the list of labels cannot be had,
     /// the careful way is right in any case; a service that does not know labels at all has none.
     fn labels_may_exist(&self, labels: &Part<NodeLabels>) -> bool {
-        let on_nodes = self.nodes.as_ref().is_ok_and(|nodes| nodes.iter().any(|node| !node.node_labels.is_empty()));
+        let on_nodes =
+            self.nodes.as_ref().is_ok_and(|nodes| nodes.iter().flat_map(|node| &node.node_labels).any(|label| !label.is_empty()));
         let listed = match labels {
             Ok(labels) => labels.exist(),
             Err(SourceError::Status { status, .. }) => *status != 404,

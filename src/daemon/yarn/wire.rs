@@ -101,6 +101,7 @@ pub struct Node {
     #[serde(rename = "nodeHTTPAddress")]
     pub http_address: String,
     pub num_containers: u32,
+    /// That of the default partition is empty.
     #[serde(default)]
     pub node_labels: Vec<String>,
 }

@@ -66,6 +66,11 @@ pub async fn apps(State(served): State<Served>, Query(filter): Query<Filter>) ->
     Ok(Json(listed("apps", "app", apps.collect())))
 }
 
+/// None exist.
+pub async fn node_labels() -> Json<Value> {
+    Json(json!({}))
+}
+
 /// A capacity scheduler with one queue and no labels.
 pub async fn scheduler(State(served): State<Served>) -> Result<Json<Value>, Ended> {
     let yarn = served.cluster.ask(|cluster| cluster.yarn()).await?;
@@ -170,7 +175,6 @@ fn node(instance: &Instance, now: Timestamp) -> Value {
         "availMemoryMB": free.memory.get(),
         "usedVirtualCores": instance.used.vcores.get(),
         "availableVirtualCores": free.vcores.get(),
-        "nodeLabels": [""],
     })
 }
 

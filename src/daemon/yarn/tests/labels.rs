@@ -50,6 +50,18 @@ async fn labels_on_nodes_count_even_where_no_list_of_labels_is_served() {
 }
 
 #[tokio::test]
+async fn the_empty_label_of_the_default_partition_is_none() {
+    let fake = active().await;
+    let unlabelled = edited(fixture!("nodes"), |nodes| {
+        nodes["nodes"]["node"].as_array_mut().unwrap().iter_mut().for_each(|node| node["nodeLabels"] = json!([""]));
+    });
+    fake.answers("/nodes", unlabelled);
+    let reading = read(&fake).await;
+    assert!(reading.calls.iter().all(|call| call.operation != "scheduler"), "{:?}", reading.calls);
+    assert!(reading.load.unwrap().value.containers_released_total.is_some());
+}
+
+#[tokio::test]
 async fn a_list_of_labels_that_fails_leads_the_careful_way() {
     let fake = labelled().await;
     fake.answers("/get-node-labels", Canned::status(500))
