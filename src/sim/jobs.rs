@@ -256,12 +256,12 @@ impl<'a> JobWorld<'a> {
 
     /// Whose container is to start next.
     fn next_in_turn(&self, cluster: &Cluster) -> Option<u32> {
-        let mut jobs = self.queue.iter().map(|(_, job)| *job);
         if self.scheduler == Scheduler::Capacity {
             let left = cluster.offered.minus(cluster.used);
+            let mut jobs = self.queue.iter().map(|(_, job)| *job);
             jobs.find(|job| left.covers(self.request(*job).each))
         } else {
-            jobs.next()
+            self.queue.first().map(|(_, job)| *job)
         }
     }
 

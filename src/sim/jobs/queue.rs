@@ -196,7 +196,9 @@ impl JobWorld<'_> {
     pub(super) fn hold(&mut self, job: u32, change: impl FnOnce(Mebibytes) -> Mebibytes) {
         let state = &mut self.jobs[job as usize];
         state.held = change(state.held);
-        self.requeue(job);
+        if self.scheduler == Scheduler::Fair {
+            self.requeue(job);
+        }
     }
 
     /// Puts a job where it belongs in the queue, or out of it when there is nothing to start.
@@ -278,11 +280,13 @@ impl JobWorld<'_> {
         if state.never_started > 0 || !state.lost.is_empty() {
             return;
         }
-        let job = &mut self.jobs[self.load.stages[stage as usize].job as usize];
+        let index = self.load.stages[stage as usize].job;
+        let job = &mut self.jobs[index as usize];
         state.linked = false;
         job.first = std::mem::replace(&mut state.next, NONE);
         if job.first == NONE {
             job.last = NONE;
+            self.requeue(index);
         }
     }
 }
