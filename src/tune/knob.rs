@@ -83,6 +83,8 @@ impl Knob {
     pub fn new(path: &str, range: Range, policy: &PolicyText) -> Result<Self, VaryError> {
         let slots = policy.slots(path)?;
         let written = slots.iter().find_map(|slot| policy.written(slot)).map(str::to_owned);
+        // The index is a scale already: its steps are alike.
+        let range = if path.ends_with("performance_index") { range.in_equal_steps() } else { range };
         Ok(Self { path: path.to_owned(), range, slots, written })
     }
 
@@ -133,6 +135,13 @@ impl Range {
         let is_wide = from.number() > 0.0 && to.number() > GEOMETRIC_BEYOND * from.number();
         let spacing = if is_wide { Spacing::Geometric } else { Spacing::Linear };
         fits.then_some(Self::Between { from, to, spacing })
+    }
+
+    fn in_equal_steps(self) -> Self {
+        match self {
+            Self::Between { from, to, .. } => Self::Between { from, to, spacing: Spacing::Linear },
+            list @ Self::OneOf(_) => list,
+        }
     }
 
     /// The value at a place between 0 and 1, the latter excluded.

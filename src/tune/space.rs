@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::knob::{Knob, Quantity, Range, Spacing, Value, VaryError};
+use super::knob::{Knob, Quantity, Range, Value, VaryError};
 use super::places::PolicyText;
 use crate::policy::Policy;
 use crate::policy::diagnostic::PolicyErrors;
@@ -121,9 +121,7 @@ fn usual(policy: &PolicyText) -> Vec<Knob> {
     let add = |path: &str, range: Option<Range>| Knob::new(path, range?, policy).ok();
     let stabilization = || Range::between(Quantity::Time(Duration::ZERO), Quantity::Time(LONGEST_STABILIZATION));
     if paths.iter().any(|path| path.starts_with("demand.")) {
-        // An index is even already: equal steps.
-        let range = Range::Between { from: whole(1), to: whole(100), spacing: Spacing::Linear };
-        knobs.extend(add("demand.performance_index", Some(range)));
+        knobs.extend(add("demand.performance_index", Range::between(whole(1), whole(100))));
     } else if paths.iter().any(|path| path.ends_with(".when")) && !knobs.iter().any(|knob| knob.path.ends_with("stabilization")) {
         knobs.extend(add("stabilization", stabilization()));
     }
@@ -210,6 +208,8 @@ mod tests {
             assert_eq!((space.knobs().len(), knob.path.as_str(), knob.written.as_deref()), (1, "demand.performance_index", value));
             let policy = space.policy(&space.values(&[0.74])).expect("a policy");
             assert_eq!(policy.demand().map(|demand| demand.performance_index.get()), Some(75));
+            let asked = Space::new(&text, "follow.yaml", &["demand.performance_index=1..100".to_owned()]).expect("a space");
+            assert_eq!(asked.values(&[0.74]), space.values(&[0.74]), "asked for, it is searched in the same steps");
         }
     }
 

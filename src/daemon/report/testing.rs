@@ -6,13 +6,13 @@ use std::time::Duration;
 use crate::daemon::cost::CostReport;
 use crate::daemon::report::{Phases, ResizeAnswer, Source, SourceReport, TickReport};
 use crate::daemon::source::Call;
-use crate::decision::{Action, Outcome};
+use crate::decision::{Action, DemandReport, Outcome, Resource};
 use crate::engine::Engine;
 use crate::engine::testing::{Scene, task_group};
 use crate::observation::{MetricId, Sampled};
 use crate::policy::Policy;
 use crate::policy::parse::parse;
-use crate::units::{Timestamp, Usd};
+use crate::units::{Mebibytes, Timestamp, Usd};
 
 const POLICY: &str = "
 name: by-the-book
@@ -34,6 +34,30 @@ targets:
 
 pub fn policy() -> Policy {
     parse(POLICY, "book.yaml").expect("a policy")
+}
+
+/// Of a cluster that is ten units short.
+pub fn demand() -> DemandReport {
+    DemandReport {
+        memory_pending_mib: Mebibytes(310 * 1_024),
+        units_pending: 31.0,
+        units_served: 19.0,
+        units_remaining: 12.0,
+        units_for_remaining: 10.0,
+        units_needed: 14,
+        units_kept: 4,
+        units_forecast: Some(9),
+        units_others: 2,
+        units_wanted: 14,
+        binding: Resource::Memory,
+        unit_vcores: Some(4.0),
+        unit_memory_mib: Mebibytes(10 * 1_024),
+        patience_s: 40.0,
+        provisioning_s: 400.0,
+        container_lifetime_s: Some(55.0),
+        keep_idle_s: 900.0,
+        days_known: 3,
+    }
 }
 
 /// A loop without a network.

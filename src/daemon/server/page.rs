@@ -125,6 +125,13 @@ impl Page {
             self.add(format_args!("<p class=\"soft\">Last resize, {ago} ago: {}</p>", Escaped(&resize.words)));
         }
         target.rules.iter().for_each(|rule| self.rule(rule, at));
+        if let Some(demand) = &decision.demand {
+            let said = demand.to_string();
+            self.add(format_args!(
+                "<div class=\"rule\"><p><span><b>demand</b> <span class=\"soft\">{}</span></span></p></div>",
+                Escaped(&said)
+            ));
+        }
         self.add("</section>\n");
     }
 

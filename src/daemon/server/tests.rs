@@ -1,7 +1,7 @@
 use super::*;
 use crate::daemon::clock::Clock;
 use crate::daemon::monitor::Identity;
-use crate::daemon::report::testing::{Rig, policy};
+use crate::daemon::report::testing::{Rig, demand, policy};
 use crate::daemon::status::Status;
 use crate::units::Timestamp;
 
@@ -61,6 +61,16 @@ async fn the_page_is_whole_in_itself_and_cannot_run_anything() {
     let (status, headers, page) = served.get("/").await;
     assert_eq!((status, &headers["content-security-policy"]), (200, &reqwest::header::HeaderValue::from_static(PAGE_POLICY)));
     assert!(page.contains("(&lt;book&gt;.yaml)") && !page.contains("<script") && !page.contains("src="), "{page}");
+}
+
+#[tokio::test]
+async fn the_page_tells_demand_in_numbers() {
+    let served = Served::start().await;
+    let mut report = Rig::new(Clock::real().now()).tick();
+    report.decisions[0].demand = Some(demand());
+    served.monitor.tick_ended(&report);
+    let (_, _, page) = served.get("/").await;
+    assert!(page.contains("120.0 GiB remain = 10.0 units in turns; needed 14, kept 4"), "{page}");
 }
 
 #[tokio::test]

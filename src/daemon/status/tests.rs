@@ -1,10 +1,10 @@
 use std::time::Duration;
 
 use super::*;
-use crate::daemon::report::testing::{Rig, policy};
+use crate::daemon::report::testing::{Rig, demand, policy};
 use crate::daemon::report::{ShadowReport, TickReport};
 use crate::daemon::source::SourceError;
-use crate::decision::{Cause, DemandReport, HoldReason, Limiter, Outcome, Rejection, Resize, Resource};
+use crate::decision::{Cause, HoldReason, Limiter, Outcome, Rejection, Resize};
 
 const START: Timestamp = Timestamp::from_millis(1_772_438_400_000);
 
@@ -52,26 +52,7 @@ fn a_terminal_shows_the_state_in_words_first() {
 #[test]
 fn a_target_that_follows_demand_shows_the_numbers_of_it() {
     let mut report = Rig::new(START).tick();
-    report.decisions[0].demand = Some(DemandReport {
-        memory_pending_mib: Mebibytes(310 * 1_024),
-        units_pending: 31.0,
-        units_served: 19.0,
-        units_remaining: 12.0,
-        units_for_remaining: 10.0,
-        units_needed: 14,
-        units_kept: 4,
-        units_forecast: Some(9),
-        units_others: 2,
-        units_wanted: 14,
-        binding: Resource::Memory,
-        unit_vcores: Some(4.0),
-        unit_memory_mib: Mebibytes(10 * 1_024),
-        patience_s: 40.0,
-        provisioning_s: 400.0,
-        container_lifetime_s: Some(55.0),
-        keep_idle_s: 900.0,
-        days_known: 3,
-    });
+    report.decisions[0].demand = Some(demand());
     let shown = text::text(&status(&report, None));
     let demand: Vec<&str> = shown.lines().skip_while(|line| !line.starts_with("  demand")).take_while(|line| !line.is_empty()).collect();
     insta::assert_snapshot!(demand.join("\n"), @r"
