@@ -260,7 +260,7 @@ proptest! {
                 (group.requested, group.running) = (resize.to, resize.to);
                 cluster.engine.note(&group.id.clone(), Outcome::Accepted);
             }
-            prop_assert!(used_mib * 100 <= 80 * 100 * nodes.len() as u64, "{} nodes for {} MiB: {}", nodes.len(), used_mib, decision);
+            prop_assert!(used_mib <= 80 * nodes.len() as u64, "{} nodes for {} MiB: {}", nodes.len(), used_mib, decision);
         }
         // At most 80 % of HDFS may be used, and three copies of each block need three nodes.
         prop_assert_eq!(nodes.len() as u64, used_mib.div_ceil(80).max(3));
