@@ -30,7 +30,7 @@ pub struct Decision {
     pub readings: Vec<Reading>,
     /// How the policy's demand stands, for a target of a `demand:` policy, as far as it is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub demand: Option<DemandReport>,
+    pub demand: Option<Box<DemandReport>>,
 }
 
 /// Demand in numbers: what waits, what of it finds room by itself, and what was learned. Units are what the groups count: instances, or capacity
@@ -282,7 +282,7 @@ pub struct RuleReport {
     pub state: RuleState,
 }
 
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RuleState {
     /// A signal that could decide it is missing or stale.

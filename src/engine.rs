@@ -19,7 +19,7 @@ mod window;
 
 use serde::{Deserialize, Serialize};
 
-use crate::decision::{Action, Decision, HoldReason, Outcome, RuleState};
+use crate::decision::{Action, Decision, HoldReason, Outcome};
 use crate::observation::{ClusterState, GroupId, GroupStatus, Observation, Sampled};
 use crate::policy::Policy;
 use crate::policy::demand::Demand;
@@ -43,6 +43,8 @@ pub struct Engine {
     needs_nodes: bool,
     last_at: Option<Timestamp>,
     wakeup: (Timestamp, WakeReason),
+    /// Decisions say how the rules stand and what was read.
+    tells_why: bool,
 }
 
 /// Why the engine wants to see the cluster again.
@@ -67,7 +69,14 @@ impl Engine {
             needs_nodes: false,
             last_at: None,
             wakeup: (Timestamp::EPOCH, WakeReason::Poll),
+            tells_why: true,
         }
+    }
+
+    /// Decides the same; its decisions do not say how the rules stand and what was read, for whoever only acts on them.
+    #[must_use]
+    pub fn without_reports(self) -> Self {
+        Self { tells_why: false, ..self }
     }
 
     pub fn policy(&self) -> &Policy {
@@ -85,7 +94,13 @@ impl Engine {
         self.cluster.update(observation.at, Some(Sampled { value: 0.0, measured_at: observation.cluster.measured_at }));
         let barrier = self.barrier(observation, went_back);
         self.needs_nodes |= observation.nodes.is_some() || observation.control.looks_at_nodes;
-        let tick = Tick { observation, cluster: &self.cluster, needs_nodes: self.needs_nodes, poll: self.policy.poll() };
+        let tick = Tick {
+            observation,
+            cluster: &self.cluster,
+            needs_nodes: self.needs_nodes,
+            poll: self.policy.poll(),
+            tells_why: self.tells_why,
+        };
         let wishes = self.policy.demand().map(|demand| wishes(&mut self.demand, demand, &tick, &self.targets));
         let mut decisions: Vec<Decision> = Vec::with_capacity(self.targets.len());
         for (index, target) in self.targets.iter_mut().enumerate() {
@@ -93,7 +108,7 @@ impl Engine {
             let decision = target.step(&tick, barrier.as_ref(), wish, &decisions);
             decisions.push(decision);
         }
-        self.wakeup = next_wakeup(observation.at, observation.at + self.policy.poll(), &decisions);
+        self.wakeup = next_wakeup(observation.at, observation.at + self.policy.poll(), &decisions, &self.targets);
         decisions
     }
 
@@ -150,7 +165,7 @@ fn wishes(state: &mut DemandState, demand: &Demand, tick: &Tick, targets: &[Targ
     let present: Vec<Member> = members.iter().flatten().map(|(_, member)| *member).collect();
     let mut sizes = plan.as_ref().map_or_else(|_| Vec::new(), |plan| shares(plan.wanted, &plan.limits, &present)).into_iter();
     let wish = |_: (&GroupStatus, Member)| match &plan {
-        Ok(plan) => sizes.next().map(|size| Wish::Size(Instances(size), plan.report.clone())),
+        Ok(plan) => sizes.next().map(|size| Wish::Size(Instances(size), Box::new(plan.report.clone()))),
         Err(reason) => Some(Wish::Unknown(reason.clone())),
     };
     let mut wish = wish;
@@ -163,15 +178,12 @@ fn cluster_track(policy: &Policy, past: SignalPast) -> SignalTrack {
 }
 
 /// The next poll, or the first end of a wait before it.
-fn next_wakeup(at: Timestamp, poll: Timestamp, decisions: &[Decision]) -> (Timestamp, WakeReason) {
+fn next_wakeup(at: Timestamp, poll: Timestamp, decisions: &[Decision], targets: &[TargetState]) -> (Timestamp, WakeReason) {
     let of_action = decisions.iter().filter_map(|decision| match &decision.action {
         Action::Hold(reason) => reason.until(),
         Action::Resize(_) => None,
     });
-    let of_rules = decisions.iter().flat_map(|decision| &decision.rules).filter_map(|report| match report.state {
-        RuleState::CoolingDown { until } => Some(until),
-        _ => None,
-    });
+    let of_rules = targets.iter().filter_map(TargetState::cooling_until);
     let earliest = of_action.chain(of_rules).filter(|until| *until > at).min();
     earliest.filter(|until| *until < poll).map_or((poll, WakeReason::Poll), |until| (until, WakeReason::WaitEnds))
 }

@@ -78,7 +78,7 @@ pub enum SimError {
 pub fn simulate(workload: &Workload, scenario: &Scenario, policy: &Policy, seed: u64, record: Recording) -> Result<Run, SimError> {
     check_targets(policy, scenario)?;
     check_work(workload, scenario)?;
-    let mut engine = Engine::new(policy.clone());
+    let mut engine = Engine::new(policy.clone()).without_reports();
     let decide = |observation: &Observation| {
         let decisions = engine.step(observation);
         for decision in &decisions {

@@ -60,7 +60,7 @@ impl Metrics {
             self.set_target(target, decision);
             self.count_decision(decision);
         }
-        if let Some(demand) = report.decisions.iter().find_map(|decision| decision.demand.as_ref()) {
+        if let Some(demand) = report.decisions.iter().find_map(|decision| decision.demand.as_deref()) {
             self.set_demand(demand);
         }
         self.count_answers(report);

@@ -69,6 +69,7 @@ impl Engine {
             needs_nodes: state.needs_nodes,
             last_at: state.last_at,
             wakeup: state.wakeup,
+            tells_why: true,
         })
     }
 
@@ -98,7 +99,7 @@ impl Engine {
         });
         let targets = targets.collect();
         let cluster = if is_same(None) { self.cluster } else { cluster_track(&policy, SignalPast::default()) };
-        Self { policy, targets, demand: self.demand, cluster, needs_nodes: self.needs_nodes, last_at: self.last_at, wakeup: self.wakeup }
+        Self { policy, targets, cluster, ..self }
     }
 }
 

@@ -32,6 +32,8 @@ pub struct TargetState {
     window_signals: Vec<usize>,
     window_names: Vec<Arc<str>>,
     rules: Vec<RuleMemory>,
+    /// How each rule stands at this tick; empty while there is no group.
+    states: Vec<RuleState>,
     pub flight: Flight,
     /// The sizes wanted at recent ticks, for stabilization.
     wishes: VecDeque<(Timestamp, Instances)>,
@@ -62,20 +64,22 @@ pub struct Tick<'a> {
     pub cluster: &'a SignalTrack,
     pub needs_nodes: bool,
     pub poll: Duration,
+    /// Decisions say how the rules stand and what was read.
+    pub tells_why: bool,
 }
 
 /// What a policy that follows demand wants of one target.
 #[derive(Clone, Debug)]
 pub enum Wish {
-    Size(Instances, DemandReport),
+    Size(Instances, Box<DemandReport>),
     /// The demand is not known.
     Unknown(HoldReason),
 }
 
 impl Wish {
-    fn report(&self) -> Option<&DemandReport> {
+    fn report(&self) -> Option<Box<DemandReport>> {
         match self {
-            Self::Size(_, report) => Some(report),
+            Self::Size(_, report) => Some(report.clone()),
             Self::Unknown(_) => None,
         }
     }
@@ -107,6 +111,7 @@ impl TargetState {
             signals: spec.signals.iter().map(track).collect(),
             windows: spec.windows.iter().map(|window| Window::new(window.function, window.over, is_counter(window.signal))).collect(),
             rules: spec.rules.iter().map(|rule| RuleMemory::new(&spec, rule)).collect(),
+            states: Vec::with_capacity(spec.rules.len()),
             window_signals,
             window_names: (0..spec.windows.len()).map(|window| spec.text_of(Leaf::Window(window))).collect(),
             flight: Flight::default(),
@@ -129,6 +134,7 @@ impl TargetState {
             Err(reason) => {
                 self.group = None;
                 self.read_nothing(at);
+                self.states.clear();
                 let (action, size) = (Action::Hold(barrier.cloned().unwrap_or(reason)), Instances::ZERO);
                 let (rules, readings) = Default::default();
                 return Decision { at, target: index, group: None, requested: size, running: size, action, rules, readings, demand: None };
@@ -138,14 +144,17 @@ impl TargetState {
         self.read(tick.observation, group);
         self.follow(tick, group);
         let limits = self.spec.limits_at(at);
-        let rules = self.judge(tick, group, limits);
+        self.judge(tick, group, limits);
+        let states = std::mem::take(&mut self.states);
         let action = match barrier {
             Some(reason) => Action::Hold(reason.clone()),
-            None => self.decide(&Situation { tick, group, limits, reports: &rules, wish }),
+            None => self.decide(&Situation { tick, group, limits, rules: &states, wish }),
         };
+        self.states = states;
         let (requested, running) = (group.requested, group.running);
-        let demand = wish.and_then(Wish::report).cloned();
-        Decision { at, target: index, group: self.group.clone(), requested, running, action, rules, readings: self.readings(), demand }
+        let demand = wish.and_then(Wish::report);
+        let (rules, readings) = if tick.tells_why { (self.reports(), self.readings()) } else { Default::default() };
+        Decision { at, target: index, group: self.group.clone(), requested, running, action, rules, readings, demand }
     }
 
     /// The group that the target will mean at this tick, and whether it can take more units.
@@ -280,28 +289,38 @@ impl TargetState {
         Scope { signals: &self.signals, windows: &self.windows, window_signals: &self.window_signals, cluster_state, bridging }
     }
 
-    /// How each rule stands.
-    fn judge(&mut self, tick: &Tick, group: &GroupStatus, limits: Limits) -> Vec<RuleReport> {
-        let mut rules = std::mem::take(&mut self.rules);
-        let scope = self.scope(tick, false);
-        let reports = self.spec.rules.iter().zip(&mut rules).map(|(rule, memory)| {
-            let state = match self.hold(tick, rule, memory, &scope) {
-                Held::Unknown => RuleState::Unknown,
-                Held::NotTrue => RuleState::NotTrue,
-                Held::Since { start, until } => RuleState::Holding { since: start, until },
-                Held::LongEnough => match memory.cooling_until(rule.cooldown, tick.at()) {
-                    Some(until) => RuleState::CoolingDown { until },
-                    None => match propose::size(&rule.then, group, &tick.observation.cluster.value.groups, limits, &scope) {
-                        Proposal::To(to) => RuleState::Ready { to },
-                        Proposal::Unknown => RuleState::Unknown,
-                    },
-                },
-            };
-            RuleReport { rule: rule.name.clone(), state }
+    /// When the first cooldown of a rule ends.
+    pub fn cooling_until(&self) -> Option<Timestamp> {
+        let until = self.states.iter().filter_map(|state| match state {
+            RuleState::CoolingDown { until } => Some(*until),
+            _ => None,
         });
-        let reports = reports.collect();
-        self.rules = rules;
-        reports
+        until.min()
+    }
+
+    fn reports(&self) -> Vec<RuleReport> {
+        let report = |(rule, state): (&Rule, &RuleState)| RuleReport { rule: rule.name.clone(), state: *state };
+        self.spec.rules.iter().zip(&self.states).map(report).collect()
+    }
+
+    /// Finds out how each rule stands.
+    fn judge(&mut self, tick: &Tick, group: &GroupStatus, limits: Limits) {
+        let (mut rules, mut states) = (std::mem::take(&mut self.rules), std::mem::take(&mut self.states));
+        states.clear();
+        let scope = self.scope(tick, false);
+        states.extend(self.spec.rules.iter().zip(&mut rules).map(|(rule, memory)| match self.hold(tick, rule, memory, &scope) {
+            Held::Unknown => RuleState::Unknown,
+            Held::NotTrue => RuleState::NotTrue,
+            Held::Since { start, until } => RuleState::Holding { since: start, until },
+            Held::LongEnough => match memory.cooling_until(rule.cooldown, tick.at()) {
+                Some(until) => RuleState::CoolingDown { until },
+                None => match propose::size(&rule.then, group, &tick.observation.cluster.value.groups, limits, &scope) {
+                    Proposal::To(to) => RuleState::Ready { to },
+                    Proposal::Unknown => RuleState::Unknown,
+                },
+            },
+        }));
+        (self.rules, self.states) = (rules, states);
     }
 
     /// For how long the condition of a rule has been true.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::moment::{Moment, RuleMoment, TargetMoment};
 use super::timeline::{Entry, Timeline, What};
 use super::words;
-use crate::decision::{Action, DemandReport};
+use crate::decision::Action;
 use crate::observation::GroupId;
 use crate::units::{Timestamp, display_duration};
 
@@ -145,7 +145,7 @@ impl Moment {
             let limits = target.limits.map(|[min, max]| format!(", limits {min} to {max}")).unwrap_or_default();
             labelled(f, "size", &format!("{} requested, {} running{limits}", decision.requested, decision.running))?;
         }
-        for (index, line) in decision.demand.iter().flat_map(DemandReport::lines).enumerate() {
+        for (index, line) in decision.demand.iter().flat_map(|demand| demand.lines()).enumerate() {
             labelled(f, if index == 0 { "demand" } else { "" }, &line)?;
         }
         target.rules.iter().try_for_each(|rule| self::rule(f, rule))

@@ -114,12 +114,20 @@ impl<'a> Cluster<'a> {
         cluster
     }
 
+    #[inline]
     pub fn next_event_ms(&self) -> Option<i64> {
         self.events.peek().map(|Reverse((at_ms, ..))| *at_ms)
     }
 
     /// Lets everything happen that is due.
+    #[inline]
     pub fn advance(&mut self, now_ms: i64) {
+        if self.next_event_ms().is_some_and(|at_ms| at_ms <= now_ms) {
+            self.happen(now_ms);
+        }
+    }
+
+    fn happen(&mut self, now_ms: i64) {
         while let Some(Reverse((at_ms, _, event))) = self.events.peek().copied()
             && at_ms <= now_ms
         {
@@ -166,10 +174,10 @@ impl<'a> Cluster<'a> {
 
     pub fn place(&mut self, node: NodeIndex, container: Resources, is_master: bool, now_ms: i64) {
         let node = &mut self.nodes[node as usize];
+        node.settle(now_ms);
         node.used = node.used.plus(container);
         node.containers += 1;
         node.application_masters += u32::from(is_master);
-        node.settle(now_ms);
         self.used = self.used.plus(container);
     }
 
@@ -179,10 +187,10 @@ impl<'a> Cluster<'a> {
         if node.state == NodeState::Terminated {
             return;
         }
+        node.settle(now_ms);
         node.used = node.used.minus(container);
         node.containers -= 1;
         node.application_masters -= u32::from(is_master);
-        node.settle(now_ms);
         if node.is_leaving() {
             self.used_leaving = self.used_leaving.minus(container);
             self.terminate_if_drained(index, now_ms);
@@ -205,7 +213,7 @@ impl<'a> Cluster<'a> {
     pub fn into_lives(mut self, end_ms: i64) -> (Vec<InstanceLife>, StepCurve<f64>) {
         let at = |ms: i64| Timestamp::from_millis(self.start.as_millis().saturating_add(ms));
         let life = |node: &mut Node| {
-            node.settle(end_ms.max(node.share_since_ms));
+            node.settle(end_ms);
             InstanceLife {
                 group: node.group,
                 launched_at: at(node.launched_ms),
@@ -246,13 +254,14 @@ impl<'a> Cluster<'a> {
             containers: 0,
             application_masters: 0,
             busy_s: 0.0,
+            share_of_mib: 1.0 / spec.node.memory.as_f64().max(1.0),
+            share_of_vcore: 1.0 / spec.node.vcores.as_f64().max(1.0),
             ordinal,
             launched_ms: now_ms,
             terminated_ms: None,
             doomed: false,
             drains: 0,
-            share: 0.0,
-            share_since_ms: now_ms,
+            settled_ms: now_ms,
         });
         let index = (self.nodes.len() - 1) as NodeIndex;
         self.present.push(index);
@@ -369,6 +378,7 @@ impl<'a> Cluster<'a> {
     /// Ends a leaving node with what runs on it.
     fn kill(&mut self, index: NodeIndex, now_ms: i64) {
         let node = &mut self.nodes[index as usize];
+        node.settle(now_ms);
         self.used_leaving = self.used_leaving.minus(node.used);
         node.used = Resources::default();
         node.containers = 0;
@@ -390,8 +400,6 @@ impl<'a> Cluster<'a> {
 
     fn terminate(&mut self, index: NodeIndex, now_ms: i64) {
         let node = &mut self.nodes[index as usize];
-        node.settle(now_ms);
-        node.share = 0.0;
         node.state = NodeState::Terminated;
         node.terminated_ms = Some(now_ms);
         self.present.retain(|present| *present != index);

@@ -3,7 +3,7 @@
 use super::Recording;
 use super::cluster::{Cluster, Group, Wishes};
 use super::observe::{Load, Observer};
-use super::run::{Run, SeriesPoint};
+use super::run::{MemoryTime, Run, SeriesPoint};
 use super::scenario::Scenario;
 use super::world::World;
 use crate::decision::{Action, Decision};
@@ -25,7 +25,7 @@ pub(super) struct Response {
 
 /// Simulates until all work is done. Every resize is accepted.
 pub(super) fn drive<'a>(
-    world: impl World + 'a,
+    world: impl World,
     start: Timestamp,
     scenario: &'a Scenario,
     seed: u64,
@@ -38,19 +38,20 @@ pub(super) fn drive<'a>(
 }
 
 /// A cluster at work, at one instant. Time passes only when it is told to.
-pub(super) struct Simulation<'a> {
-    pub world: Box<dyn World + 'a>,
+pub(super) struct Simulation<'a, W: ?Sized> {
+    pub world: Box<W>,
     pub cluster: Cluster<'a>,
     pub now_ms: i64,
     /// Since when nothing has run or waited.
     pub idle_since: Option<Timestamp>,
     pub start: Timestamp,
+    backlog: MemoryTime,
 }
 
-impl<'a> Simulation<'a> {
-    pub fn new(world: Box<dyn World + 'a>, start: Timestamp, scenario: &'a Scenario, seed: u64) -> Self {
+impl<'a, W: World + ?Sized> Simulation<'a, W> {
+    pub fn new(world: Box<W>, start: Timestamp, scenario: &'a Scenario, seed: u64) -> Self {
         let cluster = Cluster::new(scenario, seed, start);
-        let mut simulation = Self { world, cluster, now_ms: 0, idle_since: Some(start), start };
+        let mut simulation = Self { world, cluster, now_ms: 0, idle_since: Some(start), start, backlog: MemoryTime::default() };
         simulation.tell();
         simulation
     }
@@ -69,8 +70,9 @@ impl<'a> Simulation<'a> {
 
     /// Lets happen what comes first, or nothing until `to_ms`.
     pub fn step(&mut self, to_ms: i64) {
-        let event_ms = self.world.next_event_ms().into_iter().chain(self.cluster.next_event_ms()).min();
-        self.now_ms = event_ms.map_or(to_ms, |event_ms| event_ms.min(to_ms)).max(self.now_ms);
+        let next_ms = |event_ms: Option<i64>| event_ms.unwrap_or(to_ms);
+        let event_ms = next_ms(self.world.next_event_ms()).min(next_ms(self.cluster.next_event_ms()));
+        self.now_ms = event_ms.min(to_ms).max(self.now_ms);
         self.world.advance(self.now_ms, &mut self.cluster);
         self.cluster.advance(self.now_ms);
         self.tell();
@@ -78,14 +80,21 @@ impl<'a> Simulation<'a> {
 
     /// Tells the world of work what the cluster did, until nothing changes any more.
     pub fn tell(&mut self) {
+        if !self.cluster.changes.is_empty() {
+            self.tell_changes();
+        }
+        self.world.settle(self.now_ms, &mut self.cluster);
+        self.backlog.set(self.world.backlog(), self.now_ms);
+        self.idle_since = if self.world.is_idle() { self.idle_since.or(Some(self.now())) } else { None };
+    }
+
+    fn tell_changes(&mut self) {
         let mut next = 0;
         while let Some(change) = self.cluster.changes.get(next).copied() {
             self.world.on(change, self.now_ms, &mut self.cluster);
             next += 1;
         }
         self.cluster.changes.clear();
-        self.world.settle(self.now_ms, &mut self.cluster);
-        self.idle_since = if self.world.is_idle() { self.idle_since.or(Some(self.now())) } else { None };
     }
 
     pub fn now(&self) -> Timestamp {
@@ -100,6 +109,7 @@ impl<'a> Simulation<'a> {
     /// Ends here, finished or not, and adds its facts to `run`.
     pub fn finish(mut self, run: &mut Run) {
         run.end = self.now();
+        run.backlog_mib_h = self.backlog.until(self.now_ms);
         run.resizes = self.cluster.groups.iter().map(|group| group.resizes).sum();
         run.flips = self.cluster.groups.iter().map(|group| group.flips).sum();
         self.world.finish(&mut self.cluster, run);
@@ -108,15 +118,15 @@ impl<'a> Simulation<'a> {
 }
 
 /// A simulation with someone who looks at it now and then, and decides.
-struct Polled<'a, D> {
-    simulation: Simulation<'a>,
+struct Polled<'a, W, D> {
+    simulation: Simulation<'a, W>,
     observer: Observer<'a>,
     run: Run,
     record: Recording,
     decide: D,
 }
 
-impl<D: FnMut(&Observation) -> Response> Polled<'_, D> {
+impl<W: World, D: FnMut(&Observation) -> Response> Polled<'_, W, D> {
     fn run(mut self) -> Run {
         let mut poll_ms = 0;
         while self.simulation.advance_to(poll_ms) {

@@ -17,12 +17,12 @@ use std::time::Duration;
 use super::cluster::{Change, Cluster, NodeIndex, NodeState};
 use super::observe::Load;
 use super::observed::{ObservedLoad, Parcel};
-use super::run::{Run, StepCurve};
+use super::run::Run;
 use super::scenario::Scenario;
 use super::stepped::{Application, Master};
 use super::world::World;
 use crate::trace::Resources;
-use crate::units::{Mebibytes, Percent, Timestamp, VirtualCores};
+use crate::units::{Mebibytes, Percent, VirtualCores};
 use pool::{Inflow, LEAST_LIFETIME_S, Pool};
 use service::Segment;
 
@@ -45,7 +45,6 @@ pub(super) struct FluidWorld<'a> {
     leaving: Vec<LeavingNode>,
     /// For each node the pool's `busy_s` when it joined.
     joined_busy_s: Vec<f64>,
-    backlog: StepCurve<Resources>,
     rerun_mib: f64,
     lost_mib_s: f64,
 }
@@ -105,10 +104,12 @@ impl World for FluidWorld<'_> {
         }
     }
 
-    fn settle(&mut self, now_ms: i64, _cluster: &mut Cluster) {
+    fn settle(&mut self, _now_ms: i64, _cluster: &mut Cluster) {
         self.pool.settle();
-        let at = Timestamp::from_millis(self.load.start.as_millis().saturating_add(now_ms));
-        self.backlog.set(at, self.resources(self.pool.backlog_mib()));
+    }
+
+    fn backlog(&self) -> Mebibytes {
+        self.resources(self.pool.backlog_mib()).memory
     }
 
     fn is_finished(&self) -> bool {
@@ -183,7 +184,6 @@ impl World for FluidWorld<'_> {
         run.tasks_rerun = containers(self.rerun_mib);
         run.lost_work = Duration::try_from_secs_f64(self.lost_mib_s / self.load.container_mib).unwrap_or_default();
         run.waits = std::mem::take(&mut self.pool.waits);
-        run.backlog = std::mem::take(&mut self.backlog);
     }
 }
 
@@ -199,7 +199,6 @@ impl<'a> FluidWorld<'a> {
             heartbeat_s: scenario.yarn.heartbeat.as_secs_f64(),
             leaving: Vec::new(),
             joined_busy_s: Vec::new(),
-            backlog: StepCurve::default(),
             rerun_mib: 0.0,
             lost_mib_s: 0.0,
         }

@@ -9,22 +9,23 @@
 mod applications;
 mod heartbeats;
 mod queue;
+mod timeline;
 
-use std::cmp::Reverse;
-use std::collections::{BTreeSet, BinaryHeap, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use super::cluster::{Change, Cluster, NodeIndex};
 use super::observe::Load;
-use super::run::{JobLife, Run, StepCurve, Wait};
-use super::scenario::{Scenario, Scheduler, YarnDelays};
+use super::run::{JobLife, Run, Wait};
+use super::scenario::{Scenario, Scheduler};
 use super::stepped::Application;
 use super::workload::JobLoad;
 use super::world::World;
 use crate::trace::Resources;
-use crate::units::Timestamp;
+use crate::units::{Mebibytes, Timestamp};
 use heartbeats::Heartbeats;
 use queue::{JobState, MasterState, Request, StageState, Taken};
+use timeline::{Completion, Timeline};
 
 /// The share of the active nodes' memory that application masters may take (the fair scheduler's `maxAMShare`, 0.5 by default).
 pub const APPLICATION_MASTER_SHARE: f64 = 0.5;
@@ -36,14 +37,22 @@ const NONE: u32 = u32::MAX;
 pub(super) struct JobWorld<'a> {
     load: &'a JobLoad,
     scheduler: Scheduler,
-    delays: YarnDelays,
+    /// See [`YarnDelays`](super::scenario::YarnDelays).
+    application_start_ms: i64,
+    container_overhead_ms: i64,
     jobs: Vec<JobState>,
     stages: Vec<StageState>,
     arrived: usize,
+    next_arrival_ms: Option<i64>,
     finished: usize,
     running_jobs: u64,
-    /// Jobs with something to start, in the order in which they are served: by held memory (fair queueing only), then by submit.
-    queue: BTreeSet<(u64, u32)>,
+    /// Jobs with something to start, sorted in the order in which they are served: by held memory (fair queueing only), then by submit. Most
+    /// come at the end and go at the front.
+    queue: VecDeque<(u64, u32)>,
+    /// How many lost tasks wait of each stage, by duration in milliseconds.
+    lost: BTreeMap<(u32, i64), u32>,
+    /// What the first job of the queue asks for, while nothing has changed since it was looked up.
+    first: Option<Request>,
     /// Jobs whose master may not start yet, by submit.
     inactive: VecDeque<u32>,
     /// What the masters that may run take.
@@ -51,7 +60,7 @@ pub(super) struct JobWorld<'a> {
     masters_waiting: u64,
     containers: Vec<Container>,
     free: Vec<u32>,
-    completions: BinaryHeap<Reverse<Completion>>,
+    completions: Timeline,
     /// Where the search for room continues: a position among the active nodes.
     cursor: usize,
     /// Known to fit on no node but those in `touched`.
@@ -63,6 +72,8 @@ pub(super) struct JobWorld<'a> {
     containers_pending: u64,
     containers_allocated: u64,
     containers_released: u64,
+    /// When the tasks that started last became ready and started.
+    last_started: Option<(i64, i64)>,
     outcome: Outcome,
 }
 
@@ -71,7 +82,6 @@ pub(super) struct JobWorld<'a> {
 struct Outcome {
     waits: Vec<Wait>,
     lives: Vec<JobLife>,
-    backlog: StepCurve<Resources>,
     tasks_finished: u64,
     tasks_rerun: u64,
     lost_ms: u64,
@@ -86,43 +96,39 @@ struct Container {
     stage: u32,
     /// Tells a container from an earlier one in its place.
     generation: u32,
+    each: Resources,
     started_ms: i64,
     duration_ms: i64,
     runs: bool,
 }
 
-/// A task is done, or an application master is up.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Completion {
-    at_ms: i64,
-    container: u32,
-    generation: u32,
-}
-
 impl World for JobWorld<'_> {
     fn next_event_ms(&self) -> Option<i64> {
-        let arrival = self.load.jobs.get(self.arrived).map(|job| job.submit_ms);
-        let completion = self.completions.peek().map(|Reverse(completion)| completion.at_ms);
-        arrival.into_iter().chain(completion).chain(self.heartbeats.next_ms()).min()
+        let completion = self.completions.peek().map(Completion::at_ms);
+        earliest(earliest(self.next_arrival_ms, completion), self.heartbeats.next_ms())
     }
 
     fn advance(&mut self, now_ms: i64, cluster: &mut Cluster) {
-        while let Some(Reverse(completion)) = self.completions.peek().copied()
-            && completion.at_ms <= now_ms
+        while let Some(completion) = self.completions.peek()
+            && completion.at_ms() <= now_ms
         {
             self.completions.pop();
-            let container = self.containers[completion.container as usize];
-            if container.runs && container.generation == completion.generation {
+            let index = completion.container();
+            let container = &self.containers[index as usize];
+            if container.runs && container.generation == completion.generation() {
                 match container.stage {
-                    NONE => self.master_is_up(container.job, completion.container),
-                    _ => self.complete(completion.container, now_ms, cluster),
+                    NONE => self.master_is_up(container.job, index),
+                    _ => self.complete(index, now_ms, cluster),
                 }
             }
         }
-        self.touched.extend(self.heartbeats.until(now_ms));
-        while self.load.jobs.get(self.arrived).is_some_and(|job| job.submit_ms <= now_ms) {
+        if self.heartbeats.next_ms().is_some_and(|at_ms| at_ms <= now_ms) {
+            self.touched.extend(self.heartbeats.until(now_ms));
+        }
+        while self.next_arrival_ms.is_some_and(|at_ms| at_ms <= now_ms) {
             self.arrive(self.arrived as u32, now_ms);
             self.arrived += 1;
+            self.next_arrival_ms = self.load.jobs.get(self.arrived).map(|job| job.submit_ms);
         }
     }
 
@@ -135,19 +141,20 @@ impl World for JobWorld<'_> {
     }
 
     fn settle(&mut self, now_ms: i64, cluster: &mut Cluster) {
-        loop {
-            self.activate(cluster);
-            let Some(job) = self.next_in_turn(cluster) else { break };
-            let request = self.request(job);
+        self.activate(cluster);
+        while let Some(request) = self.next_in_turn(cluster) {
             let Some(node) = self.find_room(request.each, cluster) else { break };
-            self.start(job, request, node, now_ms, cluster);
+            self.start(request, node, now_ms, cluster);
+            self.activate(cluster);
         }
         if self.queue.is_empty() {
             self.blocked = None;
             self.touched.clear();
         }
-        let at = Timestamp::from_millis(self.load.start.as_millis().saturating_add(now_ms));
-        self.outcome.backlog.set(at, self.pending);
+    }
+
+    fn backlog(&self) -> Mebibytes {
+        self.pending.memory
     }
 
     fn is_finished(&self) -> bool {
@@ -189,7 +196,6 @@ impl World for JobWorld<'_> {
         let outcome = std::mem::take(&mut self.outcome);
         run.waits = outcome.waits;
         run.jobs = outcome.lives;
-        run.backlog = outcome.backlog;
         run.tasks_total = self.load.tasks;
         run.tasks_finished = outcome.tasks_finished;
         run.tasks_rerun = outcome.tasks_rerun;
@@ -202,19 +208,23 @@ impl<'a> JobWorld<'a> {
         Self {
             load,
             scheduler: scenario.scheduler,
-            delays: scenario.yarn,
+            application_start_ms: scenario.yarn.application_start.as_millis() as i64,
+            container_overhead_ms: scenario.yarn.container_overhead.as_millis() as i64,
             jobs: load.jobs.iter().map(JobState::new).collect(),
             stages: load.stages.iter().map(StageState::new).collect(),
             arrived: 0,
+            next_arrival_ms: load.jobs.first().map(|job| job.submit_ms),
             finished: 0,
             running_jobs: 0,
-            queue: BTreeSet::new(),
+            queue: VecDeque::new(),
+            lost: BTreeMap::new(),
+            first: None,
             inactive: VecDeque::new(),
             masters: Resources::default(),
             masters_waiting: 0,
             containers: Vec::new(),
             free: Vec::new(),
-            completions: BinaryHeap::new(),
+            completions: Timeline::new(),
             cursor: 0,
             blocked: None,
             touched: Vec::new(),
@@ -223,7 +233,8 @@ impl<'a> JobWorld<'a> {
             containers_pending: 0,
             containers_allocated: 0,
             containers_released: 0,
-            outcome: Outcome { waits: Vec::with_capacity(load.tasks.min(1 << 20) as usize), ..Outcome::default() },
+            last_started: None,
+            outcome: Outcome::default(),
         }
     }
 
@@ -240,7 +251,14 @@ impl<'a> JobWorld<'a> {
     }
 
     /// Lets the masters of waiting jobs into the queue while their share lasts.
+    #[inline]
     fn activate(&mut self, cluster: &Cluster) {
+        if !self.inactive.is_empty() {
+            self.activate_waiting(cluster);
+        }
+    }
+
+    fn activate_waiting(&mut self, cluster: &Cluster) {
         while let Some(&job) = self.inactive.front() {
             let master = self.size_of(job, NONE);
             let taken = self.masters.plus(master).memory.as_f64();
@@ -254,15 +272,17 @@ impl<'a> JobWorld<'a> {
         }
     }
 
-    /// Whose container is to start next.
-    fn next_in_turn(&self, cluster: &Cluster) -> Option<u32> {
+    /// The container that is to start next.
+    fn next_in_turn(&mut self, cluster: &Cluster) -> Option<Request> {
         if self.scheduler == Scheduler::Capacity {
             let left = cluster.offered.minus(cluster.used);
-            let mut jobs = self.queue.iter().map(|(_, job)| *job);
-            jobs.find(|job| left.covers(self.request(*job).each))
-        } else {
-            self.queue.first().map(|(_, job)| *job)
+            let mut requests = self.queue.iter().map(|(_, job)| self.request(*job));
+            return requests.find(|request| left.covers(request.each));
         }
+        if self.first.is_none() {
+            self.first = self.queue.front().map(|(_, job)| self.request(*job));
+        }
+        self.first
     }
 
     /// A node with room for a container, in turn. Looks at every node at most once until one gets room again.
@@ -280,9 +300,10 @@ impl<'a> JobWorld<'a> {
         }
         let nodes = &cluster.active;
         if cluster.offered.minus(cluster.used).covers(each) {
-            let cursor = self.cursor % nodes.len().max(1);
-            let in_turn = (cursor..nodes.len()).chain(0..cursor);
-            if let Some(position) = in_turn.into_iter().find(|position| self.takes(nodes[*position], each, cluster)) {
+            let cursor = if self.cursor < nodes.len() { self.cursor } else { self.cursor % nodes.len().max(1) };
+            let takes = |node: &NodeIndex| self.takes(*node, each, cluster);
+            let found = nodes[cursor..].iter().position(takes).map(|ahead| cursor + ahead);
+            if let Some(position) = found.or_else(|| nodes[..cursor].iter().position(takes)) {
                 self.cursor = position + 1;
                 return Some(nodes[position]);
             }
@@ -296,11 +317,11 @@ impl<'a> JobWorld<'a> {
         cluster.nodes[node as usize].fits(each) && !self.heartbeats.is_between(node)
     }
 
-    fn start(&mut self, job: u32, request: Request, node: NodeIndex, now_ms: i64, cluster: &mut Cluster) {
-        let Request { stage, each } = request;
-        let Taken { duration_ms, ready_ms } = self.take(job, request);
+    fn start(&mut self, request: Request, node: NodeIndex, now_ms: i64, cluster: &mut Cluster) {
+        let Request { job, stage, each } = request;
+        let Taken { duration_ms, ready_ms } = self.take(request);
         if let Some(ready_ms) = ready_ms {
-            self.outcome.waits.push(Wait { seconds: (now_ms - ready_ms) as f64 / 1e3, weight: 1.0, since_s: ready_ms as f64 / 1e3 });
+            self.waited(ready_ms, now_ms);
         }
         self.hold(job, |held| held + each.memory);
         cluster.place(node, each, stage == NONE, now_ms);
@@ -308,13 +329,13 @@ impl<'a> JobWorld<'a> {
         self.containers_allocated += 1;
         let index = self.free.pop().unwrap_or(self.containers.len() as u32);
         if index as usize == self.containers.len() {
-            self.containers.push(Container { node, job, stage, generation: 0, started_ms: 0, duration_ms: 0, runs: false });
+            self.containers.push(Container { node, job, stage, generation: 0, each, started_ms: 0, duration_ms: 0, runs: false });
         }
         let container = &mut self.containers[index as usize];
         let generation = container.generation.wrapping_add(1);
-        *container = Container { node, job, stage, generation, started_ms: now_ms, duration_ms, runs: true };
-        let delay = if stage == NONE { self.delays.application_start } else { self.delays.container_overhead };
-        if stage == NONE && delay.is_zero() {
+        *container = Container { node, job, stage, generation, each, started_ms: now_ms, duration_ms, runs: true };
+        let delay_ms = if stage == NONE { self.application_start_ms } else { self.container_overhead_ms };
+        if stage == NONE && delay_ms == 0 {
             self.master_is_up(job, index);
             return;
         }
@@ -322,8 +343,19 @@ impl<'a> JobWorld<'a> {
             self.jobs[job as usize].master = MasterState::Starts(index);
             self.requeue(job);
         }
-        let at_ms = now_ms.saturating_add(duration_ms).saturating_add(delay.as_millis() as i64);
-        self.completions.push(Reverse(Completion { at_ms, container: index, generation }));
+        // No task takes more than a hundred years.
+        let at_ms = now_ms + duration_ms + delay_ms;
+        self.completions.push(Completion::new(at_ms, index, generation));
+    }
+
+    /// A task started. Tasks that became ready together and start together are one wait.
+    fn waited(&mut self, ready_ms: i64, now_ms: i64) {
+        let waits = &mut self.outcome.waits;
+        match waits.last_mut() {
+            Some(last) if self.last_started == Some((ready_ms, now_ms)) => last.weight += 1.0,
+            _ => waits.push(Wait { seconds: (now_ms - ready_ms) as f64 / 1e3, weight: 1.0, since_s: ready_ms as f64 / 1e3 }),
+        }
+        self.last_started = Some((ready_ms, now_ms));
     }
 
     /// A task is done.
@@ -361,22 +393,21 @@ impl<'a> JobWorld<'a> {
         self.outcome.lives.push(JobLife {
             submitted_at: at(spec.submit_ms),
             finished_at: at(now_ms),
-            unhindered: Duration::from_millis(spec.unhindered_ms.unsigned_abs()) + self.start_of(job),
+            unhindered: Duration::from_millis((spec.unhindered_ms + self.start_ms_of(job)).unsigned_abs()),
         });
     }
 
     /// How long the master of a job takes until it asks for containers.
-    fn start_of(&self, job: u32) -> Duration {
+    fn start_ms_of(&self, job: u32) -> i64 {
         match self.jobs[job as usize].master {
-            MasterState::Absent => Duration::ZERO,
-            _ => self.delays.application_start,
+            MasterState::Absent => 0,
+            _ => self.application_start_ms,
         }
     }
 
     /// Gives back what a container held.
     fn end(&mut self, index: u32, now_ms: i64, cluster: &mut Cluster) {
-        let Container { node, job, stage, .. } = self.containers[index as usize];
-        let each = self.size_of(job, stage);
+        let Container { node, stage, each, .. } = self.containers[index as usize];
         self.forget(index);
         cluster.release(node, each, stage == NONE, now_ms);
         self.touched.push(node);
@@ -386,12 +417,11 @@ impl<'a> JobWorld<'a> {
     fn forget(&mut self, index: u32) {
         let container = &mut self.containers[index as usize];
         container.runs = false;
-        let (job, stage) = (container.job, container.stage);
+        let (job, memory) = (container.job, container.each.memory);
         self.free.push(index);
         self.containers_allocated -= 1;
         self.containers_released += 1;
-        let each = self.size_of(job, stage);
-        self.hold(job, |held| held - each.memory);
+        self.hold(job, |held| held - memory);
     }
 
     /// Everything on a node is lost. The tasks of a lost application master are lost with it, wherever they run.
@@ -407,9 +437,9 @@ impl<'a> JobWorld<'a> {
         }
         for job in orphaned {
             for index in self.running(|container| container.job == job) {
-                let Container { node, stage, .. } = self.containers[index as usize];
+                let Container { node, each, .. } = self.containers[index as usize];
                 self.lose(index, now_ms);
-                cluster.release(node, self.load.stages[stage as usize].each, false, now_ms);
+                cluster.release(node, each, false, now_ms);
                 self.touched.push(node);
             }
             self.master_lost(job);
@@ -437,6 +467,14 @@ impl<'a> JobWorld<'a> {
             NONE => self.load.jobs[job as usize].application_master.unwrap_or_default(),
             stage => self.load.stages[stage as usize].each,
         }
+    }
+}
+
+/// The earlier of two instants, of which there may be none.
+fn earliest(one: Option<i64>, other: Option<i64>) -> Option<i64> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some(one.min(other)),
+        (one, other) => one.or(other),
     }
 }
 

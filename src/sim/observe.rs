@@ -106,14 +106,15 @@ impl<'a> Observer<'a> {
             measured.census = sample.value.0;
         }
         (self.observation.yarn, self.observation.hdfs) = (None, None);
-        let mut measured = std::mem::take(&mut self.recycled);
-        measured.at = at;
-        measured.yarn = yarn_load(load, cluster);
-        measured.hdfs = hdfs_load(cluster);
-        if load.knows_nodes {
-            measured.count_nodes(cluster);
+        match self.measured.back_mut() {
+            // What is shown at once is never needed again.
+            Some(last) if self.scenario.metrics.delay.is_zero() => last.measure(at, load, cluster),
+            _ => {
+                let mut measured = std::mem::take(&mut self.recycled);
+                measured.measure(at, load, cluster);
+                self.measured.push_back(measured);
+            }
         }
-        self.measured.push_back(measured);
         while self.measured.get(1).is_some_and(|next| next.at <= at - self.scenario.metrics.delay)
             && let Some(oldest) = self.measured.pop_front()
         {
@@ -136,6 +137,15 @@ impl<'a> Observer<'a> {
 }
 
 impl Measured {
+    fn measure(&mut self, at: Timestamp, load: &Load, cluster: &Cluster) {
+        self.at = at;
+        self.yarn = yarn_load(load, cluster);
+        self.hdfs = hdfs_load(cluster);
+        if load.knows_nodes {
+            self.count_nodes(cluster);
+        }
+    }
+
     fn count_nodes(&mut self, cluster: &Cluster) {
         let is_worker = |node: &Node| node.is_there() && cluster.scenario.groups[node.group].role != Role::Primary;
         if self.version != Some(cluster.census_version) {

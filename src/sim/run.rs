@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::observation::Observation;
 use crate::trace::Resources;
-use crate::units::{Instances, Timestamp};
+use crate::units::{Instances, Mebibytes, Timestamp};
 
 /// A quantity that changes in steps: each value holds from its instant until the next one. Instants never decrease.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -35,6 +35,35 @@ impl<T: PartialEq> StepCurve<T> {
     }
 }
 
+/// The integral over time of an amount of memory that changes in steps, exact to the end.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct MemoryTime {
+    mib_ms: u128,
+    memory: Mebibytes,
+    since_ms: i64,
+}
+
+impl MemoryTime {
+    /// So much from `now_ms` on, which is never earlier than before.
+    pub fn set(&mut self, memory: Mebibytes, now_ms: i64) {
+        if memory != self.memory {
+            self.settle(now_ms);
+            self.memory = memory;
+        }
+    }
+
+    /// In mebibyte-hours.
+    pub fn until(mut self, end_ms: i64) -> f64 {
+        self.settle(end_ms);
+        self.mib_ms as f64 / 3_600_000.0
+    }
+
+    fn settle(&mut self, now_ms: i64) {
+        self.mib_ms += u128::from(self.memory.get()) * u128::from((now_ms - self.since_ms).unsigned_abs());
+        self.since_ms = now_ms;
+    }
+}
+
 /// One simulation of one policy with one seed.
 #[derive(Clone, Debug, Default)]
 pub struct Run {
@@ -45,8 +74,8 @@ pub struct Run {
     pub instances: Vec<InstanceLife>,
     /// Nodes that could take work, over time (draining ones excluded), all groups.
     pub supply_nodes: StepCurve<f64>,
-    /// Resources asked for that were not yet served, over time.
-    pub backlog: StepCurve<Resources>,
+    /// Memory asked for that was not yet served, times how long it waited: the integral of the backlog.
+    pub backlog_mib_h: f64,
     pub waits: Vec<Wait>,
     /// One for each finished job; empty for observation traces.
     pub jobs: Vec<JobLife>,
@@ -106,4 +135,18 @@ pub struct SeriesPoint {
     pub allocated: Resources,
     pub pending: Resources,
     pub total: Resources,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn memory_is_integrated_over_its_steps_to_the_end() {
+        let mut backlog = MemoryTime::default();
+        for (mib, minute) in [(0, 0), (2_048, 15), (2_048, 20), (0, 30), (512, 45)] {
+            backlog.set(Mebibytes(mib), minute * 60_000);
+        }
+        assert_eq!(backlog.until(3_600_000), 512.0 + 128.0);
+    }
 }

@@ -113,7 +113,7 @@ impl Scorecard {
             wait_p99_s: waits.p99_s,
             wait_max_s: waits.max_s,
             bounded_slowdown_mean: bounded_slowdown_mean(&run.jobs),
-            backlog_gib_h: backlog_gib_h(run),
+            backlog_gib_h: run.backlog_mib_h / 1_024.0,
             slo_miss_percent: waits.slo_miss_percent,
             resizes: run.resizes,
             flips: run.flips,
@@ -179,11 +179,6 @@ fn bounded_slowdown_mean(jobs: &[JobLife]) -> Option<f64> {
         (turnaround.as_secs_f64() / job.unhindered.max(SLOWDOWN_BOUND).as_secs_f64()).max(1.0)
     };
     (!jobs.is_empty()).then(|| jobs.iter().map(slowdown).sum::<f64>() / jobs.len() as f64)
-}
-
-fn backlog_gib_h(run: &Run) -> f64 {
-    let span = run.start..run.end;
-    run.backlog.pieces(&span).map(|(hours, waiting)| waiting.memory.as_f64() / 1_024.0 * hours).sum()
 }
 
 /// From the first submission to the last completion; for observations, which know no jobs, the length of the run.

@@ -18,7 +18,7 @@ use crate::units::{Instances, Percent, Timestamp};
 
 /// Stands still until it is told what time it is. Goes on when its work is done, idle.
 pub struct SteppedCluster<'a> {
-    simulation: Simulation<'a>,
+    simulation: Simulation<'a, dyn World + 'a>,
 }
 
 /// One instance, from its launch on.

@@ -11,7 +11,7 @@ use crate::observation::{GroupId, Role};
 use crate::policy::baselines;
 use crate::policy::{Limits, Selector};
 use crate::trace::Resources;
-use crate::units::{Instances, Mebibytes, Timestamp};
+use crate::units::{Instances, Timestamp};
 
 /// What results call it.
 pub const NAME: &str = "transient-per-job";
@@ -22,7 +22,7 @@ pub const NAME: &str = "transient-per-job";
 /// When a container fits none of these nodes.
 pub fn transient_per_job(load: &JobLoad, scenario: &Scenario, scaled: usize, max: Instances, seed: u64) -> Result<Run, SimError> {
     let mut whole = Run { start: load.start, end: load.start, ..Run::default() };
-    let mut sums = Sums::default();
+    let mut supply_changes = Vec::new();
     for job in 0..load.job_count() {
         let alone = Workload::Jobs(load.job_alone(job));
         let peak = nodes_needed(&no_wait_demand(&alone), scenario.groups[scaled].node).0.iter().map(|(_, nodes)| *nodes).max();
@@ -31,11 +31,9 @@ pub fn transient_per_job(load: &JobLoad, scenario: &Scenario, scaled: usize, max
         let policy = baselines::FIXED_MAX.policy(Limits::exactly(size)).on_group(&Selector::Id(cluster.groups[1].id.clone()));
         let luck = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15).wrapping_add(job as u64);
         let run = simulate(&alone, &cluster, &policy, luck, Recording::default())?;
-        add(&mut whole, run, scaled, &mut sums);
+        add(&mut whole, run, scaled, &mut supply_changes);
     }
-    whole.supply_nodes = StepCurve(summed(load.start, sums.nodes).into_iter().map(|(at, nodes)| (at, nodes as f64)).collect());
-    let waiting = |(at, mib): (Timestamp, i64)| (at, Resources { memory: Mebibytes(mib.unsigned_abs()), ..Resources::default() });
-    whole.backlog = StepCurve(summed(load.start, sums.waiting_mib).into_iter().map(waiting).collect());
+    whole.supply_nodes = StepCurve(summed(load.start, supply_changes).into_iter().map(|(at, nodes)| (at, nodes as f64)).collect());
     Ok(whole)
 }
 
@@ -55,7 +53,7 @@ fn own_cluster(scenario: &Scenario, scaled: usize, limits: Limits) -> Scenario {
 }
 
 /// Adds the run of one job to the whole; its instances count for the group that they are copies of.
-fn add(whole: &mut Run, run: Run, scaled: usize, sums: &mut Sums) {
+fn add(whole: &mut Run, run: Run, scaled: usize, supply_changes: &mut Vec<(Timestamp, i64)>) {
     let end = run.end;
     whole.end = whole.end.max(end);
     let offset_s = run.start.seconds_since(whole.start);
@@ -67,23 +65,15 @@ fn add(whole: &mut Run, run: Run, scaled: usize, sums: &mut Sums) {
     whole.tasks_finished += run.tasks_finished;
     whole.tasks_rerun += run.tasks_rerun;
     whole.lost_work += run.lost_work;
-    sums.nodes.extend(changes(run.supply_nodes, end, |nodes| nodes as i64));
-    sums.waiting_mib.extend(changes(run.backlog, end, |waiting| waiting.memory.get() as i64));
-}
-
-/// Curves of all jobs as the changes that they make.
-#[derive(Default)]
-struct Sums {
-    nodes: Vec<(Timestamp, i64)>,
-    /// The backlog is only ever weighed by its memory.
-    waiting_mib: Vec<(Timestamp, i64)>,
+    whole.backlog_mib_h += run.backlog_mib_h;
+    supply_changes.extend(changes(run.supply_nodes, end));
 }
 
 /// The steps of a curve by how much each changes, and the step down to zero at its end.
-fn changes<T: Default>(curve: StepCurve<T>, end: Timestamp, amount: impl Fn(T) -> i64) -> Vec<(Timestamp, i64)> {
+fn changes(curve: StepCurve<f64>, end: Timestamp) -> impl Iterator<Item = (Timestamp, i64)> {
     let mut before = 0;
-    let steps = curve.0.into_iter().chain([(end, T::default())]);
-    steps.map(|(at, value)| (at, amount(value))).map(|(at, now)| (at, now - std::mem::replace(&mut before, now))).collect()
+    let steps = curve.0.into_iter().chain([(end, 0.0)]);
+    steps.map(|(at, value)| (at, value as i64)).map(move |(at, now)| (at, now - std::mem::replace(&mut before, now)))
 }
 
 fn summed(start: Timestamp, mut changes: Vec<(Timestamp, i64)>) -> Vec<(Timestamp, i64)> {
@@ -103,7 +93,7 @@ mod tests {
 
     use super::*;
     use crate::trace::{Job, Stage, TaskRun};
-    use crate::units::VirtualCores;
+    use crate::units::{Mebibytes, VirtualCores};
 
     /// Four tasks of 60 s fill one m5.xlarge, which takes six minutes to come.
     #[test]
@@ -122,7 +112,8 @@ mod tests {
         };
         let load = JobLoad::of(Timestamp::EPOCH, &[job(0, 4), job(100, 8)]).expect("valid jobs");
         let run = transient_per_job(&load, &Scenario::default(), 1, Instances(20), 1).expect("fits");
-        assert_eq!((run.tasks_total, run.tasks_finished, run.waits.len()), (12, 12, 12));
+        let waited: f64 = run.waits.iter().map(|wait| wait.weight).sum();
+        assert_eq!((run.tasks_total, run.tasks_finished, waited), (12, 12, 12.0));
         assert!(run.waits.iter().all(|wait| wait.seconds == 360.0));
         let lived_s: Vec<f64> =
             run.instances.iter().map(|life| life.terminated_at.map_or(f64::NAN, |end| end.seconds_since(life.launched_at))).collect();

@@ -5,6 +5,7 @@ use super::observe::Load;
 use super::run::Run;
 use super::stepped::Application;
 use crate::trace::Resources;
+use crate::units::Mebibytes;
 
 /// Work on a simulated cluster: container by container, or as a fluid. Times are milliseconds since the start.
 pub(super) trait World {
@@ -19,6 +20,9 @@ pub(super) trait World {
 
     /// Starts what finds room, after everything else at this instant.
     fn settle(&mut self, now_ms: i64, cluster: &mut Cluster);
+
+    /// Memory that is asked for and not yet served.
+    fn backlog(&self) -> Mebibytes;
 
     /// Nothing is left to arrive, to wait or to run.
     fn is_finished(&self) -> bool;

@@ -189,8 +189,20 @@ impl Lane<'_> {
 /// As the scorecard's, without sorting: a search looks at nothing else of the waits.
 pub fn p95_s(waits: &mut [Wait]) -> f64 {
     let weight = |waits: &[Wait]| waits.iter().map(|wait| wait.weight).sum::<f64>();
-    let mut missing = 0.95 * weight(waits);
-    let mut among = waits;
+    let total = weight(waits);
+    // Most work does not wait at all under most policies: only the rest is searched.
+    let mut waited = 0;
+    for index in 0..waits.len() {
+        if waits[index].seconds > 0.0 {
+            waits.swap(waited, index);
+            waited += 1;
+        }
+    }
+    let (mut among, unhindered) = waits.split_at_mut(waited);
+    let mut missing = 0.95 * total - weight(unhindered);
+    if missing <= 0.0 {
+        return 0.0;
+    }
     while among.len() > 1 {
         let middle = among.len() / 2;
         among.select_nth_unstable_by(middle, |one, other| one.seconds.total_cmp(&other.seconds));

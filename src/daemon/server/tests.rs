@@ -67,7 +67,7 @@ async fn the_page_is_whole_in_itself_and_cannot_run_anything() {
 async fn the_page_tells_demand_in_numbers() {
     let served = Served::start().await;
     let mut report = Rig::new(Clock::real().now()).tick();
-    report.decisions[0].demand = Some(demand());
+    report.decisions[0].demand = Some(Box::new(demand()));
     served.monitor.tick_ended(&report);
     let (_, _, page) = served.get("/").await;
     assert!(page.contains("120.0 GiB remain = 10.0 units in turns; needed 14, kept 4"), "{page}");

@@ -52,7 +52,7 @@ fn a_terminal_shows_the_state_in_words_first() {
 #[test]
 fn a_target_that_follows_demand_shows_the_numbers_of_it() {
     let mut report = Rig::new(START).tick();
-    report.decisions[0].demand = Some(demand());
+    report.decisions[0].demand = Some(Box::new(demand()));
     let shown = text::text(&status(&report, None));
     let demand: Vec<&str> = shown.lines().skip_while(|line| !line.starts_with("  demand")).take_while(|line| !line.is_empty()).collect();
     insta::assert_snapshot!(demand.join("\n"), @r"

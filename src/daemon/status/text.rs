@@ -56,7 +56,7 @@ fn write_target(out: &mut String, target: &TargetStatus) -> std::fmt::Result {
         writeln!(out, "  {:width$}  {}", rule.rule, rule.words)?;
         writeln!(out, "  {:width$}  {}: {}", "", rule.then, rule.when)?;
     }
-    for (index, line) in decision.demand.iter().flat_map(DemandReport::lines).enumerate() {
+    for (index, line) in decision.demand.iter().flat_map(|demand| demand.lines()).enumerate() {
         writeln!(out, "  {:6}  {line}", if index == 0 { "demand" } else { "" })?;
     }
     match &target.last_resize {

@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 use std::sync::Arc;
 
 use super::{TargetState, Tick, Wish};
-use crate::decision::{Action, Cause, HoldReason, Limiter, Resize, RuleReport, RuleState};
+use crate::decision::{Action, Cause, HoldReason, Limiter, Resize, RuleState};
 use crate::engine::limits::{self, Bounded, Floor};
 use crate::engine::memory::{Knowledge, SignalTrack};
 use crate::observation::{Direction, GroupState, GroupStatus, InstanceId, NodeLoad};
@@ -16,7 +16,8 @@ pub(super) struct Situation<'a> {
     pub tick: &'a Tick<'a>,
     pub group: &'a GroupStatus,
     pub limits: Limits,
-    pub reports: &'a [RuleReport],
+    /// How each rule stands.
+    pub rules: &'a [RuleState],
     /// Of a policy that follows demand.
     pub wish: Option<&'a Wish>,
 }
@@ -76,15 +77,15 @@ impl TargetState {
     fn candidate(&self, now: &Situation) -> Option<Candidate> {
         let (requested, limits) = (now.group.requested, now.limits);
         let ready = || {
-            now.reports.iter().enumerate().filter_map(|(rule, report)| match report.state {
-                RuleState::Ready { to } => Some((rule, to)),
+            now.rules.iter().enumerate().filter_map(|(rule, state)| match state {
+                RuleState::Ready { to } => Some((rule, *to)),
                 _ => None,
             })
         };
         let is_relative = |rule: usize| self.spec.rules[rule].then.is_relative();
         let of_rule = |(rule, wanted): (usize, Instances)| Candidate {
             rule: Some(rule),
-            cause: Cause::Rule(now.reports[rule].rule.clone()),
+            cause: Cause::Rule(self.spec.rules[rule].name.clone()),
             wanted,
             relative: is_relative(rule),
         };
@@ -123,20 +124,19 @@ impl TargetState {
             Change::Set(size) => size.within(now.limits) >= now.group.requested,
             Change::Grow(_) | Change::Track { .. } => true,
         };
-        (0..now.reports.len()).find(|rule| now.reports[*rule].state == RuleState::Unknown && outvotes(*rule))
+        (0..now.rules.len()).find(|rule| now.rules[*rule] == RuleState::Unknown && outvotes(*rule))
     }
 
     /// Why no rule, and no demand, asks for a change.
     fn idle_reason(&self, now: &Situation) -> HoldReason {
-        let reports = now.reports;
         match now.wish {
             Some(Wish::Size(..)) => return HoldReason::DemandMet,
             Some(Wish::Unknown(reason)) => return reason.clone(),
             None => {}
         }
-        let unknown = reports.iter().position(|report| report.state == RuleState::Unknown);
-        let cooling = reports.iter().find_map(|report| match report.state {
-            RuleState::CoolingDown { until } => Some(HoldReason::CoolingDown { rule: report.rule.clone(), until }),
+        let unknown = now.rules.iter().position(|state| *state == RuleState::Unknown);
+        let cooling = self.spec.rules.iter().zip(now.rules).find_map(|(rule, state)| match *state {
+            RuleState::CoolingDown { until } => Some(HoldReason::CoolingDown { rule: rule.name.clone(), until }),
             _ => None,
         });
         unknown.map(|rule| self.ignorance(rule)).or(cooling).unwrap_or(HoldReason::NoRuleReady)

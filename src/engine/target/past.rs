@@ -82,6 +82,7 @@ impl TargetState {
             ..memory
         };
         Ok(Self {
+            states: Vec::new(),
             signals: fresh.spec.signals.iter().zip(past.signals).map(track).collect(),
             windows: fresh.windows.into_iter().zip(past.windows).map(|(window, samples)| window.with_samples(samples)).collect(),
             rules: fresh.rules.into_iter().zip(past.rules).map(rule).collect(),

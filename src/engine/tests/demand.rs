@@ -76,7 +76,7 @@ impl Cluster {
         decision
     }
 
-    fn report(&mut self, s: i64, work: Work) -> DemandReport {
+    fn report(&mut self, s: i64, work: Work) -> Box<DemandReport> {
         self.tick(s, Some(work)).demand.expect("the demand is known")
     }
 

@@ -49,6 +49,9 @@ pub(in crate::sim) struct Node {
     pub containers: u32,
     pub application_masters: u32,
     pub busy_s: f64,
+    /// What part of the node's memory a mebibyte is, and of its cores a core.
+    pub(super) share_of_mib: f64,
+    pub(super) share_of_vcore: f64,
     pub(super) ordinal: u64,
     pub launched_ms: i64,
     pub terminated_ms: Option<i64>,
@@ -56,8 +59,8 @@ pub(in crate::sim) struct Node {
     pub(super) doomed: bool,
     /// How often it was asked to leave; an earlier timeout is void.
     pub(super) drains: u32,
-    pub(super) share: f64,
-    pub(super) share_since_ms: i64,
+    /// Until when `busy_s` counts.
+    pub(super) settled_ms: i64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,21 +85,17 @@ impl Node {
         self.state == NodeState::Active && self.capacity.minus(self.used).covers(container)
     }
 
-    /// Adds the time since the last change of what is used, weighted with the used share of the scarcer resource.
+    /// Adds the time since the last change of what is used, weighted with the used share of the scarcer resource. Before each such change.
     pub(super) fn settle(&mut self, now_ms: i64) {
-        if now_ms > self.share_since_ms {
-            self.busy_s += self.share * (now_ms - self.share_since_ms) as f64 / 1e3;
-            self.share_since_ms = now_ms;
+        if now_ms > self.settled_ms {
+            self.busy_s += self.share() * (now_ms - self.settled_ms) as f64 / 1e3;
+            self.settled_ms = now_ms;
         }
-        // Both products are whole numbers: the larger share is found, and nothing used is nothing, without rounding.
-        let memory = self.used.memory.get().saturating_mul(self.capacity.vcores.get());
-        let vcores = self.used.vcores.get().saturating_mul(self.capacity.memory.get());
-        self.share = if memory.max(vcores) == 0 {
-            0.0
-        } else if memory >= vcores {
-            self.used.memory.as_f64() / self.capacity.memory.as_f64()
-        } else {
-            self.used.vcores.as_f64() / self.capacity.vcores.as_f64()
-        };
+    }
+
+    fn share(&self) -> f64 {
+        // Signed numbers become floating point in one instruction, and this is done twice for each container.
+        let amount = |used: u64| used as i64 as f64;
+        (amount(self.used.memory.get()) * self.share_of_mib).max(amount(self.used.vcores.get()) * self.share_of_vcore)
     }
 }

@@ -42,7 +42,7 @@ impl JobWorld<'_> {
         for container in self.containers.iter().filter(|container| container.runs) {
             let (containers, resources) = held.entry(container.job).or_default();
             *containers += 1;
-            *resources = resources.plus(self.size_of(container.job, container.stage));
+            *resources = resources.plus(container.each);
         }
         held
     }

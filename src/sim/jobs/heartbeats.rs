@@ -20,15 +20,23 @@ impl Heartbeats {
     }
 
     /// A node has taken a container.
+    #[inline]
     pub fn placed(&mut self, node: NodeIndex, now_ms: i64) {
-        if self.interval_ms > 0 && self.waiting.insert(node) {
+        if self.interval_ms > 0 {
+            self.wait(node, now_ms);
+        }
+    }
+
+    fn wait(&mut self, node: NodeIndex, now_ms: i64) {
+        if self.waiting.insert(node) {
             self.next.push_back((now_ms.saturating_add(self.interval_ms), node));
         }
     }
 
     /// The node takes no container before its next heartbeat.
+    #[inline]
     pub fn is_between(&self, node: NodeIndex) -> bool {
-        self.waiting.contains(&node)
+        self.interval_ms > 0 && self.waiting.contains(&node)
     }
 
     /// When the next node takes containers again.

@@ -1,7 +1,5 @@
 //! What of a job can start next, and in which order jobs are asked.
 
-use std::collections::BTreeMap;
-
 use super::{JobWorld, NONE};
 use crate::sim::scenario::Scheduler;
 use crate::sim::workload::{JobSpec, StageSpec};
@@ -15,16 +13,13 @@ pub(super) struct JobState {
     /// When the job came.
     pub ready_ms: i64,
     master_was_up: bool,
-    /// Memory of the job's containers.
+    /// Memory of the job's containers, for the fair scheduler.
     held: Mebibytes,
     /// Where it stands in the queue.
     place: Option<(u64, u32)>,
     /// Stages with tasks to start, linked in the order in which they became ready.
     first: u32,
     last: u32,
-    /// What these tasks take; asked for only while the master, if there is one, runs.
-    pending: Resources,
-    containers_pending: u64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,8 +45,8 @@ pub(super) struct StageState {
     run: u32,
     started_of_run: u32,
     never_started: u64,
-    /// How many lost tasks there are of each duration in milliseconds.
-    lost: BTreeMap<i64, u32>,
+    /// Tasks that were lost and wait again.
+    lost: u32,
     next: u32,
     linked: bool,
 }
@@ -59,6 +54,7 @@ pub(super) struct StageState {
 /// The next container that a job wants.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Request {
+    pub job: u32,
     /// [`NONE`] for the application master.
     pub stage: u32,
     pub each: Resources,
@@ -83,8 +79,6 @@ impl JobState {
             place: None,
             first: NONE,
             last: NONE,
-            pending: Resources::default(),
-            containers_pending: 0,
         }
     }
 
@@ -102,7 +96,7 @@ impl StageState {
             run: spec.first_run,
             started_of_run: 0,
             never_started: spec.tasks,
-            lost: BTreeMap::new(),
+            lost: 0,
             next: NONE,
             linked: false,
         }
@@ -129,7 +123,8 @@ impl JobWorld<'_> {
 
     /// A lost task waits again, ahead of the job's other stages.
     pub(super) fn give_back(&mut self, stage: u32, duration_ms: i64) {
-        *self.stages[stage as usize].lost.entry(duration_ms).or_default() += 1;
+        self.stages[stage as usize].lost += 1;
+        *self.lost.entry((stage, duration_ms)).or_default() += 1;
         self.link_first(stage);
         self.want_tasks(stage, 1);
     }
@@ -146,20 +141,17 @@ impl JobWorld<'_> {
     pub(super) fn request(&self, job: u32) -> Request {
         let state = &self.jobs[job as usize];
         let stage = if state.master == MasterState::Waiting { NONE } else { state.first };
-        Request { stage, each: self.size_of(job, stage) }
+        Request { job, stage, each: self.size_of(job, stage) }
     }
 
     /// Takes the requested container out of what waits.
-    pub(super) fn take(&mut self, job: u32, Request { stage, each }: Request) -> Taken {
+    pub(super) fn take(&mut self, Request { stage, each, .. }: Request) -> Taken {
         self.pending = self.pending.minus(each);
         self.containers_pending -= 1;
-        let state = &mut self.jobs[job as usize];
         if stage == NONE {
             self.masters_waiting -= 1;
             return Taken { duration_ms: 0, ready_ms: None };
         }
-        state.pending = state.pending.minus(each);
-        state.containers_pending -= 1;
         let task = self.take_task(stage);
         self.unlink_if_spent(stage);
         task
@@ -168,41 +160,44 @@ impl JobWorld<'_> {
     /// The first stages could have run ever since the job came and its master could have been up: that the master had to wait is no fault of
     /// theirs.
     pub(super) fn master_is_up(&mut self, job: u32, container: u32) {
-        let start_ms = self.delays.application_start.as_millis() as i64;
+        let start_ms = self.application_start_ms;
         let state = &mut self.jobs[job as usize];
         state.master = MasterState::Runs(container);
         let since_ms = state.ready_ms.saturating_add(start_ms);
         if !std::mem::replace(&mut state.master_was_up, true) {
             self.make_first_ready(job, since_ms);
         } else {
-            self.pending = self.pending.plus(state.pending);
-            self.containers_pending += state.containers_pending;
+            let (containers, resources) = self.startable(job);
+            self.pending = self.pending.plus(resources);
+            self.containers_pending += containers;
         }
         self.requeue(job);
     }
 
     /// The master has to start again; until then nobody asks for the job's tasks.
     pub(super) fn master_lost(&mut self, job: u32) {
-        let state = &mut self.jobs[job as usize];
-        if let MasterState::Runs(_) = std::mem::replace(&mut state.master, MasterState::Waiting) {
-            self.pending = self.pending.minus(state.pending);
-            self.containers_pending -= state.containers_pending;
+        let before = std::mem::replace(&mut self.jobs[job as usize].master, MasterState::Waiting);
+        if let MasterState::Runs(_) = before {
+            let (containers, resources) = self.startable(job);
+            self.pending = self.pending.minus(resources);
+            self.containers_pending -= containers;
         }
         self.want_master(job);
         self.requeue(job);
     }
 
-    /// The job's containers now hold so much more, or less.
+    /// The job's containers now hold so much more, or less: only the fair scheduler asks.
     pub(super) fn hold(&mut self, job: u32, change: impl FnOnce(Mebibytes) -> Mebibytes) {
-        let state = &mut self.jobs[job as usize];
-        state.held = change(state.held);
         if self.scheduler == Scheduler::Fair {
+            let state = &mut self.jobs[job as usize];
+            state.held = change(state.held);
             self.requeue(job);
         }
     }
 
-    /// Puts a job where it belongs in the queue, or out of it when there is nothing to start.
+    /// Puts a job where it belongs in the queue, or out of it when there is nothing to start. Whatever changes what a job asks for next ends here.
     pub(super) fn requeue(&mut self, job: u32) {
+        self.first = None;
         let state = &mut self.jobs[job as usize];
         let wants = state.master == MasterState::Waiting || (state.may_start_tasks() && state.first != NONE);
         let place = wants.then_some(match self.scheduler {
@@ -210,20 +205,32 @@ impl JobWorld<'_> {
             Scheduler::Fair => (state.held.get(), job),
         });
         if place != state.place {
-            if let Some(old) = state.place {
-                self.queue.remove(&old);
+            let old = std::mem::replace(&mut state.place, place);
+            if let Some(Ok(position)) = old.map(|old| self.queue.binary_search(&old)) {
+                self.queue.remove(position);
             }
-            self.queue.extend(place);
-            state.place = place;
+            if let Some(place) = place
+                && let Err(position) = self.queue.binary_search(&place)
+            {
+                self.queue.insert(position, place);
+            }
         }
+    }
+
+    /// Tasks of a job that could start if its master ran, and what they take.
+    fn startable(&self, job: u32) -> (u64, Resources) {
+        let linked = |stage: u32| (stage != NONE).then_some(stage);
+        let stages = std::iter::successors(linked(self.jobs[job as usize].first), |stage| linked(self.stages[*stage as usize].next));
+        stages.fold((0, Resources::default()), |(containers, resources), stage| {
+            let state = &self.stages[stage as usize];
+            let count = state.never_started + u64::from(state.lost);
+            (containers + count, resources.plus(self.load.stages[stage as usize].each.times(count)))
+        })
     }
 
     fn want_tasks(&mut self, stage: u32, count: u64) {
         let spec = &self.load.stages[stage as usize];
         let each = spec.each.times(count);
-        let state = &mut self.jobs[spec.job as usize];
-        state.pending = state.pending.plus(each);
-        state.containers_pending += count;
         self.pending = self.pending.plus(each);
         self.containers_pending += count;
         self.requeue(spec.job);
@@ -232,13 +239,9 @@ impl JobWorld<'_> {
     /// A lost task if there is one, otherwise the next one of the stage.
     fn take_task(&mut self, stage: u32) -> Taken {
         let state = &mut self.stages[stage as usize];
-        if let Some(mut lost) = state.lost.first_entry() {
-            let duration_ms = *lost.key();
-            *lost.get_mut() -= 1;
-            if *lost.get() == 0 {
-                lost.remove();
-            }
-            return Taken { duration_ms, ready_ms: None };
+        if state.lost > 0 {
+            state.lost -= 1;
+            return Taken { duration_ms: self.take_shortest_lost(stage), ready_ms: None };
         }
         let run = self.load.runs[state.run as usize];
         state.never_started -= 1;
@@ -248,6 +251,15 @@ impl JobWorld<'_> {
             state.started_of_run = 0;
         }
         Taken { duration_ms: run.duration_ms, ready_ms: Some(state.ready_ms) }
+    }
+
+    fn take_shortest_lost(&mut self, stage: u32) -> i64 {
+        let Some((&key, count)) = self.lost.range_mut((stage, i64::MIN)..=(stage, i64::MAX)).next() else { return 0 };
+        *count -= 1;
+        if *count == 0 {
+            self.lost.remove(&key);
+        }
+        key.1
     }
 
     fn link_last(&mut self, stage: u32) {
@@ -277,7 +289,7 @@ impl JobWorld<'_> {
     /// Takes the stage, the first of its job, out of the links when it has nothing left to start.
     fn unlink_if_spent(&mut self, stage: u32) {
         let state = &mut self.stages[stage as usize];
-        if state.never_started > 0 || !state.lost.is_empty() {
+        if state.never_started > 0 || state.lost > 0 {
             return;
         }
         let index = self.load.stages[stage as usize].job;
@@ -286,7 +298,7 @@ impl JobWorld<'_> {
         job.first = std::mem::replace(&mut state.next, NONE);
         if job.first == NONE {
             job.last = NONE;
-            self.requeue(index);
         }
+        self.requeue(index);
     }
 }

@@ -1,8 +1,6 @@
 use super::*;
 use crate::pricing::Rates;
 use crate::sim::run::Wait;
-use crate::trace::Resources;
-use crate::units::{Mebibytes, VirtualCores};
 use proptest::prelude::*;
 
 fn seconds(s: u64) -> Timestamp {
@@ -80,14 +78,6 @@ fn makespan_runs_from_the_first_submission_to_the_last_completion() {
     let card = scorecard(&Run { jobs: vec![job(500, 700), job(100, 300)], ..hour(vec![]) }, &[]);
     assert_eq!((card.makespan_s, card.jobs_finished), (600.0, 2));
     assert_eq!(scorecard(&hour(vec![]), &[]).makespan_s, 3_600.0);
-}
-
-#[test]
-fn backlog_is_memory_integrated_to_the_end() {
-    let memory = |mib| Resources { memory: Mebibytes(mib), vcores: VirtualCores(1) };
-    let backlog =
-        StepCurve(vec![(seconds(0), memory(0)), (seconds(900), memory(2_048)), (seconds(1_800), memory(0)), (seconds(2_700), memory(512))]);
-    assert_eq!(scorecard(&Run { backlog, ..hour(vec![]) }, &[]).backlog_gib_h, 0.5 + 0.125);
 }
 
 #[test]
