@@ -41,6 +41,8 @@ pub(super) struct JobWorld<'a> {
     stages: Vec<StageState>,
     arrived: usize,
     finished: usize,
+    /// The first job that is not finished.
+    oldest: usize,
     running_jobs: u64,
     /// Jobs with something to start, in the order in which they are served: by held memory (fair queueing only), then by submit.
     queue: BTreeSet<(u64, u32)>,
@@ -146,8 +148,7 @@ impl World for JobWorld<'_> {
             self.blocked = None;
             self.touched.clear();
         }
-        let at = Timestamp::from_millis(self.load.start.as_millis().saturating_add(now_ms));
-        self.outcome.backlog.set(at, self.pending);
+        self.outcome.backlog.set(self.at(now_ms), self.pending);
     }
 
     fn is_finished(&self) -> bool {
@@ -159,6 +160,7 @@ impl World for JobWorld<'_> {
     }
 
     fn load(&self, cluster: &Cluster) -> Load {
+        let oldest = self.load.jobs[..self.arrived].get(self.oldest);
         Load {
             allocated: cluster.used.plus(cluster.used_leaving),
             leaving: cluster.used_leaving,
@@ -168,6 +170,7 @@ impl World for JobWorld<'_> {
             containers_released: self.containers_released,
             apps_running: self.running_jobs - self.masters_waiting,
             apps_pending: self.masters_waiting,
+            oldest_app_started_at: oldest.map(|job| self.at(job.submit_ms)),
             knows_nodes: true,
         }
     }
@@ -207,6 +210,7 @@ impl<'a> JobWorld<'a> {
             stages: load.stages.iter().map(StageState::new).collect(),
             arrived: 0,
             finished: 0,
+            oldest: 0,
             running_jobs: 0,
             queue: BTreeSet::new(),
             inactive: VecDeque::new(),
@@ -357,12 +361,19 @@ impl<'a> JobWorld<'a> {
         self.masters = self.masters.minus(self.size_of(job, NONE));
         self.running_jobs -= 1;
         self.finished += 1;
-        let at = |ms: i64| Timestamp::from_millis(self.load.start.as_millis().saturating_add(ms));
+        while self.jobs.get(self.oldest).is_some_and(|job| job.stages_left == 0) {
+            self.oldest += 1;
+        }
         self.outcome.lives.push(JobLife {
-            submitted_at: at(spec.submit_ms),
-            finished_at: at(now_ms),
+            submitted_at: self.at(spec.submit_ms),
+            finished_at: self.at(now_ms),
             unhindered: Duration::from_millis(spec.unhindered_ms.unsigned_abs()) + self.start_of(job),
         });
+    }
+
+    /// An instant of the simulation.
+    fn at(&self, ms: i64) -> Timestamp {
+        Timestamp::from_millis(self.load.start.as_millis().saturating_add(ms))
     }
 
     /// How long the master of a job takes until it asks for containers.

@@ -189,7 +189,7 @@ fn limits_in_virtual_cores_count_the_cores_of_nodes() {
 
 fn core_node(number: usize, has_application_master: bool) -> NodeLoad {
     let (instance, group) = (InstanceId::new(format!("i-{number}")), core_group(1).id);
-    NodeLoad { instance, group, containers: u32::from(has_application_master), has_application_master, draining: false }
+    NodeLoad { instance, group, containers: u32::from(has_application_master), has_application_master, draining: false, idle_since: None }
 }
 
 /// What runs and waits at one tick, and whether new units have come.

@@ -17,6 +17,7 @@ fn census(nodes: &[Load]) -> NodeCensus {
         containers: *containers,
         has_application_master: *has_application_master,
         draining: *draining,
+        idle_since: None,
     };
     NodeCensus(nodes.iter().enumerate().map(node).collect())
 }
