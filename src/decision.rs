@@ -105,10 +105,12 @@ pub struct Resize {
     /// What kept `to` from being `wanted`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limited_by: Option<Limiter>,
-    /// Instances to keep where some have to leave: those with application masters, then the busiest ones, as many as remain.
+    /// Instances to keep where some have to leave: those with application masters, then the busiest ones, then empty ones that may still hold
+    /// output of a running application, as many as remain.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub protect: Vec<InstanceId>,
-    /// Instances to let go first where some have to leave, at most as many as leave: nothing runs on them.
+    /// Instances to let go first where some have to leave, at most as many as leave: nothing runs on them. Those that may hold output of a
+    /// running application come last, the one that has been empty longest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub prefer: Vec<InstanceId>,
 }
