@@ -1,13 +1,15 @@
 //! What the engine decided, why, and how that reads to a person.
 
+mod demand;
+
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use crate::observation::{ClusterState, Direction, GroupId, GroupState, InstanceId, RuleName};
-use crate::units::{Instances, Mebibytes, Timestamp, display_duration};
+use crate::units::{Instances, Timestamp};
+pub use demand::{DemandReport, Resource};
 
 /// What happens to one target at one tick. Every tick yields one for every target, a [`Action::Hold`] with its reason included.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -33,59 +35,6 @@ pub struct Decision {
     pub demand: Option<Box<DemandReport>>,
 }
 
-/// Demand in numbers: what waits, what of it finds room by itself, and what was learned. Units are what the groups count: instances, or capacity
-/// units of fleets.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct DemandReport {
-    pub memory_pending_mib: Mebibytes,
-    /// What waits, in units of the resource that binds.
-    pub units_pending: f64,
-    /// Of what waits: what takes the room of containers that finish within the patience.
-    pub units_served: f64,
-    /// Of what waits: the rest, which new units are for.
-    pub units_remaining: f64,
-    /// Units that serve the rest within the patience: fewer than `units_remaining` where containers are short and take turns.
-    pub units_for_remaining: f64,
-    /// For what runs, what remains, and what is expected at this time of day.
-    pub units_needed: u32,
-    /// In use, or idle and worth keeping.
-    pub units_kept: u32,
-    /// Expected from earlier days until new units would be there; `None` without enough days.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub units_forecast: Option<u32>,
-    /// Of groups that the policy does not resize.
-    pub units_others: u32,
-    /// All targets together, in the demand's limits.
-    pub units_wanted: u32,
-    /// The resource that needs most units: what all these are units of.
-    pub binding: Resource,
-    /// What one unit offers to containers.
-    pub unit_memory_mib: Mebibytes,
-    /// What one unit offers to containers; `None` where nobody counts cores.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub unit_vcores: Option<f64>,
-    /// How long work may wait for containers to finish before units are added for it.
-    pub patience_s: f64,
-    /// Learned: from the request of a unit until it runs.
-    pub provisioning_s: f64,
-    /// Learned: the mean life of a container; `None` while it is not known.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub container_lifetime_s: Option<f64>,
-    /// Learned: for how long the highest unit is kept while idle.
-    pub keep_idle_s: f64,
-    /// Learned: days that the forecast knows.
-    pub days_known: u32,
-}
-
-/// What containers ask nodes for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Resource {
-    Memory,
-    Vcores,
-}
-
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Action {
@@ -105,10 +54,12 @@ pub struct Resize {
     /// What kept `to` from being `wanted`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limited_by: Option<Limiter>,
-    /// Instances to keep where some have to leave: those with application masters, then the busiest ones, as many as remain.
+    /// Instances to keep where some have to leave: those with application masters, then the busiest ones, then empty ones that may still hold
+    /// output of a running application, as many as remain.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub protect: Vec<InstanceId>,
-    /// Instances to let go first where some have to leave, at most as many as leave: nothing runs on them.
+    /// Instances to let go first where some have to leave, at most as many as leave: nothing runs on them. Those that may hold output of a
+    /// running application come last, the one that has been empty longest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub prefer: Vec<InstanceId>,
 }
@@ -148,7 +99,7 @@ pub enum Limiter {
 pub enum HoldReason {
     /// Everything is known, and no rule asks for a change.
     NoRuleReady,
-    /// Everything is known, and the room is what the demand asks for.
+    /// Everything is known, and the room is what the demand asks for within its limits.
     DemandMet,
     /// No rule asks for a change, and at least one could not be judged because this signal is too old.
     StaleData {
@@ -382,42 +333,11 @@ impl fmt::Display for Decision {
             Action::Hold(reason) => write!(f, "hold at {}: {reason}", self.requested)?,
             Action::Resize(resize) => resize.fmt(f)?,
         }
-        match &self.demand {
-            Some(demand) if matches!(&self.action, Action::Resize(Resize { because: Cause::Demand, .. })) => write!(f, "; {demand}"),
+        match (&self.action, &self.demand) {
+            (Action::Resize(Resize { because: Cause::Demand, .. }), Some(demand)) => write!(f, "; {demand}"),
+            (Action::Hold(HoldReason::DemandMet), Some(demand)) if demand.is_cut() => write!(f, "; {}", demand.need()),
             _ => Ok(()),
         }
-    }
-}
-
-impl DemandReport {
-    /// What waits, what is wanted for it, and what was learned: a line each.
-    pub fn lines(&self) -> Vec<String> {
-        let amount = |units: f64| match (self.binding, self.unit_vcores) {
-            (Resource::Vcores, Some(vcores)) => format!("{:.0} vcores", units * vcores),
-            _ => format!("{:.1} GiB", units * self.unit_memory_mib.as_f64() / 1_024.0),
-        };
-        let seconds = |s: f64| display_duration(Duration::from_secs(s.round().max(0.0) as u64)).to_string();
-        let mut lines = vec![];
-        if self.units_pending > 0.0 {
-            lines.push(format!("pending {}", amount(self.units_pending)));
-            lines.push(format!("{} of it will have been served in {}", amount(self.units_served), seconds(self.patience_s)));
-            let turns = if self.units_for_remaining < self.units_remaining { " in turns" } else { "" };
-            lines.push(format!("{} remain = {:.1} units{turns}", amount(self.units_remaining), self.units_for_remaining));
-        } else {
-            lines.push("nothing is pending".to_owned());
-        }
-        let forecast = self.units_forecast.map(|units| format!(", {units} expected from earlier days")).unwrap_or_default();
-        let (needed, kept, idle) = (self.units_needed, self.units_kept, seconds(self.keep_idle_s));
-        lines.push(format!("needed {needed}, kept {kept} (an idle unit for {idle}){forecast}"));
-        lines.push(format!("new units take {}", seconds(self.provisioning_s)));
-        lines
-    }
-}
-
-/// `pending 310.0 GiB; 190.0 GiB of it will have been served in 6m 40s; 120.0 GiB remain = 10.0 units`.
-impl fmt::Display for DemandReport {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.lines().join("; "))
     }
 }
 
@@ -471,7 +391,7 @@ impl fmt::Display for HoldReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NoRuleReady => f.write_str("no rule asks for a change"),
-            Self::DemandMet => f.write_str("the room is what the demand asks for"),
+            Self::DemandMet => f.write_str("the room is what the demand asks for within its limits"),
             Self::StaleData { signal, measured_at } => write!(f, "{signal} is stale, last measured at {measured_at}"),
             Self::MissingSignal { signal } => write!(f, "{signal} is not known: not observed, or not for long enough"),
             Self::CoolingDown { rule, until } => write!(f, "rule {rule} cools down until {until}"),

@@ -25,7 +25,7 @@ use crate::policy::Policy;
 use crate::policy::demand::Demand;
 use crate::units::{Instances, Timestamp};
 use demand::DemandState;
-use demand::shares::{Member, shares};
+use demand::shares::Member;
 use memory::{Knowledge, SignalPast, SignalTrack};
 pub use state::{EngineState, StateMismatch};
 use target::{TargetState, Tick, Wish};
@@ -161,9 +161,9 @@ fn wishes(state: &mut DemandState, demand: &Demand, tick: &Tick, targets: &[Targ
         })
         .collect();
     let groups: Vec<&GroupStatus> = members.iter().flatten().map(|(group, _)| *group).collect();
-    let plan = state.plan(demand, tick, &groups);
+    let mut plan = state.plan(demand, tick, &groups);
     let present: Vec<Member> = members.iter().flatten().map(|(_, member)| *member).collect();
-    let mut sizes = plan.as_ref().map_or_else(|_| Vec::new(), |plan| shares(plan.wanted, &plan.limits, &present)).into_iter();
+    let mut sizes = plan.as_mut().map_or_else(|_| Vec::new(), |plan| plan.shares(&present)).into_iter();
     let wish = |_: (&GroupStatus, Member)| match &plan {
         Ok(plan) => sizes.next().map(|size| Wish::Size(Instances(size), Box::new(plan.report.clone()))),
         Err(reason) => Some(Wish::Unknown(reason.clone())),

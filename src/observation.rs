@@ -71,6 +71,10 @@ pub struct YarnLoad {
     pub containers_released_total: Option<u64>,
     pub apps_running: u64,
     pub apps_pending: u64,
+    /// When the first of the applications that are not over started, in YARN's sense: when it was submitted. Those that wait count, because one
+    /// whose master starts again waits as well. `None` when there is none, and where nobody told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub oldest_app_started_at: Option<Timestamp>,
     #[serde(default)]
     pub nodes: NodesByState,
 }
@@ -118,6 +122,9 @@ pub struct NodeLoad {
     /// Already leaving (decommissioning).
     #[serde(default)]
     pub draining: bool,
+    /// Since when it was seen without containers: `None` while it has some, and where nobody told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub idle_since: Option<Timestamp>,
 }
 
 /// What EMR says of the cluster.

@@ -131,6 +131,7 @@ impl Observer {
                     containers: node.containers,
                     has_application_master: node.has_application_master,
                     draining: node.draining,
+                    idle_since: node.idle_since,
                 }),
                 None => stranger = Some(node.host),
             }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use aws_config::SdkConfig;
 
@@ -89,7 +90,7 @@ pub async fn start(settings: &Settings, sdk: &SdkConfig, clock: Clock) -> Result
     let state_dir = StateDir::lock(&settings.state_dir)?;
     let policies: Vec<&Policy> = std::iter::once(&main).chain(&shadows).map(|file| &file.policy).collect();
     let metrics = cloudwatch::metrics_of(policies.iter().copied())?;
-    let sources = sources(settings, sdk, &cluster_id, metrics, &policies)?;
+    let sources = sources(settings, sdk, &cluster_id, metrics, &policies, main.policy.poll() * 3)?;
     let mut observer = Observer::new(sources, main.policy.poll());
     self_test::run(&mut observer, &main.policy, &clock, settings.dry_run).await?;
 
@@ -127,11 +128,12 @@ fn sources(
     cluster_id: &str,
     metrics: Vec<MetricSpec>,
     policies: &[&Policy],
+    allowance: Duration,
 ) -> Result<Sources, TrustError> {
     let http = HttpGet::new(settings.yarn.ca_file.as_deref())?;
     let (yarn, hdfs) = (&settings.yarn, &settings.hdfs);
     Ok(Sources {
-        yarn: Yarn::new(http.clone(), yarn.resource_managers.clone(), yarn.beside.clone(), yarn.timeout),
+        yarn: Yarn::new(http.clone(), yarn.resource_managers.clone(), yarn.beside.clone(), yarn.timeout, allowance),
         acts_beside_active: yarn.beside.is_some(),
         hdfs: (!hdfs.name_nodes.is_empty()).then(|| Hdfs::new(http, hdfs.name_nodes.clone(), hdfs.timeout)),
         emr: Emr::new(sdk, cluster_id, &settings.aws, emr::reads_steps(policies.iter().copied())),

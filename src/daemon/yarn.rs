@@ -3,6 +3,7 @@
 mod active;
 mod answers;
 mod census;
+mod idle;
 mod load;
 mod wire;
 
@@ -15,7 +16,9 @@ use crate::daemon::http_get::{HttpGet, TimeLimit};
 use crate::daemon::source::{Call, SourceError};
 use crate::daemon::yarn::active::RollCall;
 use crate::daemon::yarn::answers::Answers;
+use crate::daemon::yarn::idle::IdleHosts;
 use crate::observation::{Sampled, YarnLoad};
+use crate::units::Timestamp;
 
 /// All ResourceManagers of one cluster. Follows the active one.
 #[derive(Debug)]
@@ -25,6 +28,7 @@ pub struct Yarn {
     local: Option<Url>,
     timeout: Duration,
     last_active: Option<Url>,
+    idle: IdleHosts,
 }
 
 /// What one reading brought. Parts fail one by one.
@@ -49,12 +53,14 @@ pub struct YarnNode {
     pub has_application_master: bool,
     /// Decommissioning.
     pub draining: bool,
+    /// Since when it was seen without containers; `None` while it has some.
+    pub idle_since: Option<Timestamp>,
 }
 
 impl Yarn {
     /// `addresses` are those of all ResourceManagers, such as `http://ip-10-0-0-1:8088`; `local` is the one on this machine, if any. A reading takes
-    /// at most `timeout`, whatever happens.
-    pub fn new(http: HttpGet, addresses: Vec<Url>, local: Option<Url>, timeout: Duration) -> Self {
+    /// at most `timeout`, whatever happens. What a reading said of idle nodes counts on if the next one comes within `allowance`.
+    pub fn new(http: HttpGet, addresses: Vec<Url>, local: Option<Url>, timeout: Duration, allowance: Duration) -> Self {
         let mut all: Vec<Url> = Vec::new();
         // The local one comes first: where one ResourceManager has two addresses, that is the one to be called by.
         for address in local.iter().chain(&addresses) {
@@ -62,7 +68,7 @@ impl Yarn {
                 all.push(address.clone());
             }
         }
-        Self { http, addresses: all, local, timeout, last_active: None }
+        Self { http, addresses: all, local, timeout, last_active: None, idle: IdleHosts::new(allowance) }
     }
 
     /// Reads everything, one request after the other where one depends on the other, else concurrently. Never fails as a whole, never waits
@@ -86,7 +92,10 @@ impl Yarn {
             return self.failed(error, answers.calls);
         }
         let load = answers.load().map(|value| Sampled { value, measured_at });
-        let nodes = answers.census().map(|value| Sampled { value, measured_at });
+        let nodes = answers.census().map(|mut value| {
+            self.idle.note(&mut value, measured_at);
+            Sampled { value, measured_at }
+        });
         let address = active.address;
         self.last_active = Some(address.clone());
         YarnReading { active_is_local, active: Some(address), load, nodes, calls: answers.calls }

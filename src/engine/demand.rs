@@ -32,6 +32,7 @@ use levels::Levels;
 use preference::Preference;
 use provisioning::Provisioning;
 use retention::Retention;
+use shares::Member;
 use turnover::Turnover;
 
 /// A share of a unit that does not count: memory is told in whole mebibytes.
@@ -108,6 +109,16 @@ impl Load {
     }
 }
 
+impl Plan {
+    /// The size of each target; notes where they cannot take all that is wanted.
+    pub fn shares(&mut self, members: &[Member]) -> Vec<u32> {
+        let sizes = shares::shares(self.wanted, &self.limits, members);
+        let total = sizes.iter().copied().fold(0, u32::saturating_add);
+        self.report.units_possible = (total < self.wanted).then_some(total);
+        sizes
+    }
+}
+
 impl DemandState {
     /// Takes what was observed; `targets` are the groups that the policy resizes, as far as the cluster has them.
     ///
@@ -158,6 +169,7 @@ impl DemandState {
             units_forecast: forecast,
             units_others: others,
             units_wanted: wanted,
+            units_possible: None,
             binding: load.resource,
             unit_vcores: unit.vcores,
             unit_memory_mib: Mebibytes(unit.memory_mib.round() as u64),

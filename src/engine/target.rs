@@ -1,6 +1,7 @@
 //! One target of a policy through time: its signals, its rules, its resizes.
 
 mod decide;
+mod leaving;
 mod past;
 
 use std::collections::VecDeque;
@@ -15,7 +16,7 @@ use super::memory::SignalTrack;
 use super::propose::{self, Proposal};
 use super::window::Window;
 use crate::decision::{Action, Cause, Decision, DemandReport, HoldReason, Reading, RuleReport, RuleState};
-use crate::observation::{GroupId, GroupState, GroupStatus, NodeCensus, Observation, Role};
+use crate::observation::{GroupId, GroupState, GroupStatus, NodeCensus, Observation, Role, YarnLoad};
 use crate::policy::condition::Leaf;
 use crate::policy::signal::{Signal, SignalSource};
 use crate::policy::{Limits, Rule, Target};
@@ -93,6 +94,12 @@ impl Tick<'_> {
     /// What runs on each node, if that was observed lately.
     pub fn census(&self) -> Option<&NodeCensus> {
         let sample = self.observation.nodes.as_ref()?;
+        (self.at().since(sample.measured_at) <= self.allowance()).then_some(&sample.value)
+    }
+
+    /// The load, if it was observed lately.
+    fn yarn(&self) -> Option<&YarnLoad> {
+        let sample = self.observation.yarn.as_ref()?;
         (self.at().since(sample.measured_at) <= self.allowance()).then_some(&sample.value)
     }
 

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::{TargetFilter, Tick, words};
-use crate::decision::{Action, Decision, Outcome, RuleReport, RuleState};
+use crate::decision::{Action, Decision, DemandReport, HoldReason, Outcome, RuleReport, RuleState};
 use crate::observation::{ClusterState, Control, GroupStatus, Observation, RuleName, Sampled};
 use crate::policy::condition::Leaf;
 use crate::policy::{Policy, Rule, Target};
@@ -123,6 +123,9 @@ fn target(tick: &Tick, decision: &Decision) -> TargetMoment {
         limits: limits.map(|limits| [limits.min(), limits.max()]),
         outcome: tick.outcome(decision),
         to_act: match &decision.action {
+            Action::Hold(HoldReason::DemandMet) if decision.demand.as_deref().is_some_and(DemandReport::is_cut) => {
+                Some("more is needed: the limits would have to be wider, or a failed scale-out be over".to_owned())
+            }
             Action::Hold(reason) => Some(words::remedy(reason)),
             Action::Resize(_) => None,
         },

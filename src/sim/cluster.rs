@@ -191,6 +191,9 @@ impl<'a> Cluster<'a> {
         node.used = node.used.minus(container);
         node.containers -= 1;
         node.application_masters -= u32::from(is_master);
+        if node.containers == 0 {
+            node.idle_since_ms = now_ms;
+        }
         if node.is_leaving() {
             self.used_leaving = self.used_leaving.minus(container);
             self.terminate_if_drained(index, now_ms);
@@ -224,6 +227,11 @@ impl<'a> Cluster<'a> {
         (self.nodes.iter_mut().map(life).collect(), self.supply)
     }
 
+    /// An instant of the simulation.
+    pub fn at(&self, ms: i64) -> Timestamp {
+        Timestamp::from_millis(self.start.as_millis().saturating_add(ms))
+    }
+
     /// Nodes that take no more work and are not gone yet.
     pub fn leaving_workers(&self) -> u32 {
         let workers = self.groups.iter().zip(&self.scenario.groups).filter(|(_, spec)| spec.role != Role::Primary);
@@ -253,6 +261,7 @@ impl<'a> Cluster<'a> {
             used: Resources::default(),
             containers: 0,
             application_masters: 0,
+            idle_since_ms: now_ms,
             busy_s: 0.0,
             share_of_mib: 1.0 / spec.node.memory.as_f64().max(1.0),
             share_of_vcore: 1.0 / spec.node.vcores.as_f64().max(1.0),
@@ -311,7 +320,8 @@ impl<'a> Cluster<'a> {
     }
 
     fn join(&mut self, index: NodeIndex, now_ms: i64) {
-        let node = &self.nodes[index as usize];
+        let node = &mut self.nodes[index as usize];
+        node.idle_since_ms = now_ms;
         let (group, ordinal) = (node.group, node.ordinal);
         self.groups[group].launching -= 1;
         self.census_version += 1;
@@ -356,8 +366,7 @@ impl<'a> Cluster<'a> {
     }
 
     fn note_supply(&mut self, now_ms: i64) {
-        let at = Timestamp::from_millis(self.start.as_millis().saturating_add(now_ms));
-        self.supply.set(at, self.active.len() as f64);
+        self.supply.set(self.at(now_ms), self.active.len() as f64);
     }
 
     fn spot_notice(&mut self, index: NodeIndex, now_ms: i64) {

@@ -134,6 +134,7 @@ impl World for FluidWorld<'_> {
             containers_released: containers((self.pool.arrived_mib + self.rerun_mib - allocated - self.pool.backlog_mib()).max(0.0)),
             apps_running: u64::from(!is_idle),
             apps_pending: 0,
+            oldest_app_started_at: None,
             knows_nodes: false,
         }
     }

@@ -45,6 +45,8 @@ pub(super) struct JobWorld<'a> {
     arrived: usize,
     next_arrival_ms: Option<i64>,
     finished: usize,
+    /// The first job that is not finished.
+    oldest: usize,
     running_jobs: u64,
     /// Jobs with something to start, sorted in the order in which they are served: by held memory (fair queueing only), then by submit. Most
     /// come at the end and go at the front.
@@ -166,6 +168,7 @@ impl World for JobWorld<'_> {
     }
 
     fn load(&self, cluster: &Cluster) -> Load {
+        let oldest = self.load.jobs[..self.arrived].get(self.oldest);
         Load {
             allocated: cluster.used.plus(cluster.used_leaving),
             leaving: cluster.used_leaving,
@@ -175,6 +178,7 @@ impl World for JobWorld<'_> {
             containers_released: self.containers_released,
             apps_running: self.running_jobs - self.masters_waiting,
             apps_pending: self.masters_waiting,
+            oldest_app_started_at: oldest.map(|job| self.at(job.submit_ms)),
             knows_nodes: true,
         }
     }
@@ -215,6 +219,7 @@ impl<'a> JobWorld<'a> {
             arrived: 0,
             next_arrival_ms: load.jobs.first().map(|job| job.submit_ms),
             finished: 0,
+            oldest: 0,
             running_jobs: 0,
             queue: VecDeque::new(),
             lost: BTreeMap::new(),
@@ -389,12 +394,19 @@ impl<'a> JobWorld<'a> {
         self.masters = self.masters.minus(self.size_of(job, NONE));
         self.running_jobs -= 1;
         self.finished += 1;
-        let at = |ms: i64| Timestamp::from_millis(self.load.start.as_millis().saturating_add(ms));
+        while self.jobs.get(self.oldest).is_some_and(|job| job.stages_left == 0) {
+            self.oldest += 1;
+        }
         self.outcome.lives.push(JobLife {
-            submitted_at: at(spec.submit_ms),
-            finished_at: at(now_ms),
+            submitted_at: self.at(spec.submit_ms),
+            finished_at: self.at(now_ms),
             unhindered: Duration::from_millis((spec.unhindered_ms + self.start_ms_of(job)).unsigned_abs()),
         });
+    }
+
+    /// An instant of the simulation.
+    fn at(&self, ms: i64) -> Timestamp {
+        Timestamp::from_millis(self.load.start.as_millis().saturating_add(ms))
     }
 
     /// How long the master of a job takes until it asks for containers.

@@ -24,6 +24,8 @@ pub(super) struct Load {
     pub containers_released: u64,
     pub apps_running: u64,
     pub apps_pending: u64,
+    /// When the first of these was submitted; `None` where the work knows no applications.
+    pub oldest_app_started_at: Option<Timestamp>,
     /// It is known which container runs where.
     pub knows_nodes: bool,
 }
@@ -153,25 +155,31 @@ impl Measured {
             self.nodes.clear();
             self.nodes.extend(cluster.present.iter().filter(|index| is_worker(&cluster.nodes[**index as usize])));
             self.census.clear();
-            self.census.extend(self.nodes.iter().map(|index| node_load(&cluster.nodes[*index as usize], cluster.scenario)));
+            self.census.extend(self.nodes.iter().map(|index| node_load(&cluster.nodes[*index as usize], cluster)));
         }
         for (load, index) in self.census.iter_mut().zip(&self.nodes) {
             let node = &cluster.nodes[*index as usize];
             load.containers = node.containers;
             load.has_application_master = node.application_masters > 0;
             load.draining = node.is_leaving();
+            load.idle_since = idle_since(node, cluster);
         }
     }
 }
 
-fn node_load(node: &Node, scenario: &Scenario) -> NodeLoad {
+fn node_load(node: &Node, cluster: &Cluster) -> NodeLoad {
     NodeLoad {
         instance: node.id.clone(),
-        group: scenario.groups[node.group].id.clone(),
+        group: cluster.scenario.groups[node.group].id.clone(),
         containers: node.containers,
         has_application_master: node.application_masters > 0,
         draining: node.is_leaving(),
+        idle_since: idle_since(node, cluster),
     }
+}
+
+fn idle_since(node: &Node, cluster: &Cluster) -> Option<Timestamp> {
+    (node.containers == 0).then(|| cluster.at(node.idle_since_ms))
 }
 
 /// A leaving node counts with what is used of it, as in YARN.
@@ -192,6 +200,7 @@ pub(super) fn yarn_load(load: &Load, cluster: &Cluster) -> YarnLoad {
         containers_released_total: Some(load.containers_released),
         apps_running: load.apps_running,
         apps_pending: load.apps_pending,
+        oldest_app_started_at: load.oldest_app_started_at,
         nodes: NodesByState {
             active: cluster.active.len() as u32,
             decommissioning: cluster.leaving_workers(),

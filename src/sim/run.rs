@@ -111,7 +111,7 @@ pub struct InstanceLife {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Wait {
     pub seconds: f64,
-    /// 1 for a task; arriving mebibytes for a fluid parcel.
+    /// 1 for each task that became ready and started at the same instants; arriving mebibytes for a fluid parcel.
     pub weight: f64,
     /// When it began, in seconds since the start of the run; of several that are one, the first.
     pub since_s: f64,

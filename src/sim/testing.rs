@@ -135,7 +135,7 @@ pub fn fair(mut scenario: Scenario) -> Scenario {
 
 /// Waits in seconds, in order of start.
 pub fn waits(run: &Run) -> Vec<f64> {
-    run.waits.iter().map(|wait| wait.seconds).collect()
+    run.waits.iter().flat_map(|wait| std::iter::repeat_n(wait.seconds, wait.weight as usize)).collect()
 }
 
 /// When each job finished, in order of finish, in seconds.

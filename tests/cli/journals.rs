@@ -178,10 +178,11 @@ fn a_moment_of_a_policy_that_follows_demand_has_its_numbers() {
     let folder = Folder::new();
     morning(&folder);
     folder.write("follow.yaml", "name: follow\ndemand: { min: 0, max: 20 }\ntargets: [{ group: { role: task } }]\n");
-    let moments = ["08:04", "08:06"];
+    folder.write("tight.yaml", "name: tight\ndemand: { min: 0, max: 4, performance_index: 100 }\ntargets: [{ group: { role: task } }]\n");
+    let moments = [("follow", "08:04"), ("follow", "08:06"), ("tight", "08:06")];
     let told: Vec<String> = moments
         .iter()
-        .map(|at| format!("== --at {at}\n{}", folder.stdout(&format!("explain journal --policy follow.yaml --at {at}"))))
+        .map(|(policy, at)| format!("== --at {at}\n{}", folder.stdout(&format!("explain journal --policy {policy}.yaml --at {at}"))))
         .collect();
     insta::assert_snapshot!(told.join("\n"));
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use headroom::policy::Limits;
 use headroom::policy::baselines::{self, BASELINES};
-use headroom::sim::compare::{Contestant, Course};
+use headroom::sim::compare::{Contestant, Course, Trial};
 use headroom::sim::load::Source;
 use headroom::sim::observed::ObservedLoad;
 use headroom::sim::scenario::Scenario;
@@ -25,6 +25,8 @@ struct Tolerance {
 
 /// A poll: nobody who looks every 30 s can tell waits apart that differ by less.
 const NOTICEABLE_S: f64 = 30.0;
+
+const SEEDS: u64 = 5;
 
 fn folder(scenario: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("simulations").join(scenario)
@@ -60,18 +62,29 @@ fn independent_stages(trace: &Path) -> Workload {
     Workload::Jobs(JobLoad::of(start, &stages).expect("valid jobs"))
 }
 
+/// What a policy does in the mean: of a single run, luck moves cost by several percent and waiting by a quarter.
+struct Means {
+    policy: String,
+    cost_usd: f64,
+    wait_mean_s: f64,
+}
+
 /// All baselines but the one that is swamped with work in both.
-fn cards(workload: &Workload, scenario: &Scenario) -> Vec<Scorecard> {
+fn means(workload: &Workload, scenario: &Scenario) -> Vec<Means> {
     let course = Course::new("agreement".into(), workload, scenario).expect("something to scale");
     let contestants: Vec<Contestant> = BASELINES.iter().filter(|one| one.name != "fixed-min").map(|one| course.baseline(one)).collect();
-    let trials = course.compare(&contestants, 1..2, Recording::default(), || ()).expect("simulates");
-    trials.into_iter().map(|trial| trial.card).collect()
+    let trials = course.compare(&contestants, 1..1 + SEEDS, Recording::default(), || ()).expect("simulates");
+    let of_policy = |trials: &[Trial]| {
+        let mean = |figure: fn(&Scorecard) -> f64| trials.iter().map(|trial| figure(&trial.card)).sum::<f64>() / trials.len() as f64;
+        Means { policy: trials[0].card.policy.clone(), cost_usd: mean(|card| card.cost_usd), wait_mean_s: mean(|card| card.wait_mean_s) }
+    };
+    trials.chunks(SEEDS as usize).map(of_policy).collect()
 }
 
 /// Prints a row for ARCHITECTURE.md: `cargo test --test simulation agree -- --nocapture`.
 fn assert_agree(name: &str, jobs: &Workload, scenario: &Scenario, tolerance: Tolerance) {
     let observations = observations_of(jobs, scenario);
-    for (exact, fluid) in cards(jobs, scenario).into_iter().zip(cards(&observations, scenario)) {
+    for (exact, fluid) in means(jobs, scenario).into_iter().zip(means(&observations, scenario)) {
         let cost_percent = 100.0 * (fluid.cost_usd / exact.cost_usd - 1.0);
         let wait_s = fluid.wait_mean_s - exact.wait_mean_s;
         println!(
@@ -86,7 +99,7 @@ fn assert_agree(name: &str, jobs: &Workload, scenario: &Scenario, tolerance: Tol
 
 #[test]
 fn independent_stages_and_their_observations_agree_on_cost_and_mean_waiting() {
-    for (name, cost_percent, wait_percent) in [("nightly-batch", 2.0, 5.0), ("short-containers", 10.0, 45.0), ("office-day", 8.0, 50.0)] {
+    for (name, cost_percent, wait_percent) in [("nightly-batch", 2.0, 5.0), ("short-containers", 13.0, 20.0), ("office-day", 8.5, 50.0)] {
         let source = Source::find(&folder(name), None).expect("a scenario");
         assert_agree(name, &independent_stages(&source.trace), &source.scenario, Tolerance { cost_percent, wait_percent });
     }
@@ -95,7 +108,7 @@ fn independent_stages_and_their_observations_agree_on_cost_and_mean_waiting() {
 /// Observations do not know that a stage waits for another: what comes later than it could have is still replayed when it could have come.
 #[test]
 fn jobs_with_stages_and_their_observations_agree_less() {
-    for (name, cost_percent, wait_percent) in [("nightly-batch", 10.0, 60.0), ("short-containers", 12.0, 35.0), ("office-day", 16.0, 40.0)]
+    for (name, cost_percent, wait_percent) in [("nightly-batch", 10.0, 56.0), ("short-containers", 13.0, 30.0), ("office-day", 15.0, 35.0)]
     {
         let source = Source::find(&folder(name), None).expect("a scenario");
         let jobs = source.read(None).expect("a trace").workload;

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use headroom::policy::baselines;
 use headroom::policy::{Limits, Policy, Selector};
+use headroom::sim::run::Wait;
 use headroom::sim::scenario::Scenario;
 use headroom::sim::statistics::Summary;
 use headroom::sim::workload::{JobLoad, Workload};
@@ -63,9 +64,10 @@ fn simulated_mean_wait(servers: u32, arrivals_per_s: f64, service_s: impl Fn(f64
     let mean_wait = |seed| {
         let workload = arrivals(arrivals_per_s, seed, &service_s);
         let run = simulate(&workload, &scenario, &policy, seed, Recording::default()).expect("simulates");
-        assert_eq!(run.waits.len(), TASKS);
+        let weight = |waits: &[Wait]| waits.iter().map(|wait| wait.weight).sum::<f64>();
+        assert_eq!(weight(&run.waits), TASKS as f64);
         let settled = &run.waits[WARM_UP..];
-        settled.iter().map(|wait| wait.seconds).sum::<f64>() / settled.len() as f64
+        settled.iter().map(|wait| wait.seconds * wait.weight).sum::<f64>() / weight(settled)
     };
     Summary::of(&(1..=SEEDS).into_par_iter().map(mean_wait).collect::<Vec<f64>>())
 }

@@ -226,6 +226,7 @@ impl<'t> Readings<'t> {
             containers_released_total: self.value(Signal::YarnContainersReleasedTotal).map(|count| count.round() as u64),
             apps_running: whole(Signal::YarnAppsRunning),
             apps_pending: whole(Signal::YarnAppsPending),
+            oldest_app_started_at: None,
             nodes: NodesByState {
                 active: node_count(Signal::YarnNodesActive),
                 decommissioning: node_count(Signal::YarnNodesDecommissioning),

@@ -49,6 +49,7 @@ pub fn demand() -> DemandReport {
         units_forecast: Some(9),
         units_others: 2,
         units_wanted: 14,
+        units_possible: None,
         binding: Resource::Memory,
         unit_vcores: Some(4.0),
         unit_memory_mib: Mebibytes(10 * 1_024),

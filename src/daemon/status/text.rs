@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use super::words::whole_seconds;
 use super::{SourceStatus, Status, TargetStatus, TickStatus};
-use crate::decision::DemandReport;
 use crate::units::{Timestamp, display_duration};
 
 /// Stretches of decisions that are shown.

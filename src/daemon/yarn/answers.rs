@@ -76,8 +76,14 @@ impl Answers {
         answers
     }
 
-    /// The load over all partitions.
+    /// The load over all partitions, and when the oldest application started where that was told.
     pub fn load(&self) -> Result<YarnLoad, SourceError> {
+        let load = self.load_of_partitions()?;
+        let oldest_app_started_at = self.apps.as_ref().ok().and_then(|apps| load::oldest_start(apps, load.apps_running));
+        Ok(YarnLoad { oldest_app_started_at, ..load })
+    }
+
+    fn load_of_partitions(&self) -> Result<YarnLoad, SourceError> {
         let metrics = self.metrics.as_ref().map_err(Clone::clone)?;
         let released = self.turnover.as_ref().ok().map(|turnover| turnover.aggregate_containers_released);
         let Some(partitions) = &self.partitions else { return Ok(load::of_default_partition(metrics, released)) };

@@ -49,6 +49,7 @@ fn entry(node: &Node, masters: &BTreeSet<&str>) -> YarnNode {
         containers: node.num_containers,
         has_application_master: masters.contains(node.http_address.as_str()),
         draining: node.state == NodeState::Decommissioning,
+        idle_since: None,
     }
 }
 
@@ -63,7 +64,7 @@ mod tests {
 
     fn app(state: AppState, master: Option<&str>) -> App {
         let am_host_http_address = master.map(|host| format!("{host}:8042"));
-        App { id: "application_1_1".to_owned(), state, am_host_http_address, unmanaged_application: false }
+        App { id: "application_1_1".to_owned(), state, started_time: None, am_host_http_address, unmanaged_application: false }
     }
 
     #[test]

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use crate::daemon::yarn::wire::{ClusterMetrics, Node, PartitionCounts, PartitionUsage, Resource, SchedulerInfo};
+use crate::daemon::yarn::wire::{App, AppState, ClusterMetrics, Node, PartitionCounts, PartitionUsage, Resource, SchedulerInfo};
 use crate::observation::{NodesByState, YarnLoad};
-use crate::units::{Mebibytes, VirtualCores};
+use crate::units::{Mebibytes, Timestamp, VirtualCores};
 
 /// The load of a cluster without node labels, where the default partition is all there is.
 pub fn of_default_partition(metrics: &ClusterMetrics, released: Option<u64>) -> YarnLoad {
@@ -25,6 +25,7 @@ pub fn of_default_partition(metrics: &ClusterMetrics, released: Option<u64>) -> 
         containers_released_total: released,
         apps_running: metrics.apps_running,
         apps_pending: metrics.apps_pending,
+        oldest_app_started_at: None,
         nodes: NodesByState {
             active: metrics.active_nodes,
             decommissioning: metrics.decommissioning_nodes,
@@ -69,6 +70,14 @@ pub fn over_partitions(
         containers_released_total: containers.released,
         ..of_default_partition(metrics, None)
     })
+}
+
+/// When the first of the applications that run or wait was submitted. Where one of them may not be seen, it could be any time.
+pub fn oldest_start(apps: &[App], running: u64) -> Option<Timestamp> {
+    let present: Vec<&App> = apps.iter().filter(|app| app.state != AppState::Other).collect();
+    let is_complete = present.len() as u64 >= running;
+    let starts = present.iter().map(|app| app.started_time.filter(|ms| *ms > 0)).collect::<Option<Vec<i64>>>();
+    starts.filter(|_| is_complete)?.into_iter().min().map(Timestamp::from_millis)
 }
 
 /// Containers over all partitions.
@@ -122,4 +131,30 @@ fn sum(amounts: impl Iterator<Item = Resource>) -> Resource {
 /// Less than nothing available is nothing available.
 fn not_negative(amount: i64) -> u64 {
     u64::try_from(amount).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn app(state: AppState, started_time: Option<i64>) -> App {
+        App { id: "application_1_1".to_owned(), state, started_time, am_host_http_address: None, unmanaged_application: false }
+    }
+
+    #[test]
+    fn the_oldest_application_is_known_only_where_all_that_run_can_be_seen() {
+        use AppState::{Accepted, Other, Running};
+        let table = [
+            ("none", vec![], 0, None),
+            ("several", vec![app(Running, Some(70)), app(Running, Some(50))], 2, Some(50)),
+            ("the oldest waits, maybe for its master to start again", vec![app(Accepted, Some(40)), app(Running, Some(50))], 1, Some(40)),
+            ("one that is over", vec![app(Other, Some(10)), app(Running, Some(50))], 1, Some(50)),
+            ("one is hidden", vec![app(Running, Some(50)), app(Running, Some(0))], 2, None),
+            ("one does not say", vec![app(Running, Some(50)), app(Running, None)], 2, None),
+            ("one is not listed", vec![app(Running, Some(50))], 2, None),
+        ];
+        for (name, apps, running, expected) in table {
+            assert_eq!(oldest_start(&apps, running).map(Timestamp::as_millis), expected, "{name}");
+        }
+    }
 }

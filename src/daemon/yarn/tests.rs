@@ -11,6 +11,7 @@ use crate::units::{Mebibytes, VirtualCores};
 
 /// Long enough for a loaded machine, short enough to wait for.
 const TIMEOUT: Duration = Duration::from_millis(1500);
+const ALLOWANCE: Duration = Duration::from_secs(90);
 
 macro_rules! fixture {
     ($name:literal) => {
@@ -32,7 +33,7 @@ async fn active() -> Fake {
 }
 
 fn yarn(addresses: &[&Url]) -> Yarn {
-    Yarn::new(HttpGet::new(None).unwrap(), addresses.iter().copied().cloned().collect(), None, TIMEOUT)
+    Yarn::new(HttpGet::new(None).unwrap(), addresses.iter().copied().cloned().collect(), None, TIMEOUT, ALLOWANCE)
 }
 
 async fn read(fake: &Fake) -> YarnReading {
@@ -53,7 +54,7 @@ fn problem<T: std::fmt::Debug>(part: Result<T, SourceError>) -> String {
 }
 
 fn node(host: &str, containers: u32, has_application_master: bool, draining: bool) -> YarnNode {
-    YarnNode { host: host.to_owned(), containers, has_application_master, draining }
+    YarnNode { host: host.to_owned(), containers, has_application_master, draining, idle_since: None }
 }
 
 #[tokio::test]
@@ -77,6 +78,7 @@ async fn the_load_of_a_cluster_without_labels_is_that_of_the_default_partition()
         containers_released_total: Some(900),
         apps_running: 2,
         apps_pending: 1,
+        oldest_app_started_at: Some(Timestamp::from_millis(1_760_003_000_000)),
         nodes: NodesByState { active: 1, decommissioning: 1, decommissioned: 2, lost: 1, unhealthy: 1 },
     };
     assert_eq!(reading.load.unwrap().value, expected);
@@ -88,13 +90,28 @@ async fn the_load_of_a_cluster_without_labels_is_that_of_the_default_partition()
 
 #[tokio::test]
 async fn nodes_that_are_there_are_listed_with_their_masters_and_lost_ones_are_not() {
-    let reading = read(&active().await).await;
+    let nodes = read(&active().await).await.nodes.unwrap();
     let expected = [
         node("ip-10-0-0-11.ec2.internal", 7, false, false),
         node("ip-10-0-0-12.ec2.internal", 4, true, true),
-        node("ip-10-0-0-13.ec2.internal", 0, false, false),
+        YarnNode { idle_since: Some(nodes.measured_at), ..node("ip-10-0-0-13.ec2.internal", 0, false, false) },
     ];
-    assert_eq!(reading.nodes.unwrap().value, expected);
+    assert_eq!(nodes.value, expected);
+}
+
+#[tokio::test]
+async fn a_node_is_idle_since_the_first_of_the_readings_that_showed_it_empty() {
+    let fake = active().await;
+    let mut yarn = yarn(&[&fake.url]);
+    let clock = Clock::real();
+    let first = yarn.read(&clock).await.nodes.unwrap();
+    fake.answers("/apps", Canned::status(500));
+    assert!(yarn.read(&clock).await.nodes.is_err());
+    fake.answers("/apps", Canned::json(fixture!("apps")));
+    fake.answers("/nodes", edited(fixture!("nodes"), |nodes| nodes["nodes"]["node"][0]["numContainers"] = json!(0)));
+    let third = yarn.read(&clock).await.nodes.unwrap();
+    let idle_since: Vec<_> = third.value.iter().map(|node| node.idle_since).collect();
+    assert_eq!(idle_since, [Some(third.measured_at), None, Some(first.measured_at)]);
 }
 
 #[tokio::test]
@@ -136,8 +153,10 @@ async fn a_part_that_fails_leaves_the_others_alone() {
         let reading = read(&fake).await;
         assert_eq!(reading.load.is_err(), load_fails, "{path}: {:?}", reading.load);
         assert_eq!(reading.nodes.is_err(), nodes_fail, "{path}: {:?}", reading.nodes);
-        if path == "/jmx" {
-            assert_eq!(reading.load.unwrap().value.containers_released_total, None);
+        match path {
+            "/jmx" => assert_eq!(reading.load.unwrap().value.containers_released_total, None),
+            "/apps" => assert_eq!(reading.load.unwrap().value.oldest_app_started_at, None),
+            _ => {}
         }
     }
 }
@@ -224,7 +243,7 @@ async fn reading_a_large_cluster_again_and_again_does_not_grow_memory() {
     fake.answers("/nodes", many(fixture!("nodes"), "nodes", "node", 4_000))
         .answers("/apps", many(fixture!("apps").replace("-12", "-11").as_str(), "apps", "app", 10_000));
     let http = HttpGet::new(None).unwrap();
-    let mut yarn = Yarn::new(http, vec![fake.url.clone()], None, Duration::from_secs(60));
+    let mut yarn = Yarn::new(http, vec![fake.url.clone()], None, Duration::from_secs(60), ALLOWANCE);
     let mut sizes = Vec::new();
     for _ in 0..50 {
         let reading = yarn.read(&Clock::real()).await;

@@ -134,6 +134,8 @@ pub struct AppList {
 pub struct App {
     pub id: String,
     pub state: AppState,
+    /// When it was submitted, in milliseconds since the Unix epoch; 0 for those who may not see it.
+    pub started_time: Option<i64>,
     /// [`Node::http_address`] of the node that runs the application master; absent before that is placed, and for those who may not see it.
     pub am_host_http_address: Option<String>,
     /// The application master runs outside the cluster.

@@ -1,13 +1,13 @@
 //! What to do about one target, once it is known how its rules stand.
 
-use std::cmp::Reverse;
 use std::sync::Arc;
 
+use super::leaving::choose_nodes;
 use super::{TargetState, Tick, Wish};
 use crate::decision::{Action, Cause, HoldReason, Limiter, Resize, RuleState};
 use crate::engine::limits::{self, Bounded, Floor};
 use crate::engine::memory::{Knowledge, SignalTrack};
-use crate::observation::{Direction, GroupState, GroupStatus, InstanceId, NodeLoad};
+use crate::observation::{Direction, GroupState, GroupStatus};
 use crate::policy::{Change, Limits};
 use crate::units::{Instances, Timestamp};
 
@@ -66,7 +66,7 @@ impl TargetState {
             Ok(bounded) => {
                 self.flight.send(at, requested, bounded.size, candidate.rule);
                 self.has_just_sent = true;
-                let (protect, prefer) = choose_nodes(now, bounded.size);
+                let (protect, prefer) = choose_nodes(now.tick, now.group, bounded.size);
                 let (from, to, wanted, limited_by) = (requested, bounded.size, candidate.wanted, bounded.by);
                 Action::Resize(Resize { from, to, because: candidate.cause, wanted, limited_by, protect, prefer })
             }
@@ -250,24 +250,6 @@ impl TargetState {
         }
         self.wishes.iter().map(|(_, wanted)| *wanted).max().unwrap_or(requested)
     }
-}
-
-/// Which instances stay, and which go first, where instances have to leave to come down to `to`: see [`Resize`]. That may be so even while the
-/// requested size grows, if an earlier scale-in is still on its way.
-fn choose_nodes(now: &Situation, to: Instances) -> (Vec<InstanceId>, Vec<InstanceId>) {
-    let Situation { tick, group, .. } = now;
-    let Some(census) = tick.census().filter(|_| to < group.running) else { return Default::default() };
-    let (draining, staying): (Vec<&NodeLoad>, Vec<_>) =
-        census.0.iter().filter(|node| node.group == group.id).partition(|node| node.draining);
-    let (masters, others): (Vec<_>, Vec<_>) = staying.into_iter().partition(|node| node.has_application_master);
-    let (mut busy, empty): (Vec<_>, Vec<_>) = others.into_iter().partition(|node| node.containers > 0);
-    busy.sort_by_key(|node| Reverse(node.containers));
-    let remaining = to.get() as usize;
-    let leaving = (group.running - to).get() as usize;
-    let ids = |nodes: &mut dyn Iterator<Item = &NodeLoad>| nodes.map(|node| node.instance.clone()).collect();
-    let protect = ids(&mut masters.iter().chain(busy.iter().take(remaining.saturating_sub(masters.len()))).copied());
-    let prefer = ids(&mut empty.into_iter().rev().take(leaving.saturating_sub(draining.len())));
-    (protect, prefer)
 }
 
 /// The largest size, and the first rule in file order among those that ask for it.

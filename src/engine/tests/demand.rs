@@ -102,6 +102,35 @@ fn it_grows_by_what_waits_and_nobody_will_serve_and_says_so_in_numbers() {
 }
 
 #[test]
+fn it_says_what_kept_it_from_giving_all_that_is_needed() {
+    let with = |demand: &str, targets: &str| format!("name: f\ndemand: {{ {demand}, performance_index: 70 }}\ntargets:{targets}\n");
+    let (task, both) = ("\n  - group: { role: task }", "\n  - group: { role: core }\n  - group: { role: task }");
+    let task_to_6 = "\n  - group: { role: task }\n    limits: { min: 0, max: 6 }";
+    for (policy, said) in [
+        (with("min: 0, max: 200", task), "needed 77, kept"),
+        (with("min: 0, max: 20", task), "needed 77, of which other groups have 2 and the maximum allows 20, kept"),
+        (with("min: 2, max: 20", both), "needed 77, of which the maximum allows 20, kept"),
+        (with("min: 0, max: 20", task_to_6), "needed 77, of which other groups have 2 and the targets can take 6, kept"),
+        (with("min: 2, max: 200, max_on_demand: 12", both), "needed 77, of which the targets can take 12, kept"),
+    ] {
+        let mut engine = Engine::new(parsed(&policy));
+        let observation = Cluster::new(following("min: 0, max: 1"), 0).observation(0, Some(busy(2.0, 90.0)));
+        let decisions: Vec<String> = engine.step(&observation).iter().map(Decision::to_string).collect();
+        assert!(decisions.iter().any(|decision| decision.contains(said)), "{decisions:#?}\n{policy}");
+    }
+}
+
+#[test]
+fn at_its_maximum_it_holds_and_says_that_more_is_needed() {
+    let mut cluster = Cluster::new(following("min: 0, max: 20, performance_index: 70"), 20);
+    let held = cluster.tick(0, Some(busy(22.0, 90.0))).to_string();
+    assert!(held.contains("hold at 20: the room is what the demand asks for within its limits; needed"), "{held}");
+    assert!(held.ends_with("of which other groups have 2 and the maximum allows 20"), "{held}");
+    let met = cluster.tick(30, Some(busy(15.0, 0.0))).to_string();
+    assert!(met.ends_with("within its limits"), "{met}");
+}
+
+#[test]
 fn it_does_not_grow_for_what_finishing_containers_make_room_for_within_its_patience() {
     let mut cluster = Cluster::new(following("min: 0, max: 40, performance_index: 25"), 0);
     // Eight containers run, and sixteen finish in 30 s: they live for 15 s.
@@ -189,7 +218,7 @@ fn limits_in_virtual_cores_count_the_cores_of_nodes() {
 
 fn core_node(number: usize, has_application_master: bool) -> NodeLoad {
     let (instance, group) = (InstanceId::new(format!("i-{number}")), core_group(1).id);
-    NodeLoad { instance, group, containers: u32::from(has_application_master), has_application_master, draining: false }
+    NodeLoad { instance, group, containers: u32::from(has_application_master), has_application_master, draining: false, idle_since: None }
 }
 
 /// What runs and waits at one tick, and whether new units have come.

@@ -17,17 +17,26 @@ fn census(nodes: &[Load]) -> NodeCensus {
         containers: *containers,
         has_application_master: *has_application_master,
         draining: *draining,
+        idle_since: None,
     };
     NodeCensus(nodes.iter().enumerate().map(node).collect())
 }
 
-/// The resize to `to` of a task group with these nodes, which was asked to have `requested`.
+/// The resize to `to` of a task group with these nodes, which was asked to have `requested`; no application is there.
 fn resize(nodes: &[Load], requested: u32, to: u32) -> Resize {
-    let mut bench = Bench::new(policy(vec![rule("set", Comparison::Greater, 75.0, 0, Change::Set(Size::Exactly(Instances(to))), 0)]), 0);
-    bench.report(requested, u32::try_from(nodes.len()).expect("few"));
-    bench.scene.available_percent = Some(80.0);
+    resize_seen(census(nodes), requested, to, |_| {})
+}
+
+/// The resize of a task group with this census, and what else was seen of YARN.
+fn resize_seen(census: NodeCensus, requested: u32, to: u32, see: impl FnOnce(&mut Observation)) -> Resize {
+    let rule = format!("{{ name: set, when: 'true', then: {{ set: {to} }} }}");
+    let target = format!("{{ group: {{ role: task }}, limits: {{ min: 0, max: 20 }}, rules: [{rule}] }}");
+    let mut bench = Bench::new(parsed(&format!("{{ name: t, targets: [{target}] }}")), 0);
+    bench.report(requested, u32::try_from(census.0.len()).expect("few"));
+    bench.scene.at = second(1_000);
     let mut observation = bench.scene.observation();
-    observation.nodes = Some(Sampled { value: census(nodes), measured_at: observation.at });
+    observation.nodes = Some(Sampled { value: census, measured_at: observation.at });
+    see(&mut observation);
     let Action::Resize(resize) = bench.observe(&observation) else { panic!("a resize") };
     resize
 }
@@ -48,6 +57,52 @@ fn application_masters_stay_then_the_busiest_as_many_as_remain_and_empty_nodes_g
         let resize = resize(&nodes, 6, to);
         assert_eq!((names(&resize.protect), names(&resize.prefer)), (protect, prefer), "to {to}");
     }
+}
+
+/// Node 0 runs two containers. The others are empty: since 50 s (1), since nobody knows when (2), since 300 s (3), 100 s (4) and 200 s (5).
+fn emptied() -> NodeCensus {
+    let mut census = census(&[(2, false, false), EMPTY, EMPTY, EMPTY, EMPTY, EMPTY]);
+    for (node, since_s) in [(1, 50), (3, 300), (4, 100), (5, 200)] {
+        census.0[node].idle_since = Some(second(since_s));
+    }
+    census
+}
+
+/// So many applications run and wait, the oldest of them since so many seconds.
+type Apps = (u64, u64, Option<i64>);
+
+fn shrink_emptied(to: u32, (running, pending, oldest_s): Apps) -> Resize {
+    resize_seen(emptied(), 6, to, |observation| {
+        let yarn = &mut observation.yarn.as_mut().expect("YARN answers").value;
+        (yarn.apps_running, yarn.apps_pending, yarn.oldest_app_started_at) = (running, pending, oldest_s.map(second));
+    })
+}
+
+#[test]
+fn empty_nodes_without_output_that_is_needed_go_first_then_those_that_have_been_empty_longest() {
+    let nobody: Apps = (0, 0, None);
+    for (why, to, apps, protect, prefer) in [
+        ("no application is there", 2, nobody, vec!["i-0"], vec!["i-5", "i-4", "i-3", "i-2"]),
+        ("1 and 4 were empty before", 4, (1, 0, Some(150)), vec!["i-0", "i-2", "i-3", "i-5"], vec!["i-4", "i-1"]),
+        ("5 has been empty longest of the rest", 3, (1, 0, Some(150)), vec!["i-0", "i-2", "i-3"], vec!["i-4", "i-1", "i-5"]),
+        ("2 may have been in use a moment ago", 1, (1, 0, Some(150)), vec!["i-0"], vec!["i-4", "i-1", "i-5", "i-3", "i-2"]),
+        ("3 became empty just when the oldest came", 3, (1, 0, Some(300)), vec!["i-0", "i-2", "i-3"], vec!["i-5", "i-4", "i-1"]),
+        ("its start is not told", 4, (1, 0, None), vec!["i-0", "i-2", "i-3", "i-5"], vec!["i-1", "i-4"]),
+        ("its master starts again", 4, (0, 1, None), vec!["i-0", "i-2", "i-3", "i-5"], vec!["i-1", "i-4"]),
+        ("all were in use since", 0, (3, 2, Some(10)), vec![], vec!["i-1", "i-4", "i-5", "i-3", "i-2"]),
+    ] {
+        let resize = shrink_emptied(to, apps);
+        assert_eq!((names(&resize.protect), names(&resize.prefer)), (protect, prefer), "{why}");
+    }
+}
+
+#[test]
+fn while_the_load_is_stale_an_empty_node_may_hold_output() {
+    let resize = resize_seen(emptied(), 6, 5, |observation| {
+        let stale_at = observation.at - Duration::from_secs(91);
+        observation.yarn.iter_mut().for_each(|yarn| yarn.measured_at = stale_at);
+    });
+    assert_eq!(names(&resize.prefer), ["i-1"], "not the last one, as if no application were there");
 }
 
 #[test]

@@ -149,7 +149,7 @@ prop_compose! {
             memory_pending: memory(4), vcores_total: Some(cores(5)), vcores_available: Some(cores(6)), vcores_allocated: Some(cores(7)),
             vcores_reserved: Some(cores(8)), vcores_pending: Some(cores(9)), containers_allocated: numbers[10], containers_pending: numbers[11],
             containers_reserved: numbers[12], containers_released_total: Some(numbers[13]), apps_running: numbers[14],
-            apps_pending: numbers[15], nodes: NodesByState::default(),
+            apps_pending: numbers[15], oldest_app_started_at: Some(Timestamp::from_millis(times[4].1)), nodes: NodesByState::default(),
         };
         let hdfs = HdfsLoad {
             capacity_total: memory(16), capacity_used: memory(17), blocks_under_replicated: numbers[18] / 2, blocks_missing: 0,

@@ -12,6 +12,7 @@ use crate::trace::{Job, Resources, Stage, TaskRun};
 use crate::units::{Mebibytes, Timestamp, VirtualCores};
 
 const CLUSTER_ID: &str = "j-REHEARSAL";
+const START: Timestamp = Timestamp::from_millis(1_772_438_400_000);
 
 /// A job of an hour that fills the two core nodes (four vcores each) and lets 12 tasks wait.
 fn hour_of_work() -> Workload {
@@ -27,7 +28,7 @@ fn hour_of_work() -> Workload {
             tasks: vec![TaskRun { count: 19, duration: Duration::from_secs(3_600) }],
         }],
     };
-    Workload::Jobs(JobLoad::of(Timestamp::EPOCH, &[job]).expect("a valid job"))
+    Workload::Jobs(JobLoad::of(START, &[job]).expect("a valid job"))
 }
 
 /// The default cluster: two core nodes, no task node yet, six minutes to provision one.
@@ -84,6 +85,7 @@ async fn an_application_names_the_node_of_its_master_as_the_nodes_and_emr_name_i
     let apps = get(&services, "/ws/v1/cluster/apps?states=RUNNING,ACCEPTED").await;
     let app = &apps["apps"]["app"][0];
     assert_eq!((&app["state"], &app["runningContainers"]), (&"RUNNING".into(), &8.into()));
+    assert_eq!(app["startedTime"], START.as_millis());
     let nodes = get(&services, "/ws/v1/cluster/nodes").await;
     let nodes = nodes["nodes"]["node"].as_array().expect("nodes").clone();
     assert_eq!(nodes.len(), 2);

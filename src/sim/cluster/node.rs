@@ -48,6 +48,8 @@ pub(in crate::sim) struct Node {
     pub used: Resources,
     pub containers: u32,
     pub application_masters: u32,
+    /// When the last container left it, or when it joined; means nothing while it has containers.
+    pub idle_since_ms: i64,
     pub busy_s: f64,
     /// What part of the node's memory a mebibyte is, and of its cores a core.
     pub(super) share_of_mib: f64,

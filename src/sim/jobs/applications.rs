@@ -6,20 +6,20 @@ use super::queue::MasterState;
 use super::{Cluster, JobWorld};
 use crate::sim::stepped::{Application, Master};
 use crate::trace::Resources;
-use crate::units::{Percent, Timestamp};
+use crate::units::Percent;
 
 impl JobWorld<'_> {
     /// Jobs that have arrived and are not finished, in order of arrival.
     pub(super) fn unfinished_applications(&self, cluster: &Cluster) -> Vec<Application> {
         let held = self.held_by_job();
-        let unfinished = (0..self.arrived as u32).filter(|job| self.jobs[*job as usize].stages_left > 0);
+        let unfinished = (self.oldest as u32..self.arrived as u32).filter(|job| self.jobs[*job as usize].stages_left > 0);
         let application = |job: u32| {
             let spec = &self.load.jobs[job as usize];
             let (containers, allocated) = held.get(&job).copied().unwrap_or_default();
             Application {
                 number: job,
                 name: spec.id.clone(),
-                submitted_at: Timestamp::from_millis(self.load.start.as_millis().saturating_add(spec.submit_ms)),
+                submitted_at: self.at(spec.submit_ms),
                 master: match self.jobs[job as usize].master {
                     MasterState::Absent => Master::None,
                     MasterState::Inactive | MasterState::Waiting => Master::Waiting,

@@ -222,6 +222,27 @@ fn a_container_holds_its_room_longer_than_its_task_runs() {
 }
 
 #[test]
+fn nodes_are_idle_since_they_joined_or_their_last_container_left_and_the_oldest_job_that_is_not_finished_is_told() {
+    // Three nodes of one slot: a on the first until 40 s, b on the second from 10 to 110, c on the third from 200 on. A fourth joins at 80 s.
+    let mut scenario = scenario(3, 1);
+    provision(&mut scenario, 20);
+    let jobs = [job("a", 0.0, &[40.0]), job("b", 10.0, &[100.0]), job("c", 200.0, &[20.0])];
+    let mut seen = Vec::new();
+    watch_jobs(&jobs, &scenario, &[(60.0, 4)], 0, |observation| {
+        let second = |at: Option<Timestamp>| at.map(|at| at.as_millis() / 1_000);
+        let census = &observation.nodes.as_ref().expect("a census").value.0;
+        let oldest = observation.yarn.as_ref().expect("an answer").value.oldest_app_started_at;
+        seen.push((census.iter().map(|node| second(node.idle_since)).collect::<Vec<_>>(), second(oldest)));
+    });
+    assert_eq!(seen[0], (vec![None, Some(0), Some(0)], Some(0)));
+    assert_eq!(seen[1], (vec![None, None, Some(0)], Some(0)));
+    assert_eq!(seen[2], (vec![Some(40), None, Some(0)], Some(10)), "a is finished");
+    assert_eq!(seen[3], (vec![Some(40), None, Some(0), Some(80)], Some(10)));
+    assert_eq!(seen[4], (vec![Some(40), Some(110), Some(0), Some(80)], None), "c has not come");
+    assert_eq!(seen[7], (vec![Some(40), Some(110), None, Some(80)], Some(200)));
+}
+
+#[test]
 fn the_scarcer_resource_counts_as_use() {
     let mut scenario = scenario(1, 4);
     scenario.groups[0].node.vcores = crate::units::VirtualCores(2);

@@ -14,6 +14,7 @@ fn observations(rows: &[Row]) -> Vec<Observation> {
             containers: 0,
             has_application_master: false,
             draining: name.is_uppercase(),
+            idle_since: None,
         };
         let mut observation = crate::engine::testing::Scene::new(Vec::new()).observation();
         observation.nodes = Some(Sampled { value: NodeCensus(nodes.chars().map(node).collect()), measured_at: at });

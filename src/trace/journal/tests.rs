@@ -318,6 +318,7 @@ fn yarn_load([total, available, allocated, pending, vcores, containers, released
         containers_allocated: containers,
         containers_released_total: (released % 2 == 0).then_some(released),
         apps_running: apps,
+        oldest_app_started_at: (apps > 0).then(|| Timestamp::from_millis(i64::from(apps as u32))),
         ..YarnLoad::default()
     }
 }
@@ -329,6 +330,7 @@ fn census(nodes: Vec<(String, u32, bool, bool)>) -> NodeCensus {
         containers,
         has_application_master,
         draining,
+        idle_since: (containers % 2 == 0).then(|| Timestamp::from_millis(i64::from(containers))),
     };
     NodeCensus(nodes.into_iter().map(node).collect())
 }

@@ -165,7 +165,7 @@ async fn one_process_under_two_addresses_is_called_by_the_local_one() {
     let (by_name, local) = (active().await, active().await);
     let http = HttpGet::new(None).unwrap();
     let addresses = vec![by_name.url.clone(), local.url.clone()];
-    let reading = Yarn::new(http, addresses, Some(local.url.clone()), TIMEOUT).read(&Clock::real()).await;
+    let reading = Yarn::new(http, addresses, Some(local.url.clone()), TIMEOUT, ALLOWANCE).read(&Clock::real()).await;
     assert_eq!(reading.active.as_ref(), Some(&local.url));
     assert!(reading.active_is_local && reading.load.is_ok(), "{reading:?}");
 }
@@ -175,7 +175,7 @@ async fn beside_a_standby_the_active_one_is_not_local() {
     let active = active().await;
     let local = standby(None).await;
     let http = HttpGet::new(None).unwrap();
-    let reading = Yarn::new(http, vec![active.url.clone()], Some(local.url.clone()), TIMEOUT).read(&Clock::real()).await;
+    let reading = Yarn::new(http, vec![active.url.clone()], Some(local.url.clone()), TIMEOUT, ALLOWANCE).read(&Clock::real()).await;
     assert_eq!(reading.active.as_ref(), Some(&active.url));
     assert!(!reading.active_is_local && reading.load.is_ok(), "{reading:?}");
 }
