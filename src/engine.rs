@@ -99,6 +99,7 @@ impl Engine {
             cluster: &self.cluster,
             needs_nodes: self.needs_nodes,
             poll: self.policy.poll(),
+            allowance: self.policy.poll() * 3,
             tells_why: self.tells_why,
         };
         let wishes = self.policy.demand().map(|demand| wishes(&mut self.demand, demand, &tick, &self.targets));

@@ -129,7 +129,7 @@ impl<'a> ActualBuilder<'a> {
             }
             cluster.advance_to(cluster.now() + Duration::from_secs(3_600));
         }
-        let mut run = cluster.finish();
+        let run = cluster.finish();
         let count = self.days.len();
         for wait in &run.waits {
             let day = &mut self.days[day_of(wait.since_s, count)];
@@ -140,7 +140,7 @@ impl<'a> ActualBuilder<'a> {
         }
         Ok(TraceFigures {
             cost_usd: self.days.iter().map(|day| day.cost_usd).sum(),
-            wait_p95_s: p95_s(&mut run.waits),
+            wait_p95_s: p95_s(&run.waits),
             unfinished: 0,
             days: self.days,
         })

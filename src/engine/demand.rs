@@ -131,7 +131,7 @@ impl DemandState {
         let running = targets.iter().map(|group| group.running.min(group.requested)).sum::<Instances>().get();
         self.provisioning.observe(at, requested, running);
         let yarn = observation.yarn.as_ref().ok_or_else(|| HoldReason::MissingSignal { signal: "yarn".into() })?;
-        if at.since(yarn.measured_at) > tick.allowance() {
+        if at.since(yarn.measured_at) > tick.allowance {
             return Err(HoldReason::StaleData { signal: "yarn".into(), measured_at: yarn.measured_at });
         }
         let workers = || observation.cluster.value.groups.iter().filter(|group| group.role != Role::Primary);
@@ -148,7 +148,7 @@ impl DemandState {
             self.levels.assume_needed(have);
         }
         if self.measured_at != Some(yarn.measured_at) {
-            self.learn(&yarn.value, yarn.measured_at, tick.allowance(), unit, preference, limits.max.saturating_add(others));
+            self.learn(&yarn.value, yarn.measured_at, tick.allowance, unit, preference, limits.max.saturating_add(others));
         }
         let load = self.binding(&yarn.value, unit, preference.patience);
         let retention = &mut self.retention;

@@ -65,6 +65,8 @@ pub struct Tick<'a> {
     pub cluster: &'a SignalTrack,
     pub needs_nodes: bool,
     pub poll: Duration,
+    /// How old anything that is polled may be: three polls.
+    pub allowance: Duration,
     /// Decisions say how the rules stand and what was read.
     pub tells_why: bool,
 }
@@ -94,18 +96,13 @@ impl Tick<'_> {
     /// What runs on each node, if that was observed lately.
     pub fn census(&self) -> Option<&NodeCensus> {
         let sample = self.observation.nodes.as_ref()?;
-        (self.at().since(sample.measured_at) <= self.allowance()).then_some(&sample.value)
+        (self.at().since(sample.measured_at) <= self.allowance).then_some(&sample.value)
     }
 
     /// The load, if it was observed lately.
     fn yarn(&self) -> Option<&YarnLoad> {
         let sample = self.observation.yarn.as_ref()?;
-        (self.at().since(sample.measured_at) <= self.allowance()).then_some(&sample.value)
-    }
-
-    /// How old anything that is polled may be.
-    pub fn allowance(&self) -> Duration {
-        self.poll * 3
+        (self.at().since(sample.measured_at) <= self.allowance).then_some(&sample.value)
     }
 }
 
@@ -209,7 +206,7 @@ impl TargetState {
     fn follow(&mut self, tick: &Tick, group: &GroupStatus) {
         let observation = tick.observation;
         let measured_at = observation.cluster.measured_at.min(observation.at);
-        let description = Description { group, measured_at, is_leader: observation.control.leader, patience: tick.allowance() };
+        let description = Description { group, measured_at, is_leader: observation.control.leader, patience: tick.allowance };
         if let Some(completed) = self.flight.observe(description, &self.spec.guards) {
             for rule in completed.rules {
                 self.rules[rule].completed_at = Some(completed.at);

@@ -239,7 +239,7 @@ impl<'a> JobWorld<'a> {
             containers_allocated: 0,
             containers_released: 0,
             last_started: None,
-            outcome: Outcome::default(),
+            outcome: Outcome { waits: Vec::with_capacity(load.tasks.min(1 << 20) as usize), ..Outcome::default() },
         }
     }
 
@@ -295,11 +295,13 @@ impl<'a> JobWorld<'a> {
         if self.blocked.is_some_and(|blocked| each.covers(blocked)) {
             // What does not fit a smaller container does not fit this one, so only the nodes that got room are left to try.
             self.blocked = Some(each);
-            while let Some(&node) = self.touched.last() {
+            while let Some(node) = self.touched.pop() {
                 if self.takes(node, each, cluster) {
+                    if cluster.nodes[node as usize].fits(each.plus(each)) {
+                        self.touched.push(node);
+                    }
                     return Some(node);
                 }
-                self.touched.pop();
             }
             return None;
         }

@@ -154,14 +154,14 @@ impl<'a> Arena<'a> {
     pub fn run(&self, policy: &Policy, seed: u64) -> Result<Figures, SimError> {
         let trial = |lane: &Lane<'_>| {
             let run = simulate(lane.workload, &started_within_limits(lane.scenario, policy), policy, seed, Recording::default())?;
-            Ok(lane.figures(run, self.goal))
+            Ok(lane.figures(&run, self.goal))
         };
         Ok(Figures { traces: self.lanes.iter().map(trial).collect::<Result<_, SimError>>()? })
     }
 }
 
 impl Lane<'_> {
-    fn figures(&self, mut run: Run, goal: Duration) -> TraceFigures {
+    fn figures(&self, run: &Run, goal: Duration) -> TraceFigures {
         let mut days = vec![DayFigures::default(); self.days];
         for life in &run.instances {
             let end = life.terminated_at.unwrap_or(run.end);
@@ -179,7 +179,7 @@ impl Lane<'_> {
         }
         TraceFigures {
             cost_usd: days.iter().map(|day| day.cost_usd).sum(),
-            wait_p95_s: p95_s(&mut run.waits),
+            wait_p95_s: p95_s(&run.waits),
             unfinished: run.tasks_total.saturating_sub(run.tasks_finished),
             days,
         }
@@ -187,30 +187,25 @@ impl Lane<'_> {
 }
 
 /// As the scorecard's, without sorting: a search looks at nothing else of the waits.
-pub fn p95_s(waits: &mut [Wait]) -> f64 {
-    let weight = |waits: &[Wait]| waits.iter().map(|wait| wait.weight).sum::<f64>();
-    let total = weight(waits);
+pub fn p95_s(waits: &[Wait]) -> f64 {
+    let weight = |waits: &[(f64, f64)]| waits.iter().map(|(_, weight)| weight).sum::<f64>();
+    let total: f64 = waits.iter().map(|wait| wait.weight).sum();
     // Most work does not wait at all under most policies: only the rest is searched.
-    let mut waited = 0;
-    for index in 0..waits.len() {
-        if waits[index].seconds > 0.0 {
-            waits.swap(waited, index);
-            waited += 1;
-        }
-    }
-    let (mut among, unhindered) = waits.split_at_mut(waited);
-    let mut missing = 0.95 * total - weight(unhindered);
-    if missing <= 0.0 {
+    let mut waited: Vec<(f64, f64)> = waits.iter().filter(|wait| wait.seconds > 0.0).map(|wait| (wait.seconds, wait.weight)).collect();
+    let mut among = waited.as_mut_slice();
+    // Counted from the longer end, so that what did not wait does not count.
+    let mut above = total * 5.0 / 100.0;
+    if weight(among) <= above {
         return 0.0;
     }
     while among.len() > 1 {
         let middle = among.len() / 2;
-        among.select_nth_unstable_by(middle, |one, other| one.seconds.total_cmp(&other.seconds));
+        among.select_nth_unstable_by(middle, |(one, _), (other, _)| one.total_cmp(other));
         let (shorter, longer) = among.split_at_mut(middle);
-        let below = weight(shorter);
-        (missing, among) = if below >= missing { (missing, shorter) } else { (missing - below, longer) };
+        let longest = weight(longer);
+        (above, among) = if longest > above { (above, longer) } else { (above - longest, shorter) };
     }
-    among.first().map_or(0.0, |wait| wait.seconds)
+    among.first().map_or(0.0, |(seconds, _)| *seconds)
 }
 
 /// Days of 24 hours from the start; a rest of less than half a day belongs to the day before it.
@@ -239,9 +234,12 @@ pub fn share_out(days: &mut [DayFigures], usd: f64, from_s: f64, to_s: f64) {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
     use crate::policy::baselines;
     use crate::sim::compare::Course;
+    use crate::sim::scorecard::WaitProfile;
     use crate::sim::workload::JobLoad;
     use crate::trace::{Job, Stage, TaskRun};
     use crate::units::{Mebibytes, Timestamp, VirtualCores};
@@ -279,6 +277,15 @@ mod tests {
             assert_eq!((trace.days.len(), trace.total().work), (3, 160.0), "the last day has one hour: it belongs to the third");
             assert!((100.0 * trace.total().late_share() - card.slo_miss_percent).abs() < 1e-9);
             assert_eq!(trace.days.iter().map(|day| day.work).collect::<Vec<_>>(), [40.0, 40.0, 80.0]);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn the_p95_is_that_of_the_scorecard(waits in prop::collection::vec((0..40_u32, 1..4_u32), 1..120)) {
+            let wait = |(seconds, weight): (u32, u32)| Wait { seconds: f64::from(seconds / 2), weight: f64::from(weight), since_s: 0.0 };
+            let waits: Vec<Wait> = waits.into_iter().map(wait).collect();
+            prop_assert_eq!(p95_s(&waits), WaitProfile::of(&waits, Duration::ZERO).p95_s);
         }
     }
 

@@ -213,7 +213,7 @@ impl TargetState {
             bounded = bounded.at_least(self.stabilized(at, from), Limiter::Stabilization);
             bounded = limits::bound_in(bounded, from, limits, guards, &self.flight, at);
         }
-        match limits::hdfs_floor(now.tick.observation, now.group, &guards.hdfs, self.most_core, now.tick.allowance()) {
+        match limits::hdfs_floor(now.tick.observation, now.group, &guards.hdfs, self.most_core, now.tick.allowance) {
             Floor::NotCore => Ok(bounded),
             Floor::At(floor) if floor >= from => Err(HoldReason::HdfsFloor { floor }),
             Floor::At(floor) => Ok(bounded.at_least(floor, Limiter::HdfsFloor)),
@@ -228,7 +228,7 @@ impl TargetState {
         if span.is_zero() {
             return;
         }
-        if self.wishes.back().is_some_and(|(last, _)| at.since(*last) > now.tick.allowance()) {
+        if self.wishes.back().is_some_and(|(last, _)| at.since(*last) > now.tick.allowance) {
             self.wishes.clear();
         }
         let wanted = candidate.map_or(requested, |candidate| candidate.wanted);

@@ -44,7 +44,7 @@ proptest! {
         let (stepped, whole) = (cluster.finish(), run_jobs(&jobs, &scenario, &[], 1));
         prop_assert_eq!(stepped.waits, whole.waits);
         prop_assert_eq!(stepped.jobs, whole.jobs);
-        prop_assert_eq!(stepped.backlog, whole.backlog);
+        prop_assert_eq!(stepped.backlog_mib_h, whole.backlog_mib_h);
     }
 }
 
