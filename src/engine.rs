@@ -85,6 +85,14 @@ impl Engine {
 
     /// One decision for every target of the policy, in file order.
     pub fn step(&mut self, observation: &Observation) -> Vec<Decision> {
+        let mut decisions = Vec::with_capacity(self.targets.len());
+        self.step_into(observation, &mut decisions);
+        decisions
+    }
+
+    /// As [`step`](Self::step), into a list whose former content goes: for whoever steps a million times.
+    pub fn step_into(&mut self, observation: &Observation, decisions: &mut Vec<Decision>) {
+        decisions.clear();
         let went_back = self.last_at.replace(observation.at).filter(|last| observation.at < *last);
         if went_back.is_some() {
             self.cluster.forget();
@@ -103,14 +111,12 @@ impl Engine {
             tells_why: self.tells_why,
         };
         let wishes = self.policy.demand().map(|demand| wishes(&mut self.demand, demand, &tick, &self.targets));
-        let mut decisions: Vec<Decision> = Vec::with_capacity(self.targets.len());
         for (index, target) in self.targets.iter_mut().enumerate() {
             let wish = wishes.as_ref().and_then(|wishes| wishes[index].as_ref());
-            let decision = target.step(&tick, barrier.as_ref(), wish, &decisions);
+            let decision = target.step(&tick, barrier.as_ref(), wish, decisions);
             decisions.push(decision);
         }
-        self.wakeup = next_wakeup(observation.at, observation.at + self.policy.poll(), &decisions, &self.targets);
-        decisions
+        self.wakeup = next_wakeup(observation.at, observation.at + self.policy.poll(), decisions, &self.targets);
     }
 
     /// What became of the resize that the last step decided for this group. Without a note it counts as sent and unanswered.

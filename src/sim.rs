@@ -27,12 +27,12 @@ pub mod transient;
 pub mod workload;
 mod world;
 
-use crate::decision::{Action, Outcome};
+use crate::decision::{Action, Decision, Outcome};
 use crate::engine::Engine;
 use crate::observation::{GroupStatus, Observation};
 use crate::policy::Policy;
 use crate::trace::Resources;
-use event_loop::{Response, drive};
+use event_loop::drive;
 use fluid::FluidWorld;
 use jobs::JobWorld;
 use run::Run;
@@ -79,14 +79,14 @@ pub fn simulate(workload: &Workload, scenario: &Scenario, policy: &Policy, seed:
     check_targets(policy, scenario)?;
     check_work(workload, scenario)?;
     let mut engine = Engine::new(policy.clone()).without_reports();
-    let decide = |observation: &Observation| {
-        let decisions = engine.step(observation);
-        for decision in &decisions {
+    let decide = |observation: &Observation, decisions: &mut Vec<Decision>| {
+        engine.step_into(observation, decisions);
+        for decision in decisions.iter() {
             if let (Action::Resize(_), Some(group)) = (&decision.action, &decision.group) {
                 engine.note(group, Outcome::Accepted);
             }
         }
-        Response { decisions, next_at: engine.next_wakeup().0 }
+        engine.next_wakeup().0
     };
     Ok(match workload {
         Workload::Jobs(load) => drive(JobWorld::new(load, scenario), load.start, scenario, seed, record, decide),

@@ -229,7 +229,7 @@ impl TargetStatus {
         let limits = target.limits_at(decision.at);
         let answer = answer_to(decision, &report.answers);
         let rules = target.rules.iter().map(|rule| {
-            let state = decision.rules.iter().find(|report| report.rule == rule.name).map(|report| report.state.clone());
+            let state = decision.rules.iter().find(|report| report.rule == rule.name).map(|report| report.state);
             RuleStatus {
                 rule: rule.name.clone(),
                 when: rule.when_text.to_string(),

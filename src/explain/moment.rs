@@ -148,7 +148,7 @@ fn rule(tick: &Tick, decision: &Decision, report: &RuleReport, spec: Option<(&Po
         then: of_rule(|rule| rule.then.to_string()),
         cooldown_s: seconds(|rule| rule.cooldown),
         standing: words::standing(&report.state, spec.map(|(_, _, rule)| rule.hold_for), decision.at),
-        state: report.state.clone(),
+        state: report.state,
         readings: readings.unwrap_or_default(),
     }
 }

@@ -10,7 +10,7 @@
 mod node;
 
 use std::cmp::Reverse;
-use std::collections::BinaryHeap;
+use std::collections::{BTreeSet, BinaryHeap};
 
 use statrs::distribution::{ContinuousCDF, Exp, LogNormal};
 
@@ -443,10 +443,11 @@ impl<'a> Cluster<'a> {
         if excess == 0 {
             return;
         }
+        let [protect, prefer] = [wishes.protect, wishes.prefer].map(|ids| ids.iter().collect::<BTreeSet<_>>());
         let mut active = self.indices(group, |node| node.state == NodeState::Active);
         active.sort_by_cached_key(|index| {
             let node = &self.nodes[*index as usize];
-            (wishes.protect.contains(&node.id), !wishes.prefer.contains(&node.id), node.containers, Reverse(*index))
+            (protect.contains(&node.id), !prefer.contains(&node.id), node.containers, Reverse(*index))
         });
         let timeout_ms = self.scenario.decommission_timeout.as_millis() as i64;
         for index in active.into_iter().take(excess as usize) {

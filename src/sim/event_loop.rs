@@ -16,25 +16,19 @@ pub const LONGEST_DAYS: i64 = 400;
 /// Two polls are at least this far apart, whatever is asked for.
 const SHORTEST_POLL_MS: i64 = 1_000;
 
-/// What whoever decides makes of an observation.
-pub(super) struct Response {
-    pub decisions: Vec<Decision>,
-    /// When to observe next.
-    pub next_at: Timestamp,
-}
-
-/// Simulates until all work is done. Every resize is accepted.
-pub(super) fn drive<'a>(
+/// Simulates until all work is done. `decide` replaces the decisions by those on an observation, and yields when to observe next. Every resize is
+/// accepted.
+pub(super) fn drive(
     world: impl World,
     start: Timestamp,
-    scenario: &'a Scenario,
+    scenario: &Scenario,
     seed: u64,
     record: Recording,
-    decide: impl FnMut(&Observation) -> Response,
+    decide: impl FnMut(&Observation, &mut Vec<Decision>) -> Timestamp,
 ) -> Run {
     let simulation = Simulation::new(Box::new(world), start, scenario, seed);
     let run = Run { start, end: start, ..Run::default() };
-    Polled { simulation, observer: Observer::new(scenario, seed, start), run, record, decide }.run()
+    Polled { simulation, observer: Observer::new(scenario, seed, start), run, record, decide, decisions: Vec::new() }.run()
 }
 
 /// A cluster at work, at one instant. Time passes only when it is told to.
@@ -124,9 +118,10 @@ struct Polled<'a, W, D> {
     run: Run,
     record: Recording,
     decide: D,
+    decisions: Vec<Decision>,
 }
 
-impl<W: World, D: FnMut(&Observation) -> Response> Polled<'_, W, D> {
+impl<W: World, D: FnMut(&Observation, &mut Vec<Decision>) -> Timestamp> Polled<'_, W, D> {
     fn run(mut self) -> Run {
         let mut poll_ms = 0;
         while self.simulation.advance_to(poll_ms) {
@@ -145,11 +140,11 @@ impl<W: World, D: FnMut(&Observation) -> Response> Polled<'_, W, D> {
         if self.record.observations {
             self.run.observations.push(observation.clone());
         }
-        let Response { decisions, next_at } = (self.decide)(observation);
+        let next_at = (self.decide)(observation, &mut self.decisions);
         if self.record.series {
             self.run.series.push(series_point(at, &load, cluster));
         }
-        for decision in &decisions {
+        for decision in &self.decisions {
             if let (Action::Resize(resize), Some(id)) = (&decision.action, &decision.group)
                 && let Some(group) = cluster.scenario.groups.iter().position(|group| group.id == *id)
             {

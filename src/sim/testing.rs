@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::Recording;
-use super::event_loop::{Response, drive};
+use super::event_loop::drive;
 use super::fluid::FluidWorld;
 use super::jobs::JobWorld;
 use super::observed::ObservedLoad;
@@ -72,16 +72,20 @@ pub fn load(jobs: &[Job]) -> JobLoad {
 pub type Script<'a> = &'a [(f64, u32)];
 
 /// Decides what a script says, at the first poll at or after its time.
-fn scripted<'a>(script: Script<'a>, poll_s: u64, mut look: impl FnMut(&Observation) + 'a) -> impl FnMut(&Observation) -> Response + 'a {
+fn scripted<'a>(
+    script: Script<'a>,
+    poll_s: u64,
+    mut look: impl FnMut(&Observation) + 'a,
+) -> impl FnMut(&Observation, &mut Vec<Decision>) -> Timestamp + 'a {
     let mut next = 0;
-    move |observation| {
+    move |observation, decisions| {
         look(observation);
-        let mut decisions = Vec::new();
+        decisions.clear();
         while let Some((_, to)) = script.get(next).filter(|(at_s, _)| observation.at.as_millis() as f64 / 1e3 >= *at_s) {
             next += 1;
             decisions.push(resize(observation, *to));
         }
-        Response { decisions, next_at: observation.at + Duration::from_secs(poll_s) }
+        observation.at + Duration::from_secs(poll_s)
     }
 }
 

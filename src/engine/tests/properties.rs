@@ -248,6 +248,18 @@ proptest! {
     }
 
     #[test]
+    fn an_engine_without_reports_decides_and_wakes_as_one_with_them(moments in moments()) {
+        let [with, without] = [Engine::new(busy_policy()), Engine::new(busy_policy()).without_reports()].map(|mut engine| {
+            let decisions = play(&mut engine, &mut Scene::new(vec![core_group(2), task_group(4)]), &moments, |_, _| {});
+            (decisions, engine.next_wakeup())
+        });
+        let actions = |decisions: &[Decision]| decisions.iter().map(|decision| decision.action.clone()).collect::<Vec<_>>();
+        prop_assert_eq!(actions(&with.0), actions(&without.0));
+        prop_assert_eq!(with.1, without.1);
+        prop_assert!(without.0.iter().all(|decision| decision.rules.is_empty() && decision.readings.is_empty()));
+    }
+
+    #[test]
     fn no_observation_whatever_makes_the_engine_panic_or_skip_a_target(observations in proptest::collection::vec(anything(), 1..40)) {
         let mut engine = Engine::new(whole_language());
         let mut next = 1_772_438_400_000_i64;
