@@ -64,10 +64,8 @@ impl<'a, W: World + ?Sized> Simulation<'a, W> {
 
     /// Lets happen what comes first, or nothing until `to_ms`.
     pub fn step(&mut self, to_ms: i64) {
-        let next_ms = |event_ms: Option<i64>| event_ms.unwrap_or(to_ms);
-        let event_ms = next_ms(self.world.next_event_ms()).min(next_ms(self.cluster.next_event_ms()));
-        self.now_ms = event_ms.min(to_ms).max(self.now_ms);
-        self.world.advance(self.now_ms, &mut self.cluster);
+        let until_ms = self.cluster.next_event_ms().unwrap_or(to_ms).min(to_ms).max(self.now_ms);
+        self.now_ms = self.world.advance(until_ms, &mut self.cluster);
         self.cluster.advance(self.now_ms);
         self.tell();
     }

@@ -60,17 +60,8 @@ struct LeavingNode {
 }
 
 impl World for FluidWorld<'_> {
-    fn next_event_ms(&self) -> Option<i64> {
-        let end = if self.now_ms < self.load.end_ms {
-            Some(self.load.end_ms)
-        } else {
-            self.pool.service.last_end_s().map(|end_s| (end_s * 1e3).ceil() as i64)
-        };
-        let emptied = self.leaving.iter().map(|node| node.empty_at_ms);
-        emptied.chain(end).filter(|at_ms| *at_ms > self.now_ms).min()
-    }
-
-    fn advance(&mut self, now_ms: i64, cluster: &mut Cluster) {
+    fn advance(&mut self, until_ms: i64, cluster: &mut Cluster) -> i64 {
+        let now_ms = self.next_event_ms().map_or(until_ms, |at_ms| at_ms.min(until_ms));
         while let Some(parcel) = self.load.parcels.get(self.next).copied()
             && parcel.from_ms < now_ms.max(1)
         {
@@ -88,6 +79,7 @@ impl World for FluidWorld<'_> {
         }
         self.flow_to(now_ms, None);
         self.end_drains(now_ms, cluster);
+        now_ms
     }
 
     fn on(&mut self, change: Change, now_ms: i64, cluster: &mut Cluster) {
@@ -203,6 +195,17 @@ impl<'a> FluidWorld<'a> {
             rerun_mib: 0.0,
             lost_mib_s: 0.0,
         }
+    }
+
+    /// When something happens next by itself, or `None` if only the cluster can change anything.
+    fn next_event_ms(&self) -> Option<i64> {
+        let end = if self.now_ms < self.load.end_ms {
+            Some(self.load.end_ms)
+        } else {
+            self.pool.service.last_end_s().map(|end_s| (end_s * 1e3).ceil() as i64)
+        };
+        let emptied = self.leaving.iter().map(|node| node.empty_at_ms);
+        emptied.chain(end).filter(|at_ms| *at_ms > self.now_ms).min()
     }
 
     /// Lets time pass in which one parcel, or nothing, arrives.

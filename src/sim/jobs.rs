@@ -105,33 +105,15 @@ struct Container {
 }
 
 impl World for JobWorld<'_> {
-    fn next_event_ms(&self) -> Option<i64> {
-        let completion = self.completions.peek().map(Completion::at_ms);
-        earliest(earliest(self.next_arrival_ms, completion), self.heartbeats.next_ms())
-    }
-
-    fn advance(&mut self, now_ms: i64, cluster: &mut Cluster) {
-        while let Some(completion) = self.completions.peek()
-            && completion.at_ms() <= now_ms
-        {
-            self.completions.pop();
-            let index = completion.container();
-            let container = &self.containers[index as usize];
-            if container.runs && container.generation == completion.generation() {
-                match container.stage {
-                    NONE => self.master_is_up(container.job, index),
-                    _ => self.complete(index, now_ms, cluster),
-                }
+    fn advance(&mut self, until_ms: i64, cluster: &mut Cluster) -> i64 {
+        // Most containers end while nothing waits for their room: then nobody has to be asked.
+        while let Some(now_ms) = self.next_event_ms().filter(|at_ms| *at_ms <= until_ms) {
+            self.happen(now_ms, cluster);
+            if !(self.queue.is_empty() && self.inactive.is_empty() && self.running_jobs > 0) {
+                return now_ms;
             }
         }
-        if self.heartbeats.next_ms().is_some_and(|at_ms| at_ms <= now_ms) {
-            self.touched.extend(self.heartbeats.until(now_ms));
-        }
-        while self.next_arrival_ms.is_some_and(|at_ms| at_ms <= now_ms) {
-            self.arrive(self.arrived as u32, now_ms);
-            self.arrived += 1;
-            self.next_arrival_ms = self.load.jobs.get(self.arrived).map(|job| job.submit_ms);
-        }
+        until_ms
     }
 
     fn on(&mut self, change: Change, now_ms: i64, cluster: &mut Cluster) {
@@ -240,6 +222,37 @@ impl<'a> JobWorld<'a> {
             containers_released: 0,
             last_started: None,
             outcome: Outcome { waits: Vec::with_capacity(load.tasks.min(1 << 20) as usize), ..Outcome::default() },
+        }
+    }
+
+    /// When something happens next by itself.
+    fn next_event_ms(&self) -> Option<i64> {
+        let completion = self.completions.peek().map(Completion::at_ms);
+        earliest(earliest(self.next_arrival_ms, completion), self.heartbeats.next_ms())
+    }
+
+    /// Lets everything happen that is due.
+    fn happen(&mut self, now_ms: i64, cluster: &mut Cluster) {
+        while let Some(completion) = self.completions.peek()
+            && completion.at_ms() <= now_ms
+        {
+            self.completions.pop();
+            let index = completion.container();
+            let container = &self.containers[index as usize];
+            if container.runs && container.generation == completion.generation() {
+                match container.stage {
+                    NONE => self.master_is_up(container.job, index),
+                    _ => self.complete(index, now_ms, cluster),
+                }
+            }
+        }
+        if self.heartbeats.next_ms().is_some_and(|at_ms| at_ms <= now_ms) {
+            self.touched.extend(self.heartbeats.until(now_ms));
+        }
+        while self.next_arrival_ms.is_some_and(|at_ms| at_ms <= now_ms) {
+            self.arrive(self.arrived as u32, now_ms);
+            self.arrived += 1;
+            self.next_arrival_ms = self.load.jobs.get(self.arrived).map(|job| job.submit_ms);
         }
     }
 

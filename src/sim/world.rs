@@ -9,11 +9,9 @@ use crate::units::Mebibytes;
 
 /// Work on a simulated cluster: container by container, or as a fluid. Times are milliseconds since the start.
 pub(super) trait World {
-    /// When something happens next by itself, or `None` if only the cluster can change anything.
-    fn next_event_ms(&self) -> Option<i64>;
-
-    /// Lets time pass until `now_ms`: work arrives and ends. Never called with an earlier time than before.
-    fn advance(&mut self, now_ms: i64, cluster: &mut Cluster);
+    /// Lets time pass: work arrives and ends, until something may wait for room, and no longer than until `until_ms`. Yields when that is. Never
+    /// called with an earlier time than before.
+    fn advance(&mut self, until_ms: i64, cluster: &mut Cluster) -> i64;
 
     /// A node came or went.
     fn on(&mut self, change: Change, now_ms: i64, cluster: &mut Cluster);
