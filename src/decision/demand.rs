@@ -72,7 +72,9 @@ impl DemandReport {
         };
         let seconds = |s: f64| display_duration(Duration::from_secs(s.round().max(0.0) as u64)).to_string();
         let mut lines = vec![];
-        if self.units_pending > 0.0 {
+        if self.units_pending > 0.0 && self.patience_s == 0.0 {
+            lines.push(format!("pending {} = {:.1} units", amount(self.units_pending), self.units_for_remaining));
+        } else if self.units_pending > 0.0 {
             lines.push(format!("pending {}", amount(self.units_pending)));
             lines.push(format!("{} of it will have been served in {}", amount(self.units_served), seconds(self.patience_s)));
             let turns = if self.units_for_remaining < self.units_remaining { " in turns" } else { "" };

@@ -151,10 +151,10 @@ impl DemandState {
             self.learn(&yarn.value, yarn.measured_at, tick.allowance, unit, preference, limits.max.saturating_add(others));
         }
         let load = self.binding(&yarn.value, unit, preference.patience);
-        let retention = &mut self.retention;
-        let kept = self.levels.kept(at, have, |levels, idle| retention.worth(levels, idle, preference.price));
+        let there = others.saturating_add(running);
+        let kept = self.kept(at, have, there, preference.price);
         let forecast = self.daily.forecast(at, self.provisioning.delay());
-        let grown = load.units(preference, others.saturating_add(running));
+        let grown = load.units(preference, there);
         let needed = grown.max(forecast.unwrap_or(0));
         let total = if needed > have { needed } else { kept.max(needed).min(have) };
         let wanted = total.saturating_sub(others).clamp(limits.min, limits.max);
@@ -188,6 +188,19 @@ impl DemandState {
         self.levels.forget();
         self.turnover.forget();
         self.provisioning.forget();
+    }
+
+    /// Of `have` units, those needed or worth keeping. To let one go that is still on its way loses only the part of its provisioning that has
+    /// passed, so that it is worth keeping for that part of the time.
+    fn kept(&mut self, at: Timestamp, have: u32, there: u32, price: Duration) -> u32 {
+        let (retention, passed) = (&mut self.retention, self.provisioning.passed(at));
+        self.levels.kept(at, have, |levels, idle| {
+            let (first, last) = levels.into_inner();
+            let worth_having = retention.worth(first..=last.min(there), idle, price);
+            let Some(next) = there.checked_add(1) else { return worth_having };
+            let idle = Duration::try_from_secs_f64(idle.as_secs_f64() / passed).unwrap_or(Duration::MAX);
+            worth_having + retention.worth(first.max(next)..=last, idle, price)
+        })
     }
 
     fn learn(&mut self, yarn: &YarnLoad, at: Timestamp, allowance: Duration, unit: UnitSize, preference: Preference, most: u32) {

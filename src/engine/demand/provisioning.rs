@@ -58,6 +58,13 @@ impl Provisioning {
         Duration::try_from_secs_f64(delays_s[position]).unwrap_or_default()
     }
 
+    /// What part of its provisioning the unit that was requested last has behind it; all of it when none is on its way.
+    pub fn passed(&self, at: Timestamp) -> f64 {
+        let delay_s = self.delay().as_secs_f64();
+        let Some((launched_at, _)) = self.launches.back().filter(|_| delay_s > 0.0) else { return 1.0 };
+        (at.seconds_since(*launched_at) / delay_s).clamp(0.0, 1.0)
+    }
+
     /// Nobody looked for a while: when what is there came is not known.
     pub fn forget(&mut self) {
         self.launches.clear();
@@ -90,6 +97,17 @@ mod tests {
         provisioning.observe(Timestamp::from_millis(10_000), 20, 0);
         provisioning.observe(Timestamp::from_millis(130_000), 20, 20);
         assert_eq!(provisioning.delay(), Duration::from_secs(120));
+    }
+
+    #[test]
+    fn the_unit_requested_last_has_its_part_of_the_delay_behind_it() {
+        let mut provisioning = Provisioning::default();
+        for (at_s, requested, running) in [(0, 2, 2), (0, 4, 2), (100, 5, 2)] {
+            provisioning.observe(Timestamp::from_millis(at_s * 1_000), requested, running);
+        }
+        let passed = |at_s: i64| provisioning.passed(Timestamp::from_millis(at_s * 1_000));
+        assert_eq!([passed(100), passed(200), passed(500), passed(900)], [0.0, 0.25, 1.0, 1.0]);
+        assert_eq!(Provisioning::default().passed(Timestamp::EPOCH), 1.0, "nothing is on its way");
     }
 
     #[test]
