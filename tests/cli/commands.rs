@@ -127,8 +127,18 @@ fn check_counts_what_it_finds_and_runs_the_tests_beside_a_policy() {
     assert_eq!((warned.code, warned.stdout.as_str()), (Some(0), "0 errors, 2 warnings\n"));
     assert!(warned.stderr.starts_with("warning: ") && warned.stderr.contains("--> never.yaml:6:"), "{}", warned.stderr);
     assert_eq!(folder.run("check never.yaml --strict").code, Some(1));
-    let shipped = folder.stdout(&format!("check {}", repository("policies/hpa.yaml")));
-    assert!(shipped.ends_with(" tests passed\n"), "{shipped}");
+}
+
+#[test]
+fn every_shipped_policy_passes_its_tests() {
+    let files =
+        std::fs::read_dir(repository("policies")).expect("a folder").map(|file| file.expect("readable").path().display().to_string());
+    let policies: Vec<String> = files.filter(|file| file.ends_with(".yaml") && !file.ends_with(".test.yaml")).collect();
+    assert!(policies.len() >= 8, "{policies:?}");
+    for policy in policies {
+        let said = Folder::new().stdout(&format!("check {policy}"));
+        assert!(said.ends_with(" passed\n"), "{policy}: {said}");
+    }
 }
 
 #[test]
