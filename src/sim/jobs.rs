@@ -424,14 +424,6 @@ impl<'a> JobWorld<'a> {
         Timestamp::from_millis(self.load.start.as_millis().saturating_add(ms))
     }
 
-    /// How long the master of a job takes until it asks for containers.
-    fn start_ms_of(&self, job: u32) -> i64 {
-        match self.jobs[job as usize].master {
-            MasterState::Absent => 0,
-            _ => self.application_start_ms,
-        }
-    }
-
     /// Gives back what a container held.
     fn end(&mut self, index: u32, now_ms: i64, cluster: &mut Cluster) {
         let Container { node, stage, each, .. } = self.containers[index as usize];
@@ -487,13 +479,6 @@ impl<'a> JobWorld<'a> {
     fn running(&self, wanted: impl Fn(&Container) -> bool) -> Vec<u32> {
         let containers = self.containers.iter().enumerate().filter(|(_, container)| container.runs && wanted(container));
         containers.map(|(index, _)| index as u32).collect()
-    }
-
-    fn size_of(&self, job: u32, stage: u32) -> Resources {
-        match stage {
-            NONE => self.load.jobs[job as usize].application_master.unwrap_or_default(),
-            stage => self.load.stages[stage as usize].each,
-        }
     }
 }
 

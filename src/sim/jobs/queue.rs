@@ -144,6 +144,22 @@ impl JobWorld<'_> {
         Request { job, stage, each: self.size_of(job, stage) }
     }
 
+    /// What a container of a stage takes, or the application master.
+    pub(super) fn size_of(&self, job: u32, stage: u32) -> Resources {
+        match stage {
+            NONE => self.load.jobs[job as usize].application_master.unwrap_or_default(),
+            stage => self.load.stages[stage as usize].each,
+        }
+    }
+
+    /// How long the master of a job takes until it asks for containers.
+    pub(super) fn start_ms_of(&self, job: u32) -> i64 {
+        match self.jobs[job as usize].master {
+            MasterState::Absent => 0,
+            _ => self.application_start_ms,
+        }
+    }
+
     /// Takes the requested container out of what waits.
     pub(super) fn take(&mut self, Request { stage, each, .. }: Request) -> Taken {
         self.pending = self.pending.minus(each);
