@@ -23,6 +23,11 @@ impl Timestamp {
         self.0
     }
 
+    /// Time between the two, whichever is earlier.
+    pub fn distance(self, other: Self) -> Duration {
+        Duration::from_millis(self.0.abs_diff(other.0))
+    }
+
     /// Time elapsed since `earlier`, zero when `earlier` is in fact later.
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_millis(self.0.saturating_sub(earlier.0).max(0).unsigned_abs())

@@ -66,7 +66,7 @@ impl SignalTrack {
     /// Takes what was observed at `at`.
     pub fn update(&mut self, at: Timestamp, sample: Option<Sampled<f64>>) -> Arrival {
         let allowance = self.allowance;
-        let is_fresh = |sample: &Sampled<f64>| at.since(sample.measured_at) <= allowance && sample.measured_at.since(at) <= allowance;
+        let is_fresh = |sample: &Sampled<f64>| at.distance(sample.measured_at) <= allowance;
         let Some(sample) = sample else {
             self.now = Knowledge::Missing;
             self.past.recent = self.past.recent.filter(is_fresh);

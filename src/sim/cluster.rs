@@ -221,7 +221,7 @@ impl<'a> Cluster<'a> {
                 group: node.group,
                 launched_at: at(node.launched_ms),
                 terminated_at: node.terminated_ms.map(at),
-                busy_s: node.busy_s,
+                busy_s: node.busy_ms / 1e3,
             }
         };
         (self.nodes.iter_mut().map(life).collect(), self.supply)
@@ -262,7 +262,7 @@ impl<'a> Cluster<'a> {
             containers: 0,
             application_masters: 0,
             idle_since_ms: now_ms,
-            busy_s: 0.0,
+            busy_ms: 0.0,
             share_of_mib: 1.0 / spec.node.memory.as_f64().max(1.0),
             share_of_vcore: 1.0 / spec.node.vcores.as_f64().max(1.0),
             ordinal,

@@ -164,10 +164,10 @@ impl World for FluidWorld<'_> {
 
     fn finish(&mut self, cluster: &mut Cluster, run: &mut Run) {
         for index in cluster.active.clone() {
-            cluster.nodes[index as usize].busy_s += self.pool.busy_s - self.joined_busy_s[index as usize];
+            cluster.nodes[index as usize].busy_ms += 1e3 * (self.pool.busy_s - self.joined_busy_s[index as usize]);
         }
         for node in std::mem::take(&mut self.leaving) {
-            cluster.nodes[node.index as usize].busy_s += node.busy_until(self.pool.clock_s);
+            cluster.nodes[node.index as usize].busy_ms += 1e3 * node.busy_until(self.pool.clock_s);
         }
         let containers = |mebibytes: f64| (mebibytes / self.load.container_mib).round() as u64;
         let total: f64 = self.load.parcels.iter().map(|parcel| parcel.memory_mib).sum();
@@ -238,7 +238,7 @@ impl<'a> FluidWorld<'a> {
         let capacity_mib = self.memory_of(node.capacity);
         let share = if self.pool.capacity_mib > 0.0 { (capacity_mib / self.pool.capacity_mib).min(1.0) } else { 1.0 };
         let share = self.pool.service.split(share, self.pool.clock_s);
-        node.busy_s += self.pool.busy_s - self.joined_busy_s[index as usize];
+        node.busy_ms += 1e3 * (self.pool.busy_s - self.joined_busy_s[index as usize]);
         self.active[node.group] -= 1;
         let empty_at_ms = (empty_at_s(&share, self.load.container_mib).max(self.pool.clock_s) * 1e3).ceil() as i64;
         self.leaving.push(LeavingNode { index, capacity_mib, share, since_s: self.pool.clock_s, empty_at_ms });
@@ -261,7 +261,7 @@ impl<'a> FluidWorld<'a> {
     fn take_leaving(&mut self, index: NodeIndex, cluster: &mut Cluster) -> Vec<Segment> {
         let Some(position) = self.leaving.iter().position(|node| node.index == index) else { return Vec::new() };
         let node = self.leaving.remove(position);
-        cluster.nodes[index as usize].busy_s += node.busy_until(self.pool.clock_s);
+        cluster.nodes[index as usize].busy_ms += 1e3 * node.busy_until(self.pool.clock_s);
         node.rest(self.pool.clock_s).collect()
     }
 

@@ -297,10 +297,12 @@ impl<'a> JobWorld<'a> {
             let mut requests = self.queue.iter().map(|(_, job)| self.request(*job));
             return requests.find(|request| left.covers(request.each));
         }
-        if self.first.is_none() {
-            self.first = self.queue.front().map(|(_, job)| self.request(*job));
+        if self.first.is_some() {
+            return self.first;
         }
-        self.first
+        let first = self.queue.front().map(|(_, job)| self.request(*job));
+        self.first = first;
+        first
     }
 
     /// A node with room for a container, in turn. Looks at every node at most once until one gets room again.

@@ -50,7 +50,7 @@ pub(in crate::sim) struct Node {
     pub application_masters: u32,
     /// When the last container left it, or when it joined; means nothing while it has containers.
     pub idle_since_ms: i64,
-    pub busy_s: f64,
+    pub busy_ms: f64,
     /// What part of the node's memory a mebibyte is, and of its cores a core.
     pub(super) share_of_mib: f64,
     pub(super) share_of_vcore: f64,
@@ -61,7 +61,7 @@ pub(in crate::sim) struct Node {
     pub(super) doomed: bool,
     /// How often it was asked to leave; an earlier timeout is void.
     pub(super) drains: u32,
-    /// Until when `busy_s` counts.
+    /// Until when `busy_ms` counts.
     pub(super) settled_ms: i64,
 }
 
@@ -90,7 +90,7 @@ impl Node {
     /// Adds the time since the last change of what is used, weighted with the used share of the scarcer resource. Before each such change.
     pub(super) fn settle(&mut self, now_ms: i64) {
         if now_ms > self.settled_ms {
-            self.busy_s += self.share() * (now_ms - self.settled_ms) as f64 / 1e3;
+            self.busy_ms += self.share() * (now_ms - self.settled_ms) as f64;
             self.settled_ms = now_ms;
         }
     }
@@ -98,6 +98,8 @@ impl Node {
     fn share(&self) -> f64 {
         // Signed numbers become floating point in one instruction, and this is done twice for each container.
         let amount = |used: u64| used as i64 as f64;
-        (amount(self.used.memory.get()) * self.share_of_mib).max(amount(self.used.vcores.get()) * self.share_of_vcore)
+        let (of_memory, of_vcores) =
+            (amount(self.used.memory.get()) * self.share_of_mib, amount(self.used.vcores.get()) * self.share_of_vcore);
+        if of_memory > of_vcores { of_memory } else { of_vcores }
     }
 }
