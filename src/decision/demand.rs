@@ -82,9 +82,16 @@ impl DemandReport {
         } else {
             lines.push("nothing is pending".to_owned());
         }
-        let forecast = self.units_forecast.map(|units| format!(", {units} expected from earlier days")).unwrap_or_default();
-        let (need, kept, idle) = (self.need(), self.units_kept, seconds(self.keep_idle_s));
-        lines.push(format!("{need}, kept {kept} (an idle unit for {idle}){forecast}"));
+        let forecast = self.units_forecast.map(|units| format!(", expected from earlier days {units}")).unwrap_or_default();
+        let others = match self.units_others {
+            others if others > 0 && !self.is_cut() => format!(", of which other groups have {others}"),
+            _ => String::new(),
+        };
+        lines.push(format!("{}{forecast}, kept {}{others}", self.need(), self.units_kept));
+        lines.push(match self.keep_idle_s {
+            s if s < 0.5 => "idle units are not kept".to_owned(),
+            s => format!("idle units are kept for {}", seconds(s)),
+        });
         lines.push(format!("new units take {}", seconds(self.provisioning_s)));
         lines
     }

@@ -59,7 +59,8 @@ fn a_target_that_follows_demand_shows_the_numbers_of_it() {
     demand  pending 310.0 GiB
             190.0 GiB of it will have been served in 40s
             120.0 GiB remain = 10.0 units in turns
-            needed 14, kept 4 (an idle unit for 15m), 9 expected from earlier days
+            needed 14, expected from earlier days 9, kept 4, of which other groups have 2
+            idle units are kept for 15m
             new units take 6m 40s
     ");
 }
