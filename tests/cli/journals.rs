@@ -177,7 +177,7 @@ fn a_policy_that_was_not_in_force_is_asked_instead() {
 fn a_moment_of_a_policy_that_follows_demand_has_its_numbers() {
     let folder = Folder::new();
     morning(&folder);
-    folder.write("follow.yaml", "name: follow\ndemand: { min: 0, max: 20 }\ntargets: [{ group: { role: task } }]\n");
+    folder.write("follow.yaml", "name: follow\ndemand: { min: 0, max: 20, performance_index: 25 }\ntargets: [{ group: { role: task } }]\n");
     folder.write("tight.yaml", "name: tight\ndemand: { min: 0, max: 4, performance_index: 100 }\ntargets: [{ group: { role: task } }]\n");
     let moments = [("follow", "08:04"), ("follow", "08:06"), ("tight", "08:06")];
     let told: Vec<String> = moments

@@ -21,22 +21,22 @@ pub struct Preference {
 /// headroom and price rise, so that no step asks for less room.
 const PATH: [Point; 17] = [
     Point { index: 1.0, patience: 1.0, growth: 1.5, headroom: 0.45, price: 0.3 },
-    Point { index: 12.0, patience: 0.6, growth: 1.5, headroom: 0.5, price: 0.3 },
-    Point { index: 25.0, patience: 0.3, growth: 1.5, headroom: 0.5, price: 0.4 },
-    Point { index: 50.0, patience: 0.1, growth: 1.6, headroom: 0.52, price: 0.45 },
-    Point { index: 57.0, patience: 0.05, growth: 4.0, headroom: 0.55, price: 0.5 },
-    Point { index: 61.0, patience: 0.0, growth: 1_000.0, headroom: 0.6, price: 0.55 },
-    Point { index: 64.0, patience: 0.0, growth: 1_000.0, headroom: 0.72, price: 0.6 },
-    Point { index: 67.0, patience: 0.0, growth: 1_000.0, headroom: 0.9, price: 0.8 },
-    Point { index: 71.0, patience: 0.0, growth: 1_000.0, headroom: 1.0, price: 1.5 },
-    Point { index: 80.0, patience: 0.0, growth: 1_000.0, headroom: 1.05, price: 3.0 },
-    Point { index: 84.0, patience: 0.0, growth: 1_000.0, headroom: 1.15, price: 5.5 },
-    Point { index: 87.0, patience: 0.0, growth: 1_000.0, headroom: 1.2, price: 8.0 },
-    Point { index: 90.0, patience: 0.0, growth: 1_000.0, headroom: 1.5, price: 9.5 },
-    Point { index: 92.0, patience: 0.0, growth: 1_000.0, headroom: 1.55, price: 12.0 },
-    Point { index: 95.0, patience: 0.0, growth: 1_000.0, headroom: 1.9, price: 14.0 },
-    Point { index: 98.0, patience: 0.0, growth: 1_000.0, headroom: 2.0, price: 60.0 },
-    Point { index: 100.0, patience: 0.0, growth: 1_000.0, headroom: 2.0, price: 3_000.0 },
+    Point { index: 6.0, patience: 0.6, growth: 1.5, headroom: 0.5, price: 0.3 },
+    Point { index: 12.0, patience: 0.3, growth: 1.5, headroom: 0.5, price: 0.4 },
+    Point { index: 25.0, patience: 0.1, growth: 1.6, headroom: 0.52, price: 0.45 },
+    Point { index: 32.0, patience: 0.06, growth: 4.0, headroom: 0.55, price: 0.5 },
+    Point { index: 38.0, patience: 0.05, growth: 1_000.0, headroom: 0.6, price: 0.55 },
+    Point { index: 43.0, patience: 0.05, growth: 1_000.0, headroom: 0.72, price: 0.6 },
+    Point { index: 48.0, patience: 0.05, growth: 1_000.0, headroom: 0.9, price: 0.8 },
+    Point { index: 55.0, patience: 0.05, growth: 1_000.0, headroom: 1.0, price: 1.5 },
+    Point { index: 68.0, patience: 0.0, growth: 1_000.0, headroom: 1.05, price: 3.0 },
+    Point { index: 75.0, patience: 0.0, growth: 1_000.0, headroom: 1.15, price: 5.5 },
+    Point { index: 80.0, patience: 0.0, growth: 1_000.0, headroom: 1.2, price: 8.0 },
+    Point { index: 85.0, patience: 0.0, growth: 1_000.0, headroom: 1.5, price: 9.5 },
+    Point { index: 88.0, patience: 0.0, growth: 1_000.0, headroom: 1.55, price: 12.0 },
+    Point { index: 92.0, patience: 0.0, growth: 1_000.0, headroom: 1.9, price: 14.0 },
+    Point { index: 97.0, patience: 0.0, growth: 1_000.0, headroom: 2.5, price: 60.0 },
+    Point { index: 100.0, patience: 0.0, growth: 1_000.0, headroom: 4.0, price: 3_000.0 },
 ];
 
 /// One point of the path; times are in provisioning delays.
@@ -78,6 +78,6 @@ mod tests {
             && one.headroom <= next.headroom
             && one.growth <= next.growth
             && one.price <= next.price));
-        assert_eq!((all[0].headroom, all[99].headroom), (0.45, 2.0));
+        assert_eq!((all[0].headroom, all[99].headroom), (0.45, 4.0));
     }
 }
