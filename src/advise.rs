@@ -140,7 +140,7 @@ fn tuned(contestant: &Contestant, space: &Space, candidate: &Candidate) -> Optio
         return None;
     }
     let name = format!("{}, tuned", contestant.name);
-    let text = space.text(&candidate.values);
+    let text = space.found(&candidate.values);
     let policy = parse(&text, &name).ok()?;
     Some(Entry { policy: policy.clone(), contestant: Contestant { name, text, policy, is_searched: false } })
 }

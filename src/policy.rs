@@ -201,17 +201,44 @@ impl Target {
 /// Which group or fleet a target means.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Selector {
+    /// The only instance group with this role.
     Role(Role),
+    /// The only instance group with this role and market.
+    Group {
+        role: Role,
+        market: Market,
+    },
     Name(Arc<str>),
     Id(GroupId),
-    Fleet { role: Role, market: Market },
+    Fleet {
+        role: Role,
+        market: Market,
+    },
 }
 
 impl Selector {
+    /// Whether it means a fleet or an instance group, where that can be told.
+    pub fn is_fleet(&self) -> Option<bool> {
+        match self {
+            Self::Role(_) | Self::Group { .. } => Some(false),
+            Self::Fleet { .. } => Some(true),
+            Self::Name(_) | Self::Id(_) => None,
+        }
+    }
+
+    /// The role that it names.
+    pub fn role(&self) -> Option<Role> {
+        match self {
+            Self::Role(role) | Self::Group { role, .. } | Self::Fleet { role, .. } => Some(*role),
+            Self::Name(_) | Self::Id(_) => None,
+        }
+    }
+
     pub fn matches(&self, group: &GroupStatus) -> bool {
         use crate::observation::GroupKind;
         match self {
             Self::Role(role) => group.kind == GroupKind::Group && group.role == *role,
+            Self::Group { role, market } => group.kind == GroupKind::Group && group.role == *role && group.market == *market,
             Self::Name(name) => group.name.as_ref() == Some(name),
             Self::Id(id) => group.id == *id,
             Self::Fleet { role, market } => group.kind == GroupKind::Fleet && group.role == *role && group.market == *market,
@@ -223,6 +250,7 @@ impl fmt::Display for Selector {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Role(role) => write!(f, "role: {role}"),
+            Self::Group { role, market } => write!(f, "role: {role}, market: {market}"),
             Self::Name(name) => write!(f, "name: {name}"),
             Self::Id(id) => write!(f, "id: {id}"),
             Self::Fleet { role, market } => write!(f, "fleet: {role}, market: {market}"),

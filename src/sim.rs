@@ -31,6 +31,7 @@ use crate::decision::{Action, Decision, Outcome};
 use crate::engine::Engine;
 use crate::observation::{GroupStatus, Observation};
 use crate::policy::Policy;
+use crate::policy::demand::DemandUnits;
 use crate::trace::Resources;
 use event_loop::drive;
 use fluid::FluidWorld;
@@ -53,12 +54,20 @@ pub struct Recording {
 pub enum SimError {
     #[error("there is no work in the trace; choose one with jobs, or with observations of load")]
     NoWork,
-    #[error("policy `{policy}`: no group of scenario `{scenario}` matches the target `{target}`; it has {groups}")]
+    #[error(
+        "policy `{policy}`: no group of scenario `{scenario}` matches the target `{target}`; it has {groups}; name one of these (a policy of \
+         Amazon's, with `headroom convert --group role=task`)"
+    )]
     NoGroup { policy: String, scenario: String, target: String, groups: String },
     #[error(
         "policy `{policy}`: the target `{target}` matches several groups of scenario `{scenario}`: {groups}; name one by `id` or `name`"
     )]
     SeveralGroups { policy: String, scenario: String, target: String, groups: String },
+    #[error(
+        "policy `{policy}` counts {units}, and scenario `{scenario}` has nothing of that kind to scale; it has {groups}; \
+         write `units: fleet-units` for fleets, `units: instances` or `units: vcpu` for instance groups"
+    )]
+    NothingToScale { policy: String, units: DemandUnits, scenario: String, groups: String },
     #[error("policy `{policy}`: the targets `{first}` and `{second}` both match the group `{group}`; give each group one target")]
     SharedGroup { policy: String, first: String, second: String, group: String },
     #[error("policy `{policy}` reads the CloudWatch metric `{metric}`, which the simulated cluster does not have; use a built-in signal")]
@@ -128,7 +137,13 @@ pub fn check_targets(policy: &Policy, scenario: &Scenario) -> Result<(), SimErro
         }
         taken.push((group, selector));
     }
-    Ok(())
+    match policy.demand() {
+        Some(demand) if taken.is_empty() => {
+            let groups = listed(&groups.iter().collect::<Vec<_>>());
+            Err(SimError::NothingToScale { policy: name(), units: demand.units, scenario: scenario.name.clone(), groups })
+        }
+        _ => Ok(()),
+    }
 }
 
 /// There is work, and each container fits some node.

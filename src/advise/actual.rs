@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::observation::{GroupStatus, Observation};
+use crate::observation::{GroupStatus, Observation, Role};
 use crate::sim::SimError;
 use crate::sim::scenario::{GroupSpec, Provisioning, Scenario, Spot};
 use crate::sim::stepped::SteppedCluster;
@@ -88,12 +88,13 @@ impl<'a> ActualBuilder<'a> {
         self.scenario.groups[spec].rates.total_usd_h() * instances.as_f64() * seconds / 3_600.0
     }
 
-    /// By its id; or else, as ids of a scenario are often made up, by its role and market.
+    /// By its id; or else, as ids of a scenario are often made up, by its role and market. Primary nodes cost every policy the same: a scenario
+    /// without them leaves them out of all costs, and so out of this one.
     fn spec(&mut self, group: &GroupStatus) -> Option<usize> {
         let alike = |spec: &GroupSpec| spec.role == group.role && spec.market == group.market;
         let groups = &self.scenario.groups;
         let found = groups.iter().position(|spec| spec.id == group.id).or_else(|| groups.iter().position(alike));
-        if found.is_none() && group.running.get() > 0 {
+        if found.is_none() && group.running.get() > 0 && group.role != Role::Primary {
             let kind = format!("{}, {}", group.role, group.market);
             self.unpriced.get_or_insert(UnpricedGroup { group: group.id.to_string(), kind });
         }

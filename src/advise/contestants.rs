@@ -2,6 +2,7 @@
 
 use crate::observation::GroupKind;
 use crate::policy::baselines::{BASELINES, FIXED_MAX};
+use crate::policy::demand::DemandUnits;
 use crate::policy::parse::parse;
 use crate::policy::{Limits, Policy, Selector};
 use crate::sim::scenario::Scenario;
@@ -34,7 +35,9 @@ pub fn contestants(scenario: &Scenario, scaled: usize, limits: Limits) -> Vec<Co
     // Both ends are baselines.
     let sizes = (1..steps).map(|step| (u64::from(least) + u64::from(most - least) * u64::from(step) / u64::from(steps)) as u32);
     let fixed = sizes.map(|size| (format!("fixed-{size}"), fixed(Instances(size), &selector)));
-    let demand = PERFORMANCE_INDEXES.iter().map(|index| (format!("demand-{index}"), demand(*index, limits, &selector)));
+    let demand = PERFORMANCE_INDEXES
+        .iter()
+        .map(|index| (format!("demand-{index}"), demand(*index, limits, &selector, scenario.groups[scaled].kind)));
     let all: Vec<(String, String)> = baselines.chain(fixed).chain(demand).collect();
     let contestant = |(name, text): (String, String)| {
         let policy = parse(&text, &name).ok()?;
@@ -63,12 +66,16 @@ fn fixed(size: Instances, selector: &Selector) -> String {
     )
 }
 
-fn demand(index: u32, limits: Limits, selector: &Selector) -> String {
+fn demand(index: u32, limits: Limits, selector: &Selector, kind: GroupKind) -> String {
     let (min, max) = (limits.min(), limits.max());
+    let units = match kind {
+        GroupKind::Group => DemandUnits::Instances,
+        GroupKind::Fleet => DemandUnits::FleetUnits,
+    };
     // A maximum of nothing is refused, and would be no choice.
     format!(
         "# Follows what is asked for; performance_index 1 is cheap, 100 waits least.\nname: demand-{index}\ndemand: {{ min: {min}, max: {max}, \
-         performance_index: {index} }}\ntargets:\n  - group: {{ {selector} }}\n    limits: {{ min: {min}, max: {max} }}\n"
+         units: {units}, performance_index: {index} }}\ntargets:\n  - group: {{ {selector} }}\n    limits: {{ min: {min}, max: {max} }}\n"
     )
 }
 
@@ -91,5 +98,9 @@ mod tests {
             assert_eq!(target.selector, Selector::Role(scenario.groups[1].role), "{}", contestant.name);
             assert!(target.limits.min() >= limits.min() && target.limits.max() <= limits.max(), "{}", contestant.name);
         }
+        let mut fleet = scenario;
+        fleet.groups.iter_mut().for_each(|group| group.kind = GroupKind::Fleet);
+        let names_of = |all: Vec<Contestant>| all.into_iter().map(|contestant| contestant.name).collect::<Vec<_>>();
+        assert_eq!(names_of(contestants(&fleet, 1, limits)), names_of(all), "a fleet has the same");
     }
 }

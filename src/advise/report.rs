@@ -6,11 +6,14 @@ use comfy_table::{CellAlignment, LineStyle, Table, TableStyle};
 use serde::Serialize;
 
 use super::{Advice, Ranked, Unseen};
+use crate::policy::baselines::FIXED_MAX;
 use crate::sim::report::table::wrapped;
 use crate::sim::report::wording::{compared, usd, wait};
 use crate::sim::statistics::Summary;
 use crate::units::display_duration;
 
+/// Who waits at most so many times as long waits little longer.
+const LITTLE_LONGER: f64 = 1.15;
 /// One screen has no room for all.
 const MOST_ROWS: usize = 8;
 const STYLE: TableStyle = TableStyle::new().header_separator(LineStyle::none().fill('─').junction('─'));
@@ -92,13 +95,27 @@ impl Report<'_> {
             usd(self.a_day(reference.cost_usd)),
             wait(reference.wait_p95_s),
         );
+        if let Some(near) = self.nearly_as_good(best) {
+            let (cost, waits) = (usd(self.a_day(near.cost_usd.mean)), wait(near.wait_p95_s.mean));
+            text += &format!(" {} waits little longer, {waits}, for {cost} USD a day.", near.name);
+        }
         if !reference.is_actual {
-            text += " What really ran is not in this trace.";
+            text += " What really ran is not known here.";
         }
         text
     }
 
+    /// Where nothing keeps the goal: the cheapest that waits hardly longer than the one that waits least, if it is another one.
+    fn nearly_as_good(&self, best: &Ranked) -> Option<&Ranked> {
+        let is_near = |ranked: &&Ranked| ranked.wait_p95_s.mean <= LITTLE_LONGER * best.wait_p95_s.mean;
+        let cheapest = self.advice.ranked.iter().filter(is_near).min_by(|one, other| one.cost_usd.mean.total_cmp(&other.cost_usd.mean));
+        cheapest.filter(|near| !best.keeps_goal && near.cost_usd.mean < best.cost_usd.mean)
+    }
+
     fn certainty(&self) -> String {
+        if !self.advice.reference.is_actual && self.advice.ranked.first().is_some_and(|best| best.name == FIXED_MAX.name) {
+            return "There is nothing to save against the maximum: it is the maximum.".to_owned();
+        }
         let Some(unseen) = self.advice.unseen else {
             return "How sure that is cannot be told from one day. Record a week or more.".to_owned();
         };

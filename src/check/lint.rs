@@ -11,7 +11,7 @@ use crate::policy::condition::{Comparison, Condition, Expr, WindowSpec};
 use crate::policy::diagnostic::Diagnostic;
 use crate::policy::parse::{Part, Places};
 use crate::policy::signal::SignalSource;
-use crate::policy::{Amount, Change, Policy, Rule, Selector, Size, Target};
+use crate::policy::{Amount, Change, Policy, Rule, Size, Target};
 use crate::units::display_duration;
 use bands::Sense;
 
@@ -91,7 +91,7 @@ impl<'p> Linter<'p> {
     }
 
     fn core_group(&mut self) {
-        let is_core = matches!(self.target.selector, Selector::Role(Role::Core) | Selector::Fleet { role: Role::Core, .. });
+        let is_core = self.target.selector.role() == Some(Role::Core);
         let copies = self.target.guards.hdfs.replication.unwrap_or(1);
         let shrinks = self.target.rules.iter().any(|rule| !matches!(rule.then, Change::Grow(_) | Change::Set(Size::Maximum)));
         if is_core && shrinks && self.target.limits.min().get() < copies {

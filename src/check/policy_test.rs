@@ -270,13 +270,13 @@ fn cause_name(cause: &Cause) -> String {
     }
 }
 
-/// How tests name a target's group: its role, its name, its id, or its fleet as `task/spot`.
+/// How tests name a target's group: its role, its role and market as `task/spot` (a fleet too), its name or its id.
 fn label(target: &Target) -> String {
     match &target.selector {
         Selector::Role(role) => role.to_string(),
         Selector::Name(name) => name.to_string(),
         Selector::Id(id) => id.to_string(),
-        Selector::Fleet { role, market } => format!("{role}/{market}"),
+        Selector::Group { role, market } | Selector::Fleet { role, market } => format!("{role}/{market}"),
     }
 }
 
@@ -285,6 +285,7 @@ fn group_of(target: &Target) -> GroupStatus {
     let label = label(target);
     let (role, kind, market) = match &target.selector {
         Selector::Role(role) => (*role, GroupKind::Group, Market::OnDemand),
+        Selector::Group { role, market } => (*role, GroupKind::Group, *market),
         Selector::Name(_) | Selector::Id(_) => (Role::Task, GroupKind::Group, Market::OnDemand),
         Selector::Fleet { role, market } => (*role, GroupKind::Fleet, *market),
     };

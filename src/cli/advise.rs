@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use headroom::advise::actual::ActualBuilder;
 use headroom::advise::contestants::contestants;
 use headroom::advise::report::Report;
@@ -60,6 +60,15 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let read = super::tune::read(&args.traces, args.scenario.as_deref())?;
     let (first, _) = read.first().context("no trace")?;
     let (scaled, limits) = scaled_group(&first.scenario)?;
+    for (source, _) in &read {
+        let (_, others) = scaled_group(&source.scenario)?;
+        if others != limits {
+            let (one, other) = (first.trace.display(), source.trace.display());
+            bail!(
+                "{one} and {other} are of clusters with other limits; advise on one after the other, or give both one cluster with --scenario"
+            );
+        }
+    }
     let contestants = contestants(&first.scenario, scaled, limits);
     let goal = goal(args, &read)?;
     let traces = read.iter().map(|(source, loaded)| (source.name.clone(), &loaded.workload, &source.scenario));
@@ -91,7 +100,15 @@ fn goal(args: &Args, read: &[(Source, Loaded)]) -> anyhow::Result<Duration> {
     }
     let waited = |traces: Vec<TraceFigures>| traces.iter().map(|trace| trace.wait_p95_s).fold(0.0, f64::max);
     // Whole seconds, upwards: what ran keeps its own goal.
-    Ok(actual(read, Duration::ZERO).map_or_else(least, |traces| Duration::from_secs(waited(traces).ceil() as u64)))
+    Ok(actual(read, Duration::ZERO).map_or_else(
+        || {
+            super::note(format_args!(
+                "note: how long the work waited is not known, so that a default is the goal; --wait-p95 says another one"
+            ));
+            least()
+        },
+        |traces| Duration::from_secs(waited(traces).ceil() as u64),
+    ))
 }
 
 /// What ran, where every trace is a recording that tells it.

@@ -31,7 +31,7 @@ const MONOTONY_SEEDS: u64 = 20;
 #[derive(clap::Args)]
 #[command(after_help = "On each trace every baseline is tried with some 500 settings. The cheapest of them at a given p95 \
 waiting is the hindsight frontier: what someone could have reached who knew the trace beforehand. Then demand: runs, with \
-one text for all traces, over its performance index.
+one text for all traces, at each performance index from 1 to 100.
 
 Examples:
   headroom compare --out-dir comparison
@@ -51,9 +51,6 @@ pub struct Args {
     /// Runs of each policy, with the seeds 1 to N; figures are their means
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u64).range(1..=1_000))]
     seeds: u64,
-    /// Run demand: at each performance index from 1 to 100, not only at every fifth
-    #[arg(long)]
-    all_indexes: bool,
     /// Write frontier.md, frontier.svg and frontier.json here
     #[arg(long, value_name = "FOLDER")]
     out_dir: Option<PathBuf>,
@@ -157,7 +154,7 @@ fn survey(args: &Args, track: &Track, policies: &[(PathBuf, Policy)], kept: Opti
     let course = Course::new(track.name.clone(), &track.workload, &track.scenario).with_context(|| track.name.clone())?;
     let field = Field::new(course, track.synthetic, args.seeds);
     let hindsight = kept.map(|report| kept_hindsight(report, &field, &track.name)).transpose()?;
-    let (indexes, monotony_seeds) = (indexes(args.all_indexes), if args.quick { args.seeds } else { MONOTONY_SEEDS });
+    let (indexes, monotony_seeds): (Vec<u8>, u64) = ((1..=100).collect(), if args.quick { args.seeds } else { MONOTONY_SEEDS });
 
     let swept_runs = if hindsight.is_some() { 0 } else { field.hindsight_runs() };
     let other_runs = (indexes.len() + contestants.len()) as u64 * args.seeds + MONOTONY_INDEXES.len() as u64 * monotony_seeds;
@@ -186,8 +183,4 @@ fn kept_hindsight(report: &Report, field: &Field<'_>, trace: &str) -> anyhow::Re
         ),
         None => bail!("no frontier was kept of {trace}; run without --quick"),
     }
-}
-
-fn indexes(all: bool) -> Vec<u8> {
-    (1..=100).filter(|index| all || *index == 1 || index % 5 == 0).collect()
 }

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context, bail};
 use headroom::file::write_whole;
-use headroom::observation::{GroupId, Role};
+use headroom::observation::{GroupId, Market, Role};
 use headroom::policy::Selector;
 use headroom::policy::emr_json;
 
@@ -58,8 +58,10 @@ fn group(text: &str) -> Result<Selector, String> {
     match text.split_once('=') {
         Some(("role", "core")) => Ok(Selector::Role(Role::Core)),
         Some(("role", "task")) => Ok(Selector::Role(Role::Task)),
+        Some(("role", "task,market=spot")) => Ok(Selector::Group { role: Role::Task, market: Market::Spot }),
+        Some(("role", "task,market=on-demand")) => Ok(Selector::Group { role: Role::Task, market: Market::OnDemand }),
         Some(("name", name)) if !name.trim().is_empty() => Ok(Selector::Name(name.into())),
         Some(("id", id)) if !id.trim().is_empty() => Ok(Selector::Id(GroupId::new(id))),
-        _ => Err("write role=core, role=task, name=NAME or id=ID".to_owned()),
+        _ => Err("write role=core, role=task, role=task,market=spot, name=NAME or id=ID".to_owned()),
     }
 }

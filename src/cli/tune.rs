@@ -5,8 +5,10 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
+use headroom::check::lint::lint;
 use headroom::file::write_whole;
-use headroom::policy::parse::parse;
+use headroom::policy::emr_json;
+use headroom::policy::parse::{parse, parse_with_places};
 use headroom::policy::scalar;
 use headroom::sim::load::{Loaded, Source};
 use headroom::tune::arena::Arena;
@@ -75,6 +77,8 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     }
     let file = args.policy.display().to_string();
     let text = fs::read_to_string(&args.policy).with_context(|| format!("{file} cannot be read"))?;
+    // A document of Amazon's is searched as the policy that it becomes.
+    let text = emr_json::import(&text, &file, None)?.map_or(text, |imported| imported.yaml().to_owned());
     let space = Space::new(&text, &file, &args.vary)?;
     let start = parse(&text, &file)?;
     let read = read(&args.traces, args.scenario.as_deref())?;
@@ -120,6 +124,12 @@ fn write_outputs(args: &Args, arena: &Arena<'_>, space: &Space, tuned: &Tuned) -
     let Some(path) = &args.out else { return Ok(()) };
     let Some(chosen) = tuned.chosen() else { bail!("no policy finished all the work, so {} was not written", path.display()) };
     let values = &tuned.candidates[chosen.candidate].values;
-    let text = if values.is_empty() { space.start().to_owned() } else { space.text(values) };
-    write_whole(path, text.as_bytes()).with_context(|| format!("{} cannot be written", path.display()))
+    let text = if values.is_empty() { space.start().to_owned() } else { space.found(values) };
+    write_whole(path, text.as_bytes()).with_context(|| format!("{} cannot be written", path.display()))?;
+    let name = path.display().to_string();
+    let (policy, places) = parse_with_places(&text, &name)?;
+    for warning in lint(&policy) {
+        super::note(format_args!("{}\n", warning.diagnostic(&places).render(&text, &name, false)));
+    }
+    Ok(())
 }

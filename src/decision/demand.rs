@@ -13,6 +13,8 @@ use crate::units::{Mebibytes, display_duration};
 #[serde(deny_unknown_fields)]
 pub struct DemandReport {
     pub memory_pending_mib: Mebibytes,
+    /// What runs, in units of the resource that binds.
+    pub units_allocated: f64,
     /// What waits, in units of the resource that binds.
     pub units_pending: f64,
     /// Of what waits: what takes the room of containers that finish within the patience.
@@ -21,6 +23,8 @@ pub struct DemandReport {
     pub units_remaining: f64,
     /// Units that serve the rest within the patience: fewer than `units_remaining` where containers are short and take turns.
     pub units_for_remaining: f64,
+    /// Units to have for each unit that runs, or that the rest is for.
+    pub headroom: f64,
     /// For what runs, what remains, and what is expected at this time of day.
     pub units_needed: u32,
     /// In use, or idle and worth keeping.
@@ -82,6 +86,7 @@ impl DemandReport {
         } else {
             lines.push("nothing is pending".to_owned());
         }
+        lines.extend(self.reckoning());
         let forecast = self.units_forecast.map(|units| format!(", expected from earlier days {units}")).unwrap_or_default();
         let others = match self.units_others {
             others if others > 0 && !self.is_cut() => format!(", of which other groups have {others}"),
@@ -110,6 +115,18 @@ impl DemandReport {
         let others = if self.units_others > 0 { format!("other groups have {} and ", self.units_others) } else { String::new() };
         let cut = if self.units_possible.is_some() { "the targets can take" } else { "the maximum allows" };
         format!("{needed}, of which {others}{cut} {}", self.units_given())
+    }
+
+    /// Where the need comes from; nothing where it is what is expected from earlier days.
+    fn reckoning(&self) -> Option<String> {
+        let (needed, used) = (f64::from(self.units_needed), self.units_allocated);
+        let reckoned = self.headroom * (used + self.units_for_remaining);
+        match self.units_for_remaining > 0.0 {
+            _ if needed + 1.0 <= reckoned => Some("one step grows no further".to_owned()),
+            _ if needed >= reckoned + 1.0 => None,
+            true => Some(format!("{:.0} % of these and of {used:.1} in use are needed", 100.0 * self.headroom)),
+            false => Some(format!("{:.0} % of {used:.1} units in use are needed", 100.0 * self.headroom)),
+        }
     }
 
     /// What the targets end up with.

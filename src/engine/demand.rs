@@ -160,10 +160,12 @@ impl DemandState {
         let wanted = total.saturating_sub(others).clamp(limits.min, limits.max);
         let report = DemandReport {
             memory_pending_mib: yarn.value.memory_pending,
+            units_allocated: load.allocated,
             units_pending: load.pending,
             units_served: load.served.min(load.pending),
             units_remaining: load.remaining(),
             units_for_remaining: load.for_remaining(),
+            headroom: preference.headroom,
             units_needed: needed,
             units_kept: kept,
             units_forecast: forecast,

@@ -95,8 +95,8 @@ pub struct PolicyDocument {
     pub metrics: Entries<MetricDocument>,
     /// Follow demand between these limits, instead of rules.
     pub demand: Option<At<DemandDocument>>,
-    /// What to resize, and by which rules. With `demand` it may be left out: then it is the core and the task group, or both markets of the
-    /// core and of the task fleet.
+    /// What to resize, and by which rules. With `demand` it may be left out: then it is the core and task groups, one of each market, or both
+    /// markets of the core and of the task fleet.
     pub targets: Option<At<Vec<At<TargetDocument>>>>,
 }
 
@@ -177,7 +177,7 @@ pub struct TargetDocument {
     pub schedule: Vec<ScheduleDocument>,
 }
 
-/// Exactly one of: a role, a name, an id, or a fleet with its market.
+/// Exactly one of: a role (with a market or without), a name, an id, or a fleet with its market.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(extend("oneOf" = [{ "required": ["role"] }, { "required": ["name"] }, { "required": ["id"] }, { "required": ["fleet", "market"] }]))]
@@ -191,7 +191,7 @@ pub struct GroupDocument {
     pub id: Option<At<NameLike>>,
     /// The instance fleet with this role.
     pub fleet: Option<At<RoleText>>,
-    /// Which of the fleet's two capacities.
+    /// Which of the fleet's two capacities, or of the groups with this role.
     pub market: Option<At<MarketText>>,
 }
 

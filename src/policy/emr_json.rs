@@ -77,8 +77,11 @@ impl Kind {
         if !MARKS.iter().any(|(field, _)| source.contains(field)) {
             return None;
         }
-        let fields: Entries<IgnoredAny> = yaml::read(source).ok()?;
-        let has = |name: &str| fields.0.iter().any(|(field, _)| field.value.0 == name);
+        let fields = yaml::read::<Entries<IgnoredAny>>(source);
+        // Where an object cannot be read, whoever reads all of it says so.
+        let is_torn = |name: &str| source.trim_start().starts_with('{') && source.contains(name);
+        let has =
+            |name: &str| fields.as_ref().map_or_else(|_| is_torn(name), |fields| fields.0.iter().any(|(field, _)| field.value.0 == name));
         MARKS.iter().find(|(field, _)| has(field)).map(|(_, kind)| *kind)
     }
 

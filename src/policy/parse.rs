@@ -233,11 +233,16 @@ impl Reader<'_> {
 
     fn selector(&mut self, at: &At<GroupDocument>) -> Option<Selector> {
         let GroupDocument { role, name, id, fleet, market } = &at.value;
-        let help = "write one of `role: task`, `name: ...`, `id: ig-...`, or `fleet: task` with `market: spot`";
+        let help = "write one of `role: task` (with `market: spot` where it has groups of both), `name: ...`, `id: ig-...`, or `fleet: task` \
+                    with `market: spot`";
         match (role, name, id, fleet, market) {
             (Some(role), None, None, None, None) => self.role(role).map(Selector::Role),
             (None, Some(name), None, None, None) => self.filled(name).map(|name| Selector::Name(name.into())),
             (None, None, Some(id), None, None) => self.filled(id).map(|id| Selector::Id(GroupId::new(id))),
+            (Some(role), None, None, None, Some(market)) => {
+                let (role, market) = (self.role(role), self.one_of(market, &MARKETS));
+                Some(Selector::Group { role: role?, market: market? })
+            }
             (None, None, None, Some(fleet), Some(market)) => {
                 let (role, market) = (self.role(fleet), self.one_of(market, &MARKETS));
                 Some(Selector::Fleet { role: role?, market: market? })
@@ -247,7 +252,7 @@ impl Reader<'_> {
                 self.refuse(error.help("add `market: spot` or `market: on-demand`"))
             }
             (_, _, _, None, Some(market)) => {
-                self.refuse(Diagnostic::error(market.span.clone(), "`market` belongs to a `fleet`").help(help))
+                self.refuse(Diagnostic::error(market.span.clone(), "`market` belongs to a `role` or a `fleet`").help(help))
             }
             (None, None, None, None, None) => self.refuse(Diagnostic::error(at.span.clone(), "this names no group").help(help)),
             _ => self.refuse(Diagnostic::error(at.span.clone(), "this names a group in several ways").help(help)),
@@ -275,13 +280,13 @@ impl Reader<'_> {
             places().zip(targets).filter_map(|(place, target)| Some((place, &target.as_ref()?.selector))).collect();
         for (position, (place, selector)) in selectors.iter().enumerate() {
             let earlier = &selectors[..position];
-            if earlier.iter().any(|(_, other)| other == selector) {
+            let is_part =
+                |s: &Selector, of: &Selector| matches!((s, of), (Selector::Group { role, .. }, Selector::Role(whole)) if role == whole);
+            if earlier.iter().any(|(_, other)| *other == *selector || is_part(other, selector) || is_part(selector, other)) {
                 let error = Diagnostic::error(place.clone(), format!("two targets mean the same group ({selector})"));
                 self.error(error.help("put all rules of a group into one target"));
-            } else if let (_, Selector::Role(_)) | (_, Selector::Fleet { .. }) = (place, selector) {
-                let is_fleet = |s: &Selector| matches!(s, Selector::Fleet { .. });
-                let other_kind =
-                    |s: &Selector| matches!(s, Selector::Role(_) | Selector::Fleet { .. }) && is_fleet(s) != is_fleet(selector);
+            } else if let Some(is_fleet) = selector.is_fleet() {
+                let other_kind = |s: &Selector| s.is_fleet() == Some(!is_fleet);
                 if earlier.iter().any(|(_, other)| other_kind(other)) {
                     let error = Diagnostic::error(place.clone(), "a cluster has instance groups or instance fleets, never both");
                     self.error(error.help("write one policy for each kind of cluster"));

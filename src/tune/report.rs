@@ -176,7 +176,7 @@ impl Report<'_> {
 const LEGEND: [&str; 3] = [
     "> the best for the goal   = the policy as it is written",
     "Other rows: no other set of values is cheaper and waits less.",
-    "The table is of one seed; p95: 95 % of the work waits no longer.",
+    "The table is of one seed, the choice of all seeds; p95: 95 % waits no longer.",
 ];
 
 /// `candidates[0]` is the policy as it is written, without values; positions in `frontier`, `finalists` and `best` are positions there.

@@ -8,6 +8,7 @@ use crate::policy::Policy;
 use crate::policy::diagnostic::PolicyErrors;
 use crate::policy::parse::parse;
 
+const FOUND: &str = "# Values found by a search (`headroom tune`); comments and descriptions are those of the policy that it began with.\n";
 /// What is not said to vary is varied between this part and this multiple of what the policy says.
 const USUAL_FACTOR: f64 = 4.0;
 /// Thresholds and set points are closer to where they should be.
@@ -81,8 +82,12 @@ impl Space {
         self.knobs.iter().zip(point).map(|(knob, place)| knob.range.at(*place)).collect()
     }
 
-    /// The policy's text with these values.
-    pub fn text(&self, values: &[Value]) -> String {
+    /// The policy file with these values. Comments and descriptions stay as they were, so it begins with saying that.
+    pub fn found(&self, values: &[Value]) -> String {
+        format!("{FOUND}{}", self.text(values))
+    }
+
+    fn text(&self, values: &[Value]) -> String {
         self.policy.with(self.knobs.iter().zip(values).flat_map(|(knob, value)| knob.place(value)))
     }
 
@@ -220,7 +225,7 @@ mod tests {
         let policy = space.policy(&values).expect("a policy");
         assert_eq!(policy.targets()[0].rules[0].hold_for, Duration::from_secs(230));
         assert_eq!(&*policy.targets()[0].rules[1].when_text, "yarn_memory_available_percent > 60");
-        assert!(space.text(&values).starts_with("# The rules that this project started from"));
+        assert!(space.found(&values).starts_with(&format!("{FOUND}# The rules that this project started from")));
     }
 
     #[test]

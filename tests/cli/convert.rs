@@ -64,16 +64,42 @@ fn amazons_document_loads_wherever_a_policy_is_read() {
 }
 
 #[test]
+fn managed_scaling_takes_task_groups_of_both_markets_and_refuses_what_it_does_not_count() {
+    let folder = folder();
+    let task = "{ id: ig-TASK, name: task, role: task, type: m5.xlarge, market: on-demand, count: 0, limits: { min: 0, max: 4 } }";
+    let spot = task.replace("ig-TASK, name: task", "ig-SPOT, name: spot").replace("on-demand", "spot");
+    let core = task.replace("ig-TASK, name: task, role: task", "ig-CORE, name: core, role: core").replace("count: 0", "count: 1");
+    folder.write("both.yaml", format!("name: both\ncluster:\n  groups:\n    - {core}\n    - {task}\n    - {spot}\n"));
+    let simulated = folder.run("simulate day/trace.jsonl --scenario both.yaml --policy managed.json --format csv");
+    assert_eq!(simulated.code, Some(0), "{}", simulated.stderr);
+    folder.write("fleets.json", folder.read("managed.json").replace("Instances", "InstanceFleetUnits"));
+    let refused = folder.run("simulate day/trace.jsonl --scenario both.yaml --policy fleets.json");
+    assert_eq!(refused.code, Some(1), "{}", refused.stdout);
+    assert!(refused.stderr.contains("counts fleet-units, and scenario `both` has nothing of that kind to scale"), "{}", refused.stderr);
+}
+
+#[test]
+fn amazons_document_is_tuned_as_the_policy_that_it_becomes() {
+    let folder = folder();
+    folder.write("task.json", SCALING.replace("  \"InstanceGroupId\": \"ig-3CD\",\n", ""));
+    let tuned = folder.run("tune day --policy task.json --candidates 8 --seeds 1 --out best.yaml");
+    assert_eq!(tuned.code, Some(0), "{}", tuned.stderr);
+    assert!(folder.read("best.yaml").contains("\ntargets:\n"), "{}", folder.read("best.yaml"));
+}
+
+#[test]
 fn what_cannot_be_converted_is_refused_with_its_path() {
     let folder = folder();
     folder.write("typo.json", SCALING.replace("\"Threshold\"", "\"Treshold\""));
+    folder.write("torn.json", SCALING.trim_end().strip_suffix('}').expect("an object"));
     folder.write("ours.yaml", super::POLICY);
     for (words, code, said) in [
+        ("convert torn.json", 1, "torn.json:"),
         ("convert typo.json", 1, "AutoScalingPolicy.Rules[0].Trigger.CloudWatchAlarmDefinition.Treshold: there is no field"),
         ("convert ours.yaml", 1, "ours.yaml is no scaling policy of Amazon's"),
         ("convert nowhere.json", 1, "nowhere.json cannot be read"),
         ("convert managed.json --group role=core", 1, "about the whole cluster"),
-        ("convert scaling.json --group role=primary", 2, "write role=core, role=task, name=NAME or id=ID"),
+        ("convert scaling.json --group role=primary", 2, "write role=core, role=task, role=task,market=spot, name=NAME or id=ID"),
     ] {
         let answer = folder.run(words);
         assert_eq!(answer.code, Some(code), "{words}: {}", answer.stderr);

@@ -157,10 +157,7 @@ fn used_band(condition: &Condition, target: &Target, above: bool) -> Option<(Res
 
 /// Nodes that run work beside the target's: a cluster with task nodes has at least one core node.
 fn other_nodes(selector: &Selector) -> u32 {
-    match selector {
-        Selector::Role(Role::Task) | Selector::Fleet { role: Role::Task, .. } => 1,
-        _ => 0,
-    }
+    u32::from(selector.role() == Some(Role::Task))
 }
 
 fn shrunk(from: u32, amount: Amount, limits: Limits, step: Option<u32>) -> u32 {

@@ -9,6 +9,7 @@ use crate::daemon::clock::Clock;
 use crate::daemon::source::SourceError;
 use crate::observation::{ClusterState, GroupId, GroupStatus};
 use crate::policy::Policy;
+use crate::policy::demand::DemandUnits;
 
 /// Why the daemon cannot do its work, and what to do about it.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
@@ -21,6 +22,8 @@ pub enum StartProblem {
     PermissionMissing { operation: Operation },
     #[error("target {} of the policy ({selector}) matches {}; the cluster has {groups}", target + 1, matched(*matches))]
     TargetNotFound { target: usize, selector: String, matches: usize, groups: String },
+    #[error("the policy's `demand` counts {units}, and the cluster has nothing of that kind to scale; it has {groups}")]
+    NothingToScale { units: DemandUnits, groups: String },
     #[error("targets {} and {} of the policy both mean group {group}; give each group one target", first + 1, second + 1)]
     GroupTaken { first: usize, second: usize, group: GroupId },
     #[error(
@@ -42,6 +45,10 @@ impl StartProblem {
     pub fn forbids_dry_run(&self) -> bool {
         !matches!(self, Self::ManagedScaling { .. } | Self::AutoScaling { .. })
     }
+}
+
+fn listed(groups: &[GroupStatus]) -> String {
+    groups.iter().map(|group| format!("{} ({})", group.id, group.role)).collect::<Vec<_>>().join(", ")
 }
 
 fn matched(matches: usize) -> String {
@@ -108,7 +115,7 @@ impl Emr {
                     target,
                     selector: spec.selector.to_string(),
                     matches: matching.len(),
-                    groups: groups.iter().map(|group| format!("{} ({})", group.id, group.role)).collect::<Vec<_>>().join(", "),
+                    groups: listed(groups),
                 });
             };
             let first = *taken.entry(&group.id).or_insert(target);
@@ -118,7 +125,11 @@ impl Emr {
             let by_amazon = || StartProblem::AutoScaling { cluster_id: self.api.cluster_id().to_owned(), group: group.id.clone() };
             group.scaled_by_amazon.then(by_amazon)
         };
-        policy.targets().iter().enumerate().filter_map(of_target).collect()
+        let mut problems: Vec<StartProblem> = policy.targets().iter().enumerate().filter_map(of_target).collect();
+        if let (true, true, Some(demand)) = (taken.is_empty(), problems.is_empty(), policy.demand()) {
+            problems.push(StartProblem::NothingToScale { units: demand.units, groups: listed(groups) });
+        }
+        problems
     }
 }
 

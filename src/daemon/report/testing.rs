@@ -40,10 +40,12 @@ pub fn policy() -> Policy {
 pub fn demand() -> DemandReport {
     DemandReport {
         memory_pending_mib: Mebibytes(310 * 1_024),
+        units_allocated: 4.0,
         units_pending: 31.0,
         units_served: 19.0,
         units_remaining: 12.0,
         units_for_remaining: 10.0,
+        headroom: 1.0,
         units_needed: 14,
         units_kept: 4,
         units_forecast: Some(9),

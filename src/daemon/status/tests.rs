@@ -59,6 +59,7 @@ fn a_target_that_follows_demand_shows_the_numbers_of_it() {
     demand  pending 310.0 GiB
             190.0 GiB of it will have been served in 40s
             120.0 GiB remain = 10.0 units in turns
+            100 % of these and of 4.0 in use are needed
             needed 14, expected from earlier days 9, kept 4, of which other groups have 2
             idle units are kept for 15m
             new units take 6m 40s

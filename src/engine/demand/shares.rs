@@ -35,9 +35,14 @@ pub fn shares(wanted: u32, limits: &UnitLimits, members: &[Member]) -> Vec<u32> 
         let missing = wanted.saturating_sub(total(&sizes));
         sizes[member] += missing.min(room(member, &sizes, limits, members));
     }
-    for member in first_to_grow.into_iter().rev() {
+    for member in first_to_grow.iter().rev().copied() {
         let surplus = total(&sizes).saturating_sub(wanted);
         sizes[member] -= surplus.min(sizes[member].saturating_sub(members[member].min));
+    }
+    // The maximum of a class moves units to others, where there are others: what is there stays rather than that the minimum is left.
+    for member in first_to_grow {
+        let missing = wanted.min(limits.min).saturating_sub(total(&sizes));
+        sizes[member] += missing.min(members[member].requested.saturating_sub(sizes[member]));
     }
     sizes
 }
@@ -95,6 +100,13 @@ mod tests {
     fn a_class_above_its_maximum_gives_way_to_the_others() {
         let limits = UnitLimits { min: 2, max: 100, max_core: 3, max_on_demand: 8 };
         assert_eq!(shares(14, &limits, &three(9, 5, 0)), [3, 5, 6]);
+    }
+
+    #[test]
+    fn the_maximum_of_a_class_takes_no_unit_that_the_minimum_needs() {
+        let limits = UnitLimits { min: 3, max: 100, max_core: 100, max_on_demand: 0 };
+        assert_eq!(shares(3, &limits, &three(2, 4, 0)[..2]), [2, 1], "nobody else can have them");
+        assert_eq!(shares(3, &limits, &three(2, 4, 0)), [0, 0, 3]);
     }
 
     #[test]

@@ -97,7 +97,11 @@ fn it_grows_by_what_waits_and_nobody_will_serve_and_says_so_in_numbers() {
     assert_eq!((report.units_pending, report.units_served, report.units_remaining), (10.0, 0.0, 10.0));
     assert!(cluster.size() >= 10, "{decision}");
     let said = decision.to_string();
-    assert!(said.contains("demand; pending 10.0 GiB = 10.0 units; needed") && said.contains("new units take 6m 40s"), "{said}");
+    assert!(
+        said.contains("demand; pending 10.0 GiB = 10.0 units; 108 % of these and of 2.0 in use are needed; needed 13, kept")
+            && said.contains("new units take 6m 40s"),
+        "{said}"
+    );
 }
 
 #[test]

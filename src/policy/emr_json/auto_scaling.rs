@@ -3,8 +3,8 @@
 use super::super::Selector;
 use super::super::diagnostic::Diagnostic;
 use super::super::document::{
-    AmountText, CountText, DurationText, GroupDocument, LimitsDocument, NameLike, NameText, PolicyDocument, RoleText, RuleDocument,
-    SizeText, TargetDocument, ThenDocument,
+    AmountText, CountText, DurationText, GroupDocument, LimitsDocument, MarketText, NameLike, NameText, PolicyDocument, RoleText,
+    RuleDocument, SizeText, TargetDocument, ThenDocument,
 };
 use super::super::scalar;
 use super::super::yaml::At;
@@ -102,6 +102,9 @@ fn group_document(ids: &Ids, group: Option<&Selector>, policy: &At<AutoScaling>,
     place.with(match (group, &ids.group) {
         (Some(Selector::Id(id)), _) => GroupDocument { id: text(id.as_str()), ..none },
         (Some(Selector::Name(name)), _) => GroupDocument { name: text(name), ..none },
+        (Some(Selector::Group { role: chosen, market }), _) => {
+            GroupDocument { role: role(*chosen), market: Some(place.with(MarketText(market.to_string()))), ..none }
+        }
         (Some(Selector::Role(chosen) | Selector::Fleet { role: chosen, .. }), _) => GroupDocument { role: role(*chosen), ..none },
         (None, Some(id)) => GroupDocument { id: text(&id.value.0), ..none },
         (None, None) => {

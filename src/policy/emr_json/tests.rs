@@ -231,9 +231,10 @@ fn a_group_that_is_given_comes_before_the_one_that_is_named() {
 
 #[test]
 fn policies_of_our_own_are_none_of_amazons() {
-    for source in ["name: Rules\ntargets: []", "# ComputeLimits\nname: p", "", "- Rules", "{\"Rules\": [", "Constraints"] {
+    for source in ["name: Rules\ntargets: []", "# ComputeLimits\nname: p", "", "- Rules", "Constraints"] {
         assert!(import(source, "p", None).is_ok_and(|imported| imported.is_none()), "{source}");
     }
+    assert!(import("{\"Rules\": [", "p", None).is_err(), "a torn one of Amazon's is not taken for one of ours");
 }
 
 /// What a person sees, for each way of being wrong.

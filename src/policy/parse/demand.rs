@@ -67,12 +67,12 @@ impl Reader<'_> {
             self.error(error.help("remove the rules, or remove `demand`"));
         }
         let place = || document.group.span.clone();
-        match (selector, units) {
-            (Some(Selector::Fleet { .. }), Some(units @ (DemandUnits::Instances | DemandUnits::Vcpu))) => {
+        match (selector.and_then(Selector::is_fleet), units) {
+            (Some(true), Some(units @ (DemandUnits::Instances | DemandUnits::Vcpu))) => {
                 let error = Diagnostic::error(place(), format!("the capacity of a fleet is not counted in {units}"));
                 self.error(error.help("write `units: fleet-units` in `demand`"));
             }
-            (Some(Selector::Role(_)), Some(DemandUnits::FleetUnits)) => {
+            (Some(false), Some(DemandUnits::FleetUnits)) => {
                 let error = Diagnostic::error(place(), "an instance group has no fleet units");
                 self.error(error.help("write `units: instances` in `demand`, or name a `fleet` with its `market` here"));
             }
@@ -84,17 +84,12 @@ impl Reader<'_> {
 /// What a demand policy scales that names no targets.
 pub(super) fn default_targets(document: &PolicyDocument, demand: Option<&Demand>) -> Vec<Option<Target>> {
     let (None, Some(demand)) = (&document.targets, demand) else { return Vec::new() };
-    let selectors: &[Selector] = match demand.units {
-        DemandUnits::Instances | DemandUnits::Vcpu => &[Selector::Role(Role::Core), Selector::Role(Role::Task)],
-        DemandUnits::FleetUnits => &[
-            Selector::Fleet { role: Role::Core, market: Market::OnDemand },
-            Selector::Fleet { role: Role::Core, market: Market::Spot },
-            Selector::Fleet { role: Role::Task, market: Market::OnDemand },
-            Selector::Fleet { role: Role::Task, market: Market::Spot },
-        ],
+    let selector = |role, market| match demand.units {
+        DemandUnits::Instances | DemandUnits::Vcpu => Selector::Group { role, market },
+        DemandUnits::FleetUnits => Selector::Fleet { role, market },
     };
-    let target = |selector: &Selector| Target {
-        selector: selector.clone(),
+    let target = |(role, market)| Target {
+        selector: selector(role, market),
         may_be_absent: true,
         limits: limits_of(demand),
         rules: Vec::new(),
@@ -103,7 +98,8 @@ pub(super) fn default_targets(document: &PolicyDocument, demand: Option<&Demand>
         signals: Vec::new(),
         windows: Vec::new(),
     };
-    selectors.iter().map(|selector| Some(target(selector))).collect()
+    let parts = [Role::Core, Role::Task].into_iter().flat_map(|role| [Market::OnDemand, Market::Spot].map(|market| (role, market)));
+    parts.map(|part| Some(target(part))).collect()
 }
 
 /// The limits of a target that has none of its own: only those of `demand` bind. An instance is one unit at least, whatever is counted.

@@ -68,6 +68,26 @@ async fn two_targets_that_mean_one_group_are_found_even_under_different_names() 
     assert_eq!(problems(&fake, &targets).await, [expected]);
 }
 
+#[tokio::test]
+async fn a_demand_that_counts_what_the_cluster_does_not_have_is_found() {
+    let fake = FakeEmr::start().await;
+    let found = |units: &str| format!("{{ name: t, demand: {{ min: 1, max: 9, units: {units} }} }}");
+    for (units, expected) in [
+        ("instances", vec![]),
+        (
+            "fleet-units",
+            vec![
+                "the policy's `demand` counts fleet-units, and the cluster has nothing of that kind to scale; it has ig-primary (primary), \
+                 ig-core (core), ig-task (task)",
+            ],
+        ),
+    ] {
+        let policy = crate::policy::parse::parse(&found(units), "test.yaml").expect("a valid policy");
+        let problems: Vec<String> = emr(&fake).check(&Clock::real(), &policy).await.iter().map(ToString::to_string).collect();
+        assert_eq!(problems, expected, "{units}");
+    }
+}
+
 fn groups_answer() -> Value {
     super::groups(4, 4, "RUNNING")
 }
