@@ -161,6 +161,7 @@ fn without_surprises(scenario: &Scenario) -> Scenario {
 mod tests {
     use super::*;
     use crate::generate::{self, Scenario as Model};
+    use crate::observation::GroupId;
     use crate::policy::baselines;
     use crate::sim::compare::{Contestant, Course};
     use crate::sim::observed::ObservedLoad;
@@ -179,7 +180,11 @@ mod tests {
         let (mut load, mut actual) = (ObservedLoad::builder(None), ActualBuilder::new(&scenario, run.start, 2));
         for observation in &run.observations {
             load.push(observation);
-            actual.push(observation);
+            // EMR tells of the primary node, too; the simulated cluster has none.
+            let mut observation = observation.clone();
+            let groups = &mut observation.cluster.value.groups;
+            groups.push(GroupStatus { id: GroupId::new("ig-primary"), role: Role::Primary, ..groups[0].clone() });
+            actual.push(&observation);
         }
         let work = Workload::Observations(load.finish().expect("a recording"));
         let course = Course::new("t".into(), &jobs, &scenario).expect("something to scale");

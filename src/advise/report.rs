@@ -13,7 +13,7 @@ use crate::sim::statistics::Summary;
 use crate::units::display_duration;
 
 /// Who waits at most so many times as long waits little longer.
-const LITTLE_LONGER: f64 = 1.15;
+const LITTLE_LONGER: f64 = 1.25;
 /// One screen has no room for all.
 const MOST_ROWS: usize = 8;
 const STYLE: TableStyle = TableStyle::new().header_separator(LineStyle::none().fill('─').junction('─'));

@@ -87,3 +87,14 @@ fn advice_fits_one_screen_and_its_policy_can_be_deployed() {
     assert!(answer.stdout.lines().count() <= 24, "{}", answer.stdout);
     assert_eq!(folder.run("check policy.yaml").code, Some(0), "{}", folder.read("policy.yaml"));
 }
+
+#[test]
+fn advice_on_a_goal_that_nothing_keeps_names_what_is_nearly_as_good() {
+    let folder = Folder::new();
+    three_days(&folder);
+    let answer = folder.stdout("advise days.jsonl --scenario small.yaml --candidates 8 --seeds 1 --wait-p95 1s");
+    let words: Vec<&str> = answer.split_whitespace().collect();
+    let answer = words.join(" ");
+    assert!(answer.contains("No policy keeps it; fixed-3 waits least: 23.97 USD a day with p95 waiting of 5m 00s."), "{answer}");
+    assert!(answer.contains(" set-point, tuned waits little longer, 6m 00s, for 6.65 USD a day."), "{answer}");
+}
