@@ -6,6 +6,7 @@
 
 use std::fmt::{self, Display};
 
+use super::super::diagnostic::nearest;
 use super::super::document::{ConditionText, DurationText, Entries, MetricDocument, NameLike, StatisticText, UnitText};
 use super::super::resolve;
 use super::super::scalar::LONGEST;
@@ -18,6 +19,45 @@ const EMR_NAMESPACE: &str = "AWS/ElasticMapReduce";
 const CLUSTER_DIMENSION: &str = "JobFlowId";
 const AMAZONS_CLUSTER_ID: &str = "${emr.clusterId}";
 const CLUSTER_ID: &str = "${cluster_id}";
+/// What EMR publishes besides the metrics that built-in signals stand for (EMR Management Guide, "Monitoring Amazon EMR metrics with CloudWatch").
+const OTHER_METRICS: [&str; 36] = [
+    "AppsCompleted",
+    "AppsFailed",
+    "AppsKilled",
+    "AppsSubmitted",
+    "CapacityRemainingGB",
+    "CoreNodesPending",
+    "CoreNodesRunning",
+    "CorruptBlocks",
+    "DfsPendingReplicationBlocks",
+    "HDFSBytesRead",
+    "HDFSBytesWritten",
+    "HbaseBackupFailed",
+    "IsIdle",
+    "JobsFailed",
+    "JobsRunning",
+    "LiveDataNodes",
+    "LiveTaskTrackers",
+    "MRRebootedNodes",
+    "MRTotalNodes",
+    "MapSlotsOpen",
+    "MapTasksRemaining",
+    "MapTasksRunning",
+    "MostRecentBackupDuration",
+    "MultiMasterInstanceGroupNodesRequested",
+    "MultiMasterInstanceGroupNodesRunning",
+    "MultiMasterInstanceGroupNodesRunningPercentage",
+    "PendingDeletionBlocks",
+    "ReduceSlotsOpen",
+    "ReduceTasksRemaining",
+    "ReduceTasksRunning",
+    "S3BytesRead",
+    "S3BytesWritten",
+    "TaskNodesPending",
+    "TaskNodesRunning",
+    "TimeSinceLastSuccessfulBackup",
+    "TotalLoad",
+];
 /// CloudWatch's shorter periods, in seconds; all others are whole minutes, up to a day.
 const SHORT_PERIODS_S: [i64; 5] = [1, 5, 10, 20, 30];
 const DAY_S: i64 = 86_400;
@@ -126,6 +166,7 @@ impl Reader<'_> {
                 format!("{function}({}, {})", signal.name(), Seconds(period_s))
             }
             None => {
+                self.check_published(&namespace, &name, &dimensions);
                 let unit = unit.map_or("number", |known| self.unit_of_metric(known));
                 self.metrics.name_of(Metric { namespace, name, dimensions, statistic: statistic.ours, period_s, unit })
             }
@@ -194,6 +235,30 @@ impl Reader<'_> {
             let message = format!("EMR publishes this metric in {published}, not in {}", at.value.0);
             let path = self.at("Unit");
             self.notes.remark(path, at, message, "the rule takes the metric's values in their own unit");
+        }
+    }
+
+    /// What EMR never publishes is no error of the document, but an alarm on it never fires.
+    fn check_published(&mut self, namespace: &str, name: &str, dimensions: &[(String, String)]) {
+        const NEVER: &str = "a rule on it never acts, because its data never comes";
+        if namespace != EMR_NAMESPACE {
+            return;
+        }
+        let known = || Signal::ALL.iter().flat_map(|signal| signal.aliases().iter().copied()).chain(OTHER_METRICS);
+        if !known().any(|metric| metric == name) {
+            let help = nearest(name, known()).map_or(NEVER.to_owned(), |meant| format!("did you mean `{meant}`?"));
+            let path = self.at("MetricName");
+            self.notes.remark(path, &self.alarm.metric_name, format!("EMR publishes no metric `{name}`"), help);
+        }
+        let written = self.alarm.dimensions.as_deref().unwrap_or_default();
+        for (position, (dimension, (key, value))) in written.iter().zip(dimensions).enumerate() {
+            let path = self.at(format_args!("Dimensions[{position}]"));
+            if key != CLUSTER_DIMENSION {
+                self.notes.remark(path, &dimension.key, format!("EMR publishes nothing by `{key}`, only by `{CLUSTER_DIMENSION}`"), NEVER);
+            } else if self.cluster.is_some() && value != CLUSTER_ID {
+                let help = format!("write `{AMAZONS_CLUSTER_ID}`, if the cluster itself is meant");
+                self.notes.remark(path, &dimension.value, format!("`{value}` is another cluster than the policy's"), help);
+            }
         }
     }
 

@@ -180,7 +180,7 @@ fn what_has_no_counterpart_is_named_with_its_path() {
             Some(format!("{rule}.Trigger.CloudWatchAlarmDefinition.Unit: EMR publishes this metric in PERCENT, not in BYTES")),
         ),
         (
-            with("\"PERCENT\"", "\"BYTES\"").replace("YARNMemory", "Other"),
+            with("\"PERCENT\"", "\"BYTES\"").replace("YARNMemoryAvailablePercentage", "S3BytesRead"),
             Some(format!("{rule}.Trigger.CloudWatchAlarmDefinition.Unit: Headroom has no unit BYTES")),
         ),
         (LEAST.to_owned(), Some("Constraints: no instance group is named, so this is about the task group".to_owned())),
@@ -227,6 +227,28 @@ fn a_group_that_is_given_comes_before_the_one_that_is_named() {
     let imported = import(AUTO_SCALING, "a.json", Some(&group)).expect("valid").expect("Amazon's");
     assert_eq!(imported.policy.targets()[0].selector, group);
     assert!(import(MANAGED, "m.json", Some(&group)).is_err());
+}
+
+#[test]
+fn what_emr_never_publishes_is_told() {
+    let told = |source: &str| {
+        remarks(&imported(source))
+            .into_iter()
+            .filter(|remark| remark.contains("EMR") || remark.contains("another"))
+            .map(str::to_owned)
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(told(&LEAST.replace("IsIdle", "CapacityRemainingGB")), [""; 0]);
+    let [typo, ..] = &told(&LEAST.replace("IsIdle", "YARNMemoryAvailablePercent"))[..] else { panic!("nothing is told") };
+    assert!(typo.ends_with("MetricName: EMR publishes no metric `YARNMemoryAvailablePercent`"), "{typo}");
+    let with = |key: &str, value: &str| {
+        let dimension = format!("\"MetricName\": \"IsIdle\", \"Dimensions\": [{{\"Key\": \"{key}\", \"Value\": \"{value}\"}}]");
+        let policy = LEAST.replace("\"MetricName\": \"IsIdle\"", &dimension);
+        format!("{{ \"ClusterId\": \"j-OWN\", \"InstanceGroupId\": \"ig-1\", \"AutoScalingPolicy\": {policy} }}")
+    };
+    assert_eq!(told(&with("JobFlowId", "j-OWN")), [""; 0]);
+    assert!(told(&with("JobFlowId", "j-OTHER"))[0].ends_with("Dimensions[0]: `j-OTHER` is another cluster than the policy's"));
+    assert!(told(&with("ClusterId", "j-OWN"))[0].ends_with("EMR publishes nothing by `ClusterId`, only by `JobFlowId`"));
 }
 
 #[test]
