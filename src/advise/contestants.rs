@@ -52,12 +52,13 @@ pub fn contestants(scenario: &Scenario, scaled: usize, limits: Limits) -> Vec<Co
 /// How a policy names a group on any cluster of this kind; by its id only where nothing else tells it from the others.
 fn selector(scenario: &Scenario, scaled: usize) -> Selector {
     let group = &scenario.groups[scaled];
-    let by_role = match group.kind {
-        GroupKind::Group => Selector::Role(group.role),
-        GroupKind::Fleet => Selector::Fleet { role: group.role, market: group.market },
+    let (role, market) = (group.role, group.market);
+    let names = match group.kind {
+        GroupKind::Group => vec![Selector::Role(role), Selector::Group { role, market }],
+        GroupKind::Fleet => vec![Selector::Fleet { role, market }],
     };
-    let matching = scenario.groups.iter().filter(|other| by_role.matches(&other.status())).count();
-    if matching == 1 { by_role } else { Selector::Id(group.id.clone()) }
+    let means_one = |name: &Selector| scenario.groups.iter().filter(|other| name.matches(&other.status())).count() == 1;
+    names.into_iter().find(means_one).unwrap_or_else(|| Selector::Id(group.id.clone()))
 }
 
 fn fixed(size: Instances, selector: &Selector) -> String {
@@ -82,6 +83,8 @@ fn demand(index: u32, limits: Limits, selector: &Selector, kind: GroupKind) -> S
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::observation::{GroupId, Market};
+    use crate::sim::scenario::GroupSpec;
 
     #[test]
     fn every_kind_of_policy_takes_part_and_the_fixed_maximum_is_first() {
@@ -98,6 +101,9 @@ mod tests {
             assert_eq!(target.selector, Selector::Role(scenario.groups[1].role), "{}", contestant.name);
             assert!(target.limits.min() >= limits.min() && target.limits.max() <= limits.max(), "{}", contestant.name);
         }
+        let mut both = scenario.clone();
+        both.groups.push(GroupSpec { id: GroupId::new("ig-spot"), market: Market::Spot, ..both.groups[1].clone() });
+        assert_eq!(selector(&both, 2).to_string(), "role: task, market: spot");
         let mut fleet = scenario;
         fleet.groups.iter_mut().for_each(|group| group.kind = GroupKind::Fleet);
         let names_of = |all: Vec<Contestant>| all.into_iter().map(|contestant| contestant.name).collect::<Vec<_>>();

@@ -41,6 +41,8 @@ fn a_converted_policy_is_right_and_says_what_had_no_counterpart() {
     assert!(yaml.lines().all(|line| line.chars().count() <= 80), "{yaml}");
     assert_eq!(folder.stdout("check --strict scaling.yaml"), "0 errors, 0 warnings\n");
     assert_eq!(folder.stdout("convert scaling.json --group role=task"), yaml);
+    let spot = folder.stdout("convert scaling.json --group role=task,market=spot");
+    assert!(spot.contains("  - group: { role: task, market: spot }\n"), "{spot}");
 }
 
 #[test]

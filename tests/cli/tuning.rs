@@ -89,6 +89,16 @@ fn advice_fits_one_screen_and_its_policy_can_be_deployed() {
 }
 
 #[test]
+fn advice_is_for_one_cluster() {
+    let folder = Folder::new();
+    three_days(&folder);
+    // The one has up to 4 task nodes, the other runs on the default cluster, with up to 20.
+    let answer = folder.run("advise day days.jsonl");
+    assert_eq!(answer.code, Some(1), "{}", answer.stdout);
+    assert!(answer.stderr.contains("are of clusters with other limits"), "{}", answer.stderr);
+}
+
+#[test]
 fn advice_on_a_goal_that_nothing_keeps_names_what_is_nearly_as_good() {
     let folder = Folder::new();
     three_days(&folder);

@@ -151,6 +151,14 @@ fn it_does_not_grow_for_what_finishing_containers_make_room_for_within_its_patie
 }
 
 #[test]
+fn a_step_that_the_index_limits_is_told() {
+    let mut cluster = Cluster::new(following("min: 0, max: 40, performance_index: 1"), 0);
+    let report = cluster.report(0, busy(2.0, 90.0));
+    assert_eq!(report.units_needed, 3, "one and a half times the two that work");
+    assert!(report.to_string().contains("one step grows no further; needed 3, kept 2"), "{report}");
+}
+
+#[test]
 fn at_the_default_index_it_does_not_grow_for_short_containers_that_the_next_seconds_serve() {
     let mut cluster = Cluster::new(following("min: 0, max: 40"), 0);
     for s in (0..600).step_by(30) {

@@ -97,9 +97,11 @@ impl Writer {
     }
 
     fn target(&mut self, target: &TargetDocument, descriptions: &[Option<String>]) {
-        let GroupDocument { role, name, id, .. } = &target.group.value;
+        // Automatic scaling is for instance groups: there is no fleet.
+        let GroupDocument { role, name, id, fleet: _, market } = &target.group.value;
+        let market = market.as_ref().map_or(String::new(), |market| format!(", market: {}", market.value.0));
         let group = match (role, name, id) {
-            (Some(role), ..) => format!("role: {}", role.value.0),
+            (Some(role), ..) => format!("role: {}{market}", role.value.0),
             (_, Some(name), _) => format!("name: {}", scalar(&name.value.0)),
             (_, _, Some(id)) => format!("id: {}", scalar(&id.value.0)),
             (None, None, None) => String::new(),

@@ -151,6 +151,10 @@ fn targets_and_metrics_that_collide_are_refused() {
     let many: String = (0..50).map(|number| target(&format!("name: g{number}"))).collect();
     for (source, message) in [
         (policy("", &(target("role: task") + &target("role: task"))), "two targets mean the same group"),
+        (
+            policy("", &(target("role: task") + &target("role: task, market: spot"))),
+            "two targets mean the same group (role: task, market: spot)",
+        ),
         (policy("", &(target("role: core") + &target("fleet: task, market: spot"))), "never both"),
         (policy("", &many), "more than 49 targets"),
         ("name: p\ntargets: []".to_owned(), "a policy needs a target"),
