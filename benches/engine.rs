@@ -7,12 +7,14 @@ use std::time::Duration;
 use criterion::{Criterion, criterion_group, criterion_main};
 use headroom::engine::Engine;
 use headroom::observation::{
-    ClusterState, ClusterStatus, Control, GroupId, GroupKind, GroupState, GroupStatus, Market, Observation, Role, Sampled, YarnLoad,
+    ClusterState, ClusterStatus, Control, GroupId, GroupKind, GroupState, GroupStatus, Market,
+    Observation, Role, Sampled, YarnLoad,
 };
 use headroom::policy::parse::parse;
 use headroom::units::{Instances, Mebibytes, Timestamp, VirtualCores};
 
-/// Ten rules: thresholds, arithmetic, and, or, not; none of them fires, so that every step does the whole work.
+/// Ten rules: thresholds, arithmetic, and, or, not; none of them fires, so that every step does the
+/// whole work.
 const TEN_RULES: &str = "
 name: ten-rules
 targets:
@@ -44,7 +46,10 @@ fn observation(at: Timestamp) -> Observation {
         containers_allocated: 20,
         containers_pending: 2,
         apps_running: 3,
-        nodes: headroom::observation::NodesByState { active: 10, ..Default::default() },
+        nodes: headroom::observation::NodesByState {
+            active: 10,
+            ..Default::default()
+        },
         ..YarnLoad::default()
     };
     let group = |id: &str, role, size| GroupStatus {
@@ -58,15 +63,30 @@ fn observation(at: Timestamp) -> Observation {
         running: Instances(size),
         scaled_by_amazon: false,
     };
-    let groups = vec![group("ig-core", Role::Core, 2), group("ig-task", Role::Task, 8)];
-    let cluster = ClusterStatus { state: ClusterState::Running, groups, steps_pending: 0, steps_running: 0, idle_since: None };
+    let groups = vec![
+        group("ig-core", Role::Core, 2),
+        group("ig-task", Role::Task, 8),
+    ];
+    let cluster = ClusterStatus {
+        state: ClusterState::Running,
+        groups,
+        steps_pending: 0,
+        steps_running: 0,
+        idle_since: None,
+    };
     Observation {
         at,
-        yarn: Some(Sampled { value: yarn, measured_at: at }),
+        yarn: Some(Sampled {
+            value: yarn,
+            measured_at: at,
+        }),
         hdfs: None,
         nodes: None,
         metrics: BTreeMap::new(),
-        cluster: Sampled { value: cluster, measured_at: at },
+        cluster: Sampled {
+            value: cluster,
+            measured_at: at,
+        },
         control: Control::default(),
     }
 }
@@ -80,7 +100,10 @@ fn step(criterion: &mut Criterion) {
             let at = observed.at + Duration::from_secs(30);
             observed.at = at;
             observed.cluster.measured_at = at;
-            observed.yarn.iter_mut().for_each(|yarn| yarn.measured_at = at);
+            observed
+                .yarn
+                .iter_mut()
+                .for_each(|yarn| yarn.measured_at = at);
             black_box(engine.step(black_box(&observed)))
         });
     });

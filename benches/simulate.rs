@@ -13,40 +13,87 @@ use headroom::sim::scenario::Scenario;
 use headroom::sim::workload::{JobLoad, Workload};
 use headroom::sim::{Recording, simulate};
 
-/// "Grow by 5 under 15 % for 5 minutes; shrink by 3 over 75 % for 3 minutes", on the default cluster.
+/// "Grow by 5 under 15 % for 5 minutes; shrink by 3 over 75 % for 3 minutes", on the default
+/// cluster.
 fn seed_rules(scenario: &Scenario) -> Policy {
-    let limits = scenario.groups.iter().find_map(|group| group.limits).expect("a group that is scaled");
-    baselines::find("available-memory").expect("a baseline").policy(limits)
+    let limits = scenario
+        .groups
+        .iter()
+        .find_map(|group| group.limits)
+        .expect("a group that is scaled");
+    baselines::find("available-memory")
+        .expect("a baseline")
+        .policy(limits)
 }
 
 /// What a daemon would have recorded in 30 days, every 30 s: 86,400 observations.
 fn thirty_days_of_observations(scenario: &Scenario) -> Workload {
-    let month = Model::NightlyBatch.workload(Some(30.25), 1.0).expect("valid");
-    let jobs = Workload::Jobs(JobLoad::of(month.start, &generate::generate(&month, 1)).expect("valid jobs"));
-    let recording = Recording { observations: true, series: false };
+    let month = Model::NightlyBatch
+        .workload(Some(30.25), 1.0)
+        .expect("valid");
+    let jobs = Workload::Jobs(
+        JobLoad::of(month.start, &generate::generate(&month, 1)).expect("valid jobs"),
+    );
+    let recording = Recording {
+        observations: true,
+        series: false,
+    };
     let run = simulate(&jobs, scenario, &seed_rules(scenario), 1, recording).expect("simulates");
     let mut load = ObservedLoad::builder(None);
-    run.observations.iter().for_each(|observation| load.push(observation));
-    assert!(run.observations.len() >= 86_400, "{} observations", run.observations.len());
+    run.observations
+        .iter()
+        .for_each(|observation| load.push(observation));
+    assert!(
+        run.observations.len() >= 86_400,
+        "{} observations",
+        run.observations.len()
+    );
     Workload::Observations(load.finish().expect("a recording"))
 }
 
 fn observations(criterion: &mut Criterion) {
     let scenario = Scenario::default();
-    let (workload, policy) = (thirty_days_of_observations(&scenario), seed_rules(&scenario));
+    let (workload, policy) = (
+        thirty_days_of_observations(&scenario),
+        seed_rules(&scenario),
+    );
     criterion.bench_function("30 days of observations, seed rules", |bencher| {
-        bencher.iter(|| black_box(simulate(&workload, &scenario, &policy, 1, Recording::default())));
+        bencher.iter(|| {
+            black_box(simulate(
+                &workload,
+                &scenario,
+                &policy,
+                1,
+                Recording::default(),
+            ))
+        });
     });
 }
 
 fn jobs(criterion: &mut Criterion) {
-    let mut traces = vec![("office-day (21,552 tasks)", Path::new(env!("CARGO_MANIFEST_DIR")).join("simulations/office-day"))];
-    traces.extend(std::env::var_os("HEADROOM_BENCH_TRACE").map(|path| ("HEADROOM_BENCH_TRACE", path.into())));
+    let mut traces = vec![(
+        "office-day (21,552 tasks)",
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("simulations/office-day"),
+    )];
+    traces.extend(
+        std::env::var_os("HEADROOM_BENCH_TRACE").map(|path| ("HEADROOM_BENCH_TRACE", path.into())),
+    );
     for (name, path) in traces {
         let source = Source::find(&path, None).expect("a trace");
-        let (loaded, policy) = (source.read(None).expect("reads"), seed_rules(&source.scenario));
+        let (loaded, policy) = (
+            source.read(None).expect("reads"),
+            seed_rules(&source.scenario),
+        );
         criterion.bench_function(&format!("{name}, seed rules"), |bencher| {
-            bencher.iter(|| black_box(simulate(&loaded.workload, &source.scenario, &policy, 1, Recording::default())));
+            bencher.iter(|| {
+                black_box(simulate(
+                    &loaded.workload,
+                    &source.scenario,
+                    &policy,
+                    1,
+                    Recording::default(),
+                ))
+            });
         });
     }
 }

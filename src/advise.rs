@@ -1,7 +1,9 @@
-//! Which of all policies would do best on recorded work, what it would save against what ran, and how sure that is.
+//! Which of all policies would do best on recorded work, what it would save against what ran, and
+//! how sure that is.
 //!
-//! Everything that is always at hand takes part ([`contestants`]), and rules whose values are searched. The interval comes from days that the
-//! choice did not see: without each day in turn the choice is made again among everything whose values no result has led to.
+//! Everything that is always at hand takes part ([`contestants`]), and rules whose values are
+//! searched. The interval comes from days that the choice did not see: without each day in turn the
+//! choice is made again among everything whose values no result has led to.
 
 pub mod actual;
 pub mod contestants;
@@ -30,7 +32,8 @@ const TAIL: f64 = 0.025;
 /// What is to be advised on.
 pub struct Question<'a> {
     pub arena: &'a Arena<'a>,
-    /// Never empty; the first one is what others are compared with when nothing is known of what ran.
+    /// Never empty; the first one is what others are compared with when nothing is known of what
+    /// ran.
     pub contestants: &'a [Contestant],
     /// What ran, for each trace; `None` when one of them does not tell.
     pub actual: Option<Vec<TraceFigures>>,
@@ -88,7 +91,10 @@ pub struct Unseen {
 
 /// How many simulations of each trace [`advise`] makes, at most.
 pub fn runs(contestants: &[Contestant], effort: Effort, seeds: u64) -> u64 {
-    let searched = contestants.iter().filter(|contestant| contestant.is_searched).count() as u64;
+    let searched = contestants
+        .iter()
+        .filter(|contestant| contestant.is_searched)
+        .count() as u64;
     let searches = searched * (1 + effort.candidates as u64);
     searches + (contestants.len() as u64 + searched) * seeds
 }
@@ -98,17 +104,39 @@ pub fn runs(contestants: &[Contestant], effort: Effort, seeds: u64) -> u64 {
 /// # Errors
 /// When a policy does not fit a cluster of the arena, or its work fits none of the nodes.
 pub fn advise(question: Question<'_>, advance: impl Fn() + Sync) -> Result<Advice, SimError> {
-    let Question { arena, contestants, actual, effort, seeds } = question;
+    let Question {
+        arena,
+        contestants,
+        actual,
+        effort,
+        seeds,
+    } = question;
     let goal_s = arena.goal().as_secs_f64();
-    let mut entries: Vec<Entry> =
-        contestants.iter().map(|given| Entry { contestant: given.clone(), policy: given.policy.clone() }).collect();
+    let mut entries: Vec<Entry> = contestants
+        .iter()
+        .map(|given| Entry {
+            contestant: given.clone(),
+            policy: given.policy.clone(),
+        })
+        .collect();
     let mut designed: Vec<Candidate> = Vec::new();
-    for contestant in contestants.iter().filter(|contestant| contestant.is_searched) {
-        let Ok(space) = Space::new(&contestant.text, &contestant.name, &[]) else { continue };
+    for contestant in contestants
+        .iter()
+        .filter(|contestant| contestant.is_searched)
+    {
+        let Ok(space) = Space::new(&contestant.text, &contestant.name, &[]) else {
+            continue;
+        };
         let candidates = search(arena, &space, &contestant.policy, effort, &advance)?;
         let judged: Vec<Judged> = candidates.iter().map(Candidate::judged).collect();
-        entries.extend(best(&judged, goal_s).and_then(|index| tuned(contestant, &space, &candidates[index])));
-        designed.extend(candidates.into_iter().filter(|candidate| candidate.is_designed));
+        entries.extend(
+            best(&judged, goal_s).and_then(|index| tuned(contestant, &space, &candidates[index])),
+        );
+        designed.extend(
+            candidates
+                .into_iter()
+                .filter(|candidate| candidate.is_designed),
+        );
     }
     let tried = entries
         .par_iter()
@@ -118,15 +146,25 @@ pub fn advise(question: Question<'_>, advance: impl Fn() + Sync) -> Result<Advic
                 advance();
                 figures
             };
-            (0..seeds).into_par_iter().map(run).collect::<Result<Vec<Figures>, SimError>>()
+            (0..seeds)
+                .into_par_iter()
+                .map(run)
+                .collect::<Result<Vec<Figures>, SimError>>()
         })
         .collect::<Result<Vec<Vec<Figures>>, SimError>>()?;
     let reference = reference(actual, &contestants[0].name, &tried[0]);
     // The first one must be one that all others are compared with, whatever it is.
-    let given = tried.iter().take(contestants.len()).map(|figures| Candidate::given(figures[0].clone()));
+    let given = tried
+        .iter()
+        .take(contestants.len())
+        .map(|figures| Candidate::given(figures[0].clone()));
     let pool: Vec<Candidate> = given.chain(designed).collect();
     let unseen = Unseen::of(&unseen::days(arena, &pool), &reference, arena, effort.seed);
-    Ok(Advice { ranked: ranked(entries, &tried, goal_s), reference, unseen })
+    Ok(Advice {
+        ranked: ranked(entries, &tried, goal_s),
+        reference,
+        unseen,
+    })
 }
 
 struct Entry {
@@ -142,7 +180,15 @@ fn tuned(contestant: &Contestant, space: &Space, candidate: &Candidate) -> Optio
     let name = format!("{}, tuned", contestant.name);
     let text = space.found(&candidate.values);
     let policy = parse(&text, &name).ok()?;
-    Some(Entry { policy: policy.clone(), contestant: Contestant { name, text, policy, is_searched: false } })
+    Some(Entry {
+        policy: policy.clone(),
+        contestant: Contestant {
+            name,
+            text,
+            policy,
+            is_searched: false,
+        },
+    })
 }
 
 fn reference(actual: Option<Vec<TraceFigures>>, name: &str, otherwise: &[Figures]) -> Reference {
@@ -150,26 +196,49 @@ fn reference(actual: Option<Vec<TraceFigures>>, name: &str, otherwise: &[Figures
     let figures = actual.map_or_else(|| otherwise[0].clone(), |traces| Figures { traces });
     Reference {
         is_actual,
-        name: if is_actual { "what ran".to_owned() } else { name.to_owned() },
+        name: if is_actual {
+            "what ran".to_owned()
+        } else {
+            name.to_owned()
+        },
         cost_usd: figures.cost_usd(),
         wait_p95_s: figures.wait_p95_s(),
-        days: figures.traces.iter().flat_map(|trace| trace.days.clone()).collect(),
+        days: figures
+            .traces
+            .iter()
+            .flat_map(|trace| trace.days.clone())
+            .collect(),
     }
 }
 
 fn ranked(entries: Vec<Entry>, tried: &[Vec<Figures>], goal_s: f64) -> Vec<Ranked> {
     let rank = |(entry, figures): (Entry, &Vec<Figures>)| {
-        let over = |figure: fn(&Figures) -> f64| Summary::of(&figures.iter().map(figure).collect::<Vec<f64>>());
+        let over = |figure: fn(&Figures) -> f64| {
+            Summary::of(&figures.iter().map(figure).collect::<Vec<f64>>())
+        };
         let (cost_usd, wait_p95_s) = (over(Figures::cost_usd), over(Figures::wait_p95_s));
         let is_finished = figures.iter().all(|figures| figures.unfinished() == 0);
         let keeps_goal = is_finished && wait_p95_s.mean <= goal_s;
-        Ranked { name: entry.contestant.name, text: entry.contestant.text, cost_usd, wait_p95_s, keeps_goal }
+        Ranked {
+            name: entry.contestant.name,
+            text: entry.contestant.text,
+            cost_usd,
+            wait_p95_s,
+            keeps_goal,
+        }
     };
     let mut ranked: Vec<Ranked> = entries.into_iter().zip(tried).map(rank).collect();
     ranked.sort_by(|one, other| {
         let by_cost = one.cost_usd.mean.total_cmp(&other.cost_usd.mean);
         let by_wait = one.wait_p95_s.mean.total_cmp(&other.wait_p95_s.mean);
-        other.keeps_goal.cmp(&one.keeps_goal).then(if one.keeps_goal { by_cost.then(by_wait) } else { by_wait.then(by_cost) })
+        other
+            .keeps_goal
+            .cmp(&one.keeps_goal)
+            .then(if one.keeps_goal {
+                by_cost.then(by_wait)
+            } else {
+                by_wait.then(by_cost)
+            })
     });
     ranked
 }
@@ -184,7 +253,15 @@ impl Unseen {
                 Some(first)
             })
             .collect();
-        let saved = |fold: &Fold| Some(reference.days.get(first_days[fold.trace] + fold.day?)?.cost_usd - fold.unseen.cost_usd);
+        let saved = |fold: &Fold| {
+            Some(
+                reference
+                    .days
+                    .get(first_days[fold.trace] + fold.day?)?
+                    .cost_usd
+                    - fold.unseen.cost_usd,
+            )
+        };
         let saved: Vec<f64> = folds.iter().filter_map(saved).collect();
         if saved.len() < 2 {
             return None;
@@ -204,7 +281,12 @@ impl Unseen {
 fn bootstrap(values: &[f64], seed: u64) -> (f64, f64) {
     let mut luck = ChaCha8Rng::seed_from_u64(seed);
     let count = values.len();
-    let mut draw = || mean((0..count).map(|_| values[(luck.next_u64() % count as u64) as usize]), count);
+    let mut draw = || {
+        mean(
+            (0..count).map(|_| values[(luck.next_u64() % count as u64) as usize]),
+            count,
+        )
+    };
     let mut means: Vec<f64> = (0..RESAMPLES).map(|_| draw()).collect();
     means.sort_by(f64::total_cmp);
     let at = |share: f64| means[((share * RESAMPLES as f64) as usize).min(RESAMPLES - 1)];
@@ -224,8 +306,14 @@ mod tests {
         let few = [1.0, 2.0, 3.0, 4.0];
         let many: Vec<f64> = few.iter().copied().cycle().take(64).collect();
         let ((low, high), (lower, higher)) = (bootstrap(&few, 1), bootstrap(&many, 1));
-        assert!(low < 2.5 && 2.5 < high && lower < 2.5 && 2.5 < higher, "{low} {high} {lower} {higher}");
-        assert!(higher - lower < (high - low) / 2.0, "{low} {high} {lower} {higher}");
+        assert!(
+            low < 2.5 && 2.5 < high && lower < 2.5 && 2.5 < higher,
+            "{low} {high} {lower} {higher}"
+        );
+        assert!(
+            higher - lower < (high - low) / 2.0,
+            "{low} {high} {lower} {higher}"
+        );
         assert_eq!(bootstrap(&few, 1), (low, high));
         assert_eq!(bootstrap(&[5.0; 3], 1), (5.0, 5.0));
     }

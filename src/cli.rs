@@ -36,7 +36,8 @@ use headroom::file::WholeFile;
 use headroom::policy::diagnostic::PolicyErrors;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-/// Scaling policies for Amazon EMR: try them on recorded or synthetic work, and see what each would have cost.
+/// Scaling policies for Amazon EMR: try them on recorded or synthetic work, and see what each would
+/// have cost.
 #[derive(Parser)]
 #[command(
     version,
@@ -121,9 +122,13 @@ fn code(result: anyhow::Result<ExitCode>) -> ExitCode {
     })
 }
 
-/// One story on stderr, from the place to the cause. What is wrong with a file that a person wrote is shown in that file.
+/// One story on stderr, from the place to the cause. What is wrong with a file that a person wrote
+/// is shown in that file.
 fn complain(error: &anyhow::Error) {
-    match error.chain().find_map(|cause| cause.downcast_ref::<PolicyErrors>()) {
+    match error
+        .chain()
+        .find_map(|cause| cause.downcast_ref::<PolicyErrors>())
+    {
         Some(errors) => note(errors.render(io::stderr().is_terminal())),
         None => note(format_args!("error: {error:#}")),
     }
@@ -134,33 +139,42 @@ fn note(text: impl Display) {
     let _ = writeln!(io::stderr(), "{text}");
 }
 
-/// Writes a result to stdout. A reader that has seen enough, such as `head`, closes the pipe: that is not an error.
+/// Writes a result to stdout. A reader that has seen enough, such as `head`, closes the pipe: that
+/// is not an error.
 fn print(text: &[u8]) -> anyhow::Result<()> {
     let mut stdout = io::stdout().lock();
     match stdout.write_all(text).and_then(|()| stdout.flush()) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error).context("standard output cannot be written"),
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(error).context("standard output cannot be written")
+        }
         _ => Ok(()),
     }
 }
 
 /// How wide tables may be.
 fn terminal_width() -> u16 {
-    terminal_size::terminal_size().map_or(80, |(terminal_size::Width(columns), _)| columns.clamp(60, 120))
+    terminal_size::terminal_size().map_or(80, |(terminal_size::Width(columns), _)| {
+        columns.clamp(60, 120)
+    })
 }
 
 /// Refuses an output that could not be written, before minutes are spent on what would go there.
 fn check_output(path: &Path) -> anyhow::Result<()> {
-    WholeFile::create(path).map(drop).with_context(|| format!("{} cannot be written", path.display()))
+    WholeFile::create(path)
+        .map(drop)
+        .with_context(|| format!("{} cannot be written", path.display()))
 }
 
 /// A progress bar for a file whose records are not known in number.
 fn counting_records(path: &Path) -> anyhow::Result<ProgressBar> {
     let style = ProgressStyle::with_template("{msg} {spinner} {human_pos} records")?;
-    let progress = ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden()).with_style(style);
+    let progress =
+        ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden()).with_style(style);
     Ok(progress.with_message(path.display().to_string()))
 }
 
-/// Moves a hidden progress bar on; it is shown on stderr once the work has taken a second. indicatif draws on terminals only.
+/// Moves a hidden progress bar on; it is shown on stderr once the work has taken a second.
+/// indicatif draws on terminals only.
 fn advance(progress: &ProgressBar, by: u64) {
     progress.inc(by);
     if progress.is_hidden() && progress.elapsed() > Duration::from_secs(1) {

@@ -1,4 +1,5 @@
-//! The live world: polls YARN, HDFS, EMR and CloudWatch, lets the engine decide, writes it down and calls EMR.
+//! The live world: polls YARN, HDFS, EMR and CloudWatch, lets the engine decide, writes it down and
+//! calls EMR.
 
 pub mod act;
 pub mod clock;

@@ -11,7 +11,8 @@ use crate::observation::{ClusterState, Direction, GroupId, GroupState, InstanceI
 use crate::units::{Instances, Timestamp};
 pub use demand::{DemandReport, Resource};
 
-/// What happens to one target at one tick. Every tick yields one for every target, a [`Action::Hold`] with its reason included.
+/// What happens to one target at one tick. Every tick yields one for every target, a
+/// [`Action::Hold`] with its reason included.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Decision {
@@ -54,19 +55,25 @@ pub struct Resize {
     /// What kept `to` from being `wanted`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limited_by: Option<Limiter>,
-    /// Instances to keep where some have to leave: those with application masters, then the busiest ones, then empty ones that may still hold
-    /// output of a running application, as many as remain.
+    /// Instances to keep where some have to leave: those with application masters, then the busiest
+    /// ones, then empty ones that may still hold output of a running application, as many as
+    /// remain.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub protect: Vec<InstanceId>,
-    /// Instances to let go first where some have to leave, at most as many as leave: nothing runs on them. Those that may hold output of a
-    /// running application come last, the one that has been empty longest first.
+    /// Instances to let go first where some have to leave, at most as many as leave: nothing runs
+    /// on them. Those that may hold output of a running application come last, the one that has
+    /// been empty longest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub prefer: Vec<InstanceId>,
 }
 
 impl Resize {
     pub fn direction(&self) -> Direction {
-        if self.to > self.from { Direction::Out } else { Direction::In }
+        if self.to > self.from {
+            Direction::Out
+        } else {
+            Direction::In
+        }
     }
 }
 
@@ -101,13 +108,14 @@ pub enum HoldReason {
     NoRuleReady,
     /// Everything is known, and the room is what the demand asks for within its limits.
     DemandMet,
-    /// No rule asks for a change, and at least one could not be judged because this signal is too old.
+    /// No rule asks for a change, and at least one could not be judged because this signal is too
+    /// old.
     StaleData {
         signal: Arc<str>,
         measured_at: Timestamp,
     },
-    /// No rule asks for a change, and at least one could not be judged because this signal was not observed, or
-    /// not for as long as a window needs.
+    /// No rule asks for a change, and at least one could not be judged because this signal was not
+    /// observed, or not for as long as a window needs.
     MissingSignal {
         signal: Arc<str>,
     },
@@ -271,7 +279,8 @@ impl RuleState {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Reading {
-    /// The signal's name, or the window as a condition writes it: `avg(yarn_memory_available_percent, 5m)`.
+    /// The signal's name, or the window as a condition writes it:
+    /// `avg(yarn_memory_available_percent, 5m)`.
     pub signal: Arc<str>,
     pub value: f64,
 }
@@ -334,8 +343,16 @@ impl fmt::Display for Decision {
             Action::Resize(resize) => resize.fmt(f)?,
         }
         match (&self.action, &self.demand) {
-            (Action::Resize(Resize { because: Cause::Demand, .. }), Some(demand)) => write!(f, "; {demand}"),
-            (Action::Hold(HoldReason::DemandMet), Some(demand)) if demand.is_cut() => write!(f, "; {}", demand.need()),
+            (
+                Action::Resize(Resize {
+                    because: Cause::Demand,
+                    ..
+                }),
+                Some(demand),
+            ) => write!(f, "; {demand}"),
+            (Action::Hold(HoldReason::DemandMet), Some(demand)) if demand.is_cut() => {
+                write!(f, "; {}", demand.need())
+            }
             _ => Ok(()),
         }
     }
@@ -343,7 +360,11 @@ impl fmt::Display for Decision {
 
 impl fmt::Display for Resize {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let verb = if self.direction() == Direction::Out { "grow" } else { "shrink" };
+        let verb = if self.direction() == Direction::Out {
+            "grow"
+        } else {
+            "shrink"
+        };
         write!(f, "{verb} {} -> {}: {}", self.from, self.to, self.because)?;
         if let Some(limiter) = self.limited_by {
             write!(f, " (wanted {}, {limiter})", self.wanted)?;

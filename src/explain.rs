@@ -1,7 +1,8 @@
 //! Why a daemon did, or did not, scale, told from what it wrote down.
 //!
-//! A [`Timeline`] has what happened, in the order in which it happened; a [`Moment`] has everything about one tick. Both can instead be about a
-//! policy that was not in force: it is asked at every tick, while the cluster does what it really did.
+//! A [`Timeline`] has what happened, in the order in which it happened; a [`Moment`] has everything
+//! about one tick. Both can instead be about a policy that was not in force: it is asked at every
+//! tick, while the cluster does what it really did.
 
 mod moment;
 mod text;
@@ -37,7 +38,10 @@ pub enum TargetFilter {
 impl TargetFilter {
     /// A number, from one, or a group.
     pub fn parse(text: &str) -> Self {
-        let position = text.parse::<usize>().ok().and_then(|number| number.checked_sub(1));
+        let position = text
+            .parse::<usize>()
+            .ok()
+            .and_then(|number| number.checked_sub(1));
         position.map_or_else(|| Self::Group(text.to_owned()), Self::Position)
     }
 
@@ -46,8 +50,14 @@ impl TargetFilter {
             Self::All => true,
             Self::Position(position) => decision.target == *position,
             Self::Group(text) => decision.group.as_ref().is_some_and(|id| {
-                let group = observation.cluster.value.groups.iter().find(|group| group.id == *id);
-                id.as_str() == text || group.is_some_and(|group| group.name.as_deref() == Some(text))
+                let group = observation
+                    .cluster
+                    .value
+                    .groups
+                    .iter()
+                    .find(|group| group.id == *id);
+                id.as_str() == text
+                    || group.is_some_and(|group| group.name.as_deref() == Some(text))
             }),
         }
     }
@@ -78,8 +88,8 @@ pub enum ExplainError {
     TooEarly { when: When, first: Timestamp },
 }
 
-/// What happened in a recording, from its beginning to its end. `shadow` is told about in place of the policy that was in force. `on_record` is
-/// called after each record.
+/// What happened in a recording, from its beginning to its end. `shadow` is told about in place of
+/// the policy that was in force. `on_record` is called after each record.
 ///
 /// # Errors
 /// When it cannot be read, or holds no decisions, or none about the target.
@@ -90,11 +100,14 @@ pub fn timeline(
     on_record: impl FnMut(),
 ) -> Result<Timeline, ExplainError> {
     let mut builder = timeline::Builder::new(shadow.as_ref(), filter);
-    read(reader, shadow, filter, on_record, |event| builder.take(event))?;
+    read(reader, shadow, filter, on_record, |event| {
+        builder.take(event)
+    })?;
     Ok(builder.finish())
 }
 
-/// The last tick that is not later than `when`, with all that was known and thought then. `shadow` and `on_record` as for [`timeline`].
+/// The last tick that is not later than `when`, with all that was known and thought then. `shadow`
+/// and `on_record` as for [`timeline`].
 ///
 /// # Errors
 /// As [`timeline`]; and when the recording begins later.
@@ -114,7 +127,10 @@ pub fn moment(
             choice.offer(at, tick);
         }
     })?;
-    let tick = choice.made().ok_or(ExplainError::TooEarly { when, first: first.unwrap_or_default() })?;
+    let tick = choice.made().ok_or(ExplainError::TooEarly {
+        when,
+        first: first.unwrap_or_default(),
+    })?;
     Ok(Moment::of(&tick, filter))
 }
 
@@ -130,7 +146,8 @@ struct Tick {
     observation: Observation,
     decisions: Vec<Decision>,
     outcomes: Vec<OutcomeRecord>,
-    /// The policy that decided; `None` when the recording does not hold it, or this version does not accept it.
+    /// The policy that decided; `None` when the recording does not hold it, or this version does
+    /// not accept it.
     policy: Option<Arc<Policy>>,
     /// Nothing was to be carried out.
     is_hypothetical: bool,
@@ -138,7 +155,10 @@ struct Tick {
 
 impl Tick {
     fn outcome(&self, decision: &Decision) -> Option<Outcome> {
-        self.outcomes.iter().find(|answer| decision.group.as_ref() == Some(&answer.group)).map(|answer| answer.outcome)
+        self.outcomes
+            .iter()
+            .find(|answer| decision.group.as_ref() == Some(&answer.group))
+            .map(|answer| answer.outcome)
     }
 }
 
@@ -179,14 +199,19 @@ fn read(
     match () {
         () if !has_ticks => Err(ExplainError::NoObservations { path: path() }),
         () if targets.is_empty() => Err(ExplainError::NoDecisions { path: path() }),
-        () if !is_admitted => Err(ExplainError::NoTarget { wanted: filter.clone(), known: listed(&targets) }),
+        () if !is_admitted => Err(ExplainError::NoTarget {
+            wanted: filter.clone(),
+            known: listed(&targets),
+        }),
         () => Ok(()),
     }
 }
 
 fn listed(targets: &BTreeMap<usize, Option<GroupId>>) -> String {
     let one = |(position, group): (&usize, &Option<GroupId>)| {
-        let group = group.as_ref().map_or("no group".to_owned(), |group| format!("group {group}"));
+        let group = group
+            .as_ref()
+            .map_or("no group".to_owned(), |group| format!("group {group}"));
         format!("target {} ({group})", position + 1)
     };
     targets.iter().map(one).collect::<Vec<_>>().join(", ")
@@ -226,7 +251,10 @@ impl Ticks {
     }
 
     fn end_tick(&mut self, each: &mut impl FnMut(Event)) {
-        self.tick.take().into_iter().for_each(|tick| each(Event::Tick(Box::new(tick))));
+        self.tick
+            .take()
+            .into_iter()
+            .for_each(|tick| each(Event::Tick(Box::new(tick))));
     }
 }
 
@@ -240,11 +268,16 @@ struct Shadow {
 
 impl Shadow {
     fn new(policy: Policy) -> Self {
-        Self { engine: Engine::new(policy.clone()), policy: Arc::new(policy), unfollowed: Vec::new() }
+        Self {
+            engine: Engine::new(policy.clone()),
+            policy: Arc::new(policy),
+            unfollowed: Vec::new(),
+        }
     }
 
-    /// What the policy makes of a tick. It then takes what really happened for its own doing, so that it neither waits for a resize that was
-    /// never sent, nor yields to one that it did not expect.
+    /// What the policy makes of a tick. It then takes what really happened for its own doing, so
+    /// that it neither waits for a resize that was never sent, nor yields to one that it did not
+    /// expect.
     fn ask(&mut self, tick: Tick) -> Tick {
         for before in std::mem::take(&mut self.unfollowed) {
             self.follow(&before, &tick.observation);
@@ -253,25 +286,56 @@ impl Shadow {
         if tick.decisions.is_empty() {
             self.unfollowed.clone_from(&decisions);
         }
-        tick.decisions.iter().for_each(|decision| self.engine.recall(decision));
-        tick.outcomes.iter().for_each(|answer| self.engine.note(&answer.group, answer.outcome));
-        Tick { decisions, outcomes: Vec::new(), policy: Some(self.policy.clone()), is_hypothetical: true, ..tick }
+        tick.decisions
+            .iter()
+            .for_each(|decision| self.engine.recall(decision));
+        tick.outcomes
+            .iter()
+            .for_each(|answer| self.engine.note(&answer.group, answer.outcome));
+        Tick {
+            decisions,
+            outcomes: Vec::new(),
+            policy: Some(self.policy.clone()),
+            is_hypothetical: true,
+            ..tick
+        }
     }
 
     /// Another size is taken for an accepted resize, as if it had been decided at the last tick.
     fn follow(&mut self, before: &Decision, now: &Observation) {
         let Some(id) = &before.group else { return };
         let from = before.requested;
-        let to = now.cluster.value.groups.iter().find(|group| group.id == *id).map_or(from, |group| group.requested);
+        let to = now
+            .cluster
+            .value
+            .groups
+            .iter()
+            .find(|group| group.id == *id)
+            .map_or(from, |group| group.requested);
         if from == to {
             if matches!(before.action, Action::Resize(_)) {
                 self.engine.note(id, Outcome::NotSent);
             }
             return;
         }
-        let because = if to > from { Cause::BelowMinimum } else { Cause::AboveMaximum };
-        let resize = Resize { from, to, because, wanted: to, limited_by: None, protect: Vec::new(), prefer: Vec::new() };
-        self.engine.recall(&Decision { action: Action::Resize(resize), ..before.clone() });
+        let because = if to > from {
+            Cause::BelowMinimum
+        } else {
+            Cause::AboveMaximum
+        };
+        let resize = Resize {
+            from,
+            to,
+            because,
+            wanted: to,
+            limited_by: None,
+            protect: Vec::new(),
+            prefer: Vec::new(),
+        };
+        self.engine.recall(&Decision {
+            action: Action::Resize(resize),
+            ..before.clone()
+        });
         self.engine.note(id, Outcome::Accepted);
     }
 }

@@ -9,8 +9,8 @@ use tempfile::NamedTempFile;
 const TEMPORARY_PREFIX: &str = ".headroom-";
 const TEMPORARY_SUFFIX: &str = ".tmp";
 
-/// A file that gets its name at the end. Until then whoever reads `path` sees what was there before; dropped before
-/// [`persist`](Self::persist), nothing is left behind.
+/// A file that gets its name at the end. Until then whoever reads `path` sees what was there
+/// before; dropped before [`persist`](Self::persist), nothing is left behind.
 pub struct WholeFile {
     path: PathBuf,
     temporary: NamedTempFile,
@@ -23,16 +23,25 @@ impl WholeFile {
     /// When `path` is a folder, or its folder is missing or cannot be written.
     pub fn create(path: &Path) -> io::Result<Self> {
         if path.is_dir() {
-            return Err(io::Error::new(io::ErrorKind::IsADirectory, "it is a folder; name a file in it"));
+            return Err(io::Error::new(
+                io::ErrorKind::IsADirectory,
+                "it is a folder; name a file in it",
+            ));
         }
         let folder = folder_of(path);
         let mut builder = tempfile::Builder::new();
         builder.prefix(TEMPORARY_PREFIX).suffix(TEMPORARY_SUFFIX);
-        // Temporary files are private by default; this one becomes an ordinary file, as far as the umask allows.
+        // Temporary files are private by default; this one becomes an ordinary file, as far as the
+        // umask allows.
         #[cfg(unix)]
         builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-        let temporary = builder.tempfile_in(folder).map_err(|error| about_folder(folder, &error))?;
-        Ok(Self { path: path.to_owned(), temporary })
+        let temporary = builder
+            .tempfile_in(folder)
+            .map_err(|error| about_folder(folder, &error))?;
+        Ok(Self {
+            path: path.to_owned(),
+            temporary,
+        })
     }
 
     /// Makes the content durable and gives it its name, in place of any file that has it.
@@ -41,7 +50,9 @@ impl WholeFile {
     /// When the disk refuses; the old file is then still there.
     pub fn persist(self) -> io::Result<()> {
         self.temporary.as_file().sync_all()?;
-        self.temporary.persist(&self.path).map_err(|error| error.error)?;
+        self.temporary
+            .persist(&self.path)
+            .map_err(|error| error.error)?;
         sync_folder(folder_of(&self.path))
     }
 }
@@ -66,31 +77,44 @@ pub fn write_whole(path: &Path, content: &[u8]) -> io::Result<()> {
     file.persist()
 }
 
-/// A file that a [`WholeFile`] was writing. When nobody is writing any more, its process was killed.
+/// A file that a [`WholeFile`] was writing. When nobody is writing any more, its process was
+/// killed.
 pub fn is_temporary(path: &Path) -> bool {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     name.starts_with(TEMPORARY_PREFIX) && name.ends_with(TEMPORARY_SUFFIX)
 }
 
-/// The folder and the cause, without the name of the temporary file, which means nothing to a person.
+/// The folder and the cause, without the name of the temporary file, which means nothing to a
+/// person.
 fn about_folder(folder: &Path, error: &io::Error) -> io::Error {
     let problem = match error.kind() {
         io::ErrorKind::NotFound => "the folder does not exist; create it first".to_owned(),
-        io::ErrorKind::PermissionDenied => "this user may not write to the folder; choose another one".to_owned(),
+        io::ErrorKind::PermissionDenied => {
+            "this user may not write to the folder; choose another one".to_owned()
+        }
         io::ErrorKind::NotADirectory => "it is not a folder; choose another one".to_owned(),
-        _ => std::error::Error::source(error).map_or_else(|| error.to_string(), ToString::to_string),
+        _ => {
+            std::error::Error::source(error).map_or_else(|| error.to_string(), ToString::to_string)
+        }
     };
     io::Error::new(error.kind(), format!("{}: {problem}", folder.display()))
 }
 
 /// A bare file name lies in the current folder.
 fn folder_of(path: &Path) -> &Path {
-    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+    path.parent()
+        .filter(|folder| !folder.as_os_str().is_empty())
+        .unwrap_or(Path::new("."))
 }
 
-/// Without this the new name itself may be lost in a power failure. Elsewhere than on Unix a folder cannot be opened for it.
+/// Without this the new name itself may be lost in a power failure. Elsewhere than on Unix a folder
+/// cannot be opened for it.
 fn sync_folder(folder: &Path) -> io::Result<()> {
-    if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) }
+    if cfg!(unix) {
+        File::open(folder)?.sync_all()
+    } else {
+        Ok(())
+    }
 }
 
 #[cfg(test)]
@@ -113,11 +137,28 @@ mod tests {
         let file = folder.path().join("file");
         std::fs::write(&file, b"").expect("writes");
         for (path, expected) in [
-            (folder.path().to_owned(), "it is a folder; name a file in it".to_owned()),
-            (folder.path().join("missing/out"), format!("{}/missing: the folder does not exist; create it first", folder.path().display())),
-            (file.join("out"), format!("{}: it is not a folder; choose another one", file.display())),
+            (
+                folder.path().to_owned(),
+                "it is a folder; name a file in it".to_owned(),
+            ),
+            (
+                folder.path().join("missing/out"),
+                format!(
+                    "{}/missing: the folder does not exist; create it first",
+                    folder.path().display()
+                ),
+            ),
+            (
+                file.join("out"),
+                format!("{}: it is not a folder; choose another one", file.display()),
+            ),
         ] {
-            assert_eq!(WholeFile::create(&path).err().map(|error| error.to_string()), Some(expected));
+            assert_eq!(
+                WholeFile::create(&path)
+                    .err()
+                    .map(|error| error.to_string()),
+                Some(expected)
+            );
         }
         assert_eq!(std::fs::read_dir(folder.path()).expect("lists").count(), 1);
     }

@@ -1,8 +1,10 @@
-//! The frontier test: what each baseline could have reached with hindsight, and what `demand:` reaches without.
+//! The frontier test: what each baseline could have reached with hindsight, and what `demand:`
+//! reaches without.
 //!
-//! On each trace every baseline is tried with all its settings ([`sweep`]). The cheapest of them all at a given p95 waiting is the
-//! *hindsight frontier* ([`envelope`]): no one who had to choose a setting beforehand would have done better with these policies.
-//! `demand:` then runs with one text for every trace, over its performance index, and is held against that frontier ([`aims`]).
+//! On each trace every baseline is tried with all its settings ([`sweep`]). The cheapest of them
+//! all at a given p95 waiting is the *hindsight frontier* ([`envelope`]): no one who had to choose
+//! a setting beforehand would have done better with these policies. `demand:` then runs with one
+//! text for every trace, over its performance index, and is held against that frontier ([`aims`]).
 
 pub mod aims;
 pub mod envelope;
@@ -37,7 +39,8 @@ pub struct DemandPoint {
     pub point: Point,
 }
 
-/// What the baselines reach on one trace. It does not depend on `demand:`, so it can be kept and used again.
+/// What the baselines reach on one trace. It does not depend on `demand:`, so it can be kept and
+/// used again.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Hindsight {
     pub trace: String,

@@ -1,6 +1,8 @@
-//! Synthetic workloads: four scenarios, each a documented set of parameters, drawn with a seed. See `docs/workload-model.md`.
+//! Synthetic workloads: four scenarios, each a documented set of parameters, drawn with a seed. See
+//! `docs/workload-model.md`.
 //!
-//! The same parameters and seed give the same jobs. Nothing here was recorded from a cluster, and every trace says so (`synthetic`).
+//! The same parameters and seed give the same jobs. Nothing here was recorded from a cluster, and
+//! every trace says so (`synthetic`).
 
 mod draw;
 pub mod model;
@@ -30,7 +32,12 @@ pub enum Scenario {
 }
 
 impl Scenario {
-    pub const ALL: [Self; 4] = [Self::OfficeDay, Self::NightlyBatch, Self::ShortContainers, Self::SpotStorm];
+    pub const ALL: [Self; 4] = [
+        Self::OfficeDay,
+        Self::NightlyBatch,
+        Self::ShortContainers,
+        Self::SpotStorm,
+    ];
 
     pub const fn name(self) -> &'static str {
         match self {
@@ -52,15 +59,19 @@ impl Scenario {
     }
 
     pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|scenario| scenario.name() == name)
+        Self::ALL
+            .into_iter()
+            .find(|scenario| scenario.name() == name)
     }
 
     /// The scenario's parameters, with another length or another number of jobs where asked for.
     ///
-    /// `rate` multiplies the jobs that arrive at random; jobs with a fixed time of day come as often as before and grow in size.
+    /// `rate` multiplies the jobs that arrive at random; jobs with a fixed time of day come as
+    /// often as before and grow in size.
     ///
     /// # Errors
-    /// When `days` or `rate` is not above zero or beyond its limit, or when both together make more than [`JOBS_MAX`] jobs.
+    /// When `days` or `rate` is not above zero or beyond its limit, or when both together make more
+    /// than [`JOBS_MAX`] jobs.
     pub fn workload(self, days: Option<f64>, rate: f64) -> Result<Workload, GenerateError> {
         let mut workload = scenarios::parameters(self);
         if let Some(days) = days {
@@ -84,12 +95,18 @@ impl Scenario {
 /// The jobs of a workload, in the order in which they are submitted.
 pub fn generate(workload: &Workload, seed: u64) -> Vec<Job> {
     let mut jobs = Vec::new();
-    // Each class draws from streams of its own: a parameter of one class leaves the jobs of the others as they were.
+    // Each class draws from streams of its own: a parameter of one class leaves the jobs of the
+    // others as they were.
     for (index, stream) in workload.streams.iter().enumerate() {
         jobs.extend(draw::random_jobs(stream, workload.span, seed, index as u64));
     }
     for (index, recurring) in workload.recurring.iter().enumerate() {
-        jobs.extend(draw::recurring_jobs(recurring, workload.span, seed, (workload.streams.len() + index) as u64));
+        jobs.extend(draw::recurring_jobs(
+            recurring,
+            workload.span,
+            seed,
+            (workload.streams.len() + index) as u64,
+        ));
     }
     jobs.sort_by_key(|job| job.submit);
     jobs
@@ -97,7 +114,11 @@ pub fn generate(workload: &Workload, seed: u64) -> Vec<Job> {
 
 /// Tasks of all stages, the application master not counted.
 pub fn task_count(job: &Job) -> u64 {
-    job.stages.iter().flat_map(|stage| &stage.tasks).map(|run| u64::from(run.count)).sum()
+    job.stages
+        .iter()
+        .flat_map(|stage| &stage.tasks)
+        .map(|run| u64::from(run.count))
+        .sum()
 }
 
 /// The first line of a trace of this workload; `command` is what makes the same trace again.
@@ -111,13 +132,15 @@ pub fn header(workload: &Workload, command: &str) -> Header {
     }
 }
 
-/// Writes a trace whole: a file of this name is replaced at the end or not at all. A name that ends in `.zst` is compressed.
+/// Writes a trace whole: a file of this name is replaced at the end or not at all. A name that ends
+/// in `.zst` is compressed.
 ///
 /// # Errors
 /// When the file cannot be written.
 pub fn write(path: &Path, header: &Header, jobs: Vec<Job>) -> Result<(), TraceError> {
     let mut writer = TraceWriter::create(path, header)?;
-    jobs.into_iter().try_for_each(|job| writer.write(&Record::Job(job)))?;
+    jobs.into_iter()
+        .try_for_each(|job| writer.write(&Record::Job(job)))?;
     writer.finish()
 }
 
@@ -128,7 +151,9 @@ pub enum GenerateError {
     Days(f64),
     #[error("rate {0}: use a factor above 0 and at most {RATE_MAX}")]
     Rate(f64),
-    #[error("that makes about {expected:.0} jobs, and {JOBS_MAX:.0} are the limit: use fewer days or a lower rate")]
+    #[error(
+        "that makes about {expected:.0} jobs, and {JOBS_MAX:.0} are the limit: use fewer days or a lower rate"
+    )]
     TooManyJobs { expected: f64 },
 }
 

@@ -15,7 +15,8 @@ pub struct Sampled<T> {
     pub measured_at: Timestamp,
 }
 
-/// Everything known at one tick. A part that could not be read is `None`; it is never filled with a guess.
+/// Everything known at one tick. A part that could not be read is `None`; it is never filled with a
+/// guess.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Observation {
@@ -27,8 +28,9 @@ pub struct Observation {
     pub hdfs: Option<Sampled<HdfsLoad>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub nodes: Option<Sampled<NodeCensus>>,
-    /// Values of the CloudWatch metrics that the policy declares. Whoever observes leaves out what is not a finite number: a journal cannot
-    /// hold it, and the engine must not see what the journal does not.
+    /// Values of the CloudWatch metrics that the policy declares. Whoever observes leaves out what
+    /// is not a finite number: a journal cannot hold it, and the engine must not see what the
+    /// journal does not.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub metrics: BTreeMap<MetricId, Sampled<f64>>,
     pub cluster: Sampled<ClusterStatus>,
@@ -65,14 +67,15 @@ pub struct YarnLoad {
     pub containers_pending: u64,
     #[serde(default)]
     pub containers_reserved: u64,
-    /// Containers released since the ResourceManager started: a counter that only grows, but restarts at zero with it. JMX tells it, up to
-    /// ten seconds late.
+    /// Containers released since the ResourceManager started: a counter that only grows, but
+    /// restarts at zero with it. JMX tells it, up to ten seconds late.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub containers_released_total: Option<u64>,
     pub apps_running: u64,
     pub apps_pending: u64,
-    /// When the first of the applications that are not over started, in YARN's sense: when it was submitted. Those that wait count, because one
-    /// whose master starts again waits as well. `None` when there is none, and where nobody told.
+    /// When the first of the applications that are not over started, in YARN's sense: when it was
+    /// submitted. Those that wait count, because one whose master starts again waits as well.
+    /// `None` when there is none, and where nobody told.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub oldest_app_started_at: Option<Timestamp>,
     #[serde(default)]
@@ -158,7 +161,8 @@ pub struct GroupStatus {
     pub requested: Instances,
     /// What is there.
     pub running: Instances,
-    /// Amazon's own automatic or managed scaling has a policy for it: two masters would undo each other's work.
+    /// Amazon's own automatic or managed scaling has a policy for it: two masters would undo each
+    /// other's work.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub scaled_by_amazon: bool,
 }
@@ -172,7 +176,8 @@ pub struct Control {
     pub pause: Option<Pause>,
     /// This instance may act: it sits beside the active ResourceManager and holds the lock.
     pub leader: bool,
-    /// Whoever observes also looks at nodes: while it is not known what runs where, nothing may be let go.
+    /// Whoever observes also looks at nodes: while it is not known what runs where, nothing may be
+    /// let go.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub looks_at_nodes: bool,
 }
@@ -185,7 +190,11 @@ impl Control {
 
 impl Default for Control {
     fn default() -> Self {
-        Self { pause: None, leader: true, looks_at_nodes: false }
+        Self {
+            pause: None,
+            leader: true,
+            looks_at_nodes: false,
+        }
     }
 }
 
@@ -200,7 +209,19 @@ pub struct Pause {
 }
 
 /// Which way a group moves.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+    schemars::JsonSchema,
+)]
 #[serde(rename_all = "lowercase")]
 pub enum Direction {
     Out,

@@ -1,4 +1,5 @@
-//! A validated policy: what the engine may assume. Only [`parse`] builds one, so a policy that exists is a policy that is right.
+//! A validated policy: what the engine may assume. Only [`parse`] builds one, so a policy that
+//! exists is a policy that is right.
 
 pub mod baselines;
 pub mod condition;
@@ -42,7 +43,14 @@ pub struct Policy {
 impl Policy {
     #[cfg(test)]
     pub(crate) fn for_tests(name: &str, poll: Duration, targets: Vec<Target>) -> Self {
-        Self { name: name.into(), description: None, poll, metrics: Vec::new(), demand: None, targets }
+        Self {
+            name: name.into(),
+            description: None,
+            poll,
+            metrics: Vec::new(),
+            demand: None,
+            targets,
+        }
     }
 
     #[cfg(test)]
@@ -78,24 +86,36 @@ impl Policy {
         &self.targets
     }
 
-    /// The same policy under other limits: comparisons run every baseline inside one scenario's limits. Several targets that follow demand
-    /// share them.
+    /// The same policy under other limits: comparisons run every baseline inside one scenario's
+    /// limits. Several targets that follow demand share them.
     #[must_use]
     pub fn with_limits(mut self, limits: Limits) -> Self {
         self.demand = self.demand.map(|demand| demand.within(limits));
         let shared = self.demand.is_some() && self.targets.len() > 1;
-        let limits = if shared { Limits { min: Instances(0), ..limits } } else { limits };
-        self.targets.iter_mut().for_each(|target| target.limits = limits);
+        let limits = if shared {
+            Limits {
+                min: Instances(0),
+                ..limits
+            }
+        } else {
+            limits
+        };
+        self.targets
+            .iter_mut()
+            .for_each(|target| target.limits = limits);
         self
     }
 
-    /// The same policy for another group: comparisons run every baseline on the group that a scenario scales.
+    /// The same policy for another group: comparisons run every baseline on the group that a
+    /// scenario scales.
     #[must_use]
     pub fn on_group(mut self, selector: &Selector) -> Self {
         if self.demand.is_some() {
             self.targets.truncate(1);
         }
-        self.targets.iter_mut().for_each(|target| target.selector = selector.clone());
+        self.targets
+            .iter_mut()
+            .for_each(|target| target.selector = selector.clone());
         self
     }
 }
@@ -123,7 +143,17 @@ impl MetricSpec {
 }
 
 /// CloudWatch statistics.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    serde::Serialize,
+    serde::Deserialize,
+    schemars::JsonSchema,
+)]
 #[serde(rename_all = "lowercase")]
 pub enum Statistic {
     #[default]
@@ -152,7 +182,8 @@ pub struct Target {
 }
 
 impl Target {
-    /// What a rule reads, for its condition and its change: in the order in which it is written, each once.
+    /// What a rule reads, for its condition and its change: in the order in which it is written,
+    /// each once.
     pub fn leaves(&self, rule: &Rule) -> Vec<Leaf> {
         let mut leaves = Vec::new();
         let mut add = |leaf| {
@@ -194,7 +225,9 @@ impl Target {
 
     /// The limits in force at `at`: an open schedule window may replace the target's own.
     pub fn limits_at(&self, at: Timestamp) -> Limits {
-        self.open_window(at).and_then(|window| window.limits).unwrap_or(self.limits)
+        self.open_window(at)
+            .and_then(|window| window.limits)
+            .unwrap_or(self.limits)
     }
 }
 
@@ -238,10 +271,14 @@ impl Selector {
         use crate::observation::GroupKind;
         match self {
             Self::Role(role) => group.kind == GroupKind::Group && group.role == *role,
-            Self::Group { role, market } => group.kind == GroupKind::Group && group.role == *role && group.market == *market,
+            Self::Group { role, market } => {
+                group.kind == GroupKind::Group && group.role == *role && group.market == *market
+            }
             Self::Name(name) => group.name.as_ref() == Some(name),
             Self::Id(id) => group.id == *id,
-            Self::Fleet { role, market } => group.kind == GroupKind::Fleet && group.role == *role && group.market == *market,
+            Self::Fleet { role, market } => {
+                group.kind == GroupKind::Fleet && group.role == *role && group.market == *market
+            }
         }
     }
 }
@@ -273,7 +310,10 @@ impl Limits {
 
     /// One size and no other.
     pub fn exactly(size: Instances) -> Self {
-        Self { min: size, max: size }
+        Self {
+            min: size,
+            max: size,
+        }
     }
 
     pub fn min(self) -> Instances {
@@ -305,7 +345,8 @@ pub enum Change {
     Grow(Amount),
     Shrink(Amount),
     Set(Size),
-    /// `ceil(nodes * signal / target)`, as Kubernetes' HPA computes it; no change while `|signal / target - 1| <= tolerance`.
+    /// `ceil(nodes * signal / target)`, as Kubernetes' HPA computes it; no change while `|signal /
+    /// target - 1| <= tolerance`.
     Track {
         signal: Expr,
         signal_text: Arc<str>,
@@ -323,7 +364,11 @@ impl fmt::Display for Change {
             Self::Set(Size::Exactly(size)) => write!(f, "set to {size}"),
             Self::Set(Size::Minimum) => f.write_str("set to the minimum"),
             Self::Set(Size::Maximum) => f.write_str("set to the maximum"),
-            Self::Track { signal_text, target, .. } => write!(f, "keep {signal_text} at {target}"),
+            Self::Track {
+                signal_text,
+                target,
+                ..
+            } => write!(f, "keep {signal_text} at {target}"),
         }
     }
 }
@@ -368,7 +413,8 @@ pub struct Guards {
     pub stabilization: Duration,
     /// A scale-out that is not complete after this time has failed.
     pub provision_timeout: Duration,
-    /// How long growth waits after a failed resize; doubled after each further failure, up to `quarantine_max`.
+    /// How long growth waits after a failed resize; doubled after each further failure, up to
+    /// `quarantine_max`.
     pub quarantine: Duration,
     pub quarantine_max: Duration,
     /// How long the target is left alone after someone else resized it.
@@ -421,6 +467,9 @@ pub struct HdfsGuard {
 
 impl Default for HdfsGuard {
     fn default() -> Self {
-        Self { replication: None, max_used: Percent(80.0) }
+        Self {
+            replication: None,
+            max_used: Percent(80.0),
+        }
     }
 }

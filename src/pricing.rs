@@ -9,7 +9,8 @@ use crate::units::{Timestamp, Usd};
 
 pub use table::{InstanceType, PriceTable, PricingError};
 
-/// EC2, EMR and EBS bill by the second, but never less than this (Amazon EC2 and EMR pricing pages).
+/// EC2, EMR and EBS bill by the second, but never less than this (Amazon EC2 and EMR pricing
+/// pages).
 pub const MINIMUM_BILLED: Duration = Duration::from_secs(60);
 
 const MS_PER_HOUR: f64 = 3_600_000.0;
@@ -40,10 +41,14 @@ pub struct RateCurve {
 impl RateCurve {
     /// Rates that never change.
     pub fn constant(rates: Rates) -> Self {
-        Self { first: rates, changes: Vec::new() }
+        Self {
+            first: rates,
+            changes: Vec::new(),
+        }
     }
 
-    /// `first` until the earliest change, then each change until the next. Of two at one instant, the later in the list holds.
+    /// `first` until the earliest change, then each change until the next. Of two at one instant,
+    /// the later in the list holds.
     pub fn new(first: Rates, mut changes: Vec<(Timestamp, Rates)>) -> Self {
         changes.sort_by_key(|(at, _)| *at);
         Self { first, changes }
@@ -51,7 +56,11 @@ impl RateCurve {
 
     pub fn at(&self, instant: Timestamp) -> Rates {
         let past = self.changes.partition_point(|(at, _)| *at <= instant);
-        if past == 0 { self.first } else { self.changes[past - 1].1 }
+        if past == 0 {
+            self.first
+        } else {
+            self.changes[past - 1].1
+        }
     }
 }
 
@@ -69,14 +78,22 @@ impl Cost {
     }
 
     fn of(rates: Rates, hours: f64) -> Self {
-        Self { ec2: Usd(rates.ec2_usd_h * hours), emr: Usd(rates.emr_usd_h * hours), ebs: Usd(rates.ebs_usd_h * hours) }
+        Self {
+            ec2: Usd(rates.ec2_usd_h * hours),
+            emr: Usd(rates.emr_usd_h * hours),
+            ebs: Usd(rates.ebs_usd_h * hours),
+        }
     }
 }
 
 impl Add for Cost {
     type Output = Self;
     fn add(self, other: Self) -> Self {
-        Self { ec2: self.ec2 + other.ec2, emr: self.emr + other.emr, ebs: self.ebs + other.ebs }
+        Self {
+            ec2: self.ec2 + other.ec2,
+            emr: self.emr + other.emr,
+            ebs: self.ebs + other.ebs,
+        }
     }
 }
 
@@ -97,12 +114,17 @@ pub fn billed(from: Timestamp, to: Timestamp) -> Duration {
     to.since(from).max(MINIMUM_BILLED)
 }
 
-/// What an instance costs that is launched at `from` and terminated at `to`: the integral of the rates over the billed time,
-/// to the millisecond. A life that is shorter than the minimum is billed as if it had gone on, at the rates then in force.
+/// What an instance costs that is launched at `from` and terminated at `to`: the integral of the
+/// rates over the billed time, to the millisecond. A life that is shorter than the minimum is
+/// billed as if it had gone on, at the rates then in force.
 pub fn cost(curve: &RateCurve, from: Timestamp, to: Timestamp) -> Cost {
     let end = from + billed(from, to);
     let past = curve.changes.partition_point(|(at, _)| *at <= from);
-    let mut rates = if past == 0 { curve.first } else { curve.changes[past - 1].1 };
+    let mut rates = if past == 0 {
+        curve.first
+    } else {
+        curve.changes[past - 1].1
+    };
     let mut since = from;
     let mut paid = Cost::default();
     for &(at, next) in curve.changes[past..].iter().take_while(|(at, _)| *at < end) {
@@ -126,28 +148,58 @@ mod tests {
     }
 
     fn usd_h(ec2_usd_h: f64) -> Rates {
-        Rates { ec2_usd_h, ..Rates::default() }
+        Rates {
+            ec2_usd_h,
+            ..Rates::default()
+        }
     }
 
     #[test]
     fn ninety_minutes_at_one_dollar_are_one_dollar_fifty_exactly() {
         let paid = cost(&RateCurve::constant(usd_h(1.0)), seconds(0), seconds(5_400));
-        assert_eq!(paid, Cost { ec2: Usd(1.5), ..Cost::default() });
+        assert_eq!(
+            paid,
+            Cost {
+                ec2: Usd(1.5),
+                ..Cost::default()
+            }
+        );
     }
 
     #[test]
     fn each_part_is_paid_at_its_own_rate() {
-        let rates = Rates { ec2_usd_h: 1.0, emr_usd_h: 0.25, ebs_usd_h: 0.125 };
+        let rates = Rates {
+            ec2_usd_h: 1.0,
+            emr_usd_h: 0.25,
+            ebs_usd_h: 0.125,
+        };
         let paid = cost(&RateCurve::constant(rates), seconds(0), seconds(7_200));
-        assert_eq!(paid, Cost { ec2: Usd(2.0), emr: Usd(0.5), ebs: Usd(0.25) });
+        assert_eq!(
+            paid,
+            Cost {
+                ec2: Usd(2.0),
+                emr: Usd(0.5),
+                ebs: Usd(0.25)
+            }
+        );
         assert_eq!(paid.total(), Usd(2.75));
     }
 
     #[test]
     fn a_life_under_a_minute_is_billed_a_minute() {
         let curve = RateCurve::constant(usd_h(60.0));
-        for (from_s, to_s, billed_usd) in [(0, 10, 1.0), (0, 0, 1.0), (10, 0, 1.0), (0, 60, 1.0), (0, 90, 1.5)] {
-            assert_eq!(cost(&curve, seconds(from_s), seconds(to_s)).ec2, Usd(billed_usd), "{from_s} s to {to_s} s");
+        for (from_s, to_s, billed_usd) in [
+            (0, 10, 1.0),
+            (0, 0, 1.0),
+            (10, 0, 1.0),
+            (0, 60, 1.0),
+            (0, 90, 1.5),
+        ] {
+            assert_eq!(
+                cost(&curve, seconds(from_s), seconds(to_s)).ec2,
+                Usd(billed_usd),
+                "{from_s} s to {to_s} s"
+            );
         }
     }
 
@@ -167,8 +219,22 @@ mod tests {
 
     #[test]
     fn changes_apply_in_order_of_time_and_the_last_of_one_instant_wins() {
-        let curve = RateCurve::new(usd_h(1.0), vec![(seconds(20), usd_h(3.0)), (seconds(10), usd_h(9.0)), (seconds(10), usd_h(2.0))]);
-        for (at_s, usd) in [(-5, 1.0), (9, 1.0), (10, 2.0), (19, 2.0), (20, 3.0), (99, 3.0)] {
+        let curve = RateCurve::new(
+            usd_h(1.0),
+            vec![
+                (seconds(20), usd_h(3.0)),
+                (seconds(10), usd_h(9.0)),
+                (seconds(10), usd_h(2.0)),
+            ],
+        );
+        for (at_s, usd) in [
+            (-5, 1.0),
+            (9, 1.0),
+            (10, 2.0),
+            (19, 2.0),
+            (20, 3.0),
+            (99, 3.0),
+        ] {
             assert_eq!(curve.at(seconds(at_s)), usd_h(usd), "at {at_s} s");
         }
     }

@@ -1,5 +1,6 @@
-//! The whole daemon beside a simulated cluster: everything is real but the cluster, which lives in this process and serves the APIs of YARN, HDFS
-//! and EMR on loopback. The only place where both worlds meet.
+//! The whole daemon beside a simulated cluster: everything is real but the cluster, which lives in
+//! this process and serves the APIs of YARN, HDFS and EMR on loopback. The only place where both
+//! worlds meet.
 
 pub mod narrator;
 mod services;
@@ -21,7 +22,9 @@ use tokio::task::JoinHandle;
 use crate::daemon::clock::Clock;
 use crate::daemon::journal::{self, JournalError};
 use crate::daemon::report::TickReport;
-use crate::daemon::settings::{AwsSettings, HdfsSettings, LogFormat, LogSettings, Settings, YarnSettings};
+use crate::daemon::settings::{
+    AwsSettings, HdfsSettings, LogFormat, LogSettings, Settings, YarnSettings,
+};
 use crate::daemon::start::{StartError, start};
 use crate::daemon::tick::Daemon;
 use crate::daemon::{server, state_dir};
@@ -67,15 +70,25 @@ pub struct Plan {
 #[derive(Debug, thiserror::Error)]
 pub enum RehearsalError {
     #[error("{} cannot be read", path.display())]
-    Unreadable { path: PathBuf, source: std::io::Error },
+    Unreadable {
+        path: PathBuf,
+        source: std::io::Error,
+    },
     #[error("the policy is refused")]
     Policy(#[from] PolicyErrors),
     #[error(transparent)]
     Simulation(#[from] SimError),
-    #[error("group `{group}` of scenario `{scenario}` is a fleet, and a rehearsal serves instance groups only; write `kind: group`")]
+    #[error(
+        "group `{group}` of scenario `{scenario}` is a fleet, and a rehearsal serves instance groups only; write `kind: group`"
+    )]
     Fleet { group: String, scenario: String },
-    #[error("{address} cannot be served; choose another one with --listen, such as 127.0.0.1:0 for any free port")]
-    Listen { address: SocketAddr, source: std::io::Error },
+    #[error(
+        "{address} cannot be served; choose another one with --listen, such as 127.0.0.1:0 for any free port"
+    )]
+    Listen {
+        address: SocketAddr,
+        source: std::io::Error,
+    },
     #[error("no port for the simulated services")]
     Services(#[source] std::io::Error),
     #[error("the daemon does not start")]
@@ -118,27 +131,62 @@ impl Rehearsal {
     /// Starts the cluster, its services, the daemon and its status page. Time runs from here on.
     ///
     /// # Errors
-    /// When policy, work and scenario do not fit each other, or what the daemon needs cannot be had.
+    /// When policy, work and scenario do not fit each other, or what the daemon needs cannot be
+    /// had.
     pub async fn start(plan: Plan) -> Result<Self, RehearsalError> {
         let text =
-            std::fs::read_to_string(&plan.policy).map_err(|source| RehearsalError::Unreadable { path: plan.policy.clone(), source })?;
+            std::fs::read_to_string(&plan.policy).map_err(|source| RehearsalError::Unreadable {
+                path: plan.policy.clone(),
+                source,
+            })?;
         let policy = parse(&text, &plan.policy.display().to_string())?;
         check_targets(&policy, &plan.scenario)?;
-        if let Some(fleet) = plan.scenario.groups.iter().find(|group| group.kind == GroupKind::Fleet) {
-            return Err(RehearsalError::Fleet { group: fleet.name.to_string(), scenario: plan.scenario.name.clone() });
+        if let Some(fleet) = plan
+            .scenario
+            .groups
+            .iter()
+            .find(|group| group.kind == GroupKind::Fleet)
+        {
+            return Err(RehearsalError::Fleet {
+                group: fleet.name.to_string(),
+                scenario: plan.scenario.name.clone(),
+            });
         }
-        let listener = TcpListener::bind(plan.listen).await.and_then(|listener| Ok((listener.local_addr()?, listener)));
-        let (address, listener) = listener.map_err(|source| RehearsalError::Listen { address: plan.listen, source })?;
+        let listener = TcpListener::bind(plan.listen)
+            .await
+            .and_then(|listener| Ok((listener.local_addr()?, listener)));
+        let (address, listener) = listener.map_err(|source| RehearsalError::Listen {
+            address: plan.listen,
+            source,
+        })?;
 
         let scenario = Arc::new(started_within_limits(&plan.scenario, &policy).into_owned());
-        let cluster = SimulatedCluster::start(Arc::clone(&plan.workload), scenario, plan.seed, plan.speed)?;
-        let services = Services::start(cluster.clone(), CLUSTER_ID, &plan.name).await.map_err(RehearsalError::Services)?;
-        let daemon = start(&settings(&plan, services.url().clone()), &sdk_config(&services), cluster.clock()).await?;
+        let cluster =
+            SimulatedCluster::start(Arc::clone(&plan.workload), scenario, plan.seed, plan.speed)?;
+        let services = Services::start(cluster.clone(), CLUSTER_ID, &plan.name)
+            .await
+            .map_err(RehearsalError::Services)?;
+        let daemon = start(
+            &settings(&plan, services.url().clone()),
+            &sdk_config(&services),
+            cluster.clock(),
+        )
+        .await?;
 
         let (stop, stopped) = watch::channel(false);
         let server = tokio::spawn(server::run(listener, daemon.monitor(), until(stopped)));
         let journal = state_dir::journal(&plan.state_dir);
-        Ok(Self { daemon, cluster, services, address, server, stop, policy, journal, at_most: plan.at_most })
+        Ok(Self {
+            daemon,
+            cluster,
+            services,
+            address,
+            server,
+            stop,
+            policy,
+            journal,
+            at_most: plan.at_most,
+        })
     }
 
     /// Where the status page is; `/metrics` and the other endpoints are below it.
@@ -165,11 +213,16 @@ impl Rehearsal {
         &self.journal
     }
 
-    /// Runs until all work is done, the time is up or `stop` is ready; `on_tick` is told of every tick.
+    /// Runs until all work is done, the time is up or `stop` is ready; `on_tick` is told of every
+    /// tick.
     ///
     /// # Errors
     /// When the end of the journal cannot be made durable.
-    pub async fn run(self, stop: impl Future<Output = ()>, on_tick: impl FnMut(&TickReport)) -> Result<Rehearsed, RehearsalError> {
+    pub async fn run(
+        self,
+        stop: impl Future<Output = ()>,
+        on_tick: impl FnMut(&TickReport),
+    ) -> Result<Rehearsed, RehearsalError> {
         let mut ending = Ending::Stopped;
         let end = async {
             tokio::select! {
@@ -189,12 +242,21 @@ impl Rehearsal {
 async fn reaches_end(cluster: &SimulatedCluster, at_most: Option<Duration>) -> Ending {
     let clock = cluster.clock();
     let start = cluster.ask(|cluster| cluster.start()).await;
-    let last = start.ok().zip(at_most).map(|(start, at_most)| start + at_most);
+    let last = start
+        .ok()
+        .zip(at_most)
+        .map(|(start, at_most)| start + at_most);
     loop {
         let next = clock.now() + FINISHED_EVERY;
-        clock.sleep_until(last.map_or(next, |last| last.min(next))).await;
+        clock
+            .sleep_until(last.map_or(next, |last| last.min(next)))
+            .await;
         // A cluster that has ended does no more work.
-        if cluster.ask(|cluster| cluster.is_finished()).await.unwrap_or(true) {
+        if cluster
+            .ask(|cluster| cluster.is_finished())
+            .await
+            .unwrap_or(true)
+        {
             return Ending::WorkDone;
         }
         if last.is_some_and(|last| clock.now() >= last) {
@@ -218,13 +280,33 @@ fn settings(plan: &Plan, services: Url) -> Settings {
         dry_run: false,
         cluster_id: Some(CLUSTER_ID.to_owned()),
         info_dir: PathBuf::new(),
-        yarn: YarnSettings { resource_managers: vec![services.clone()], beside: None, timeout, ca_file: None },
-        hdfs: HdfsSettings { name_nodes: vec![services], timeout },
-        aws: AwsSettings { region: None, timeout, calls_per_minute: 60, decommission_timeout: None, check_managed_scaling: true },
-        journal: journal::Settings { synthetic: true, ..journal::Settings::default() },
+        yarn: YarnSettings {
+            resource_managers: vec![services.clone()],
+            beside: None,
+            timeout,
+            ca_file: None,
+        },
+        hdfs: HdfsSettings {
+            name_nodes: vec![services],
+            timeout,
+        },
+        aws: AwsSettings {
+            region: None,
+            timeout,
+            calls_per_minute: 60,
+            decommission_timeout: None,
+            check_managed_scaling: true,
+        },
+        journal: journal::Settings {
+            synthetic: true,
+            ..journal::Settings::default()
+        },
         listen: Some(plan.listen),
         prices: None,
-        log: LogSettings { format: LogFormat::Text, level: tracing::Level::INFO },
+        log: LogSettings {
+            format: LogFormat::Text,
+            level: tracing::Level::INFO,
+        },
     }
 }
 

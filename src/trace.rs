@@ -1,4 +1,5 @@
-//! The one record format: JSON lines, optionally zstd, with a header. What the daemon writes down is what the simulator replays.
+//! The one record format: JSON lines, optionally zstd, with a header. What the daemon writes down
+//! is what the simulator replays.
 
 pub mod fold;
 pub mod import;
@@ -79,7 +80,8 @@ pub struct Start {
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub dry_run: bool,
     pub policy: PolicySource,
-    /// The state of the engine before the next record; absent when the engine is new, or goes on from the record above.
+    /// The state of the engine before the next record; absent when the engine is new, or goes on
+    /// from the record above.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub state: Option<SavedState>,
 }
@@ -130,7 +132,8 @@ pub struct Job {
     /// Since the header's `start`.
     #[serde(rename = "submit_s", with = "seconds")]
     pub submit: Duration,
-    /// The container that starts first and lives as long as the job; none when the recording does not say.
+    /// The container that starts first and lives as long as the job; none when the recording does
+    /// not say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub application_master: Option<Resources>,
     /// Never empty, and no cycle among their dependencies.
@@ -156,12 +159,17 @@ pub struct Stage {
 impl Stage {
     /// What each task takes.
     pub fn each(&self) -> Resources {
-        Resources { memory: self.memory, vcores: self.vcores }
+        Resources {
+            memory: self.memory,
+            vcores: self.vcores,
+        }
     }
 }
 
 /// What one container takes, or what a node offers.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize,
+)]
 pub struct Resources {
     #[serde(rename = "memory_mib")]
     pub memory: Mebibytes,

@@ -1,7 +1,9 @@
-//! Searching the values of a policy: what each set of values would cost on traces, how long work would wait, and how sure that is.
+//! Searching the values of a policy: what each set of values would cost on traces, how long work
+//! would wait, and how sure that is.
 //!
-//! A [`Space`] says what is varied, an [`Arena`] on which traces and clusters. [`tune`] searches with one seed, tries
-//! the few best again with several, and judges the choice on days that it did not see.
+//! A [`Space`] says what is varied, an [`Arena`] on which traces and clusters. [`tune`] searches
+//! with one seed, tries the few best again with several, and judges the choice on days that it did
+//! not see.
 
 pub mod arena;
 pub mod frontier;
@@ -30,11 +32,13 @@ const FINALISTS: usize = 12;
 /// What a search found.
 #[derive(Clone, Debug)]
 pub struct Tuned {
-    /// Everything that was tried, with the first seed; the first one is the policy as it is written.
+    /// Everything that was tried, with the first seed; the first one is the policy as it is
+    /// written.
     pub candidates: Vec<Candidate>,
     /// The candidates that no other beats, the cheapest first.
     pub frontier: Vec<usize>,
-    /// Those that were tried with several seeds, the policy as it is written and the best of the frontier, in the order of the candidates.
+    /// Those that were tried with several seeds, the policy as it is written and the best of the
+    /// frontier, in the order of the candidates.
     pub finalists: Vec<Finalist>,
     /// The one among the finalists to take; `None` when none finished its work.
     pub best: Option<usize>,
@@ -57,13 +61,24 @@ pub struct Finalist {
 
 impl Finalist {
     fn of(candidate: usize, figures: Vec<Figures>) -> Self {
-        let over = |figure: fn(&Figures) -> f64| Summary::of(&figures.iter().map(figure).collect::<Vec<f64>>());
-        Self { candidate, cost_usd: over(Figures::cost_usd), wait_p95_s: over(Figures::wait_p95_s), figures }
+        let over = |figure: fn(&Figures) -> f64| {
+            Summary::of(&figures.iter().map(figure).collect::<Vec<f64>>())
+        };
+        Self {
+            candidate,
+            cost_usd: over(Figures::cost_usd),
+            wait_p95_s: over(Figures::wait_p95_s),
+            figures,
+        }
     }
 
     fn judged(&self) -> Judged {
         let finished = self.figures.iter().all(|figures| figures.unfinished() == 0);
-        Judged { cost_usd: self.cost_usd.mean, wait_s: self.wait_p95_s.mean, finished }
+        Judged {
+            cost_usd: self.cost_usd.mean,
+            wait_s: self.wait_p95_s.mean,
+            finished,
+        }
     }
 }
 
@@ -75,7 +90,9 @@ impl Tuned {
 
     /// The policy as it is written.
     pub fn start(&self) -> Option<&Finalist> {
-        self.finalists.iter().find(|finalist| finalist.candidate == 0)
+        self.finalists
+            .iter()
+            .find(|finalist| finalist.candidate == 0)
     }
 }
 
@@ -84,8 +101,9 @@ pub fn runs(effort: Effort, seeds: u64) -> u64 {
     1 + effort.candidates as u64 + (FINALISTS as u64 + 1) * seeds.saturating_sub(1)
 }
 
-/// Searches, tries the best again with `seeds` seeds, and judges the choice on what it did not see. `start` is the policy of `space` as it is
-/// written; `advance` is called after each simulation, on any thread.
+/// Searches, tries the best again with `seeds` seeds, and judges the choice on what it did not see.
+/// `start` is the policy of `space` as it is written; `advance` is called after each simulation, on
+/// any thread.
 ///
 /// # Errors
 /// When the policies do not fit a cluster of the arena, or its work fits none of the nodes.
@@ -103,28 +121,67 @@ pub fn tune(
     let trial = |candidate: usize| {
         let rerun = |seed: u64| {
             let values = &candidates[candidate].values;
-            let policy = if values.is_empty() { Some(start.clone()) } else { space.policy(values).ok() };
-            let figures = policy.map(|policy| arena.run(&policy, effort.seed.wrapping_add(seed))).transpose();
+            let policy = if values.is_empty() {
+                Some(start.clone())
+            } else {
+                space.policy(values).ok()
+            };
+            let figures = policy
+                .map(|policy| arena.run(&policy, effort.seed.wrapping_add(seed)))
+                .transpose();
             advance();
             figures
         };
-        let further = (1..seeds).into_par_iter().map(rerun).collect::<Result<Vec<Option<Figures>>, SimError>>()?;
+        let further = (1..seeds)
+            .into_par_iter()
+            .map(rerun)
+            .collect::<Result<Vec<Option<Figures>>, SimError>>()?;
         let first = candidates[candidate].figures.clone();
-        Ok(Finalist::of(candidate, std::iter::once(first).chain(further.into_iter().flatten()).collect()))
+        Ok(Finalist::of(
+            candidate,
+            std::iter::once(first)
+                .chain(further.into_iter().flatten())
+                .collect(),
+        ))
     };
     let chosen = finalists(&judged, &frontier, arena.goal().as_secs_f64());
-    let finalists = chosen.into_par_iter().map(trial).collect::<Result<Vec<Finalist>, SimError>>()?;
-    let best = best(&finalists.iter().map(Finalist::judged).collect::<Vec<Judged>>(), arena.goal().as_secs_f64());
+    let finalists = chosen
+        .into_par_iter()
+        .map(trial)
+        .collect::<Result<Vec<Finalist>, SimError>>()?;
+    let best = best(
+        &finalists
+            .iter()
+            .map(Finalist::judged)
+            .collect::<Vec<Judged>>(),
+        arena.goal().as_secs_f64(),
+    );
     let on_days = Confidence::of(&unseen::days(arena, &candidates));
     let on_traces = Confidence::of(&unseen::traces(arena, &candidates));
-    Ok(Tuned { candidates, frontier, finalists, best, on_days, on_traces })
+    Ok(Tuned {
+        candidates,
+        frontier,
+        finalists,
+        best,
+        on_days,
+        on_traces,
+    })
 }
 
-/// The policy as it is written, and those of the frontier around the best: what keeps the goal with one seed may miss it with another.
+/// The policy as it is written, and those of the frontier around the best: what keeps the goal with
+/// one seed may miss it with another.
 fn finalists(judged: &[Judged], frontier: &[usize], goal_s: f64) -> Vec<usize> {
-    let middle = best(judged, goal_s).and_then(|best| frontier.iter().position(|index| *index == best)).unwrap_or(0);
+    let middle = best(judged, goal_s)
+        .and_then(|best| frontier.iter().position(|index| *index == best))
+        .unwrap_or(0);
     let from = middle.saturating_sub(FINALISTS / 4);
-    let mut chosen: Vec<usize> = frontier.iter().skip(from).take(FINALISTS).copied().chain([0]).collect();
+    let mut chosen: Vec<usize> = frontier
+        .iter()
+        .skip(from)
+        .take(FINALISTS)
+        .copied()
+        .chain([0])
+        .collect();
     chosen.sort_unstable();
     chosen.dedup();
     chosen

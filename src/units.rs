@@ -1,4 +1,5 @@
-//! Newtypes that carry their unit, so that instances are never added to mebibytes. Arithmetic that keeps the unit, and no other logic.
+//! Newtypes that carry their unit, so that instances are never added to mebibytes. Arithmetic that
+//! keeps the unit, and no other logic.
 
 use std::fmt;
 use std::ops::{Add, AddAssign, Sub, SubAssign};
@@ -38,13 +39,18 @@ impl Timestamp {
         self.0.saturating_sub(earlier.0) as f64 / 1e3
     }
 
-    /// The last multiple of `period`, counted from the epoch, that is not later. A period of zero is taken for a millisecond.
+    /// The last multiple of `period`, counted from the epoch, that is not later. A period of zero
+    /// is taken for a millisecond.
     #[must_use]
     pub fn floor(self, period: Duration) -> Self {
-        Self(self.0.saturating_sub(self.0.rem_euclid(millis(period).max(1))))
+        Self(
+            self.0
+                .saturating_sub(self.0.rem_euclid(millis(period).max(1))),
+        )
     }
 
-    /// The instant as the time library sees it; clamped at the ends of its calendar (the years -9999 and 9999).
+    /// The instant as the time library sees it; clamped at the ends of its calendar (the years
+    /// -9999 and 9999).
     pub fn to_jiff(self) -> jiff::Timestamp {
         let (low, high) = (jiff::Timestamp::MIN, jiff::Timestamp::MAX);
         jiff::Timestamp::from_millisecond(self.0).unwrap_or(if self.0 < 0 { low } else { high })
@@ -239,7 +245,11 @@ pub fn display_duration(duration: Duration) -> impl fmt::Display {
                 return f.write_str("0s");
             }
             while let Some((amount, unit)) = shown.next() {
-                write!(f, "{amount}{unit}{}", if shown.peek().is_some() { " " } else { "" })?;
+                write!(
+                    f,
+                    "{amount}{unit}{}",
+                    if shown.peek().is_some() { " " } else { "" }
+                )?;
             }
             Ok(())
         }
@@ -256,22 +266,37 @@ mod tests {
         let instant = Timestamp::from_millis(1_772_438_400_123);
         let text = serde_json::to_string(&instant).expect("serialises");
         assert_eq!(text, "\"2026-03-02T08:00:00.123Z\"");
-        assert_eq!(serde_json::from_str::<Timestamp>(&text).expect("parses"), instant);
+        assert_eq!(
+            serde_json::from_str::<Timestamp>(&text).expect("parses"),
+            instant
+        );
     }
 
     #[test]
     fn time_since_a_later_instant_is_zero() {
-        assert_eq!(Timestamp::from_millis(1).since(Timestamp::from_millis(2)), Duration::ZERO);
-        assert_eq!(Timestamp::from_millis(i64::MIN).since(Timestamp::from_millis(i64::MAX)), Duration::ZERO);
+        assert_eq!(
+            Timestamp::from_millis(1).since(Timestamp::from_millis(2)),
+            Duration::ZERO
+        );
+        assert_eq!(
+            Timestamp::from_millis(i64::MIN).since(Timestamp::from_millis(i64::MAX)),
+            Duration::ZERO
+        );
     }
 
     #[test]
     fn an_instant_is_rounded_down_to_a_period_before_the_epoch_too() {
-        for (at_ms, period_s, expected_ms) in
-            [(61_000, 60, 60_000), (60_000, 60, 60_000), (-1, 60, -60_000), (7, 0, 7), (i64::MIN, 60, i64::MIN)]
-        {
+        for (at_ms, period_s, expected_ms) in [
+            (61_000, 60, 60_000),
+            (60_000, 60, 60_000),
+            (-1, 60, -60_000),
+            (7, 0, 7),
+            (i64::MIN, 60, i64::MIN),
+        ] {
             assert_eq!(
-                Timestamp::from_millis(at_ms).floor(Duration::from_secs(period_s)).as_millis(),
+                Timestamp::from_millis(at_ms)
+                    .floor(Duration::from_secs(period_s))
+                    .as_millis(),
                 expected_ms,
                 "{at_ms} ms, {period_s} s"
             );
@@ -280,8 +305,17 @@ mod tests {
 
     #[test]
     fn durations_read_like_the_policy_that_set_them() {
-        for (seconds, text) in [(0, "0s"), (90, "1m 30s"), (300, "5m"), (5_400, "1h 30m"), (90_000, "1d 1h")] {
-            assert_eq!(display_duration(Duration::from_secs(seconds)).to_string(), text);
+        for (seconds, text) in [
+            (0, "0s"),
+            (90, "1m 30s"),
+            (300, "5m"),
+            (5_400, "1h 30m"),
+            (90_000, "1d 1h"),
+        ] {
+            assert_eq!(
+                display_duration(Duration::from_secs(seconds)).to_string(),
+                text
+            );
         }
     }
 }

@@ -1,4 +1,5 @@
-//! Imports run one way. An edge that is not in this table is a change of the architecture and belongs into ARCHITECTURE.md first.
+//! Imports run one way. An edge that is not in this table is a change of the architecture and
+//! belongs into ARCHITECTURE.md first.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -12,38 +13,158 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("policy", &["observation", "units"]),
     ("decision", &["observation", "units"]),
     ("engine", &["decision", "policy", "observation", "units"]),
-    ("trace", &["file", "engine", "decision", "policy", "observation", "units"]),
-    ("check", &["trace", "engine", "decision", "policy", "observation", "units"]),
-    ("explain", &["trace", "engine", "decision", "policy", "observation", "units"]),
+    (
+        "trace",
+        &[
+            "file",
+            "engine",
+            "decision",
+            "policy",
+            "observation",
+            "units",
+        ],
+    ),
+    (
+        "check",
+        &[
+            "trace",
+            "engine",
+            "decision",
+            "policy",
+            "observation",
+            "units",
+        ],
+    ),
+    (
+        "explain",
+        &[
+            "trace",
+            "engine",
+            "decision",
+            "policy",
+            "observation",
+            "units",
+        ],
+    ),
     ("generate", &["trace", "units"]),
     ("pricing", &["trace", "observation", "units"]),
-    ("daemon", &["pricing", "trace", "file", "engine", "decision", "policy", "observation", "units"]),
-    ("rehearsal", &["daemon", "sim", "pricing", "trace", "file", "engine", "decision", "policy", "observation", "units"]),
-    ("tune", &["sim", "pricing", "trace", "file", "policy", "observation", "units"]),
-    ("advise", &["tune", "sim", "pricing", "trace", "file", "policy", "observation", "units"]),
-    ("sim", &["pricing", "trace", "file", "engine", "decision", "policy", "observation", "units"]),
-    ("frontier", &["sim", "pricing", "trace", "file", "policy", "observation", "units"]),
+    (
+        "daemon",
+        &[
+            "pricing",
+            "trace",
+            "file",
+            "engine",
+            "decision",
+            "policy",
+            "observation",
+            "units",
+        ],
+    ),
+    (
+        "rehearsal",
+        &[
+            "daemon",
+            "sim",
+            "pricing",
+            "trace",
+            "file",
+            "engine",
+            "decision",
+            "policy",
+            "observation",
+            "units",
+        ],
+    ),
+    (
+        "tune",
+        &[
+            "sim",
+            "pricing",
+            "trace",
+            "file",
+            "policy",
+            "observation",
+            "units",
+        ],
+    ),
+    (
+        "advise",
+        &[
+            "tune",
+            "sim",
+            "pricing",
+            "trace",
+            "file",
+            "policy",
+            "observation",
+            "units",
+        ],
+    ),
+    (
+        "sim",
+        &[
+            "pricing",
+            "trace",
+            "file",
+            "engine",
+            "decision",
+            "policy",
+            "observation",
+            "units",
+        ],
+    ),
+    (
+        "frontier",
+        &[
+            "sim",
+            "pricing",
+            "trace",
+            "file",
+            "policy",
+            "observation",
+            "units",
+        ],
+    ),
 ];
 
 fn rust_files(folder: &Path) -> Vec<PathBuf> {
-    let entries = fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path());
+    let entries = fs::read_dir(folder)
+        .expect("a folder")
+        .map(|entry| entry.expect("an entry").path());
     let (folders, files): (Vec<_>, Vec<_>) = entries.partition(|path| path.is_dir());
     let inner = folders.iter().flat_map(|folder| rust_files(folder));
-    files.into_iter().filter(|file| file.extension().is_some_and(|extension| extension == "rs")).chain(inner).collect()
+    files
+        .into_iter()
+        .filter(|file| file.extension().is_some_and(|extension| extension == "rs"))
+        .chain(inner)
+        .collect()
 }
 
 /// `src/engine/hold.rs` belongs to `engine`; `None` for the crate root and the command line.
 fn module_of(file: &Path, src: &Path) -> Option<String> {
     let inside = file.strip_prefix(src).expect("below src");
-    let first = inside.components().next()?.as_os_str().to_string_lossy().trim_end_matches(".rs").to_owned();
+    let first = inside
+        .components()
+        .next()?
+        .as_os_str()
+        .to_string_lossy()
+        .trim_end_matches(".rs")
+        .to_owned();
     (!["lib", "main", "cli"].contains(&first.as_str())).then_some(first)
 }
 
 /// What follows each `crate::`, comments aside.
 fn named_modules(source: &str) -> BTreeSet<String> {
-    let code = source.lines().filter(|line| !line.trim_start().starts_with("//"));
+    let code = source
+        .lines()
+        .filter(|line| !line.trim_start().starts_with("//"));
     let after = code.flat_map(|line| line.split("crate::").skip(1));
-    let names = after.map(|rest| rest.chars().take_while(|c| c.is_ascii_lowercase() || *c == '_').collect::<String>());
+    let names = after.map(|rest| {
+        rest.chars()
+            .take_while(|c| c.is_ascii_lowercase() || *c == '_')
+            .collect::<String>()
+    });
     names.filter(|name| !name.is_empty()).collect()
 }
 
@@ -53,16 +174,29 @@ fn modules_import_only_what_lies_below_them() {
     let allowed: BTreeMap<&str, &[&str]> = ALLOWED.iter().copied().collect();
     let mut wrong = Vec::new();
     for file in rust_files(&src) {
-        let is_test = file.file_name().is_some_and(|name| name == "tests.rs" || name == "testing.rs");
-        let Some(module) = module_of(&file, &src).filter(|_| !is_test) else { continue };
+        let is_test = file
+            .file_name()
+            .is_some_and(|name| name == "tests.rs" || name == "testing.rs");
+        let Some(module) = module_of(&file, &src).filter(|_| !is_test) else {
+            continue;
+        };
         let Some(below) = allowed.get(module.as_str()) else {
             wrong.push(format!("{module} ({}) is not in the table", file.display()));
             continue;
         };
         let source = fs::read_to_string(&file).expect("readable");
-        let code = source.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default();
-        let edges = named_modules(code).into_iter().filter(|name| *name != module && !below.contains(&name.as_str()));
+        let code = source
+            .split("#[cfg(test)]\nmod tests {")
+            .next()
+            .unwrap_or_default();
+        let edges = named_modules(code)
+            .into_iter()
+            .filter(|name| *name != module && !below.contains(&name.as_str()));
         wrong.extend(edges.map(|name| format!("{} names crate::{name}", file.display())));
     }
-    assert!(wrong.is_empty(), "edges that the architecture does not have:\n{}", wrong.join("\n"));
+    assert!(
+        wrong.is_empty(),
+        "edges that the architecture does not have:\n{}",
+        wrong.join("\n")
+    );
 }

@@ -1,4 +1,5 @@
-//! What one deploys fits the program: permissions, settings, and the metrics that alerts and dashboard ask for.
+//! What one deploys fits the program: permissions, settings, and the metrics that alerts and
+//! dashboard ask for.
 #![cfg(feature = "daemon")]
 
 use std::collections::BTreeSet;
@@ -10,7 +11,9 @@ use headroom::daemon::settings::{DEFAULTS, Flags, Settings};
 use serde_json::Value;
 
 fn file(path: &str) -> String {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy").join(path);
+    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("deploy")
+        .join(path);
     std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
@@ -18,7 +21,8 @@ fn json(path: &str) -> Value {
     serde_json::from_str(&file(path)).expect("JSON")
 }
 
-/// The actions of all statements of an IAM policy, each of which must allow and be confined to tagged clusters where EMR can confine it.
+/// The actions of all statements of an IAM policy, each of which must allow and be confined to
+/// tagged clusters where EMR can confine it.
 fn allowed_actions(path: &str) -> BTreeSet<String> {
     let policy = json(path);
     let statements = policy["Statement"].as_array().expect("statements");
@@ -29,9 +33,19 @@ fn allowed_actions(path: &str) -> BTreeSet<String> {
             Value::String(action) => vec![action.clone()],
             action => serde_json::from_value(action.clone()).expect("a list of actions"),
         };
-        if named.iter().any(|action| action.starts_with("elasticmapreduce:")) {
-            assert_eq!(statement["Resource"], "arn:aws:elasticmapreduce:*:*:cluster/*", "{named:?}");
-            assert_eq!(statement["Condition"]["StringEquals"]["elasticmapreduce:ResourceTag/headroom"], "managed", "{named:?}");
+        if named
+            .iter()
+            .any(|action| action.starts_with("elasticmapreduce:"))
+        {
+            assert_eq!(
+                statement["Resource"], "arn:aws:elasticmapreduce:*:*:cluster/*",
+                "{named:?}"
+            );
+            assert_eq!(
+                statement["Condition"]["StringEquals"]["elasticmapreduce:ResourceTag/headroom"],
+                "managed",
+                "{named:?}"
+            );
         }
         actions.extend(named);
     }
@@ -41,9 +55,12 @@ fn allowed_actions(path: &str) -> BTreeSet<String> {
 #[test]
 fn the_iam_policies_allow_what_the_program_calls_and_nothing_else() {
     let called = |with_changes: bool| {
-        let operations = Operation::ALL.iter().filter(|operation| with_changes || !operation.is_change());
+        let operations = Operation::ALL
+            .iter()
+            .filter(|operation| with_changes || !operation.is_change());
         let emr = operations.map(|operation| operation.permission().to_owned());
-        emr.chain(["cloudwatch:GetMetricData".to_owned()]).collect::<BTreeSet<_>>()
+        emr.chain(["cloudwatch:GetMetricData".to_owned()])
+            .collect::<BTreeSet<_>>()
     };
     assert_eq!(allowed_actions("iam-policy.json"), called(true));
     assert_eq!(allowed_actions("iam-policy-dry-run.json"), called(false));
@@ -51,9 +68,21 @@ fn the_iam_policies_allow_what_the_program_calls_and_nothing_else() {
 
 /// Lines such as `# timeout = "10s"` as if they counted.
 fn with_every_setting(sample: &str) -> String {
-    let is_setting =
-        |line: &str| line.split_once(" = ").is_some_and(|(key, _)| key.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_'));
-    sample.lines().map(|line| line.strip_prefix("# ").filter(|rest| is_setting(rest)).unwrap_or(line)).collect::<Vec<_>>().join("\n")
+    let is_setting = |line: &str| {
+        line.split_once(" = ").is_some_and(|(key, _)| {
+            key.bytes()
+                .all(|byte| byte.is_ascii_lowercase() || byte == b'_')
+        })
+    };
+    sample
+        .lines()
+        .map(|line| {
+            line.strip_prefix("# ")
+                .filter(|rest| is_setting(rest))
+                .unwrap_or(line)
+        })
+        .collect::<Vec<_>>()
+        .join("\n")
 }
 
 #[test]
@@ -70,31 +99,50 @@ fn the_sample_of_the_settings_shows_each_with_its_default() {
     // These have no default, and the sample shows an example.
     (defaults_shown.cluster_id, defaults_shown.prices) = (None, None);
     (defaults_shown.yarn.beside, defaults_shown.yarn.ca_file) = (None, None);
-    (defaults_shown.aws.region, defaults_shown.aws.decommission_timeout) = (None, None);
+    (
+        defaults_shown.aws.region,
+        defaults_shown.aws.decommission_timeout,
+    ) = (None, None);
     assert_eq!(defaults_shown, plain);
     assert!(
-        whole.cluster_id.is_some() && whole.prices.is_some() && whole.yarn.beside.is_some() && whole.aws.decommission_timeout.is_some()
+        whole.cluster_id.is_some()
+            && whole.prices.is_some()
+            && whole.yarn.beside.is_some()
+            && whole.aws.decommission_timeout.is_some()
     );
     let shown = with_every_setting(&sample);
     for default in DEFAULTS.lines().filter(|line| line.contains(" = ")) {
-        assert!(shown.lines().any(|line| line == default), "`{default}` is missing");
+        assert!(
+            shown.lines().any(|line| line == default),
+            "`{default}` is missing"
+        );
     }
 }
 
 /// Names in a query that look like metrics of this program.
 fn metrics_in(query: &str) -> Vec<String> {
     let words = query.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
-    words.filter(|word| word.starts_with("headroom_") || word.starts_with("process_")).map(str::to_owned).collect()
+    words
+        .filter(|word| word.starts_with("headroom_") || word.starts_with("process_"))
+        .map(str::to_owned)
+        .collect()
 }
 
 fn unknown_metrics(query: &str) -> Vec<String> {
     let is_known = |name: &String| {
         let series_of = |family: &&headroom::daemon::metrics::Family| {
-            *name == family.name || (family.kind == "histogram" && name.strip_prefix(family.name).is_some_and(|rest| rest == "_bucket"))
+            *name == family.name
+                || (family.kind == "histogram"
+                    && name
+                        .strip_prefix(family.name)
+                        .is_some_and(|rest| rest == "_bucket"))
         };
         Families::ALL.iter().any(|family| series_of(&family))
     };
-    metrics_in(query).into_iter().filter(|name| !is_known(name)).collect()
+    metrics_in(query)
+        .into_iter()
+        .filter(|name| !is_known(name))
+        .collect()
 }
 
 #[test]
@@ -108,13 +156,25 @@ fn alerts_ask_only_for_metrics_that_exist() {
 fn the_dashboard_asks_only_for_metrics_that_exist_and_for_chosen_clusters() {
     let dashboard = json("grafana/headroom.json");
     let panels = dashboard["panels"].as_array().expect("panels");
-    let ids: BTreeSet<u64> = panels.iter().filter_map(|panel| panel["id"].as_u64()).collect();
+    let ids: BTreeSet<u64> = panels
+        .iter()
+        .filter_map(|panel| panel["id"].as_u64())
+        .collect();
     assert_eq!(ids.len(), panels.len(), "each panel has its own id");
-    let targets = panels.iter().filter_map(|panel| panel["targets"].as_array()).flatten();
-    let queries: Vec<&str> = targets.filter_map(|target| target["expr"].as_str()).collect();
+    let targets = panels
+        .iter()
+        .filter_map(|panel| panel["targets"].as_array())
+        .flatten();
+    let queries: Vec<&str> = targets
+        .filter_map(|target| target["expr"].as_str())
+        .collect();
     assert!(queries.len() > 20, "{queries:?}");
     for query in queries {
         assert_eq!(unknown_metrics(query), Vec::<String>::new(), "{query}");
-        assert_eq!(query.matches("cluster_id=~\"$cluster\"").count(), metrics_in(query).len(), "{query}");
+        assert_eq!(
+            query.matches("cluster_id=~\"$cluster\"").count(),
+            metrics_in(query).len(),
+            "{query}"
+        );
     }
 }

@@ -1,5 +1,6 @@
-//! What the recorded cluster itself cost, and how long its work waited: its sizes are read from its observations, priced as the scenario says, and
-//! the work is served on them by the same model as on those of a policy.
+//! What the recorded cluster itself cost, and how long its work waited: its sizes are read from its
+//! observations, priced as the scenario says, and the work is served on them by the same model as
+//! on those of a policy.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -38,7 +39,9 @@ pub enum ActualError {
 
 /// What ran has no price.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the recorded cluster has a group `{group}` ({kind}), which the scenario does not have, so what ran has no price")]
+#[error(
+    "the recorded cluster has a group `{group}` ({kind}), which the scenario does not have, so what ran has no price"
+)]
 pub struct UnpricedGroup {
     pub group: String,
     pub kind: String,
@@ -48,11 +51,18 @@ impl<'a> ActualBuilder<'a> {
     /// For a recording that begins at `start` and has so many days.
     pub fn new(scenario: &'a Scenario, start: Timestamp, days: usize) -> Self {
         let days = vec![DayFigures::default(); days.max(1)];
-        Self { scenario, start, days, last: None, sizes: Vec::new(), unpriced: None }
+        Self {
+            scenario,
+            start,
+            days,
+            last: None,
+            sizes: Vec::new(),
+            unpriced: None,
+        }
     }
 
-    /// Instances cost from one observation to the next. Those that have come since the last one are paid for the provisioning time before, too, as
-    /// those of a simulated cluster are.
+    /// Instances cost from one observation to the next. Those that have come since the last one are
+    /// paid for the provisioning time before, too, as those of a simulated cluster are.
     pub fn push(&mut self, observation: &Observation) {
         let at = observation.cluster.measured_at;
         let groups = &observation.cluster.value.groups;
@@ -65,17 +75,33 @@ impl<'a> ActualBuilder<'a> {
         }
     }
 
-    fn pay(&mut self, since: Timestamp, at: Timestamp, before: &[GroupStatus], groups: &[GroupStatus]) {
-        let (from_s, to_s) = (since.seconds_since(self.start).max(0.0), at.seconds_since(self.start).max(0.0));
+    fn pay(
+        &mut self,
+        since: Timestamp,
+        at: Timestamp,
+        before: &[GroupStatus],
+        groups: &[GroupStatus],
+    ) {
+        let (from_s, to_s) = (
+            since.seconds_since(self.start).max(0.0),
+            at.seconds_since(self.start).max(0.0),
+        );
         for group in before {
-            let Some(spec) = self.spec(group) else { continue };
+            let Some(spec) = self.spec(group) else {
+                continue;
+            };
             let usd = self.usd(spec, group.running, to_s - from_s);
             share_out(&mut self.days, usd, from_s, to_s);
         }
         let provisioning_s = self.scenario.provisioning.median.as_secs_f64();
         for group in groups {
-            let was = before.iter().find(|other| other.id == group.id).map(|other| other.running);
-            let Some(spec) = self.spec(group).filter(|_| was != Some(group.running)) else { continue };
+            let was = before
+                .iter()
+                .find(|other| other.id == group.id)
+                .map(|other| other.running);
+            let Some(spec) = self.spec(group).filter(|_| was != Some(group.running)) else {
+                continue;
+            };
             self.sizes.push((at, spec, group.running));
             // What was there at first came before the recording.
             let came = was.map_or(0, |was| group.running.get().saturating_sub(was.get()));
@@ -88,15 +114,22 @@ impl<'a> ActualBuilder<'a> {
         self.scenario.groups[spec].rates.total_usd_h() * instances.as_f64() * seconds / 3_600.0
     }
 
-    /// By its id; or else, as ids of a scenario are often made up, by its role and market. Primary nodes cost every policy the same: a scenario
-    /// without them leaves them out of all costs, and so out of this one.
+    /// By its id; or else, as ids of a scenario are often made up, by its role and market. Primary
+    /// nodes cost every policy the same: a scenario without them leaves them out of all costs, and
+    /// so out of this one.
     fn spec(&mut self, group: &GroupStatus) -> Option<usize> {
         let alike = |spec: &GroupSpec| spec.role == group.role && spec.market == group.market;
         let groups = &self.scenario.groups;
-        let found = groups.iter().position(|spec| spec.id == group.id).or_else(|| groups.iter().position(alike));
+        let found = groups
+            .iter()
+            .position(|spec| spec.id == group.id)
+            .or_else(|| groups.iter().position(alike));
         if found.is_none() && group.running.get() > 0 && group.role != Role::Primary {
             let kind = format!("{}, {}", group.role, group.market);
-            self.unpriced.get_or_insert(UnpricedGroup { group: group.id.to_string(), kind });
+            self.unpriced.get_or_insert(UnpricedGroup {
+                group: group.id.to_string(),
+                kind,
+            });
         }
         found
     }
@@ -151,8 +184,15 @@ impl<'a> ActualBuilder<'a> {
 /// Instances are there the moment they were, and nobody takes them but the recording.
 fn without_surprises(scenario: &Scenario) -> Scenario {
     Scenario {
-        provisioning: Provisioning { median: Duration::ZERO, p95: Duration::ZERO, failure: Percent(0.0) },
-        spot: Spot { interruptions_per_hour: 0.0, ..scenario.spot },
+        provisioning: Provisioning {
+            median: Duration::ZERO,
+            p95: Duration::ZERO,
+            failure: Percent(0.0),
+        },
+        spot: Spot {
+            interruptions_per_hour: 0.0,
+            ..scenario.spot
+        },
         ..scenario.clone()
     }
 }
@@ -168,30 +208,70 @@ mod tests {
     use crate::sim::workload::JobLoad;
     use crate::sim::{Recording, simulate};
 
-    /// A simulated cluster is recorded; what it is said to have cost is compared with its own scorecard.
+    /// A simulated cluster is recorded; what it is said to have cost is compared with its own
+    /// scorecard.
     #[test]
     fn a_recorded_cluster_costs_what_it_did() {
         let model = Model::OfficeDay.workload(Some(2.0), 1.0).expect("valid");
-        let jobs = Workload::Jobs(JobLoad::of(model.start, &generate::generate(&model, 1)).expect("valid jobs"));
+        let jobs = Workload::Jobs(
+            JobLoad::of(model.start, &generate::generate(&model, 1)).expect("valid jobs"),
+        );
         let scenario = Scenario::default();
         let limits = scenario.groups[1].limits.expect("scaled");
-        let policy = baselines::find("available-memory").expect("a baseline").policy(limits);
-        let run = simulate(&jobs, &scenario, &policy, 1, Recording { observations: true, series: false }).expect("simulates");
-        let (mut load, mut actual) = (ObservedLoad::builder(None), ActualBuilder::new(&scenario, run.start, 2));
+        let policy = baselines::find("available-memory")
+            .expect("a baseline")
+            .policy(limits);
+        let run = simulate(
+            &jobs,
+            &scenario,
+            &policy,
+            1,
+            Recording {
+                observations: true,
+                series: false,
+            },
+        )
+        .expect("simulates");
+        let (mut load, mut actual) = (
+            ObservedLoad::builder(None),
+            ActualBuilder::new(&scenario, run.start, 2),
+        );
         for observation in &run.observations {
             load.push(observation);
             // EMR tells of the primary node, too; the simulated cluster has none.
             let mut observation = observation.clone();
             let groups = &mut observation.cluster.value.groups;
-            groups.push(GroupStatus { id: GroupId::new("ig-primary"), role: Role::Primary, ..groups[0].clone() });
+            groups.push(GroupStatus {
+                id: GroupId::new("ig-primary"),
+                role: Role::Primary,
+                ..groups[0].clone()
+            });
             actual.push(&observation);
         }
         let work = Workload::Observations(load.finish().expect("a recording"));
         let course = Course::new("t".into(), &jobs, &scenario).expect("something to scale");
-        let card = course.compare(&[Contestant::of(policy)], 1..2, Recording::default(), || ()).expect("simulates").remove(0).card;
-        let figures = actual.finish(&work, Duration::from_secs(600)).expect("priced");
-        assert!((figures.cost_usd / card.cost_usd - 1.0).abs() < 0.02, "{} {}", figures.cost_usd, card.cost_usd);
+        let card = course
+            .compare(&[Contestant::of(policy)], 1..2, Recording::default(), || ())
+            .expect("simulates")
+            .remove(0)
+            .card;
+        let figures = actual
+            .finish(&work, Duration::from_secs(600))
+            .expect("priced");
+        assert!(
+            (figures.cost_usd / card.cost_usd - 1.0).abs() < 0.02,
+            "{} {}",
+            figures.cost_usd,
+            card.cost_usd
+        );
         assert_eq!(figures.days.len(), 2);
-        assert!(figures.days.iter().all(|day| day.cost_usd > 0.3 * figures.cost_usd), "{:?}", figures.days);
+        assert!(
+            figures
+                .days
+                .iter()
+                .all(|day| day.cost_usd > 0.3 * figures.cost_usd),
+            "{:?}",
+            figures.days
+        );
     }
 }

@@ -1,4 +1,5 @@
-//! Who takes part: every policy that is always at hand, as a file for the group that the scenario scales.
+//! Who takes part: every policy that is always at hand, as a file for the group that the scenario
+//! scales.
 
 use crate::observation::GroupKind;
 use crate::policy::baselines::{BASELINES, FIXED_MAX};
@@ -29,27 +30,43 @@ pub struct Contestant {
 /// All of them for one group, the fixed maximum first.
 pub fn contestants(scenario: &Scenario, scaled: usize, limits: Limits) -> Vec<Contestant> {
     let selector = selector(scenario, scaled);
-    let baselines = BASELINES.iter().map(|baseline| (baseline.name.to_owned(), baseline.text_for(limits, &selector)));
+    let baselines = BASELINES.iter().map(|baseline| {
+        (
+            baseline.name.to_owned(),
+            baseline.text_for(limits, &selector),
+        )
+    });
     let (least, most) = (limits.min().get(), limits.max().get());
     let steps = (most - least).min(MOST_SIZES);
     // Both ends are baselines.
-    let sizes = (1..steps).map(|step| (u64::from(least) + u64::from(most - least) * u64::from(step) / u64::from(steps)) as u32);
+    let sizes = (1..steps).map(|step| {
+        (u64::from(least) + u64::from(most - least) * u64::from(step) / u64::from(steps)) as u32
+    });
     let fixed = sizes.map(|size| (format!("fixed-{size}"), fixed(Instances(size), &selector)));
-    let demand = PERFORMANCE_INDEXES
-        .iter()
-        .map(|index| (format!("demand-{index}"), demand(*index, limits, &selector, scenario.groups[scaled].kind)));
+    let demand = PERFORMANCE_INDEXES.iter().map(|index| {
+        (
+            format!("demand-{index}"),
+            demand(*index, limits, &selector, scenario.groups[scaled].kind),
+        )
+    });
     let all: Vec<(String, String)> = baselines.chain(fixed).chain(demand).collect();
     let contestant = |(name, text): (String, String)| {
         let policy = parse(&text, &name).ok()?;
         let is_searched = SEARCHED.contains(&name.as_str());
-        Some(Contestant { name, text, policy, is_searched })
+        Some(Contestant {
+            name,
+            text,
+            policy,
+            is_searched,
+        })
     };
     let mut contestants: Vec<Contestant> = all.into_iter().filter_map(contestant).collect();
     contestants.sort_by_key(|contestant| contestant.name != FIXED_MAX.name);
     contestants
 }
 
-/// How a policy names a group on any cluster of this kind; by its id only where nothing else tells it from the others.
+/// How a policy names a group on any cluster of this kind; by its id only where nothing else tells
+/// it from the others.
 fn selector(scenario: &Scenario, scaled: usize) -> Selector {
     let group = &scenario.groups[scaled];
     let (role, market) = (group.role, group.market);
@@ -57,8 +74,18 @@ fn selector(scenario: &Scenario, scaled: usize) -> Selector {
         GroupKind::Group => vec![Selector::Role(role), Selector::Group { role, market }],
         GroupKind::Fleet => vec![Selector::Fleet { role, market }],
     };
-    let means_one = |name: &Selector| scenario.groups.iter().filter(|other| name.matches(&other.status())).count() == 1;
-    names.into_iter().find(means_one).unwrap_or_else(|| Selector::Id(group.id.clone()))
+    let means_one = |name: &Selector| {
+        scenario
+            .groups
+            .iter()
+            .filter(|other| name.matches(&other.status()))
+            .count()
+            == 1
+    };
+    names
+        .into_iter()
+        .find(means_one)
+        .unwrap_or_else(|| Selector::Id(group.id.clone()))
 }
 
 fn fixed(size: Instances, selector: &Selector) -> String {
@@ -92,21 +119,57 @@ mod tests {
         let limits = Limits::new(Instances(2), Instances(20)).expect("in order");
         let all = contestants(&scenario, 1, limits);
         assert_eq!(all[0].name, "fixed-max");
-        let names: Vec<&str> = all.iter().map(|contestant| contestant.name.as_str()).collect();
-        for name in ["fixed-min", "available-memory", "console-default", "hpa", "dataproc", "set-point", "fixed-4", "fixed-17"] {
+        let names: Vec<&str> = all
+            .iter()
+            .map(|contestant| contestant.name.as_str())
+            .collect();
+        for name in [
+            "fixed-min",
+            "available-memory",
+            "console-default",
+            "hpa",
+            "dataproc",
+            "set-point",
+            "fixed-4",
+            "fixed-17",
+        ] {
             assert!(names.contains(&name), "{name} in {names:?}");
         }
         for contestant in &all {
             let target = &contestant.policy.targets()[0];
-            assert_eq!(target.selector, Selector::Role(scenario.groups[1].role), "{}", contestant.name);
-            assert!(target.limits.min() >= limits.min() && target.limits.max() <= limits.max(), "{}", contestant.name);
+            assert_eq!(
+                target.selector,
+                Selector::Role(scenario.groups[1].role),
+                "{}",
+                contestant.name
+            );
+            assert!(
+                target.limits.min() >= limits.min() && target.limits.max() <= limits.max(),
+                "{}",
+                contestant.name
+            );
         }
         let mut both = scenario.clone();
-        both.groups.push(GroupSpec { id: GroupId::new("ig-spot"), market: Market::Spot, ..both.groups[1].clone() });
+        both.groups.push(GroupSpec {
+            id: GroupId::new("ig-spot"),
+            market: Market::Spot,
+            ..both.groups[1].clone()
+        });
         assert_eq!(selector(&both, 2).to_string(), "role: task, market: spot");
         let mut fleet = scenario;
-        fleet.groups.iter_mut().for_each(|group| group.kind = GroupKind::Fleet);
-        let names_of = |all: Vec<Contestant>| all.into_iter().map(|contestant| contestant.name).collect::<Vec<_>>();
-        assert_eq!(names_of(contestants(&fleet, 1, limits)), names_of(all), "a fleet has the same");
+        fleet
+            .groups
+            .iter_mut()
+            .for_each(|group| group.kind = GroupKind::Fleet);
+        let names_of = |all: Vec<Contestant>| {
+            all.into_iter()
+                .map(|contestant| contestant.name)
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(
+            names_of(contestants(&fleet, 1, limits)),
+            names_of(all),
+            "a fleet has the same"
+        );
     }
 }

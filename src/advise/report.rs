@@ -16,7 +16,8 @@ use crate::units::display_duration;
 const LITTLE_LONGER: f64 = 1.25;
 /// One screen has no room for all.
 const MOST_ROWS: usize = 8;
-const STYLE: TableStyle = TableStyle::new().header_separator(LineStyle::none().fill('─').junction('─'));
+const STYLE: TableStyle =
+    TableStyle::new().header_separator(LineStyle::none().fill('─').junction('─'));
 
 /// Advice and what it was about.
 #[derive(Clone, Copy)]
@@ -64,13 +65,26 @@ impl Report<'_> {
         for (place, ranked) in self.advice.ranked.iter().take(MOST_ROWS).enumerate() {
             let mark = if place == 0 { ">" } else { "" };
             let keeps = if ranked.keeps_goal { "yes" } else { "no" };
-            let (cost_usd, waits) = (usd(self.a_day(ranked.cost_usd.mean)), wait(ranked.wait_p95_s.mean));
+            let (cost_usd, waits) = (
+                usd(self.a_day(ranked.cost_usd.mean)),
+                wait(ranked.wait_p95_s.mean),
+            );
             table.add_row([mark, &ranked.name, &cost_usd, &waits, keeps]);
         }
         let reference = &self.advice.reference;
         if reference.is_actual {
-            let keeps = if reference.wait_p95_s <= self.goal.as_secs_f64() { "yes" } else { "no" };
-            table.add_row(["=", "what ran", &usd(self.a_day(reference.cost_usd)), &wait(reference.wait_p95_s), keeps]);
+            let keeps = if reference.wait_p95_s <= self.goal.as_secs_f64() {
+                "yes"
+            } else {
+                "no"
+            };
+            table.add_row([
+                "=",
+                "what ran",
+                &usd(self.a_day(reference.cost_usd)),
+                &wait(reference.wait_p95_s),
+                keeps,
+            ]);
         }
         for column in table.column_iter_mut().skip(2) {
             column.set_cell_alignment(CellAlignment::Right);
@@ -79,14 +93,20 @@ impl Report<'_> {
     }
 
     fn verdict(&self) -> String {
-        let Some(best) = self.advice.ranked.first() else { return "Nothing was tried.".to_owned() };
+        let Some(best) = self.advice.ranked.first() else {
+            return "Nothing was tried.".to_owned();
+        };
         let reference = &self.advice.reference;
         let standing = if best.keeps_goal {
             format!("{} is the cheapest that keeps it", best.name)
         } else {
             format!("No policy keeps it; {} waits least", best.name)
         };
-        let against = if reference.is_actual { "what ran" } else { "always running the maximum" };
+        let against = if reference.is_actual {
+            "what ran"
+        } else {
+            "always running the maximum"
+        };
         let mut text = format!(
             "{standing}: {} USD a day with p95 waiting of {}. That is {} {against}, {} USD a day with {}.",
             usd(self.a_day(best.cost_usd.mean)),
@@ -96,8 +116,14 @@ impl Report<'_> {
             wait(reference.wait_p95_s),
         );
         if let Some(near) = self.nearly_as_good(best) {
-            let (cost, waits) = (usd(self.a_day(near.cost_usd.mean)), wait(near.wait_p95_s.mean));
-            text += &format!(" {} waits little longer, {waits}, for {cost} USD a day.", near.name);
+            let (cost, waits) = (
+                usd(self.a_day(near.cost_usd.mean)),
+                wait(near.wait_p95_s.mean),
+            );
+            text += &format!(
+                " {} waits little longer, {waits}, for {cost} USD a day.",
+                near.name
+            );
         }
         if !reference.is_actual {
             text += " What really ran is not known here.";
@@ -105,21 +131,41 @@ impl Report<'_> {
         text
     }
 
-    /// Where nothing keeps the goal: the cheapest that waits hardly longer than the one that waits least, if it is another one.
+    /// Where nothing keeps the goal: the cheapest that waits hardly longer than the one that waits
+    /// least, if it is another one.
     fn nearly_as_good(&self, best: &Ranked) -> Option<&Ranked> {
-        let is_near = |ranked: &&Ranked| ranked.wait_p95_s.mean <= LITTLE_LONGER * best.wait_p95_s.mean;
-        let cheapest = self.advice.ranked.iter().filter(is_near).min_by(|one, other| one.cost_usd.mean.total_cmp(&other.cost_usd.mean));
+        let is_near =
+            |ranked: &&Ranked| ranked.wait_p95_s.mean <= LITTLE_LONGER * best.wait_p95_s.mean;
+        let cheapest = self
+            .advice
+            .ranked
+            .iter()
+            .filter(is_near)
+            .min_by(|one, other| one.cost_usd.mean.total_cmp(&other.cost_usd.mean));
         cheapest.filter(|near| !best.keeps_goal && near.cost_usd.mean < best.cost_usd.mean)
     }
 
     fn certainty(&self) -> String {
-        if !self.advice.reference.is_actual && self.advice.ranked.first().is_some_and(|best| best.name == FIXED_MAX.name) {
+        if !self.advice.reference.is_actual
+            && self
+                .advice
+                .ranked
+                .first()
+                .is_some_and(|best| best.name == FIXED_MAX.name)
+        {
             return "There is nothing to save against the maximum: it is the maximum.".to_owned();
         }
         let Some(unseen) = self.advice.unseen else {
-            return "How sure that is cannot be told from one day. Record a week or more.".to_owned();
+            return "How sure that is cannot be told from one day. Record a week or more."
+                .to_owned();
         };
-        let Unseen { days, within_goal, saved_usd_a_day, saved_usd_a_day_low, saved_usd_a_day_high } = unseen;
+        let Unseen {
+            days,
+            within_goal,
+            saved_usd_a_day,
+            saved_usd_a_day_low,
+            saved_usd_a_day_high,
+        } = unseen;
         let sure = match (saved_usd_a_day_low > 0.0, saved_usd_a_day_high < 0.0) {
             (true, _) => "It saves",
             (_, true) => "It costs more",
@@ -136,8 +182,12 @@ impl Report<'_> {
 
     fn what_to_do(&self) -> String {
         match self.out {
-            Some(path) => format!("\nTo try it without touching the cluster: headroom run --policy {path} --dry-run"),
-            None => "\nAdd --out FILE to get the policy as a file that is ready to deploy.".to_owned(),
+            Some(path) => format!(
+                "\nTo try it without touching the cluster: headroom run --policy {path} --dry-run"
+            ),
+            None => {
+                "\nAdd --out FILE to get the policy as a file that is ready to deploy.".to_owned()
+            }
         }
     }
 

@@ -32,7 +32,11 @@ pub enum About {
     Demand,
     Group(usize),
     Limits(usize),
-    Rule { target: usize, rule: usize, part: Part },
+    Rule {
+        target: usize,
+        rule: usize,
+        part: Part,
+    },
 }
 
 impl Lint {
@@ -50,9 +54,19 @@ impl Lint {
 
 /// Every warning, target by target, rule by rule.
 pub fn lint(policy: &Policy) -> Vec<Lint> {
-    let mut lints: Vec<Lint> = policy.demand().and_then(|demand| demand::lint(demand, policy)).into_iter().collect();
+    let mut lints: Vec<Lint> = policy
+        .demand()
+        .and_then(|demand| demand::lint(demand, policy))
+        .into_iter()
+        .collect();
     for (position, target) in policy.targets().iter().enumerate() {
-        Linter { policy, target, position, lints: &mut lints }.run();
+        Linter {
+            policy,
+            target,
+            position,
+            lints: &mut lints,
+        }
+        .run();
     }
     lints
 }
@@ -83,20 +97,43 @@ impl<'p> Linter<'p> {
 
     fn limits(&mut self) {
         let limits = self.target.limits;
-        let fixed = limits.min() == limits.max() && self.target.schedule.iter().all(|window| window.limits.is_none());
+        let fixed = limits.min() == limits.max()
+            && self
+                .target
+                .schedule
+                .iter()
+                .all(|window| window.limits.is_none());
         if fixed && !self.target.rules.is_empty() {
-            let message = format!("the size is always {}: no rule of this target can act", limits.min());
-            self.warn(About::Limits(self.position), message, "raise `max`, lower `min`, or leave the rules out");
+            let message = format!(
+                "the size is always {}: no rule of this target can act",
+                limits.min()
+            );
+            self.warn(
+                About::Limits(self.position),
+                message,
+                "raise `max`, lower `min`, or leave the rules out",
+            );
         }
     }
 
     fn core_group(&mut self) {
         let is_core = self.target.selector.role() == Some(Role::Core);
         let copies = self.target.guards.hdfs.replication.unwrap_or(1);
-        let shrinks = self.target.rules.iter().any(|rule| !matches!(rule.then, Change::Grow(_) | Change::Set(Size::Maximum)));
+        let shrinks = self
+            .target
+            .rules
+            .iter()
+            .any(|rule| !matches!(rule.then, Change::Grow(_) | Change::Set(Size::Maximum)));
         if is_core && shrinks && self.target.limits.min().get() < copies {
-            let message = format!("the core group may shrink to {}, but HDFS keeps {copies} of each block", self.target.limits.min());
-            self.warn(About::Limits(self.position), message, format!("set `min` to {copies} or more"));
+            let message = format!(
+                "the core group may shrink to {}, but HDFS keeps {copies} of each block",
+                self.target.limits.min()
+            );
+            self.warn(
+                About::Limits(self.position),
+                message,
+                format!("set `min` to {copies} or more"),
+            );
         }
     }
 
@@ -129,7 +166,9 @@ impl<'p> Linter<'p> {
             other => vec![other],
         };
         for branch in branches {
-            let Some((expr, operator)) = bands::inverted(branch, grows, self.target) else { continue };
+            let Some((expr, operator)) = bands::inverted(branch, grows, self.target) else {
+                continue;
+            };
             let (verb, what) = match (grows, bands::sense(expr, self.target)) {
                 (true, Some(Sense::Room)) => ("grows", "there is much room"),
                 (true, _) => ("grows", "there is little work"),
@@ -141,26 +180,54 @@ impl<'p> Linter<'p> {
                 _ => "`<`",
             };
             let message = format!("this {verb} the group when {what}: the operator looks inverted");
-            self.warn_rule(position, Part::When, message, format!("write {turned}, or swap `grow` and `shrink`"));
+            self.warn_rule(
+                position,
+                Part::When,
+                message,
+                format!("write {turned}, or swap `grow` and `shrink`"),
+            );
         }
     }
 
     fn times(&mut self, position: usize, rule: &Rule) {
         let poll = self.policy.poll();
         if !rule.hold_for.is_zero() && rule.hold_for < poll {
-            let message = format!("this is shorter than the {} between two samples", display_duration(poll));
-            self.warn_rule(position, Part::For, message, "make it a few polls long, or leave it out");
+            let message = format!(
+                "this is shorter than the {} between two samples",
+                display_duration(poll)
+            );
+            self.warn_rule(
+                position,
+                Part::For,
+                message,
+                "make it a few polls long, or leave it out",
+            );
         }
         for source in self.sources(rule) {
-            let SignalSource::Metric { id, .. } = source else { continue };
-            let Some(metric) = self.policy.metrics().iter().find(|metric| metric.id == *id) else { continue };
+            let SignalSource::Metric { id, .. } = source else {
+                continue;
+            };
+            let Some(metric) = self.policy.metrics().iter().find(|metric| metric.id == *id) else {
+                continue;
+            };
             if !rule.hold_for.is_zero() && rule.hold_for < metric.period {
-                let message = format!("`{id}` has one value in {}: this is no longer than one of them", display_duration(metric.period));
-                self.warn_rule(position, Part::For, message, "make it two periods or longer, or leave it out");
+                let message = format!(
+                    "`{id}` has one value in {}: this is no longer than one of them",
+                    display_duration(metric.period)
+                );
+                self.warn_rule(
+                    position,
+                    Part::For,
+                    message,
+                    "make it two periods or longer, or leave it out",
+                );
             }
         }
         let reads_window = !self.windows_of(rule).is_empty();
-        let unguarded = rule.hold_for.is_zero() && rule.cooldown.is_zero() && self.target.guards.stabilization.is_zero() && !reads_window;
+        let unguarded = rule.hold_for.is_zero()
+            && rule.cooldown.is_zero()
+            && self.target.guards.stabilization.is_zero()
+            && !reads_window;
         if matches!(rule.then, Change::Shrink(_)) && unguarded {
             self.warn_rule(
                 position,
@@ -175,33 +242,60 @@ impl<'p> Linter<'p> {
         for window in self.windows_of(rule) {
             let over = display_duration(window.over);
             let between = match self.target.signals.get(window.signal) {
-                Some(SignalSource::Metric { id, .. }) => {
-                    self.policy.metrics().iter().find(|metric| metric.id == *id).map_or(self.policy.poll(), |metric| metric.period)
-                }
+                Some(SignalSource::Metric { id, .. }) => self
+                    .policy
+                    .metrics()
+                    .iter()
+                    .find(|metric| metric.id == *id)
+                    .map_or(self.policy.poll(), |metric| metric.period),
                 _ => self.policy.poll(),
             };
             if window.over < between * 2 {
-                let message = format!("a window of {over} holds hardly a sample: one comes every {}", display_duration(between));
-                self.warn_rule(position, Part::When, message, format!("make it {} or longer", display_duration(between * 2)));
+                let message = format!(
+                    "a window of {over} holds hardly a sample: one comes every {}",
+                    display_duration(between)
+                );
+                self.warn_rule(
+                    position,
+                    Part::When,
+                    message,
+                    format!("make it {} or longer", display_duration(between * 2)),
+                );
             } else if window.over > LONGEST_WINDOW {
-                let message = format!("a window of {over} is unknown until the daemon has run for as long");
+                let message =
+                    format!("a window of {over} is unknown until the daemon has run for as long");
                 self.warn_rule(position, Part::When, message, "make it 7d or shorter");
             }
         }
     }
 
     fn size(&mut self, position: usize, rule: &Rule) {
-        let Change::Set(Size::Exactly(size)) = rule.then else { return };
-        let elsewhere = self.target.schedule.iter().filter_map(|window| window.limits);
-        let fits = std::iter::once(self.target.limits).chain(elsewhere).any(|limits| limits.min() <= size && size <= limits.max());
+        let Change::Set(Size::Exactly(size)) = rule.then else {
+            return;
+        };
+        let elsewhere = self
+            .target
+            .schedule
+            .iter()
+            .filter_map(|window| window.limits);
+        let fits = std::iter::once(self.target.limits)
+            .chain(elsewhere)
+            .any(|limits| limits.min() <= size && size <= limits.max());
         if !fits {
             let message = format!("the size {size} is outside the limits of this target");
-            self.warn_rule(position, Part::Then, message, "write a size within `limits`, or `min`, or `max`");
+            self.warn_rule(
+                position,
+                Part::Then,
+                message,
+                "write a size within `limits`, or `min`, or `max`",
+            );
         }
     }
 
     fn tracked(&mut self, position: usize, rule: &Rule) {
-        let Change::Track { signal, .. } = &rule.then else { return };
+        let Change::Track { signal, .. } = &rule.then else {
+            return;
+        };
         if bands::sense(signal, self.target) == Some(Sense::Room) {
             self.warn_rule(
                 position,
@@ -217,25 +311,56 @@ impl<'p> Linter<'p> {
         let rules = &self.target.rules;
         let shadow = rules.iter().enumerate().find(|(other_position, other)| {
             let no_later = other.hold_for <= rule.hold_for && other.cooldown <= rule.cooldown;
-            let equal = other.then == rule.then && other.hold_for == rule.hold_for && other.cooldown == rule.cooldown;
-            let wins = asks_for_no_less(&other.then, &rule.then) && (!equal || *other_position < position);
+            let equal = other.then == rule.then
+                && other.hold_for == rule.hold_for
+                && other.cooldown == rule.cooldown;
+            let wins =
+                asks_for_no_less(&other.then, &rule.then) && (!equal || *other_position < position);
             *other_position != position && other.when == rule.when && no_later && wins
         });
         if let Some((_, other)) = shadow {
-            let message = format!("`{}` has the same condition and always asks for at least as large a size", other.name);
-            self.warn_rule(position, Part::When, message, "remove one of the two rules, or give them different conditions");
+            let message = format!(
+                "`{}` has the same condition and always asks for at least as large a size",
+                other.name
+            );
+            self.warn_rule(
+                position,
+                Part::When,
+                message,
+                "remove one of the two rules, or give them different conditions",
+            );
         }
     }
 
     fn pairs(&mut self) {
         let rules = &self.target.rules;
-        for (position, shrink) in rules.iter().enumerate().filter(|(_, rule)| matches!(rule.then, Change::Shrink(_))) {
-            for grow in rules.iter().filter(|rule| matches!(rule.then, Change::Grow(_))) {
+        for (position, shrink) in rules
+            .iter()
+            .enumerate()
+            .filter(|(_, rule)| matches!(rule.then, Change::Shrink(_)))
+        {
+            for grow in rules
+                .iter()
+                .filter(|rule| matches!(rule.then, Change::Grow(_)))
+            {
                 if let Some(value) = bands::both_true(grow, shrink) {
-                    let message = format!("`{}` is true at the same time, for example at {value}: this rule then never acts", grow.name);
-                    self.warn_rule(position, Part::When, message, "leave a gap between the two thresholds");
+                    let message = format!(
+                        "`{}` is true at the same time, for example at {value}: this rule then never acts",
+                        grow.name
+                    );
+                    self.warn_rule(
+                        position,
+                        Part::When,
+                        message,
+                        "leave a gap between the two thresholds",
+                    );
                 } else if let Some(found) = bands::retrigger(grow, shrink, self.target) {
-                    let bands::Retrigger { from, to, used_before, used_after } = found;
+                    let bands::Retrigger {
+                        from,
+                        to,
+                        used_before,
+                        used_after,
+                    } = found;
                     let message = format!(
                         "from {from} to {to} takes so much that `{}` takes it back: use rises from {used_before:.0} % to {used_after:.0} %",
                         grow.name
@@ -275,12 +400,30 @@ impl<'p> Linter<'p> {
         found
     }
 
-    fn warn_rule(&mut self, rule: usize, part: Part, message: impl Into<String>, help: impl Into<String>) {
-        self.warn(About::Rule { target: self.position, rule, part }, message, help);
+    fn warn_rule(
+        &mut self,
+        rule: usize,
+        part: Part,
+        message: impl Into<String>,
+        help: impl Into<String>,
+    ) {
+        self.warn(
+            About::Rule {
+                target: self.position,
+                rule,
+                part,
+            },
+            message,
+            help,
+        );
     }
 
     fn warn(&mut self, about: About, message: impl Into<String>, help: impl Into<String>) {
-        let lint = Lint { about, message: message.into(), help: help.into() };
+        let lint = Lint {
+            about,
+            message: message.into(),
+            help: help.into(),
+        };
         if !self.lints.contains(&lint) {
             self.lints.push(lint);
         }
@@ -296,7 +439,9 @@ fn asks_for_no_less(a: &Change, b: &Change) -> bool {
     };
     match (a, b) {
         (Change::Grow(a), Change::Grow(b)) => compared(a, b).is_some_and(std::cmp::Ordering::is_ge),
-        (Change::Shrink(a), Change::Shrink(b)) => compared(a, b).is_some_and(std::cmp::Ordering::is_le),
+        (Change::Shrink(a), Change::Shrink(b)) => {
+            compared(a, b).is_some_and(std::cmp::Ordering::is_le)
+        }
         _ => a == b,
     }
 }
@@ -309,7 +454,9 @@ fn visit(condition: &Condition, found: &mut impl FnMut(&Expr)) {
             visit_expr(right, found);
         }
         Condition::Not(inner) => visit(inner, found),
-        Condition::All(parts) | Condition::Any(parts) => parts.iter().for_each(|part| visit(part, found)),
+        Condition::All(parts) | Condition::Any(parts) => {
+            parts.iter().for_each(|part| visit(part, found))
+        }
     }
 }
 
@@ -322,7 +469,9 @@ fn visit_expr(expr: &Expr, found: &mut impl FnMut(&Expr)) {
             visit_expr(left, found);
             visit_expr(right, found);
         }
-        Expr::Greatest(values) | Expr::Least(values) => values.iter().for_each(|value| visit_expr(value, found)),
+        Expr::Greatest(values) | Expr::Least(values) => {
+            values.iter().for_each(|value| visit_expr(value, found))
+        }
     }
 }
 

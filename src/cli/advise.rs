@@ -18,24 +18,29 @@ use headroom::tune::search::{CANDIDATES_MAX, Effort};
 
 /// Say which policy would have done best on recorded work, and what it saves
 ///
-/// Tries every baseline, fixed sizes, `demand:` and rules whose values are searched, and takes the cheapest with which 95 % of the work waits no
-/// longer than it may. A recording of a cluster says what really ran; without one the savings are against always running the maximum.
+/// Tries every baseline, fixed sizes, `demand:` and rules whose values are searched, and takes the
+/// cheapest with which 95 % of the work waits no longer than it may. A recording of a cluster says
+/// what really ran; without one the savings are against always running the maximum.
 #[derive(clap::Args)]
-#[command(after_help = "Several traces are advised on together: one policy for all of them.
+#[command(
+    after_help = "Several traces are advised on together: one policy for all of them.
 docs/tuning.md explains what the figures mean.
 
 Examples:
   headroom advise /var/lib/headroom/journal --scenario cluster.yaml
   headroom advise month.trace.zst --wait-p95 2m --out policy.yaml
-  headroom advise simulations/nightly-batch --json")]
+  headroom advise simulations/nightly-batch --json"
+)]
 pub struct Args {
     /// A trace, a daemon's journal, or a folder with a trace and its scenario.yaml
     #[arg(value_name = "TRACE_OR_FOLDER", required = true)]
     traces: Vec<PathBuf>,
-    /// 95 % of the work of each trace should wait no longer [default: the scenario's slo.wait, else as long as with what ran]
+    /// 95 % of the work of each trace should wait no longer [default: the scenario's slo.wait, else
+    /// as long as with what ran]
     #[arg(long, value_name = "TIME", value_parser = super::tune::duration)]
     wait_p95: Option<Duration>,
-    /// The simulated cluster [default: the folder's scenario.yaml, or two core and up to 20 task nodes]
+    /// The simulated cluster [default: the folder's scenario.yaml, or two core and up to 20 task
+    /// nodes]
     #[arg(long, value_name = "FILE")]
     scenario: Option<PathBuf>,
     /// How many sets of values are tried for each policy that is searched
@@ -71,34 +76,72 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     }
     let contestants = contestants(&first.scenario, scaled, limits);
     let goal = goal(args, &read)?;
-    let traces = read.iter().map(|(source, loaded)| (source.name.clone(), &loaded.workload, &source.scenario));
+    let traces = read
+        .iter()
+        .map(|(source, loaded)| (source.name.clone(), &loaded.workload, &source.scenario));
     let arena = Arena::new(traces, goal);
-    contestants.iter().try_for_each(|contestant| arena.check(&contestant.policy))?;
-    let effort = Effort { candidates: args.candidates as usize, seed: args.seed };
+    contestants
+        .iter()
+        .try_for_each(|contestant| arena.check(&contestant.policy))?;
+    let effort = Effort {
+        candidates: args.candidates as usize,
+        seed: args.seed,
+    };
     let progress = super::tune::progress(advise::runs(&contestants, effort, args.seeds.into()))?;
-    let question = Question { arena: &arena, contestants: &contestants, actual: actual(&read, goal), effort, seeds: args.seeds.into() };
+    let question = Question {
+        arena: &arena,
+        contestants: &contestants,
+        actual: actual(&read, goal),
+        effort,
+        seeds: args.seeds.into(),
+    };
     let advice = advise::advise(question, || super::advance(&progress, 1))?;
     progress.finish_and_clear();
     if let (Some(path), Some(best)) = (&args.out, advice.ranked.first()) {
-        write_whole(path, best.text.as_bytes()).with_context(|| format!("{} cannot be written", path.display()))?;
+        write_whole(path, best.text.as_bytes())
+            .with_context(|| format!("{} cannot be written", path.display()))?;
     }
     let names: Vec<String> = arena.traces().map(str::to_owned).collect();
     let out = args.out.as_ref().map(|path| path.display().to_string());
-    let report = Report { advice: &advice, traces: &names, goal, span_days: arena.span_days(), out: out.as_deref() };
-    let output = if args.json { report.json()? } else { report.text(super::terminal_width()) };
+    let report = Report {
+        advice: &advice,
+        traces: &names,
+        goal,
+        span_days: arena.span_days(),
+        out: out.as_deref(),
+    };
+    let output = if args.json {
+        report.json()?
+    } else {
+        report.text(super::terminal_width())
+    };
     super::print(output.as_bytes())
 }
 
-/// What was asked for; else what the scenarios that were given ask for; else as long as the work waited on what ran.
+/// What was asked for; else what the scenarios that were given ask for; else as long as the work
+/// waited on what ran.
 fn goal(args: &Args, read: &[(Source, Loaded)]) -> anyhow::Result<Duration> {
     if let Some(goal) = args.wait_p95 {
         return Ok(goal);
     }
-    let least = || read.iter().map(|(source, _)| source.scenario.slo_wait).min().unwrap_or_default();
-    if read.iter().any(|(source, _)| source.scenario_file.is_some()) {
+    let least = || {
+        read.iter()
+            .map(|(source, _)| source.scenario.slo_wait)
+            .min()
+            .unwrap_or_default()
+    };
+    if read
+        .iter()
+        .any(|(source, _)| source.scenario_file.is_some())
+    {
         return Ok(least());
     }
-    let waited = |traces: Vec<TraceFigures>| traces.iter().map(|trace| trace.wait_p95_s).fold(0.0, f64::max);
+    let waited = |traces: Vec<TraceFigures>| {
+        traces
+            .iter()
+            .map(|trace| trace.wait_p95_s)
+            .fold(0.0, f64::max)
+    };
     // Whole seconds, upwards: what ran keeps its own goal.
     Ok(actual(read, Duration::ZERO).map_or_else(
         || {
@@ -113,14 +156,20 @@ fn goal(args: &Args, read: &[(Source, Loaded)]) -> anyhow::Result<Duration> {
 
 /// What ran, where every trace is a recording that tells it.
 fn actual(read: &[(Source, Loaded)], goal: Duration) -> Option<Vec<TraceFigures>> {
-    read.iter().map(|(source, loaded)| actual_of(source, loaded, goal)).collect()
+    read.iter()
+        .map(|(source, loaded)| actual_of(source, loaded, goal))
+        .collect()
 }
 
 fn actual_of(source: &Source, loaded: &Loaded, goal: Duration) -> Option<TraceFigures> {
     if loaded.header.kind == Kind::Jobs {
         return None;
     }
-    let mut builder = ActualBuilder::new(&source.scenario, loaded.workload.start(), days_of(loaded.workload.span()));
+    let mut builder = ActualBuilder::new(
+        &source.scenario,
+        loaded.workload.start(),
+        days_of(loaded.workload.span()),
+    );
     // It has been read before: what was wrong with it was said then.
     for record in TraceReader::open(&source.trace).ok()?.map_while(Result::ok) {
         if let Record::Observation(observation) = record {

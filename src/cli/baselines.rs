@@ -44,9 +44,19 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
 }
 
 fn list() -> String {
-    let transient = (transient::NAME, "no policy: a cluster of its own for each job, ended with it");
-    let rows = || BASELINES.iter().map(|baseline| (baseline.name, baseline.summary)).chain([transient]);
+    let transient = (
+        transient::NAME,
+        "no policy: a cluster of its own for each job, ended with it",
+    );
+    let rows = || {
+        BASELINES
+            .iter()
+            .map(|baseline| (baseline.name, baseline.summary))
+            .chain([transient])
+    };
     let width = rows().map(|(name, _)| name.len()).max().unwrap_or(0);
-    let lines: String = rows().map(|(name, summary)| format!("{name:width$}  {summary}\n")).collect();
+    let lines: String = rows()
+        .map(|(name, summary)| format!("{name:width$}  {summary}\n"))
+        .collect();
     format!("{lines}\n`headroom baselines show NAME` prints one as a policy file.\n")
 }

@@ -15,12 +15,14 @@ use headroom::policy::parse::parse_with_places;
 
 /// Check policies, and run their tests
 #[derive(clap::Args)]
-#[command(after_help = "A policy that is wrong is refused with all its errors; one that hardly does what was meant \
+#[command(
+    after_help = "A policy that is wrong is refused with all its errors; one that hardly does what was meant \
 is warned of. NAME.test.yaml beside NAME.yaml is run, too. Amazon's own documents (JSON) are policies, too.
 
 Examples:
   headroom check mine.yaml
-  headroom check --strict policies/*.yaml")]
+  headroom check --strict policies/*.yaml"
+)]
 pub struct Args {
     /// Policy files and policy tests (*.test.yaml)
     #[arg(required = true, value_name = "FILE")]
@@ -33,7 +35,10 @@ pub struct Args {
 /// What is wrong goes to stderr, how many things are to stdout.
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let styled = io::stderr().is_terminal();
-    let mut report = Report { styled, ..Report::default() };
+    let mut report = Report {
+        styled,
+        ..Report::default()
+    };
     let mut tests = BTreeSet::new();
     for file in &args.files {
         if is_test(file) {
@@ -51,7 +56,11 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     }
     super::print(report.summary(!tests.is_empty()).as_bytes())?;
     let refused = report.errors + report.failed > 0 || (args.strict && report.warnings > 0);
-    Ok(if refused { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+    Ok(if refused {
+        ExitCode::FAILURE
+    } else {
+        ExitCode::SUCCESS
+    })
 }
 
 /// What was found so far, and how it reads.
@@ -68,14 +77,22 @@ struct Report {
 impl Report {
     fn policy(&mut self, file: &Path) {
         let name = file.display().to_string();
-        let Some(source) = self.read(file, &name) else { return };
+        let Some(source) = self.read(file, &name) else {
+            return;
+        };
         match parse_with_places(&source, &name) {
             Ok((policy, places)) => {
-                let remarks = emr_json::import(&source, &name, None).ok().flatten().map_or(Vec::new(), |imported| imported.remarks);
-                let lints = lint(&policy).into_iter().map(|warning| warning.diagnostic(&places));
+                let remarks = emr_json::import(&source, &name, None)
+                    .ok()
+                    .flatten()
+                    .map_or(Vec::new(), |imported| imported.remarks);
+                let lints = lint(&policy)
+                    .into_iter()
+                    .map(|warning| warning.diagnostic(&places));
                 for warning in remarks.into_iter().chain(lints) {
                     self.warnings += 1;
-                    self.paragraphs.push(warning.render(&source, &name, self.styled));
+                    self.paragraphs
+                        .push(warning.render(&source, &name, self.styled));
                 }
             }
             Err(errors) => self.refuse(&errors),
@@ -84,13 +101,20 @@ impl Report {
 
     fn tests(&mut self, file: &Path) {
         let name = file.display().to_string();
-        let Some(source) = self.read(file, &name) else { return };
+        let Some(source) = self.read(file, &name) else {
+            return;
+        };
         let tests = match PolicyTests::read(&source, &name) {
             Ok(tests) => tests,
             Err(errors) => return self.refuse(&errors),
         };
-        let policy_file = file.parent().unwrap_or(Path::new("")).join(tests.policy_file());
-        let Some(policy) = self.policy_under_test(&policy_file, &name) else { return };
+        let policy_file = file
+            .parent()
+            .unwrap_or(Path::new(""))
+            .join(tests.policy_file());
+        let Some(policy) = self.policy_under_test(&policy_file, &name) else {
+            return;
+        };
         match tests.run(&policy) {
             Ok(outcomes) => {
                 for outcome in outcomes {
@@ -99,8 +123,14 @@ impl Report {
                         continue;
                     }
                     self.failed += 1;
-                    self.paragraphs.push(format!("test failed: {}", outcome.name));
-                    self.paragraphs.extend(outcome.failures.iter().map(|failure| tests.render(failure, self.styled)));
+                    self.paragraphs
+                        .push(format!("test failed: {}", outcome.name));
+                    self.paragraphs.extend(
+                        outcome
+                            .failures
+                            .iter()
+                            .map(|failure| tests.render(failure, self.styled)),
+                    );
                 }
             }
             Err(errors) => self.refuse(&errors),
@@ -123,7 +153,8 @@ impl Report {
             Ok(source) => Some(source),
             Err(error) => {
                 self.errors += 1;
-                self.paragraphs.push(format!("error: {name} cannot be read: {error}"));
+                self.paragraphs
+                    .push(format!("error: {name} cannot be read: {error}"));
                 None
             }
         }
@@ -139,7 +170,11 @@ impl Report {
     }
 
     fn summary(&self, with_tests: bool) -> String {
-        let mut text = format!("{}, {}\n", counted(self.errors, "error"), counted(self.warnings, "warning"));
+        let mut text = format!(
+            "{}, {}\n",
+            counted(self.errors, "error"),
+            counted(self.warnings, "warning")
+        );
         if with_tests {
             text.push_str(&format!("{} passed", counted(self.passed, "test")));
             if self.failed > 0 {
@@ -156,10 +191,13 @@ fn counted(count: usize, what: &str) -> String {
 }
 
 fn is_test(file: &Path) -> bool {
-    file.file_name().is_some_and(|name| name.to_string_lossy().ends_with(".test.yaml"))
+    file.file_name()
+        .is_some_and(|name| name.to_string_lossy().ends_with(".test.yaml"))
 }
 
 /// `NAME.test.yaml` for `NAME.yaml`.
 fn test_beside(file: &Path) -> impl Iterator<Item = PathBuf> {
-    file.file_stem().map(|stem| file.with_file_name(format!("{}.test.yaml", stem.to_string_lossy()))).into_iter()
+    file.file_stem()
+        .map(|stem| file.with_file_name(format!("{}.test.yaml", stem.to_string_lossy())))
+        .into_iter()
 }

@@ -12,19 +12,22 @@ use headroom::policy::emr_json;
 
 /// Turn a scaling policy of Amazon's into one of ours
 #[derive(clap::Args)]
-#[command(after_help = "FILE is what the EMR API takes or answers: an AutoScalingPolicy (automatic scaling with \
+#[command(
+    after_help = "FILE is what the EMR API takes or answers: an AutoScalingPolicy (automatic scaling with \
 rules) or a ManagedScalingPolicy, with or without the ids around it. Both also load as they are, wherever a \
 policy is read. What had no counterpart is told, and is a comment in the file.
 
 Examples:
   headroom convert scaling.json
   headroom convert scaling.json --group role=core --out scaling.yaml
-  headroom convert managed.json > managed.yaml")]
+  headroom convert managed.json > managed.yaml"
+)]
 pub struct Args {
     /// Amazon's document
     #[arg(value_name = "FILE")]
     file: PathBuf,
-    /// The instance group that an automatic scaling policy is for: role=core, role=task, name=NAME or id=ID [default: the one that the document names, or else role=task]
+    /// The instance group that an automatic scaling policy is for: role=core, role=task, name=NAME
+    /// or id=ID [default: the one that the document names, or else role=task]
     #[arg(long, value_name = "GROUP", value_parser = group)]
     group: Option<Selector>,
     /// Write the policy there instead of to standard output; replaced if it exists
@@ -34,7 +37,8 @@ pub struct Args {
 
 pub fn run(args: &Args) -> anyhow::Result<()> {
     let name = args.file.display().to_string();
-    let source = fs::read_to_string(&args.file).with_context(|| format!("{name} cannot be read"))?;
+    let source =
+        fs::read_to_string(&args.file).with_context(|| format!("{name} cannot be read"))?;
     let Some(imported) = emr_json::import(&source, &name, args.group.as_ref())? else {
         bail!(
             "{name} is no scaling policy of Amazon's: at its top there is none of AutoScalingPolicy, ManagedScalingPolicy, \
@@ -44,12 +48,16 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     // On a terminal, the comments of the file are right there.
     if args.out.is_some() || !io::stdout().is_terminal() {
         for remark in &imported.remarks {
-            let help = remark.help.as_ref().map_or(String::new(), |help| format!("; {help}"));
+            let help = remark
+                .help
+                .as_ref()
+                .map_or(String::new(), |help| format!("; {help}"));
             super::note(format_args!("note: {}{help}", remark.message));
         }
     }
     match &args.out {
-        Some(path) => write_whole(path, imported.yaml().as_bytes()).with_context(|| format!("{} cannot be written", path.display())),
+        Some(path) => write_whole(path, imported.yaml().as_bytes())
+            .with_context(|| format!("{} cannot be written", path.display())),
         None => super::print(imported.yaml().as_bytes()),
     }
 }
@@ -58,10 +66,18 @@ fn group(text: &str) -> Result<Selector, String> {
     match text.split_once('=') {
         Some(("role", "core")) => Ok(Selector::Role(Role::Core)),
         Some(("role", "task")) => Ok(Selector::Role(Role::Task)),
-        Some(("role", "task,market=spot")) => Ok(Selector::Group { role: Role::Task, market: Market::Spot }),
-        Some(("role", "task,market=on-demand")) => Ok(Selector::Group { role: Role::Task, market: Market::OnDemand }),
+        Some(("role", "task,market=spot")) => Ok(Selector::Group {
+            role: Role::Task,
+            market: Market::Spot,
+        }),
+        Some(("role", "task,market=on-demand")) => Ok(Selector::Group {
+            role: Role::Task,
+            market: Market::OnDemand,
+        }),
         Some(("name", name)) if !name.trim().is_empty() => Ok(Selector::Name(name.into())),
         Some(("id", id)) if !id.trim().is_empty() => Ok(Selector::Id(GroupId::new(id))),
-        _ => Err("write role=core, role=task, role=task,market=spot, name=NAME or id=ID".to_owned()),
+        _ => {
+            Err("write role=core, role=task, role=task,market=spot, name=NAME or id=ID".to_owned())
+        }
     }
 }

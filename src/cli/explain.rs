@@ -14,13 +14,15 @@ use serde::Serialize;
 
 /// Tell in plain words why a daemon did, or did not, scale
 #[derive(clap::Args)]
-#[command(after_help = "Without --at: what happened, from the beginning of the journal to its end; with it: all \
+#[command(
+    after_help = "Without --at: what happened, from the beginning of the journal to its end; with it: all \
 that was known and thought at that moment. All times are UTC.
 
 Examples:
   headroom explain /var/lib/headroom/journal
   headroom explain /var/lib/headroom/journal --at 14:05 --target 1
-  headroom explain june.trace.zst --policy mine.yaml")]
+  headroom explain june.trace.zst --policy mine.yaml"
+)]
 pub struct Args {
     /// A daemon's journal: its folder, or one of its files
     #[arg(value_name = "JOURNAL")]
@@ -48,24 +50,38 @@ pub enum Format {
 
 pub fn run(args: &Args) -> anyhow::Result<()> {
     let policy = args.policy.as_deref().map(read_policy).transpose()?;
-    let filter = args.target.as_deref().map_or(TargetFilter::All, TargetFilter::parse);
+    let filter = args
+        .target
+        .as_deref()
+        .map_or(TargetFilter::All, TargetFilter::parse);
     let mut reader = TraceReader::open(&args.journal)?;
     let progress = super::counting_records(&args.journal)?;
     let on_record = || super::advance(&progress, 1);
     let text = match args.at {
-        None => in_format(args.format, &explain::timeline(&mut reader, policy, &filter, on_record)?)?,
-        Some(when) => in_format(args.format, &explain::moment(&mut reader, policy, &filter, when, on_record)?)?,
+        None => in_format(
+            args.format,
+            &explain::timeline(&mut reader, policy, &filter, on_record)?,
+        )?,
+        Some(when) => in_format(
+            args.format,
+            &explain::moment(&mut reader, policy, &filter, when, on_record)?,
+        )?,
     };
     progress.finish_and_clear();
     super::print(text.as_bytes())?;
     if let Some(torn) = reader.torn_tail() {
-        super::note(format_args!("note: {}:{}: the line is torn off and left out", torn.path.display(), torn.line));
+        super::note(format_args!(
+            "note: {}:{}: the line is torn off and left out",
+            torn.path.display(),
+            torn.line
+        ));
     }
     Ok(())
 }
 
 fn read_policy(file: &Path) -> anyhow::Result<Policy> {
-    let text = fs::read_to_string(file).with_context(|| format!("{} cannot be read", file.display()))?;
+    let text =
+        fs::read_to_string(file).with_context(|| format!("{} cannot be read", file.display()))?;
     Ok(parse(&text, &file.display().to_string())?)
 }
 

@@ -8,8 +8,8 @@ use headroom::trace::info::JobTotals;
 
 /// Make a synthetic job trace
 ///
-/// The same scenario, seed and options give the same jobs. The trace is synthetic, drawn from the model that
-/// docs/workload-model.md explains, and its header says so.
+/// The same scenario, seed and options give the same jobs. The trace is synthetic, drawn from the
+/// model that docs/workload-model.md explains, and its header says so.
 #[derive(clap::Args)]
 #[command(after_help = "Examples:
   headroom generate office-day --out office-day.jsonl.zst
@@ -28,7 +28,12 @@ pub struct Args {
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     days: Option<f64>,
     /// How many times as many jobs arrive; jobs with a fixed time grow in size instead
-    #[arg(long, value_name = "FACTOR", allow_negative_numbers = true, default_value_t = 1.0)]
+    #[arg(
+        long,
+        value_name = "FACTOR",
+        allow_negative_numbers = true,
+        default_value_t = 1.0
+    )]
     rate: f64,
 }
 
@@ -36,16 +41,30 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let workload = args.scenario.workload(args.days, args.rate)?;
     super::check_output(&args.out)?;
     let jobs = generate::generate(&workload, args.seed);
-    let summary = format!("{}: {} (synthetic, seed {})", args.out.display(), JobTotals::of(&jobs), args.seed);
-    generate::write(&args.out, &generate::header(&workload, &args.command()), jobs)?;
+    let summary = format!(
+        "{}: {} (synthetic, seed {})",
+        args.out.display(),
+        JobTotals::of(&jobs),
+        args.seed
+    );
+    generate::write(
+        &args.out,
+        &generate::header(&workload, &args.command()),
+        jobs,
+    )?;
     super::note(summary);
     Ok(())
 }
 
 impl Args {
-    /// What makes the same trace again, without the file's name: the trace must not depend on where it is written.
+    /// What makes the same trace again, without the file's name: the trace must not depend on where
+    /// it is written.
     fn command(&self) -> String {
-        let mut command = format!("headroom generate {} --seed {}", self.scenario.name(), self.seed);
+        let mut command = format!(
+            "headroom generate {} --seed {}",
+            self.scenario.name(),
+            self.seed
+        );
         if let Some(days) = self.days {
             command += &format!(" --days {days}");
         }
@@ -57,6 +76,8 @@ impl Args {
 }
 
 fn scenarios() -> impl TypedValueParser<Value = Scenario> {
-    let values = Scenario::ALL.map(|scenario| PossibleValue::new(scenario.name()).help(scenario.summary()));
-    PossibleValuesParser::new(values).try_map(|name| Scenario::from_name(&name).ok_or("not a scenario"))
+    let values =
+        Scenario::ALL.map(|scenario| PossibleValue::new(scenario.name()).help(scenario.summary()));
+    PossibleValuesParser::new(values)
+        .try_map(|name| Scenario::from_name(&name).ok_or("not a scenario"))
 }

@@ -44,12 +44,14 @@ struct Files {
 
 /// SWIM workloads: the bytes of each job, tab-separated
 #[derive(clap::Args)]
-#[command(after_help = "SWIM files give bytes, but neither durations nor task counts: a task model supplies \
+#[command(
+    after_help = "SWIM files give bytes, but neither durations nor task counts: a task model supplies \
 them. A job has a task for each split of the largest of input, shuffle and output; \
 docs/traces.md has the formulas. The defaults are the reference task model.
 
 Example:
-  headroom import swim FB-2009_samples_24_times_1hr_0.tsv --out fb.trace.zst")]
+  headroom import swim FB-2009_samples_24_times_1hr_0.tsv --out fb.trace.zst"
+)]
 struct Swim {
     #[command(flatten)]
     files: Files,
@@ -84,7 +86,9 @@ struct Swim {
 
 /// MapReduce job histories as Rumen or Hadoop's SLS write them
 #[derive(clap::Args)]
-#[command(after_help = "Example:\n  headroom import rumen 2jobs2min-rumen-jh.json --out history.trace.zst")]
+#[command(
+    after_help = "Example:\n  headroom import rumen 2jobs2min-rumen-jh.json --out history.trace.zst"
+)]
 struct Rumen {
     #[command(flatten)]
     files: Files,
@@ -101,10 +105,12 @@ struct Rumen {
 
 /// Spark event logs: files, folders of them, rolling logs
 #[derive(clap::Args)]
-#[command(after_help = "Each application becomes one job; each task takes its share of an executor's memory, \
+#[command(
+    after_help = "Each application becomes one job; each task takes its share of an executor's memory, \
 overhead included, and spark.task.cpus vcores.
 
-Example:\n  headroom import spark /var/log/spark/apps --out spark.trace.zst")]
+Example:\n  headroom import spark /var/log/spark/apps --out spark.trace.zst"
+)]
 struct Spark {
     #[command(flatten)]
     files: Files,
@@ -112,7 +118,8 @@ struct Spark {
 
 /// CSV files, one row for each run of equal tasks
 #[derive(clap::Args)]
-#[command(after_help = "`after` lists earlier stages of the job, separated by spaces; a column `name` may say \
+#[command(
+    after_help = "`after` lists earlier stages of the job, separated by spaces; a column `name` may say \
 which jobs are the same work again (docs/traces.md).
 
 Example:
@@ -121,7 +128,8 @@ Example:
 with jobs.csv:
   job,submit_s,stage,after,tasks,task_s,memory_mib,vcores
   etl-1,0,0,,40,62.5,4096,1
-  etl-1,0,1,0,8,120,8192,2")]
+  etl-1,0,1,0,8,120,8192,2"
+)]
 struct Csv {
     #[command(flatten)]
     files: Files,
@@ -134,14 +142,28 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     match &args.format {
         Format::Swim(args) => run_swim(args),
         Format::Rumen(args) => {
-            let each = Resources { memory: Mebibytes(args.memory_mib), vcores: VirtualCores(args.vcores) };
-            let options = rumen::Options { each, start: args.start };
-            convert(&args.files, whole_files(&args.files), |sources| rumen::import(sources, &options))
+            let each = Resources {
+                memory: Mebibytes(args.memory_mib),
+                vcores: VirtualCores(args.vcores),
+            };
+            let options = rumen::Options {
+                each,
+                start: args.start,
+            };
+            convert(&args.files, whole_files(&args.files), |sources| {
+                rumen::import(sources, &options)
+            })
         }
-        Format::Spark(args) => convert(&args.files, spark::applications(&args.files.inputs)?, |sources| spark::import(sources)),
+        Format::Spark(args) => convert(
+            &args.files,
+            spark::applications(&args.files.inputs)?,
+            |sources| spark::import(sources),
+        ),
         Format::Csv(args) => {
             let options = csv::Options { start: args.start };
-            convert(&args.files, whole_files(&args.files), |sources| csv::import(sources, &options))
+            convert(&args.files, whole_files(&args.files), |sources| {
+                csv::import(sources, &options)
+            })
         }
     }
 }
@@ -153,11 +175,16 @@ fn run_swim(args: &Swim) -> anyhow::Result<()> {
         split_s: args.split_s,
         task_min_s: args.task_min_s,
         task_max_s: args.task_max_s,
-        each: Resources { memory: Mebibytes(args.memory_mib), vcores: VirtualCores(args.vcores) },
+        each: Resources {
+            memory: Mebibytes(args.memory_mib),
+            vcores: VirtualCores(args.vcores),
+        },
         cut: args.cut,
         start: args.start,
     };
-    convert(&args.files, whole_files(&args.files), |sources| swim::import(sources, &options))
+    convert(&args.files, whole_files(&args.files), |sources| {
+        swim::import(sources, &options)
+    })
 }
 
 /// Each source in the pieces that it is stored in.
@@ -173,10 +200,18 @@ fn convert(
     import: impl FnOnce(Sources<'_>) -> Result<Imported, ImportError>,
 ) -> anyhow::Result<()> {
     super::check_output(&files.out)?;
-    let bytes = pieces.iter().flatten().filter_map(|path| path.metadata().ok()).map(|file| file.len()).sum();
+    let bytes = pieces
+        .iter()
+        .flatten()
+        .filter_map(|path| path.metadata().ok())
+        .map(|file| file.len())
+        .sum();
     let style = ProgressStyle::with_template("reading {wide_bar} {bytes} of {total_bytes}")?;
-    let progress = ProgressBar::with_draw_target(Some(bytes), ProgressDrawTarget::hidden()).with_style(style);
-    let imported = import(Box::new(pieces.iter().map(|pieces| open(pieces, &progress))));
+    let progress =
+        ProgressBar::with_draw_target(Some(bytes), ProgressDrawTarget::hidden()).with_style(style);
+    let imported = import(Box::new(
+        pieces.iter().map(|pieces| open(pieces, &progress)),
+    ));
     progress.finish_and_clear();
     let imported = imported.map_err(|error| place(error, files))?;
     imported.write(&files.out)?;
@@ -191,7 +226,9 @@ fn place(error: ImportError, files: &Files) -> anyhow::Error {
         several => format!("the {} inputs", several.len()),
     };
     match error {
-        ImportError::NoJobs { .. } | ImportError::Invalid { .. } => anyhow::Error::new(error).context(inputs),
+        ImportError::NoJobs { .. } | ImportError::Invalid { .. } => {
+            anyhow::Error::new(error).context(inputs)
+        }
         ImportError::Open { .. }
         | ImportError::Read { .. }
         | ImportError::Malformed { .. }
@@ -202,12 +239,23 @@ fn place(error: ImportError, files: &Files) -> anyhow::Error {
 
 fn open(pieces: &[PathBuf], progress: &ProgressBar) -> Result<Source, ImportError> {
     let open_piece = |path: &PathBuf| {
-        let file = File::open(path).map_err(|source| ImportError::Open { path: path.clone(), source })?;
-        Source::new(path, Watched { file, progress: progress.clone() })
+        let file = File::open(path).map_err(|source| ImportError::Open {
+            path: path.clone(),
+            source,
+        })?;
+        Source::new(
+            path,
+            Watched {
+                file,
+                progress: progress.clone(),
+            },
+        )
     };
     match pieces {
         [] => Source::new("", io::empty()),
-        [first, rest @ ..] => rest.iter().try_fold(open_piece(first)?, |whole, piece| Ok(whole.followed_by(open_piece(piece)?))),
+        [first, rest @ ..] => rest.iter().try_fold(open_piece(first)?, |whole, piece| {
+            Ok(whole.followed_by(open_piece(piece)?))
+        }),
     }
 }
 
@@ -226,7 +274,11 @@ impl Read for Watched {
 }
 
 fn print_summary(imported: &Imported, path: &Path) {
-    super::note(format_args!("{}: {}", path.display(), JobTotals::of(&imported.jobs)));
+    super::note(format_args!(
+        "{}: {}",
+        path.display(),
+        JobTotals::of(&imported.jobs)
+    ));
     for item in &imported.left_out {
         super::note(format_args!("  {item}"));
     }
@@ -235,13 +287,17 @@ fn print_summary(imported: &Imported, path: &Path) {
 fn parse_duration(text: &str) -> Result<Duration, String> {
     let expected = |_| format!("{text:?} is not a time; expected such as 90m, 24h or 2d");
     let span: jiff::Span = text.parse().map_err(expected)?;
-    let signed = span.to_duration(jiff::SpanRelativeTo::days_are_24_hours()).map_err(expected)?;
-    Duration::try_from(signed).map_err(|_| format!("{text:?} is negative; expected such as 90m, 24h or 2d"))
+    let signed = span
+        .to_duration(jiff::SpanRelativeTo::days_are_24_hours())
+        .map_err(expected)?;
+    Duration::try_from(signed)
+        .map_err(|_| format!("{text:?} is negative; expected such as 90m, 24h or 2d"))
 }
 
 fn parse_timestamp(text: &str) -> Result<Timestamp, String> {
-    let instant: jiff::Timestamp =
-        text.parse().map_err(|_| format!("{text:?} is not an instant; expected such as 2026-03-02T08:00:00Z"))?;
+    let instant: jiff::Timestamp = text.parse().map_err(|_| {
+        format!("{text:?} is not an instant; expected such as 2026-03-02T08:00:00Z")
+    })?;
     Ok(Timestamp::from_millis(instant.as_millisecond()))
 }
 
@@ -251,10 +307,20 @@ mod tests {
 
     #[test]
     fn a_cut_is_a_time_with_its_unit() {
-        for (text, hours) in
-            [("24h", Some(24)), ("2d", Some(48)), ("1d 12h", Some(36)), ("90", None), ("-1h", None), ("1y", None), ("", None)]
-        {
-            assert_eq!(parse_duration(text).ok(), hours.map(|hours| Duration::from_secs(3_600 * hours)), "{text}");
+        for (text, hours) in [
+            ("24h", Some(24)),
+            ("2d", Some(48)),
+            ("1d 12h", Some(36)),
+            ("90", None),
+            ("-1h", None),
+            ("1y", None),
+            ("", None),
+        ] {
+            assert_eq!(
+                parse_duration(text).ok(),
+                hours.map(|hours| Duration::from_secs(3_600 * hours)),
+                "{text}"
+            );
         }
     }
 }

@@ -14,13 +14,15 @@ use headroom::units::display_duration;
 
 /// Keep the daemon of this machine from scaling for a while; it goes on by itself
 #[derive(clap::Args)]
-#[command(after_help = "The pause is a file in the daemon's state folder that expires by itself. It takes effect at the next tick. \
+#[command(
+    after_help = "The pause is a file in the daemon's state folder that expires by itself. It takes effect at the next tick. \
 A resize that is on its way is left alone; everything new waits, limits included.
 
 Examples:
   headroom pause --for 30m
   headroom pause --for 2h --direction in    grow if you must, but do not shrink
-  headroom resume")]
+  headroom resume"
+)]
 pub struct Args {
     /// How long, such as 30m or 2h
     #[arg(long = "for", value_name = "TIME", value_parser = duration)]
@@ -42,7 +44,8 @@ pub struct ResumeArgs {
 /// Which daemon is meant.
 #[derive(clap::Args)]
 pub struct Place {
-    /// The daemon's settings, which name its state folder [default: /etc/headroom/headroom.toml, if it is there]
+    /// The daemon's settings, which name its state folder [default: /etc/headroom/headroom.toml, if
+    /// it is there]
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
     /// The daemon's state folder itself
@@ -65,19 +68,33 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         Way::Out => Direction::Out,
         Way::In => Direction::In,
     });
-    let pause = Pause { until: Clock::real().now() + args.lasting, direction };
+    let pause = Pause {
+        until: Clock::real().now() + args.lasting,
+        direction,
+    };
     state_dir::write_pause(&folder, &pause)?;
     let what = match direction {
         None => "scaling",
         Some(Direction::Out) => "scale-out",
         Some(Direction::In) => "scale-in",
     };
-    super::print(format!("{what} is paused for {}, until {}\n", display_duration(args.lasting), pause.until).as_bytes())
+    super::print(
+        format!(
+            "{what} is paused for {}, until {}\n",
+            display_duration(args.lasting),
+            pause.until
+        )
+        .as_bytes(),
+    )
 }
 
 pub fn resume(args: &ResumeArgs) -> anyhow::Result<()> {
     let was_paused = state_dir::remove_pause(&args.place.state_dir()?)?;
-    super::print(if was_paused { b"the pause is over\n".as_slice() } else { b"nothing was paused\n" })
+    super::print(if was_paused {
+        b"the pause is over\n".as_slice()
+    } else {
+        b"nothing was paused\n"
+    })
 }
 
 impl Place {
@@ -86,18 +103,27 @@ impl Place {
             Some(folder) => folder.clone(),
             None => {
                 // Only the folder matters here: whoever pauses need not have the policy at hand.
-                let flags = Flags { policy: Some(PathBuf::from("-")), ..Flags::default() };
+                let flags = Flags {
+                    policy: Some(PathBuf::from("-")),
+                    ..Flags::default()
+                };
                 Settings::load(super::run::config_file(self.config.as_deref()), flags)?.state_dir
             }
         };
-        check(&folder).with_context(|| "name the daemon's settings with --config, or its folder with --state-dir".to_owned())?;
+        check(&folder).with_context(|| {
+            "name the daemon's settings with --config, or its folder with --state-dir".to_owned()
+        })?;
         Ok(folder)
     }
 }
 
 /// A pause left where no daemon looks would be worse than an error.
 fn check(folder: &Path) -> anyhow::Result<()> {
-    if folder.join("lock").is_file() { Ok(()) } else { bail!("{}: no daemon has run on this folder", folder.display()) }
+    if folder.join("lock").is_file() {
+        Ok(())
+    } else {
+        bail!("{}: no daemon has run on this folder", folder.display())
+    }
 }
 
 fn duration(text: &str) -> Result<Duration, String> {

@@ -57,7 +57,8 @@ struct CloudWatch {
     /// Where the trace goes; zstd when the name ends in .zst; replaced if it exists
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
-    /// Also write the cluster as EMR remembers it, up to two months after its end, for `simulate --scenario`
+    /// Also write the cluster as EMR remembers it, up to two months after its end, for `simulate
+    /// --scenario`
     #[arg(long, value_name = "FILE")]
     scenario_out: Option<PathBuf>,
     /// The cluster's region [default: that of the environment or the profile]
@@ -71,8 +72,13 @@ struct CloudWatch {
 pub fn run(args: &Args) -> anyhow::Result<()> {
     let Source::Cloudwatch(args) = &args.source;
     super::check_output(&args.out)?;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("the asynchronous runtime cannot start")?;
-    args.scenario_out.as_deref().map_or(Ok(()), super::check_output)?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("the asynchronous runtime cannot start")?;
+    args.scenario_out
+        .as_deref()
+        .map_or(Ok(()), super::check_output)?;
     runtime.block_on(async {
         let config = configuration(args).await;
         let recorded = record(args, &config).await?;
@@ -84,26 +90,49 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     })
 }
 
-async fn write_scenario(path: &Path, args: &CloudWatch, config: &SdkConfig, recorded: &Recorded) -> anyhow::Result<()> {
+async fn write_scenario(
+    path: &Path,
+    args: &CloudWatch,
+    config: &SdkConfig,
+    recorded: &Recorded,
+) -> anyhow::Result<()> {
     let scenario = record::scenario(config, &args.cluster_id, &recorded.sizes).await;
-    let text = scenario.with_context(|| format!("{} is written, but EMR tells nothing for {}", args.out.display(), path.display()))?;
-    write_whole(path, text.as_bytes()).with_context(|| format!("{} cannot be written", path.display()))?;
-    super::note(format_args!("{}: the cluster as EMR remembers it; look over its limits", path.display()));
+    let text = scenario.with_context(|| {
+        format!(
+            "{} is written, but EMR tells nothing for {}",
+            args.out.display(),
+            path.display()
+        )
+    })?;
+    write_whole(path, text.as_bytes())
+        .with_context(|| format!("{} cannot be written", path.display()))?;
+    super::note(format_args!(
+        "{}: the cluster as EMR remembers it; look over its limits",
+        path.display()
+    ));
     Ok(())
 }
 
 async fn record(args: &CloudWatch, config: &SdkConfig) -> anyhow::Result<Recorded> {
-    let asked = Asked { cluster_id: args.cluster_id.clone(), from: args.from, to: args.to };
+    let asked = Asked {
+        cluster_id: args.cluster_id.clone(),
+        from: args.from,
+        to: args.to,
+    };
     let style = ProgressStyle::with_template("fetching {wide_bar} {pos} of {len} parts")?;
-    let progress = ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden()).with_style(style);
+    let progress =
+        ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden()).with_style(style);
     let advance = |done: usize, total: usize| {
         if progress.length().is_none() && done > 0 {
-            super::note(format_args!("note: continues a recording that was interrupted; {done} of {total} parts are there"));
+            super::note(format_args!(
+                "note: continues a recording that was interrupted; {done} of {total} parts are there"
+            ));
         }
         progress.set_length(total as u64);
         super::advance(&progress, (done as u64).saturating_sub(progress.position()));
     };
-    let recorded = record::cloudwatch(config, &asked, Clock::real().now(), &args.out, advance).await;
+    let recorded =
+        record::cloudwatch(config, &asked, Clock::real().now(), &args.out, advance).await;
     progress.finish_and_clear();
     Ok(recorded?)
 }
@@ -121,14 +150,30 @@ async fn configuration(args: &CloudWatch) -> SdkConfig {
 }
 
 fn tell(recorded: &Recorded, args: &CloudWatch) {
-    let Recorded { observations, with_yarn, plan, step, .. } = recorded;
+    let Recorded {
+        observations,
+        with_yarn,
+        plan,
+        step,
+        ..
+    } = recorded;
     let out = args.out.display();
-    super::note(format_args!("{out}: {observations} observations from {} to {}, one each {}", plan.from, plan.to, display_duration(*step)));
+    super::note(format_args!(
+        "{out}: {observations} observations from {} to {}, one each {}",
+        plan.from,
+        plan.to,
+        display_duration(*step)
+    ));
     if with_yarn < observations {
-        super::note(format_args!("  {} of them without YARN, which had no points then", observations - with_yarn));
+        super::note(format_args!(
+            "  {} of them without YARN, which had no points then",
+            observations - with_yarn
+        ));
     }
     if *step >= std::time::Duration::from_secs(3_600) {
-        super::note("  CloudWatch keeps only hourly means that long: shorter peaks and waits are averaged away");
+        super::note(
+            "  CloudWatch keeps only hourly means that long: shorter peaks and waits are averaged away",
+        );
     }
     super::note("  pending memory is an estimate; vcores and released containers are not known");
 }

@@ -33,7 +33,8 @@ const FASTEST: i64 = 1_000;
 
 /// Watch the daemon at work on a simulated cluster, without AWS
 #[derive(clap::Args)]
-#[command(after_help = "The daemon is the real one: it reads YARN and EMR over HTTP, decides, writes its journal and calls \
+#[command(
+    after_help = "The daemon is the real one: it reads YARN and EMR over HTTP, decides, writes its journal and calls \
 ModifyInstanceGroups. Only the cluster is simulated: it serves these APIs on a loopback port of its own, and nothing leaves \
 this machine. Time goes faster; the clock shows the time of the trace. YARN's numbers are those of the moment: delays and \
 losses of metrics that the scenario may have are not rehearsed.
@@ -42,7 +43,8 @@ Examples:
   headroom rehearse simulations/office-day
   headroom rehearse simulations/short-containers --speed 240 --for 2h
   headroom rehearse simulations/office-day --policy hpa
-  headroom rehearse my.trace.zst --policy my-policy.yaml --keep rehearsal")]
+  headroom rehearse my.trace.zst --policy my-policy.yaml --keep rehearsal"
+)]
 pub struct Args {
     /// A trace, or a folder with a trace and its scenario.yaml
     #[arg(value_name = "SIMULATION")]
@@ -50,7 +52,8 @@ pub struct Args {
     /// Seconds of the simulation for each second of yours
     #[arg(long, value_name = "N", default_value_t = 60, value_parser = clap::value_parser!(u32).range(1..=FASTEST))]
     speed: u32,
-    /// A policy file, or the name of a baseline [default: the simulation's policy.yaml, or available-memory]
+    /// A policy file, or the name of a baseline [default: the simulation's policy.yaml, or
+    /// available-memory]
     #[arg(long, value_name = "FILE_OR_BASELINE")]
     policy: Option<String>,
     /// Luck: provisioning times, failures, interruptions
@@ -83,12 +86,18 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         listen: args.listen,
         state_dir: folder.path.clone(),
     };
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("the runtime cannot start")?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("the runtime cannot start")?;
     runtime.block_on(rehearse(plan, folder))
 }
 
 async fn rehearse(plan: Plan, folder: Folder) -> anyhow::Result<()> {
-    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    let (mut terminate, mut interrupt) = (
+        signal(SignalKind::terminate())?,
+        signal(SignalKind::interrupt())?,
+    );
     let rehearsal = Rehearsal::start(plan.clone()).await?;
     let folder = folder.keep();
     say(&introduction(&plan, &rehearsal))?;
@@ -101,7 +110,9 @@ async fn rehearse(plan: Plan, folder: Folder) -> anyhow::Result<()> {
         }
     };
     let policy = rehearsal.policy().clone();
-    let rehearsed = rehearsal.run(asked_to_stop, |report| stage.show(report)).await?;
+    let rehearsed = rehearsal
+        .run(asked_to_stop, |report| stage.show(report))
+        .await?;
     stage.live.finish_and_clear();
     say(&conclusion(&plan, Contestant::of(policy), &rehearsed)?)?;
     say(&next_steps(&journal, &folder))
@@ -117,10 +128,16 @@ struct Stage {
 
 impl Stage {
     fn new(rehearsal: &Rehearsal) -> anyhow::Result<Self> {
-        let style = ProgressStyle::with_template("{prefix}  {bar:16} {wide_msg}")?.progress_chars("█▉▊▋▌▍▎▏ ");
-        let live = ProgressBar::with_draw_target(Some(100), ProgressDrawTarget::stderr()).with_style(style);
+        let style = ProgressStyle::with_template("{prefix}  {bar:16} {wide_msg}")?
+            .progress_chars("█▉▊▋▌▍▎▏ ");
+        let live = ProgressBar::with_draw_target(Some(100), ProgressDrawTarget::stderr())
+            .with_style(style);
         let colour = io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-        Ok(Self { narrator: Narrator::new(rehearsal.policy()), live, colour })
+        Ok(Self {
+            narrator: Narrator::new(rehearsal.policy()),
+            live,
+            colour,
+        })
     }
 
     fn show(&mut self, report: &TickReport) {
@@ -129,7 +146,12 @@ impl Stage {
             // A reader that went away does not keep the rehearsal from going on.
             self.live.suspend(|| say(&text).unwrap_or_default());
         }
-        if let Some(Picture { at, used_percent, text }) = Picture::of(report) {
+        if let Some(Picture {
+            at,
+            used_percent,
+            text,
+        }) = Picture::of(report)
+        {
             self.live.set_prefix(time_of_day(at).to_string());
             self.live.set_message(text);
             self.live.set_position(used_percent);
@@ -139,7 +161,11 @@ impl Stage {
 
 fn written(line: &Line, colour: bool) -> String {
     let mut text = format!("{}  {}\n", time_of_day(line.at), line.text);
-    let (dim, plain) = if colour { ("\x1b[2m", "\x1b[0m") } else { ("", "") };
+    let (dim, plain) = if colour {
+        ("\x1b[2m", "\x1b[0m")
+    } else {
+        ("", "")
+    };
     for part in line.detail.iter().flat_map(|detail| wrapped(detail, 70)) {
         text += &format!("          {dim}{part}{plain}\n");
     }
@@ -150,7 +176,10 @@ fn written(line: &Line, colour: bool) -> String {
 fn wrapped(text: &str, width: usize) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     for word in text.split(' ') {
-        match lines.last_mut().filter(|line| line.chars().count() + 1 + word.chars().count() <= width) {
+        match lines
+            .last_mut()
+            .filter(|line| line.chars().count() + 1 + word.chars().count() <= width)
+        {
             Some(line) => *line += &format!(" {word}"),
             None => lines.push(word.to_owned()),
         }
@@ -159,7 +188,9 @@ fn wrapped(text: &str, width: usize) -> Vec<String> {
 }
 
 fn introduction(plan: &Plan, rehearsal: &Rehearsal) -> String {
-    let span = plan.at_most.map_or(plan.workload.span(), |at_most| at_most.min(plan.workload.span()));
+    let span = plan.at_most.map_or(plan.workload.span(), |at_most| {
+        at_most.min(plan.workload.span())
+    });
     let real = whole_seconds(span / plan.speed);
     let (status, services) = (rehearsal.status_url(), rehearsal.services_url());
     format!(
@@ -174,7 +205,11 @@ fn introduction(plan: &Plan, rehearsal: &Rehearsal) -> String {
     )
 }
 
-fn conclusion(plan: &Plan, contestant: Contestant, rehearsed: &Rehearsed) -> anyhow::Result<String> {
+fn conclusion(
+    plan: &Plan,
+    contestant: Contestant,
+    rehearsed: &Rehearsed,
+) -> anyhow::Result<String> {
     let run = &rehearsed.run;
     let lasted = whole_seconds(run.end.since(run.start));
     let why = match rehearsed.ending {
@@ -183,16 +218,36 @@ fn conclusion(plan: &Plan, contestant: Contestant, rehearsed: &Rehearsed) -> any
         Ending::Stopped => "Stopped",
     };
     // A recording of load knows no jobs.
-    let jobs = if run.jobs.is_empty() { String::new() } else { format!("{} jobs are finished, ", run.jobs.len()) };
+    let jobs = if run.jobs.is_empty() {
+        String::new()
+    } else {
+        format!("{} jobs are finished, ", run.jobs.len())
+    };
     let (done, total) = (run.tasks_finished, run.tasks_total);
-    let mut text = format!("\n{why} after {}: {jobs}{done} of {total} tasks have run.\n\n", display_duration(lasted));
+    let mut text = format!(
+        "\n{why} after {}: {jobs}{done} of {total} tasks have run.\n\n",
+        display_duration(lasted)
+    );
     let course = Course::new(plan.name.clone(), &plan.workload, &plan.scenario)?;
-    let label = Label { trace: plan.name.clone(), policy: contestant.name.clone(), seed: plan.seed };
+    let label = Label {
+        trace: plan.name.clone(),
+        policy: contestant.name.clone(),
+        seed: plan.seed,
+    };
     let card = course.score(label, run);
     if rehearsed.ending == Ending::WorkDone {
-        let simulated = course.compare(&[contestant], plan.seed..plan.seed.saturating_add(1), Recording::default(), || {})?;
-        let simulated = simulated.first().map(|trial| ("headroom simulate", &trial.card));
-        let rows: Vec<_> = std::iter::once(("rehearsed", &card)).chain(simulated).collect();
+        let simulated = course.compare(
+            &[contestant],
+            plan.seed..plan.seed.saturating_add(1),
+            Recording::default(),
+            || {},
+        )?;
+        let simulated = simulated
+            .first()
+            .map(|trial| ("headroom simulate", &trial.card));
+        let rows: Vec<_> = std::iter::once(("rehearsed", &card))
+            .chain(simulated)
+            .collect();
         text += &summary::table(&rows);
     } else {
         text += &summary::table(&[("so far", &card)]);
@@ -202,7 +257,9 @@ fn conclusion(plan: &Plan, contestant: Contestant, rehearsed: &Rehearsed) -> any
 
 fn next_steps(journal: &Path, folder: &Path) -> String {
     let (journal, folder) = (journal.display(), folder.display());
-    format!("\nPolicy, journal and log are in {folder}. To go on:\n  headroom explain {journal}\n  headroom simulate --verify {journal}\n")
+    format!(
+        "\nPolicy, journal and log are in {folder}. To go on:\n  headroom explain {journal}\n  headroom simulate --verify {journal}\n"
+    )
 }
 
 /// Where a rehearsal leaves its files. A temporary one is gone again unless it is kept.
@@ -212,19 +269,32 @@ struct Folder {
 }
 
 impl Folder {
-    /// A folder that holds no earlier rehearsal: a journal that goes on where another one ended would make no sense.
+    /// A folder that holds no earlier rehearsal: a journal that goes on where another one ended
+    /// would make no sense.
     fn new(keep: Option<&Path>) -> anyhow::Result<Self> {
         let Some(keep) = keep else {
-            let temporary = tempfile::Builder::new().prefix("headroom-rehearsal-").tempdir();
-            let temporary = temporary.context("no temporary folder can be made; name one with --keep")?;
-            return Ok(Self { path: temporary.path().to_owned(), temporary: Some(temporary) });
+            let temporary = tempfile::Builder::new()
+                .prefix("headroom-rehearsal-")
+                .tempdir();
+            let temporary =
+                temporary.context("no temporary folder can be made; name one with --keep")?;
+            return Ok(Self {
+                path: temporary.path().to_owned(),
+                temporary: Some(temporary),
+            });
         };
         let cannot = || format!("{} cannot be used", keep.display());
         fs::create_dir_all(keep).with_context(cannot)?;
         if fs::read_dir(keep).with_context(cannot)?.next().is_some() {
-            bail!("{} is not empty; give each rehearsal a folder of its own", keep.display());
+            bail!(
+                "{} is not empty; give each rehearsal a folder of its own",
+                keep.display()
+            );
         }
-        Ok(Self { path: keep.to_owned(), temporary: None })
+        Ok(Self {
+            path: keep.to_owned(),
+            temporary: None,
+        })
     }
 
     fn keep(self) -> PathBuf {
@@ -232,7 +302,8 @@ impl Folder {
     }
 }
 
-/// The file that the daemon will read: a baseline is written to `folder`, within the scenario's limits.
+/// The file that the daemon will read: a baseline is written to `folder`, within the scenario's
+/// limits.
 fn policy(args: &Args, source: &Source, folder: &Path) -> anyhow::Result<PathBuf> {
     let beside = args.simulation.join(POLICY_NAME);
     let baseline = match args.policy.as_deref() {
@@ -240,7 +311,9 @@ fn policy(args: &Args, source: &Source, folder: &Path) -> anyhow::Result<PathBuf
             Some(baseline) => baseline,
             None if Path::new(given).exists() => return Ok(PathBuf::from(given)),
             None => {
-                bail!("--policy {given}: there is neither a file nor a baseline of this name; `headroom baselines` lists the baselines")
+                bail!(
+                    "--policy {given}: there is neither a file nor a baseline of this name; `headroom baselines` lists the baselines"
+                )
             }
         },
         None if beside.is_file() => return Ok(beside),
@@ -251,15 +324,25 @@ fn policy(args: &Args, source: &Source, folder: &Path) -> anyhow::Result<PathBuf
 
 fn write_baseline(baseline: &Baseline, source: &Source, path: &Path) -> anyhow::Result<PathBuf> {
     let (group, limits) = scaled_group(&source.scenario)?;
-    let text = baseline.text_for(limits, &Selector::Id(source.scenario.groups[group].id.clone()));
-    write_whole(path, text.as_bytes()).with_context(|| format!("{} cannot be written", path.display()))?;
+    let text = baseline.text_for(
+        limits,
+        &Selector::Id(source.scenario.groups[group].id.clone()),
+    );
+    write_whole(path, text.as_bytes())
+        .with_context(|| format!("{} cannot be written", path.display()))?;
     Ok(path.to_owned())
 }
 
 /// What the daemon logs goes to a file: the terminal belongs to the picture.
 fn start_log(path: &Path) -> anyhow::Result<()> {
-    let file = File::create(path).with_context(|| format!("{} cannot be written", path.display()))?;
-    tracing_subscriber::fmt().with_max_level(tracing::Level::INFO).with_writer(file).with_ansi(false).with_target(false).init();
+    let file =
+        File::create(path).with_context(|| format!("{} cannot be written", path.display()))?;
+    tracing_subscriber::fmt()
+        .with_max_level(tracing::Level::INFO)
+        .with_writer(file)
+        .with_ansi(false)
+        .with_target(false)
+        .init();
     Ok(())
 }
 

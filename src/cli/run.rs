@@ -63,7 +63,10 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     };
     let settings = Settings::load(config_file(args.config.as_deref()), flags)?;
     start_log(settings.log);
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("the runtime cannot start")?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("the runtime cannot start")?;
     runtime.block_on(live(args.once, &settings))
 }
 
@@ -82,13 +85,22 @@ async fn live(once: bool, settings: &Settings) -> anyhow::Result<()> {
     let (stop, stopped) = tokio::sync::watch::channel(false);
     let server = match settings.listen {
         Some(address) => {
-            let listener = TcpListener::bind(address).await.with_context(|| format!("`listen`: {address} cannot be served"))?;
+            let listener = TcpListener::bind(address)
+                .await
+                .with_context(|| format!("`listen`: {address} cannot be served"))?;
             tracing::info!(%address, "status page, /metrics, /healthz, /readyz, /api/v1/status");
-            Some(tokio::spawn(server::run(listener, daemon.monitor(), until(stopped.clone()))))
+            Some(tokio::spawn(server::run(
+                listener,
+                daemon.monitor(),
+                until(stopped.clone()),
+            )))
         }
         None => None,
     };
-    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    let (mut terminate, mut interrupt) = (
+        signal(SignalKind::terminate())?,
+        signal(SignalKind::interrupt())?,
+    );
     tokio::spawn(async move {
         tokio::select! {
             _ = terminate.recv() => {}
@@ -120,9 +132,14 @@ fn in_words(report: &TickReport) -> Vec<u8> {
 
 /// Logs go to standard error, so that standard output has results only.
 pub fn start_log(settings: LogSettings) {
-    let log = tracing_subscriber::fmt().with_max_level(settings.level).with_writer(std::io::stderr).with_target(false);
+    let log = tracing_subscriber::fmt()
+        .with_max_level(settings.level)
+        .with_writer(std::io::stderr)
+        .with_target(false);
     match settings.format {
-        LogFormat::Text => log.with_ansi(std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none()).init(),
+        LogFormat::Text => log
+            .with_ansi(std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none())
+            .init(),
         LogFormat::Json => log.json().init(),
     }
 }

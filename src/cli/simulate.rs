@@ -22,8 +22,13 @@ use headroom::sim::{Recording, check_targets};
 use headroom::units::display_duration;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-/// A band for recordings that do not tell how long containers live: map tasks, usual tasks, executors.
-const ASSUMED_LIFETIMES: [Duration; 3] = [Duration::from_secs(20), Duration::from_secs(120), Duration::from_secs(900)];
+/// A band for recordings that do not tell how long containers live: map tasks, usual tasks,
+/// executors.
+const ASSUMED_LIFETIMES: [Duration; 3] = [
+    Duration::from_secs(20),
+    Duration::from_secs(120),
+    Duration::from_secs(900),
+];
 
 /// The last seed that leaves room for the most runs.
 const SEED_MAX: u64 = u64::MAX - SEEDS_MAX as u64;
@@ -31,7 +36,8 @@ const SEEDS_MAX: u32 = 10_000;
 
 /// Try policies on a trace: what each costs, how long work waits
 #[derive(clap::Args)]
-#[command(after_help = "Every policy runs on the same work and the same simulated cluster. Work that finds no room \
+#[command(
+    after_help = "Every policy runs on the same work and the same simulated cluster. Work that finds no room \
 waits and is done later: nothing is lost.
 
 Three bounds stand below the policies:
@@ -47,15 +53,18 @@ Examples:
   headroom simulate my.trace.zst --policy my-policy.yaml --policy fixed-max
   headroom simulate my.trace.zst --scenario cluster.yaml --series course.csv
   headroom simulate simulations/spot-storm --seeds 20 --format json
-  headroom simulate --verify /var/lib/headroom/journal")]
+  headroom simulate --verify /var/lib/headroom/journal"
+)]
 pub struct Args {
     /// A trace, a daemon's journal, or a folder with a trace and its scenario.yaml
     #[arg(value_name = "TRACE_OR_FOLDER", required = true)]
     traces: Vec<PathBuf>,
-    /// A policy file (ours, or Amazon's JSON), under its own limits, or the name of a baseline, under those of the scenario; may be repeated [default: all baselines]
+    /// A policy file (ours, or Amazon's JSON), under its own limits, or the name of a baseline,
+    /// under those of the scenario; may be repeated [default: all baselines]
     #[arg(long = "policy", value_name = "FILE_OR_BASELINE")]
     policies: Vec<String>,
-    /// The simulated cluster [default: the folder's scenario.yaml, or two core and up to 20 task nodes]
+    /// The simulated cluster [default: the folder's scenario.yaml, or two core and up to 20 task
+    /// nodes]
     #[arg(long, value_name = "FILE")]
     scenario: Option<PathBuf>,
     /// Luck of the first run: provisioning times, failures, interruptions
@@ -70,7 +79,8 @@ pub struct Args {
     /// Also write what happened over time, as CSV
     #[arg(long, value_name = "FILE")]
     series: Option<PathBuf>,
-    /// Instead: make all decisions of a daemon's journal again, and compare them with those recorded
+    /// Instead: make all decisions of a daemon's journal again, and compare them with those
+    /// recorded
     #[arg(long, conflicts_with_all = ["policies", "scenario", "seed", "seeds", "format", "series"])]
     verify: bool,
 }
@@ -88,19 +98,36 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         return super::verify::run(&args.traces);
     }
     args.series.as_deref().map_or(Ok(()), super::check_output)?;
-    let policies = args.policies.iter().map(|given| read_policy(given)).collect::<anyhow::Result<Vec<_>>>()?;
+    let policies = args
+        .policies
+        .iter()
+        .map(|given| read_policy(given))
+        .collect::<anyhow::Result<Vec<_>>>()?;
     let mut comparisons: Vec<Comparison> = Vec::new();
     let mut trials = Vec::new();
     for path in &args.traces {
         let source = Source::find(path, args.scenario.as_deref())?;
         let readings = read_trace(&source)?;
-        readings.first().into_iter().for_each(|(_, loaded)| warn_of_what_is_missing(&source, loaded));
+        readings
+            .first()
+            .into_iter()
+            .for_each(|(_, loaded)| warn_of_what_is_missing(&source, loaded));
         tell_default_cluster(&source);
         for (name, loaded) in readings {
-            let name = distinct(&name, comparisons.iter().map(|comparison| comparison.trace.name.as_str()));
+            let name = distinct(
+                &name,
+                comparisons
+                    .iter()
+                    .map(|comparison| comparison.trace.name.as_str()),
+            );
             let made = compare(args, &name, &source, &loaded, &policies)?;
             let cards = made.iter().map(|trial| trial.card.clone()).collect();
-            let note = TraceNote { name, kind: loaded.header.kind, synthetic: loaded.header.synthetic, slo_wait: source.scenario.slo_wait };
+            let note = TraceNote {
+                name,
+                kind: loaded.header.kind,
+                synthetic: loaded.header.synthetic,
+                slo_wait: source.scenario.slo_wait,
+            };
             comparisons.push(Comparison::new(note, cards));
             trials.extend(made);
         }
@@ -127,38 +154,64 @@ fn read_policy(given: &str) -> anyhow::Result<Named> {
         return Ok(Named::TransientPerJob);
     }
     let text = match std::fs::read_to_string(given) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => bail!("{}", neither_file_nor_baseline(given)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            bail!("{}", neither_file_nor_baseline(given))
+        }
         text => text.with_context(|| format!("{given} cannot be read"))?,
     };
     let policy = parse(&text, given)?;
-    Ok(Named::File { file: given.to_owned(), policy })
+    Ok(Named::File {
+        file: given.to_owned(),
+        policy,
+    })
 }
 
 fn neither_file_nor_baseline(given: &str) -> String {
-    let remedy = match nearest(given, BASELINES.iter().map(|baseline| baseline.name).chain([transient::NAME])) {
+    let remedy = match nearest(
+        given,
+        BASELINES
+            .iter()
+            .map(|baseline| baseline.name)
+            .chain([transient::NAME]),
+    ) {
         Some(meant) => format!("did you mean the baseline `{meant}`?"),
         None => "`headroom baselines` lists the baselines".to_owned(),
     };
     format!("--policy {given}: there is neither a file nor a baseline of this name; {remedy}")
 }
 
-/// The trace under its name; or, where nothing tells how long containers live, under several assumptions, each with a name of its own.
+/// The trace under its name; or, where nothing tells how long containers live, under several
+/// assumptions, each with a name of its own.
 fn read_trace(source: &Source) -> anyhow::Result<Vec<(String, Loaded)>> {
     let read = |assumed: Option<Duration>| {
         let loaded = source.read(assumed)?;
-        let name =
-            assumed.map_or_else(|| source.name.clone(), |assumed| format!("{} (containers of {})", source.name, display_duration(assumed)));
+        let name = assumed.map_or_else(
+            || source.name.clone(),
+            |assumed| {
+                format!(
+                    "{} (containers of {})",
+                    source.name,
+                    display_duration(assumed)
+                )
+            },
+        );
         Ok((name, loaded))
     };
     match read(None) {
         Err(error) if LoadError::needs_container_lifetime(&error) => {
-            let band: Vec<String> = ASSUMED_LIFETIMES.iter().map(|lifetime| display_duration(*lifetime).to_string()).collect();
+            let band: Vec<String> = ASSUMED_LIFETIMES
+                .iter()
+                .map(|lifetime| display_duration(*lifetime).to_string())
+                .collect();
             super::note(format_args!(
                 "note: {} does not count released containers, so how long they live is unknown; tried with {}",
                 source.trace.display(),
                 band.join(", ")
             ));
-            Ok(ASSUMED_LIFETIMES.iter().map(|lifetime| read(Some(*lifetime))).collect::<Result<_, LoadError>>()?)
+            Ok(ASSUMED_LIFETIMES
+                .iter()
+                .map(|lifetime| read(Some(*lifetime)))
+                .collect::<Result<_, LoadError>>()?)
         }
         other => Ok(vec![other?]),
     }
@@ -167,39 +220,72 @@ fn read_trace(source: &Source) -> anyhow::Result<Vec<(String, Loaded)>> {
 pub fn tell_default_cluster(source: &Source) {
     if source.scenario_file.is_none() {
         let (trace, cluster) = (source.trace.display(), &source.scenario.description);
-        super::note(format_args!("note: {trace} has no scenario (--scenario FILE gives one), so it runs on\n      {cluster}"));
+        super::note(format_args!(
+            "note: {trace} has no scenario (--scenario FILE gives one), so it runs on\n      {cluster}"
+        ));
     }
 }
 
 fn warn_of_what_is_missing(source: &Source, loaded: &Loaded) {
     if let Some(torn) = &loaded.torn_tail {
-        super::note(format_args!("note: {}:{}: the line is torn off and left out", torn.path.display(), torn.line));
+        super::note(format_args!(
+            "note: {}:{}: the line is torn off and left out",
+            torn.path.display(),
+            torn.line
+        ));
     }
     if let Workload::Observations(load) = &loaded.workload
         && let [(from, to), rest @ ..] = load.gaps()
     {
-        let more = if rest.is_empty() { String::new() } else { format!(" and {} more", rest.len()) };
-        super::note(format_args!("note: {}: no observations from {from} to {to}{more}; no work arrives there", source.trace.display()));
+        let more = if rest.is_empty() {
+            String::new()
+        } else {
+            format!(" and {} more", rest.len())
+        };
+        super::note(format_args!(
+            "note: {}: no observations from {from} to {to}{more}; no work arrives there",
+            source.trace.display()
+        ));
     }
     if let Workload::Observations(load) = &loaded.workload
         && !load.knows_vcores()
     {
         let trace = source.trace.display();
-        super::note(format_args!("note: {trace} does not count vcores throughout; where it does not, containers take memory only"));
+        super::note(format_args!(
+            "note: {trace} does not count vcores throughout; where it does not, containers take memory only"
+        ));
     }
 }
 
-fn compare(args: &Args, name: &str, source: &Source, loaded: &Loaded, policies: &[Named]) -> anyhow::Result<Vec<Trial>> {
-    let scenario_file = source.scenario_file.as_deref().unwrap_or(Path::new("the default cluster")).display();
-    let course = Course::new(name.to_owned(), &loaded.workload, &source.scenario).with_context(|| scenario_file.to_string())?;
+fn compare(
+    args: &Args,
+    name: &str,
+    source: &Source,
+    loaded: &Loaded,
+    policies: &[Named],
+) -> anyhow::Result<Vec<Trial>> {
+    let scenario_file = source
+        .scenario_file
+        .as_deref()
+        .unwrap_or(Path::new("the default cluster"))
+        .display();
+    let course = Course::new(name.to_owned(), &loaded.workload, &source.scenario)
+        .with_context(|| scenario_file.to_string())?;
     let contestants = contestants(&course, policies)?;
     // Within u64: the parser of the arguments leaves room for the most seeds.
     let seeds = args.seed..args.seed + u64::from(args.seeds);
     let style = ProgressStyle::with_template("{msg} {wide_bar} {pos} of {len} runs")?;
     let runs = course.runs(&contestants, u64::from(args.seeds));
-    let progress = ProgressBar::with_draw_target(Some(runs), ProgressDrawTarget::hidden()).with_style(style).with_message(name.to_owned());
-    let recording = Recording { series: args.series.is_some(), observations: false };
-    let trials = course.compare(&contestants, seeds, recording, || super::advance(&progress, 1));
+    let progress = ProgressBar::with_draw_target(Some(runs), ProgressDrawTarget::hidden())
+        .with_style(style)
+        .with_message(name.to_owned());
+    let recording = Recording {
+        series: args.series.is_some(),
+        observations: false,
+    };
+    let trials = course.compare(&contestants, seeds, recording, || {
+        super::advance(&progress, 1)
+    });
     progress.finish_and_clear();
     // The policies fit the cluster: what is wrong now is the work.
     trials.with_context(|| source.trace.display().to_string())
@@ -219,7 +305,10 @@ fn contestants(course: &Course<'_>, policies: &[Named]) -> anyhow::Result<Vec<Co
                 Contestant::of(policy.clone())
             }
         };
-        contestant.name = distinct(&contestant.name, contestants.iter().map(|other| other.name.as_str()));
+        contestant.name = distinct(
+            &contestant.name,
+            contestants.iter().map(|other| other.name.as_str()),
+        );
         contestants.push(contestant);
     }
     Ok(contestants)
@@ -229,11 +318,19 @@ fn contestants(course: &Course<'_>, policies: &[Named]) -> anyhow::Result<Vec<Co
 pub(super) fn distinct<'a>(name: &str, taken: impl Iterator<Item = &'a str> + Clone) -> String {
     let is_free = |candidate: &String| taken.clone().all(|other| other != candidate);
     let numbered = (2..).map(|number| format!("{name}-{number}"));
-    std::iter::once(name.to_owned()).chain(numbered).find(is_free).unwrap_or_default()
+    std::iter::once(name.to_owned())
+        .chain(numbered)
+        .find(is_free)
+        .unwrap_or_default()
 }
 
 fn series_of(trial: &Trial) -> Series<'_> {
-    Series { trace: &trial.card.trace, policy: &trial.card.policy, seed: trial.card.seed, points: &trial.run.series }
+    Series {
+        trace: &trial.card.trace,
+        policy: &trial.card.policy,
+        seed: trial.card.seed,
+        points: &trial.run.series,
+    }
 }
 
 fn print(format: Format, comparisons: &[Comparison], trials: Vec<Trial>) -> anyhow::Result<()> {
@@ -241,7 +338,14 @@ fn print(format: Format, comparisons: &[Comparison], trials: Vec<Trial>) -> anyh
     let output = match format {
         Format::Table => {
             let colour = io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-            table::render(comparisons, Look { width: super::terminal_width(), colour }).into_bytes()
+            table::render(
+                comparisons,
+                Look {
+                    width: super::terminal_width(),
+                    colour,
+                },
+            )
+            .into_bytes()
         }
         Format::Json => export::json(&cards)?.into_bytes(),
         Format::Csv => export::csv(&cards)?,

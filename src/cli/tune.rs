@@ -20,10 +20,12 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 /// Search the values of a policy for less cost or less waiting
 ///
-/// Tries many sets of values on the same work: first spread evenly over what may vary, then around the best. Prints those that nobody beats, and
-/// how well the choice does on days that it did not see.
+/// Tries many sets of values on the same work: first spread evenly over what may vary, then around
+/// the best. Prints those that nobody beats, and how well the choice does on days that it did not
+/// see.
 #[derive(clap::Args)]
-#[command(after_help = "PATH leads to a value of the policy, RANGE is `a..b` or a list `a|b|c`:
+#[command(
+    after_help = "PATH leads to a value of the policy, RANGE is `a..b` or a list `a|b|c`:
   rules.memory-short.for=1m..15m          a time of a rule
   rules.memory-short.threshold=5..30      the number its condition compares with
   rules.memory-short.then.grow=1..10      how much it changes
@@ -34,7 +36,8 @@ docs/tuning.md explains the search and what its figures mean.
 Examples:
   headroom tune week.trace.zst --policy mine.yaml
   headroom tune week.trace.zst --policy mine.yaml --wait-p95 60s --out best.yaml
-  headroom tune simulations/* --policy mine.yaml --vary rules.short.for=30s..10m")]
+  headroom tune simulations/* --policy mine.yaml --vary rules.short.for=30s..10m"
+)]
 pub struct Args {
     /// A trace, a daemon's journal, or a folder with a trace and its scenario.yaml
     #[arg(value_name = "TRACE_OR_FOLDER", required = true)]
@@ -42,16 +45,19 @@ pub struct Args {
     /// The policy whose values are searched
     #[arg(long, value_name = "FILE")]
     policy: PathBuf,
-    /// What to vary, and how far; may be repeated [default: every time, threshold and amount, within a factor of 3 or 4]
+    /// What to vary, and how far; may be repeated [default: every time, threshold and amount,
+    /// within a factor of 3 or 4]
     #[arg(long, value_name = "PATH=RANGE")]
     vary: Vec<String>,
-    /// 95 % of the work of each trace should wait no longer [default: the least slo.wait of the scenarios]
+    /// 95 % of the work of each trace should wait no longer [default: the least slo.wait of the
+    /// scenarios]
     #[arg(long, value_name = "TIME", value_parser = duration)]
     wait_p95: Option<Duration>,
     /// How many sets of values are tried
     #[arg(long, value_name = "N", default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..=CANDIDATES_MAX as i64))]
     candidates: u32,
-    /// The simulated cluster [default: the folder's scenario.yaml, or two core and up to 20 task nodes]
+    /// The simulated cluster [default: the folder's scenario.yaml, or two core and up to 20 task
+    /// nodes]
     #[arg(long, value_name = "FILE")]
     scenario: Option<PathBuf>,
     /// Of the luck in simulations, and of the search
@@ -76,28 +82,55 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         super::check_output(output)?;
     }
     let file = args.policy.display().to_string();
-    let text = fs::read_to_string(&args.policy).with_context(|| format!("{file} cannot be read"))?;
+    let text =
+        fs::read_to_string(&args.policy).with_context(|| format!("{file} cannot be read"))?;
     // A document of Amazon's is searched as the policy that it becomes.
-    let text = emr_json::import(&text, &file, None)?.map_or(text, |imported| imported.yaml().to_owned());
+    let text =
+        emr_json::import(&text, &file, None)?.map_or(text, |imported| imported.yaml().to_owned());
     let space = Space::new(&text, &file, &args.vary)?;
     let start = parse(&text, &file)?;
     let read = read(&args.traces, args.scenario.as_deref())?;
-    let least = || read.iter().map(|(source, _)| source.scenario.slo_wait).min().unwrap_or_default();
-    let traces = read.iter().map(|(source, loaded)| (source.name.clone(), &loaded.workload, &source.scenario));
+    let least = || {
+        read.iter()
+            .map(|(source, _)| source.scenario.slo_wait)
+            .min()
+            .unwrap_or_default()
+    };
+    let traces = read
+        .iter()
+        .map(|(source, loaded)| (source.name.clone(), &loaded.workload, &source.scenario));
     let arena = Arena::new(traces, args.wait_p95.unwrap_or_else(least));
     arena.check(&start).with_context(|| file.clone())?;
-    let effort = Effort { candidates: args.candidates as usize, seed: args.seed };
+    let effort = Effort {
+        candidates: args.candidates as usize,
+        seed: args.seed,
+    };
     let progress = progress(tune::runs(effort, args.seeds.into()))?;
-    let tuned = tune::tune(&arena, &space, &start, effort, args.seeds.into(), || super::advance(&progress, 1))?;
+    let tuned = tune::tune(&arena, &space, &start, effort, args.seeds.into(), || {
+        super::advance(&progress, 1)
+    })?;
     progress.finish_and_clear();
-    let report = Report { arena: &arena, space: &space, tuned: &tuned, effort, file: &file };
+    let report = Report {
+        arena: &arena,
+        space: &space,
+        tuned: &tuned,
+        effort,
+        file: &file,
+    };
     write_outputs(args, &arena, &space, &tuned)?;
-    let output = if args.json { report.json()? } else { report.text(super::terminal_width()) };
+    let output = if args.json {
+        report.json()?
+    } else {
+        report.text(super::terminal_width())
+    };
     super::print(output.as_bytes())
 }
 
 /// Reads every trace with its scenario.
-pub fn read(paths: &[PathBuf], scenario: Option<&std::path::Path>) -> anyhow::Result<Vec<(Source, Loaded)>> {
+pub fn read(
+    paths: &[PathBuf],
+    scenario: Option<&std::path::Path>,
+) -> anyhow::Result<Vec<(Source, Loaded)>> {
     let one = |path: &PathBuf| {
         let source = Source::find(path, scenario)?;
         let loaded = source.read(None)?;
@@ -117,19 +150,38 @@ pub fn duration(text: &str) -> Result<Duration, String> {
     scalar::duration(text).map_err(|refusal| refusal.to_string())
 }
 
-fn write_outputs(args: &Args, arena: &Arena<'_>, space: &Space, tuned: &Tuned) -> anyhow::Result<()> {
+fn write_outputs(
+    args: &Args,
+    arena: &Arena<'_>,
+    space: &Space,
+    tuned: &Tuned,
+) -> anyhow::Result<()> {
     if let Some(path) = &args.svg {
-        write_whole(path, plot::svg(arena, tuned).as_bytes()).with_context(|| format!("{} cannot be written", path.display()))?;
+        write_whole(path, plot::svg(arena, tuned).as_bytes())
+            .with_context(|| format!("{} cannot be written", path.display()))?;
     }
     let Some(path) = &args.out else { return Ok(()) };
-    let Some(chosen) = tuned.chosen() else { bail!("no policy finished all the work, so {} was not written", path.display()) };
+    let Some(chosen) = tuned.chosen() else {
+        bail!(
+            "no policy finished all the work, so {} was not written",
+            path.display()
+        )
+    };
     let values = &tuned.candidates[chosen.candidate].values;
-    let text = if values.is_empty() { space.start().to_owned() } else { space.found(values) };
-    write_whole(path, text.as_bytes()).with_context(|| format!("{} cannot be written", path.display()))?;
+    let text = if values.is_empty() {
+        space.start().to_owned()
+    } else {
+        space.found(values)
+    };
+    write_whole(path, text.as_bytes())
+        .with_context(|| format!("{} cannot be written", path.display()))?;
     let name = path.display().to_string();
     let (policy, places) = parse_with_places(&text, &name)?;
     for warning in lint(&policy) {
-        super::note(format_args!("{}\n", warning.diagnostic(&places).render(&text, &name, false)));
+        super::note(format_args!(
+            "{}\n",
+            warning.diagnostic(&places).render(&text, &name, false)
+        ));
     }
     Ok(())
 }

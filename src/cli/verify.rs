@@ -17,7 +17,14 @@ pub fn run(journals: &[impl AsRef<Path>]) -> anyhow::Result<()> {
         failed += usize::from(found.differing + found.unchecked > 0);
     }
     if failed > 0 {
-        bail!("{} not reproduced", if failed == 1 { "a journal was".to_owned() } else { format!("{failed} journals were") });
+        bail!(
+            "{} not reproduced",
+            if failed == 1 {
+                "a journal was".to_owned()
+            } else {
+                format!("{failed} journals were")
+            }
+        );
     }
     Ok(())
 }
@@ -38,10 +45,21 @@ fn report(path: &Path, found: &Verification) -> String {
         line("from", first.to_string());
         line("to", last.to_string());
     }
-    line("recorded by", found.versions.iter().map(|version| format!("headroom {version}")).collect::<Vec<_>>().join(", "));
+    line(
+        "recorded by",
+        found
+            .versions
+            .iter()
+            .map(|version| format!("headroom {version}"))
+            .collect::<Vec<_>>()
+            .join(", "),
+    );
     line("records", found.records.to_string());
     line("observations", found.observations.to_string());
-    line("decisions", format!("{} made again, {} differ", found.decisions, found.differing));
+    line(
+        "decisions",
+        format!("{} made again, {} differ", found.decisions, found.differing),
+    );
     if found.unchecked > 0 {
         line("", format!("{} not made again", found.unchecked));
     }
@@ -49,19 +67,33 @@ fn report(path: &Path, found: &Verification) -> String {
         line("", "the last tick is not whole and was left out".to_owned());
     }
     for (path, at, error) in &found.without_engine {
-        let cause = std::error::Error::source(error).map(|source| format!(": {source}")).unwrap_or_default();
+        let cause = std::error::Error::source(error)
+            .map(|source| format!(": {source}"))
+            .unwrap_or_default();
         text.push_str(&format!(
             "\n{}:{at}: not verified from here on\n  {error}{cause};\n  verify with the version that recorded it\n",
             path.display()
         ));
     }
-    found.differences.iter().for_each(|difference| text.push_str(&described(difference)));
+    found
+        .differences
+        .iter()
+        .for_each(|difference| text.push_str(&described(difference)));
     text
 }
 
 fn described(difference: &Difference) -> String {
-    let Difference { path, line, recorded, made } = difference;
-    let shown = |decision: &Option<Box<Decision>>| decision.as_ref().map_or("nothing".to_owned(), ToString::to_string);
+    let Difference {
+        path,
+        line,
+        recorded,
+        made,
+    } = difference;
+    let shown = |decision: &Option<Box<Decision>>| {
+        decision
+            .as_ref()
+            .map_or("nothing".to_owned(), ToString::to_string)
+    };
     format!(
         "\n{}:{line}: differs in {}\n  recorded  {}\n  made      {}\n",
         path.display(),

@@ -1,6 +1,9 @@
 //! The only clock of the program. A rehearsal runs on one that goes faster.
 
-#![expect(clippy::disallowed_methods, reason = "the one place where clocks are read")]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "the one place where clocks are read"
+)]
 
 use std::time::{Duration, Instant};
 
@@ -35,7 +38,13 @@ impl Clock {
 
     /// A clock that shows `from` now and goes `speed` times as fast as the real one.
     pub fn starting_at(from: Timestamp, speed: u32) -> Self {
-        Self { simulated: Some(Simulated { from, set_at: real_now(), speed: speed.max(1) }) }
+        Self {
+            simulated: Some(Simulated {
+                from,
+                set_at: real_now(),
+                speed: speed.max(1),
+            }),
+        }
     }
 
     /// A clock that is so much ahead, and goes twice as fast.
@@ -46,12 +55,15 @@ impl Clock {
 
     pub fn now(&self) -> Timestamp {
         let real = real_now();
-        self.simulated.map_or(real, |clock| clock.from + real.since(clock.set_at) * clock.speed)
+        self.simulated.map_or(real, |clock| {
+            clock.from + real.since(clock.set_at) * clock.speed
+        })
     }
 
     /// How long a wait on this clock takes in reality.
     pub fn real_time(&self, on_this_clock: Duration) -> Duration {
-        self.simulated.map_or(on_this_clock, |clock| on_this_clock / clock.speed)
+        self.simulated
+            .map_or(on_this_clock, |clock| on_this_clock / clock.speed)
     }
 
     /// Waits until this clock shows `at`; not at all when that is past.
@@ -88,9 +100,18 @@ mod tests {
         let clock = Clock::starting_at(from, 1_000_000);
         let watch = Stopwatch::start();
         while clock.now() < from + Duration::from_secs(3_600) {
-            assert!(watch.elapsed() < Duration::from_secs(60), "an hour takes 3.6 ms");
+            assert!(
+                watch.elapsed() < Duration::from_secs(60),
+                "an hour takes 3.6 ms"
+            );
         }
-        assert_eq!(clock.real_time(Duration::from_secs(1_000)), Duration::from_millis(1));
-        assert_eq!(Clock::real().real_time(Duration::from_secs(1)), Duration::from_secs(1));
+        assert_eq!(
+            clock.real_time(Duration::from_secs(1_000)),
+            Duration::from_millis(1)
+        );
+        assert_eq!(
+            Clock::real().real_time(Duration::from_secs(1)),
+            Duration::from_secs(1)
+        );
     }
 }

@@ -20,10 +20,18 @@ pub struct Node {
 #[derive(Debug, thiserror::Error)]
 pub enum DiscoveryError {
     #[error("{}: {source}; this does not look like a node of an EMR cluster: set `cluster_id`, or `info_dir` if the file is elsewhere", path.display())]
-    Unreadable { path: PathBuf, source: std::io::Error },
+    Unreadable {
+        path: PathBuf,
+        source: std::io::Error,
+    },
     #[error("{}: {source}; EMR's files are different from what they were: set `cluster_id`", path.display())]
-    Malformed { path: PathBuf, source: serde_json::Error },
-    #[error("the AWS region is not known: set `region` in [aws], or AWS_REGION, or name a profile that has one with AWS_PROFILE")]
+    Malformed {
+        path: PathBuf,
+        source: serde_json::Error,
+    },
+    #[error(
+        "the AWS region is not known: set `region` in [aws], or AWS_REGION, or name a profile that has one with AWS_PROFILE"
+    )]
     NoRegion,
 }
 
@@ -46,11 +54,14 @@ struct Instance {
 pub fn node(info_dir: &Path) -> Result<Node, DiscoveryError> {
     let JobFlow { job_flow_id } = read(&info_dir.join("job-flow.json"))?;
     let Instance { is_master } = read(&info_dir.join("instance.json"))?;
-    Ok(Node { cluster_id: job_flow_id, is_primary: is_master })
+    Ok(Node {
+        cluster_id: job_flow_id,
+        is_primary: is_master,
+    })
 }
 
-/// How to reach AWS: `region`, or the one that the environment, the profile or the instance metadata name; credentials and endpoints as the AWS
-/// SDK finds them.
+/// How to reach AWS: `region`, or the one that the environment, the profile or the instance
+/// metadata name; credentials and endpoints as the AWS SDK finds them.
 ///
 /// # Errors
 /// No region.
@@ -60,12 +71,21 @@ pub async fn sdk_config(region: Option<&str>) -> Result<SdkConfig, DiscoveryErro
         None => DefaultRegionChain::builder().build().region().await,
     };
     let region = region.ok_or(DiscoveryError::NoRegion)?;
-    Ok(aws_config::defaults(BehaviorVersion::latest()).region(region).load().await)
+    Ok(aws_config::defaults(BehaviorVersion::latest())
+        .region(region)
+        .load()
+        .await)
 }
 
 fn read<T: DeserializeOwned>(path: &Path) -> Result<T, DiscoveryError> {
-    let bytes = fs::read(path).map_err(|source| DiscoveryError::Unreadable { path: path.to_owned(), source })?;
-    serde_json::from_slice(&bytes).map_err(|source| DiscoveryError::Malformed { path: path.to_owned(), source })
+    let bytes = fs::read(path).map_err(|source| DiscoveryError::Unreadable {
+        path: path.to_owned(),
+        source,
+    })?;
+    serde_json::from_slice(&bytes).map_err(|source| DiscoveryError::Malformed {
+        path: path.to_owned(),
+        source,
+    })
 }
 
 #[cfg(test)]
@@ -77,26 +97,45 @@ mod tests {
         for (name, text) in files {
             fs::write(folder.path().join(name), text).expect("writes");
         }
-        node(folder.path()).map_err(|error| error.to_string().replace(&folder.path().display().to_string(), "INFO"))
+        node(folder.path()).map_err(|error| {
+            error
+                .to_string()
+                .replace(&folder.path().display().to_string(), "INFO")
+        })
     }
 
     #[test]
     fn a_node_knows_its_cluster_and_whether_it_is_a_primary_one() {
-        let job_flow = r#"{ "jobFlowId": "j-2AXXXXXXGAPLF", "instanceCount": 3, "masterInstanceId": "i-1" }"#;
+        let job_flow =
+            r#"{ "jobFlowId": "j-2AXXXXXXGAPLF", "instanceCount": 3, "masterInstanceId": "i-1" }"#;
         for is_primary in [true, false] {
             let instance = format!(r#"{{ "isMaster": {is_primary}, "isRunningNameNode": true }}"#);
             let found = discover(&[("job-flow.json", job_flow), ("instance.json", &instance)]);
-            assert_eq!(found, Ok(Node { cluster_id: "j-2AXXXXXXGAPLF".to_owned(), is_primary }));
+            assert_eq!(
+                found,
+                Ok(Node {
+                    cluster_id: "j-2AXXXXXXGAPLF".to_owned(),
+                    is_primary
+                })
+            );
         }
     }
 
     #[test]
     fn what_cannot_be_read_is_named_with_what_to_do_instead() {
         let nothing = discover(&[]).expect_err("no files");
-        assert!(nothing.starts_with("INFO/job-flow.json: No such file") && nothing.contains("set `cluster_id`"), "{nothing}");
+        assert!(
+            nothing.starts_with("INFO/job-flow.json: No such file")
+                && nothing.contains("set `cluster_id`"),
+            "{nothing}"
+        );
         let torn = discover(&[("job-flow.json", r#"{ "jobFlow"#)]).expect_err("a torn file");
-        assert!(torn.starts_with("INFO/job-flow.json: EOF") && torn.contains("set `cluster_id`"), "{torn}");
-        let half = discover(&[("job-flow.json", r#"{ "jobFlowId": "j-1" }"#)]).expect_err("one file only");
+        assert!(
+            torn.starts_with("INFO/job-flow.json: EOF") && torn.contains("set `cluster_id`"),
+            "{torn}"
+        );
+        let half =
+            discover(&[("job-flow.json", r#"{ "jobFlowId": "j-1" }"#)]).expect_err("one file only");
         assert!(half.starts_with("INFO/instance.json"), "{half}");
     }
 

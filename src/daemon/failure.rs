@@ -52,22 +52,38 @@ const THROTTLING: &[&str] = &[
 ];
 
 /// Codes under which AWS services refuse calls for want of a permission.
-const DENIAL: &[&str] = &["AccessDeniedException", "AccessDenied", "UnauthorizedOperation", "NotAuthorized"];
+const DENIAL: &[&str] = &[
+    "AccessDeniedException",
+    "AccessDenied",
+    "UnauthorizedOperation",
+    "NotAuthorized",
+];
 
 impl Failure {
     pub fn of<E: ProvideErrorMetadata + Error + 'static>(error: &SdkError<E>) -> Self {
         match error {
-            SdkError::ConstructionFailure(_) => Self::NotSent { cause: causes(error) },
+            SdkError::ConstructionFailure(_) => Self::NotSent {
+                cause: causes(error),
+            },
             SdkError::TimeoutError(_) => Self::TimedOut,
             SdkError::DispatchFailure(failure) if failure.is_timeout() => Self::TimedOut,
-            SdkError::DispatchFailure(_) if was_refused_a_connection(error) => Self::NotSent { cause: causes(error) },
-            SdkError::DispatchFailure(_) => Self::NoAnswer { cause: causes(error) },
-            SdkError::ServiceError(answer) => Self::of_answer(answer.raw().status().as_u16(), answer.err()),
-            error => Self::Malformed { problem: causes(error) },
+            SdkError::DispatchFailure(_) if was_refused_a_connection(error) => Self::NotSent {
+                cause: causes(error),
+            },
+            SdkError::DispatchFailure(_) => Self::NoAnswer {
+                cause: causes(error),
+            },
+            SdkError::ServiceError(answer) => {
+                Self::of_answer(answer.raw().status().as_u16(), answer.err())
+            }
+            error => Self::Malformed {
+                problem: causes(error),
+            },
         }
     }
 
-    /// The value of a metric label: one of a closed set, and the same as [`crate::daemon::source::SourceError::label`] for the same failure.
+    /// The value of a metric label: one of a closed set, and the same as
+    /// [`crate::daemon::source::SourceError::label`] for the same failure.
     pub const fn label(&self) -> &'static str {
         match self {
             Self::Throttled => "throttled",
@@ -80,21 +96,43 @@ impl Failure {
         }
     }
 
-    /// What it means to someone who only reads: `permission` is what the operation needs, `waited` how long there was no answer.
-    pub fn of_reading(self, operation: &'static str, permission: &'static str, waited: Duration) -> SourceError {
+    /// What it means to someone who only reads: `permission` is what the operation needs, `waited`
+    /// how long there was no answer.
+    pub fn of_reading(
+        self,
+        operation: &'static str,
+        permission: &'static str,
+        waited: Duration,
+    ) -> SourceError {
         match self {
             Self::Throttled => SourceError::Throttled { operation },
-            Self::AccessDenied { .. } => SourceError::AccessDenied { operation, permission },
+            Self::AccessDenied { .. } => SourceError::AccessDenied {
+                operation,
+                permission,
+            },
             Self::Refused { message } => SourceError::Refused { operation, message },
-            Self::ServerError { status } => SourceError::Status { url: operation.to_owned(), status },
-            Self::TimedOut => SourceError::TimedOut { what: operation.to_owned(), after: waited },
+            Self::ServerError { status } => SourceError::Status {
+                url: operation.to_owned(),
+                status,
+            },
+            Self::TimedOut => SourceError::TimedOut {
+                what: operation.to_owned(),
+                after: waited,
+            },
             Self::NotSent { cause } | Self::NoAnswer { cause } if cause.contains("credential") => {
-                let message =
-                    format!("there are no AWS credentials ({cause}); give this machine a role, or name a profile with AWS_PROFILE");
+                let message = format!(
+                    "there are no AWS credentials ({cause}); give this machine a role, or name a profile with AWS_PROFILE"
+                );
                 SourceError::Refused { operation, message }
             }
-            Self::NotSent { cause } | Self::NoAnswer { cause } => SourceError::Unreachable { url: operation.to_owned(), cause },
-            Self::Malformed { problem } => SourceError::Malformed { url: operation.to_owned(), problem },
+            Self::NotSent { cause } | Self::NoAnswer { cause } => SourceError::Unreachable {
+                url: operation.to_owned(),
+                cause,
+            },
+            Self::Malformed { problem } => SourceError::Malformed {
+                url: operation.to_owned(),
+                problem,
+            },
         }
     }
 
@@ -115,15 +153,20 @@ impl Failure {
         } else if status >= 400 {
             Self::Refused { message: message() }
         } else {
-            Self::Malformed { problem: causes(error) }
+            Self::Malformed {
+                problem: causes(error),
+            }
         }
     }
 }
 
-/// A connection that was refused was never made, so that nothing can have been sent over it. Of no other error of a connection is this certain.
+/// A connection that was refused was never made, so that nothing can have been sent over it. Of no
+/// other error of a connection is this certain.
 fn was_refused_a_connection(error: &(dyn Error + 'static)) -> bool {
     let refused = |cause: &(dyn Error + 'static)| {
-        cause.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::ConnectionRefused)
+        cause
+            .downcast_ref::<io::Error>()
+            .is_some_and(|error| error.kind() == io::ErrorKind::ConnectionRefused)
     };
     with_causes(error).any(refused)
 }
@@ -135,6 +178,8 @@ fn causes(error: &(dyn Error + 'static)) -> String {
     texts.join(": ")
 }
 
-fn with_causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
+fn with_causes<'a>(
+    error: &'a (dyn Error + 'static),
+) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
     std::iter::successors(Some(error), |&error| error.source())
 }

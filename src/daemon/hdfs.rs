@@ -43,9 +43,14 @@ struct FsNamesystem {
 }
 
 impl Hdfs {
-    /// `addresses` are those of all NameNodes, such as `http://ip-10-0-0-1:9870`. A reading takes at most `timeout`, whatever happens.
+    /// `addresses` are those of all NameNodes, such as `http://ip-10-0-0-1:9870`. A reading takes
+    /// at most `timeout`, whatever happens.
     pub fn new(http: HttpGet, addresses: Vec<Url>, timeout: Duration) -> Self {
-        Self { http, addresses, timeout }
+        Self {
+            http,
+            addresses,
+            timeout,
+        }
     }
 
     /// Asks all NameNodes at once, and takes the answer of the first active one.
@@ -62,26 +67,41 @@ impl Hdfs {
         }
         let (mut calls, mut others) = (Vec::new(), Vec::new());
         while let Some(answer) = asked.join_next().await {
-            let Ok((address, answer, call)) = answer else { continue };
+            let Ok((address, answer, call)) = answer else {
+                continue;
+            };
             calls.push(call);
             match answer {
-                Ok(bean) if bean.is_active() => return HdfsReading { load: Ok(bean.load(measured_at)), calls },
+                Ok(bean) if bean.is_active() => {
+                    return HdfsReading {
+                        load: Ok(bean.load(measured_at)),
+                        calls,
+                    };
+                }
                 other => others.push((address, other)),
             }
         }
-        HdfsReading { load: Err(nobody(others)), calls }
+        HdfsReading {
+            load: Err(nobody(others)),
+            calls,
+        }
     }
 }
 
 async fn ask(http: &HttpGet, address: &Url, limit: TimeLimit) -> Result<FsNamesystem, SourceError> {
     let url = jmx::query(address, "Hadoop:service=NameNode,name=FSNamesystem");
-    http.json::<Beans<FsNamesystem>>(&url, LIMIT_BYTES, limit).await?.one(&url)
+    http.json::<Beans<FsNamesystem>>(&url, LIMIT_BYTES, limit)
+        .await?
+        .one(&url)
 }
 
 impl FsNamesystem {
-    /// A NameNode without high availability says that it is active, and the oldest ones say nothing.
+    /// A NameNode without high availability says that it is active, and the oldest ones say
+    /// nothing.
     fn is_active(&self) -> bool {
-        self.ha_state.as_deref().is_none_or(|state| state == "active")
+        self.ha_state
+            .as_deref()
+            .is_none_or(|state| state == "active")
     }
 
     fn load(&self, measured_at: Timestamp) -> Sampled<HdfsLoad> {
@@ -95,7 +115,8 @@ impl FsNamesystem {
     }
 }
 
-/// Where a NameNode said that it stands by, that is the news; else it is how the first address failed.
+/// Where a NameNode said that it stands by, that is the news; else it is how the first address
+/// failed.
 fn nobody(mut answers: Vec<(Url, Result<FsNamesystem, SourceError>)>) -> SourceError {
     answers.sort_by(|(one, _), (other, _)| one.cmp(other));
     let state = |(address, answer): &(Url, Result<FsNamesystem, SourceError>)| {
@@ -107,9 +128,16 @@ fn nobody(mut answers: Vec<(Url, Result<FsNamesystem, SourceError>)>) -> SourceE
     };
     let states: Vec<String> = answers.iter().map(state).collect();
     let mut failures = answers.iter().map(|(_, answer)| answer.as_ref().err());
-    match failures.next().flatten().filter(|_| failures.all(|failure| failure.is_some())) {
+    match failures
+        .next()
+        .flatten()
+        .filter(|_| failures.all(|failure| failure.is_some()))
+    {
         Some(first) => first.clone(),
-        None => SourceError::NoActive { service: "NameNode", states: states.join(", ") },
+        None => SourceError::NoActive {
+            service: "NameNode",
+            states: states.join(", "),
+        },
     }
 }
 
@@ -129,8 +157,15 @@ mod tests {
     }
 
     async fn read(addresses: &[&Url]) -> Result<HdfsLoad, SourceError> {
-        let mut hdfs = Hdfs::new(HttpGet::new(None).unwrap(), addresses.iter().copied().cloned().collect(), TIMEOUT);
-        hdfs.read(&Clock::real()).await.load.map(|sample| sample.value)
+        let mut hdfs = Hdfs::new(
+            HttpGet::new(None).unwrap(),
+            addresses.iter().copied().cloned().collect(),
+            TIMEOUT,
+        );
+        hdfs.read(&Clock::real())
+            .await
+            .load
+            .map(|sample| sample.value)
     }
 
     #[tokio::test]
@@ -142,18 +177,30 @@ mod tests {
             blocks_missing: 2,
         };
         let active = namenode(Canned::json(ACTIVE)).await;
-        let without_state = namenode(Canned::json(ACTIVE.replace("tag.HAState", "tag.Other"))).await;
-        let (standby, silent, down) = (namenode(Canned::json(STANDBY)).await, silent().await, nobody().await);
-        for addresses in
-            [vec![&active.url], vec![&without_state.url], vec![&standby.url, &active.url], vec![&silent.url, &down, &active.url]]
-        {
+        let without_state =
+            namenode(Canned::json(ACTIVE.replace("tag.HAState", "tag.Other"))).await;
+        let (standby, silent, down) = (
+            namenode(Canned::json(STANDBY)).await,
+            silent().await,
+            nobody().await,
+        );
+        for addresses in [
+            vec![&active.url],
+            vec![&without_state.url],
+            vec![&standby.url, &active.url],
+            vec![&silent.url, &down, &active.url],
+        ] {
             assert_eq!(read(&addresses).await, Ok(expected));
         }
     }
 
     #[tokio::test]
     async fn without_an_active_one_the_load_is_unknown_and_why_is_told() {
-        let (standby, silent, down) = (namenode(Canned::json(STANDBY)).await, silent().await, nobody().await);
+        let (standby, silent, down) = (
+            namenode(Canned::json(STANDBY)).await,
+            silent().await,
+            nobody().await,
+        );
         let starting = namenode(Canned::json(r#"{"beans":[]}"#)).await;
         let negative = namenode(Canned::json(ACTIVE.replace("53687091200", "-1"))).await;
         let text = namenode(Canned::typed("text/html", "<html>")).await;
@@ -174,8 +221,15 @@ mod tests {
 
     #[tokio::test]
     async fn two_that_stand_by_are_both_named() {
-        let (one, other) = (namenode(Canned::json(STANDBY)).await, namenode(Canned::json(STANDBY)).await);
+        let (one, other) = (
+            namenode(Canned::json(STANDBY)).await,
+            namenode(Canned::json(STANDBY)).await,
+        );
         let error = read(&[&one.url, &other.url]).await.unwrap_err().to_string();
-        assert!(error.contains(&format!("{} is standby", one.url)) && error.contains(&format!("{} is standby", other.url)), "{error}");
+        assert!(
+            error.contains(&format!("{} is standby", one.url))
+                && error.contains(&format!("{} is standby", other.url)),
+            "{error}"
+        );
     }
 }

@@ -15,7 +15,10 @@ pub struct Beans<T> {
 impl<T> Beans<T> {
     /// The one bean that was asked for.
     pub fn one(self, url: &Url) -> Result<T, SourceError> {
-        self.beans.into_iter().next().ok_or_else(|| malformed(url, "it has no such bean"))
+        self.beans
+            .into_iter()
+            .next()
+            .ok_or_else(|| malformed(url, "it has no such bean"))
     }
 }
 

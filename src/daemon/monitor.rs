@@ -1,4 +1,5 @@
-//! What the loop tells the world, and what the world may ask: the one thing that both the loop and the HTTP server hold.
+//! What the loop tells the world, and what the world may ask: the one thing that both the loop and
+//! the HTTP server hold.
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -7,7 +8,9 @@ use std::time::Duration;
 use crate::daemon::clock::Clock;
 use crate::daemon::metrics::Metrics;
 use crate::daemon::report::TickReport;
-use crate::daemon::status::{Failure, PastResize, PolicyStatus, Status, Stretch, TickStatus, answer_to, words};
+use crate::daemon::status::{
+    Failure, PastResize, PolicyStatus, Status, Stretch, TickStatus, answer_to, words,
+};
 use crate::decision::Action;
 use crate::policy::Policy;
 use crate::units::{Timestamp, display_duration};
@@ -53,10 +56,29 @@ struct State {
 impl Monitor {
     pub fn new(identity: Identity, policy: &Policy, clock: Clock) -> Self {
         let started_at = clock.now();
-        let metrics = Metrics::new(&identity.cluster_id, policy, &identity.policy_file, identity.dry_run, started_at);
+        let metrics = Metrics::new(
+            &identity.cluster_id,
+            policy,
+            &identity.policy_file,
+            identity.dry_run,
+            started_at,
+        );
         let last_resizes = vec![None; policy.targets().len()];
-        let state = State { metrics, begun_at: None, tick: None, failure: None, last_resizes, recent: VecDeque::new() };
-        Self { identity, policy: policy.clone(), clock, started_at, state: Mutex::new(state) }
+        let state = State {
+            metrics,
+            begun_at: None,
+            tick: None,
+            failure: None,
+            last_resizes,
+            recent: VecDeque::new(),
+        };
+        Self {
+            identity,
+            policy: policy.clone(),
+            clock,
+            started_at,
+            state: Mutex::new(state),
+        }
     }
 
     /// A tick begins: the loop is alive.
@@ -79,7 +101,10 @@ impl Monitor {
         let at = self.clock.now();
         let mut state = self.state();
         state.metrics.tick_failed();
-        state.failure = Some(Failure { at, problem: problem.to_owned() });
+        state.failure = Some(Failure {
+            at,
+            problem: problem.to_owned(),
+        });
     }
 
     /// The metrics in Prometheus' text format.
@@ -109,7 +134,10 @@ impl Monitor {
             dry_run: self.identity.dry_run,
             started_at: self.started_at,
             now,
-            unhealthy: unhealthy(now.since(state.begun_at.unwrap_or(self.started_at)), self.policy.poll()),
+            unhealthy: unhealthy(
+                now.since(state.begun_at.unwrap_or(self.started_at)),
+                self.policy.poll(),
+            ),
             unready: unready(tick.as_ref(), state.failure.as_ref()),
             tick,
             failure: state.failure.clone(),
@@ -117,7 +145,8 @@ impl Monitor {
         }
     }
 
-    /// What is behind the lock is told, not acted on: after a panic under it, half a status is better than none.
+    /// What is behind the lock is told, not acted on: after a panic under it, half a status is
+    /// better than none.
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -130,17 +159,34 @@ impl State {
             let (at, words) = (decision.at, words::decision(decision, answer));
             let is_resize = matches!(decision.action, Action::Resize(_));
             if is_resize && let Some(last) = self.last_resizes.get_mut(decision.target) {
-                *last = Some(PastResize { decision: decision.clone(), answer: answer.cloned(), words: words.clone() });
+                *last = Some(PastResize {
+                    decision: decision.clone(),
+                    answer: answer.cloned(),
+                    words: words.clone(),
+                });
             }
-            let last = self.recent.iter_mut().find(|stretch| stretch.target == decision.target);
-            match last.filter(|last| !is_resize && last.words == words && last.group == decision.group) {
+            let last = self
+                .recent
+                .iter_mut()
+                .find(|stretch| stretch.target == decision.target);
+            match last
+                .filter(|last| !is_resize && last.words == words && last.group == decision.group)
+            {
                 Some(last) => {
                     last.to = at;
                     last.ticks += 1;
                 }
                 None => {
                     let (target, group) = (decision.target, decision.group.clone());
-                    self.recent.push_front(Stretch { target, group, from: at, to: at, ticks: 1, is_resize, words });
+                    self.recent.push_front(Stretch {
+                        target,
+                        group,
+                        from: at,
+                        to: at,
+                        ticks: 1,
+                        is_resize,
+                        words,
+                    });
                 }
             }
         }
@@ -151,24 +197,43 @@ impl State {
 /// What a long silence says of the loop.
 fn unhealthy(silence: Duration, poll: Duration) -> Vec<String> {
     let allowed = (poll * STUCK_AFTER_POLLS).max(STUCK_AFTER_AT_LEAST);
-    let stuck = || format!("no tick has begun for {}", display_duration(words::whole_seconds(silence)));
+    let stuck = || {
+        format!(
+            "no tick has begun for {}",
+            display_duration(words::whole_seconds(silence))
+        )
+    };
     (silence > allowed).then(stuck).into_iter().collect()
 }
 
 /// What keeps decisions from being made on what is known.
 fn unready(tick: Option<&TickStatus>, failure: Option<&Failure>) -> Vec<String> {
     let Some(tick) = tick else {
-        return vec![failure.map_or_else(|| "no tick has come to its end yet".to_owned(), |failure| failure.problem.clone())];
+        return vec![failure.map_or_else(
+            || "no tick has come to its end yet".to_owned(),
+            |failure| failure.problem.clone(),
+        )];
     };
     let failed = failure.map(|failure| failure.problem.clone());
-    let stale = tick.sources.iter().filter(|source| source.required && !source.is_fresh()).map(|source| {
-        let age = match source.age_s {
-            Some(age_s) => format!("{} old", display_duration(Duration::from_secs(age_s as u64))),
-            None => "missing".to_owned(),
-        };
-        let why = source.error.as_ref().map(|error| format!(": {error}")).unwrap_or_default();
-        format!("{}: what is known is {age}{why}", source.source.label())
-    });
+    let stale = tick
+        .sources
+        .iter()
+        .filter(|source| source.required && !source.is_fresh())
+        .map(|source| {
+            let age = match source.age_s {
+                Some(age_s) => format!(
+                    "{} old",
+                    display_duration(Duration::from_secs(age_s as u64))
+                ),
+                None => "missing".to_owned(),
+            };
+            let why = source
+                .error
+                .as_ref()
+                .map(|error| format!(": {error}"))
+                .unwrap_or_default();
+            format!("{}: what is known is {age}{why}", source.source.label())
+        });
     failed.into_iter().chain(stale).collect()
 }
 

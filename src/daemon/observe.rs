@@ -11,7 +11,9 @@ use crate::daemon::hdfs::Hdfs;
 use crate::daemon::report::{Source, SourceReport};
 use crate::daemon::source::{Call, SourceError};
 use crate::daemon::yarn::{Yarn, YarnNode, YarnReading};
-use crate::observation::{ClusterStatus, Control, MetricId, NodeCensus, NodeLoad, Observation, Pause, Sampled};
+use crate::observation::{
+    ClusterStatus, Control, MetricId, NodeCensus, NodeLoad, Observation, Pause, Sampled,
+};
 use crate::policy::Policy;
 use crate::units::Timestamp;
 
@@ -26,8 +28,8 @@ pub struct Sources {
     pub cloudwatch: Option<CloudWatch>,
 }
 
-/// Reads the sources, and remembers what EMR said last: a cluster does not cease to be because one call failed. Everything else that is not
-/// there now is unknown now.
+/// Reads the sources, and remembers what EMR said last: a cluster does not cease to be because one
+/// call failed. Everything else that is not there now is unknown now.
 #[derive(Debug)]
 pub struct Observer {
     sources: Sources,
@@ -49,7 +51,12 @@ pub struct Look {
 impl Observer {
     /// `poll` is the policy's: nothing may be older than three of them.
     pub fn new(sources: Sources, poll: Duration) -> Self {
-        Self { sources, poll, cluster: None, measured: Vec::new() }
+        Self {
+            sources,
+            poll,
+            cluster: None,
+            measured: Vec::new(),
+        }
     }
 
     pub fn emr(&self) -> &Emr {
@@ -62,8 +69,18 @@ impl Observer {
     }
 
     /// Asks all sources at once. Takes as long as the slowest, and never longer than its timeout.
-    pub async fn look(&mut self, clock: &Clock, pause: impl FnOnce(Timestamp) -> Option<Pause>) -> Look {
-        let Sources { yarn, hdfs, emr, cloudwatch, .. } = &mut self.sources;
+    pub async fn look(
+        &mut self,
+        clock: &Clock,
+        pause: impl FnOnce(Timestamp) -> Option<Pause>,
+    ) -> Look {
+        let Sources {
+            yarn,
+            hdfs,
+            emr,
+            cloudwatch,
+            ..
+        } = &mut self.sources;
         let hdfs = async {
             match hdfs {
                 Some(hdfs) => Some(hdfs.read(clock).await),
@@ -76,22 +93,46 @@ impl Observer {
                 None => None,
             }
         };
-        let (yarn, hdfs, emr, cloudwatch) = tokio::join!(yarn.read(clock), hdfs, emr.read(clock), cloudwatch);
+        let (yarn, hdfs, emr, cloudwatch) =
+            tokio::join!(yarn.read(clock), hdfs, emr.read(clock), cloudwatch);
         let at = clock.now();
         let mut calls: Vec<Call> = yarn.calls.iter().chain(&emr.calls).copied().collect();
-        calls.extend(hdfs.iter().flat_map(|reading| reading.calls.iter().copied()));
-        calls.extend(cloudwatch.iter().flat_map(|reading| reading.calls.iter().copied()));
-        if yarn.load.as_ref().is_ok_and(|load| load.value.apps_running + load.value.apps_pending > 0) {
+        calls.extend(
+            hdfs.iter()
+                .flat_map(|reading| reading.calls.iter().copied()),
+        );
+        calls.extend(
+            cloudwatch
+                .iter()
+                .flat_map(|reading| reading.calls.iter().copied()),
+        );
+        if yarn
+            .load
+            .as_ref()
+            .is_ok_and(|load| load.value.apps_running + load.value.apps_pending > 0)
+        {
             self.sources.emr.note_work();
         }
         let nodes = yarn.nodes.clone().and_then(|nodes| self.census(nodes));
         let mut sources = vec![
-            self.source(Source::Emr, emr.status.as_ref().map(|status| status.measured_at)),
-            self.source(Source::YarnLoad, yarn.load.as_ref().map(|load| load.measured_at)),
-            self.source(Source::YarnNodes, nodes.as_ref().map(|nodes| nodes.measured_at)),
+            self.source(
+                Source::Emr,
+                emr.status.as_ref().map(|status| status.measured_at),
+            ),
+            self.source(
+                Source::YarnLoad,
+                yarn.load.as_ref().map(|load| load.measured_at),
+            ),
+            self.source(
+                Source::YarnNodes,
+                nodes.as_ref().map(|nodes| nodes.measured_at),
+            ),
         ];
         if let Some(reading) = &hdfs {
-            sources.push(self.source(Source::Hdfs, reading.load.as_ref().map(|load| load.measured_at)));
+            sources.push(self.source(
+                Source::Hdfs,
+                reading.load.as_ref().map(|load| load.measured_at),
+            ));
         }
         if let Some(reading) = &cloudwatch {
             sources.push(self.cloudwatch(reading));
@@ -99,7 +140,11 @@ impl Observer {
         if let Ok(status) = emr.status {
             self.cluster = Some(status);
         }
-        let control = Control { pause: pause(at), leader: self.leads(&yarn), looks_at_nodes: true };
+        let control = Control {
+            pause: pause(at),
+            leader: self.leads(&yarn),
+            looks_at_nodes: true,
+        };
         let observation = self.cluster.clone().map(|cluster| Observation {
             at,
             yarn: yarn.load.ok(),
@@ -109,17 +154,25 @@ impl Observer {
             cluster,
             control,
         });
-        Look { observation, sources, calls }
+        Look {
+            observation,
+            sources,
+            calls,
+        }
     }
 
-    /// Whether this daemon may act. While it is not known which ResourceManager is active, it may not.
+    /// Whether this daemon may act. While it is not known which ResourceManager is active, it may
+    /// not.
     fn leads(&self, yarn: &YarnReading) -> bool {
         yarn.active_is_local || !self.sources.acts_beside_active
     }
 
-    /// Nodes under the names of their instances. One that EMR does not know yet leaves the whole census unknown: it may host what must not
-    /// be let go.
-    fn census(&mut self, nodes: Sampled<Vec<YarnNode>>) -> Result<Sampled<NodeCensus>, SourceError> {
+    /// Nodes under the names of their instances. One that EMR does not know yet leaves the whole
+    /// census unknown: it may host what must not be let go.
+    fn census(
+        &mut self,
+        nodes: Sampled<Vec<YarnNode>>,
+    ) -> Result<Sampled<NodeCensus>, SourceError> {
         let hosts = self.sources.emr.hosts();
         let mut census = Vec::with_capacity(nodes.value.len());
         let mut stranger = None;
@@ -137,7 +190,10 @@ impl Observer {
             }
         }
         match stranger {
-            None => Ok(Sampled { value: NodeCensus(census), measured_at: nodes.measured_at }),
+            None => Ok(Sampled {
+                value: NodeCensus(census),
+                measured_at: nodes.measured_at,
+            }),
             Some(host) => {
                 self.sources.emr.note_unknown_host();
                 Err(SourceError::UnknownHost { host })
@@ -145,26 +201,65 @@ impl Observer {
         }
     }
 
-    /// Of many metrics, each of its own age, the one that is the first to become stale; and the first error.
+    /// Of many metrics, each of its own age, the one that is the first to become stale; and the
+    /// first error.
     fn cloudwatch(&self, reading: &CloudWatchReading) -> SourceReport {
-        let error = reading.values.values().find_map(|value| value.as_ref().err()).cloned();
-        let allowance_of = |metric: &MetricId| self.sources.cloudwatch.as_ref().and_then(|cloudwatch| cloudwatch.allowance(metric));
-        let ages = reading.values.iter().filter_map(|(metric, value)| Some((value.as_ref().ok()?.measured_at, allowance_of(metric)?)));
+        let error = reading
+            .values
+            .values()
+            .find_map(|value| value.as_ref().err())
+            .cloned();
+        let allowance_of = |metric: &MetricId| {
+            self.sources
+                .cloudwatch
+                .as_ref()
+                .and_then(|cloudwatch| cloudwatch.allowance(metric))
+        };
+        let ages = reading.values.iter().filter_map(|(metric, value)| {
+            Some((value.as_ref().ok()?.measured_at, allowance_of(metric)?))
+        });
         let first_stale = ages.min_by_key(|(measured_at, allowance)| *measured_at + *allowance);
-        let (measured_at, allowance) = first_stale.map_or((None, self.poll * 3), |(measured_at, allowance)| (Some(measured_at), allowance));
-        SourceReport { source: Source::CloudWatch, measured_at, allowance, error }
+        let (measured_at, allowance) = first_stale
+            .map_or((None, self.poll * 3), |(measured_at, allowance)| {
+                (Some(measured_at), allowance)
+            });
+        SourceReport {
+            source: Source::CloudWatch,
+            measured_at,
+            allowance,
+            error,
+        }
     }
 
     /// How one source stands: fresh, or as old as its last answer.
-    fn source(&mut self, source: Source, measured_at: Result<Timestamp, &SourceError>) -> SourceReport {
+    fn source(
+        &mut self,
+        source: Source,
+        measured_at: Result<Timestamp, &SourceError>,
+    ) -> SourceReport {
         let error = measured_at.err().cloned();
-        self.measured.retain(|(known, _)| *known != source || error.is_some());
-        self.measured.extend(measured_at.ok().map(|at| (source, at)));
-        let measured_at = self.measured.iter().find(|(known, _)| *known == source).map(|(_, at)| *at);
-        SourceReport { source, measured_at, allowance: self.poll * 3, error }
+        self.measured
+            .retain(|(known, _)| *known != source || error.is_some());
+        self.measured
+            .extend(measured_at.ok().map(|at| (source, at)));
+        let measured_at = self
+            .measured
+            .iter()
+            .find(|(known, _)| *known == source)
+            .map(|(_, at)| *at);
+        SourceReport {
+            source,
+            measured_at,
+            allowance: self.poll * 3,
+            error,
+        }
     }
 }
 
 fn known(reading: CloudWatchReading) -> BTreeMap<MetricId, Sampled<f64>> {
-    reading.values.into_iter().filter_map(|(metric, value)| Some((metric, value.ok()?))).collect()
+    reading
+        .values
+        .into_iter()
+        .filter_map(|(metric, value)| Some((metric, value.ok()?)))
+        .collect()
 }

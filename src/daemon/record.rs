@@ -1,7 +1,8 @@
 //! A trace of observations from CloudWatch's history, for a cluster beside which no daemon ran.
 //!
-//! EMR publishes what it knows of a cluster under `AWS/ElasticMapReduce`. The history is fetched in parts, which are kept in a file beside the
-//! trace until all are there, so that an interruption loses at most one.
+//! EMR publishes what it knows of a cluster under `AWS/ElasticMapReduce`. The history is fetched in
+//! parts, which are kept in a file beside the trace until all are there, so that an interruption
+//! loses at most one.
 
 mod history;
 mod observations;
@@ -36,7 +37,8 @@ pub struct Recorded {
     /// Of these, with YARN's load.
     pub with_yarn: usize,
     pub plan: Plan,
-    /// Time between two observations: the plan's period, or five minutes where EMR published no more often.
+    /// Time between two observations: the plan's period, or five minutes where EMR published no
+    /// more often.
     pub step: Duration,
     /// Of each role of which CloudWatch counted nodes.
     pub sizes: BTreeMap<Role, Sizes>,
@@ -53,19 +55,42 @@ pub enum RecordError {
         "{} holds the beginning of another recording (cluster {} in {region}, from {}, to {}); finish that one, or delete the file",
         path.display(), asked.cluster_id, asked.from, asked.to
     )]
-    OtherRecording { path: PathBuf, asked: Box<Asked>, region: String },
+    OtherRecording {
+        path: PathBuf,
+        asked: Box<Asked>,
+        region: String,
+    },
     #[error("{}: CloudWatch no longer keeps the points that it still lacks; delete it to begin anew", path.display())]
     OutOfDate { path: PathBuf },
     #[error("{} is not a file that this program wrote; move it away", path.display())]
-    NotPartial { path: PathBuf, source: serde_json::Error },
+    NotPartial {
+        path: PathBuf,
+        source: serde_json::Error,
+    },
     #[error("{} cannot be read, written or deleted", path.display())]
-    File { path: PathBuf, source: std::io::Error },
+    File {
+        path: PathBuf,
+        source: std::io::Error,
+    },
     #[error("{done} of {total} parts are in {}; the same command continues from there", path.display())]
-    Interrupted { done: usize, total: usize, path: PathBuf, source: SourceError },
+    Interrupted {
+        done: usize,
+        total: usize,
+        path: PathBuf,
+        source: SourceError,
+    },
     #[error(transparent)]
     Source(#[from] SourceError),
-    #[error("CloudWatch has no points of cluster {cluster_id} in {region} from {from} to {to}; {hint}")]
-    NoPoints { cluster_id: String, region: String, from: Timestamp, to: Timestamp, hint: String },
+    #[error(
+        "CloudWatch has no points of cluster {cluster_id} in {region} from {from} to {to}; {hint}"
+    )]
+    NoPoints {
+        cluster_id: String,
+        region: String,
+        from: Timestamp,
+        to: Timestamp,
+        hint: String,
+    },
     #[error(
         "CloudWatch has points of cluster {cluster_id}, but none of YARN's memory and containers: {missing} missing; does YARN run on it?"
     )]
@@ -74,11 +99,13 @@ pub enum RecordError {
     Trace(#[from] TraceError),
 }
 
-/// Fetches what is asked for, or what is still missing of it, and writes the trace whole. `progress` is told how many parts are there, and of
-/// how many: once before the first is fetched, then after each.
+/// Fetches what is asked for, or what is still missing of it, and writes the trace whole.
+/// `progress` is told how many parts are there, and of how many: once before the first is fetched,
+/// then after each.
 ///
 /// # Errors
-/// When the times make no sense, CloudWatch does not answer or knows nothing, or a file cannot be written.
+/// When the times make no sense, CloudWatch does not answer or knows nothing, or a file cannot be
+/// written.
 pub async fn cloudwatch(
     config: &SdkConfig,
     asked: &Asked,
@@ -92,7 +119,13 @@ pub async fn cloudwatch(
     let parts = partial.plan().parts();
     progress(partial.done(), parts.len());
     for (from, to) in &parts[partial.done().min(parts.len())..] {
-        let part = history::fetch(&client, &asked.cluster_id, (*from, *to), partial.plan().period).await;
+        let part = history::fetch(
+            &client,
+            &asked.cluster_id,
+            (*from, *to),
+            partial.plan().period,
+        )
+        .await;
         partial.add(part.map_err(|source| partial.interrupted(source))?)?;
         progress(partial.done(), parts.len());
     }
@@ -101,7 +134,13 @@ pub async fn cloudwatch(
         let Plan { from, to, .. } = *partial.plan();
         partial.delete()?;
         let hint = history::hint(&client, &asked.cluster_id).await;
-        return Err(RecordError::NoPoints { cluster_id: asked.cluster_id.clone(), region, from, to, hint });
+        return Err(RecordError::NoPoints {
+            cluster_id: asked.cluster_id.clone(),
+            region,
+            from,
+            to,
+            hint,
+        });
     }
     match write(&history, asked, &region, partial.plan(), out) {
         // All is fetched: another attempt has only to write.
@@ -110,13 +149,25 @@ pub async fn cloudwatch(
     }
 }
 
-fn write(history: &History, asked: &Asked, region: &str, plan: &Plan, out: &Path) -> Result<Recorded, RecordError> {
+fn write(
+    history: &History,
+    asked: &Asked,
+    region: &str,
+    plan: &Plan,
+    out: &Path,
+) -> Result<Recorded, RecordError> {
     let (history, step) = history.on_native_grid(plan.period);
     let observations = observations::observations(&history, step);
-    let with_yarn = observations.iter().filter(|observation| observation.yarn.is_some()).count();
+    let with_yarn = observations
+        .iter()
+        .filter(|observation| observation.yarn.is_some())
+        .count();
     if with_yarn == 0 {
         let missing = observations::missing(&history).join(", ");
-        return Err(RecordError::NoYarn { cluster_id: asked.cluster_id.clone(), missing });
+        return Err(RecordError::NoYarn {
+            cluster_id: asked.cluster_id.clone(),
+            missing,
+        });
     }
     let header = Header {
         headroom_trace: FORMAT_VERSION,
@@ -136,5 +187,11 @@ fn write(history: &History, asked: &Asked, region: &str, plan: &Plan, out: &Path
         writer.write(&Record::Observation(Box::new(observation)))?;
     }
     writer.finish()?;
-    Ok(Recorded { observations: count, with_yarn, plan: plan.clone(), step, sizes })
+    Ok(Recorded {
+        observations: count,
+        with_yarn,
+        plan: plan.clone(),
+        step,
+        sizes,
+    })
 }

@@ -1,4 +1,5 @@
-//! What one tick saw, decided and did, as plain data. The loop fills it in; metrics, the status page and a rehearsal read it.
+//! What one tick saw, decided and did, as plain data. The loop fills it in; metrics, the status
+//! page and a rehearsal read it.
 
 #[cfg(test)]
 pub(crate) mod testing;
@@ -57,8 +58,8 @@ pub struct ShadowReport {
 #[derive(Clone, Debug, PartialEq)]
 pub struct SourceReport {
     pub source: Source,
-    /// When what is known from it was measured: at this tick, or at an earlier one if it has failed since. Of several samples, the one that
-    /// is the first to become stale.
+    /// When what is known from it was measured: at this tick, or at an earlier one if it has failed
+    /// since. Of several samples, the one that is the first to become stale.
     pub measured_at: Option<Timestamp>,
     /// How old that may be before rules can no longer be judged by it.
     pub allowance: Duration,

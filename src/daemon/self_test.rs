@@ -23,16 +23,24 @@ impl std::error::Error for SelfTestFailure {}
 impl fmt::Display for SelfTestFailure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("the self-test failed, and nothing was changed")?;
-        self.0.iter().try_for_each(|problem| write!(f, "\n  - {problem}"))
+        self.0
+            .iter()
+            .try_for_each(|problem| write!(f, "\n  - {problem}"))
     }
 }
 
-/// Looks at everything once; what fails for a moment only is asked again. That YARN or HDFS are down is no reason not to start: the daemon
-/// then holds, and says so. What waiting cannot mend is one.
+/// Looks at everything once; what fails for a moment only is asked again. That YARN or HDFS are
+/// down is no reason not to start: the daemon then holds, and says so. What waiting cannot mend is
+/// one.
 ///
 /// # Errors
 /// All that is wrong, each with its remedy.
-pub async fn run(observer: &mut Observer, policy: &Policy, clock: &Clock, dry_run: bool) -> Result<(), SelfTestFailure> {
+pub async fn run(
+    observer: &mut Observer,
+    policy: &Policy,
+    clock: &Clock,
+    dry_run: bool,
+) -> Result<(), SelfTestFailure> {
     let mut problems = check(observer, policy, clock).await;
     for _ in 1..ATTEMPTS {
         if problems.is_empty() || problems.iter().any(|problem| !is_passing(problem)) {
@@ -41,11 +49,17 @@ pub async fn run(observer: &mut Observer, policy: &Policy, clock: &Clock, dry_ru
         tokio::time::sleep(PAUSE_BETWEEN).await;
         problems = check(observer, policy, clock).await;
     }
-    let (fatal, tolerable): (Vec<_>, Vec<_>) = problems.into_iter().partition(|problem| !dry_run || problem.forbids_dry_run());
+    let (fatal, tolerable): (Vec<_>, Vec<_>) = problems
+        .into_iter()
+        .partition(|problem| !dry_run || problem.forbids_dry_run());
     for problem in tolerable {
         tracing::warn!("outside a dry run this would be refused: {problem}");
     }
-    if fatal.is_empty() { Ok(()) } else { Err(SelfTestFailure(fatal)) }
+    if fatal.is_empty() {
+        Ok(())
+    } else {
+        Err(SelfTestFailure(fatal))
+    }
 }
 
 async fn check(observer: &mut Observer, policy: &Policy, clock: &Clock) -> Vec<StartProblem> {
@@ -71,5 +85,8 @@ const fn is_passing(problem: &StartProblem) -> bool {
 
 /// Someone has to grant or mend something.
 const fn is_lasting(error: &SourceError) -> bool {
-    matches!(error, SourceError::AccessDenied { .. } | SourceError::Refused { .. })
+    matches!(
+        error,
+        SourceError::AccessDenied { .. } | SourceError::Refused { .. }
+    )
 }

@@ -1,4 +1,5 @@
-//! The HTTP endpoints: metrics, health, status. They can be read, and nothing can be changed through them.
+//! The HTTP endpoints: metrics, health, status. They can be read, and nothing can be changed
+//! through them.
 
 mod page;
 
@@ -25,8 +26,14 @@ const PAGE_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; frame-
 ///
 /// # Errors
 /// When the listener fails.
-pub async fn run(listener: TcpListener, monitor: Arc<Monitor>, shutdown: impl Future<Output = ()> + Send + 'static) -> std::io::Result<()> {
-    axum::serve(listener, router(monitor)).with_graceful_shutdown(shutdown).await
+pub async fn run(
+    listener: TcpListener,
+    monitor: Arc<Monitor>,
+    shutdown: impl Future<Output = ()> + Send + 'static,
+) -> std::io::Result<()> {
+    axum::serve(listener, router(monitor))
+        .with_graceful_shutdown(shutdown)
+        .await
 }
 
 fn router(monitor: Arc<Monitor>) -> Router {
@@ -40,7 +47,10 @@ fn router(monitor: Arc<Monitor>) -> Router {
 }
 
 async fn status_page(State(monitor): State<Arc<Monitor>>) -> Response {
-    let headers = [never_stored(), (header::CONTENT_SECURITY_POLICY, PAGE_POLICY)];
+    let headers = [
+        never_stored(),
+        (header::CONTENT_SECURITY_POLICY, PAGE_POLICY),
+    ];
     (headers, Html(page::render(&monitor.status()))).into_response()
 }
 
@@ -71,7 +81,12 @@ fn verdict(problems: &[String]) -> Response {
     if problems.is_empty() {
         return ([never_stored()], "ok\n").into_response();
     }
-    (StatusCode::SERVICE_UNAVAILABLE, [never_stored()], format!("{}\n", problems.join("\n"))).into_response()
+    (
+        StatusCode::SERVICE_UNAVAILABLE,
+        [never_stored()],
+        format!("{}\n", problems.join("\n")),
+    )
+        .into_response()
 }
 
 fn never_stored() -> (HeaderName, &'static str) {

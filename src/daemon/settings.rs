@@ -1,7 +1,8 @@
 //! How a daemon is set up: defaults < file < environment < flags.
 //!
-//! The file is TOML. Every setting of it can be overridden by an environment variable: `HEADROOM__YARN__TIMEOUT=5s` for `timeout` in
-//! `[yarn]`. Unknown settings are refused, wherever they come from.
+//! The file is TOML. Every setting of it can be overridden by an environment variable:
+//! `HEADROOM__YARN__TIMEOUT=5s` for `timeout` in `[yarn]`. Unknown settings are refused, wherever
+//! they come from.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -44,11 +45,13 @@ pub struct Settings {
 pub struct YarnSettings {
     /// All of them; the active one is followed. Never empty.
     pub resource_managers: Vec<Url>,
-    /// The one of them beside this daemon, which then acts only while that one is active. `None`: this is the only daemon.
+    /// The one of them beside this daemon, which then acts only while that one is active. `None`:
+    /// this is the only daemon.
     pub beside: Option<Url>,
     /// For one reading, however many requests it takes.
     pub timeout: Duration,
-    /// Certificates to believe of Hadoop's services, HDFS too, in place of the machine's own authorities; PEM.
+    /// Certificates to believe of Hadoop's services, HDFS too, in place of the machine's own
+    /// authorities; PEM.
     pub ca_file: Option<PathBuf>,
 }
 
@@ -69,7 +72,8 @@ pub struct AwsSettings {
     pub calls_per_minute: u32,
     /// How long EMR may wait for containers on nodes that leave; `None`: EMR's own default.
     pub decommission_timeout: Option<Duration>,
-    /// Ask EMR whether its managed scaling is on. Only services that resemble EMR and lack the operation make it necessary not to.
+    /// Ask EMR whether its managed scaling is on. Only services that resemble EMR and lack the
+    /// operation make it necessary not to.
     pub check_managed_scaling: bool,
 }
 
@@ -110,20 +114,44 @@ impl Settings {
     /// # Errors
     /// An unreadable file, an unknown setting, a value that is none, or no policy.
     pub fn load(file: Option<&Path>, flags: Flags) -> Result<Self, SettingsError> {
-        Self::load_from(file, Environment::with_prefix("HEADROOM").prefix_separator("__").separator("__"), flags)
+        Self::load_from(
+            file,
+            Environment::with_prefix("HEADROOM")
+                .prefix_separator("__")
+                .separator("__"),
+            flags,
+        )
     }
 
-    fn load_from(file: Option<&Path>, environment: Environment, flags: Flags) -> Result<Self, SettingsError> {
+    fn load_from(
+        file: Option<&Path>,
+        environment: Environment,
+        flags: Flags,
+    ) -> Result<Self, SettingsError> {
         let mut builder = Config::builder().add_source(File::from_str(DEFAULTS, FileFormat::Toml));
         if let Some(file) = file {
             builder = builder.add_source(File::from(file).format(FileFormat::Toml));
         }
-        let lists = ["shadow_policies", "yarn.resource_managers", "hdfs.name_nodes"];
-        let environment =
-            lists.iter().fold(environment.try_parsing(true).list_separator(","), |source, key| source.with_list_parse_key(key));
+        let lists = [
+            "shadow_policies",
+            "yarn.resource_managers",
+            "hdfs.name_nodes",
+        ];
+        let environment = lists.iter().fold(
+            environment.try_parsing(true).list_separator(","),
+            |source, key| source.with_list_parse_key(key),
+        );
         let overrides = [
-            ("policy", flags.policy.map(|path| path.to_string_lossy().into_owned())),
-            ("state_dir", flags.state_dir.map(|path| path.to_string_lossy().into_owned())),
+            (
+                "policy",
+                flags.policy.map(|path| path.to_string_lossy().into_owned()),
+            ),
+            (
+                "state_dir",
+                flags
+                    .state_dir
+                    .map(|path| path.to_string_lossy().into_owned()),
+            ),
             ("cluster_id", flags.cluster_id),
             ("dry_run", flags.dry_run.then(|| "true".to_owned())),
         ];
@@ -228,7 +256,12 @@ impl Raw {
     /// Relative paths count from `folder`, that of the file.
     fn check(self, folder: Option<&Path>) -> Result<Settings, SettingsError> {
         let at = |path: PathBuf| folder.map_or_else(|| path.clone(), |folder| folder.join(&path));
-        let policy = self.policy.ok_or_else(|| wrong("policy", "no policy is given; name a file here or with --policy"))?;
+        let policy = self.policy.ok_or_else(|| {
+            wrong(
+                "policy",
+                "no policy is given; name a file here or with --policy",
+            )
+        })?;
         Ok(Settings {
             policy: at(policy),
             shadow_policies: self.shadow_policies.into_iter().map(at).collect(),
@@ -245,7 +278,10 @@ impl Raw {
             },
             aws: self.aws.check()?,
             journal: self.journal.check()?,
-            log: LogSettings { format: self.log.format, level: level(&self.log.level)? },
+            log: LogSettings {
+                format: self.log.format,
+                level: level(&self.log.level)?,
+            },
         })
     }
 }
@@ -254,27 +290,50 @@ impl RawYarn {
     fn check(self) -> Result<YarnSettings, SettingsError> {
         let resource_managers = urls("yarn.resource_managers", &self.resource_managers)?;
         if resource_managers.is_empty() {
-            return Err(wrong("yarn.resource_managers", "the list is empty; name at least one, such as \"http://localhost:8088\""));
+            return Err(wrong(
+                "yarn.resource_managers",
+                "the list is empty; name at least one, such as \"http://localhost:8088\"",
+            ));
         }
-        let beside = self.beside.map(|text| url("yarn.beside", &text)).transpose()?;
-        if let Some(beside) = beside.as_ref().filter(|beside| !resource_managers.contains(beside)) {
-            return Err(wrong("yarn.beside", format!("{beside} is not one of yarn.resource_managers")));
+        let beside = self
+            .beside
+            .map(|text| url("yarn.beside", &text))
+            .transpose()?;
+        if let Some(beside) = beside
+            .as_ref()
+            .filter(|beside| !resource_managers.contains(beside))
+        {
+            return Err(wrong(
+                "yarn.beside",
+                format!("{beside} is not one of yarn.resource_managers"),
+            ));
         }
-        Ok(YarnSettings { resource_managers, beside, timeout: timeout("yarn.timeout", &self.timeout)?, ca_file: self.ca_file })
+        Ok(YarnSettings {
+            resource_managers,
+            beside,
+            timeout: timeout("yarn.timeout", &self.timeout)?,
+            ca_file: self.ca_file,
+        })
     }
 }
 
 impl RawAws {
     fn check(self) -> Result<AwsSettings, SettingsError> {
         if self.calls_per_minute < CALLS_PER_MINUTE_LEAST {
-            let problem = format!("{} is too few to follow a cluster; {CALLS_PER_MINUTE_LEAST} is the least", self.calls_per_minute);
+            let problem = format!(
+                "{} is too few to follow a cluster; {CALLS_PER_MINUTE_LEAST} is the least",
+                self.calls_per_minute
+            );
             return Err(wrong("aws.calls_per_minute", problem));
         }
         Ok(AwsSettings {
             region: self.region,
             timeout: timeout("aws.timeout", &self.timeout)?,
             calls_per_minute: self.calls_per_minute,
-            decommission_timeout: self.decommission_timeout.map(|text| duration("aws.decommission_timeout", &text)).transpose()?,
+            decommission_timeout: self
+                .decommission_timeout
+                .map(|text| duration("aws.decommission_timeout", &text))
+                .transpose()?,
             check_managed_scaling: self.check_managed_scaling,
         })
     }
@@ -290,25 +349,44 @@ impl RawJournal {
             return Err(wrong("journal.segment_mb", problem));
         }
         let bytes = |megabytes: u64| megabytes.saturating_mul(1_000_000);
-        Ok(journal::Settings { segment_bytes: bytes(self.segment_mb), budget_bytes: bytes(self.budget_mb), ..journal::Settings::default() })
+        Ok(journal::Settings {
+            segment_bytes: bytes(self.segment_mb),
+            budget_bytes: bytes(self.budget_mb),
+            ..journal::Settings::default()
+        })
     }
 }
 
 fn wrong(key: &'static str, problem: impl Into<String>) -> SettingsError {
-    SettingsError::Value { key, problem: problem.into() }
+    SettingsError::Value {
+        key,
+        problem: problem.into(),
+    }
 }
 
 fn cluster_id(text: String) -> Result<String, SettingsError> {
-    let is_id = text.strip_prefix("j-").is_some_and(|rest| !rest.is_empty() && rest.bytes().all(|byte| byte.is_ascii_alphanumeric()));
-    if is_id { Ok(text) } else { Err(wrong("cluster_id", format!("`{text}` is no cluster id; they look like j-2AXXXXXXGAPLF"))) }
+    let is_id = text.strip_prefix("j-").is_some_and(|rest| {
+        !rest.is_empty() && rest.bytes().all(|byte| byte.is_ascii_alphanumeric())
+    });
+    if is_id {
+        Ok(text)
+    } else {
+        Err(wrong(
+            "cluster_id",
+            format!("`{text}` is no cluster id; they look like j-2AXXXXXXGAPLF"),
+        ))
+    }
 }
 
 fn listen(text: &str) -> Result<Option<SocketAddr>, SettingsError> {
     if text == "off" {
         return Ok(None);
     }
-    let problem = || format!("`{text}` is no address with a port, such as 127.0.0.1:9742, and not `off`");
-    text.parse().map(Some).map_err(|_| wrong("listen", problem()))
+    let problem =
+        || format!("`{text}` is no address with a port, such as 127.0.0.1:9742, and not `off`");
+    text.parse()
+        .map(Some)
+        .map_err(|_| wrong("listen", problem()))
 }
 
 fn urls(key: &'static str, texts: &[String]) -> Result<Vec<Url>, SettingsError> {
@@ -316,9 +394,17 @@ fn urls(key: &'static str, texts: &[String]) -> Result<Vec<Url>, SettingsError> 
 }
 
 fn url(key: &'static str, text: &str) -> Result<Url, SettingsError> {
-    let parsed = Url::parse(text).map_err(|error| wrong(key, format!("`{text}` is no URL ({error}); write http://HOST:PORT")))?;
+    let parsed = Url::parse(text).map_err(|error| {
+        wrong(
+            key,
+            format!("`{text}` is no URL ({error}); write http://HOST:PORT"),
+        )
+    })?;
     if !matches!(parsed.scheme(), "http" | "https") || parsed.host().is_none() {
-        return Err(wrong(key, format!("`{text}` does not start with http:// or https:// and a host")));
+        return Err(wrong(
+            key,
+            format!("`{text}` does not start with http:// or https:// and a host"),
+        ));
     }
     Ok(parsed)
 }
@@ -330,7 +416,10 @@ fn duration(key: &'static str, text: &str) -> Result<Duration, SettingsError> {
 fn timeout(key: &'static str, text: &str) -> Result<Duration, SettingsError> {
     let timeout = duration(key, text)?;
     if timeout.is_zero() || timeout > LONGEST_TIMEOUT {
-        return Err(wrong(key, format!("`{text}` is not between 1ms and 2m: a tick waits for it")));
+        return Err(wrong(
+            key,
+            format!("`{text}` is not between 1ms and 2m: a tick waits for it"),
+        ));
     }
     Ok(timeout)
 }
@@ -338,7 +427,12 @@ fn timeout(key: &'static str, text: &str) -> Result<Duration, SettingsError> {
 const LONGEST_TIMEOUT: Duration = Duration::from_secs(120);
 
 fn level(text: &str) -> Result<tracing::Level, SettingsError> {
-    text.parse().map_err(|_| wrong("log.level", format!("`{text}` is none of error, warn, info, debug, trace")))
+    text.parse().map_err(|_| {
+        wrong(
+            "log.level",
+            format!("`{text}` is none of error, warn, info, debug, trace"),
+        )
+    })
 }
 
 #[cfg(test)]

@@ -8,10 +8,13 @@ use crate::units::Timestamp;
 /// The same is told again after so long.
 const TOLD_AGAIN_AFTER: Duration = Duration::from_secs(600);
 
-/// Why a source gave no answer that can be used. What it would have told is then unknown, never guessed.
+/// Why a source gave no answer that can be used. What it would have told is then unknown, never
+/// guessed.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum SourceError {
-    #[error("{url}: cannot be reached ({cause}); is the address right, and the port open to this machine?")]
+    #[error(
+        "{url}: cannot be reached ({cause}); is the address right, and the port open to this machine?"
+    )]
     Unreachable { url: String, cause: String },
     #[error("{what}: no answer within {} s", after.as_secs_f64())]
     TimedOut { what: String, after: Duration },
@@ -22,14 +25,25 @@ pub enum SourceError {
     #[error("{url}: the answer is not what the service is known to send: {problem}")]
     Malformed { url: String, problem: String },
     #[error("there is not exactly one active {service}: {states}")]
-    NoActive { service: &'static str, states: String },
+    NoActive {
+        service: &'static str,
+        states: String,
+    },
     #[error("{operation} is throttled by AWS")]
     Throttled { operation: &'static str },
     #[error("{operation} is not allowed; grant `{permission}` to the role of this machine")]
-    AccessDenied { operation: &'static str, permission: &'static str },
+    AccessDenied {
+        operation: &'static str,
+        permission: &'static str,
+    },
     #[error("{operation}: {message}")]
-    Refused { operation: &'static str, message: String },
-    #[error("YARN's node {host} is not among the instances that EMR lists; they are listed again, at most once a minute")]
+    Refused {
+        operation: &'static str,
+        message: String,
+    },
+    #[error(
+        "YARN's node {host} is not among the instances that EMR lists; they are listed again, at most once a minute"
+    )]
     UnknownHost { host: String },
     #[error("{operation} was left out to stay within the budget of API calls")]
     OverBudget { operation: &'static str },
@@ -54,7 +68,8 @@ impl SourceError {
     }
 }
 
-/// Something that is tried again and again, as far as it fails. Keeps the log from filling with what it has said already.
+/// Something that is tried again and again, as far as it fails. Keeps the log from filling with
+/// what it has said already.
 #[derive(Clone, Debug, Default)]
 pub struct Trouble {
     /// When it began.
@@ -74,17 +89,20 @@ pub enum News<'a> {
 }
 
 impl Trouble {
-    /// Takes down how one attempt went. It is news that attempts begin to fail, or fail for another reason, that they still do after ten minutes,
-    /// and that they do no longer.
+    /// Takes down how one attempt went. It is news that attempts begin to fail, or fail for another
+    /// reason, that they still do after ten minutes, and that they do no longer.
     pub fn news<'a>(&mut self, at: Timestamp, error: Option<&'a SourceError>) -> Option<News<'a>> {
         let Some(error) = error else {
             self.told.clear();
-            return self.since.take().map(|since| News::Recovered { after: Duration::from_secs(at.since(since).as_secs()) });
+            return self.since.take().map(|since| News::Recovered {
+                after: Duration::from_secs(at.since(since).as_secs()),
+            });
         };
         self.since.get_or_insert(at);
         let told_at = self.told.get(error.label());
         // A time in the future is from before the clock was set back.
-        let is_news = told_at.is_none_or(|told_at| at < *told_at || at.since(*told_at) >= TOLD_AGAIN_AFTER);
+        let is_news =
+            told_at.is_none_or(|told_at| at < *told_at || at.since(*told_at) >= TOLD_AGAIN_AFTER);
         is_news.then(|| {
             self.told.insert(error.label(), at);
             News::Fails(error)
@@ -108,8 +126,16 @@ mod tests {
 
     #[test]
     fn trouble_is_told_when_it_begins_changes_goes_on_and_ends() {
-        let throttled = || Some(SourceError::Throttled { operation: "DescribeCluster" });
-        let unknown = |host: &str| Some(SourceError::UnknownHost { host: host.to_owned() });
+        let throttled = || {
+            Some(SourceError::Throttled {
+                operation: "DescribeCluster",
+            })
+        };
+        let unknown = |host: &str| {
+            Some(SourceError::UnknownHost {
+                host: host.to_owned(),
+            })
+        };
         let steps = [
             (0, None, ""),
             (30, throttled(), "fails"),

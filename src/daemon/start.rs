@@ -1,4 +1,5 @@
-//! From settings to a daemon that may run: everything that can be found wrong is found here, within seconds, and said with its remedy.
+//! From settings to a daemon that may run: everything that can be found wrong is found here, within
+//! seconds, and said with its remedy.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -35,7 +36,10 @@ use crate::trace::{PolicySource, Start};
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     #[error("{}: {source}", path.display())]
-    Unreadable { path: PathBuf, source: std::io::Error },
+    Unreadable {
+        path: PathBuf,
+        source: std::io::Error,
+    },
     #[error(transparent)]
     Policy(#[from] PolicyErrors),
     #[error(transparent)]
@@ -65,20 +69,35 @@ impl PolicyFile {
     /// # Errors
     /// When the file cannot be read, or is no policy.
     pub fn read(path: &Path) -> Result<Self, StartError> {
-        let text = std::fs::read_to_string(path).map_err(|source| StartError::Unreadable { path: path.to_owned(), source })?;
-        let source = PolicySource { file: path.display().to_string(), text };
+        let text = std::fs::read_to_string(path).map_err(|source| StartError::Unreadable {
+            path: path.to_owned(),
+            source,
+        })?;
+        let source = PolicySource {
+            file: path.display().to_string(),
+            text,
+        };
         let policy = source.parse()?;
         Ok(Self { source, policy })
     }
 }
 
-/// Reads the policies, takes the state folder, looks at everything once, and restores what the engine knew.
+/// Reads the policies, takes the state folder, looks at everything once, and restores what the
+/// engine knew.
 ///
 /// # Errors
 /// Whatever would keep the daemon from doing what it is there for.
-pub async fn start(settings: &Settings, sdk: &SdkConfig, clock: Clock) -> Result<Daemon, StartError> {
+pub async fn start(
+    settings: &Settings,
+    sdk: &SdkConfig,
+    clock: Clock,
+) -> Result<Daemon, StartError> {
     let main = PolicyFile::read(&settings.policy)?;
-    let shadows = settings.shadow_policies.iter().map(|path| PolicyFile::read(path)).collect::<Result<Vec<_>, _>>()?;
+    let shadows = settings
+        .shadow_policies
+        .iter()
+        .map(|path| PolicyFile::read(path))
+        .collect::<Result<Vec<_>, _>>()?;
     let prices = match &settings.prices {
         Some(path) => PriceTable::shipped().with_override_file(path)?,
         None => PriceTable::shipped(),
@@ -88,9 +107,19 @@ pub async fn start(settings: &Settings, sdk: &SdkConfig, clock: Clock) -> Result
         None => discovery::node(&settings.info_dir)?.cluster_id,
     };
     let state_dir = StateDir::lock(&settings.state_dir)?;
-    let policies: Vec<&Policy> = std::iter::once(&main).chain(&shadows).map(|file| &file.policy).collect();
+    let policies: Vec<&Policy> = std::iter::once(&main)
+        .chain(&shadows)
+        .map(|file| &file.policy)
+        .collect();
     let metrics = cloudwatch::metrics_of(policies.iter().copied())?;
-    let sources = sources(settings, sdk, &cluster_id, metrics, &policies, main.policy.poll() * 3)?;
+    let sources = sources(
+        settings,
+        sdk,
+        &cluster_id,
+        metrics,
+        &policies,
+        main.policy.poll() * 3,
+    )?;
     let mut observer = Observer::new(sources, main.policy.poll());
     self_test::run(&mut observer, &main.policy, &clock, settings.dry_run).await?;
 
@@ -104,9 +133,20 @@ pub async fn start(settings: &Settings, sdk: &SdkConfig, clock: Clock) -> Result
     };
     let (journal, engine) = Journal::open(&state_dir.journal(), settings.journal, start)?;
     tend(journal.upkeep());
-    let shadows = shadows.into_iter().map(|shadow| restored(shadow, &journal)).collect::<Result<Vec<_>, StartError>>()?;
-    let actuator = if settings.dry_run { Actuator::DryRun } else { Actuator::Live(Resizer::new(sdk, &cluster_id, &settings.aws)) };
-    let identity = Identity { cluster_id, policy_file: main.source.file, dry_run: settings.dry_run };
+    let shadows = shadows
+        .into_iter()
+        .map(|shadow| restored(shadow, &journal))
+        .collect::<Result<Vec<_>, StartError>>()?;
+    let actuator = if settings.dry_run {
+        Actuator::DryRun
+    } else {
+        Actuator::Live(Resizer::new(sdk, &cluster_id, &settings.aws))
+    };
+    let identity = Identity {
+        cluster_id,
+        policy_file: main.source.file,
+        dry_run: settings.dry_run,
+    };
     let monitor = Arc::new(Monitor::new(identity, &main.policy, clock));
     Ok(Daemon {
         clock,
@@ -133,10 +173,22 @@ fn sources(
     let http = HttpGet::new(settings.yarn.ca_file.as_deref())?;
     let (yarn, hdfs) = (&settings.yarn, &settings.hdfs);
     Ok(Sources {
-        yarn: Yarn::new(http.clone(), yarn.resource_managers.clone(), yarn.beside.clone(), yarn.timeout, allowance),
+        yarn: Yarn::new(
+            http.clone(),
+            yarn.resource_managers.clone(),
+            yarn.beside.clone(),
+            yarn.timeout,
+            allowance,
+        ),
         acts_beside_active: yarn.beside.is_some(),
-        hdfs: (!hdfs.name_nodes.is_empty()).then(|| Hdfs::new(http, hdfs.name_nodes.clone(), hdfs.timeout)),
-        emr: Emr::new(sdk, cluster_id, &settings.aws, emr::reads_steps(policies.iter().copied())),
+        hdfs: (!hdfs.name_nodes.is_empty())
+            .then(|| Hdfs::new(http, hdfs.name_nodes.clone(), hdfs.timeout)),
+        emr: Emr::new(
+            sdk,
+            cluster_id,
+            &settings.aws,
+            emr::reads_steps(policies.iter().copied()),
+        ),
         cloudwatch: (!metrics.is_empty()).then(|| CloudWatch::new(sdk, cluster_id, metrics)),
     })
 }
@@ -147,7 +199,10 @@ fn restored(shadow: PolicyFile, journal: &Journal) -> Result<Shadow, StartError>
     for record in TraceReader::open(journal.path()).map_err(JournalError::Damaged)? {
         fold(&mut engine, &record.map_err(JournalError::Damaged)?);
     }
-    Ok(Shadow { name: engine.policy().name().to_owned(), engine })
+    Ok(Shadow {
+        name: engine.policy().name().to_owned(),
+        engine,
+    })
 }
 
 /// Shadows of one name are told apart by a number.
@@ -155,7 +210,10 @@ fn numbered(mut shadows: Vec<Shadow>) -> Vec<Shadow> {
     for index in 1..shadows.len() {
         let (before, rest) = shadows.split_at_mut(index);
         let shadow = &mut rest[0];
-        let same = before.iter().filter(|other| other.name == shadow.name).count();
+        let same = before
+            .iter()
+            .filter(|other| other.name == shadow.name)
+            .count();
         if same > 0 {
             shadow.name = format!("{}-{}", shadow.name, same + 1);
         }

@@ -1,4 +1,5 @@
-//! The folder in which a daemon keeps its journal, and through which one talks to it: a lock and a pause.
+//! The folder in which a daemon keeps its journal, and through which one talks to it: a lock and a
+//! pause.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io;
@@ -34,11 +35,20 @@ impl StateDir {
     pub fn lock(path: &Path) -> Result<Self, StateDirError> {
         std::fs::create_dir_all(path).map_err(|error| about(path, &error))?;
         let lock_file = path.join("lock");
-        let lock =
-            OpenOptions::new().create(true).truncate(false).write(true).open(&lock_file).map_err(|error| about(&lock_file, &error))?;
+        let lock = OpenOptions::new()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(&lock_file)
+            .map_err(|error| about(&lock_file, &error))?;
         match lock.try_lock() {
-            Ok(()) => Ok(Self { path: path.to_owned(), _lock: lock }),
-            Err(TryLockError::WouldBlock) => Err(StateDirError::InUse { path: path.to_owned() }),
+            Ok(()) => Ok(Self {
+                path: path.to_owned(),
+                _lock: lock,
+            }),
+            Err(TryLockError::WouldBlock) => Err(StateDirError::InUse {
+                path: path.to_owned(),
+            }),
             Err(TryLockError::Error(error)) => Err(about(&lock_file, &error)),
         }
     }
@@ -51,14 +61,17 @@ impl StateDir {
         journal(&self.path)
     }
 
-    /// The pause that is in force at `now`. One that cannot be read was meant as a pause: it holds for `caution`, again and again, until
-    /// someone resumes.
+    /// The pause that is in force at `now`. One that cannot be read was meant as a pause: it holds
+    /// for `caution`, again and again, until someone resumes.
     pub fn pause(&self, now: Timestamp, caution: Duration) -> Option<Pause> {
         match read_pause(&self.path) {
             Ok(pause) => pause.filter(|pause| now < pause.until),
             Err(error) => {
                 tracing::warn!(%error, "the pause file cannot be read; scaling is paused until `headroom resume`");
-                Some(Pause { until: now + caution, direction: None })
+                Some(Pause {
+                    until: now + caution,
+                    direction: None,
+                })
             }
         }
     }
@@ -75,7 +88,9 @@ pub fn journal(state_dir: &Path) -> PathBuf {
 /// When the folder is missing or cannot be written.
 pub fn write_pause(state_dir: &Path, pause: &Pause) -> Result<(), StateDirError> {
     let path = pause_file(state_dir);
-    let text = serde_json::to_vec(pause).map_err(io::Error::from).map_err(|error| about(&path, &error))?;
+    let text = serde_json::to_vec(pause)
+        .map_err(io::Error::from)
+        .map_err(|error| about(&path, &error))?;
     write_whole(&path, &text).map_err(|error| about(&path, &error))
 }
 
@@ -99,7 +114,9 @@ pub fn remove_pause(state_dir: &Path) -> Result<bool, StateDirError> {
 pub fn read_pause(state_dir: &Path) -> Result<Option<Pause>, StateDirError> {
     let path = pause_file(state_dir);
     match std::fs::read(&path) {
-        Ok(text) => serde_json::from_slice(&text).map(Some).map_err(|error| about(&path, &error.into())),
+        Ok(text) => serde_json::from_slice(&text)
+            .map(Some)
+            .map_err(|error| about(&path, &error.into())),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(about(&path, &error)),
     }
@@ -115,7 +132,10 @@ fn about(path: &Path, error: &io::Error) -> StateDirError {
         io::ErrorKind::NotFound => "; is it the daemon's `state_dir`?",
         _ => "",
     };
-    StateDirError::Io { path: path.to_owned(), problem: format!("{error}{remedy}") }
+    StateDirError::Io {
+        path: path.to_owned(),
+        problem: format!("{error}{remedy}"),
+    }
 }
 
 #[cfg(test)]
@@ -133,7 +153,10 @@ mod tests {
     fn a_second_daemon_is_kept_out_until_the_first_is_gone() {
         let folder = tempfile::tempdir().expect("a folder");
         let first = StateDir::lock(folder.path()).expect("locks");
-        assert!(matches!(StateDir::lock(folder.path()), Err(StateDirError::InUse { .. })));
+        assert!(matches!(
+            StateDir::lock(folder.path()),
+            Err(StateDirError::InUse { .. })
+        ));
         drop(first);
         StateDir::lock(folder.path()).expect("locks again");
     }
@@ -143,7 +166,10 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let state = StateDir::lock(folder.path()).expect("locks");
         assert_eq!(state.pause(minute(0), CAUTION), None);
-        let pause = Pause { until: minute(30), direction: Some(Direction::In) };
+        let pause = Pause {
+            until: minute(30),
+            direction: Some(Direction::In),
+        };
         write_pause(folder.path(), &pause).expect("writes");
         assert_eq!(state.pause(minute(29), CAUTION), Some(pause));
         assert_eq!(state.pause(minute(30), CAUTION), None);
@@ -157,7 +183,19 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let state = StateDir::lock(folder.path()).expect("locks");
         std::fs::write(folder.path().join("pause.json"), "{\"unt").expect("writes");
-        assert_eq!(state.pause(minute(0), CAUTION), Some(Pause { until: Timestamp::EPOCH + CAUTION, direction: None }));
-        assert_eq!(state.pause(minute(9), CAUTION), Some(Pause { until: minute(9) + CAUTION, direction: None }));
+        assert_eq!(
+            state.pause(minute(0), CAUTION),
+            Some(Pause {
+                until: Timestamp::EPOCH + CAUTION,
+                direction: None
+            })
+        );
+        assert_eq!(
+            state.pause(minute(9), CAUTION),
+            Some(Pause {
+                until: minute(9) + CAUTION,
+                direction: None
+            })
+        );
     }
 }

@@ -198,19 +198,41 @@ impl TickStatus {
         let observation = &report.observation;
         let cluster = &observation.cluster.value;
         let required = required_sources(policy, &report.decisions, &cluster.groups);
-        let targets = policy.targets().iter().zip(&report.decisions).zip(last_resizes);
+        let targets = policy
+            .targets()
+            .iter()
+            .zip(&report.decisions)
+            .zip(last_resizes);
         Self {
             at: observation.at,
             next_at: report.next_wakeup.0,
             leader: observation.control.leader,
-            pause: observation.control.pause.filter(|pause| observation.at < pause.until),
+            pause: observation
+                .control
+                .pause
+                .filter(|pause| observation.at < pause.until),
             cluster_state: cluster.state,
-            targets: targets.map(|((target, decision), last)| TargetStatus::new(target, decision, last.clone(), report)).collect(),
+            targets: targets
+                .map(|((target, decision), last)| {
+                    TargetStatus::new(target, decision, last.clone(), report)
+                })
+                .collect(),
             groups: cluster.groups.clone(),
-            load: observation.yarn.as_ref().map(|yarn| LoadStatus::new(&yarn.value)),
-            sources: report.sources.iter().map(|source| SourceStatus::new(source, required.contains(&source.source))).collect(),
+            load: observation
+                .yarn
+                .as_ref()
+                .map(|yarn| LoadStatus::new(&yarn.value)),
+            sources: report
+                .sources
+                .iter()
+                .map(|source| SourceStatus::new(source, required.contains(&source.source)))
+                .collect(),
             cost: report.cost.clone(),
-            shadows: report.shadows.iter().map(|shadow| ShadowStatus::new(&shadow.policy, &shadow.decisions)).collect(),
+            shadows: report
+                .shadows
+                .iter()
+                .map(|shadow| ShadowStatus::new(&shadow.policy, &shadow.decisions))
+                .collect(),
             journal_bytes: report.journal_bytes,
             took: report.took.into(),
         }
@@ -219,17 +241,28 @@ impl TickStatus {
     /// Ages as of `now`.
     pub fn age(&mut self, now: Timestamp) {
         for source in &mut self.sources {
-            source.age_s = source.measured_at.map(|measured_at| now.since(measured_at).as_secs_f64());
+            source.age_s = source
+                .measured_at
+                .map(|measured_at| now.since(measured_at).as_secs_f64());
         }
     }
 }
 
 impl TargetStatus {
-    fn new(target: &Target, decision: &Decision, last_resize: Option<PastResize>, report: &TickReport) -> Self {
+    fn new(
+        target: &Target,
+        decision: &Decision,
+        last_resize: Option<PastResize>,
+        report: &TickReport,
+    ) -> Self {
         let limits = target.limits_at(decision.at);
         let answer = answer_to(decision, &report.answers);
         let rules = target.rules.iter().map(|rule| {
-            let state = decision.rules.iter().find(|report| report.rule == rule.name).map(|report| report.state);
+            let state = decision
+                .rules
+                .iter()
+                .find(|report| report.rule == rule.name)
+                .map(|report| report.state);
             RuleStatus {
                 rule: rule.name.clone(),
                 when: rule.when_text.to_string(),
@@ -284,34 +317,62 @@ impl SourceStatus {
 impl ShadowStatus {
     fn new(policy: &str, decisions: &[Decision]) -> Self {
         let words = decisions.iter().map(words::shadow).collect();
-        Self { policy: policy.to_owned(), decisions: decisions.to_vec(), words }
+        Self {
+            policy: policy.to_owned(),
+            decisions: decisions.to_vec(),
+            words,
+        }
     }
 }
 
 impl From<Phases> for TookStatus {
     fn from(took: Phases) -> Self {
         let s = Duration::as_secs_f64;
-        Self { observe_s: s(&took.observe), decide_s: s(&took.decide), journal_s: s(&took.journal), act_s: s(&took.act) }
+        Self {
+            observe_s: s(&took.observe),
+            decide_s: s(&took.decide),
+            journal_s: s(&took.journal),
+            act_s: s(&took.act),
+        }
     }
 }
 
 /// What became of the resize of a decision, as far as it is known.
 pub fn answer_to<'a>(decision: &Decision, answers: &'a [ResizeAnswer]) -> Option<&'a ResizeAnswer> {
-    let group = decision.group.as_ref().filter(|_| matches!(decision.action, Action::Resize(_)))?;
+    let group = decision
+        .group
+        .as_ref()
+        .filter(|_| matches!(decision.action, Action::Resize(_)))?;
     answers.iter().find(|answer| answer.group == *group)
 }
 
 /// The sources without which the policy cannot be judged, or its core groups cannot shrink.
-fn required_sources(policy: &Policy, decisions: &[Decision], groups: &[GroupStatus]) -> BTreeSet<Source> {
-    let read = policy.targets().iter().flat_map(|target| &target.signals).map(|signal| match signal {
-        SignalSource::Metric { .. } => Source::CloudWatch,
-        SignalSource::BuiltIn(signal) if signal.name().starts_with("hdfs_") => Source::Hdfs,
-        SignalSource::BuiltIn(signal) if signal.name().starts_with("yarn_") => Source::YarnLoad,
-        SignalSource::BuiltIn(_) => Source::Emr,
-    });
-    let scaled = |group: &GroupStatus| decisions.iter().any(|decision| decision.group.as_ref() == Some(&group.id));
-    let scales_core = groups.iter().any(|group| group.role == Role::Core && scaled(group));
-    read.chain([Source::Emr]).chain(scales_core.then_some(Source::Hdfs)).collect()
+fn required_sources(
+    policy: &Policy,
+    decisions: &[Decision],
+    groups: &[GroupStatus],
+) -> BTreeSet<Source> {
+    let read = policy
+        .targets()
+        .iter()
+        .flat_map(|target| &target.signals)
+        .map(|signal| match signal {
+            SignalSource::Metric { .. } => Source::CloudWatch,
+            SignalSource::BuiltIn(signal) if signal.name().starts_with("hdfs_") => Source::Hdfs,
+            SignalSource::BuiltIn(signal) if signal.name().starts_with("yarn_") => Source::YarnLoad,
+            SignalSource::BuiltIn(_) => Source::Emr,
+        });
+    let scaled = |group: &GroupStatus| {
+        decisions
+            .iter()
+            .any(|decision| decision.group.as_ref() == Some(&group.id))
+    };
+    let scales_core = groups
+        .iter()
+        .any(|group| group.role == Role::Core && scaled(group));
+    read.chain([Source::Emr])
+        .chain(scales_core.then_some(Source::Hdfs))
+        .collect()
 }
 
 #[cfg(test)]

@@ -36,7 +36,12 @@ impl Canned {
     }
 
     pub fn status(status: u16) -> Self {
-        Self { status, headers: Vec::new(), body: Bytes::new(), delay: Duration::ZERO }
+        Self {
+            status,
+            headers: Vec::new(),
+            body: Bytes::new(),
+            delay: Duration::ZERO,
+        }
     }
 
     /// The same, but later.
@@ -46,7 +51,10 @@ impl Canned {
 
     /// What a standby ResourceManager answers when it knows the active one.
     pub fn redirect(location: impl Into<String>) -> Self {
-        Self { headers: vec![("location", location.into())], ..Self::status(307) }
+        Self {
+            headers: vec![("location", location.into())],
+            ..Self::status(307)
+        }
     }
 }
 
@@ -67,13 +75,21 @@ impl Fake {
         let routes = Routes::default();
         let app = Router::new().fallback(answer).with_state(routes.clone());
         let (listener, url) = listen().await;
-        let serving = tokio::spawn(async move { axum::serve(listener, app).await.expect("serves") });
-        Self { url, routes, serving }
+        let serving =
+            tokio::spawn(async move { axum::serve(listener, app).await.expect("serves") });
+        Self {
+            url,
+            routes,
+            serving,
+        }
     }
 
     /// From now on, addresses that contain all words of `pattern` get this answer.
     pub fn answers(&self, pattern: &str, canned: Canned) -> &Self {
-        self.routes.lock().expect("no test panics in between").push((pattern.to_owned(), canned));
+        self.routes
+            .lock()
+            .expect("no test panics in between")
+            .push((pattern.to_owned(), canned));
         self
     }
 }
@@ -87,7 +103,10 @@ impl Drop for Fake {
 async fn answer(State(routes): State<Routes>, request: Request) -> Response<Body> {
     let uri = request.uri().to_string();
     let routes = routes.lock().expect("no test panics in between").clone();
-    let matching = routes.into_iter().rev().find(|(pattern, _)| pattern.split(' ').all(|word| uri.contains(word)));
+    let matching = routes
+        .into_iter()
+        .rev()
+        .find(|(pattern, _)| pattern.split(' ').all(|word| uri.contains(word)));
     let canned = matching.map_or_else(|| Canned::status(404), |(_, canned)| canned);
     tokio::time::sleep(canned.delay).await;
     let mut response = Response::builder().status(canned.status);
@@ -98,7 +117,9 @@ async fn answer(State(routes): State<Routes>, request: Request) -> Response<Body
 }
 
 /// A service that treats each connection in its own way, after the request has come.
-pub async fn rude<F: Future<Output = ()> + Send + 'static>(behave: impl Fn(TcpStream) -> F + Send + Sync + 'static) -> Fake {
+pub async fn rude<F: Future<Output = ()> + Send + 'static>(
+    behave: impl Fn(TcpStream) -> F + Send + Sync + 'static,
+) -> Fake {
     let (listener, url) = listen().await;
     let serving = tokio::spawn(async move {
         while let Ok((mut connection, _)) = listener.accept().await {
@@ -109,7 +130,11 @@ pub async fn rude<F: Future<Output = ()> + Send + 'static>(behave: impl Fn(TcpSt
             }
         }
     });
-    Fake { url, routes: Routes::default(), serving }
+    Fake {
+        url,
+        routes: Routes::default(),
+        serving,
+    }
 }
 
 /// Accepts and never answers.
@@ -121,7 +146,8 @@ pub async fn silent() -> Fake {
     .await
 }
 
-/// Sends `head`, then `piece` again and again with `pause` in between, for as long as somebody listens.
+/// Sends `head`, then `piece` again and again with `pause` in between, for as long as somebody
+/// listens.
 pub async fn endless(head: &'static str, piece: Vec<u8>, pause: Duration) -> Fake {
     rude(move |mut connection| {
         let piece = piece.clone();
@@ -144,5 +170,8 @@ pub async fn nobody() -> Url {
 async fn listen() -> (TcpListener, Url) {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let address = listener.local_addr().expect("bound");
-    (listener, Url::parse(&format!("http://{address}")).expect("an address"))
+    (
+        listener,
+        Url::parse(&format!("http://{address}")).expect("an address"),
+    )
 }

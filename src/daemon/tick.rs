@@ -55,15 +55,28 @@ pub enum TickError {
 }
 
 impl Shadow {
-    /// What this policy would do. In its memory, what really happened takes the place of that: else every resize of the policy in force would
-    /// look like an operator's.
-    pub fn tick(&mut self, observation: &Observation, decided: &[Decision], answers: &[ResizeAnswer]) -> Vec<Decision> {
+    /// What this policy would do. In its memory, what really happened takes the place of that: else
+    /// every resize of the policy in force would look like an operator's.
+    pub fn tick(
+        &mut self,
+        observation: &Observation,
+        decided: &[Decision],
+        answers: &[ResizeAnswer],
+    ) -> Vec<Decision> {
         let own = self.engine.step(observation);
-        for (group, _) in resizes(&own).filter(|(group, _)| decided.iter().all(|decision| decision.group.as_ref() != Some(*group))) {
+        for (group, _) in resizes(&own).filter(|(group, _)| {
+            decided
+                .iter()
+                .all(|decision| decision.group.as_ref() != Some(*group))
+        }) {
             self.engine.note(group, Outcome::NotSent);
         }
-        decided.iter().for_each(|decision| self.engine.recall(decision));
-        answers.iter().for_each(|answer| self.engine.note(&answer.group, answer.outcome));
+        decided
+            .iter()
+            .for_each(|decision| self.engine.recall(decision));
+        answers
+            .iter()
+            .for_each(|answer| self.engine.note(&answer.group, answer.outcome));
         own
     }
 }
@@ -74,11 +87,17 @@ impl Daemon {
         Arc::clone(&self.monitor)
     }
 
-    /// Ticks until `shutdown` is ready. A tick that has begun to decide is finished first; one that still observes is broken off.
+    /// Ticks until `shutdown` is ready. A tick that has begun to decide is finished first; one that
+    /// still observes is broken off.
     ///
     /// # Errors
-    /// When the end of the journal cannot be made durable. What goes wrong in a tick is logged and tried again.
-    pub async fn run(mut self, shutdown: impl Future<Output = ()>, mut on_tick: impl FnMut(&TickReport)) -> Result<(), JournalError> {
+    /// When the end of the journal cannot be made durable. What goes wrong in a tick is logged and
+    /// tried again.
+    pub async fn run(
+        mut self,
+        shutdown: impl Future<Output = ()>,
+        mut on_tick: impl FnMut(&TickReport),
+    ) -> Result<(), JournalError> {
         tokio::pin!(shutdown);
         loop {
             let begun = self.clock.now();
@@ -120,8 +139,14 @@ impl Daemon {
         let watch = Stopwatch::start();
         let caution = self.engine.policy().poll() * 3;
         let state_dir = &self.state_dir;
-        let look = self.observer.look(&self.clock, |now| state_dir.pause(now, caution)).await;
-        Looked { look, took: watch.elapsed() }
+        let look = self
+            .observer
+            .look(&self.clock, |now| state_dir.pause(now, caution))
+            .await;
+        Looked {
+            look,
+            took: watch.elapsed(),
+        }
     }
 
     async fn tick(&mut self, looked: Looked) -> Result<TickReport, TickError> {
@@ -139,10 +164,23 @@ impl Daemon {
         }
     }
 
-    async fn decide_and_act(&mut self, Looked { look, took: observe }: Looked) -> Result<TickReport, TickError> {
-        let Look { observation, sources, mut calls } = look;
+    async fn decide_and_act(
+        &mut self,
+        Looked {
+            look,
+            took: observe,
+        }: Looked,
+    ) -> Result<TickReport, TickError> {
+        let Look {
+            observation,
+            sources,
+            mut calls,
+        } = look;
         let Some(observation) = observation else {
-            let problem = sources.iter().find_map(|source| source.error.as_ref()).map(ToString::to_string);
+            let problem = sources
+                .iter()
+                .find_map(|source| source.error.as_ref())
+                .map(ToString::to_string);
             return Err(TickError::NeverDescribed(problem.unwrap_or_default()));
         };
         if let Some(upkeep) = self.journal.prepare(observation.at, &self.engine)? {
@@ -169,11 +207,23 @@ impl Daemon {
 
         let shadows = self.shadows.iter_mut().map(|shadow| {
             let decisions = shadow.tick(&observation, &decisions, &answers);
-            ShadowReport { policy: shadow.name.clone(), decisions }
+            ShadowReport {
+                policy: shadow.name.clone(),
+                decisions,
+            }
         });
         let shadows = shadows.collect();
-        let cost = self.cost.tick(observation.at, &observation.cluster.value.groups, self.observer.emr().hosts());
-        let took = Phases { observe, decide, journal, act };
+        let cost = self.cost.tick(
+            observation.at,
+            &observation.cluster.value.groups,
+            self.observer.emr().hosts(),
+        );
+        let took = Phases {
+            observe,
+            decide,
+            journal,
+            act,
+        };
         let next_wakeup = self.engine.next_wakeup();
         Ok(TickReport {
             observation,
@@ -190,61 +240,117 @@ impl Daemon {
     }
 
     /// A decision is carried out only once it is durable.
-    fn write_decisions(&mut self, observation: &Observation, decisions: &[Decision]) -> Result<(), JournalError> {
-        self.journal.append(&Record::Observation(Box::new(observation.clone())))?;
+    fn write_decisions(
+        &mut self,
+        observation: &Observation,
+        decisions: &[Decision],
+    ) -> Result<(), JournalError> {
+        self.journal
+            .append(&Record::Observation(Box::new(observation.clone())))?;
         for decision in decisions {
-            self.journal.append(&Record::Decision(Box::new(decision.clone())))?;
+            self.journal
+                .append(&Record::Decision(Box::new(decision.clone())))?;
         }
         self.journal.sync()
     }
 
-    async fn act(&mut self, observation: &Observation, decisions: &[Decision], calls: &mut Vec<Call>) -> Vec<ResizeAnswer> {
+    async fn act(
+        &mut self,
+        observation: &Observation,
+        decisions: &[Decision],
+        calls: &mut Vec<Call>,
+    ) -> Vec<ResizeAnswer> {
         let mut answers = Vec::new();
         for decision in decisions {
-            let Some(order) = self.order(observation, decision) else { continue };
+            let Some(order) = self.order(observation, decision) else {
+                continue;
+            };
             let group = &order.group.id;
-            let Answer { outcome, message, call } = self.actuator.resize(order).await;
+            let Answer {
+                outcome,
+                message,
+                call,
+            } = self.actuator.resize(order).await;
             self.engine.note(group, outcome);
             calls.extend(call);
-            answers.push(ResizeAnswer { group: group.clone(), outcome, message });
+            answers.push(ResizeAnswer {
+                group: group.clone(),
+                outcome,
+                message,
+            });
         }
         answers
     }
 
     fn order<'a>(&self, observation: &'a Observation, decision: &'a Decision) -> Option<Order<'a>> {
-        let Action::Resize(resize) = &decision.action else { return None };
+        let Action::Resize(resize) = &decision.action else {
+            return None;
+        };
         let cluster = &observation.cluster;
-        let group = cluster.value.groups.iter().find(|status| decision.group.as_ref() == Some(&status.id))?;
-        let provision_timeout = self.engine.policy().targets().get(decision.target)?.guards.provision_timeout;
-        Some(Order { cluster, group, resize, provision_timeout })
+        let group = cluster
+            .value
+            .groups
+            .iter()
+            .find(|status| decision.group.as_ref() == Some(&status.id))?;
+        let provision_timeout = self
+            .engine
+            .policy()
+            .targets()
+            .get(decision.target)?
+            .guards
+            .provision_timeout;
+        Some(Order {
+            cluster,
+            group,
+            resize,
+            provision_timeout,
+        })
     }
 
     fn log_troubles(&mut self, at: Timestamp, sources: &[SourceReport]) {
         for SourceReport { source, error, .. } in sources {
-            let news = self.troubles.entry(*source).or_default().news(at, error.as_ref());
+            let news = self
+                .troubles
+                .entry(*source)
+                .or_default()
+                .news(at, error.as_ref());
             let source = source.label();
             match news {
                 Some(News::Fails(error)) => tracing::warn!(source, kind = error.label(), "{error}"),
-                Some(News::Recovered { after }) => tracing::info!(source, "answers again, after {}", display_duration(after)),
+                Some(News::Recovered { after }) => {
+                    tracing::info!(source, "answers again, after {}", display_duration(after))
+                }
                 None => {}
             }
         }
     }
 
-    /// A failure leaves the resize as sent and unanswered, should this process end now; the journal goes on in a new segment.
+    /// A failure leaves the resize as sent and unanswered, should this process end now; the journal
+    /// goes on in a new segment.
     fn write_outcomes(&mut self, answers: &[ResizeAnswer]) {
         let at = self.clock.now();
         let written = answers.iter().try_for_each(|answer| {
-            let record = OutcomeRecord { at, group: answer.group.clone(), outcome: answer.outcome };
+            let record = OutcomeRecord {
+                at,
+                group: answer.group.clone(),
+                outcome: answer.outcome,
+            };
             self.journal.append(&Record::Outcome(record))
         });
-        if let Err(error) = written.and_then(|()| if answers.is_empty() { Ok(()) } else { self.journal.sync() }) {
+        if let Err(error) = written.and_then(|()| {
+            if answers.is_empty() {
+                Ok(())
+            } else {
+                self.journal.sync()
+            }
+        }) {
             tracing::error!(%error, "the outcome could not be written down");
         }
     }
 }
 
-/// Compresses and deletes beside the loop. Should the next upkeep begin before this one has ended, both do the same.
+/// Compresses and deletes beside the loop. Should the next upkeep begin before this one has ended,
+/// both do the same.
 pub(super) fn tend(upkeep: Upkeep) {
     tokio::task::spawn_blocking(move || {
         if let Err(error) = upkeep.run() {
@@ -260,10 +366,12 @@ struct Looked {
 
 /// The resizes among decisions, with their groups.
 pub(super) fn resizes(decisions: &[Decision]) -> impl Iterator<Item = (&GroupId, &Resize)> {
-    decisions.iter().filter_map(|decision| match &decision.action {
-        Action::Resize(resize) => Some((decision.group.as_ref()?, resize)),
-        Action::Hold(_) => None,
-    })
+    decisions
+        .iter()
+        .filter_map(|decision| match &decision.action {
+            Action::Resize(resize) => Some((decision.group.as_ref()?, resize)),
+            Action::Hold(_) => None,
+        })
 }
 
 /// What happened is worth a line; that nothing happened is one for those who look closely.
@@ -271,12 +379,27 @@ fn log(report: &TickReport) {
     for decision in &report.decisions {
         let group = decision.group.as_ref().map_or("-", GroupId::as_str);
         match &decision.action {
-            Action::Hold(reason) => tracing::debug!(group, size = decision.requested.get(), reason = reason.label(), "hold: {reason}"),
+            Action::Hold(reason) => tracing::debug!(
+                group,
+                size = decision.requested.get(),
+                reason = reason.label(),
+                "hold: {reason}"
+            ),
             Action::Resize(resize) => {
-                let answer = report.answers.iter().find(|answer| decision.group.as_ref() == Some(&answer.group));
+                let answer = report
+                    .answers
+                    .iter()
+                    .find(|answer| decision.group.as_ref() == Some(&answer.group));
                 let outcome = answer.map_or("none", |answer| answer.outcome.label());
                 let message = answer.and_then(|answer| answer.message.as_deref());
-                tracing::info!(group, from = resize.from.get(), to = resize.to.get(), outcome, message, "{resize}");
+                tracing::info!(
+                    group,
+                    from = resize.from.get(),
+                    to = resize.to.get(),
+                    outcome,
+                    message,
+                    "{resize}"
+                );
             }
         }
     }

@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::units::{Mebibytes, display_duration};
 
-/// Demand in numbers: what waits, what of it finds room by itself, and what was learned. Units are what the groups count: instances, or capacity
-/// units of fleets.
+/// Demand in numbers: what waits, what of it finds room by itself, and what was learned. Units are
+/// what the groups count: instances, or capacity units of fleets.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DemandReport {
@@ -21,7 +21,8 @@ pub struct DemandReport {
     pub units_served: f64,
     /// Of what waits: the rest, which new units are for.
     pub units_remaining: f64,
-    /// Units that serve the rest within the patience: fewer than `units_remaining` where containers are short and take turns.
+    /// Units that serve the rest within the patience: fewer than `units_remaining` where containers
+    /// are short and take turns.
     pub units_for_remaining: f64,
     /// Units to have for each unit that runs, or that the rest is for.
     pub headroom: f64,
@@ -36,7 +37,8 @@ pub struct DemandReport {
     pub units_others: u32,
     /// All targets together, in the demand's limits.
     pub units_wanted: u32,
-    /// All targets together, where they cannot take what is wanted: for their own limits, those of core and on-demand, or a failure lately.
+    /// All targets together, where they cannot take what is wanted: for their own limits, those of
+    /// core and on-demand, or a failure lately.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub units_possible: Option<u32>,
     /// The resource that needs most units: what all these are units of.
@@ -74,25 +76,51 @@ impl DemandReport {
             (Resource::Vcores, Some(vcores)) => format!("{:.0} vcores", units * vcores),
             _ => format!("{:.1} GiB", units * self.unit_memory_mib.as_f64() / 1_024.0),
         };
-        let seconds = |s: f64| display_duration(Duration::from_secs(s.round().max(0.0) as u64)).to_string();
+        let seconds =
+            |s: f64| display_duration(Duration::from_secs(s.round().max(0.0) as u64)).to_string();
         let mut lines = vec![];
         if self.units_pending > 0.0 && self.patience_s == 0.0 {
-            lines.push(format!("pending {} = {:.1} units", amount(self.units_pending), self.units_for_remaining));
+            lines.push(format!(
+                "pending {} = {:.1} units",
+                amount(self.units_pending),
+                self.units_for_remaining
+            ));
         } else if self.units_pending > 0.0 {
             lines.push(format!("pending {}", amount(self.units_pending)));
-            lines.push(format!("{} of it will have been served in {}", amount(self.units_served), seconds(self.patience_s)));
-            let turns = if self.units_for_remaining < self.units_remaining { " in turns" } else { "" };
-            lines.push(format!("{} remain = {:.1} units{turns}", amount(self.units_remaining), self.units_for_remaining));
+            lines.push(format!(
+                "{} of it will have been served in {}",
+                amount(self.units_served),
+                seconds(self.patience_s)
+            ));
+            let turns = if self.units_for_remaining < self.units_remaining {
+                " in turns"
+            } else {
+                ""
+            };
+            lines.push(format!(
+                "{} remain = {:.1} units{turns}",
+                amount(self.units_remaining),
+                self.units_for_remaining
+            ));
         } else {
             lines.push("nothing is pending".to_owned());
         }
         lines.extend(self.reckoning());
-        let forecast = self.units_forecast.map(|units| format!(", expected from earlier days {units}")).unwrap_or_default();
+        let forecast = self
+            .units_forecast
+            .map(|units| format!(", expected from earlier days {units}"))
+            .unwrap_or_default();
         let others = match self.units_others {
-            others if others > 0 && !self.is_cut() => format!(", of which other groups have {others}"),
+            others if others > 0 && !self.is_cut() => {
+                format!(", of which other groups have {others}")
+            }
             _ => String::new(),
         };
-        lines.push(format!("{}{forecast}, kept {}{others}", self.need(), self.units_kept));
+        lines.push(format!(
+            "{}{forecast}, kept {}{others}",
+            self.need(),
+            self.units_kept
+        ));
         lines.push(match self.keep_idle_s {
             s if s < 0.5 => "idle units are not kept".to_owned(),
             s => format!("idle units are kept for {}", seconds(s)),
@@ -112,8 +140,16 @@ impl DemandReport {
         if !self.is_cut() {
             return needed;
         }
-        let others = if self.units_others > 0 { format!("other groups have {} and ", self.units_others) } else { String::new() };
-        let cut = if self.units_possible.is_some() { "the targets can take" } else { "the maximum allows" };
+        let others = if self.units_others > 0 {
+            format!("other groups have {} and ", self.units_others)
+        } else {
+            String::new()
+        };
+        let cut = if self.units_possible.is_some() {
+            "the targets can take"
+        } else {
+            "the maximum allows"
+        };
         format!("{needed}, of which {others}{cut} {}", self.units_given())
     }
 
@@ -124,8 +160,14 @@ impl DemandReport {
         match self.units_for_remaining > 0.0 {
             _ if needed + 1.0 <= reckoned => Some("one step grows no further".to_owned()),
             _ if needed >= reckoned + 1.0 => None,
-            true => Some(format!("{:.0} % of these and of {used:.1} in use are needed", 100.0 * self.headroom)),
-            false => Some(format!("{:.0} % of {used:.1} units in use are needed", 100.0 * self.headroom)),
+            true => Some(format!(
+                "{:.0} % of these and of {used:.1} in use are needed",
+                100.0 * self.headroom
+            )),
+            false => Some(format!(
+                "{:.0} % of {used:.1} units in use are needed",
+                100.0 * self.headroom
+            )),
         }
     }
 
@@ -135,7 +177,8 @@ impl DemandReport {
     }
 }
 
-/// `pending 310.0 GiB; 190.0 GiB of it will have been served in 6m 40s; 120.0 GiB remain = 10.0 units`.
+/// `pending 310.0 GiB; 190.0 GiB of it will have been served in 6m 40s; 120.0 GiB remain = 10.0
+/// units`.
 impl fmt::Display for DemandReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.lines().join("; "))

@@ -1,14 +1,18 @@
 //! Following demand: how many units all targets of a `demand:` policy should have together.
 //!
-//! A unit is what the group counts: an instance, or a capacity unit of a fleet. Demand is what is allocated and what waits, in units, of the
-//! resource that binds. Three things make a size:
+//! A unit is what the group counts: an instance, or a capacity unit of a fleet. Demand is what is
+//! allocated and what waits, in units, of the resource that binds. Three things make a size:
 //!
-//! - **Growth** ([`turnover`], [`provisioning`]): the backlog that containers which finish will not have taken up in time, and only that.
-//! - **Retention** ([`levels`], [`retention`]): level `i` is busy while at least `i` units are needed. An idle level is kept as long as its
-//!   own history of idle gaps says that this costs less than to get a unit again.
-//! - **Forecast** ([`daily`]): what was needed at this time on earlier days is there before it is needed. It never makes anything shrink.
+//! - **Growth** ([`turnover`], [`provisioning`]): the backlog that containers which finish will not
+//!   have taken up in time, and only that.
+//! - **Retention** ([`levels`], [`retention`]): level `i` is busy while at least `i` units are
+//!   needed. An idle level is kept as long as its own history of idle gaps says that this costs
+//!   less than to get a unit again.
+//! - **Forecast** ([`daily`]): what was needed at this time on earlier days is there before it is
+//!   needed. It never makes anything shrink.
 //!
-//! How much waiting is worth is set by the performance index ([`preference`]). Everything learned is part of the engine's state.
+//! How much waiting is worth is set by the performance index ([`preference`]). Everything learned
+//! is part of the engine's state.
 
 mod daily;
 mod levels;
@@ -88,7 +92,8 @@ struct Load {
     pending: f64,
     /// Of `pending`: what finds room within the patience as containers finish.
     served: f64,
-    /// How many containers, one after the other, a unit's room takes within the patience; at least one.
+    /// How many containers, one after the other, a unit's room takes within the patience; at least
+    /// one.
     turns: f64,
 }
 
@@ -120,27 +125,71 @@ impl Plan {
 }
 
 impl DemandState {
-    /// Takes what was observed; `targets` are the groups that the policy resizes, as far as the cluster has them.
+    /// Takes what was observed; `targets` are the groups that the policy resizes, as far as the
+    /// cluster has them.
     ///
     /// # Errors
     /// Why the demand is not known.
-    pub fn plan(&mut self, demand: &Demand, tick: &Tick, targets: &[&GroupStatus]) -> Result<Plan, HoldReason> {
+    pub fn plan(
+        &mut self,
+        demand: &Demand,
+        tick: &Tick,
+        targets: &[&GroupStatus],
+    ) -> Result<Plan, HoldReason> {
         let observation = tick.observation;
         let at = observation.at;
-        let requested = targets.iter().map(|group| group.requested).sum::<Instances>().get();
-        let running = targets.iter().map(|group| group.running.min(group.requested)).sum::<Instances>().get();
+        let requested = targets
+            .iter()
+            .map(|group| group.requested)
+            .sum::<Instances>()
+            .get();
+        let running = targets
+            .iter()
+            .map(|group| group.running.min(group.requested))
+            .sum::<Instances>()
+            .get();
         self.provisioning.observe(at, requested, running);
-        let yarn = observation.yarn.as_ref().ok_or_else(|| HoldReason::MissingSignal { signal: "yarn".into() })?;
+        let yarn = observation
+            .yarn
+            .as_ref()
+            .ok_or_else(|| HoldReason::MissingSignal {
+                signal: "yarn".into(),
+            })?;
         if at.since(yarn.measured_at) > tick.allowance {
-            return Err(HoldReason::StaleData { signal: "yarn".into(), measured_at: yarn.measured_at });
+            return Err(HoldReason::StaleData {
+                signal: "yarn".into(),
+                measured_at: yarn.measured_at,
+            });
         }
-        let workers = || observation.cluster.value.groups.iter().filter(|group| group.role != Role::Primary);
+        let workers = || {
+            observation
+                .cluster
+                .value
+                .groups
+                .iter()
+                .filter(|group| group.role != Role::Primary)
+        };
         let is_other = |group: &&GroupStatus| targets.iter().all(|target| target.id != group.id);
-        let others = workers().filter(is_other).map(|group| group.running).sum::<Instances>().get();
+        let others = workers()
+            .filter(is_other)
+            .map(|group| group.running)
+            .sum::<Instances>()
+            .get();
         let counts_nodes = workers().all(|group| group.kind == GroupKind::Group);
-        self.measure_unit(&yarn.value, workers().map(|group| group.running).sum::<Instances>().get(), counts_nodes);
-        let unit = self.unit.ok_or_else(|| HoldReason::MissingSignal { signal: "yarn_nodes_active".into() })?;
-        let limits = UnitLimits::of(demand, unit).ok_or_else(|| HoldReason::MissingSignal { signal: "yarn_vcores_total".into() })?;
+        self.measure_unit(
+            &yarn.value,
+            workers()
+                .map(|group| group.running)
+                .sum::<Instances>()
+                .get(),
+            counts_nodes,
+        );
+        let unit = self.unit.ok_or_else(|| HoldReason::MissingSignal {
+            signal: "yarn_nodes_active".into(),
+        })?;
+        let limits = UnitLimits::of(demand, unit).ok_or_else(|| HoldReason::MissingSignal {
+            signal: "yarn_vcores_total".into(),
+        })?;
 
         let preference = Preference::of(demand.performance_index, self.provisioning.delay());
         let have = others.saturating_add(requested);
@@ -148,7 +197,14 @@ impl DemandState {
             self.levels.assume_needed(have);
         }
         if self.measured_at != Some(yarn.measured_at) {
-            self.learn(&yarn.value, yarn.measured_at, tick.allowance, unit, preference, limits.max.saturating_add(others));
+            self.learn(
+                &yarn.value,
+                yarn.measured_at,
+                tick.allowance,
+                unit,
+                preference,
+                limits.max.saturating_add(others),
+            );
         }
         let load = self.binding(&yarn.value, unit, preference.patience);
         let there = others.saturating_add(running);
@@ -156,7 +212,11 @@ impl DemandState {
         let forecast = self.daily.forecast(at, self.provisioning.delay());
         let grown = load.units(preference, there);
         let needed = grown.max(forecast.unwrap_or(0));
-        let total = if needed > have { needed } else { kept.max(needed).min(have) };
+        let total = if needed > have {
+            needed
+        } else {
+            kept.max(needed).min(have)
+        };
         let wanted = total.saturating_sub(others).clamp(limits.min, limits.max);
         let report = DemandReport {
             memory_pending_mib: yarn.value.memory_pending,
@@ -177,11 +237,21 @@ impl DemandState {
             unit_memory_mib: Mebibytes(unit.memory_mib.round() as u64),
             patience_s: preference.patience.as_secs_f64(),
             provisioning_s: self.provisioning.delay().as_secs_f64(),
-            container_lifetime_s: self.turnover.lifetime().map(|lifetime| lifetime.as_secs_f64()),
-            keep_idle_s: self.retention.keep_for(have, preference.price).as_secs_f64(),
+            container_lifetime_s: self
+                .turnover
+                .lifetime()
+                .map(|lifetime| lifetime.as_secs_f64()),
+            keep_idle_s: self
+                .retention
+                .keep_for(have, preference.price)
+                .as_secs_f64(),
             days_known: self.daily.days(),
         };
-        Ok(Plan { wanted, limits, report })
+        Ok(Plan {
+            wanted,
+            limits,
+            report,
+        })
     }
 
     /// The clock went back to `at`: what was learned stays, what was going on does not.
@@ -192,44 +262,71 @@ impl DemandState {
         self.provisioning.forget();
     }
 
-    /// Of `have` units, those needed or worth keeping. To let one go that is still on its way loses only the part of its provisioning that has
-    /// passed, so that it is worth keeping for that part of the time.
+    /// Of `have` units, those needed or worth keeping. To let one go that is still on its way loses
+    /// only the part of its provisioning that has passed, so that it is worth keeping for that part
+    /// of the time.
     fn kept(&mut self, at: Timestamp, have: u32, there: u32, price: Duration) -> u32 {
         let (retention, passed) = (&mut self.retention, self.provisioning.passed(at));
         self.levels.kept(at, have, |levels, idle| {
             let (first, last) = levels.into_inner();
             let worth_having = retention.worth(first..=last.min(there), idle, price);
-            let Some(next) = there.checked_add(1) else { return worth_having };
-            let idle = Duration::try_from_secs_f64(idle.as_secs_f64() / passed).unwrap_or(Duration::MAX);
+            let Some(next) = there.checked_add(1) else {
+                return worth_having;
+            };
+            let idle =
+                Duration::try_from_secs_f64(idle.as_secs_f64() / passed).unwrap_or(Duration::MAX);
             worth_having + retention.worth(first.max(next)..=last, idle, price)
         })
     }
 
-    fn learn(&mut self, yarn: &YarnLoad, at: Timestamp, allowance: Duration, unit: UnitSize, preference: Preference, most: u32) {
-        if self.measured_at.is_some_and(|last| at.since(last) > allowance || at < last) {
+    fn learn(
+        &mut self,
+        yarn: &YarnLoad,
+        at: Timestamp,
+        allowance: Duration,
+        unit: UnitSize,
+        preference: Preference,
+        most: u32,
+    ) {
+        if self
+            .measured_at
+            .is_some_and(|last| at.since(last) > allowance || at < last)
+        {
             self.levels.forget();
             self.turnover.forget();
         }
         self.measured_at = Some(at);
-        self.turnover.observe(at, yarn.containers_allocated, yarn.containers_released_total);
+        self.turnover.observe(
+            at,
+            yarn.containers_allocated,
+            yarn.containers_released_total,
+        );
         let load = self.binding(yarn, unit, Duration::ZERO);
-        let needed = whole((load.allocated + load.pending) * preference.headroom.max(1.0)).min(most);
+        let needed =
+            whole((load.allocated + load.pending) * preference.headroom.max(1.0)).min(most);
         for gap in self.levels.observe(at, needed) {
             self.retention.learn(gap);
         }
         let load = self.binding(yarn, unit, preference.patience);
-        self.daily.observe(at, load.units(preference, yarn.nodes.active).min(most));
+        self.daily
+            .observe(at, load.units(preference, yarn.nodes.active).min(most));
     }
 
-    /// The mean size of a unit, learned while no node is on its way in or out; `counts_nodes` where a unit is a node.
+    /// The mean size of a unit, learned while no node is on its way in or out; `counts_nodes` where
+    /// a unit is a node.
     fn measure_unit(&mut self, yarn: &YarnLoad, running: u32, counts_nodes: bool) {
         let nodes = yarn.nodes;
-        let is_settled = nodes.active > 0 && nodes.decommissioning == 0 && (nodes.active == running || !counts_nodes);
+        let is_settled = nodes.active > 0
+            && nodes.decommissioning == 0
+            && (nodes.active == running || !counts_nodes);
         if (is_settled || self.unit.is_none()) && running > 0 && yarn.memory_total.get() > 0 {
             let per_unit = |total: f64| total / f64::from(running);
             self.unit = Some(UnitSize {
                 memory_mib: per_unit(yarn.memory_total.as_f64()),
-                vcores: yarn.vcores_total.filter(|vcores| vcores.get() > 0).map(|vcores| per_unit(vcores.as_f64())),
+                vcores: yarn
+                    .vcores_total
+                    .filter(|vcores| vcores.get() > 0)
+                    .map(|vcores| per_unit(vcores.as_f64())),
             });
         }
     }
@@ -244,11 +341,22 @@ impl DemandState {
             served: allocated / size * finished,
             turns: finished.max(1.0),
         };
-        let memory = load(Resource::Memory, yarn.memory_allocated.as_f64(), yarn.memory_pending.as_f64(), unit.memory_mib);
+        let memory = load(
+            Resource::Memory,
+            yarn.memory_allocated.as_f64(),
+            yarn.memory_pending.as_f64(),
+            unit.memory_mib,
+        );
         let cores = (unit.vcores, yarn.vcores_allocated, yarn.vcores_pending);
-        let (Some(size), Some(allocated), Some(pending)) = cores else { return memory };
+        let (Some(size), Some(allocated), Some(pending)) = cores else {
+            return memory;
+        };
         let vcores = load(Resource::Vcores, allocated.as_f64(), pending.as_f64(), size);
-        if vcores.allocated + vcores.pending > memory.allocated + memory.pending { vcores } else { memory }
+        if vcores.allocated + vcores.pending > memory.allocated + memory.pending {
+            vcores
+        } else {
+            memory
+        }
     }
 }
 
@@ -262,7 +370,12 @@ impl UnitLimits {
         let at_most = |counted: u32| (f64::from(counted) / size + NEGLIGIBLE) as u32;
         let max = at_most(demand.max);
         let min = whole(f64::from(demand.min) / size).min(max);
-        Some(Self { min, max, max_core: at_most(demand.max_core), max_on_demand: at_most(demand.max_on_demand) })
+        Some(Self {
+            min,
+            max,
+            max_core: at_most(demand.max_core),
+            max_on_demand: at_most(demand.max_on_demand),
+        })
     }
 }
 

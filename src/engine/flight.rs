@@ -10,7 +10,8 @@ use crate::observation::{Direction, GroupState, GroupStatus};
 use crate::policy::{FlipBudget, Guards};
 use crate::units::{Instances, Timestamp};
 
-/// Wait after EMR refused a call; doubled after each further refusal in a row. One call in 30 s is far below the lowest rate EMR allows (0.5/s).
+/// Wait after EMR refused a call; doubled after each further refusal in a row. One call in 30 s is
+/// far below the lowest rate EMR allows (0.5/s).
 const FIRST_RETRY: Duration = Duration::from_secs(30);
 const LONGEST_RETRY: Duration = Duration::from_secs(600);
 
@@ -19,9 +20,11 @@ const LONGEST_RETRY: Duration = Duration::from_secs(600);
 #[serde(deny_unknown_fields)]
 pub struct Flight {
     sent: Option<Sent>,
-    /// The accepted resize that `sent` replaces, should it be accepted; otherwise that one is still in flight.
+    /// The accepted resize that `sent` replaces, should it be accepted; otherwise that one is still
+    /// in flight.
     overtaken: Option<Sent>,
-    /// Rules whose accepted resizes were replaced by `sent`: their cooldowns start when it completes.
+    /// Rules whose accepted resizes were replaced by `sent`: their cooldowns start when it
+    /// completes.
     overtaken_rules: Vec<usize>,
     /// A call without an answer that the group did not show. It may still arrive.
     lost: Option<Sent>,
@@ -53,7 +56,11 @@ struct Sent {
 
 impl Sent {
     fn direction(&self) -> Direction {
-        if self.to > self.from { Direction::Out } else { Direction::In }
+        if self.to > self.from {
+            Direction::Out
+        } else {
+            Direction::In
+        }
     }
 }
 
@@ -88,18 +95,28 @@ pub struct Completed {
 impl Flight {
     /// Takes what EMR reports of the group.
     pub fn observe(&mut self, description: Description, guards: &Guards) -> Option<Completed> {
-        let Description { group, measured_at, is_leader, patience } = description;
+        let Description {
+            group,
+            measured_at,
+            is_leader,
+            patience,
+        } = description;
         if self.sent.is_some_and(|sent| measured_at <= sent.at) {
             return None;
         }
         self.resolve_unanswered(group.requested, measured_at, patience);
         if let Some(sent) = &mut self.sent {
             sent.seen |= group.requested == sent.to;
-            if !sent.seen && group.requested == sent.from && measured_at.since(sent.at) <= patience {
+            if !sent.seen && group.requested == sent.from && measured_at.since(sent.at) <= patience
+            {
                 return None;
             }
         }
-        if let Some(expected) = self.expected.replace(group.requested).filter(|expected| *expected != group.requested) {
+        if let Some(expected) = self
+            .expected
+            .replace(group.requested)
+            .filter(|expected| *expected != group.requested)
+        {
             self.abandon();
             if is_leader {
                 self.yielding_until = Some(measured_at + guards.yield_to_operator);
@@ -113,10 +130,16 @@ impl Flight {
 
     /// Whether the resize on its way has come to its end.
     fn conclude(&mut self, description: Description, guards: &Guards) -> Option<Completed> {
-        let Description { group, measured_at, patience, .. } = description;
+        let Description {
+            group,
+            measured_at,
+            patience,
+            ..
+        } = description;
         let sent = self.sent?;
         let age = measured_at.since(sent.at);
-        // A fleet counts capacity units, which its instances rarely meet exactly: it may keep more than it was asked for.
+        // A fleet counts capacity units, which its instances rarely meet exactly: it may keep more
+        // than it was asked for.
         let is_settled = group.state == GroupState::Running;
         let is_complete = match sent.direction() {
             Direction::Out => group.running >= sent.to && is_settled,
@@ -127,18 +150,31 @@ impl Flight {
             rules.extend(sent.rule);
             self.abandon();
             self.failures = 0;
-            return Some(Completed { rules, at: measured_at });
+            return Some(Completed {
+                rules,
+                at: measured_at,
+            });
         }
-        if sent.direction() == Direction::Out && (age > guards.provision_timeout || group.state == GroupState::Suspended) {
+        if sent.direction() == Direction::Out
+            && (age > guards.provision_timeout || group.state == GroupState::Suspended)
+        {
             self.abandon();
             self.failures = self.failures.saturating_add(1);
-            self.quarantined_until = Some(measured_at + doubled(guards.quarantine, self.failures, guards.quarantine_max));
+            self.quarantined_until = Some(
+                measured_at + doubled(guards.quarantine, self.failures, guards.quarantine_max),
+            );
         }
         None
     }
 
-    /// A call without an answer arrived if the group says so; otherwise it is as if it had never been made, unless it arrives late.
-    fn resolve_unanswered(&mut self, requested: Instances, measured_at: Timestamp, patience: Duration) {
+    /// A call without an answer arrived if the group says so; otherwise it is as if it had never
+    /// been made, unless it arrives late.
+    fn resolve_unanswered(
+        &mut self,
+        requested: Instances,
+        measured_at: Timestamp,
+        patience: Duration,
+    ) {
         if let Some(sent) = self.sent.filter(|sent| sent.outcome == Outcome::Unknown) {
             if requested == sent.to {
                 self.accept(sent);
@@ -154,11 +190,19 @@ impl Flight {
         }
     }
 
-    /// Remembers a resize that is about to be sent. Until an outcome is noted, it counts as sent without an answer.
+    /// Remembers a resize that is about to be sent. Until an outcome is noted, it counts as sent
+    /// without an answer.
     pub fn send(&mut self, at: Timestamp, from: Instances, to: Instances, rule: Option<usize>) {
         self.overtaken = self.sent;
         self.lost = None;
-        self.sent = Some(Sent { at, from, to, rule, outcome: Outcome::Unknown, seen: false });
+        self.sent = Some(Sent {
+            at,
+            from,
+            to,
+            rule,
+            outcome: Outcome::Unknown,
+            seen: false,
+        });
     }
 
     /// The resize that was remembered last was never sent.
@@ -166,9 +210,12 @@ impl Flight {
         self.sent = self.overtaken.take();
     }
 
-    /// Takes the answer to the resize that was sent last; without effect when none is waiting for one.
+    /// Takes the answer to the resize that was sent last; without effect when none is waiting for
+    /// one.
     pub fn note(&mut self, outcome: Outcome) {
-        let Some(sent) = self.sent.filter(|sent| sent.outcome == Outcome::Unknown) else { return };
+        let Some(sent) = self.sent.filter(|sent| sent.outcome == Outcome::Unknown) else {
+            return;
+        };
         match outcome {
             Outcome::Accepted => self.accept(sent),
             Outcome::Unknown => {}
@@ -176,17 +223,32 @@ impl Flight {
             Outcome::Rejected(rejection) => {
                 self.sent = self.overtaken.take();
                 self.refusals = self.refusals.saturating_add(1);
-                self.refused = Some((rejection, sent.at + doubled(FIRST_RETRY, self.refusals, LONGEST_RETRY)));
+                self.refused = Some((
+                    rejection,
+                    sent.at + doubled(FIRST_RETRY, self.refusals, LONGEST_RETRY),
+                ));
             }
         }
     }
 
     fn accept(&mut self, sent: Sent) {
-        self.overtaken_rules.extend(self.overtaken.take().and_then(|overtaken| overtaken.rule));
-        let instances = if sent.direction() == Direction::Out { sent.to - sent.from } else { sent.from - sent.to };
-        self.sent = Some(Sent { outcome: Outcome::Accepted, ..sent });
+        self.overtaken_rules
+            .extend(self.overtaken.take().and_then(|overtaken| overtaken.rule));
+        let instances = if sent.direction() == Direction::Out {
+            sent.to - sent.from
+        } else {
+            sent.from - sent.to
+        };
+        self.sent = Some(Sent {
+            outcome: Outcome::Accepted,
+            ..sent
+        });
         self.expected = Some(sent.to);
-        self.moves.push_back(Move { at: sent.at, direction: sent.direction(), instances });
+        self.moves.push_back(Move {
+            at: sent.at,
+            direction: sent.direction(),
+            instances,
+        });
         self.refusals = 0;
         self.refused = None;
     }
@@ -197,39 +259,64 @@ impl Flight {
         self.overtaken_rules.clear();
     }
 
-    /// Drops moves that no guard looks at any more. One that is older than all spans stays: it tells whether the next changed direction.
+    /// Drops moves that no guard looks at any more. One that is older than all spans stays: it
+    /// tells whether the next changed direction.
     pub fn prune(&mut self, at: Timestamp, longest: Duration) {
-        while self.moves.get(1).is_some_and(|second| at.since(second.at) > longest) {
+        while self
+            .moves
+            .get(1)
+            .is_some_and(|second| at.since(second.at) > longest)
+        {
             self.moves.pop_front();
         }
     }
 
     /// The clock went back to `at`: nothing may lie in the future, lest a wait never end.
     pub fn clamp(&mut self, at: Timestamp, guards: &Guards) {
-        for sent in [&mut self.sent, &mut self.overtaken, &mut self.lost].into_iter().flatten() {
+        for sent in [&mut self.sent, &mut self.overtaken, &mut self.lost]
+            .into_iter()
+            .flatten()
+        {
             sent.at = sent.at.min(at);
         }
-        self.moves.iter_mut().for_each(|earlier| earlier.at = earlier.at.min(at));
-        for (until, longest) in [(&mut self.quarantined_until, guards.quarantine_max), (&mut self.yielding_until, guards.yield_to_operator)]
-        {
+        self.moves
+            .iter_mut()
+            .for_each(|earlier| earlier.at = earlier.at.min(at));
+        for (until, longest) in [
+            (&mut self.quarantined_until, guards.quarantine_max),
+            (&mut self.yielding_until, guards.yield_to_operator),
+        ] {
             *until = until.map(|until| until.min(at + longest));
         }
-        self.refused = self.refused.map(|(rejection, until)| (rejection, until.min(at + LONGEST_RETRY)));
+        self.refused = self
+            .refused
+            .map(|(rejection, until)| (rejection, until.min(at + LONGEST_RETRY)));
     }
 
     /// The rules that it names, by their position.
     pub fn rules(&self) -> impl Iterator<Item = usize> + '_ {
-        let of_resizes = [self.sent, self.overtaken, self.lost].into_iter().flatten().filter_map(|sent| sent.rule);
+        let of_resizes = [self.sent, self.overtaken, self.lost]
+            .into_iter()
+            .flatten()
+            .filter_map(|sent| sent.rule);
         of_resizes.chain(self.overtaken_rules.iter().copied())
     }
 
-    /// The same resizes under other rules: `position` says where a rule now stands, if it is still there.
+    /// The same resizes under other rules: `position` says where a rule now stands, if it is still
+    /// there.
     #[must_use]
     pub fn with_rules(mut self, position: impl Fn(usize) -> Option<usize>) -> Self {
-        for sent in [&mut self.sent, &mut self.overtaken, &mut self.lost].into_iter().flatten() {
+        for sent in [&mut self.sent, &mut self.overtaken, &mut self.lost]
+            .into_iter()
+            .flatten()
+        {
             sent.rule = sent.rule.and_then(&position);
         }
-        self.overtaken_rules = self.overtaken_rules.into_iter().filter_map(position).collect();
+        self.overtaken_rules = self
+            .overtaken_rules
+            .into_iter()
+            .filter_map(position)
+            .collect();
         self
     }
 
@@ -238,7 +325,8 @@ impl Flight {
         self.sent.map(|sent| (sent.to, sent.direction()))
     }
 
-    /// A resize was sent that EMR has not shown yet: the size that it reports is not the one to start from.
+    /// A resize was sent that EMR has not shown yet: the size that it reports is not the one to
+    /// start from.
     pub fn is_unconfirmed(&self) -> bool {
         self.sent.is_some_and(|sent| !sent.seen)
     }
@@ -256,8 +344,16 @@ impl Flight {
     }
 
     /// When a move in this direction may follow the last one in the other, if that lies ahead.
-    pub fn reversal_until(&self, at: Timestamp, direction: Direction, guard: Duration) -> Option<Timestamp> {
-        let last = self.moves.back().filter(|last| last.direction != direction)?;
+    pub fn reversal_until(
+        &self,
+        at: Timestamp,
+        direction: Direction,
+        guard: Duration,
+    ) -> Option<Timestamp> {
+        let last = self
+            .moves
+            .back()
+            .filter(|last| last.direction != direction)?;
         Some(last.at + guard).filter(|until| at < *until)
     }
 
@@ -271,10 +367,26 @@ impl Flight {
     }
 
     /// When the flip budget allows another change to this direction, if that lies ahead.
-    pub fn flips_spent_until(&self, at: Timestamp, direction: Direction, budget: FlipBudget) -> Option<Timestamp> {
-        self.moves.back().filter(|last| last.direction != direction)?;
-        let changes = || self.moves.iter().zip(self.moves.iter().skip(1)).filter(|(before, after)| before.direction != after.direction);
-        let recent = || changes().map(|(_, after)| after.at).filter(|changed| at.since(*changed) < budget.per);
+    pub fn flips_spent_until(
+        &self,
+        at: Timestamp,
+        direction: Direction,
+        budget: FlipBudget,
+    ) -> Option<Timestamp> {
+        self.moves
+            .back()
+            .filter(|last| last.direction != direction)?;
+        let changes = || {
+            self.moves
+                .iter()
+                .zip(self.moves.iter().skip(1))
+                .filter(|(before, after)| before.direction != after.direction)
+        };
+        let recent = || {
+            changes()
+                .map(|(_, after)| after.at)
+                .filter(|changed| at.since(*changed) < budget.per)
+        };
         let surplus = recent().count().checked_sub(budget.max as usize)?;
         recent().nth(surplus).map(|changed| changed + budget.per)
     }
@@ -282,7 +394,13 @@ impl Flight {
 
 /// `first * 2^(times - 1)`, at most `longest`.
 fn doubled(first: Duration, times: u32, longest: Duration) -> Duration {
-    first.saturating_mul(1_u32.checked_shl(times.saturating_sub(1)).unwrap_or(u32::MAX)).min(longest)
+    first
+        .saturating_mul(
+            1_u32
+                .checked_shl(times.saturating_sub(1))
+                .unwrap_or(u32::MAX),
+        )
+        .min(longest)
 }
 
 #[cfg(test)]
@@ -301,7 +419,11 @@ mod tests {
             role: Role::Task,
             kind: GroupKind::Group,
             market: Market::OnDemand,
-            state: if requested == running { GroupState::Running } else { GroupState::Resizing },
+            state: if requested == running {
+                GroupState::Running
+            } else {
+                GroupState::Resizing
+            },
             requested: Instances(requested),
             running: Instances(running),
             scaled_by_amazon: false,
@@ -309,8 +431,21 @@ mod tests {
     }
 
     impl Flight {
-        fn see(&mut self, group: &GroupStatus, at: Timestamp, guards: &Guards) -> Option<Completed> {
-            self.observe(Description { group, measured_at: at, is_leader: true, patience: Duration::from_secs(90) }, guards)
+        fn see(
+            &mut self,
+            group: &GroupStatus,
+            at: Timestamp,
+            guards: &Guards,
+        ) -> Option<Completed> {
+            self.observe(
+                Description {
+                    group,
+                    measured_at: at,
+                    is_leader: true,
+                    patience: Duration::from_secs(90),
+                },
+                guards,
+            )
         }
     }
 
@@ -326,9 +461,18 @@ mod tests {
     #[test]
     fn a_resize_completes_when_the_instances_run_and_not_when_they_are_requested() {
         let mut flight = grown(Outcome::Accepted);
-        assert_eq!(flight.see(&group(9, 4), second(30), &Guards::default()), None);
+        assert_eq!(
+            flight.see(&group(9, 4), second(30), &Guards::default()),
+            None
+        );
         assert_eq!(flight.in_flight(), Some((Instances(9), Direction::Out)));
-        assert_eq!(flight.see(&group(9, 9), second(400), &Guards::default()), Some(Completed { rules: vec![0], at: second(400) }));
+        assert_eq!(
+            flight.see(&group(9, 9), second(400), &Guards::default()),
+            Some(Completed {
+                rules: vec![0],
+                at: second(400)
+            })
+        );
         assert_eq!(flight.in_flight(), None);
     }
 
@@ -338,13 +482,23 @@ mod tests {
         assert!(arrived.in_flight().is_some());
         arrived.see(&group(9, 4), second(30), &Guards::default());
         assert_eq!(arrived.in_flight(), Some((Instances(9), Direction::Out)));
-        assert_eq!(arrived.moved(second(30), Direction::Out, Duration::from_secs(3_600)), Instances(5));
+        assert_eq!(
+            arrived.moved(second(30), Direction::Out, Duration::from_secs(3_600)),
+            Instances(5)
+        );
 
         let mut lost = grown(Outcome::Unknown);
         lost.see(&group(4, 4), second(30), &Guards::default());
         assert_eq!(lost.in_flight(), None);
-        assert_eq!(lost.moved(second(30), Direction::Out, Duration::from_secs(3_600)), Instances(0));
-        assert_eq!(lost.yielding_until(second(30)), None, "nobody else has moved it");
+        assert_eq!(
+            lost.moved(second(30), Direction::Out, Duration::from_secs(3_600)),
+            Instances(0)
+        );
+        assert_eq!(
+            lost.yielding_until(second(30)),
+            None,
+            "nobody else has moved it"
+        );
     }
 
     #[test]
@@ -356,15 +510,25 @@ mod tests {
 
     #[test]
     fn a_resize_that_never_completes_is_a_failure_with_a_doubling_quarantine() {
-        let guards = Guards { provision_timeout: Duration::from_secs(600), quarantine: Duration::from_secs(300), ..Guards::default() };
+        let guards = Guards {
+            provision_timeout: Duration::from_secs(600),
+            quarantine: Duration::from_secs(300),
+            ..Guards::default()
+        };
         let mut flight = grown(Outcome::Accepted);
         flight.see(&group(9, 6), second(610), &guards);
-        assert!(flight.quarantined_until(second(610)).is_none(), "exactly the timeout is in time");
+        assert!(
+            flight.quarantined_until(second(610)).is_none(),
+            "exactly the timeout is in time"
+        );
         flight.see(&group(9, 6), second(611), &guards);
         assert_eq!(flight.quarantined_until(second(611)), Some(second(911)));
         flight.send(second(920), Instances(9), Instances(10), Some(0));
         flight.note(Outcome::Accepted);
-        let suspended = GroupStatus { state: GroupState::Suspended, ..group(10, 6) };
+        let suspended = GroupStatus {
+            state: GroupState::Suspended,
+            ..group(10, 6)
+        };
         flight.see(&suspended, second(950), &guards);
         assert_eq!(flight.quarantined_until(second(950)), Some(second(1_550)));
     }
@@ -394,7 +558,10 @@ mod tests {
         for (at_s, until_s) in [(0, 30), (30, 90), (90, 210)] {
             flight.send(second(at_s), Instances(4), Instances(9), None);
             flight.note(Outcome::Rejected(Rejection::Throttled));
-            assert_eq!(flight.refused_until(second(at_s)), Some((Rejection::Throttled, second(until_s))));
+            assert_eq!(
+                flight.refused_until(second(at_s)),
+                Some((Rejection::Throttled, second(until_s)))
+            );
         }
     }
 
@@ -405,10 +572,26 @@ mod tests {
             flight.send(second(at_s), Instances(from), Instances(to), None);
             flight.note(Outcome::Accepted);
         }
-        let budget = |max| FlipBudget { max, per: Duration::from_secs(3_600) };
-        assert_eq!(flight.flips_spent_until(second(300), Direction::In, budget(2)), Some(second(3_700)));
-        assert_eq!(flight.flips_spent_until(second(300), Direction::In, budget(3)), None);
-        assert_eq!(flight.flips_spent_until(second(300), Direction::Out, budget(2)), None, "no change of direction");
-        assert_eq!(flight.flips_spent_until(second(3_700), Direction::In, budget(2)), None);
+        let budget = |max| FlipBudget {
+            max,
+            per: Duration::from_secs(3_600),
+        };
+        assert_eq!(
+            flight.flips_spent_until(second(300), Direction::In, budget(2)),
+            Some(second(3_700))
+        );
+        assert_eq!(
+            flight.flips_spent_until(second(300), Direction::In, budget(3)),
+            None
+        );
+        assert_eq!(
+            flight.flips_spent_until(second(300), Direction::Out, budget(2)),
+            None,
+            "no change of direction"
+        );
+        assert_eq!(
+            flight.flips_spent_until(second(3_700), Direction::In, budget(2)),
+            None
+        );
     }
 }

@@ -17,7 +17,8 @@ pub struct Scope<'a> {
     /// The signal of each window.
     pub window_signals: &'a [usize],
     pub cluster_state: ClusterState,
-    /// Reads the last sample of a signal that this tick did not bring, as long as the next one could follow it without a gap.
+    /// Reads the last sample of a signal that this tick did not bring, as long as the next one
+    /// could follow it without a gap.
     pub bridging: bool,
 }
 
@@ -26,8 +27,14 @@ impl Scope<'_> {
     pub fn truth(&self, condition: &Condition) -> Option<bool> {
         match condition {
             Condition::Constant(value) => Some(*value),
-            Condition::Compare { left, operator, right } => Some(operator.holds(self.number(left)?, self.number(right)?)),
-            Condition::ClusterState { state, negated } => Some((self.cluster_state == *state) != *negated),
+            Condition::Compare {
+                left,
+                operator,
+                right,
+            } => Some(operator.holds(self.number(left)?, self.number(right)?)),
+            Condition::ClusterState { state, negated } => {
+                Some((self.cluster_state == *state) != *negated)
+            }
             Condition::Not(inner) => self.truth(inner).map(|value| !value),
             Condition::All(parts) => self.combine(parts, false),
             Condition::Any(parts) => self.combine(parts, true),
@@ -47,7 +54,8 @@ impl Scope<'_> {
         (!unknown).then_some(!decisive)
     }
 
-    /// A finite number; `None` when a signal is missing or stale, or the arithmetic has no result (a division by zero).
+    /// A finite number; `None` when a signal is missing or stale, or the arithmetic has no result
+    /// (a division by zero).
     pub fn number(&self, expr: &Expr) -> Option<f64> {
         let value = match expr {
             Expr::Constant(value) => *value,
@@ -57,7 +65,11 @@ impl Scope<'_> {
                 self.windows[*index].value()?
             }
             Expr::Negate(inner) => -self.number(inner)?,
-            Expr::Arithmetic { operator, left, right } => {
+            Expr::Arithmetic {
+                operator,
+                left,
+                right,
+            } => {
                 let (left, right) = (self.number(left)?, self.number(right)?);
                 match operator {
                     Operator::Add => left + right,
@@ -74,15 +86,22 @@ impl Scope<'_> {
 
     fn sample(&self, signal: usize) -> Option<Sampled<f64>> {
         let track = &self.signals[signal];
-        if self.bridging { track.recent() } else { track.known() }
+        if self.bridging {
+            track.recent()
+        } else {
+            track.known()
+        }
     }
 
     fn fold(&self, parts: &[Expr], start: f64, pick: fn(f64, f64) -> f64) -> Option<f64> {
-        parts.iter().try_fold(start, |best, part| Some(pick(best, self.number(part)?)))
+        parts
+            .iter()
+            .try_fold(start, |best, part| Some(pick(best, self.number(part)?)))
     }
 }
 
-/// An unbroken run of samples at which a condition was true. Its clock is the samples', never the number of ticks.
+/// An unbroken run of samples at which a condition was true. Its clock is the samples', never the
+/// number of ticks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Hold {
@@ -112,10 +131,17 @@ pub enum Held {
 }
 
 impl Hold {
-    /// Takes the condition's outcome with the time of its newest sample. An unknown outcome leaves the hold where it was: the next samples
-    /// either follow without a gap or have raised `breaks`. Where the samples seen last no longer make the condition true, there is no hold
-    /// to leave: [`Self::forget`] it.
-    pub fn update(&mut self, truth: Option<bool>, clock: Timestamp, breaks: u64, hold_for: Duration) -> Held {
+    /// Takes the condition's outcome with the time of its newest sample. An unknown outcome leaves
+    /// the hold where it was: the next samples either follow without a gap or have raised `breaks`.
+    /// Where the samples seen last no longer make the condition true, there is no hold to leave:
+    /// [`Self::forget`] it.
+    pub fn update(
+        &mut self,
+        truth: Option<bool>,
+        clock: Timestamp,
+        breaks: u64,
+        hold_for: Duration,
+    ) -> Held {
         match truth {
             None => Held::Unknown,
             Some(false) => {
@@ -131,7 +157,10 @@ impl Hold {
                 if clock >= start && clock.since(start) >= hold_for {
                     Held::LongEnough
                 } else {
-                    Held::Since { start, until: start + hold_for }
+                    Held::Since {
+                        start,
+                        until: start + hold_for,
+                    }
                 }
             }
         }
@@ -150,15 +179,31 @@ mod tests {
     /// Signal 0 is 10, signal 1 is missing.
     fn truth(condition: &Condition) -> Option<bool> {
         let mut known = SignalTrack::new("known".into(), Duration::from_secs(90));
-        known.update(Timestamp::EPOCH, Some(Sampled { value: 10.0, measured_at: Timestamp::EPOCH }));
+        known.update(
+            Timestamp::EPOCH,
+            Some(Sampled {
+                value: 10.0,
+                measured_at: Timestamp::EPOCH,
+            }),
+        );
         let missing = SignalTrack::new("missing".into(), Duration::from_secs(90));
         let signals = [known, missing];
-        let scope = Scope { signals: &signals, windows: &[], window_signals: &[], cluster_state: ClusterState::Waiting, bridging: false };
+        let scope = Scope {
+            signals: &signals,
+            windows: &[],
+            window_signals: &[],
+            cluster_state: ClusterState::Waiting,
+            bridging: false,
+        };
         scope.truth(condition)
     }
 
     fn above(signal: usize, threshold: f64) -> Condition {
-        Condition::Compare { left: Expr::Signal(signal), operator: Comparison::Greater, right: Expr::Constant(threshold) }
+        Condition::Compare {
+            left: Expr::Signal(signal),
+            operator: Comparison::Greater,
+            right: Expr::Constant(threshold),
+        }
     }
 
     #[test]
@@ -169,10 +214,19 @@ mod tests {
             (unknown.clone(), None),
             (Condition::Not(Box::new(unknown.clone())), None),
             (Condition::All(vec![yes.clone(), unknown.clone()]), None),
-            (Condition::All(vec![unknown.clone(), no.clone()]), Some(false)),
+            (
+                Condition::All(vec![unknown.clone(), no.clone()]),
+                Some(false),
+            ),
             (Condition::Any(vec![unknown.clone(), yes]), Some(true)),
             (Condition::Any(vec![no, unknown]), None),
-            (Condition::ClusterState { state: ClusterState::Waiting, negated: true }, Some(false)),
+            (
+                Condition::ClusterState {
+                    state: ClusterState::Waiting,
+                    negated: true,
+                },
+                Some(false),
+            ),
         ] {
             assert_eq!(truth(&condition), expected, "{condition:?}");
         }
@@ -180,8 +234,19 @@ mod tests {
 
     #[test]
     fn a_division_by_zero_is_unknown_and_not_infinite() {
-        let ratio = Expr::Arithmetic { operator: Operator::Divide, left: Box::new(Expr::Signal(0)), right: Box::new(Expr::Constant(0.0)) };
-        assert_eq!(truth(&Condition::Compare { left: ratio, operator: Comparison::Greater, right: Expr::Constant(1.0) }), None);
+        let ratio = Expr::Arithmetic {
+            operator: Operator::Divide,
+            left: Box::new(Expr::Signal(0)),
+            right: Box::new(Expr::Constant(0.0)),
+        };
+        assert_eq!(
+            truth(&Condition::Compare {
+                left: ratio,
+                operator: Comparison::Greater,
+                right: Expr::Constant(1.0)
+            }),
+            None
+        );
     }
 
     #[test]
@@ -189,16 +254,43 @@ mod tests {
         let second = |s: i64| Timestamp::from_millis(1_000 * s);
         let five_minutes = Duration::from_secs(300);
         let mut hold = Hold::default();
-        assert_eq!(hold.update(Some(true), second(0), 1, five_minutes), Held::Since { start: second(0), until: second(300) });
-        assert_eq!(hold.update(Some(true), second(299), 1, five_minutes), Held::Since { start: second(0), until: second(300) });
-        assert_eq!(hold.update(None, second(299), 1, five_minutes), Held::Unknown);
-        assert_eq!(hold.update(Some(true), second(300), 1, five_minutes), Held::LongEnough);
+        assert_eq!(
+            hold.update(Some(true), second(0), 1, five_minutes),
+            Held::Since {
+                start: second(0),
+                until: second(300)
+            }
+        );
+        assert_eq!(
+            hold.update(Some(true), second(299), 1, five_minutes),
+            Held::Since {
+                start: second(0),
+                until: second(300)
+            }
+        );
+        assert_eq!(
+            hold.update(None, second(299), 1, five_minutes),
+            Held::Unknown
+        );
+        assert_eq!(
+            hold.update(Some(true), second(300), 1, five_minutes),
+            Held::LongEnough
+        );
         assert_eq!(
             hold.update(Some(true), second(301), 2, five_minutes),
-            Held::Since { start: second(301), until: second(601) },
+            Held::Since {
+                start: second(301),
+                until: second(601)
+            },
             "a break"
         );
-        assert_eq!(hold.update(Some(false), second(302), 2, five_minutes), Held::NotTrue);
-        assert_eq!(hold.update(Some(true), second(303), 2, Duration::ZERO), Held::LongEnough);
+        assert_eq!(
+            hold.update(Some(false), second(302), 2, five_minutes),
+            Held::NotTrue
+        );
+        assert_eq!(
+            hold.update(Some(true), second(303), 2, Duration::ZERO),
+            Held::LongEnough
+        );
     }
 }

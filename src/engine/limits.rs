@@ -21,16 +21,38 @@ impl Bounded {
     }
 
     fn at_most(self, limit: Instances, by: Limiter) -> Self {
-        if self.size > limit { Self { size: limit, by: Some(by) } } else { self }
+        if self.size > limit {
+            Self {
+                size: limit,
+                by: Some(by),
+            }
+        } else {
+            self
+        }
     }
 
     pub fn at_least(self, limit: Instances, by: Limiter) -> Self {
-        if self.size < limit { Self { size: limit, by: Some(by) } } else { self }
+        if self.size < limit {
+            Self {
+                size: limit,
+                by: Some(by),
+            }
+        } else {
+            self
+        }
     }
 }
 
-/// A scale-out from `from`, within maximum, step cap and budgets. Never below `from`, nor below the minimum.
-pub fn bound_out(wanted: Instances, from: Instances, limits: Limits, guards: &Guards, flight: &Flight, at: Timestamp) -> Bounded {
+/// A scale-out from `from`, within maximum, step cap and budgets. Never below `from`, nor below the
+/// minimum.
+pub fn bound_out(
+    wanted: Instances,
+    from: Instances,
+    limits: Limits,
+    guards: &Guards,
+    flight: &Flight,
+    at: Timestamp,
+) -> Bounded {
     let mut bounded = Bounded::new(wanted).at_most(limits.max(), Limiter::Maximum);
     if let Some(step) = guards.step_grow {
         bounded = bounded.at_most(from + step, Limiter::Step);
@@ -38,11 +60,21 @@ pub fn bound_out(wanted: Instances, from: Instances, limits: Limits, guards: &Gu
     for left in budgets_left(&guards.budgets, Direction::Out, flight, at) {
         bounded = bounded.at_most(from + left, Limiter::Budget);
     }
-    Bounded { size: bounded.size.max(from).max(limits.min()), ..bounded }
+    Bounded {
+        size: bounded.size.max(from).max(limits.min()),
+        ..bounded
+    }
 }
 
 /// A scale-in from `from`, within minimum, floor, step cap and budgets. Never above `from`.
-pub fn bound_in(wanted: Bounded, from: Instances, limits: Limits, guards: &Guards, flight: &Flight, at: Timestamp) -> Bounded {
+pub fn bound_in(
+    wanted: Bounded,
+    from: Instances,
+    limits: Limits,
+    guards: &Guards,
+    flight: &Flight,
+    at: Timestamp,
+) -> Bounded {
     let mut bounded = wanted.at_least(limits.min(), Limiter::Minimum);
     if let Some(step) = guards.step_shrink {
         bounded = bounded.at_least(from - step, Limiter::Step);
@@ -50,7 +82,10 @@ pub fn bound_in(wanted: Bounded, from: Instances, limits: Limits, guards: &Guard
     for left in budgets_left(&guards.budgets, Direction::In, flight, at) {
         bounded = bounded.at_least(from - left, Limiter::Budget);
     }
-    Bounded { size: bounded.size.min(from), ..bounded }
+    Bounded {
+        size: bounded.size.min(from),
+        ..bounded
+    }
 }
 
 fn budgets_left<'a>(
@@ -77,13 +112,24 @@ pub enum Floor {
     Unknown,
 }
 
-/// The fewest instances of this group that hold all blocks: at least the replication, and no fuller than the guard allows. EMR set the
-/// replication when it launched the cluster, so that `most_core`, the most core nodes ever seen, and not those of today decide it.
-pub fn hdfs_floor(observation: &Observation, group: &GroupStatus, guard: &HdfsGuard, most_core: Instances, allowance: Duration) -> Floor {
+/// The fewest instances of this group that hold all blocks: at least the replication, and no fuller
+/// than the guard allows. EMR set the replication when it launched the cluster, so that
+/// `most_core`, the most core nodes ever seen, and not those of today decide it.
+pub fn hdfs_floor(
+    observation: &Observation,
+    group: &GroupStatus,
+    guard: &HdfsGuard,
+    most_core: Instances,
+    allowance: Duration,
+) -> Floor {
     if group.role != Role::Core {
         return Floor::NotCore;
     }
-    let Some(hdfs) = observation.hdfs.as_ref().filter(|hdfs| observation.at.since(hdfs.measured_at) <= allowance) else {
+    let Some(hdfs) = observation
+        .hdfs
+        .as_ref()
+        .filter(|hdfs| observation.at.since(hdfs.measured_at) <= allowance)
+    else {
         return Floor::Unknown;
     };
     let hdfs = hdfs.value;
@@ -95,18 +141,28 @@ pub fn hdfs_floor(observation: &Observation, group: &GroupStatus, guard: &HdfsGu
         return Floor::Unknown;
     }
     let capacity_per_node = hdfs.capacity_total.as_f64() / core_running.as_f64();
-    let for_blocks = hdfs.capacity_used.as_f64() / (capacity_per_node * guard.max_used.get() / 100.0);
+    let for_blocks =
+        hdfs.capacity_used.as_f64() / (capacity_per_node * guard.max_used.get() / 100.0);
     if !for_blocks.is_finite() {
         return Floor::Unknown;
     }
-    let replication = guard.replication.unwrap_or_else(|| default_replication(most_core.max(core_running)));
+    let replication = guard
+        .replication
+        .unwrap_or_else(|| default_replication(most_core.max(core_running)));
     let cluster_floor = Instances((for_blocks.ceil() as u32).max(replication));
     Floor::At(cluster_floor - (core_running - group.running))
 }
 
 /// Core nodes of all groups.
 pub fn core_running(observation: &Observation) -> Instances {
-    observation.cluster.value.groups.iter().filter(|group| group.role == Role::Core).map(|group| group.running).sum()
+    observation
+        .cluster
+        .value
+        .groups
+        .iter()
+        .filter(|group| group.role == Role::Core)
+        .map(|group| group.running)
+        .sum()
 }
 
 /// EMR's default for `dfs.replication` by number of core nodes (EMR Management Guide).
@@ -131,23 +187,51 @@ mod tests {
 
     #[test]
     fn a_scale_out_stops_at_the_lowest_of_maximum_step_and_budget() {
-        let budget = Budget { direction: Direction::Out, instances: Instances(3), per: Duration::from_secs(3_600) };
+        let budget = Budget {
+            direction: Direction::Out,
+            instances: Instances(3),
+            per: Duration::from_secs(3_600),
+        };
         for (step, budgets, expected) in [
             (None, vec![], (20, Some(Limiter::Maximum))),
             (Some(Instances(5)), vec![], (9, Some(Limiter::Step))),
             (Some(Instances(5)), vec![budget], (7, Some(Limiter::Budget))),
         ] {
-            let guards = Guards { step_grow: step, budgets, ..Guards::default() };
-            let bounded = bound_out(Instances(30), Instances(4), limits(0, 20), &guards, &Flight::default(), Timestamp::EPOCH);
+            let guards = Guards {
+                step_grow: step,
+                budgets,
+                ..Guards::default()
+            };
+            let bounded = bound_out(
+                Instances(30),
+                Instances(4),
+                limits(0, 20),
+                &guards,
+                &Flight::default(),
+                Timestamp::EPOCH,
+            );
             assert_eq!((bounded.size.get(), bounded.by), expected);
         }
     }
 
     #[test]
     fn a_scale_in_stops_at_the_highest_of_minimum_and_step() {
-        for (step, expected) in [(None, (2, Some(Limiter::Minimum))), (Some(Instances(3)), (7, Some(Limiter::Step)))] {
-            let guards = Guards { step_shrink: step, ..Guards::default() };
-            let bounded = bound_in(Bounded::new(Instances(0)), Instances(10), limits(2, 20), &guards, &Flight::default(), Timestamp::EPOCH);
+        for (step, expected) in [
+            (None, (2, Some(Limiter::Minimum))),
+            (Some(Instances(3)), (7, Some(Limiter::Step))),
+        ] {
+            let guards = Guards {
+                step_shrink: step,
+                ..Guards::default()
+            };
+            let bounded = bound_in(
+                Bounded::new(Instances(0)),
+                Instances(10),
+                limits(2, 20),
+                &guards,
+                &Flight::default(),
+                Timestamp::EPOCH,
+            );
             assert_eq!((bounded.size.get(), bounded.by), expected);
         }
     }
@@ -160,16 +244,36 @@ mod tests {
             blocks_under_replicated: under_replicated,
             blocks_missing: 0,
         };
-        scene.hdfs = Some(Sampled { value: load, measured_at: scene.at });
-        hdfs_floor(&scene, &core_group(10), &guard, Instances(10), Duration::from_secs(90))
+        scene.hdfs = Some(Sampled {
+            value: load,
+            measured_at: scene.at,
+        });
+        hdfs_floor(
+            &scene,
+            &core_group(10),
+            &guard,
+            Instances(10),
+            Duration::from_secs(90),
+        )
     }
 
     #[test]
     fn the_floor_is_what_the_blocks_need_and_at_least_the_replication() {
-        let at = |replication, max_used| HdfsGuard { replication, max_used: Percent(max_used) };
-        assert_eq!(floor(400, 0, at(None, 80.0)), Floor::At(Instances(5)), "400 GiB at 80 GiB a node");
+        let at = |replication, max_used| HdfsGuard {
+            replication,
+            max_used: Percent(max_used),
+        };
+        assert_eq!(
+            floor(400, 0, at(None, 80.0)),
+            Floor::At(Instances(5)),
+            "400 GiB at 80 GiB a node"
+        );
         assert_eq!(floor(401, 0, at(None, 80.0)), Floor::At(Instances(6)));
-        assert_eq!(floor(0, 0, at(None, 80.0)), Floor::At(Instances(3)), "EMR's replication for ten nodes");
+        assert_eq!(
+            floor(0, 0, at(None, 80.0)),
+            Floor::At(Instances(3)),
+            "EMR's replication for ten nodes"
+        );
         assert_eq!(floor(0, 0, at(Some(2), 80.0)), Floor::At(Instances(2)));
         assert_eq!(floor(400, 1, at(None, 80.0)), Floor::BlocksIncomplete);
     }
@@ -178,7 +282,25 @@ mod tests {
     fn without_the_namenode_the_floor_is_unknown_for_core_and_absent_for_task_groups() {
         let scene = Scene::new(vec![core_group(10), task_group(5)]).observation();
         let guard = HdfsGuard::default();
-        assert_eq!(hdfs_floor(&scene, &core_group(10), &guard, Instances(10), Duration::from_secs(90)), Floor::Unknown);
-        assert_eq!(hdfs_floor(&scene, &task_group(5), &guard, Instances(10), Duration::from_secs(90)), Floor::NotCore);
+        assert_eq!(
+            hdfs_floor(
+                &scene,
+                &core_group(10),
+                &guard,
+                Instances(10),
+                Duration::from_secs(90)
+            ),
+            Floor::Unknown
+        );
+        assert_eq!(
+            hdfs_floor(
+                &scene,
+                &task_group(5),
+                &guard,
+                Instances(10),
+                Duration::from_secs(90)
+            ),
+            Floor::NotCore
+        );
     }
 }

@@ -1,4 +1,5 @@
-//! What the engine remembers of each signal: the last sample, and whether samples came without a gap.
+//! What the engine remembers of each signal: the last sample, and whether samples came without a
+//! gap.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,7 +26,8 @@ pub struct SignalPast {
     last: Option<Sampled<f64>>,
     /// The last sample, as long as it could still be followed without a gap.
     recent: Option<Sampled<f64>>,
-    /// Another number whenever the run of samples is broken: by too wide a gap, or by time going backwards.
+    /// Another number whenever the run of samples is broken: by too wide a gap, or by time going
+    /// backwards.
     breaks: u64,
 }
 
@@ -43,7 +45,8 @@ pub enum Knowledge {
 pub enum Arrival {
     /// Later than the last one, without a gap.
     Next,
-    /// The first one, one after too wide a gap, or one from before the last: whatever was concluded so far no longer holds.
+    /// The first one, one after too wide a gap, or one from before the last: whatever was concluded
+    /// so far no longer holds.
     Restart,
     /// The last one again, or none at all.
     Nothing,
@@ -56,7 +59,12 @@ impl SignalTrack {
 
     /// A signal that goes on from where [`past`](Self::past) was taken.
     pub fn with_past(name: Arc<str>, allowance: Duration, past: SignalPast) -> Self {
-        Self { name, allowance, past, now: Knowledge::Missing }
+        Self {
+            name,
+            allowance,
+            past,
+            now: Knowledge::Missing,
+        }
     }
 
     pub fn past(&self) -> SignalPast {
@@ -74,7 +82,10 @@ impl SignalTrack {
         };
         let arrival = match self.past.last {
             Some(last) if sample.measured_at == last.measured_at => Arrival::Nothing,
-            Some(last) if sample.measured_at > last.measured_at && sample.measured_at.since(last.measured_at) <= self.allowance => {
+            Some(last)
+                if sample.measured_at > last.measured_at
+                    && sample.measured_at.since(last.measured_at) <= self.allowance =>
+            {
                 Arrival::Next
             }
             _ => Arrival::Restart,
@@ -84,13 +95,20 @@ impl SignalTrack {
         }
         self.past.last = Some(sample);
         self.past.recent = Some(sample).filter(is_fresh);
-        self.now = if self.past.recent.is_some() { Knowledge::Known(sample) } else { Knowledge::Stale(sample.measured_at) };
+        self.now = if self.past.recent.is_some() {
+            Knowledge::Known(sample)
+        } else {
+            Knowledge::Stale(sample.measured_at)
+        };
         arrival
     }
 
     /// Forgets everything: the clock of the observations cannot be trusted to continue.
     pub fn forget(&mut self) {
-        self.past = SignalPast { breaks: self.past.breaks.wrapping_add(1), ..SignalPast::default() };
+        self.past = SignalPast {
+            breaks: self.past.breaks.wrapping_add(1),
+            ..SignalPast::default()
+        };
         self.now = Knowledge::Missing;
     }
 
@@ -102,7 +120,8 @@ impl SignalTrack {
         self.past.breaks
     }
 
-    /// The last sample, even when this tick brought none, as long as the next one could follow it without a gap.
+    /// The last sample, even when this tick brought none, as long as the next one could follow it
+    /// without a gap.
     pub fn recent(&self) -> Option<Sampled<f64>> {
         self.past.recent
     }
@@ -124,18 +143,33 @@ mod tests {
     }
 
     fn sample(value: f64, s: i64) -> Option<Sampled<f64>> {
-        Some(Sampled { value, measured_at: second(s) })
+        Some(Sampled {
+            value,
+            measured_at: second(s),
+        })
     }
 
     #[test]
     fn samples_follow_each_other_up_to_the_allowance_and_no_further() {
         let allowance = Duration::from_secs(90);
-        for (next_s, expected) in
-            [(30, Arrival::Next), (90, Arrival::Next), (91, Arrival::Restart), (0, Arrival::Nothing), (-1, Arrival::Restart)]
-        {
+        for (next_s, expected) in [
+            (30, Arrival::Next),
+            (90, Arrival::Next),
+            (91, Arrival::Restart),
+            (0, Arrival::Nothing),
+            (-1, Arrival::Restart),
+        ] {
             let mut track = SignalTrack::new("x".into(), allowance);
-            assert_eq!(track.update(second(0), sample(1.0, 0)), Arrival::Restart, "the first sample starts a run");
-            assert_eq!(track.update(second(91), sample(1.0, next_s)), expected, "a sample at {next_s} s");
+            assert_eq!(
+                track.update(second(0), sample(1.0, 0)),
+                Arrival::Restart,
+                "the first sample starts a run"
+            );
+            assert_eq!(
+                track.update(second(91), sample(1.0, next_s)),
+                expected,
+                "a sample at {next_s} s"
+            );
         }
     }
 

@@ -5,7 +5,8 @@ use crate::observation::{GroupStatus, Role};
 use crate::policy::{Amount, Change, Limits, Size};
 use crate::units::Instances;
 
-/// What floating point may add to a product such as 10 * (0.8 / 0.8), or to a ratio that lies exactly at its tolerance.
+/// What floating point may add to a product such as 10 * (0.8 / 0.8), or to a ratio that lies
+/// exactly at its tolerance.
 const ROUNDING: f64 = 1e-9;
 
 /// What a rule that is true for long enough asks for.
@@ -16,14 +17,26 @@ pub enum Proposal {
     Unknown,
 }
 
-/// The size before any limit. Growing and shrinking start from what was requested, tracking from what is there to carry the load.
-pub fn size(change: &Change, group: &GroupStatus, all: &[GroupStatus], limits: Limits, scope: &Scope) -> Proposal {
+/// The size before any limit. Growing and shrinking start from what was requested, tracking from
+/// what is there to carry the load.
+pub fn size(
+    change: &Change,
+    group: &GroupStatus,
+    all: &[GroupStatus],
+    limits: Limits,
+    scope: &Scope,
+) -> Proposal {
     let requested = group.requested;
     Proposal::To(match change {
         Change::Grow(amount) => requested + amount.of(requested),
         Change::Shrink(amount) => requested - amount.of(requested),
         Change::Set(size) => size.within(limits),
-        Change::Track { signal, target, tolerance, .. } => match scope.number(signal) {
+        Change::Track {
+            signal,
+            target,
+            tolerance,
+            ..
+        } => match scope.number(signal) {
             Some(value) => tracked(value / target, *tolerance, group, all),
             None => return Proposal::Unknown,
         },
@@ -62,7 +75,11 @@ fn tracked(ratio: f64, tolerance: f64, group: &GroupStatus, all: &[GroupStatus])
         return group.requested;
     }
     let working = |group: &GroupStatus| group.running.min(group.requested);
-    let others: Instances = all.iter().filter(|other| other.id != group.id && other.role != Role::Primary).map(working).sum();
+    let others: Instances = all
+        .iter()
+        .filter(|other| other.id != group.id && other.role != Role::Primary)
+        .map(working)
+        .sum();
     let nodes = others + working(group);
     Instances(ceil(nodes.as_f64() * ratio)) - others
 }
@@ -79,22 +96,50 @@ mod tests {
 
     #[test]
     fn percentages_round_away_from_zero_and_are_at_least_one() {
-        for (percent, size, expected) in [(20.0, 10, 2), (20.0, 11, 3), (1.0, 10, 1), (50.0, 0, 1), (100.0, 7, 7)] {
-            assert_eq!(Amount::Percent(Percent(percent)).of(Instances(size)), Instances(expected), "{percent} % of {size}");
+        for (percent, size, expected) in [
+            (20.0, 10, 2),
+            (20.0, 11, 3),
+            (1.0, 10, 1),
+            (50.0, 0, 1),
+            (100.0, 7, 7),
+        ] {
+            assert_eq!(
+                Amount::Percent(Percent(percent)).of(Instances(size)),
+                Instances(expected),
+                "{percent} % of {size}"
+            );
         }
     }
 
     #[test]
     fn tracking_counts_every_node_that_carries_load_and_moves_only_its_own_group() {
         let all = [core_group(2), task_group(4)];
-        for (ratio, expected) in [(1.0, 4), (1.1, 4), (1.5, 7), (2.0, 10), (0.5, 1), (0.1, 0), (5.0 / 6.0, 3)] {
-            assert_eq!(tracked(ratio, 0.1, &all[1], &all), Instances(expected), "ratio {ratio}");
+        for (ratio, expected) in [
+            (1.0, 4),
+            (1.1, 4),
+            (1.5, 7),
+            (2.0, 10),
+            (0.5, 1),
+            (0.1, 0),
+            (5.0 / 6.0, 3),
+        ] {
+            assert_eq!(
+                tracked(ratio, 0.1, &all[1], &all),
+                Instances(expected),
+                "ratio {ratio}"
+            );
         }
     }
 
     #[test]
     fn tracking_scales_from_what_works_and_not_from_what_was_asked_for() {
-        let growing = GroupStatus { requested: Instances(20), ..task_group(4) };
-        assert_eq!(tracked(2.0, 0.1, &growing, &[core_group(2), growing.clone()]), Instances(10));
+        let growing = GroupStatus {
+            requested: Instances(20),
+            ..task_group(4)
+        };
+        assert_eq!(
+            tracked(2.0, 0.1, &growing, &[core_group(2), growing.clone()]),
+            Instances(10)
+        );
     }
 }

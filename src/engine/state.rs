@@ -1,4 +1,5 @@
-//! The state of an engine, apart from its policy: written down, taken up again, and handed to an edited policy.
+//! The state of an engine, apart from its policy: written down, taken up again, and handed to an
+//! edited policy.
 
 use serde::{Deserialize, Serialize};
 
@@ -57,9 +58,16 @@ impl Engine {
             return Err(StateMismatch::Targets { found, expected });
         }
         let restored = |(target, (spec, past)): (usize, (&Target, TargetPast))| {
-            TargetState::with_past(spec.clone(), policy.poll(), past).map_err(|PastMismatch(part)| StateMismatch::Target { target, part })
+            TargetState::with_past(spec.clone(), policy.poll(), past)
+                .map_err(|PastMismatch(part)| StateMismatch::Target { target, part })
         };
-        let targets = policy.targets().iter().zip(state.targets).enumerate().map(restored).collect::<Result<_, _>>()?;
+        let targets = policy
+            .targets()
+            .iter()
+            .zip(state.targets)
+            .enumerate()
+            .map(restored)
+            .collect::<Result<_, _>>()?;
         let cluster = cluster_track(&policy, state.cluster);
         Ok(Self {
             policy,
@@ -73,20 +81,36 @@ impl Engine {
         })
     }
 
-    /// The same cluster under an edited policy. A target goes on from the one with the same selector; where there is none, from the first that
-    /// is left over, as long as the next observation shows that both mean the same group. What belongs to a group stays: resizes on their
-    /// way, quarantines, yields, budgets spent; so do cooldowns of rules that have kept their name. Holds and windows go on where the
-    /// condition, its signals and the poll are unchanged, and start afresh where they are not.
+    /// The same cluster under an edited policy. A target goes on from the one with the same
+    /// selector; where there is none, from the first that is left over, as long as the next
+    /// observation shows that both mean the same group. What belongs to a group stays: resizes on
+    /// their way, quarantines, yields, budgets spent; so do cooldowns of rules that have kept their
+    /// name. Holds and windows go on where the condition, its signals and the poll are unchanged,
+    /// and start afresh where they are not.
     #[must_use]
     pub fn adopt(self, policy: Policy) -> Self {
         let is_same = |source: Option<&SignalSource>| match source {
-            Some(SignalSource::Metric { id, .. }) => metric(&self.policy, id) == metric(&policy, id),
+            Some(SignalSource::Metric { id, .. }) => {
+                metric(&self.policy, id) == metric(&policy, id)
+            }
             Some(SignalSource::BuiltIn(_)) | None => self.policy.poll() == policy.poll(),
         };
-        let most_core = self.targets.iter().map(TargetState::most_core).max().unwrap_or(Instances::ZERO);
+        let most_core = self
+            .targets
+            .iter()
+            .map(TargetState::most_core)
+            .max()
+            .unwrap_or(Instances::ZERO);
         let mut before: Vec<Option<TargetState>> = self.targets.into_iter().map(Some).collect();
         let of_selector = |spec: &Target| {
-            before.iter_mut().find(|before| before.as_ref().is_some_and(|before| before.spec.selector == spec.selector))?.take()
+            before
+                .iter_mut()
+                .find(|before| {
+                    before
+                        .as_ref()
+                        .is_some_and(|before| before.spec.selector == spec.selector)
+                })?
+                .take()
         };
         let known: Vec<Option<TargetState>> = policy.targets().iter().map(of_selector).collect();
         let mut left_over = before.into_iter().flatten();
@@ -98,8 +122,17 @@ impl Engine {
             target.with_most_core(most_core)
         });
         let targets = targets.collect();
-        let cluster = if is_same(None) { self.cluster } else { cluster_track(&policy, SignalPast::default()) };
-        Self { policy, targets, cluster, ..self }
+        let cluster = if is_same(None) {
+            self.cluster
+        } else {
+            cluster_track(&policy, SignalPast::default())
+        };
+        Self {
+            policy,
+            targets,
+            cluster,
+            ..self
+        }
     }
 }
 

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::observation::{
-    ClusterState, ClusterStatus, Control, GroupId, GroupKind, GroupState, GroupStatus, Market, Observation, Role, Sampled, YarnLoad,
+    ClusterState, ClusterStatus, Control, GroupId, GroupKind, GroupState, GroupStatus, Market,
+    Observation, Role, Sampled, YarnLoad,
 };
 use crate::policy::condition::{Comparison, Condition, Expr};
 use crate::policy::signal::{Signal, SignalSource};
@@ -26,7 +27,11 @@ pub struct Scene {
 
 impl Scene {
     pub fn new(groups: Vec<GroupStatus>) -> Self {
-        Self { at: Timestamp::EPOCH, groups, available_percent: Some(50.0) }
+        Self {
+            at: Timestamp::EPOCH,
+            groups,
+            available_percent: Some(50.0),
+        }
     }
 
     pub fn observation(&self) -> Observation {
@@ -43,7 +48,10 @@ impl Scene {
         });
         Observation {
             at: self.at,
-            yarn: yarn.map(|value| Sampled { value, measured_at: self.at }),
+            yarn: yarn.map(|value| Sampled {
+                value,
+                measured_at: self.at,
+            }),
             hdfs: None,
             nodes: None,
             metrics: BTreeMap::new(),
@@ -85,10 +93,21 @@ fn group(id: &str, role: Role, size: u32) -> GroupStatus {
 }
 
 /// A rule on available memory: below `below`, or above `above`.
-pub fn rule(name: &str, operator: Comparison, threshold: f64, for_s: u64, then: Change, cooldown_s: u64) -> Rule {
+pub fn rule(
+    name: &str,
+    operator: Comparison,
+    threshold: f64,
+    for_s: u64,
+    then: Change,
+    cooldown_s: u64,
+) -> Rule {
     Rule {
         name: crate::observation::RuleName::new(name),
-        when: Condition::Compare { left: Expr::Signal(0), operator, right: Expr::Constant(threshold) },
+        when: Condition::Compare {
+            left: Expr::Signal(0),
+            operator,
+            right: Expr::Constant(threshold),
+        },
         when_text: Arc::from("test"),
         hold_for: Duration::from_secs(for_s),
         then,
@@ -96,20 +115,42 @@ pub fn rule(name: &str, operator: Comparison, threshold: f64, for_s: u64, then: 
     }
 }
 
-/// "Grow by 5 under 15 % for 5 minutes; shrink by 3 over 75 % for 3 minutes, cooldown 5 minutes": the rules this project started from.
+/// "Grow by 5 under 15 % for 5 minutes; shrink by 3 over 75 % for 3 minutes, cooldown 5 minutes":
+/// the rules this project started from.
 pub fn available_memory() -> Policy {
     let amount = |instances| Amount::Instances(Instances(instances));
     policy(vec![
-        rule("memory-short", Comparison::Less, 15.0, 300, Change::Grow(amount(5)), 0),
-        rule("memory-idle", Comparison::Greater, 75.0, 180, Change::Shrink(amount(3)), 300),
+        rule(
+            "memory-short",
+            Comparison::Less,
+            15.0,
+            300,
+            Change::Grow(amount(5)),
+            0,
+        ),
+        rule(
+            "memory-idle",
+            Comparison::Greater,
+            75.0,
+            180,
+            Change::Shrink(amount(3)),
+            300,
+        ),
     ])
 }
 
 pub fn policy(rules: Vec<Rule>) -> Policy {
-    guarded(rules, Guards { reversal: Duration::ZERO, ..Guards::default() })
+    guarded(
+        rules,
+        Guards {
+            reversal: Duration::ZERO,
+            ..Guards::default()
+        },
+    )
 }
 
-/// A policy for the task group between 0 and 20; its only signal is the available memory in percent.
+/// A policy for the task group between 0 and 20; its only signal is the available memory in
+/// percent.
 pub fn guarded(rules: Vec<Rule>, guards: Guards) -> Policy {
     let target = Target {
         may_be_absent: false,

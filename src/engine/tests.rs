@@ -13,10 +13,12 @@ use std::time::Duration;
 
 use super::testing::{Scene, available_memory, core_group, guarded, policy, rule, task_group};
 use super::{Engine, WakeReason};
-use crate::decision::{Action, Cause, Decision, HoldReason, Limiter, Outcome, Rejection, RuleState};
+use crate::decision::{
+    Action, Cause, Decision, HoldReason, Limiter, Outcome, Rejection, RuleState,
+};
 use crate::observation::{
-    ClusterState, Direction, GroupId, GroupState, GroupStatus, HdfsLoad, InstanceId, NodeCensus, NodeLoad, Observation, Pause, Role,
-    Sampled,
+    ClusterState, Direction, GroupId, GroupState, GroupStatus, HdfsLoad, InstanceId, NodeCensus,
+    NodeLoad, Observation, Pause, Role, Sampled,
 };
 use crate::policy::condition::{Comparison, Condition, Expr};
 use crate::policy::signal::{Signal, SignalSource};
@@ -43,7 +45,10 @@ fn parsed(yaml: &str) -> Policy {
 
 /// Grow by 5 under 15 %, shrink by 3 over 75 %, both at once; nothing else holds them back.
 fn eager() -> Vec<crate::policy::Rule> {
-    vec![rule("short", Comparison::Less, 15.0, 0, grow(5), 0), rule("idle", Comparison::Greater, 75.0, 0, shrink(3), 0)]
+    vec![
+        rule("short", Comparison::Less, 15.0, 0, grow(5), 0),
+        rule("idle", Comparison::Greater, 75.0, 0, shrink(3), 0),
+    ]
 }
 
 /// An engine beside a task group that a test moves by hand.
@@ -54,7 +59,10 @@ struct Bench {
 
 impl Bench {
     fn new(policy: Policy, task: u32) -> Self {
-        Self { engine: Engine::new(policy), scene: Scene::new(vec![core_group(2), task_group(task)]) }
+        Self {
+            engine: Engine::new(policy),
+            scene: Scene::new(vec![core_group(2), task_group(task)]),
+        }
     }
 
     /// One tick at `s` seconds with so much memory available; `None` when YARN does not answer.
@@ -83,7 +91,11 @@ impl Bench {
     fn until_resize(&mut self, from: i64, to: i64, available_percent: f64) -> Option<(i64, u32)> {
         (from..=to)
             .step_by(30)
-            .find_map(|s| self.tick(s, Some(available_percent)).resized_to().map(|size| (s, size)))
+            .find_map(|s| {
+                self.tick(s, Some(available_percent))
+                    .resized_to()
+                    .map(|size| (s, size))
+            })
             .inspect(|_| self.note(Outcome::Accepted))
     }
 
@@ -95,7 +107,11 @@ impl Bench {
     fn report(&mut self, requested: u32, running: u32) {
         let group = &mut self.scene.groups[1];
         (group.requested, group.running) = (Instances(requested), Instances(running));
-        group.state = if requested == running { GroupState::Running } else { GroupState::Resizing };
+        group.state = if requested == running {
+            GroupState::Running
+        } else {
+            GroupState::Resizing
+        };
     }
 }
 

@@ -54,7 +54,8 @@ pub struct TargetMoment {
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct RuleMoment {
     pub rule: RuleName,
-    /// The condition as it was written; this and what follows is absent where the policy is not known.
+    /// The condition as it was written; this and what follows is absent where the policy is not
+    /// known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub when: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -83,8 +84,16 @@ pub struct ReadingMoment {
 
 impl Moment {
     pub(super) fn of(tick: &Tick, filter: &TargetFilter) -> Self {
-        let Observation { at, ref cluster, ref control, .. } = tick.observation;
-        let decisions = tick.decisions.iter().filter(|decision| filter.admits(decision, &tick.observation));
+        let Observation {
+            at,
+            ref cluster,
+            ref control,
+            ..
+        } = tick.observation;
+        let decisions = tick
+            .decisions
+            .iter()
+            .filter(|decision| filter.admits(decision, &tick.observation));
         Self {
             at,
             policy: tick.policy.as_ref().map(|policy| policy.name().to_owned()),
@@ -102,20 +111,37 @@ fn sources(observation: &Observation) -> Vec<SourceMoment> {
     fn age<T>(now: Timestamp, sample: Option<&Sampled<T>>) -> Option<f64> {
         sample.map(|sample| now.seconds_since(sample.measured_at))
     }
-    let Observation { at, yarn, hdfs, nodes, metrics, cluster, .. } = observation;
+    let Observation {
+        at,
+        yarn,
+        hdfs,
+        nodes,
+        metrics,
+        cluster,
+        ..
+    } = observation;
     let polled = [
         ("YARN", age(*at, yarn.as_ref())),
         ("YARN nodes", age(*at, nodes.as_ref())),
         ("HDFS", age(*at, hdfs.as_ref())),
         ("EMR", age(*at, Some(cluster))),
     ];
-    let polled = polled.into_iter().map(|(source, age_s)| SourceMoment { source: source.to_owned(), age_s });
-    let metrics = metrics.iter().map(|(id, sample)| SourceMoment { source: id.to_string(), age_s: age(*at, Some(sample)) });
+    let polled = polled.into_iter().map(|(source, age_s)| SourceMoment {
+        source: source.to_owned(),
+        age_s,
+    });
+    let metrics = metrics.iter().map(|(id, sample)| SourceMoment {
+        source: id.to_string(),
+        age_s: age(*at, Some(sample)),
+    });
     polled.chain(metrics).collect()
 }
 
 fn target(tick: &Tick, decision: &Decision) -> TargetMoment {
-    let spec = tick.policy.as_deref().and_then(|policy| Some((policy, policy.targets().get(decision.target)?)));
+    let spec = tick
+        .policy
+        .as_deref()
+        .and_then(|policy| Some((policy, policy.targets().get(decision.target)?)));
     let limits = spec.map(|(_, target)| target.limits_at(decision.at));
     TargetMoment {
         target: decision.target,
@@ -133,12 +159,27 @@ fn target(tick: &Tick, decision: &Decision) -> TargetMoment {
     }
 }
 
-fn rule(tick: &Tick, decision: &Decision, report: &RuleReport, spec: Option<(&Policy, &Target)>) -> RuleMoment {
-    let spec = spec.and_then(|(policy, target)| Some((policy, target, target.rules.iter().find(|rule| rule.name == report.rule)?)));
+fn rule(
+    tick: &Tick,
+    decision: &Decision,
+    report: &RuleReport,
+    spec: Option<(&Policy, &Target)>,
+) -> RuleMoment {
+    let spec = spec.and_then(|(policy, target)| {
+        Some((
+            policy,
+            target,
+            target.rules.iter().find(|rule| rule.name == report.rule)?,
+        ))
+    });
     let of_rule = |what: fn(&Rule) -> String| spec.map(|(_, _, rule)| what(rule));
-    let seconds = |what: fn(&Rule) -> std::time::Duration| spec.map(|(_, _, rule)| what(rule).as_secs_f64());
+    let seconds =
+        |what: fn(&Rule) -> std::time::Duration| spec.map(|(_, _, rule)| what(rule).as_secs_f64());
     let readings = spec.map(|(policy, target, rule)| {
-        let readings = target.leaves(rule).into_iter().map(|leaf| reading(tick, decision, policy, target, leaf));
+        let readings = target
+            .leaves(rule)
+            .into_iter()
+            .map(|leaf| reading(tick, decision, policy, target, leaf));
         readings.collect()
     });
     RuleMoment {
@@ -147,26 +188,52 @@ fn rule(tick: &Tick, decision: &Decision, report: &RuleReport, spec: Option<(&Po
         hold_for_s: seconds(|rule| rule.hold_for),
         then: of_rule(|rule| rule.then.to_string()),
         cooldown_s: seconds(|rule| rule.cooldown),
-        standing: words::standing(&report.state, spec.map(|(_, _, rule)| rule.hold_for), decision.at),
+        standing: words::standing(
+            &report.state,
+            spec.map(|(_, _, rule)| rule.hold_for),
+            decision.at,
+        ),
         state: report.state,
         readings: readings.unwrap_or_default(),
     }
 }
 
-fn reading(tick: &Tick, decision: &Decision, policy: &Policy, target: &Target, leaf: Leaf) -> ReadingMoment {
+fn reading(
+    tick: &Tick,
+    decision: &Decision,
+    policy: &Policy,
+    target: &Target,
+    leaf: Leaf,
+) -> ReadingMoment {
     let (observation, text) = (&tick.observation, target.text_of(leaf));
     let source = &target.signals[target.signal_of(leaf)];
-    let group = observation.cluster.value.groups.iter().find(|group| decision.group.as_ref() == Some(&group.id));
+    let group = observation
+        .cluster
+        .value
+        .groups
+        .iter()
+        .find(|group| decision.group.as_ref() == Some(&group.id));
     let sample = group.and_then(|group| source.read(observation, group));
     let age = sample.map(|sample| observation.at.since(sample.measured_at));
-    let value = decision.readings.iter().find(|reading| reading.signal == text).map(|reading| reading.value);
+    let value = decision
+        .readings
+        .iter()
+        .find(|reading| reading.signal == text)
+        .map(|reading| reading.value);
     let shown = match (value, age, leaf) {
         (Some(value), ..) => words::quantity(value, words::unit_of(policy, target, leaf)),
         (None, None, _) => "missing, not observed".to_owned(),
         (None, Some(age), _) if age > source.allowance(policy.poll()) => "stale".to_owned(),
-        (None, Some(_), Leaf::Window(_)) => "not known, samples without a gap do not span the window yet".to_owned(),
+        (None, Some(_), Leaf::Window(_)) => {
+            "not known, samples without a gap do not span the window yet".to_owned()
+        }
         // The clock of the source is ahead by more than its values may be old.
         (None, Some(_), Leaf::Signal(_)) => "stale, measured in the future".to_owned(),
     };
-    ReadingMoment { signal: text.to_string(), value, text: shown, age_s: age.map(|age| age.as_secs_f64()) }
+    ReadingMoment {
+        signal: text.to_string(),
+        value,
+        text: shown,
+        age_s: age.map(|age| age.as_secs_f64()),
+    }
 }

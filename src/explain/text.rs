@@ -18,13 +18,33 @@ const LABEL_INDENT: usize = 13;
 
 impl fmt::Display for Timeline {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let cluster = self.cluster.as_ref().map(|cluster| format!("cluster {cluster}, ")).unwrap_or_default();
+        let cluster = self
+            .cluster
+            .as_ref()
+            .map(|cluster| format!("cluster {cluster}, "))
+            .unwrap_or_default();
         let (first, last) = (date_and_time(self.first), date_and_time(self.last));
-        paragraph(f, 0, "", &format!("{cluster}{} ticks from {first} to {last} UTC", self.ticks))?;
+        paragraph(
+            f,
+            0,
+            "",
+            &format!("{cluster}{} ticks from {first} to {last} UTC", self.ticks),
+        )?;
         if let Some(policy) = self.policy.as_ref().filter(|_| self.is_shadow) {
-            paragraph(f, 0, "", &format!("what the policy {policy} would have decided, while the cluster did what it did"))?;
+            paragraph(
+                f,
+                0,
+                "",
+                &format!(
+                    "what the policy {policy} would have decided, while the cluster did what it did"
+                ),
+            )?;
         }
-        let mut targets: Vec<usize> = self.entries.iter().filter_map(|entry| entry.target).collect();
+        let mut targets: Vec<usize> = self
+            .entries
+            .iter()
+            .filter_map(|entry| entry.target)
+            .collect();
         targets.sort_unstable();
         targets.dedup();
         let mut day = String::new();
@@ -40,16 +60,30 @@ impl fmt::Display for Timeline {
     }
 }
 
-fn entry(f: &mut fmt::Formatter<'_>, entry: &Entry, with_group: bool, is_shadow: bool) -> fmt::Result {
+fn entry(
+    f: &mut fmt::Formatter<'_>,
+    entry: &Entry,
+    with_group: bool,
+    is_shadow: bool,
+) -> fmt::Result {
     let (from, to) = (time(entry.from), time(entry.to));
-    let span = if entry.from == entry.to { from } else { format!("{from} - {to}") };
+    let span = if entry.from == entry.to {
+        from
+    } else {
+        format!("{from} - {to}")
+    };
     let subject = match (&entry.group, entry.target) {
         (_, None) => String::new(),
         (Some(group), Some(_)) if with_group => format!("{group}: "),
         (None, Some(target)) if with_group => format!("target {}: ", target + 1),
         _ => String::new(),
     };
-    paragraph(f, ENTRY_INDENT, &span, &format!("{subject}{}", headline(entry, is_shadow)))?;
+    paragraph(
+        f,
+        ENTRY_INDENT,
+        &span,
+        &format!("{subject}{}", headline(entry, is_shadow)),
+    )?;
     for detail in details(entry) {
         paragraph(f, ENTRY_INDENT + 2, "", &detail)?;
     }
@@ -57,40 +91,111 @@ fn entry(f: &mut fmt::Formatter<'_>, entry: &Entry, with_group: bool, is_shadow:
 }
 
 fn headline(entry: &Entry, is_shadow: bool) -> String {
-    let day_later = |text: String| if date(entry.from) == date(entry.to) { text } else { format!("{text} (until {})", date(entry.to)) };
+    let day_later = |text: String| {
+        if date(entry.from) == date(entry.to) {
+            text
+        } else {
+            format!("{text} (until {})", date(entry.to))
+        }
+    };
     match &entry.what {
-        What::Started { headroom, policy_file, dry_run, again, policy_changed } => {
+        What::Started {
+            headroom,
+            policy_file,
+            dry_run,
+            again,
+            policy_changed,
+        } => {
             let what = if *again { "started again" } else { "started" };
-            let policy = if *policy_changed { "another policy from" } else { "policy" };
-            format!("{what}: headroom {headroom}, {policy} {policy_file}{}", if *dry_run { ", dry run" } else { "" })
+            let policy = if *policy_changed {
+                "another policy from"
+            } else {
+                "policy"
+            };
+            format!(
+                "{what}: headroom {headroom}, {policy} {policy_file}{}",
+                if *dry_run { ", dry run" } else { "" }
+            )
         }
-        What::Silence => day_later(format!("nothing was observed for {}", words::seconds(entry.to.since(entry.from)))),
-        What::Held { at, reason } if entry.group.is_some() => day_later(format!("held at {at}: {reason}")),
+        What::Silence => day_later(format!(
+            "nothing was observed for {}",
+            words::seconds(entry.to.since(entry.from))
+        )),
+        What::Held { at, reason } if entry.group.is_some() => {
+            day_later(format!("held at {at}: {reason}"))
+        }
         What::Held { reason, .. } => day_later(format!("held: {reason}")),
-        What::Resized { resize, hypothetical, .. } => {
-            let times = if entry.ticks > 1 { format!(", decided {} times", entry.ticks) } else { String::new() };
-            day_later(format!("{}{resize}{times}", if *hypothetical { "would " } else { "" }))
+        What::Resized {
+            resize,
+            hypothetical,
+            ..
+        } => {
+            let times = if entry.ticks > 1 {
+                format!(", decided {} times", entry.ticks)
+            } else {
+                String::new()
+            };
+            day_later(format!(
+                "{}{resize}{times}",
+                if *hypothetical { "would " } else { "" }
+            ))
         }
-        What::Changed { from, to } if is_shadow => format!("the cluster's size changed from {from} to {to}"),
-        What::Changed { from, to } => format!("the size was changed from {from} to {to}, not by this daemon"),
+        What::Changed { from, to } if is_shadow => {
+            format!("the cluster's size changed from {from} to {to}")
+        }
+        What::Changed { from, to } => {
+            format!("the size was changed from {from} to {to}, not by this daemon")
+        }
     }
 }
 
 fn details(entry: &Entry) -> Vec<String> {
-    let What::Resized { readings_text, outcome, complete_at, hypothetical, .. } = &entry.what else { return Vec::new() };
+    let What::Resized {
+        readings_text,
+        outcome,
+        complete_at,
+        hypothetical,
+        ..
+    } = &entry.what
+    else {
+        return Vec::new();
+    };
     let mut details = readings_text.clone();
     if !hypothetical {
-        let complete = complete_at.map(|at| format!(", complete after {} at {}", words::seconds(at.since(entry.from)), time(at)));
-        details.push(format!("{}{}", words::outcome(*outcome), complete.unwrap_or_default()));
+        let complete = complete_at.map(|at| {
+            format!(
+                ", complete after {} at {}",
+                words::seconds(at.since(entry.from)),
+                time(at)
+            )
+        });
+        details.push(format!(
+            "{}{}",
+            words::outcome(*outcome),
+            complete.unwrap_or_default()
+        ));
     }
     details
 }
 
 impl fmt::Display for Moment {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let policy = self.policy.as_ref().map(|policy| format!(", policy {policy}")).unwrap_or_default();
-        let hypothetical = if self.hypothetical { ", nothing to be carried out" } else { "" };
-        paragraph(f, 0, "", &format!("{} UTC{policy}{hypothetical}", date_and_time(self.at)))?;
+        let policy = self
+            .policy
+            .as_ref()
+            .map(|policy| format!(", policy {policy}"))
+            .unwrap_or_default();
+        let hypothetical = if self.hypothetical {
+            ", nothing to be carried out"
+        } else {
+            ""
+        };
+        paragraph(
+            f,
+            0,
+            "",
+            &format!("{} UTC{policy}{hypothetical}", date_and_time(self.at)),
+        )?;
         for target in &self.targets {
             writeln!(f)?;
             self.target(f, target)?;
@@ -101,7 +206,11 @@ impl fmt::Display for Moment {
             labelled(f, "", "another instance is in charge")?;
         }
         for (index, group) in self.groups.iter().enumerate() {
-            let name = group.name.as_ref().map(|name| format!(" ({name})")).unwrap_or_default();
+            let name = group
+                .name
+                .as_ref()
+                .map(|name| format!(" ({name})"))
+                .unwrap_or_default();
             let text = format!(
                 "{}{name}, {} {}: {} of {} running, {}",
                 group.id, group.market, group.role, group.running, group.requested, group.state
@@ -110,7 +219,11 @@ impl fmt::Display for Moment {
         }
         for (index, source) in self.sources.iter().enumerate() {
             let age = source.age_s.map_or("not observed".to_owned(), age);
-            labelled(f, if index == 0 { "data" } else { "" }, &format!("{}: {age}", source.source))?;
+            labelled(
+                f,
+                if index == 0 { "data" } else { "" },
+                &format!("{}: {age}", source.source),
+            )?;
         }
         Ok(())
     }
@@ -122,7 +235,9 @@ impl Moment {
         let group = decision.group.as_ref().map_or("no group", GroupId::as_str);
         let would = if self.hypothetical { "would " } else { "" };
         let verdict = match &decision.action {
-            Action::Hold(reason) if decision.group.is_some() => format!("held at {}: {reason}", decision.requested),
+            Action::Hold(reason) if decision.group.is_some() => {
+                format!("held at {}: {reason}", decision.requested)
+            }
             Action::Hold(reason) => format!("held: {reason}"),
             Action::Resize(resize) => format!("{would}{resize}"),
         };
@@ -131,7 +246,10 @@ impl Moment {
             if !self.hypothetical {
                 labelled(f, "outcome", &words::outcome(target.outcome))?;
             }
-            for (label, instances) in [("protected", &resize.protect), ("preferred", &resize.prefer)] {
+            for (label, instances) in [
+                ("protected", &resize.protect),
+                ("preferred", &resize.prefer),
+            ] {
                 if !instances.is_empty() {
                     let ids: Vec<&str> = instances.iter().map(|id| id.as_str()).collect();
                     labelled(f, label, &ids.join(" "))?;
@@ -142,10 +260,25 @@ impl Moment {
             labelled(f, "to act", to_act)?;
         }
         if decision.group.is_some() {
-            let limits = target.limits.map(|[min, max]| format!(", limits {min} to {max}")).unwrap_or_default();
-            labelled(f, "size", &format!("{} requested, {} running{limits}", decision.requested, decision.running))?;
+            let limits = target
+                .limits
+                .map(|[min, max]| format!(", limits {min} to {max}"))
+                .unwrap_or_default();
+            labelled(
+                f,
+                "size",
+                &format!(
+                    "{} requested, {} running{limits}",
+                    decision.requested, decision.running
+                ),
+            )?;
         }
-        for (index, line) in decision.demand.iter().flat_map(|demand| demand.lines()).enumerate() {
+        for (index, line) in decision
+            .demand
+            .iter()
+            .flat_map(|demand| demand.lines())
+            .enumerate()
+        {
             labelled(f, if index == 0 { "demand" } else { "" }, &line)?;
         }
         target.rules.iter().try_for_each(|rule| self::rule(f, rule))
@@ -153,18 +286,32 @@ impl Moment {
 }
 
 fn rule(f: &mut fmt::Formatter<'_>, rule: &RuleMoment) -> fmt::Result {
-    let duration =
-        |seconds: Option<f64>| seconds.filter(|seconds| *seconds > 0.0).map(|seconds| display_duration(Duration::from_secs_f64(seconds)));
-    let then = rule.then.as_ref().map(|then| format!(": {then}")).unwrap_or_default();
-    let cooldown = duration(rule.cooldown_s).map(|cooldown| format!(", cooldown {cooldown}")).unwrap_or_default();
+    let duration = |seconds: Option<f64>| {
+        seconds
+            .filter(|seconds| *seconds > 0.0)
+            .map(|seconds| display_duration(Duration::from_secs_f64(seconds)))
+    };
+    let then = rule
+        .then
+        .as_ref()
+        .map(|then| format!(": {then}"))
+        .unwrap_or_default();
+    let cooldown = duration(rule.cooldown_s)
+        .map(|cooldown| format!(", cooldown {cooldown}"))
+        .unwrap_or_default();
     writeln!(f)?;
     paragraph(f, 0, "", &format!("rule {}{then}{cooldown}", rule.rule))?;
     if let Some(when) = &rule.when {
-        let hold_for = duration(rule.hold_for_s).map(|hold_for| format!(", for {hold_for}")).unwrap_or_default();
+        let hold_for = duration(rule.hold_for_s)
+            .map(|hold_for| format!(", for {hold_for}"))
+            .unwrap_or_default();
         labelled(f, "when", &format!("{when}{hold_for}"))?;
     }
     for (index, reading) in rule.readings.iter().enumerate() {
-        let age = reading.age_s.map(|seconds| format!(" ({})", age(seconds))).unwrap_or_default();
+        let age = reading
+            .age_s
+            .map(|seconds| format!(" ({})", age(seconds)))
+            .unwrap_or_default();
         let equals = if reading.value.is_some() { " =" } else { ":" };
         let text = format!("{}{equals} {}{age}", reading.signal, reading.text);
         labelled(f, if index == 0 { "read" } else { "" }, &text)?;
@@ -174,7 +321,10 @@ fn rule(f: &mut fmt::Formatter<'_>, rule: &RuleMoment) -> fmt::Result {
 
 fn age(seconds: f64) -> String {
     if seconds < 0.0 {
-        return format!("{} ahead of the clock", words::seconds(Duration::from_secs_f64(-seconds)));
+        return format!(
+            "{} ahead of the clock",
+            words::seconds(Duration::from_secs_f64(-seconds))
+        );
     }
     format!("{} old", words::seconds(Duration::from_secs_f64(seconds)))
 }

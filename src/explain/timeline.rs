@@ -108,10 +108,20 @@ struct Progress {
 
 impl<'a> Builder<'a> {
     pub fn new(shadow: Option<&Policy>, filter: &'a TargetFilter) -> Self {
-        let timeline =
-            Timeline { is_shadow: shadow.is_some(), policy: shadow.map(|policy| policy.name().to_owned()), ..Timeline::default() };
+        let timeline = Timeline {
+            is_shadow: shadow.is_some(),
+            policy: shadow.map(|policy| policy.name().to_owned()),
+            ..Timeline::default()
+        };
         let poll = shadow.map_or(DEFAULT_POLL, Policy::poll);
-        Self { timeline, filter, targets: BTreeMap::new(), last_at: None, poll, running_policy: None }
+        Self {
+            timeline,
+            filter,
+            targets: BTreeMap::new(),
+            last_at: None,
+            poll,
+            running_policy: None,
+        }
     }
 
     pub fn take(&mut self, event: Event) {
@@ -130,7 +140,10 @@ impl<'a> Builder<'a> {
     /// A start with state, of the same policy, is where one file ends and the next begins.
     fn start(&mut self, start: Start) {
         let again = self.running_policy.is_some();
-        let policy_changed = self.running_policy.as_ref().is_some_and(|text| *text != start.policy.text);
+        let policy_changed = self
+            .running_policy
+            .as_ref()
+            .is_some_and(|text| *text != start.policy.text);
         let is_only_another_file = again && !policy_changed && start.state.is_some();
         self.timeline.cluster = Some(start.cluster);
         if let Ok(policy) = start.policy.parse() {
@@ -141,9 +154,17 @@ impl<'a> Builder<'a> {
         if is_only_another_file {
             return;
         }
-        self.targets.values_mut().for_each(|progress| progress.entry = None);
+        self.targets
+            .values_mut()
+            .for_each(|progress| progress.entry = None);
         let (headroom, policy_file, dry_run) = (start.headroom, start.policy.file, start.dry_run);
-        let what = What::Started { headroom, policy_file, dry_run, again, policy_changed };
+        let what = What::Started {
+            headroom,
+            policy_file,
+            dry_run,
+            again,
+            policy_changed,
+        };
         self.push(start.at, None, what);
     }
 
@@ -152,14 +173,24 @@ impl<'a> Builder<'a> {
         if self.timeline.ticks == 0 {
             self.timeline.first = at;
         }
-        if let Some(last) = self.last_at.replace(at).filter(|last| at.since(*last) > self.poll * 3) {
-            self.targets.values_mut().for_each(|progress| progress.entry = None);
+        if let Some(last) = self
+            .last_at
+            .replace(at)
+            .filter(|last| at.since(*last) > self.poll * 3)
+        {
+            self.targets
+                .values_mut()
+                .for_each(|progress| progress.entry = None);
             let silence = self.push(last, None, What::Silence);
             self.timeline.entries[silence].to = at;
         }
         self.timeline.ticks += 1;
         self.timeline.last = at;
-        for decision in tick.decisions.iter().filter(|decision| self.filter.admits(decision, &tick.observation)) {
+        for decision in tick
+            .decisions
+            .iter()
+            .filter(|decision| self.filter.admits(decision, &tick.observation))
+        {
             self.decision(tick, decision);
         }
     }
@@ -169,7 +200,9 @@ impl<'a> Builder<'a> {
         if decision.group.is_some() {
             self.follow(&mut progress, decision);
         }
-        let goes_on = progress.entry.filter(|entry| is_same(&self.timeline.entries[*entry].what, decision, tick));
+        let goes_on = progress
+            .entry
+            .filter(|entry| is_same(&self.timeline.entries[*entry].what, decision, tick));
         if let Some(entry) = goes_on {
             let entry = &mut self.timeline.entries[entry];
             (entry.to, entry.ticks) = (decision.at, entry.ticks + 1);
@@ -178,7 +211,10 @@ impl<'a> Builder<'a> {
             let entry = self.push(decision.at, Some(decision), what);
             progress.entry = Some(entry);
             if let (Action::Resize(resize), false) = (&decision.action, tick.is_hypothetical)
-                && !matches!(tick.outcome(decision), Some(Outcome::Rejected(_) | Outcome::NotSent))
+                && !matches!(
+                    tick.outcome(decision),
+                    Some(Outcome::Rejected(_) | Outcome::NotSent)
+                )
             {
                 progress.resize = Some((entry, resize.to, resize.direction()));
                 progress.asked = Some(resize.to);
@@ -190,9 +226,19 @@ impl<'a> Builder<'a> {
     /// Follows the sizes that EMR reports.
     fn follow(&mut self, progress: &mut Progress, decision: &Decision) {
         let before = progress.requested.replace(decision.requested);
-        let is_ours = progress.asked.take_if(|asked| *asked == decision.requested).is_some();
+        let is_ours = progress
+            .asked
+            .take_if(|asked| *asked == decision.requested)
+            .is_some();
         if let Some(from) = before.filter(|before| *before != decision.requested && !is_ours) {
-            self.push(decision.at, Some(decision), What::Changed { from, to: decision.requested });
+            self.push(
+                decision.at,
+                Some(decision),
+                What::Changed {
+                    from,
+                    to: decision.requested,
+                },
+            );
             (progress.entry, progress.resize, progress.asked) = (None, None, None);
         }
         let is_complete = |(_, to, direction): &mut (usize, Instances, Direction)| match direction {
@@ -208,19 +254,35 @@ impl<'a> Builder<'a> {
     }
 
     fn push(&mut self, at: Timestamp, decision: Option<&Decision>, what: What) -> usize {
-        let (target, group) = (decision.map(|decision| decision.target), decision.and_then(|decision| decision.group.clone()));
-        self.timeline.entries.push(Entry { from: at, to: at, ticks: 1, target, group, what });
+        let (target, group) = (
+            decision.map(|decision| decision.target),
+            decision.and_then(|decision| decision.group.clone()),
+        );
+        self.timeline.entries.push(Entry {
+            from: at,
+            to: at,
+            ticks: 1,
+            target,
+            group,
+            what,
+        });
         self.timeline.entries.len() - 1
     }
 }
 
 fn told(tick: &Tick, decision: &Decision) -> What {
     match &decision.action {
-        Action::Hold(reason) => What::Held { at: decision.requested, reason: reason.clone() },
+        Action::Hold(reason) => What::Held {
+            at: decision.requested,
+            reason: reason.clone(),
+        },
         Action::Resize(resize) => {
             let (readings, readings_text) = match &resize.because {
                 Cause::Rule(rule) => readings(tick, decision, rule),
-                Cause::Demand => (Vec::new(), decision.demand.iter().map(ToString::to_string).collect()),
+                Cause::Demand => (
+                    Vec::new(),
+                    decision.demand.iter().map(ToString::to_string).collect(),
+                ),
                 Cause::BelowMinimum | Cause::AboveMaximum => Default::default(),
             };
             let outcome = tick.outcome(decision);
@@ -236,30 +298,64 @@ fn told(tick: &Tick, decision: &Decision) -> What {
     }
 }
 
-/// What a rule read, plain and with units. Without the policy: everything that was read for the target.
+/// What a rule read, plain and with units. Without the policy: everything that was read for the
+/// target.
 fn readings(tick: &Tick, decision: &Decision, rule: &RuleName) -> (Vec<Reading>, Vec<String>) {
-    let target = tick.policy.as_ref().and_then(|policy| Some((policy, policy.targets().get(decision.target)?)));
-    let rule = target.and_then(|(policy, target)| Some((policy, target, target.rules.iter().find(|candidate| candidate.name == *rule)?)));
+    let target = tick
+        .policy
+        .as_ref()
+        .and_then(|policy| Some((policy, policy.targets().get(decision.target)?)));
+    let rule = target.and_then(|(policy, target)| {
+        Some((
+            policy,
+            target,
+            target
+                .rules
+                .iter()
+                .find(|candidate| candidate.name == *rule)?,
+        ))
+    });
     let Some((policy, target, rule)) = rule else {
-        let texts = decision.readings.iter().map(|reading| format!("{} = {}", reading.signal, reading.value));
+        let texts = decision
+            .readings
+            .iter()
+            .map(|reading| format!("{} = {}", reading.signal, reading.value));
         return (decision.readings.clone(), texts.collect());
     };
     let read = target.leaves(rule).into_iter().filter_map(|leaf| {
         let text = target.text_of(leaf);
-        let reading = decision.readings.iter().find(|reading| reading.signal == text)?;
-        let shown = format!("{text} = {}", words::quantity(reading.value, words::unit_of(policy, target, leaf)));
+        let reading = decision
+            .readings
+            .iter()
+            .find(|reading| reading.signal == text)?;
+        let shown = format!(
+            "{text} = {}",
+            words::quantity(reading.value, words::unit_of(policy, target, leaf))
+        );
         Some((reading.clone(), shown))
     });
     read.unzip()
 }
 
-/// The entry goes on with this decision: a hold for the same reason, or a resize that is decided again because nothing follows from it.
+/// The entry goes on with this decision: a hold for the same reason, or a resize that is decided
+/// again because nothing follows from it.
 fn is_same(what: &What, decision: &Decision, tick: &Tick) -> bool {
     match (what, &decision.action) {
-        (What::Held { at, reason }, Action::Hold(now)) => *at == decision.requested && reason == now,
-        (What::Resized { resize, hypothetical: true, .. }, Action::Resize(now)) => {
-            let is_hypothetical = tick.is_hypothetical || tick.outcome(decision) == Some(Outcome::NotSent);
-            is_hypothetical && (resize.from, resize.to, &resize.because) == (now.from, now.to, &now.because)
+        (What::Held { at, reason }, Action::Hold(now)) => {
+            *at == decision.requested && reason == now
+        }
+        (
+            What::Resized {
+                resize,
+                hypothetical: true,
+                ..
+            },
+            Action::Resize(now),
+        ) => {
+            let is_hypothetical =
+                tick.is_hypothetical || tick.outcome(decision) == Some(Outcome::NotSent);
+            is_hypothetical
+                && (resize.from, resize.to, &resize.because) == (now.from, now.to, &now.because)
         }
         _ => false,
     }

@@ -21,12 +21,18 @@ impl FromStr for When {
 
     /// `2026-11-20T14:05:00Z`, `2026-11-20 14:05` or `14:05`; UTC where no offset says otherwise.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let millis = |instant: jiff::Timestamp| Self::Instant(Timestamp::from_millis(instant.as_millisecond()));
+        let millis = |instant: jiff::Timestamp| {
+            Self::Instant(Timestamp::from_millis(instant.as_millisecond()))
+        };
         if let Ok(instant) = text.parse::<jiff::Timestamp>() {
             return Ok(millis(instant));
         }
         // A time of day is looked for last: it would be found in a date with a time, too.
-        if let Some(civil) = text.parse::<DateTime>().ok().and_then(|civil| civil.to_zoned(TimeZone::UTC).ok()) {
+        if let Some(civil) = text
+            .parse::<DateTime>()
+            .ok()
+            .and_then(|civil| civil.to_zoned(TimeZone::UTC).ok())
+        {
             return Ok(millis(civil.timestamp()));
         }
         text.parse::<Time>()
@@ -44,7 +50,8 @@ impl fmt::Display for When {
     }
 }
 
-/// Picks the last thing that is not later than what was asked for, while things go by in their order.
+/// Picks the last thing that is not later than what was asked for, while things go by in their
+/// order.
 pub(super) struct Choice<T> {
     when: When,
     last: Option<(Timestamp, T)>,
@@ -53,7 +60,11 @@ pub(super) struct Choice<T> {
 
 impl<T> Choice<T> {
     pub fn new(when: When) -> Self {
-        Self { when, last: None, best: None }
+        Self {
+            when,
+            last: None,
+            best: None,
+        }
     }
 
     pub fn offer(&mut self, at: Timestamp, thing: T) {
@@ -66,7 +77,11 @@ impl<T> Choice<T> {
                     (self.best, self.last) = (Some(thing), None);
                     return;
                 }
-                if let Some((_, before)) = self.last.replace((at, thing)).filter(|(last, _)| *last < wanted) {
+                if let Some((_, before)) = self
+                    .last
+                    .replace((at, thing))
+                    .filter(|(last, _)| *last < wanted)
+                {
                     self.best = Some(before);
                 }
             }
@@ -82,9 +97,15 @@ impl<T> Choice<T> {
 /// The last instant with this time of day that is not later than `at`.
 fn latest(time: Time, at: Timestamp) -> Timestamp {
     let civil = TimeZone::UTC.to_datetime(at.to_jiff());
-    let date = if civil.time() >= time { civil.date() } else { civil.date().yesterday().unwrap_or(civil.date()) };
+    let date = if civil.time() >= time {
+        civil.date()
+    } else {
+        civil.date().yesterday().unwrap_or(civil.date())
+    };
     let instant = date.to_datetime(time).to_zoned(TimeZone::UTC);
-    instant.map_or(at, |instant| Timestamp::from_millis(instant.timestamp().as_millisecond()))
+    instant.map_or(at, |instant| {
+        Timestamp::from_millis(instant.timestamp().as_millisecond())
+    })
 }
 
 #[cfg(test)]
@@ -98,10 +119,22 @@ mod tests {
     #[test]
     fn a_time_is_read_in_three_forms() {
         for (text, expected) in [
-            ("2026-11-20T14:05:00Z", When::Instant(at("2026-11-20T14:05:00Z"))),
-            ("2026-11-20T14:05:00+01:00", When::Instant(at("2026-11-20T13:05:00Z"))),
-            ("2026-11-20 14:05", When::Instant(at("2026-11-20T14:05:00Z"))),
-            ("2026-11-20 14:05:30", When::Instant(at("2026-11-20T14:05:30Z"))),
+            (
+                "2026-11-20T14:05:00Z",
+                When::Instant(at("2026-11-20T14:05:00Z")),
+            ),
+            (
+                "2026-11-20T14:05:00+01:00",
+                When::Instant(at("2026-11-20T13:05:00Z")),
+            ),
+            (
+                "2026-11-20 14:05",
+                When::Instant(at("2026-11-20T14:05:00Z")),
+            ),
+            (
+                "2026-11-20 14:05:30",
+                When::Instant(at("2026-11-20T14:05:30Z")),
+            ),
             ("14:05", When::TimeOfDay(Time::constant(14, 5, 0, 0))),
             ("14:05:30", When::TimeOfDay(Time::constant(14, 5, 30, 0))),
         ] {
@@ -114,8 +147,13 @@ mod tests {
 
     #[test]
     fn the_last_thing_before_the_wanted_time_is_picked() {
-        let ticks =
-            ["2026-11-19T13:00:00Z", "2026-11-19T15:00:00Z", "2026-11-20T14:04:30Z", "2026-11-20T14:05:30Z", "2026-11-20T23:00:00Z"];
+        let ticks = [
+            "2026-11-19T13:00:00Z",
+            "2026-11-19T15:00:00Z",
+            "2026-11-20T14:04:30Z",
+            "2026-11-20T14:05:30Z",
+            "2026-11-20T23:00:00Z",
+        ];
         for (wanted, expected) in [
             ("14:05", Some(2)),
             ("14:05:30", Some(3)),
@@ -128,7 +166,10 @@ mod tests {
             ("2026-11-19 12:59", None),
         ] {
             let mut choice = Choice::new(wanted.parse().expect("a time"));
-            ticks.iter().enumerate().for_each(|(k, tick)| choice.offer(at(tick), k));
+            ticks
+                .iter()
+                .enumerate()
+                .for_each(|(k, tick)| choice.offer(at(tick), k));
             assert_eq!(choice.made(), expected, "{wanted}");
         }
         let mut short = Choice::new("14:05".parse().expect("a time"));

@@ -1,4 +1,5 @@
-//! The picture: one panel a trace, cost over p95 waiting. Both scales are logarithmic: 10 % is equally high everywhere.
+//! The picture: one panel a trace, cost over p95 waiting. Both scales are logarithmic: 10 % is
+//! equally high everywhere.
 
 mod scale;
 
@@ -41,7 +42,8 @@ const LABELLED_INDEXES: [u8; 5] = [DEFAULT_INDEX, 100, 1, 75, 25];
 /// Room for a label, in pixels.
 const LABEL: (f64, f64) = (24.0, 13.0);
 
-/// The colours follow the reader's preference; the picture brings its own background, so that it can be read on any page.
+/// The colours follow the reader's preference; the picture brings its own background, so that it
+/// can be read on any page.
 const STYLE: &str = "
 text { font: 11px system-ui, -apple-system, 'Segoe UI', 'DejaVu Sans', sans-serif; fill: #57606a }
 .title { font-size: 13px; font-weight: 600; fill: #1f2328 }
@@ -76,13 +78,24 @@ text { fill: #9198a1 }
 /// One panel a trace, two side by side, and a legend above them. An SVG file.
 pub fn draw(surveys: &[Survey]) -> String {
     let rows = surveys.len().div_ceil(COLUMNS);
-    let (width, height) = (PANEL.0 * COLUMNS as f64, LEGEND_HEIGHT + PANEL.1 * rows as f64);
+    let (width, height) = (
+        PANEL.0 * COLUMNS as f64,
+        LEGEND_HEIGHT + PANEL.1 * rows as f64,
+    );
     let panels: String = surveys
         .iter()
         .enumerate()
         .map(|(index, survey)| {
-            let corner = ((index % COLUMNS) as f64 * PANEL.0, LEGEND_HEIGHT + (index / COLUMNS) as f64 * PANEL.1);
-            format!("<g transform=\"translate({} {})\">\n{}</g>\n", corner.0, corner.1, Panel::of(survey).draw())
+            let corner = (
+                (index % COLUMNS) as f64 * PANEL.0,
+                LEGEND_HEIGHT + (index / COLUMNS) as f64 * PANEL.1,
+            );
+            format!(
+                "<g transform=\"translate({} {})\">\n{}</g>\n",
+                corner.0,
+                corner.1,
+                Panel::of(survey).draw()
+            )
         })
         .collect();
     format!(
@@ -106,7 +119,12 @@ fn legend() -> String {
             "<path class=\"demand\" d=\"M0 0H28\"/><circle class=\"dot\" cx=\"14\" cy=\"0\" r=\"3.2\"/>",
             "demand: by performance_index",
         ),
-        (20.0, 42.0, "<path class=\"frontier\" d=\"M0 0H28\"/>", "hindsight frontier of all settings"),
+        (
+            20.0,
+            42.0,
+            "<path class=\"frontier\" d=\"M0 0H28\"/>",
+            "hindsight frontier of all settings",
+        ),
         (
             300.0,
             22.0,
@@ -114,11 +132,23 @@ fn legend() -> String {
             "a baseline with one setting",
         ),
         (300.0, 42.0, CROSS_IN_LEGEND, "a baseline as people run it"),
-        (560.0, 22.0, "<path class=\"clairvoyant\" d=\"M0 0H28\"/>", "clairvoyant: never waits, pays for provisioning"),
-        (560.0, 42.0, "<path class=\"no-wait\" d=\"M0 0H28\"/>", "no wait: capacity follows demand instantly"),
+        (
+            560.0,
+            22.0,
+            "<path class=\"clairvoyant\" d=\"M0 0H28\"/>",
+            "clairvoyant: never waits, pays for provisioning",
+        ),
+        (
+            560.0,
+            42.0,
+            "<path class=\"no-wait\" d=\"M0 0H28\"/>",
+            "no wait: capacity follows demand instantly",
+        ),
     ];
     let entry = |(x, y, sign, words): &(f64, f64, &str, &str)| {
-        format!("<g transform=\"translate({x} {y})\">{sign}<text x=\"36\" y=\"4\">{words}</text></g>\n")
+        format!(
+            "<g transform=\"translate({x} {y})\">{sign}<text x=\"36\" y=\"4\">{words}</text></g>\n"
+        )
     };
     entries.iter().map(entry).collect()
 }
@@ -138,38 +168,78 @@ struct Panel<'a> {
 impl<'a> Panel<'a> {
     fn of(survey: &'a Survey) -> Self {
         let frontier = survey.hindsight.frontier();
-        let mut demand: Vec<&DemandPoint> = survey.demand.iter().filter(|found| found.point.is_finished()).collect();
+        let mut demand: Vec<&DemandPoint> = survey
+            .demand
+            .iter()
+            .filter(|found| found.point.is_finished())
+            .collect();
         demand.sort_by_key(|found| found.performance_index);
-        let points = || frontier.points().iter().copied().chain(demand.iter().map(|found| &found.point));
+        let points = || {
+            frontier
+                .points()
+                .iter()
+                .copied()
+                .chain(demand.iter().map(|found| &found.point))
+        };
         let waits_s = drawn_waits(points().map(|point| point.wait_p95_s));
-        let drawn = points().filter(|point| point.wait_p95_s <= waits_s.1).map(|point| point.cost_usd);
+        let drawn = points()
+            .filter(|point| point.wait_p95_s <= waits_s.1)
+            .map(|point| point.cost_usd);
         let costs_usd = around(drawn.chain([survey.hindsight.no_wait_usd]));
         let (left, top, right, bottom) = MARGINS;
         Self {
             survey,
             frontier,
             demand,
-            waits: Scale { values: waits_s, pixels: (left, PANEL.0 - right) },
-            costs: Scale { values: costs_usd, pixels: (PANEL.1 - bottom, top) },
+            waits: Scale {
+                values: waits_s,
+                pixels: (left, PANEL.0 - right),
+            },
+            costs: Scale {
+                values: costs_usd,
+                pixels: (PANEL.1 - bottom, top),
+            },
         }
     }
 
     fn draw(&self) -> String {
-        let title = format!("<text class=\"title\" x=\"{}\" y=\"20\">{}</text>\n", MARGINS.0, escaped(&self.survey.hindsight.trace));
-        [title, self.axes(), self.cloud(), self.bounds(), self.defaults(), self.frontier(), self.demand(), self.labels()].concat()
+        let title = format!(
+            "<text class=\"title\" x=\"{}\" y=\"20\">{}</text>\n",
+            MARGINS.0,
+            escaped(&self.survey.hindsight.trace)
+        );
+        [
+            title,
+            self.axes(),
+            self.cloud(),
+            self.bounds(),
+            self.defaults(),
+            self.frontier(),
+            self.demand(),
+            self.labels(),
+        ]
+        .concat()
     }
 
     fn axes(&self) -> String {
         let ((left, right), (bottom, top)) = (self.waits.pixels, self.costs.pixels);
         let mut text = String::new();
-        let places =
-            WAIT_TICKS_S.iter().filter(|(wait_s, _)| self.waits.holds(*wait_s)).map(|(wait_s, words)| (self.waits.place(*wait_s), words));
+        let places = WAIT_TICKS_S
+            .iter()
+            .filter(|(wait_s, _)| self.waits.holds(*wait_s))
+            .map(|(wait_s, words)| (self.waits.place(*wait_s), words));
         let places: Vec<(f64, &&str)> = places.collect();
         for (at, (x, words)) in places.iter().enumerate() {
-            let is_clear = places.get(at + 1).is_none_or(|(next, _)| next - x >= LABEL.0 + 6.0);
+            let is_clear = places
+                .get(at + 1)
+                .is_none_or(|(next, _)| next - x >= LABEL.0 + 6.0);
             let _ = write!(text, "<path class=\"grid\" d=\"M{x:.1} {bottom}V{top}\"/>");
             if is_clear {
-                let _ = write!(text, "<text x=\"{x:.1}\" y=\"{}\" text-anchor=\"middle\">{words}</text>", bottom + 15.0);
+                let _ = write!(
+                    text,
+                    "<text x=\"{x:.1}\" y=\"{}\" text-anchor=\"middle\">{words}</text>",
+                    bottom + 15.0
+                );
             }
         }
         for cost in self.costs.ticks() {
@@ -194,26 +264,47 @@ impl<'a> Panel<'a> {
 
     /// Settings outside the panel are left out.
     fn cloud(&self) -> String {
-        let dots = self.survey.hindsight.swept.iter().filter_map(|point| self.place(point));
-        let circles: String = dots.map(|(x, y)| format!("<circle cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"1.7\"/>")).collect();
+        let dots = self
+            .survey
+            .hindsight
+            .swept
+            .iter()
+            .filter_map(|point| self.place(point));
+        let circles: String = dots
+            .map(|(x, y)| format!("<circle cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"1.7\"/>"))
+            .collect();
         format!("<g class=\"cloud\">{circles}</g>\n")
     }
 
     fn defaults(&self) -> String {
-        let crosses = self.survey.hindsight.defaults.iter().filter_map(|point| self.place(point));
-        let paths: String = crosses.map(|(x, y)| format!("M{:.1} {:.1}l7 7m0 -7l-7 7", x - 3.5, y - 3.5)).collect();
+        let crosses = self
+            .survey
+            .hindsight
+            .defaults
+            .iter()
+            .filter_map(|point| self.place(point));
+        let paths: String = crosses
+            .map(|(x, y)| format!("M{:.1} {:.1}l7 7m0 -7l-7 7", x - 3.5, y - 3.5))
+            .collect();
         format!("<path class=\"default\" d=\"{paths}\"/>\n")
     }
 
     /// Where the clairvoyant costs more than all that is drawn, it is said instead.
     fn bounds(&self) -> String {
         let (left, right) = self.waits.pixels;
-        let line = |class: &str, cost| format!("<path class=\"{class}\" d=\"M{left} {:.1}H{right}\"/>\n", self.costs.place(cost));
+        let line = |class: &str, cost| {
+            format!(
+                "<path class=\"{class}\" d=\"M{left} {:.1}H{right}\"/>\n",
+                self.costs.place(cost)
+            )
+        };
         let clairvoyant_usd = self.survey.hindsight.clairvoyant_usd;
         let clairvoyant = if self.costs.holds(clairvoyant_usd) {
             line("clairvoyant", clairvoyant_usd)
         } else {
-            format!("<text x=\"{right}\" y=\"20\" text-anchor=\"end\">clairvoyant: {clairvoyant_usd:.0} USD</text>\n")
+            format!(
+                "<text x=\"{right}\" y=\"20\" text-anchor=\"end\">clairvoyant: {clairvoyant_usd:.0} USD</text>\n"
+            )
         };
         clairvoyant + &line("no-wait", self.survey.hindsight.no_wait_usd)
     }
@@ -221,18 +312,47 @@ impl<'a> Panel<'a> {
     /// Steps: until the next setting gets there, the one before is the cheapest.
     fn frontier(&self) -> String {
         let mut path = String::new();
-        for point in self.frontier.points().iter().filter(|point| point.wait_p95_s <= self.waits.values.1) {
-            let (x, y) = (self.waits.place(point.wait_p95_s), self.costs.place(point.cost_usd));
-            let _ = if path.is_empty() { write!(path, "M{x:.1} {y:.1}") } else { write!(path, "H{x:.1}V{y:.1}") };
+        for point in self
+            .frontier
+            .points()
+            .iter()
+            .filter(|point| point.wait_p95_s <= self.waits.values.1)
+        {
+            let (x, y) = (
+                self.waits.place(point.wait_p95_s),
+                self.costs.place(point.cost_usd),
+            );
+            let _ = if path.is_empty() {
+                write!(path, "M{x:.1} {y:.1}")
+            } else {
+                write!(path, "H{x:.1}V{y:.1}")
+            };
         }
-        if path.is_empty() { path } else { format!("<path class=\"frontier\" d=\"{path}H{}\"/>\n", self.waits.pixels.1) }
+        if path.is_empty() {
+            path
+        } else {
+            format!(
+                "<path class=\"frontier\" d=\"{path}H{}\"/>\n",
+                self.waits.pixels.1
+            )
+        }
     }
 
     fn demand(&self) -> String {
-        let places: Vec<(f64, f64)> = self.demand.iter().filter_map(|found| self.place(&found.point)).collect();
-        let line: String =
-            places.iter().enumerate().map(|(at, (x, y))| format!("{}{x:.1} {y:.1}", if at == 0 { "M" } else { "L" })).collect();
-        let dots: String = places.iter().map(|(x, y)| format!("<circle class=\"dot\" cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"3.2\"/>")).collect();
+        let places: Vec<(f64, f64)> = self
+            .demand
+            .iter()
+            .filter_map(|found| self.place(&found.point))
+            .collect();
+        let line: String = places
+            .iter()
+            .enumerate()
+            .map(|(at, (x, y))| format!("{}{x:.1} {y:.1}", if at == 0 { "M" } else { "L" }))
+            .collect();
+        let dots: String = places
+            .iter()
+            .map(|(x, y)| format!("<circle class=\"dot\" cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"3.2\"/>"))
+            .collect();
         format!("<path class=\"demand\" d=\"{line}\"/>{dots}\n")
     }
 
@@ -241,10 +361,22 @@ impl<'a> Panel<'a> {
         let mut taken: Vec<(f64, f64)> = Vec::new();
         let mut text = String::new();
         for index in LABELLED_INDEXES {
-            let found = self.demand.iter().find(|found| found.performance_index == index);
-            let Some((x, y)) = found.and_then(|found| self.place(&found.point)) else { continue };
-            if taken.iter().all(|(other_x, other_y)| (x - other_x).abs() > LABEL.0 || (y - other_y).abs() > LABEL.1) {
-                let _ = write!(text, "<text class=\"index\" x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"end\">{index}</text>", x - 4.0, y + 12.0);
+            let found = self
+                .demand
+                .iter()
+                .find(|found| found.performance_index == index);
+            let Some((x, y)) = found.and_then(|found| self.place(&found.point)) else {
+                continue;
+            };
+            if taken.iter().all(|(other_x, other_y)| {
+                (x - other_x).abs() > LABEL.0 || (y - other_y).abs() > LABEL.1
+            }) {
+                let _ = write!(
+                    text,
+                    "<text class=\"index\" x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"end\">{index}</text>",
+                    x - 4.0,
+                    y + 12.0
+                );
                 taken.push((x, y));
             }
         }
@@ -253,27 +385,50 @@ impl<'a> Panel<'a> {
 
     /// Where a policy is drawn; `None` outside the panel.
     fn place(&self, point: &Point) -> Option<(f64, f64)> {
-        let inside = point.is_finished() && point.wait_p95_s <= self.waits.values.1 && self.costs.holds(point.cost_usd);
-        inside.then(|| (self.waits.place(point.wait_p95_s), self.costs.place(point.cost_usd)))
+        let inside = point.is_finished()
+            && point.wait_p95_s <= self.waits.values.1
+            && self.costs.holds(point.cost_usd);
+        inside.then(|| {
+            (
+                self.waits.place(point.wait_p95_s),
+                self.costs.place(point.cost_usd),
+            )
+        })
     }
 }
 
-/// From the last tick that nothing waits less than, as far as is worth seeing; what waits less than the first tick is drawn there.
+/// From the last tick that nothing waits less than, as far as is worth seeing; what waits less than
+/// the first tick is drawn there.
 fn drawn_waits(waits_s: impl Iterator<Item = f64>) -> (f64, f64) {
     let least_s = waits_s.fold(f64::INFINITY, f64::min);
     let ticks_s = || WAIT_TICKS_S.iter().map(|(tick_s, _)| *tick_s);
-    let low_s = ticks_s().take_while(|tick_s| *tick_s <= least_s).last().filter(|_| least_s.is_finite()).unwrap_or(WAIT_TICKS_S[0].0);
+    let low_s = ticks_s()
+        .take_while(|tick_s| *tick_s <= least_s)
+        .last()
+        .filter(|_| least_s.is_finite())
+        .unwrap_or(WAIT_TICKS_S[0].0);
     let wanted_s = LAST_WAIT_S.max(WAIT_SPAN * low_s);
-    (low_s, ticks_s().find(|tick_s| *tick_s >= wanted_s).unwrap_or(2.0 * wanted_s))
+    (
+        low_s,
+        ticks_s()
+            .find(|tick_s| *tick_s >= wanted_s)
+            .unwrap_or(2.0 * wanted_s),
+    )
 }
 
 /// A cost on the axis, without digits that say nothing.
 fn label(cost: f64) -> String {
-    if cost.fract() == 0.0 { count(cost) } else { format!("{cost:.3}").trim_end_matches('0').to_owned() }
+    if cost.fract() == 0.0 {
+        count(cost)
+    } else {
+        format!("{cost:.3}").trim_end_matches('0').to_owned()
+    }
 }
 
 fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
 }
 
 #[cfg(test)]
@@ -289,7 +444,11 @@ mod tests {
             (vec![100_000.0], (28_800.0, 576_000.0)),
             (vec![], (10.0, 1_800.0)),
         ] {
-            assert_eq!(drawn_waits(waits_s.iter().copied()), expected, "{waits_s:?}");
+            assert_eq!(
+                drawn_waits(waits_s.iter().copied()),
+                expected,
+                "{waits_s:?}"
+            );
         }
     }
 

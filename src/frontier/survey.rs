@@ -26,7 +26,11 @@ pub struct Field<'a> {
 
 impl<'a> Field<'a> {
     pub fn new(course: Course<'a>, synthetic: bool, seeds: u64) -> Self {
-        Self { course, synthetic, seeds }
+        Self {
+            course,
+            synthetic,
+            seeds,
+        }
     }
 
     /// How many runs [`hindsight`](Self::hindsight) makes.
@@ -41,34 +45,67 @@ impl<'a> Field<'a> {
     pub fn hindsight(&self, finished: impl Fn() + Sync) -> Result<Hindsight, CompareError> {
         let defaults = self.points(&self.defaults(), self.seeds, &finished)?;
         let swept = self.points(&self.settings(), self.seeds, &finished)?;
-        Ok(Hindsight { defaults, swept, ..self.frame() })
+        Ok(Hindsight {
+            defaults,
+            swept,
+            ..self.frame()
+        })
     }
 
-    /// Whether `kept` was made of this trace on this cluster with the same settings, as far as bounds, limits, seeds and names can tell.
+    /// Whether `kept` was made of this trace on this cluster with the same settings, as far as
+    /// bounds, limits, seeds and names can tell.
     pub fn is_of(&self, kept: &Hindsight) -> bool {
-        let frame = Hindsight { defaults: Vec::new(), swept: Vec::new(), ..kept.clone() };
-        let are = |points: &[Point], contestants: &[Contestant]| {
-            points.iter().map(|point| &point.policy).eq(contestants.iter().map(|contestant| &contestant.name))
+        let frame = Hindsight {
+            defaults: Vec::new(),
+            swept: Vec::new(),
+            ..kept.clone()
         };
-        frame == self.frame() && are(&kept.defaults, &self.defaults()) && are(&kept.swept, &self.settings())
+        let are = |points: &[Point], contestants: &[Contestant]| {
+            points
+                .iter()
+                .map(|point| &point.policy)
+                .eq(contestants.iter().map(|contestant| &contestant.name))
+        };
+        frame == self.frame()
+            && are(&kept.defaults, &self.defaults())
+            && are(&kept.swept, &self.settings())
     }
 
     /// Runs `demand:` at each index.
     ///
     /// # Errors
     /// Work that fits no node.
-    pub fn demand(&self, indexes: &[u8], seeds: u64, finished: impl Fn() + Sync) -> Result<Vec<DemandPoint>, CompareError> {
+    pub fn demand(
+        &self,
+        indexes: &[u8],
+        seeds: u64,
+        finished: impl Fn() + Sync,
+    ) -> Result<Vec<DemandPoint>, CompareError> {
         let (group, limits) = self.scaled();
-        let contestants: Vec<Contestant> = indexes.iter().map(|index| demand_policy(*index, &group, limits)).collect();
+        let contestants: Vec<Contestant> = indexes
+            .iter()
+            .map(|index| demand_policy(*index, &group, limits))
+            .collect();
         let points = self.points(&contestants, seeds, &finished)?;
-        Ok(indexes.iter().zip(points).map(|(index, point)| DemandPoint { performance_index: *index, point }).collect())
+        Ok(indexes
+            .iter()
+            .zip(points)
+            .map(|(index, point)| DemandPoint {
+                performance_index: *index,
+                point,
+            })
+            .collect())
     }
 
     /// Runs policies as they are.
     ///
     /// # Errors
     /// A policy that does not fit the cluster.
-    pub fn given(&self, contestants: &[Contestant], finished: impl Fn() + Sync) -> Result<Vec<Point>, CompareError> {
+    pub fn given(
+        &self,
+        contestants: &[Contestant],
+        finished: impl Fn() + Sync,
+    ) -> Result<Vec<Point>, CompareError> {
         self.points(contestants, self.seeds, &finished)
     }
 
@@ -90,8 +127,12 @@ impl<'a> Field<'a> {
 
     /// The baselines that scale, as they are.
     fn defaults(&self) -> Vec<Contestant> {
-        let scaling = BASELINES.iter().filter(|baseline| baseline.sizing == Sizing::ScenarioLimits);
-        scaling.map(|baseline| self.course.baseline(baseline)).collect()
+        let scaling = BASELINES
+            .iter()
+            .filter(|baseline| baseline.sizing == Sizing::ScenarioLimits);
+        scaling
+            .map(|baseline| self.course.baseline(baseline))
+            .collect()
     }
 
     fn settings(&self) -> Vec<Contestant> {
@@ -102,32 +143,65 @@ impl<'a> Field<'a> {
     /// What policies scale, and how far.
     fn scaled(&self) -> (Selector, Limits) {
         let (scaled, limits) = self.course.scaled();
-        (Selector::Id(self.course.scenario.groups[scaled].id.clone()), limits)
+        (
+            Selector::Id(self.course.scenario.groups[scaled].id.clone()),
+            limits,
+        )
     }
 
     /// In the order of the contestants, whatever the number of threads.
-    fn points(&self, contestants: &[Contestant], seeds: u64, finished: &(impl Fn() + Sync)) -> Result<Vec<Point>, CompareError> {
+    fn points(
+        &self,
+        contestants: &[Contestant],
+        seeds: u64,
+        finished: &(impl Fn() + Sync),
+    ) -> Result<Vec<Point>, CompareError> {
         let seeds: Range<u64> = FIRST_SEED..FIRST_SEED + seeds;
-        let all: Vec<(&Contestant, u64)> =
-            contestants.iter().flat_map(|contestant| seeds.clone().map(move |seed| (contestant, seed))).collect();
+        let all: Vec<(&Contestant, u64)> = contestants
+            .iter()
+            .flat_map(|contestant| seeds.clone().map(move |seed| (contestant, seed)))
+            .collect();
         let run = |(contestant, seed): &(&Contestant, u64)| {
             let outcome = self.outcome(contestant, *seed);
             finished();
             outcome
         };
-        let outcomes = all.par_iter().map(run).collect::<Result<Vec<Outcome>, CompareError>>()?;
+        let outcomes = all
+            .par_iter()
+            .map(run)
+            .collect::<Result<Vec<Outcome>, CompareError>>()?;
         let of_each = outcomes.chunks((seeds.end - seeds.start).max(1) as usize);
-        Ok(contestants.iter().zip(of_each).map(|(contestant, outcomes)| Outcome::mean(&contestant.name, outcomes)).collect())
+        Ok(contestants
+            .iter()
+            .zip(of_each)
+            .map(|(contestant, outcomes)| Outcome::mean(&contestant.name, outcomes))
+            .collect())
     }
 
     fn outcome(&self, contestant: &Contestant, seed: u64) -> Result<Outcome, CompareError> {
-        let trial = self.course.trial(contestant, seed, Recording { series: true, observations: false })?;
-        let requested = trial.run.series.iter().map(|point| point.requested).max().unwrap_or_default();
+        let trial = self.course.trial(
+            contestant,
+            seed,
+            Recording {
+                series: true,
+                observations: false,
+            },
+        )?;
+        let requested = trial
+            .run
+            .series
+            .iter()
+            .map(|point| point.requested)
+            .max()
+            .unwrap_or_default();
         Ok(Outcome {
             cost_usd: trial.card.cost_usd,
             wait_p95_s: trial.card.wait_p95_s,
             peak_nodes: requested - unscaled(self.course.scenario, self.course.scaled().0),
-            unfinished_tasks: trial.card.tasks_total.saturating_sub(trial.card.tasks_finished),
+            unfinished_tasks: trial
+                .card
+                .tasks_total
+                .saturating_sub(trial.card.tasks_finished),
         })
     }
 }
@@ -149,7 +223,13 @@ targets:
 
 /// Instances of the groups that policies leave alone.
 fn unscaled(scenario: &Scenario, scaled: usize) -> Instances {
-    scenario.groups.iter().enumerate().filter(|(index, _)| *index != scaled).map(|(_, group)| group.count).sum()
+    scenario
+        .groups
+        .iter()
+        .enumerate()
+        .filter(|(index, _)| *index != scaled)
+        .map(|(_, group)| group.count)
+        .sum()
 }
 
 /// What is kept of one run.
@@ -162,13 +242,22 @@ struct Outcome {
 
 impl Outcome {
     fn mean(policy: &str, outcomes: &[Self]) -> Point {
-        let over = |figure: fn(&Self) -> f64| outcomes.iter().map(figure).sum::<f64>() / outcomes.len() as f64;
+        let over = |figure: fn(&Self) -> f64| {
+            outcomes.iter().map(figure).sum::<f64>() / outcomes.len() as f64
+        };
         Point {
             policy: policy.to_owned(),
             cost_usd: over(|outcome| outcome.cost_usd),
             wait_p95_s: over(|outcome| outcome.wait_p95_s),
-            peak_nodes: outcomes.iter().map(|outcome| outcome.peak_nodes.get()).max().unwrap_or_default(),
-            unfinished_tasks: outcomes.iter().map(|outcome| outcome.unfinished_tasks).sum(),
+            peak_nodes: outcomes
+                .iter()
+                .map(|outcome| outcome.peak_nodes.get())
+                .max()
+                .unwrap_or_default(),
+            unfinished_tasks: outcomes
+                .iter()
+                .map(|outcome| outcome.unfinished_tasks)
+                .sum(),
         }
     }
 }
@@ -186,10 +275,28 @@ mod tests {
     fn demand_has_the_limits_of_the_scenario_at_every_index() {
         let limits = Limits::new(Instances(2), Instances(30)).expect("in order");
         for index in 1..=100 {
-            let Plan::Policy(policy) = demand_policy(index, &Selector::Role(Role::Core), limits).plan else { unreachable!("a policy") };
+            let Plan::Policy(policy) =
+                demand_policy(index, &Selector::Role(Role::Core), limits).plan
+            else {
+                unreachable!("a policy")
+            };
             let demand = policy.demand().expect("a demand");
-            assert_eq!((demand.min, demand.max, demand.max_core, demand.max_on_demand), (2, 30, 30, 30));
-            assert_eq!((demand.performance_index.get(), &policy.targets()[0].selector), (index, &Selector::Role(Role::Core)));
+            assert_eq!(
+                (
+                    demand.min,
+                    demand.max,
+                    demand.max_core,
+                    demand.max_on_demand
+                ),
+                (2, 30, 30, 30)
+            );
+            assert_eq!(
+                (
+                    demand.performance_index.get(),
+                    &policy.targets()[0].selector
+                ),
+                (index, &Selector::Role(Role::Core))
+            );
         }
     }
 
@@ -199,22 +306,48 @@ mod tests {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("simulations/recorded-yarn");
         let source = Source::find(&folder, None).expect("a scenario");
         let workload = source.read(None).expect("a trace").workload;
-        let course = || Course::new("recorded-yarn".into(), &workload, &source.scenario).expect("a course");
+        let course =
+            || Course::new("recorded-yarn".into(), &workload, &source.scenario).expect("a course");
         let field = Field::new(course(), false, 1);
         let runs = AtomicU64::new(0);
-        let hindsight = field.hindsight(|| _ = runs.fetch_add(1, Ordering::Relaxed)).expect("runs");
+        let hindsight = field
+            .hindsight(|| _ = runs.fetch_add(1, Ordering::Relaxed))
+            .expect("runs");
         assert_eq!(
-            hindsight.defaults.iter().map(|point| point.policy.as_str()).collect::<Vec<_>>(),
-            ["available-memory", "console-default", "hpa", "dataproc", "set-point"]
+            hindsight
+                .defaults
+                .iter()
+                .map(|point| point.policy.as_str())
+                .collect::<Vec<_>>(),
+            [
+                "available-memory",
+                "console-default",
+                "hpa",
+                "dataproc",
+                "set-point"
+            ]
         );
-        assert_eq!((runs.into_inner(), hindsight.swept.len() as u64 + 5), (field.hindsight_runs(), field.hindsight_runs()));
+        assert_eq!(
+            (runs.into_inner(), hindsight.swept.len() as u64 + 5),
+            (field.hindsight_runs(), field.hindsight_runs())
+        );
         for size in 0..=6 {
-            let fixed = hindsight.swept.iter().find(|point| point.policy == format!("fixed {size}")).expect("each size");
+            let fixed = hindsight
+                .swept
+                .iter()
+                .find(|point| point.policy == format!("fixed {size}"))
+                .expect("each size");
             assert_eq!(fixed.peak_nodes, size);
         }
         assert!(field.is_of(&hindsight));
-        assert!(!Field::new(course(), false, 2).is_of(&hindsight), "other seeds");
+        assert!(
+            !Field::new(course(), false, 2).is_of(&hindsight),
+            "other seeds"
+        );
         let swept = hindsight.swept[1..].to_vec();
-        assert!(!field.is_of(&Hindsight { swept, ..hindsight }), "other settings");
+        assert!(
+            !field.is_of(&Hindsight { swept, ..hindsight }),
+            "other settings"
+        );
     }
 }

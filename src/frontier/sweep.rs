@@ -1,4 +1,5 @@
-//! Every setting of every baseline that is tried: what someone could have chosen who had seen the trace before.
+//! Every setting of every baseline that is tried: what someone could have chosen who had seen the
+//! trace before.
 
 use crate::policy::parse::parse;
 use crate::policy::{Limits, Policy, Selector};
@@ -14,14 +15,25 @@ const DATAPROC_FACTORS_UP: [f64; 4] = [0.25, 0.5, 0.75, 1.0];
 const DATAPROC_FACTORS_DOWN: [f64; 5] = [0.05, 0.1, 0.25, 0.5, 1.0];
 const DATAPROC_COOLDOWNS_M: [u32; 4] = [2, 5, 10, 20];
 /// Nodes for each node needed.
-const SET_POINTS: [f64; 15] = [0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.1, 1.2, 1.35, 1.5, 1.75, 2.0, 2.5, 3.0, 4.0];
+const SET_POINTS: [f64; 15] = [
+    0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.1, 1.2, 1.35, 1.5, 1.75, 2.0, 2.5, 3.0, 4.0,
+];
 const SET_POINT_STABILIZATIONS_M: [u32; 8] = [0, 2, 5, 10, 15, 20, 30, 40];
 
 /// All settings, for one group within its limits.
 pub fn candidates(group: &Selector, limits: Limits) -> Vec<Contestant> {
-    let placed = |(name, text): (String, String)| Contestant { name, ..Contestant::of(policy(&text, group, limits)) };
-    let scaling = rules().chain(hpa()).chain(dataproc()).chain(set_points()).map(placed);
-    scaling.chain((limits.min().get()..=limits.max().get()).map(|size| fixed(size, group))).collect()
+    let placed = |(name, text): (String, String)| Contestant {
+        name,
+        ..Contestant::of(policy(&text, group, limits))
+    };
+    let scaling = rules()
+        .chain(hpa())
+        .chain(dataproc())
+        .chain(set_points())
+        .map(placed);
+    scaling
+        .chain((limits.min().get()..=limits.max().get()).map(|size| fixed(size, group)))
+        .collect()
 }
 
 fn policy(text: &str, group: &Selector, limits: Limits) -> Policy {
@@ -71,7 +83,8 @@ fn dataproc() -> impl Iterator<Item = (String, String)> {
     })
 }
 
-/// A set point `s` keeps `s` nodes for each node needed, which is a share of `1 / s` of requested resources in the total.
+/// A set point `s` keeps `s` nodes for each node needed, which is a share of `1 / s` of requested
+/// resources in the total.
 fn set_points() -> impl Iterator<Item = (String, String)> {
     pairs(&SET_POINTS, &SET_POINT_STABILIZATIONS_M).map(|(set_point, minutes)| {
         let rule = format!(
@@ -92,8 +105,15 @@ fn set_points() -> impl Iterator<Item = (String, String)> {
 }
 
 fn fixed(size: u32, group: &Selector) -> Contestant {
-    let policy = policy(&text("fixed", "", ""), group, Limits::exactly(Instances(size)));
-    Contestant { name: fixed_name(size), ..Contestant::of(policy) }
+    let policy = policy(
+        &text("fixed", "", ""),
+        group,
+        Limits::exactly(Instances(size)),
+    );
+    Contestant {
+        name: fixed_name(size),
+        ..Contestant::of(policy)
+    }
 }
 
 /// What results call a cluster that always has this size.
@@ -103,14 +123,17 @@ pub fn fixed_name(size: u32) -> String {
 
 /// A policy file; group and limits are put in their place afterwards.
 fn text(name: &str, guards: &str, rules: &str) -> String {
-    format!("name: {name}\ntargets:\n  - group: {{ role: task }}\n    limits: {{ min: 0, max: 1 }}\n{guards}{rules}")
+    format!(
+        "name: {name}\ntargets:\n  - group: {{ role: task }}\n    limits: {{ min: 0, max: 1 }}\n{guards}{rules}"
+    )
 }
 
 fn stabilization(minutes: u32) -> String {
     format!("    stabilization: {minutes}m\n")
 }
 
-/// Where no node takes work, nothing times anything is nothing: a first node is needed to be multiplied.
+/// Where no node takes work, nothing times anything is nothing: a first node is needed to be
+/// multiplied.
 fn tracking(rules: &str) -> String {
     format!(
         "    rules:\n{rules}      - {{ name: first-node, when: emr_instances_requested == 0 and yarn_memory_pending_mib > 0, then: {{ grow: 1 }} }}\n"
@@ -118,7 +141,9 @@ fn tracking(rules: &str) -> String {
 }
 
 fn pairs<A: Copy, B: Copy>(outer: &[A], inner: &[B]) -> impl Iterator<Item = (A, B)> {
-    outer.iter().flat_map(move |a| inner.iter().map(move |b| (*a, *b)))
+    outer
+        .iter()
+        .flat_map(move |a| inner.iter().map(move |b| (*a, *b)))
 }
 
 /// The point `index` of Sobol's sequence in the unit cube, Owen-scrambled.
@@ -146,23 +171,46 @@ mod tests {
     #[test]
     fn every_setting_is_a_policy_under_a_name_of_its_own() {
         let swept = swept();
-        let names: BTreeSet<&str> = swept.iter().map(|candidate| candidate.name.as_str()).collect();
+        let names: BTreeSet<&str> = swept
+            .iter()
+            .map(|candidate| candidate.name.as_str())
+            .collect();
         assert_eq!(names.len(), swept.len(), "two settings share a name");
-        for (family, count) in [("rules", 256), ("hpa", 40), ("dataproc", 80), ("set-point", 120), ("fixed", 20)] {
-            assert_eq!(names.iter().filter(|name| name.starts_with(family)).count(), count, "{family}");
+        for (family, count) in [
+            ("rules", 256),
+            ("hpa", 40),
+            ("dataproc", 80),
+            ("set-point", 120),
+            ("fixed", 20),
+        ] {
+            assert_eq!(
+                names.iter().filter(|name| name.starts_with(family)).count(),
+                count,
+                "{family}"
+            );
         }
     }
 
     #[test]
     fn a_fixed_size_is_one_size_and_the_others_have_the_limits() {
         for candidate in swept() {
-            let Plan::Policy(policy) = &candidate.plan else { unreachable!("only policies are swept") };
+            let Plan::Policy(policy) = &candidate.plan else {
+                unreachable!("only policies are swept")
+            };
             let limits = policy.targets()[0].limits;
-            let expected = candidate.name.strip_prefix("fixed ").map_or((1, 20), |size| {
-                let size = size.parse().expect("a size");
-                (size, size)
-            });
-            assert_eq!((limits.min().get(), limits.max().get()), expected, "{}", candidate.name);
+            let expected = candidate
+                .name
+                .strip_prefix("fixed ")
+                .map_or((1, 20), |size| {
+                    let size = size.parse().expect("a size");
+                    (size, size)
+                });
+            assert_eq!(
+                (limits.min().get(), limits.max().get()),
+                expected,
+                "{}",
+                candidate.name
+            );
         }
     }
 
@@ -170,9 +218,19 @@ mod tests {
     fn the_sample_reaches_every_tenth_of_every_setting() {
         let points: Vec<[f64; 7]> = (0..RULE_SETS).map(spread).collect();
         for dimension in 0..7 {
-            let tenths: BTreeSet<u32> = points.iter().map(|point| (point[dimension] * 10.0) as u32).collect();
+            let tenths: BTreeSet<u32> = points
+                .iter()
+                .map(|point| (point[dimension] * 10.0) as u32)
+                .collect();
             assert_eq!(tenths.len(), 10, "dimension {dimension}");
         }
-        assert_eq!((between(0.0, 5, 40), between(0.999, 5, 40), between(1.0, 5, 40)), (5, 40, 40));
+        assert_eq!(
+            (
+                between(0.0, 5, 40),
+                between(0.999, 5, 40),
+                between(1.0, 5, 40)
+            ),
+            (5, 40, 40)
+        );
     }
 }

@@ -3,16 +3,30 @@
 use super::{DemandPoint, Hindsight, Point, Survey};
 
 pub fn point(policy: &str, cost_usd: f64, wait_p95_s: f64) -> Point {
-    Point { policy: policy.into(), cost_usd, wait_p95_s, peak_nodes: 10, unfinished_tasks: 0 }
+    Point {
+        policy: policy.into(),
+        cost_usd,
+        wait_p95_s,
+        peak_nodes: 10,
+        unfinished_tasks: 0,
+    }
 }
 
 pub fn demand(performance_index: u8, cost_usd: f64, wait_p95_s: f64) -> DemandPoint {
-    DemandPoint { performance_index, point: point(&format!("demand-{performance_index}"), cost_usd, wait_p95_s) }
+    DemandPoint {
+        performance_index,
+        point: point(&format!("demand-{performance_index}"), cost_usd, wait_p95_s),
+    }
 }
 
-/// A frontier of 100 USD at 50 s and 80 USD at 250 s; one default of 150 USD and 200 s; a clairvoyant of 70 USD.
+/// A frontier of 100 USD at 50 s and 80 USD at 250 s; one default of 150 USD and 200 s; a
+/// clairvoyant of 70 USD.
 pub fn survey(trace: &str, demand: Vec<DemandPoint>) -> Survey {
-    let swept = vec![point("fixed 20", 100.0, 50.0), point("fixed 7", 80.0, 250.0), point("fixed 8", 101.0, 240.0)];
+    let swept = vec![
+        point("fixed 20", 100.0, 50.0),
+        point("fixed 7", 80.0, 250.0),
+        point("fixed 8", 101.0, 240.0),
+    ];
     let hindsight = Hindsight {
         trace: trace.into(),
         synthetic: true,
@@ -24,5 +38,11 @@ pub fn survey(trace: &str, demand: Vec<DemandPoint>) -> Survey {
         defaults: vec![point("hpa", 150.0, 200.0)],
         swept,
     };
-    Survey { hindsight, monotony: demand.clone(), demand, monotony_seeds: 20, given: Vec::new() }
+    Survey {
+        hindsight,
+        monotony: demand.clone(),
+        demand,
+        monotony_seeds: 20,
+        given: Vec::new(),
+    }
 }

@@ -1,6 +1,8 @@
 //! Tables as a terminal and as Markdown show them.
 
-use comfy_table::{CellAlignment, ColumnConstraint, ContentArrangement, LineStyle, Table as Grid, TableStyle};
+use comfy_table::{
+    CellAlignment, ColumnConstraint, ContentArrangement, LineStyle, Table as Grid, TableStyle,
+};
 
 /// One table: what it is of, and its cells.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,13 +30,22 @@ impl Column {
     }
 }
 
-const STYLE: TableStyle = TableStyle::new().header_separator(LineStyle::none().fill('─').junction('─'));
+const STYLE: TableStyle =
+    TableStyle::new().header_separator(LineStyle::none().fill('─').junction('─'));
 
 /// All tables for a terminal of `width` columns.
 pub fn terminal(tables: &[Table], width: u16) -> String {
     let one = |table: &Table| {
-        let note = if table.note.is_empty() { String::new() } else { wrapped(&table.note, width) };
-        format!("{}{}\n{note}", wrapped(&table.title, width), grid(table, width))
+        let note = if table.note.is_empty() {
+            String::new()
+        } else {
+            wrapped(&table.note, width)
+        };
+        format!(
+            "{}{}\n{note}",
+            wrapped(&table.title, width),
+            grid(table, width)
+        )
     };
     tables.iter().map(one).collect::<Vec<_>>().join("\n")
 }
@@ -43,7 +54,11 @@ pub fn terminal(tables: &[Table], width: u16) -> String {
 pub fn markdown(tables: &[Table]) -> String {
     let line = |cells: &[String]| format!("| {} |\n", cells.join(" | "));
     let one = |table: &Table| {
-        let heading: Vec<String> = table.heading.iter().map(|column| column.name().replace("-\n", "").replace('\n', " ")).collect();
+        let heading: Vec<String> = table
+            .heading
+            .iter()
+            .map(|column| column.name().replace("-\n", "").replace('\n', " "))
+            .collect();
         let ruler: Vec<String> = table
             .heading
             .iter()
@@ -52,17 +67,38 @@ pub fn markdown(tables: &[Table]) -> String {
                 Column::Figures(_) => "---:".to_owned(),
             })
             .collect();
-        let rows: String =
-            table.rows.iter().map(|row| line(&row.iter().map(|cell| cell.replace('<', "&lt;")).collect::<Vec<_>>())).collect();
-        let note = if table.note.is_empty() { String::new() } else { format!("\n{}\n", table.note) };
-        format!("## {}\n\n{}{}{rows}{note}", table.title, line(&heading), line(&ruler))
+        let rows: String = table
+            .rows
+            .iter()
+            .map(|row| {
+                line(
+                    &row.iter()
+                        .map(|cell| cell.replace('<', "&lt;"))
+                        .collect::<Vec<_>>(),
+                )
+            })
+            .collect();
+        let note = if table.note.is_empty() {
+            String::new()
+        } else {
+            format!("\n{}\n", table.note)
+        };
+        format!(
+            "## {}\n\n{}{}{rows}{note}",
+            table.title,
+            line(&heading),
+            line(&ruler)
+        )
     };
     tables.iter().map(one).collect::<Vec<_>>().join("\n")
 }
 
 fn grid(table: &Table, width: u16) -> String {
     let mut grid = Grid::new();
-    grid.load_style(STYLE).set_content_arrangement(ContentArrangement::Dynamic).set_width(width).force_no_tty();
+    grid.load_style(STYLE)
+        .set_content_arrangement(ContentArrangement::Dynamic)
+        .set_width(width)
+        .force_no_tty();
     grid.set_header(table.heading.iter().map(|column| column.name()));
     for row in &table.rows {
         grid.add_row(row);
@@ -80,7 +116,10 @@ fn grid(table: &Table, width: u16) -> String {
 /// Breaks a text between words.
 fn wrapped(text: &str, width: u16) -> String {
     let mut grid = Grid::new();
-    grid.load_style(TableStyle::new()).set_content_arrangement(ContentArrangement::Dynamic).set_width(width).force_no_tty();
+    grid.load_style(TableStyle::new())
+        .set_content_arrangement(ContentArrangement::Dynamic)
+        .set_width(width)
+        .force_no_tty();
     grid.add_row([text]);
     if let Some(column) = grid.column_mut(0) {
         column.set_padding((0, 0));

@@ -12,8 +12,9 @@ use super::model::{Bursts, Choice, JobShape, LogNormal, Recurring, Size, Stream}
 use crate::trace::{Job, Resources, Stage, TaskRun};
 use crate::units::{Mebibytes, VirtualCores};
 
-/// Task durations are written in steps of 0.1 s, and of 1 s where a task of the stage takes longer than this on average:
-/// equal neighbours share a run, which keeps traces small, at an error of at most 2 %.
+/// Task durations are written in steps of 0.1 s, and of 1 s where a task of the stage takes longer
+/// than this on average: equal neighbours share a run, which keeps traces small, at an error of at
+/// most 2 %.
 const COARSE_FROM_S: f64 = 30.0;
 const DAY_S: f64 = 86_400.0;
 
@@ -23,11 +24,25 @@ pub(super) fn random_jobs(stream: &Stream, span: Duration, seed: u64, index: u64
     let mut bodies = Draw::new(seed, 2 * index + 1);
     let times_s = arrivals.thinned(stream, span.as_secs_f64());
     let numbered = times_s.into_iter().zip(1..);
-    numbered.map(|(at_s, number)| bodies.job(format!("{}-{number}", stream.class), None, at_s, &stream.shape)).collect()
+    numbered
+        .map(|(at_s, number)| {
+            bodies.job(
+                format!("{}-{number}", stream.class),
+                None,
+                at_s,
+                &stream.shape,
+            )
+        })
+        .collect()
 }
 
 /// One job a day.
-pub(super) fn recurring_jobs(recurring: &Recurring, span: Duration, seed: u64, index: u64) -> Vec<Job> {
+pub(super) fn recurring_jobs(
+    recurring: &Recurring,
+    span: Duration,
+    seed: u64,
+    index: u64,
+) -> Vec<Job> {
     let mut draw = Draw::new(seed, 2 * index);
     let name: Arc<str> = recurring.name.into();
     let due_s = (0_u32..).map(|day| f64::from(day) * DAY_S + recurring.at.as_secs_f64());
@@ -36,7 +51,12 @@ pub(super) fn recurring_jobs(recurring: &Recurring, span: Duration, seed: u64, i
         .zip(1..)
         .map(|(due_s, number)| {
             let late_s = recurring.jitter_s * draw.standard_normal().clamp(-3.0, 3.0);
-            draw.job(format!("{name}-{number}"), Some(name.clone()), (due_s + late_s).max(0.0), &recurring.shape)
+            draw.job(
+                format!("{name}-{number}"),
+                Some(name.clone()),
+                (due_s + late_s).max(0.0),
+                &recurring.shape,
+            )
         })
         .collect()
 }
@@ -52,14 +72,20 @@ impl Draw {
     fn new(seed: u64, stream: u64) -> Self {
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
         rng.set_stream(stream);
-        Self { rng, normal: Normal::standard() }
+        Self {
+            rng,
+            normal: Normal::standard(),
+        }
     }
 
-    /// Arrival times of a non-homogeneous Poisson process: candidates come at the highest rate, and each is kept with the
-    /// probability that its own rate bears to the highest (thinning, Lewis and Shedler 1979).
+    /// Arrival times of a non-homogeneous Poisson process: candidates come at the highest rate, and
+    /// each is kept with the probability that its own rate bears to the highest (thinning, Lewis
+    /// and Shedler 1979).
     fn thinned(&mut self, stream: &Stream, span_s: f64) -> Vec<f64> {
         let rate_max = stream.rate_max_per_s();
-        let bursts = stream.bursts.map_or(Vec::new(), |bursts| self.burst_spans(bursts, span_s));
+        let bursts = stream
+            .bursts
+            .map_or(Vec::new(), |bursts| self.burst_spans(bursts, span_s));
         let mut times_s = Vec::new();
         if rate_max <= 0.0 {
             return times_s;
@@ -67,7 +93,9 @@ impl Draw {
         let mut at_s = self.exponential(1.0 / rate_max);
         while at_s < span_s {
             let next = bursts.partition_point(|(_, end_s)| *end_s <= at_s);
-            let in_burst = bursts.get(next).is_some_and(|(start_s, _)| *start_s <= at_s);
+            let in_burst = bursts
+                .get(next)
+                .is_some_and(|(start_s, _)| *start_s <= at_s);
             if self.uniform() * rate_max < stream.rate_per_s(at_s, in_burst) {
                 times_s.push(at_s);
             }
@@ -97,29 +125,52 @@ impl Draw {
             .map(|stage| {
                 let container = self.choice(shape.containers);
                 let (memory, vcores) = (container.memory, container.vcores);
-                Stage { after: stage.after.to_vec(), memory, vcores, tasks: self.tasks(work_s * stage.share, shape) }
+                Stage {
+                    after: stage.after.to_vec(),
+                    memory,
+                    vcores,
+                    tasks: self.tasks(work_s * stage.share, shape),
+                }
             })
             .collect();
-        Job { id: id.into(), name, submit: tenths(submit_s), application_master: Some(master), stages }
+        Job {
+            id: id.into(),
+            name,
+            submit: tenths(submit_s),
+            application_master: Some(master),
+            stages,
+        }
     }
 
-    /// Splits the work of a stage into tasks. Equal durations are joined to runs, and the runs are shuffled: an order by
-    /// duration would pack better or worse than any real stage does.
+    /// Splits the work of a stage into tasks. Equal durations are joined to runs, and the runs are
+    /// shuffled: an order by duration would pack better or worse than any real stage does.
     fn tasks(&mut self, work_s: f64, shape: &JobShape) -> Vec<TaskRun> {
         let wanted_s = self.log_normal(shape.task);
-        let count = (work_s / wanted_s).round().clamp(1.0, f64::from(shape.tasks_max)) as u32;
+        let count = (work_s / wanted_s)
+            .round()
+            .clamp(1.0, f64::from(shape.tasks_max)) as u32;
         let mean_s = work_s / f64::from(count);
         let step_s = if mean_s < COARSE_FROM_S { 0.1 } else { 1.0 };
         // A lognormal of mean 1 has the median exp(-sigma^2 / 2).
-        let spread = LogNormal { median: (-shape.task_sigma * shape.task_sigma / 2.0).exp(), sigma: shape.task_sigma };
+        let spread = LogNormal {
+            median: (-shape.task_sigma * shape.task_sigma / 2.0).exp(),
+            sigma: shape.task_sigma,
+        };
         let mut counts: BTreeMap<u64, u32> = BTreeMap::new();
         for _ in 0..count {
             let task_s = (mean_s * self.log_normal(spread)).min(shape.task_max_s);
             let steps = (task_s / step_s).round().max(1.0);
-            *counts.entry((steps * step_s * 10.0).round() as u64).or_default() += 1;
+            *counts
+                .entry((steps * step_s * 10.0).round() as u64)
+                .or_default() += 1;
         }
-        let mut runs: Vec<TaskRun> =
-            counts.into_iter().map(|(tenths, count)| TaskRun { count, duration: Duration::from_millis(100 * tenths) }).collect();
+        let mut runs: Vec<TaskRun> = counts
+            .into_iter()
+            .map(|(tenths, count)| TaskRun {
+                count,
+                duration: Duration::from_millis(100 * tenths),
+            })
+            .collect();
         for last in (1..runs.len()).rev() {
             runs.swap(last, self.rng.random_range(0..=last));
         }
@@ -133,16 +184,23 @@ impl Draw {
             left -= choice.weight;
             left < 0.0
         });
-        picked.or(choices.last()).map_or(Resources::default(), |choice| Resources {
-            memory: Mebibytes(1024 * choice.memory_gib),
-            vcores: VirtualCores(choice.vcores),
-        })
+        picked
+            .or(choices.last())
+            .map_or(Resources::default(), |choice| Resources {
+                memory: Mebibytes(1024 * choice.memory_gib),
+                vcores: VirtualCores(choice.vcores),
+            })
     }
 
     fn size(&mut self, size: Size) -> f64 {
         match size {
-            // The inverse of the distribution function of a Pareto variable that is known to be at most `max_s`.
-            Size::BoundedPareto { min_s, max_s, alpha } => {
+            // The inverse of the distribution function of a Pareto variable that is known to be at
+            // most `max_s`.
+            Size::BoundedPareto {
+                min_s,
+                max_s,
+                alpha,
+            } => {
                 let within = 1.0 - (min_s / max_s).powf(alpha);
                 min_s * (1.0 - self.uniform() * within).powf(-1.0 / alpha)
             }

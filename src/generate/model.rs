@@ -1,4 +1,5 @@
-//! The parameters of a workload: every number that determines it besides the seed. Their argument is in `docs/workload-model.md`.
+//! The parameters of a workload: every number that determines it besides the seed. Their argument
+//! is in `docs/workload-model.md`.
 
 use std::time::Duration;
 
@@ -15,7 +16,8 @@ pub struct Workload {
     pub recurring: Vec<Recurring>,
 }
 
-/// Jobs of one class that arrive at random: a Poisson process whose rate follows the hour and jumps during bursts.
+/// Jobs of one class that arrive at random: a Poisson process whose rate follows the hour and jumps
+/// during bursts.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Stream {
     /// The first part of the job ids.
@@ -93,7 +95,8 @@ pub struct Choice {
 /// How large jobs are, in task-seconds.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Size {
-    /// Heavy tail: of the jobs above any size, a share of `2^-alpha` is above twice that size, up to `max_s`.
+    /// Heavy tail: of the jobs above any size, a share of `2^-alpha` is above twice that size, up
+    /// to `max_s`.
     BoundedPareto {
         min_s: f64,
         max_s: f64,
@@ -111,7 +114,8 @@ pub struct LogNormal {
 }
 
 impl Workload {
-    /// Multiplies arrivals at random by `rate`, and the work and tasks of recurring jobs, which come as often as before.
+    /// Multiplies arrivals at random by `rate`, and the work and tasks of recurring jobs, which
+    /// come as often as before.
     pub(super) fn scale(&mut self, rate: f64) {
         for stream in &mut self.streams {
             stream.jobs_per_hour *= rate;
@@ -124,7 +128,11 @@ impl Workload {
 
     /// Mean number of jobs over all seeds.
     pub fn expected_jobs(&self) -> f64 {
-        let random: f64 = self.streams.iter().map(|stream| stream.expected_jobs(self.span)).sum();
+        let random: f64 = self
+            .streams
+            .iter()
+            .map(|stream| stream.expected_jobs(self.span))
+            .sum();
         random + self.recurring.len() as f64 * (self.span.as_secs_f64() / 86_400.0).ceil()
     }
 }
@@ -133,14 +141,22 @@ impl Stream {
     /// Jobs a second, `elapsed_s` after the workload's start.
     pub(super) fn rate_per_s(&self, elapsed_s: f64, in_burst: bool) -> f64 {
         let hour = (elapsed_s / 3_600.0) as usize % 24;
-        let lift = self.bursts.filter(|_| in_burst).map_or(1.0, |bursts| bursts.factor);
+        let lift = self
+            .bursts
+            .filter(|_| in_burst)
+            .map_or(1.0, |bursts| bursts.factor);
         self.jobs_per_hour / 3_600.0 * self.by_hour[hour] * lift
     }
 
     /// An upper bound of [`Self::rate_per_s`], which thinning needs.
     pub(super) fn rate_max_per_s(&self) -> f64 {
-        let peak = self.by_hour.iter().fold(0.0, |peak: f64, factor| peak.max(*factor));
-        self.jobs_per_hour / 3_600.0 * peak * self.bursts.map_or(1.0, |bursts| bursts.factor.max(1.0))
+        let peak = self
+            .by_hour
+            .iter()
+            .fold(0.0, |peak: f64, factor| peak.max(*factor));
+        self.jobs_per_hour / 3_600.0
+            * peak
+            * self.bursts.map_or(1.0, |bursts| bursts.factor.max(1.0))
     }
 
     /// Mean number of jobs over all seeds; bursts count with their share of a long time.
@@ -148,8 +164,15 @@ impl Stream {
         let hours = span.as_secs_f64() / 3_600.0;
         let (days, rest) = ((hours / 24.0).floor(), hours % 24.0);
         let of_day: f64 = self.by_hour.iter().sum();
-        let of_rest: f64 = self.by_hour.iter().enumerate().map(|(hour, factor)| factor * (rest - hour as f64).clamp(0.0, 1.0)).sum();
-        self.jobs_per_hour * (days * of_day + of_rest) * self.bursts.map_or(1.0, Bursts::mean_factor)
+        let of_rest: f64 = self
+            .by_hour
+            .iter()
+            .enumerate()
+            .map(|(hour, factor)| factor * (rest - hour as f64).clamp(0.0, 1.0))
+            .sum();
+        self.jobs_per_hour
+            * (days * of_day + of_rest)
+            * self.bursts.map_or(1.0, Bursts::mean_factor)
     }
 }
 
@@ -164,8 +187,19 @@ impl Bursts {
 impl Size {
     fn scaled(self, rate: f64) -> Self {
         match self {
-            Self::BoundedPareto { min_s, max_s, alpha } => Self::BoundedPareto { min_s: min_s * rate, max_s: max_s * rate, alpha },
-            Self::LogNormal(LogNormal { median, sigma }) => Self::LogNormal(LogNormal { median: median * rate, sigma }),
+            Self::BoundedPareto {
+                min_s,
+                max_s,
+                alpha,
+            } => Self::BoundedPareto {
+                min_s: min_s * rate,
+                max_s: max_s * rate,
+                alpha,
+            },
+            Self::LogNormal(LogNormal { median, sigma }) => Self::LogNormal(LogNormal {
+                median: median * rate,
+                sigma,
+            }),
         }
     }
 }

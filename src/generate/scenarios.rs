@@ -1,12 +1,14 @@
 //! The numbers of the four scenarios.
 //!
-//! They are sized for the cluster of the scenario files under `simulations/`: 2 core nodes and up to 20 task nodes of
-//! m5.xlarge, with 12,288 MiB and 4 vcores each. A test holds them to it.
+//! They are sized for the cluster of the scenario files under `simulations/`: 2 core nodes and up
+//! to 20 task nodes of m5.xlarge, with 12,288 MiB and 4 vcores each. A test holds them to it.
 
 use std::time::Duration;
 
 use super::Scenario;
-use super::model::{Bursts, Choice, JobShape, LogNormal, Plan, Recurring, Size, StagePlan, Stream, Workload};
+use super::model::{
+    Bursts, Choice, JobShape, LogNormal, Plan, Recurring, Size, StagePlan, Stream, Workload,
+};
 use crate::units::Timestamp;
 
 /// Monday 2 March 2026, 00:00 UTC.
@@ -15,12 +17,21 @@ const HOUR: Duration = Duration::from_secs(3_600);
 
 pub(super) fn parameters(scenario: Scenario) -> Workload {
     let (span, streams, recurring) = match scenario {
-        Scenario::OfficeDay => (24 * HOUR, vec![office_query(), office_batch(), office_maintenance()], Vec::new()),
+        Scenario::OfficeDay => (
+            24 * HOUR,
+            vec![office_query(), office_batch(), office_maintenance()],
+            Vec::new(),
+        ),
         Scenario::NightlyBatch => (14 * 24 * HOUR, vec![daytime_trickle()], nightly_jobs()),
         Scenario::ShortContainers => (8 * HOUR, vec![flood(), flood_base()], Vec::new()),
         Scenario::SpotStorm => (12 * HOUR, vec![storm_medium(), storm_long()], Vec::new()),
     };
-    Workload { start: START, span, streams, recurring }
+    Workload {
+        start: START,
+        span,
+        streams,
+        recurring,
+    }
 }
 
 const ALWAYS: [f64; 24] = [1.0; 24];
@@ -46,53 +57,166 @@ const DAY_HOURS: [f64; 24] = [
     1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 0.5, 0.5, 0.0, 0.0, 0.0, 0.0,
 ];
 
-const MAP_REDUCE: Plan = &[StagePlan { after: &[], share: 0.75 }, StagePlan { after: &[0], share: 0.25 }];
-const MAP_ONLY: Plan = &[StagePlan { after: &[], share: 1.0 }];
+const MAP_REDUCE: Plan = &[
+    StagePlan {
+        after: &[],
+        share: 0.75,
+    },
+    StagePlan {
+        after: &[0],
+        share: 0.25,
+    },
+];
+const MAP_ONLY: Plan = &[StagePlan {
+    after: &[],
+    share: 1.0,
+}];
 /// Two scans and a join.
-const JOIN: Plan =
-    &[StagePlan { after: &[], share: 0.5 }, StagePlan { after: &[], share: 0.25 }, StagePlan { after: &[0, 1], share: 0.25 }];
+const JOIN: Plan = &[
+    StagePlan {
+        after: &[],
+        share: 0.5,
+    },
+    StagePlan {
+        after: &[],
+        share: 0.25,
+    },
+    StagePlan {
+        after: &[0, 1],
+        share: 0.25,
+    },
+];
 /// Two scans, a join, an aggregate.
 const JOIN_AGGREGATE: Plan = &[
-    StagePlan { after: &[], share: 0.45 },
-    StagePlan { after: &[], share: 0.2 },
-    StagePlan { after: &[0, 1], share: 0.25 },
-    StagePlan { after: &[2], share: 0.1 },
+    StagePlan {
+        after: &[],
+        share: 0.45,
+    },
+    StagePlan {
+        after: &[],
+        share: 0.2,
+    },
+    StagePlan {
+        after: &[0, 1],
+        share: 0.25,
+    },
+    StagePlan {
+        after: &[2],
+        share: 0.1,
+    },
 ];
 /// Three scans, two of them joined first, then all, an aggregate and a sort.
 const STAR: Plan = &[
-    StagePlan { after: &[], share: 0.4 },
-    StagePlan { after: &[], share: 0.15 },
-    StagePlan { after: &[0, 1], share: 0.25 },
-    StagePlan { after: &[2], share: 0.15 },
-    StagePlan { after: &[3], share: 0.05 },
+    StagePlan {
+        after: &[],
+        share: 0.4,
+    },
+    StagePlan {
+        after: &[],
+        share: 0.15,
+    },
+    StagePlan {
+        after: &[0, 1],
+        share: 0.25,
+    },
+    StagePlan {
+        after: &[2],
+        share: 0.15,
+    },
+    StagePlan {
+        after: &[3],
+        share: 0.05,
+    },
 ];
 
-const SMALL_MASTERS: &[Choice] = &[Choice { memory_gib: 1, vcores: 1, weight: 0.7 }, Choice { memory_gib: 2, vcores: 1, weight: 0.3 }];
-const LARGE_MASTERS: &[Choice] = &[Choice { memory_gib: 2, vcores: 1, weight: 1.0 }];
+const SMALL_MASTERS: &[Choice] = &[
+    Choice {
+        memory_gib: 1,
+        vcores: 1,
+        weight: 0.7,
+    },
+    Choice {
+        memory_gib: 2,
+        vcores: 1,
+        weight: 0.3,
+    },
+];
+const LARGE_MASTERS: &[Choice] = &[Choice {
+    memory_gib: 2,
+    vcores: 1,
+    weight: 1.0,
+}];
 
 const QUERY_CONTAINERS: &[Choice] = &[
-    Choice { memory_gib: 2, vcores: 1, weight: 0.4 },
-    Choice { memory_gib: 3, vcores: 1, weight: 0.3 },
-    Choice { memory_gib: 4, vcores: 1, weight: 0.2 },
-    Choice { memory_gib: 6, vcores: 2, weight: 0.1 },
+    Choice {
+        memory_gib: 2,
+        vcores: 1,
+        weight: 0.4,
+    },
+    Choice {
+        memory_gib: 3,
+        vcores: 1,
+        weight: 0.3,
+    },
+    Choice {
+        memory_gib: 4,
+        vcores: 1,
+        weight: 0.2,
+    },
+    Choice {
+        memory_gib: 6,
+        vcores: 2,
+        weight: 0.1,
+    },
 ];
 const BATCH_CONTAINERS: &[Choice] = &[
-    Choice { memory_gib: 3, vcores: 1, weight: 0.5 },
-    Choice { memory_gib: 4, vcores: 1, weight: 0.3 },
-    Choice { memory_gib: 6, vcores: 2, weight: 0.15 },
-    Choice { memory_gib: 8, vcores: 2, weight: 0.05 },
+    Choice {
+        memory_gib: 3,
+        vcores: 1,
+        weight: 0.5,
+    },
+    Choice {
+        memory_gib: 4,
+        vcores: 1,
+        weight: 0.3,
+    },
+    Choice {
+        memory_gib: 6,
+        vcores: 2,
+        weight: 0.15,
+    },
+    Choice {
+        memory_gib: 8,
+        vcores: 2,
+        weight: 0.05,
+    },
 ];
-const MAP_CONTAINERS: &[Choice] = &[Choice { memory_gib: 3, vcores: 1, weight: 1.0 }];
+const MAP_CONTAINERS: &[Choice] = &[Choice {
+    memory_gib: 3,
+    vcores: 1,
+    weight: 1.0,
+}];
 
 fn office_query() -> Stream {
     Stream {
         class: "query",
         jobs_per_hour: 90.0,
         by_hour: OFFICE_HOURS,
-        bursts: Some(Bursts { per_hour: 0.8, length_mean_s: 600.0, factor: 3.0 }),
+        bursts: Some(Bursts {
+            per_hour: 0.8,
+            length_mean_s: 600.0,
+            factor: 3.0,
+        }),
         shape: JobShape {
-            work: Size::BoundedPareto { min_s: 60.0, max_s: 20_000.0, alpha: 0.95 },
-            task: LogNormal { median: 12.0, sigma: 0.6 },
+            work: Size::BoundedPareto {
+                min_s: 60.0,
+                max_s: 20_000.0,
+                alpha: 0.95,
+            },
+            task: LogNormal {
+                median: 12.0,
+                sigma: 0.6,
+            },
             task_sigma: 0.4,
             task_max_s: 900.0,
             tasks_max: 32,
@@ -110,8 +234,15 @@ fn office_batch() -> Stream {
         by_hour: OFFICE_HOURS,
         bursts: None,
         shape: JobShape {
-            work: Size::BoundedPareto { min_s: 2_400.0, max_s: 60_000.0, alpha: 1.0 },
-            task: LogNormal { median: 90.0, sigma: 0.5 },
+            work: Size::BoundedPareto {
+                min_s: 2_400.0,
+                max_s: 60_000.0,
+                alpha: 1.0,
+            },
+            task: LogNormal {
+                median: 90.0,
+                sigma: 0.5,
+            },
             task_sigma: 0.4,
             task_max_s: 1_800.0,
             tasks_max: 36,
@@ -130,8 +261,14 @@ fn office_maintenance() -> Stream {
         by_hour: NIGHT_HOURS,
         bursts: None,
         shape: JobShape {
-            work: Size::LogNormal(LogNormal { median: 9_000.0, sigma: 0.8 }),
-            task: LogNormal { median: 120.0, sigma: 0.4 },
+            work: Size::LogNormal(LogNormal {
+                median: 9_000.0,
+                sigma: 0.8,
+            }),
+            task: LogNormal {
+                median: 120.0,
+                sigma: 0.4,
+            },
             task_sigma: 0.3,
             task_max_s: 1_800.0,
             tasks_max: 32,
@@ -148,8 +285,14 @@ fn nightly_jobs() -> Vec<Recurring> {
         at: HOUR.mul_f64(hour),
         jitter_s: 120.0,
         shape: JobShape {
-            work: Size::LogNormal(LogNormal { median: task_hours * 3_600.0, sigma: 0.1 }),
-            task: LogNormal { median: task_s, sigma: 0.05 },
+            work: Size::LogNormal(LogNormal {
+                median: task_hours * 3_600.0,
+                sigma: 0.1,
+            }),
+            task: LogNormal {
+                median: task_s,
+                sigma: 0.05,
+            },
             task_sigma: 0.3,
             task_max_s: 3_600.0,
             tasks_max: 240,
@@ -172,8 +315,15 @@ fn daytime_trickle() -> Stream {
         by_hour: DAY_HOURS,
         bursts: None,
         shape: JobShape {
-            work: Size::BoundedPareto { min_s: 120.0, max_s: 9_000.0, alpha: 1.1 },
-            task: LogNormal { median: 60.0, sigma: 0.5 },
+            work: Size::BoundedPareto {
+                min_s: 120.0,
+                max_s: 9_000.0,
+                alpha: 1.1,
+            },
+            task: LogNormal {
+                median: 60.0,
+                sigma: 0.5,
+            },
             task_sigma: 0.4,
             task_max_s: 900.0,
             tasks_max: 24,
@@ -192,8 +342,15 @@ fn flood() -> Stream {
         by_hour: ALWAYS,
         bursts: None,
         shape: JobShape {
-            work: Size::BoundedPareto { min_s: 16_000.0, max_s: 48_000.0, alpha: 1.0 },
-            task: LogNormal { median: 10.0, sigma: 0.25 },
+            work: Size::BoundedPareto {
+                min_s: 16_000.0,
+                max_s: 48_000.0,
+                alpha: 1.0,
+            },
+            task: LogNormal {
+                median: 10.0,
+                sigma: 0.25,
+            },
             task_sigma: 0.35,
             task_max_s: 29.0,
             tasks_max: 4_000,
@@ -211,8 +368,15 @@ fn flood_base() -> Stream {
         by_hour: ALWAYS,
         bursts: None,
         shape: JobShape {
-            work: Size::BoundedPareto { min_s: 200.0, max_s: 6_000.0, alpha: 1.1 },
-            task: LogNormal { median: 20.0, sigma: 0.5 },
+            work: Size::BoundedPareto {
+                min_s: 200.0,
+                max_s: 6_000.0,
+                alpha: 1.1,
+            },
+            task: LogNormal {
+                median: 20.0,
+                sigma: 0.5,
+            },
             task_sigma: 0.4,
             task_max_s: 600.0,
             tasks_max: 40,
@@ -230,8 +394,14 @@ fn storm_medium() -> Stream {
         by_hour: ALWAYS,
         bursts: None,
         shape: JobShape {
-            work: Size::LogNormal(LogNormal { median: 4_500.0, sigma: 0.6 }),
-            task: LogNormal { median: 420.0, sigma: 0.4 },
+            work: Size::LogNormal(LogNormal {
+                median: 4_500.0,
+                sigma: 0.6,
+            }),
+            task: LogNormal {
+                median: 420.0,
+                sigma: 0.4,
+            },
             task_sigma: 0.3,
             task_max_s: 3_600.0,
             tasks_max: 32,
@@ -250,8 +420,14 @@ fn storm_long() -> Stream {
         by_hour: ALWAYS,
         bursts: None,
         shape: JobShape {
-            work: Size::LogNormal(LogNormal { median: 28_000.0, sigma: 0.5 }),
-            task: LogNormal { median: 1_500.0, sigma: 0.3 },
+            work: Size::LogNormal(LogNormal {
+                median: 28_000.0,
+                sigma: 0.5,
+            }),
+            task: LogNormal {
+                median: 1_500.0,
+                sigma: 0.3,
+            },
             task_sigma: 0.25,
             task_max_s: 5_400.0,
             tasks_max: 32,

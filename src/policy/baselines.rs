@@ -1,4 +1,5 @@
-//! Policies that are always at hand, to compare with: the files under `policies/`, built into the program.
+//! Policies that are always at hand, to compare with: the files under `policies/`, built into the
+//! program.
 
 use super::parse::parse;
 use super::{Limits, Policy, Selector};
@@ -26,13 +27,22 @@ pub struct Baseline {
 }
 
 /// What the others are compared with first.
-pub const FIXED_MAX: Baseline =
-    baseline("fixed-max", "always at the maximum", include_str!("../../policies/fixed-max.yaml"), Sizing::AtMaximum);
+pub const FIXED_MAX: Baseline = baseline(
+    "fixed-max",
+    "always at the maximum",
+    include_str!("../../policies/fixed-max.yaml"),
+    Sizing::AtMaximum,
+);
 
 /// From the simplest to the cleverest.
 pub const BASELINES: &[Baseline] = &[
     FIXED_MAX,
-    baseline("fixed-min", "always at the minimum", include_str!("../../policies/fixed-min.yaml"), Sizing::AtMinimum),
+    baseline(
+        "fixed-min",
+        "always at the minimum",
+        include_str!("../../policies/fixed-min.yaml"),
+        Sizing::AtMinimum,
+    ),
     baseline(
         "available-memory",
         "memory free < 15 % (5 min): 5 more; > 75 % (3 min): 3 less",
@@ -84,7 +94,10 @@ impl Baseline {
         let limits = self.limits_within(limits);
         let line = |line: &str| match line.trim_start() {
             rest if rest.starts_with("- group:") => format!("  - group: {{ {group} }}\n"),
-            rest if rest.starts_with("limits:") => format!("    limits: {{ min: {}, max: {} }}\n", limits.min, limits.max),
+            rest if rest.starts_with("limits:") => format!(
+                "    limits: {{ min: {}, max: {} }}\n",
+                limits.min, limits.max
+            ),
             _ => format!("{line}\n"),
         };
         self.text.lines().map(line).collect()
@@ -99,8 +112,18 @@ impl Baseline {
     }
 }
 
-const fn baseline(name: &'static str, summary: &'static str, text: &'static str, sizing: Sizing) -> Baseline {
-    Baseline { name, summary, text, sizing }
+const fn baseline(
+    name: &'static str,
+    summary: &'static str,
+    text: &'static str,
+    sizing: Sizing,
+) -> Baseline {
+    Baseline {
+        name,
+        summary,
+        text,
+        sizing,
+    }
 }
 
 #[cfg(test)]
@@ -121,17 +144,32 @@ mod tests {
                 "fixed-min" => (2, 2),
                 _ => (2, 9),
             };
-            assert_eq!((got.min().get(), got.max().get()), expected, "{}", baseline.name);
+            assert_eq!(
+                (got.min().get(), got.max().get()),
+                expected,
+                "{}",
+                baseline.name
+            );
         }
     }
 
     #[test]
     fn a_baseline_as_a_file_is_the_policy_that_it_stands_for() {
         let limits = Limits::new(Instances(3), Instances(7)).expect("in order");
-        for group in [Selector::Id(GroupId::new("ig-2ABC")), Selector::Fleet { role: Role::Task, market: Market::Spot }] {
+        for group in [
+            Selector::Id(GroupId::new("ig-2ABC")),
+            Selector::Fleet {
+                role: Role::Task,
+                market: Market::Spot,
+            },
+        ] {
             for baseline in BASELINES {
                 let text = baseline.text_for(limits, &group);
-                assert_eq!(parse(&text, baseline.name).expect("a policy"), baseline.policy(limits).on_group(&group), "{text}");
+                assert_eq!(
+                    parse(&text, baseline.name).expect("a policy"),
+                    baseline.policy(limits).on_group(&group),
+                    "{text}"
+                );
             }
         }
     }

@@ -1,4 +1,5 @@
-//! The expression tree of a condition: already unit-checked, with every signal resolved to an index.
+//! The expression tree of a condition: already unit-checked, with every signal resolved to an
+//! index.
 
 use std::fmt;
 use std::ops::Range;
@@ -7,18 +8,30 @@ use std::time::Duration;
 use super::grammar;
 use crate::observation::ClusterState;
 
-/// Where a condition that is one comparison, such as `yarn_memory_available_percent < 15`, has its threshold: the bytes of the number on its right,
-/// with its unit. `None` for any other condition, and for a text that is none.
+/// Where a condition that is one comparison, such as `yarn_memory_available_percent < 15`, has its
+/// threshold: the bytes of the number on its right, with its unit. `None` for any other condition,
+/// and for a text that is none.
 pub fn threshold(text: &str) -> Option<Range<usize>> {
     use grammar::{Binary, Kind, Unary};
-    let Kind::Binary(operator, _, right) = grammar::parse(text).ok()?.kind else { return None };
+    let Kind::Binary(operator, _, right) = grammar::parse(text).ok()?.kind else {
+        return None;
+    };
     let is_comparison = matches!(
         operator,
-        Binary::Less | Binary::LessOrEqual | Binary::Greater | Binary::GreaterOrEqual | Binary::Equal | Binary::NotEqual
+        Binary::Less
+            | Binary::LessOrEqual
+            | Binary::Greater
+            | Binary::GreaterOrEqual
+            | Binary::Equal
+            | Binary::NotEqual
     );
     match right.kind {
         Kind::Number { .. } if is_comparison => Some(right.span),
-        Kind::Unary(Unary::Minus, number) if is_comparison && matches!(number.kind, Kind::Number { .. }) => Some(number.span),
+        Kind::Unary(Unary::Minus, number)
+            if is_comparison && matches!(number.kind, Kind::Number { .. }) =>
+        {
+            Some(number.span)
+        }
         _ => None,
     }
 }
@@ -83,7 +96,9 @@ impl Expr {
                 left.leaves(each);
                 right.leaves(each);
             }
-            Self::Greatest(parts) | Self::Least(parts) => parts.iter().for_each(|part| part.leaves(each)),
+            Self::Greatest(parts) | Self::Least(parts) => {
+                parts.iter().for_each(|part| part.leaves(each))
+            }
         }
     }
 }
@@ -172,7 +187,8 @@ pub enum WindowFunction {
     Maximum,
     /// `p50` to `p99`: the nearest-rank percentile.
     Percentile(u8),
-    /// Change per second between the oldest and the newest sample; a counter that was reset counts from zero.
+    /// Change per second between the oldest and the newest sample; a counter that was reset counts
+    /// from zero.
     Rate,
 }
 
@@ -197,12 +213,18 @@ mod tests {
     fn a_single_comparison_has_a_threshold() {
         for (text, found) in [
             ("yarn_memory_available_percent < 15", Some("15")),
-            ("avg(yarn_memory_available_percent, 5m) >= 7.5%", Some("7.5%")),
+            (
+                "avg(yarn_memory_available_percent, 5m) >= 7.5%",
+                Some("7.5%"),
+            ),
             ("emr_idle_seconds > (30m)", Some("(30m)")),
             ("true", None),
             ("yarn_apps_pending > 0 and yarn_apps_running > 0", None),
             ("15 > yarn_memory_available_percent", None),
-            ("yarn_memory_pending_mib > 2 * yarn_memory_available_mib", None),
+            (
+                "yarn_memory_pending_mib > 2 * yarn_memory_available_mib",
+                None,
+            ),
             ("yarn_memory_available_percent <", None),
         ] {
             assert_eq!(threshold(text).map(|span| &text[span]), found, "{text}");

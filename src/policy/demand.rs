@@ -1,10 +1,12 @@
-//! `demand:`, a policy without rules: the cluster has the room that its work needs, between a minimum and a maximum.
+//! `demand:`, a policy without rules: the cluster has the room that its work needs, between a
+//! minimum and a maximum.
 
 use std::fmt;
 
 use super::Limits;
 
-/// What a demand-following policy keeps to. `min <= max`, `1 <= max`, `max_core <= max` and `max_on_demand <= max`.
+/// What a demand-following policy keeps to. `min <= max`, `1 <= max`, `max_core <= max` and
+/// `max_on_demand <= max`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Demand {
     /// The fewest units of all targets together.
@@ -20,7 +22,8 @@ pub struct Demand {
 }
 
 impl Demand {
-    /// The same within a scenario's limits; those are instances, so that a demand counted in other units stays as it is.
+    /// The same within a scenario's limits; those are instances, so that a demand counted in other
+    /// units stays as it is.
     pub(super) fn within(self, limits: Limits) -> Self {
         if self.units != DemandUnits::Instances {
             return self;
@@ -28,7 +31,13 @@ impl Demand {
         let max = limits.max().get();
         // What did not bind before does not bind now.
         let share = |most: u32| if most == self.max { max } else { most.min(max) };
-        Self { min: limits.min().get(), max, max_core: share(self.max_core), max_on_demand: share(self.max_on_demand), ..self }
+        Self {
+            min: limits.min().get(),
+            max,
+            max_core: share(self.max_core),
+            max_on_demand: share(self.max_on_demand),
+            ..self
+        }
     }
 }
 

@@ -1,4 +1,5 @@
-//! What is wrong with a file a person wrote, shown where it is wrong: file, line, column, the line itself, and what would be right.
+//! What is wrong with a file a person wrote, shown where it is wrong: file, line, column, the line
+//! itself, and what would be right.
 
 use std::fmt;
 use std::ops::Range;
@@ -27,11 +28,19 @@ pub struct Diagnostic {
 
 impl Diagnostic {
     pub fn error(span: Range<usize>, message: impl Into<String>) -> Self {
-        Self { severity: Severity::Error, span, message: message.into(), help: None }
+        Self {
+            severity: Severity::Error,
+            span,
+            message: message.into(),
+            help: None,
+        }
     }
 
     pub fn warning(span: Range<usize>, message: impl Into<String>) -> Self {
-        Self { severity: Severity::Warning, ..Self::error(span, message) }
+        Self {
+            severity: Severity::Warning,
+            ..Self::error(span, message)
+        }
     }
 
     #[must_use]
@@ -47,22 +56,35 @@ impl Diagnostic {
             Severity::Warning => Level::WARNING,
         };
         let annotation = AnnotationKind::Primary.span(visible(source, &self.span));
-        let snippet = Snippet::source(source).path(file_name).annotation(annotation);
+        let snippet = Snippet::source(source)
+            .path(file_name)
+            .annotation(annotation);
         let mut group = level.primary_title(self.message.as_str()).element(snippet);
         if let Some(help) = &self.help {
             group = group.element(Level::HELP.message(help.as_str()));
         }
-        let renderer = if styled { Renderer::styled() } else { Renderer::plain() };
+        let renderer = if styled {
+            Renderer::styled()
+        } else {
+            Renderer::plain()
+        };
         renderer.render(&[group])
     }
 }
 
 /// A span that lies on characters of the source and covers no more than the rest of its first line.
 fn visible(source: &str, span: &Range<usize>) -> Range<usize> {
-    let on_character = |position: usize| (0..=position.min(source.len())).rev().find(|at| source.is_char_boundary(*at)).unwrap_or(0);
+    let on_character = |position: usize| {
+        (0..=position.min(source.len()))
+            .rev()
+            .find(|at| source.is_char_boundary(*at))
+            .unwrap_or(0)
+    };
     let start = on_character(span.start);
     let end = on_character(span.end).max(start);
-    let first_line = source[start..end].find(['\n', '\r']).map_or(end, |length| start + length);
+    let first_line = source[start..end]
+        .find(['\n', '\r'])
+        .map_or(end, |length| start + length);
     start..first_line
 }
 
@@ -79,7 +101,11 @@ impl PolicyErrors {
     pub(crate) fn new(file_name: &str, source: &str, mut diagnostics: Vec<Diagnostic>) -> Self {
         diagnostics.sort_by_key(|diagnostic| diagnostic.span.start);
         diagnostics.dedup();
-        Self { file_name: file_name.to_owned(), source: source.to_owned(), diagnostics }
+        Self {
+            file_name: file_name.to_owned(),
+            source: source.to_owned(),
+            diagnostics,
+        }
     }
 
     pub fn diagnostics(&self) -> &[Diagnostic] {
@@ -88,7 +114,11 @@ impl PolicyErrors {
 
     /// All of them as a person reads them; with ANSI colours when `styled`.
     pub fn render(&self, styled: bool) -> String {
-        let rendered: Vec<String> = self.diagnostics.iter().map(|d| d.render(&self.source, &self.file_name, styled)).collect();
+        let rendered: Vec<String> = self
+            .diagnostics
+            .iter()
+            .map(|d| d.render(&self.source, &self.file_name, styled))
+            .collect();
         rendered.join("\n\n")
     }
 }
@@ -102,7 +132,10 @@ impl fmt::Display for PolicyErrors {
 impl std::error::Error for PolicyErrors {}
 
 /// The candidate that was probably meant, if any is close enough.
-pub fn nearest<'a>(written: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub fn nearest<'a>(
+    written: &str,
+    candidates: impl IntoIterator<Item = &'a str>,
+) -> Option<&'a str> {
     /// Below this similarity a hint misleads more than it helps.
     const LEAST_SIMILARITY: f64 = 0.75;
     /// Shorter words are close to anything.
@@ -112,7 +145,12 @@ pub fn nearest<'a>(written: &str, candidates: impl IntoIterator<Item = &'a str>)
     }
     candidates
         .into_iter()
-        .map(|candidate| (strsim::jaro_winkler(&written.to_lowercase(), &candidate.to_lowercase()), candidate))
+        .map(|candidate| {
+            (
+                strsim::jaro_winkler(&written.to_lowercase(), &candidate.to_lowercase()),
+                candidate,
+            )
+        })
         .filter(|(similarity, _)| *similarity >= LEAST_SIMILARITY)
         .max_by(|(a, _), (b, _)| a.total_cmp(b))
         .map(|(_, candidate)| candidate)

@@ -1,5 +1,6 @@
-//! The policy file as it is written: shapes and descriptions only, from which the JSON Schema is generated. What the values mean is judged
-//! by [`parse`](super::parse), which can then report every wrong value at once.
+//! The policy file as it is written: shapes and descriptions only, from which the JSON Schema is
+//! generated. What the values mean is judged by [`parse`](super::parse), which can then report
+//! every wrong value at once.
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer};
@@ -90,17 +91,19 @@ pub struct PolicyDocument {
     pub description: Option<String>,
     /// Time between two observations of the cluster. Default: 30s.
     pub poll: Option<At<DurationText>>,
-    /// CloudWatch metrics that conditions use beside the built-in signals: a name of your own, and what it stands for.
+    /// CloudWatch metrics that conditions use beside the built-in signals: a name of your own, and
+    /// what it stands for.
     #[serde(default)]
     pub metrics: Entries<MetricDocument>,
     /// Follow demand between these limits, instead of rules.
     pub demand: Option<At<DemandDocument>>,
-    /// What to resize, and by which rules. With `demand` it may be left out: then it is the core and task groups, one of each market, or both
-    /// markets of the core and of the task fleet.
+    /// What to resize, and by which rules. With `demand` it may be left out: then it is the core
+    /// and task groups, one of each market, or both markets of the core and of the task fleet.
     pub targets: Option<At<Vec<At<TargetDocument>>>>,
 }
 
-/// Demand-following scaling: the room that the work needs, between `min` and `max` units of all targets together.
+/// Demand-following scaling: the room that the work needs, between `min` and `max` units of all
+/// targets together.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct DemandDocument {
@@ -151,7 +154,8 @@ written! {
 pub struct TargetDocument {
     /// Which group or fleet this is about.
     pub group: At<GroupDocument>,
-    /// Smallest and largest size. With `demand` it may be left out: then only the limits of `demand` bind.
+    /// Smallest and largest size. With `demand` it may be left out: then only the limits of
+    /// `demand` bind.
     pub limits: Option<At<LimitsDocument>>,
     /// Without rules the target is only kept within its limits.
     #[serde(default)]
@@ -172,7 +176,8 @@ pub struct TargetDocument {
     pub yield_to_operator: Option<At<DurationText>>,
     /// What keeps the core group large enough for its blocks.
     pub hdfs: Option<HdfsDocument>,
-    /// Windows of the week with other limits, or in which a direction is frozen. The first one that is open applies.
+    /// Windows of the week with other limits, or in which a direction is frozen. The first one that
+    /// is open applies.
     #[serde(default)]
     pub schedule: Vec<ScheduleDocument>,
 }
@@ -235,7 +240,8 @@ pub struct ThenDocument {
     pub track: Option<TrackDocument>,
 }
 
-/// `ceil(nodes * signal / target)`, as Kubernetes' HPA computes it: over all running core and task nodes, less those of other groups.
+/// `ceil(nodes * signal / target)`, as Kubernetes' HPA computes it: over all running core and task
+/// nodes, less those of other groups.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TrackDocument {
@@ -338,7 +344,10 @@ impl<'de, V: Deserialize<'de>> Deserialize<'de> for Entries<V> {
                 f.write_str("a mapping")
             }
 
-            fn visit_map<A: serde::de::MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+            fn visit_map<A: serde::de::MapAccess<'de>>(
+                self,
+                mut map: A,
+            ) -> Result<Self::Value, A::Error> {
                 let mut entries = Vec::new();
                 while let Some(entry) = map.next_entry()? {
                     entries.push(entry);
@@ -382,6 +391,10 @@ mod tests {
     #[test]
     fn the_schema_file_is_current() {
         let file = include_str!("../../schema/policy.schema.json");
-        assert_eq!(super::schema_text(), file, "write it again: headroom schema > schema/policy.schema.json");
+        assert_eq!(
+            super::schema_text(),
+            file,
+            "write it again: headroom schema > schema/policy.schema.json"
+        );
     }
 }

@@ -1,5 +1,5 @@
-//! Amazon's own documents as policies: what `PutAutoScalingPolicy` and `PutManagedScalingPolicy` take, with or without the ids around it, and
-//! what EMR answers when it is asked for them.
+//! Amazon's own documents as policies: what `PutAutoScalingPolicy` and `PutManagedScalingPolicy`
+//! take, with or without the ids around it, and what EMR answers when it is asked for them.
 
 mod alarm;
 mod auto_scaling;
@@ -30,23 +30,37 @@ pub struct Imported {
 }
 
 impl Imported {
-    /// The policy as a file in Headroom's own language: [`parse`](parse::parse) reads the same policy from it.
+    /// The policy as a file in Headroom's own language: [`parse`](parse::parse) reads the same
+    /// policy from it.
     pub fn yaml(&self) -> &str {
         &self.yaml
     }
 }
 
-/// Reads a document of Amazon's; `None` when it is none. A scaling policy that names no group is about `group`, or about the task group.
+/// Reads a document of Amazon's; `None` when it is none. A scaling policy that names no group is
+/// about `group`, or about the task group.
 ///
 /// # Errors
-/// Everything that is wrong with it, each with the path of its field. Where the shape is wrong (a field that does not exist), only the first.
-pub fn import(source: &str, file_name: &str, group: Option<&Selector>) -> Result<Option<Imported>, PolicyErrors> {
-    let Some(kind) = Kind::of(source) else { return Ok(None) };
+/// Everything that is wrong with it, each with the path of its field. Where the shape is wrong (a
+/// field that does not exist), only the first.
+pub fn import(
+    source: &str,
+    file_name: &str,
+    group: Option<&Selector>,
+) -> Result<Option<Imported>, PolicyErrors> {
+    let Some(kind) = Kind::of(source) else {
+        return Ok(None);
+    };
     let refused = |diagnostics| PolicyErrors::new(file_name, source, diagnostics);
     let translated = kind.translate(source, group).map_err(refused)?;
     let (policy, places) = parse::build(&translated.document, source, file_name)?;
     let yaml = write::yaml(&translated, file_name);
-    Ok(Some(Imported { policy, places, remarks: translated.remarks, yaml }))
+    Ok(Some(Imported {
+        policy,
+        places,
+        remarks: translated.remarks,
+        yaml,
+    }))
 }
 
 /// A policy file's content, with what only people read.
@@ -80,33 +94,77 @@ impl Kind {
         let fields = yaml::read::<Entries<IgnoredAny>>(source);
         // Where an object cannot be read, whoever reads all of it says so.
         let is_torn = |name: &str| source.trim_start().starts_with('{') && source.contains(name);
-        let has =
-            |name: &str| fields.as_ref().map_or_else(|_| is_torn(name), |fields| fields.0.iter().any(|(field, _)| field.value.0 == name));
-        MARKS.iter().find(|(field, _)| has(field)).map(|(_, kind)| *kind)
+        let has = |name: &str| {
+            fields.as_ref().map_or_else(
+                |_| is_torn(name),
+                |fields| fields.0.iter().any(|(field, _)| field.value.0 == name),
+            )
+        };
+        MARKS
+            .iter()
+            .find(|(field, _)| has(field))
+            .map(|(_, kind)| *kind)
     }
 
-    fn translate(self, source: &str, group: Option<&Selector>) -> Result<Translated, Vec<Diagnostic>> {
+    fn translate(
+        self,
+        source: &str,
+        group: Option<&Selector>,
+    ) -> Result<Translated, Vec<Diagnostic>> {
         match self {
             Self::AutoScaling { .. } if matches!(group, Some(Selector::Fleet { .. })) => {
-                let error = Diagnostic::error(0..0, "automatic scaling is for instance groups, not for fleets");
-                Err(vec![error.help("name an instance group by its role, its name or its id")])
+                let error = Diagnostic::error(
+                    0..0,
+                    "automatic scaling is for instance groups, not for fleets",
+                );
+                Err(vec![error.help(
+                    "name an instance group by its role, its name or its id",
+                )])
             }
             Self::AutoScaling { enveloped: true } => {
-                let AutoScalingEnvelope { cluster_id, instance_group_id, auto_scaling_policy, .. } = read(source)?;
-                let ids = auto_scaling::Ids { cluster: cluster_id, group: instance_group_id };
-                auto_scaling::translate(&auto_scaling_policy, &ids, group, Notes::new("AutoScalingPolicy."))
+                let AutoScalingEnvelope {
+                    cluster_id,
+                    instance_group_id,
+                    auto_scaling_policy,
+                    ..
+                } = read(source)?;
+                let ids = auto_scaling::Ids {
+                    cluster: cluster_id,
+                    group: instance_group_id,
+                };
+                auto_scaling::translate(
+                    &auto_scaling_policy,
+                    &ids,
+                    group,
+                    Notes::new("AutoScalingPolicy."),
+                )
             }
             Self::AutoScaling { enveloped: false } => {
                 let policy: At<AutoScaling> = read(source)?;
-                auto_scaling::translate(&policy, &auto_scaling::Ids::default(), group, Notes::new(""))
+                auto_scaling::translate(
+                    &policy,
+                    &auto_scaling::Ids::default(),
+                    group,
+                    Notes::new(""),
+                )
             }
             Self::Managed { .. } if group.is_some() => {
-                let error = Diagnostic::error(0..0, "a managed scaling policy is about the whole cluster, not about a group");
+                let error = Diagnostic::error(
+                    0..0,
+                    "a managed scaling policy is about the whole cluster, not about a group",
+                );
                 Err(vec![error.help("leave the group out")])
             }
             Self::Managed { enveloped: true } => {
-                let ManagedEnvelope { cluster_id, managed_scaling_policy } = read(source)?;
-                managed::translate(&managed_scaling_policy, cluster_id.as_ref(), Notes::new("ManagedScalingPolicy."))
+                let ManagedEnvelope {
+                    cluster_id,
+                    managed_scaling_policy,
+                } = read(source)?;
+                managed::translate(
+                    &managed_scaling_policy,
+                    cluster_id.as_ref(),
+                    Notes::new("ManagedScalingPolicy."),
+                )
             }
             Self::Managed { enveloped: false } => {
                 let policy: At<ManagedScaling> = read(source)?;

@@ -1,4 +1,5 @@
-//! The grammar of conditions: text to a syntax tree with places. Names and units are judged later, by [`resolve`](super::resolve).
+//! The grammar of conditions: text to a syntax tree with places. Names and units are judged later,
+//! by [`resolve`](super::resolve).
 
 use std::ops::Range;
 
@@ -12,7 +13,8 @@ use winnow::token::{literal, one_of, take_while};
 
 /// Longer conditions are refused: it bounds the depth of the tree.
 const LONGEST_TEXT_BYTES: usize = 2_000;
-/// Deeper nesting of parentheses, calls, `not` and `-` is refused: it bounds the depth of the parser's own recursion.
+/// Deeper nesting of parentheses, calls, `not` and `-` is refused: it bounds the depth of the
+/// parser's own recursion.
 const DEEPEST_NESTING: usize = 32;
 
 /// A piece of a condition and where it stands, in bytes of the condition's text.
@@ -72,7 +74,11 @@ pub struct Fault {
 
 impl Fault {
     pub fn new(span: Range<usize>, message: impl Into<String>) -> Self {
-        Self { span, message: message.into(), help: None }
+        Self {
+            span,
+            message: message.into(),
+            help: None,
+        }
     }
 
     #[must_use]
@@ -89,18 +95,31 @@ impl Fault {
 pub fn parse(text: &str) -> Result<Node, Fault> {
     let text = text.trim_end();
     if text.len() > LONGEST_TEXT_BYTES {
-        return Err(
-            Fault::new(0..text.len(), format!("the condition is longer than {LONGEST_TEXT_BYTES} bytes")).help("split it into rules")
-        );
+        return Err(Fault::new(
+            0..text.len(),
+            format!("the condition is longer than {LONGEST_TEXT_BYTES} bytes"),
+        )
+        .help("split it into rules"));
     }
-    let mut input = Input { input: LocatingSlice::new(text), state: Depth::default() };
+    let mut input = Input {
+        input: LocatingSlice::new(text),
+        state: Depth::default(),
+    };
     match tree.parse_next(&mut input) {
         Ok(node) => {
             let rest = input.current_token_start();
-            if rest < text.len() { Err(unexpected(text, rest)) } else { Ok(node) }
+            if rest < text.len() {
+                Err(unexpected(text, rest))
+            } else {
+                Ok(node)
+            }
         }
-        Err(ErrMode::Cut(fault) | ErrMode::Backtrack(fault)) if !fault.message.is_empty() => Err(fault),
-        Err(ErrMode::Cut(fault) | ErrMode::Backtrack(fault)) => Err(value_missing(text, fault.span.start)),
+        Err(ErrMode::Cut(fault) | ErrMode::Backtrack(fault)) if !fault.message.is_empty() => {
+            Err(fault)
+        }
+        Err(ErrMode::Cut(fault) | ErrMode::Backtrack(fault)) => {
+            Err(value_missing(text, fault.span.start))
+        }
         Err(ErrMode::Incomplete(_)) => Err(value_missing(text, text.len())),
     }
 }
@@ -120,7 +139,11 @@ impl ParserError<Input<'_>> for Fault {
     /// "No value stands here"; the text around it is judged by [`value_missing`].
     fn from_input(input: &Input<'_>) -> Self {
         let at = input.current_token_start();
-        Self { span: at..at, message: String::new(), help: None }
+        Self {
+            span: at..at,
+            message: String::new(),
+            help: None,
+        }
     }
 
     fn into_inner(self) -> Result<Self::Inner, Self> {
@@ -130,11 +153,20 @@ impl ParserError<Input<'_>> for Fault {
 
 /// By falling power: `-x`, `* /`, `+ -`, comparisons, `not`, `and`, `or`.
 fn tree(input: &mut Input<'_>) -> ModalResult<Node, Fault> {
-    expression(operand).prefix(prefix_operator).infix(infix_operator).parse_next(input)
+    expression(operand)
+        .prefix(prefix_operator)
+        .infix(infix_operator)
+        .parse_next(input)
 }
 
-fn prefix_operator<'t>(input: &mut Input<'t>) -> ModalResult<Prefix<Input<'t>, Node, ErrMode<Fault>>, Fault> {
-    let operator = alt((word("not").value(Unary::Not), token("-").value(Unary::Minus))).parse_next(input)?;
+fn prefix_operator<'t>(
+    input: &mut Input<'t>,
+) -> ModalResult<Prefix<Input<'t>, Node, ErrMode<Fault>>, Fault> {
+    let operator = alt((
+        word("not").value(Unary::Not),
+        token("-").value(Unary::Minus),
+    ))
+    .parse_next(input)?;
     input.state.prefixes += 1;
     too_deep(input.state.prefixes, input)?;
     Ok(match operator {
@@ -143,14 +175,18 @@ fn prefix_operator<'t>(input: &mut Input<'t>) -> ModalResult<Prefix<Input<'t>, N
     })
 }
 
-fn infix_operator<'t>(input: &mut Input<'t>) -> ModalResult<Infix<Input<'t>, Node, ErrMode<Fault>>, Fault> {
+fn infix_operator<'t>(
+    input: &mut Input<'t>,
+) -> ModalResult<Infix<Input<'t>, Node, ErrMode<Fault>>, Fault> {
     Ok(match binary_operator(input)? {
         Binary::Or => Infix::Left(2, |_, a, b| Ok(binary(Binary::Or, a, b))),
         Binary::And => Infix::Left(4, |_, a, b| Ok(binary(Binary::And, a, b))),
         Binary::Less => Infix::Neither(8, |_, a, b| Ok(binary(Binary::Less, a, b))),
         Binary::LessOrEqual => Infix::Neither(8, |_, a, b| Ok(binary(Binary::LessOrEqual, a, b))),
         Binary::Greater => Infix::Neither(8, |_, a, b| Ok(binary(Binary::Greater, a, b))),
-        Binary::GreaterOrEqual => Infix::Neither(8, |_, a, b| Ok(binary(Binary::GreaterOrEqual, a, b))),
+        Binary::GreaterOrEqual => {
+            Infix::Neither(8, |_, a, b| Ok(binary(Binary::GreaterOrEqual, a, b)))
+        }
         Binary::Equal => Infix::Neither(8, |_, a, b| Ok(binary(Binary::Equal, a, b))),
         Binary::NotEqual => Infix::Neither(8, |_, a, b| Ok(binary(Binary::NotEqual, a, b))),
         Binary::Add => Infix::Left(10, |_, a, b| Ok(binary(Binary::Add, a, b))),
@@ -180,11 +216,17 @@ fn binary_operator(input: &mut Input<'_>) -> ModalResult<Binary, Fault> {
 }
 
 fn unary(operator: Unary, operand: Node) -> Node {
-    Node { span: operand.span.clone(), kind: Kind::Unary(operator, Box::new(operand)) }
+    Node {
+        span: operand.span.clone(),
+        kind: Kind::Unary(operator, Box::new(operand)),
+    }
 }
 
 fn binary(operator: Binary, left: Node, right: Node) -> Node {
-    Node { span: left.span.start..right.span.end, kind: Kind::Binary(operator, Box::new(left), Box::new(right)) }
+    Node {
+        span: left.span.start..right.span.end,
+        kind: Kind::Binary(operator, Box::new(left), Box::new(right)),
+    }
 }
 
 fn operand(input: &mut Input<'_>) -> ModalResult<Node, Fault> {
@@ -197,7 +239,10 @@ fn parenthesis(input: &mut Input<'_>) -> ModalResult<Node, Fault> {
     token("(").parse_next(input)?;
     let inner = nested(input, |input| cut_err(tree).parse_next(input))?;
     closing(input, start)?;
-    Ok(Node { span: start..input.previous_token_end(), ..inner })
+    Ok(Node {
+        span: start..input.previous_token_end(),
+        ..inner
+    })
 }
 
 fn closing(input: &mut Input<'_>, opened_at: usize) -> ModalResult<(), Fault> {
@@ -206,48 +251,93 @@ fn closing(input: &mut Input<'_>, opened_at: usize) -> ModalResult<(), Fault> {
     }
     multispace0.void().parse_next(input)?;
     if input.is_empty() {
-        return Err(ErrMode::Cut(Fault::new(opened_at..opened_at + 1, "this parenthesis is never closed").help("add a `)`")));
+        return Err(ErrMode::Cut(
+            Fault::new(opened_at..opened_at + 1, "this parenthesis is never closed")
+                .help("add a `)`"),
+        ));
     }
     let at = input.current_token_start();
-    Err(ErrMode::Cut(Fault::new(at..at + 1, "an operator or `)` should be here")))
+    Err(ErrMode::Cut(Fault::new(
+        at..at + 1,
+        "an operator or `)` should be here",
+    )))
 }
 
 fn number(input: &mut Input<'_>) -> ModalResult<Node, Fault> {
     let start = input.current_token_start();
-    let digits = (one_of('0'..='9'), take_while(0.., |c: char| c.is_ascii_digit() || c == '.')).take().parse_next(input)?;
-    let unit = alt((literal("%"), take_while(0.., ('a'..='z', 'A'..='Z', '_')))).parse_next(input)?;
+    let digits = (
+        one_of('0'..='9'),
+        take_while(0.., |c: char| c.is_ascii_digit() || c == '.'),
+    )
+        .take()
+        .parse_next(input)?;
+    let unit =
+        alt((literal("%"), take_while(0.., ('a'..='z', 'A'..='Z', '_')))).parse_next(input)?;
     let end = start + digits.len() + unit.len();
     match digits.parse::<f64>() {
-        Ok(value) if value.is_finite() => Ok(Node { span: start..end, kind: Kind::Number { value, unit: unit.to_owned() } }),
-        _ => Err(ErrMode::Cut(Fault::new(start..end, format!("`{digits}` is not a number")))),
+        Ok(value) if value.is_finite() => Ok(Node {
+            span: start..end,
+            kind: Kind::Number {
+                value,
+                unit: unit.to_owned(),
+            },
+        }),
+        _ => Err(ErrMode::Cut(Fault::new(
+            start..end,
+            format!("`{digits}` is not a number"),
+        ))),
     }
 }
 
 fn name_or_call(input: &mut Input<'_>) -> ModalResult<Node, Fault> {
     let start = input.current_token_start();
-    let name = identifier.verify(|name: &str| !matches!(name, "and" | "or" | "not")).parse_next(input)?.to_owned();
+    let name = identifier
+        .verify(|name: &str| !matches!(name, "and" | "or" | "not"))
+        .parse_next(input)?
+        .to_owned();
     let name_span = start..start + name.len();
     let open = (multispace0, "(").take();
     if opt(open).parse_next(input)?.is_none() {
-        return Ok(Node { span: name_span, kind: Kind::Name(name) });
+        return Ok(Node {
+            span: name_span,
+            kind: Kind::Name(name),
+        });
     }
     let opened_at = input.previous_token_end() - 1;
     let arguments = if opt(peek(token(")"))).parse_next(input)?.is_some() {
         Vec::new()
     } else {
-        nested(input, |input| separated(1.., cut_err(tree), token(",")).parse_next(input))?
+        nested(input, |input| {
+            separated(1.., cut_err(tree), token(",")).parse_next(input)
+        })?
     };
     closing(input, opened_at)?;
-    Ok(Node { span: start..input.previous_token_end(), kind: Kind::Call { name, name_span, arguments } })
+    Ok(Node {
+        span: start..input.previous_token_end(),
+        kind: Kind::Call {
+            name,
+            name_span,
+            arguments,
+        },
+    })
 }
 
 fn identifier<'t>(input: &mut Input<'t>) -> ModalResult<&'t str, Fault> {
-    (one_of(('a'..='z', 'A'..='Z', '_')), take_while(0.., ('a'..='z', 'A'..='Z', '0'..='9', '_'))).take().parse_next(input)
+    (
+        one_of(('a'..='z', 'A'..='Z', '_')),
+        take_while(0.., ('a'..='z', 'A'..='Z', '0'..='9', '_')),
+    )
+        .take()
+        .parse_next(input)
 }
 
 /// A word that is an operator, with the space before it.
 fn word<'t>(expected: &'static str) -> impl Parser<Input<'t>, (), ErrMode<Fault>> {
-    (multispace0, identifier.verify(move |found: &str| found == expected)).void()
+    (
+        multispace0,
+        identifier.verify(move |found: &str| found == expected),
+    )
+        .void()
 }
 
 /// A sign, with the space before it.
@@ -255,7 +345,10 @@ fn token<'t>(expected: &'static str) -> impl Parser<Input<'t>, (), ErrMode<Fault
     (multispace0, literal(expected)).void()
 }
 
-fn nested<'t, T>(input: &mut Input<'t>, parser: impl FnOnce(&mut Input<'t>) -> ModalResult<T, Fault>) -> ModalResult<T, Fault> {
+fn nested<'t, T>(
+    input: &mut Input<'t>,
+    parser: impl FnOnce(&mut Input<'t>) -> ModalResult<T, Fault>,
+) -> ModalResult<T, Fault> {
     input.state.nested += 1;
     too_deep(input.state.nested, input)?;
     let result = parser(input)?;
@@ -268,7 +361,13 @@ fn too_deep(depth: usize, input: &Input<'_>) -> ModalResult<(), Fault> {
         return Ok(());
     }
     let at = input.previous_token_end();
-    Err(ErrMode::Cut(Fault::new(at.saturating_sub(1)..at, "the condition is nested too deeply").help("split it into rules")))
+    Err(ErrMode::Cut(
+        Fault::new(
+            at.saturating_sub(1)..at,
+            "the condition is nested too deeply",
+        )
+        .help("split it into rules"),
+    ))
 }
 
 /// Something that is no operator follows a complete expression.
@@ -276,16 +375,23 @@ fn unexpected(text: &str, from: usize) -> Fault {
     let start = from + text[from..].len() - text[from..].trim_start().len();
     let rest = &text[start..];
     let word = first_word(rest);
-    let fault = Fault::new(start..start + word.len(), format!("`{word}` should not be here"));
+    let fault = Fault::new(
+        start..start + word.len(),
+        format!("`{word}` should not be here"),
+    );
     match word {
         "&&" | "&" | "AND" | "And" => fault.help("write `and`"),
         "||" | "|" | "OR" | "Or" => fault.help("write `or`"),
         "=" => fault.help("write `==`"),
         "<>" | "!" => fault.help("write `!=`"),
         ")" => fault.help("it closes no parenthesis"),
-        "<" | "<=" | ">" | ">=" | "==" | "!=" => fault.help("comparisons do not chain: write `a < b and b < c`"),
+        "<" | "<=" | ">" | ">=" | "==" | "!=" => {
+            fault.help("comparisons do not chain: write `a < b and b < c`")
+        }
         "%" => fault.help("write the `%` directly behind the number"),
-        _ => fault.help("an operator is missing before it: `and`, `or`, `<`, `>`, `==`, `+`, `-`, `*`, `/`"),
+        _ => fault.help(
+            "an operator is missing before it: `and`, `or`, `<`, `>`, `==`, `+`, `-`, `*`, `/`",
+        ),
     }
 }
 
@@ -295,10 +401,17 @@ fn value_missing(text: &str, from: usize) -> Fault {
     let word = first_word(&text[start..]);
     if word.is_empty() {
         let end = text.trim_end().len();
-        let last = text[..end].char_indices().next_back().map_or(0, |(at, _)| at);
-        return Fault::new(last..end, "a value is missing after this").help("write a signal, a number, or a parenthesis");
+        let last = text[..end]
+            .char_indices()
+            .next_back()
+            .map_or(0, |(at, _)| at);
+        return Fault::new(last..end, "a value is missing after this")
+            .help("write a signal, a number, or a parenthesis");
     }
-    let fault = Fault::new(start..start + word.len(), format!("a value should be here, not `{word}`"));
+    let fault = Fault::new(
+        start..start + word.len(),
+        format!("a value should be here, not `{word}`"),
+    );
     match word {
         "!" => fault.help("write `not`"),
         "=" => fault.help("write `==`"),

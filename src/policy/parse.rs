@@ -1,4 +1,5 @@
-//! From the file to the [`Policy`]: the only way to build one. A policy that is wrong is refused whole, with every error found.
+//! From the file to the [`Policy`]: the only way to build one. A policy that is wrong is refused
+//! whole, with every error found.
 
 mod demand;
 mod guards;
@@ -10,7 +11,9 @@ use std::time::Duration;
 
 use super::demand::Demand;
 use super::diagnostic::{Diagnostic, PolicyErrors, nearest};
-use super::document::{GroupDocument, MetricDocument, NameLike, PolicyDocument, RoleText, TargetDocument};
+use super::document::{
+    GroupDocument, MetricDocument, NameLike, PolicyDocument, RoleText, TargetDocument,
+};
 use super::emr_json;
 use super::resolve::{self, Scope};
 use super::scalar::{self, Refusal};
@@ -28,11 +31,13 @@ const SHORTEST_POLL: Duration = Duration::from_secs(1);
 const DEFAULT_PERIOD: Duration = Duration::from_secs(300);
 const DEFAULT_DELAY: Duration = Duration::from_secs(60);
 
-/// Reads a policy, YAML or JSON, or one of [Amazon's own documents](emr_json). `file_name` is only named in errors.
+/// Reads a policy, YAML or JSON, or one of [Amazon's own documents](emr_json). `file_name` is only
+/// named in errors.
 ///
 /// # Errors
-/// Everything that is wrong with it. Where the shape of the file is wrong (a field that does not exist, a list where a mapping should be),
-/// only the first such error, because nothing after it can be understood.
+/// Everything that is wrong with it. Where the shape of the file is wrong (a field that does not
+/// exist, a list where a mapping should be), only the first such error, because nothing after it
+/// can be understood.
 pub fn parse(source: &str, file_name: &str) -> Result<Policy, PolicyErrors> {
     parse_with_places(source, file_name).map(|(policy, _)| policy)
 }
@@ -45,13 +50,21 @@ pub fn parse_with_places(source: &str, file_name: &str) -> Result<(Policy, Place
     if let Some(imported) = emr_json::import(source, file_name, None)? {
         return Ok((imported.policy, imported.places));
     }
-    let document = yaml::read(source).map_err(|diagnostic| PolicyErrors::new(file_name, source, vec![diagnostic]))?;
+    let document = yaml::read(source)
+        .map_err(|diagnostic| PolicyErrors::new(file_name, source, vec![diagnostic]))?;
     build(&document, source, file_name)
 }
 
 /// From the shape of a policy to the policy; `source` is what the places are places of.
-pub(super) fn build(document: &PolicyDocument, source: &str, file_name: &str) -> Result<(Policy, Places), PolicyErrors> {
-    let mut reader = Reader { source, errors: Vec::new() };
+pub(super) fn build(
+    document: &PolicyDocument,
+    source: &str,
+    file_name: &str,
+) -> Result<(Policy, Places), PolicyErrors> {
+    let mut reader = Reader {
+        source,
+        errors: Vec::new(),
+    };
     match reader.policy(document) {
         Some(policy) if reader.errors.is_empty() => Ok((policy, Places::of(document))),
         _ => Err(PolicyErrors::new(file_name, source, reader.errors)),
@@ -90,28 +103,53 @@ impl Places {
 
     /// The place of a target's `group`; of `demand`, when the target follows from it.
     pub fn group(&self, target: usize) -> Range<usize> {
-        self.targets.get(target).map_or(self.demand(), |places| places.group.clone())
+        self.targets
+            .get(target)
+            .map_or(self.demand(), |places| places.group.clone())
     }
 
     /// The place of a target's `limits`, or of its `group` when it has none of its own.
     pub fn limits(&self, target: usize) -> Range<usize> {
-        self.targets.get(target).map_or(self.demand(), |places| places.limits.clone())
+        self.targets
+            .get(target)
+            .map_or(self.demand(), |places| places.limits.clone())
     }
 
     /// The place of a part of a rule, or of the rule's name when the part was left out.
     pub fn rule(&self, target: usize, rule: usize, part: Part) -> Range<usize> {
-        let rule = self.targets.get(target).and_then(|places| places.rules.get(rule));
-        rule.and_then(|parts| parts.get(&part).or_else(|| parts.get(&Part::Name))).map_or(0..0, Clone::clone)
+        let rule = self
+            .targets
+            .get(target)
+            .and_then(|places| places.rules.get(rule));
+        rule.and_then(|parts| parts.get(&part).or_else(|| parts.get(&Part::Name)))
+            .map_or(0..0, Clone::clone)
     }
 
     fn of(document: &PolicyDocument) -> Self {
-        let demand = document.demand.as_ref().map(|at| at.span.clone()).unwrap_or_default();
-        let targets = document.targets.iter().flat_map(|targets| &targets.value).map(|target| TargetPlaces {
-            group: target.value.group.span.clone(),
-            limits: target.value.limits.as_ref().map_or(target.value.group.span.clone(), |limits| limits.span.clone()),
-            rules: target.value.rules.iter().map(rules::places).collect(),
-        });
-        Self { targets: targets.collect(), demand }
+        let demand = document
+            .demand
+            .as_ref()
+            .map(|at| at.span.clone())
+            .unwrap_or_default();
+        let targets = document
+            .targets
+            .iter()
+            .flat_map(|targets| &targets.value)
+            .map(|target| TargetPlaces {
+                group: target.value.group.span.clone(),
+                limits: target
+                    .value
+                    .limits
+                    .as_ref()
+                    .map_or(target.value.group.span.clone(), |limits| {
+                        limits.span.clone()
+                    }),
+                rules: target.value.rules.iter().map(rules::places).collect(),
+            });
+        Self {
+            targets: targets.collect(),
+            demand,
+        }
     }
 }
 
@@ -129,10 +167,20 @@ impl Reader<'_> {
         let name = self.name(&document.name);
         let poll = match &document.poll {
             None => Some(DEFAULT_POLL),
-            Some(at) => self.within(at, SHORTEST_POLL, LONGEST_POLL, "a poll comes every second at most, every hour at least"),
+            Some(at) => self.within(
+                at,
+                SHORTEST_POLL,
+                LONGEST_POLL,
+                "a poll comes every second at most, every hour at least",
+            ),
         };
         let mut seen = BTreeMap::new();
-        let specs: Vec<Option<MetricSpec>> = document.metrics.0.iter().map(|(name, metric)| self.metric(name, metric, &mut seen)).collect();
+        let specs: Vec<Option<MetricSpec>> = document
+            .metrics
+            .0
+            .iter()
+            .map(|(name, metric)| self.metric(name, metric, &mut seen))
+            .collect();
         let metrics = known_metrics(&specs, document);
         let demand = document.demand.as_ref().map(|at| self.demand(at));
         let targets = self.targets(document, demand, &metrics);
@@ -146,18 +194,43 @@ impl Reader<'_> {
         })
     }
 
-    fn metric(&mut self, name: &At<NameLike>, document: &MetricDocument, seen: &mut BTreeMap<String, ()>) -> Option<MetricSpec> {
+    fn metric(
+        &mut self,
+        name: &At<NameLike>,
+        document: &MetricDocument,
+        seen: &mut BTreeMap<String, ()>,
+    ) -> Option<MetricSpec> {
         self.check_metric_name(name, seen);
         let namespace = self.filled(&document.namespace);
         let metric_name = self.filled(&document.metric_name);
         if document.dimensions.0.len() > MOST_DIMENSIONS {
-            self.error(Diagnostic::error(name.span.clone(), format!("CloudWatch takes at most {MOST_DIMENSIONS} dimensions")));
+            self.error(Diagnostic::error(
+                name.span.clone(),
+                format!("CloudWatch takes at most {MOST_DIMENSIONS} dimensions"),
+            ));
         }
-        let dimensions = document.dimensions.0.iter().map(|(key, value)| (key.value.0.clone(), value.0.clone())).collect();
-        let statistic = document.statistic.as_ref().map_or(Some(Statistic::Average), |at| self.one_of(at, &STATISTICS));
-        let period = document.period.as_ref().map_or(Some(DEFAULT_PERIOD), |at| self.take(at, metric_period));
-        let delay = document.delay.as_ref().map_or(Some(DEFAULT_DELAY), |at| self.take(at, scalar::duration));
-        let unit = document.unit.as_ref().map_or(Some(Unit::NUMBER), |at| self.one_of(at, &UNITS));
+        let dimensions = document
+            .dimensions
+            .0
+            .iter()
+            .map(|(key, value)| (key.value.0.clone(), value.0.clone()))
+            .collect();
+        let statistic = document
+            .statistic
+            .as_ref()
+            .map_or(Some(Statistic::Average), |at| self.one_of(at, &STATISTICS));
+        let period = document
+            .period
+            .as_ref()
+            .map_or(Some(DEFAULT_PERIOD), |at| self.take(at, metric_period));
+        let delay = document
+            .delay
+            .as_ref()
+            .map_or(Some(DEFAULT_DELAY), |at| self.take(at, scalar::duration));
+        let unit = document
+            .unit
+            .as_ref()
+            .map_or(Some(Unit::NUMBER), |at| self.one_of(at, &UNITS));
         Some(MetricSpec {
             id: MetricId::new(name.value.0.as_str()),
             namespace: namespace?,
@@ -173,38 +246,77 @@ impl Reader<'_> {
     fn check_metric_name(&mut self, name: &At<NameLike>, seen: &mut BTreeMap<String, ()>) {
         let text = name.value.0.as_str();
         let first_is_letter = text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
-        if !first_is_letter || !text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_') || text.len() > LONGEST_NAME {
-            let error = Diagnostic::error(name.span.clone(), format!("`{text}` cannot be the name of a metric"));
+        if !first_is_letter
+            || !text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+            || text.len() > LONGEST_NAME
+        {
+            let error = Diagnostic::error(
+                name.span.clone(),
+                format!("`{text}` cannot be the name of a metric"),
+            );
             self.error(error.help("use letters, digits and `_`, as in `queue_depth`"));
         } else if resolve::is_taken(text) {
-            let error = Diagnostic::error(name.span.clone(), format!("`{text}` already means something else in conditions"));
+            let error = Diagnostic::error(
+                name.span.clone(),
+                format!("`{text}` already means something else in conditions"),
+            );
             self.error(error.help("give the metric another name"));
         } else if seen.insert(text.to_owned(), ()).is_some() {
-            self.error(Diagnostic::error(name.span.clone(), format!("the metric `{text}` is declared twice")));
+            self.error(Diagnostic::error(
+                name.span.clone(),
+                format!("the metric `{text}` is declared twice"),
+            ));
         }
     }
 
     /// `demand` is `Some(None)` when the policy has one with an error.
-    fn targets(&mut self, document: &PolicyDocument, demand: Option<Option<Demand>>, metrics: &Metrics) -> Vec<Option<Target>> {
+    fn targets(
+        &mut self,
+        document: &PolicyDocument,
+        demand: Option<Option<Demand>>,
+        metrics: &Metrics,
+    ) -> Vec<Option<Target>> {
         let Some(at) = &document.targets else {
             if demand.is_none() {
-                let error = Diagnostic::error(document.name.span.clone(), "this policy says neither what to resize nor to follow demand");
-                self.error(error.help("add `targets:` with rules, or `demand: { min: 2, max: 20 }`"));
+                let error = Diagnostic::error(
+                    document.name.span.clone(),
+                    "this policy says neither what to resize nor to follow demand",
+                );
+                self.error(
+                    error.help("add `targets:` with rules, or `demand: { min: 2, max: 20 }`"),
+                );
             }
             return demand::default_targets(document, demand.flatten().as_ref());
         };
-        let targets: Vec<Option<Target>> = at.value.iter().map(|target| self.target(&target.value, demand, metrics)).collect();
+        let targets: Vec<Option<Target>> = at
+            .value
+            .iter()
+            .map(|target| self.target(&target.value, demand, metrics))
+            .collect();
         self.check_targets(at, &targets);
         targets
     }
 
-    fn target(&mut self, document: &TargetDocument, demand: Option<Option<Demand>>, metrics: &Metrics) -> Option<Target> {
+    fn target(
+        &mut self,
+        document: &TargetDocument,
+        demand: Option<Option<Demand>>,
+        metrics: &Metrics,
+    ) -> Option<Target> {
         let selector = self.selector(&document.group);
         let limits = self.target_limits(document, demand);
         if let Some(demand) = demand {
-            self.check_demand_target(document, selector.as_ref(), demand.map(|demand| demand.units));
+            self.check_demand_target(
+                document,
+                selector.as_ref(),
+                demand.map(|demand| demand.units),
+            );
         }
-        let mut scope = Scope { metrics, signals: Vec::new(), windows: Vec::new() };
+        let mut scope = Scope {
+            metrics,
+            signals: Vec::new(),
+            windows: Vec::new(),
+        };
         let rules = self.rules(&document.rules, &mut scope);
         let guards = self.guards(document);
         let schedule = self.schedule(&document.schedule);
@@ -220,42 +332,71 @@ impl Reader<'_> {
         })
     }
 
-    fn target_limits(&mut self, document: &TargetDocument, demand: Option<Option<Demand>>) -> Option<Limits> {
+    fn target_limits(
+        &mut self,
+        document: &TargetDocument,
+        demand: Option<Option<Demand>>,
+    ) -> Option<Limits> {
         match (&document.limits, demand) {
             (Some(limits), _) => self.limits(limits),
             (None, Some(demand)) => demand.as_ref().map(demand::limits_of),
             (None, None) => {
-                let error = Diagnostic::error(document.group.span.clone(), "this target has no limits");
+                let error =
+                    Diagnostic::error(document.group.span.clone(), "this target has no limits");
                 self.refuse(error.help("add `limits: { min: 0, max: 20 }`"))
             }
         }
     }
 
     fn selector(&mut self, at: &At<GroupDocument>) -> Option<Selector> {
-        let GroupDocument { role, name, id, fleet, market } = &at.value;
+        let GroupDocument {
+            role,
+            name,
+            id,
+            fleet,
+            market,
+        } = &at.value;
         let help = "write one of `role: task` (with `market: spot` where it has groups of both), `name: ...`, `id: ig-...`, or `fleet: task` \
                     with `market: spot`";
         match (role, name, id, fleet, market) {
             (Some(role), None, None, None, None) => self.role(role).map(Selector::Role),
-            (None, Some(name), None, None, None) => self.filled(name).map(|name| Selector::Name(name.into())),
-            (None, None, Some(id), None, None) => self.filled(id).map(|id| Selector::Id(GroupId::new(id))),
+            (None, Some(name), None, None, None) => {
+                self.filled(name).map(|name| Selector::Name(name.into()))
+            }
+            (None, None, Some(id), None, None) => {
+                self.filled(id).map(|id| Selector::Id(GroupId::new(id)))
+            }
             (Some(role), None, None, None, Some(market)) => {
                 let (role, market) = (self.role(role), self.one_of(market, &MARKETS));
-                Some(Selector::Group { role: role?, market: market? })
+                Some(Selector::Group {
+                    role: role?,
+                    market: market?,
+                })
             }
             (None, None, None, Some(fleet), Some(market)) => {
                 let (role, market) = (self.role(fleet), self.one_of(market, &MARKETS));
-                Some(Selector::Fleet { role: role?, market: market? })
+                Some(Selector::Fleet {
+                    role: role?,
+                    market: market?,
+                })
             }
             (None, None, None, Some(fleet), None) => {
                 let error = Diagnostic::error(fleet.span.clone(), "a fleet has two capacities");
                 self.refuse(error.help("add `market: spot` or `market: on-demand`"))
             }
-            (_, _, _, None, Some(market)) => {
-                self.refuse(Diagnostic::error(market.span.clone(), "`market` belongs to a `role` or a `fleet`").help(help))
+            (_, _, _, None, Some(market)) => self.refuse(
+                Diagnostic::error(
+                    market.span.clone(),
+                    "`market` belongs to a `role` or a `fleet`",
+                )
+                .help(help),
+            ),
+            (None, None, None, None, None) => {
+                self.refuse(Diagnostic::error(at.span.clone(), "this names no group").help(help))
             }
-            (None, None, None, None, None) => self.refuse(Diagnostic::error(at.span.clone(), "this names no group").help(help)),
-            _ => self.refuse(Diagnostic::error(at.span.clone(), "this names a group in several ways").help(help)),
+            _ => self.refuse(
+                Diagnostic::error(at.span.clone(), "this names a group in several ways").help(help),
+            ),
         }
     }
 
@@ -267,28 +408,50 @@ impl Reader<'_> {
         self.one_of(at, &[("core", Role::Core), ("task", Role::Task)])
     }
 
-    fn check_targets(&mut self, documents: &At<Vec<At<TargetDocument>>>, targets: &[Option<Target>]) {
+    fn check_targets(
+        &mut self,
+        documents: &At<Vec<At<TargetDocument>>>,
+        targets: &[Option<Target>],
+    ) {
         if targets.is_empty() {
-            self.error(Diagnostic::error(documents.span.clone(), "a policy needs a target").help("add a `- group: { role: task }`"));
+            self.error(
+                Diagnostic::error(documents.span.clone(), "a policy needs a target")
+                    .help("add a `- group: { role: task }`"),
+            );
         }
-        let places = || documents.value.iter().map(|target| target.value.group.span.clone());
+        let places = || {
+            documents
+                .value
+                .iter()
+                .map(|target| target.value.group.span.clone())
+        };
         if let Some(place) = places().nth(MOST_TARGETS) {
-            let error = Diagnostic::error(place, format!("there are more than {MOST_TARGETS} targets"));
+            let error =
+                Diagnostic::error(place, format!("there are more than {MOST_TARGETS} targets"));
             self.error(error.help("a cluster has one core group and at most 48 task groups"));
         }
-        let selectors: Vec<(Range<usize>, &Selector)> =
-            places().zip(targets).filter_map(|(place, target)| Some((place, &target.as_ref()?.selector))).collect();
+        let selectors: Vec<(Range<usize>, &Selector)> = places()
+            .zip(targets)
+            .filter_map(|(place, target)| Some((place, &target.as_ref()?.selector)))
+            .collect();
         for (position, (place, selector)) in selectors.iter().enumerate() {
             let earlier = &selectors[..position];
-            let is_part =
-                |s: &Selector, of: &Selector| matches!((s, of), (Selector::Group { role, .. }, Selector::Role(whole)) if role == whole);
-            if earlier.iter().any(|(_, other)| *other == *selector || is_part(other, selector) || is_part(selector, other)) {
-                let error = Diagnostic::error(place.clone(), format!("two targets mean the same group ({selector})"));
+            let is_part = |s: &Selector, of: &Selector| matches!((s, of), (Selector::Group { role, .. }, Selector::Role(whole)) if role == whole);
+            if earlier.iter().any(|(_, other)| {
+                *other == *selector || is_part(other, selector) || is_part(selector, other)
+            }) {
+                let error = Diagnostic::error(
+                    place.clone(),
+                    format!("two targets mean the same group ({selector})"),
+                );
                 self.error(error.help("put all rules of a group into one target"));
             } else if let Some(is_fleet) = selector.is_fleet() {
                 let other_kind = |s: &Selector| s.is_fleet() == Some(!is_fleet);
                 if earlier.iter().any(|(_, other)| other_kind(other)) {
-                    let error = Diagnostic::error(place.clone(), "a cluster has instance groups or instance fleets, never both");
+                    let error = Diagnostic::error(
+                        place.clone(),
+                        "a cluster has instance groups or instance fleets, never both",
+                    );
                     self.error(error.help("write one policy for each kind of cluster"));
                 }
             }
@@ -299,11 +462,20 @@ impl Reader<'_> {
     fn name(&mut self, at: &At<super::document::NameText>) -> Option<String> {
         let text = at.value.0.as_str();
         let fine = |c: char| c.is_alphanumeric() || "-_. ".contains(c);
-        if !text.trim().is_empty() && text.trim() == text && text.chars().count() <= LONGEST_NAME && text.chars().all(fine) {
+        if !text.trim().is_empty()
+            && text.trim() == text
+            && text.chars().count() <= LONGEST_NAME
+            && text.chars().all(fine)
+        {
             return Some(text.to_owned());
         }
-        let error = Diagnostic::error(at.span.clone(), format!("`{}` cannot be a name", text.escape_debug()));
-        self.refuse(error.help(format!("use up to {LONGEST_NAME} letters, digits, `-`, `_`, `.` and spaces")))
+        let error = Diagnostic::error(
+            at.span.clone(),
+            format!("`{}` cannot be a name", text.escape_debug()),
+        );
+        self.refuse(error.help(format!(
+            "use up to {LONGEST_NAME} letters, digits, `-`, `_`, `.` and spaces"
+        )))
     }
 
     fn filled(&mut self, at: &At<NameLike>) -> Option<String> {
@@ -321,12 +493,27 @@ impl Reader<'_> {
         }
         let help = match nearest(text, values.iter().map(|(name, _)| *name)) {
             Some(meant) => format!("did you mean `{meant}`?"),
-            None => format!("write {}", values.iter().map(|(name, _)| format!("`{name}`")).collect::<Vec<_>>().join(" or ")),
+            None => format!(
+                "write {}",
+                values
+                    .iter()
+                    .map(|(name, _)| format!("`{name}`"))
+                    .collect::<Vec<_>>()
+                    .join(" or ")
+            ),
         };
-        self.refuse(Diagnostic::error(at.span.clone(), format!("`{text}` is not possible here")).help(help))
+        self.refuse(
+            Diagnostic::error(at.span.clone(), format!("`{text}` is not possible here")).help(help),
+        )
     }
 
-    fn within<S: AsRef<str>>(&mut self, at: &At<S>, least: Duration, most: Duration, message: &str) -> Option<Duration> {
+    fn within<S: AsRef<str>>(
+        &mut self,
+        at: &At<S>,
+        least: Duration,
+        most: Duration,
+        message: &str,
+    ) -> Option<Duration> {
         let duration = self.take(at, scalar::duration)?;
         if least <= duration && duration <= most {
             return Some(duration);
@@ -336,13 +523,25 @@ impl Reader<'_> {
 
     /// A time that is not zero.
     fn some_time<S: AsRef<str>>(&mut self, at: &At<S>) -> Option<Duration> {
-        self.within(at, Duration::from_millis(1), scalar::LONGEST, "this must be longer than nothing")
+        self.within(
+            at,
+            Duration::from_millis(1),
+            scalar::LONGEST,
+            "this must be longer than nothing",
+        )
     }
 
-    fn take<T, S: AsRef<str>>(&mut self, at: &At<S>, read: impl FnOnce(&str) -> Result<T, Refusal>) -> Option<T> {
+    fn take<T, S: AsRef<str>>(
+        &mut self,
+        at: &At<S>,
+        read: impl FnOnce(&str) -> Result<T, Refusal>,
+    ) -> Option<T> {
         match read(at.value.as_ref()) {
             Ok(value) => Some(value),
-            Err(Refusal { message, help }) => self.refuse(Diagnostic { help, ..Diagnostic::error(at.span.clone(), message) }),
+            Err(Refusal { message, help }) => self.refuse(Diagnostic {
+                help,
+                ..Diagnostic::error(at.span.clone(), message)
+            }),
         }
     }
 
@@ -374,13 +573,24 @@ const UNITS: [(&str, Unit); 5] = [
 
 const MARKETS: [(&str, Market); 2] = [("on-demand", Market::OnDemand), ("spot", Market::Spot)];
 
-/// What conditions may name. A metric with an error of its own is known, too, so that its uses are not reported as unknown.
+/// What conditions may name. A metric with an error of its own is known, too, so that its uses are
+/// not reported as unknown.
 fn known_metrics(specs: &[Option<MetricSpec>], document: &PolicyDocument) -> Metrics {
-    let names = document.metrics.0.iter().map(|(name, _)| name.value.0.clone());
+    let names = document
+        .metrics
+        .0
+        .iter()
+        .map(|(name, _)| name.value.0.clone());
     let known = names.zip(specs).map(|(name, spec)| {
         let allowance = spec.as_ref().map_or(Duration::ZERO, MetricSpec::allowance);
-        let source = SignalSource::Metric { id: MetricId::new(name.as_str()), allowance };
-        (name, (source, spec.as_ref().map_or(Unit::NUMBER, |spec| spec.unit)))
+        let source = SignalSource::Metric {
+            id: MetricId::new(name.as_str()),
+            allowance,
+        };
+        (
+            name,
+            (source, spec.as_ref().map_or(Unit::NUMBER, |spec| spec.unit)),
+        )
     });
     known.collect()
 }
@@ -388,12 +598,16 @@ fn known_metrics(specs: &[Option<MetricSpec>], document: &PolicyDocument) -> Met
 fn metric_period(text: &str) -> Result<Duration, Refusal> {
     let period = scalar::duration(text)?;
     let whole_seconds = period.subsec_millis() == 0;
-    let known = [1, 5, 10, 20, 30].contains(&period.as_secs()) || (period.as_secs() > 0 && period.as_secs().is_multiple_of(60));
+    let known = [1, 5, 10, 20, 30].contains(&period.as_secs())
+        || (period.as_secs() > 0 && period.as_secs().is_multiple_of(60));
     if whole_seconds && known && period <= Duration::from_secs(86_400) {
         return Ok(period);
     }
     let help = Some("write 1s, 5s, 10s, 20s, 30s, or whole minutes up to 1d".to_owned());
-    Err(Refusal { message: format!("CloudWatch has no period of `{text}`"), help })
+    Err(Refusal {
+        message: format!("CloudWatch has no period of `{text}`"),
+        help,
+    })
 }
 
 #[cfg(test)]

@@ -1,4 +1,5 @@
-//! From syntax to meaning: names become signals, units are checked, and the tree that the engine evaluates is built.
+//! From syntax to meaning: names become signals, units are checked, and the tree that the engine
+//! evaluates is built.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -47,8 +48,20 @@ pub fn quantity(text: &str, scope: &mut Scope<'_>) -> Result<Quantity, Vec<Fault
 
 /// Whether a condition already gives this name a meaning.
 pub fn is_taken(name: &str) -> bool {
-    let reserved = [CLUSTER_STATE, "and", "or", "not", "true", "false", "greatest", "least"];
-    reserved.contains(&name) || Signal::from_name(name).is_some() || window_function(name).is_some() || cluster_state(name).is_some()
+    let reserved = [
+        CLUSTER_STATE,
+        "and",
+        "or",
+        "not",
+        "true",
+        "false",
+        "greatest",
+        "least",
+    ];
+    reserved.contains(&name)
+        || Signal::from_name(name).is_some()
+        || window_function(name).is_some()
+        || cluster_state(name).is_some()
 }
 
 /// Whether values in these units can be compared, added or tracked.
@@ -67,16 +80,25 @@ pub fn describe(unit: Option<Unit>) -> String {
     }
 }
 
-fn resolve<T>(text: &str, scope: &mut Scope<'_>, read: impl FnOnce(&mut Resolver<'_, '_>, &Node) -> Option<T>) -> Result<T, Vec<Fault>> {
+fn resolve<T>(
+    text: &str,
+    scope: &mut Scope<'_>,
+    read: impl FnOnce(&mut Resolver<'_, '_>, &Node) -> Option<T>,
+) -> Result<T, Vec<Fault>> {
     let node = grammar::parse(text).map_err(|fault| vec![fault])?;
-    let mut resolver = Resolver { text, scope, faults: Vec::new() };
+    let mut resolver = Resolver {
+        text,
+        scope,
+        faults: Vec::new(),
+    };
     match read(&mut resolver, &node) {
         Some(value) if resolver.faults.is_empty() => Ok(value),
         _ => Err(resolver.faults),
     }
 }
 
-/// Walks one tree. A method that returns `None` has left at least one fault, so that the walk can go on and find more.
+/// Walks one tree. A method that returns `None` has left at least one fault, so that the walk can
+/// go on and find more.
 struct Resolver<'s, 'm> {
     text: &'s str,
     scope: &'s mut Scope<'m>,
@@ -88,21 +110,33 @@ impl Resolver<'_, '_> {
         match &node.kind {
             Kind::Name(name) if name == "true" => Some(Condition::Constant(true)),
             Kind::Name(name) if name == "false" => Some(Condition::Constant(false)),
-            Kind::Unary(Unary::Not, operand) => Some(Condition::Not(Box::new(self.condition(operand)?))),
+            Kind::Unary(Unary::Not, operand) => {
+                Some(Condition::Not(Box::new(self.condition(operand)?)))
+            }
             Kind::Binary(operator @ (Binary::And | Binary::Or), left, right) => {
                 let (left, right) = (self.condition(left), self.condition(right));
                 Some(join(*operator, left?, right?))
             }
-            Kind::Binary(operator, left, right) if comparison(*operator).is_some() => self.comparison(comparison(*operator)?, left, right),
+            Kind::Binary(operator, left, right) if comparison(*operator).is_some() => {
+                self.comparison(comparison(*operator)?, left, right)
+            }
             _ => {
-                let fault = Fault::new(node.span.clone(), format!("`{}` is a value, not a condition", self.written(node)));
-                self.fail(fault.help("compare it with something, as in `yarn_memory_available_percent < 15`"))
+                let fault = Fault::new(
+                    node.span.clone(),
+                    format!("`{}` is a value, not a condition", self.written(node)),
+                );
+                self.fail(
+                    fault.help(
+                        "compare it with something, as in `yarn_memory_available_percent < 15`",
+                    ),
+                )
             }
         }
     }
 
     fn comparison(&mut self, operator: Comparison, left: &Node, right: &Node) -> Option<Condition> {
-        let names_state = |node: &Node| matches!(&node.kind, Kind::Name(name) if name == CLUSTER_STATE);
+        let names_state =
+            |node: &Node| matches!(&node.kind, Kind::Name(name) if name == CLUSTER_STATE);
         if names_state(left) {
             return self.cluster_state(operator, right);
         }
@@ -112,7 +146,11 @@ impl Resolver<'_, '_> {
         let (a, b) = (self.number(left), self.number(right));
         let (a, b) = (a?, b?);
         self.same_unit(left, a.unit, right, b.unit)?;
-        Some(Condition::Compare { left: a.expr, operator, right: b.expr })
+        Some(Condition::Compare {
+            left: a.expr,
+            operator,
+            right: b.expr,
+        })
     }
 
     fn cluster_state(&mut self, operator: Comparison, other: &Node) -> Option<Condition> {
@@ -131,7 +169,13 @@ impl Resolver<'_, '_> {
                 Some(meant) => format!("did you mean `{meant}`?"),
                 None => format!("states are {}", names.collect::<Vec<_>>().join(", ")),
             };
-            return self.fail(Fault::new(other.span.clone(), format!("`{written}` is not a cluster state")).help(help));
+            return self.fail(
+                Fault::new(
+                    other.span.clone(),
+                    format!("`{written}` is not a cluster state"),
+                )
+                .help(help),
+            );
         };
         Some(Condition::ClusterState { state, negated })
     }
@@ -140,7 +184,11 @@ impl Resolver<'_, '_> {
         match &node.kind {
             Kind::Number { value, unit } => self.literal(node, *value, unit),
             Kind::Name(name) => self.name(node, name),
-            Kind::Call { name, arguments, .. } if matches!(name.as_str(), "greatest" | "least") => self.choice(node, name, arguments),
+            Kind::Call {
+                name, arguments, ..
+            } if matches!(name.as_str(), "greatest" | "least") => {
+                self.choice(node, name, arguments)
+            }
             Kind::Call { .. } => self.window(node),
             Kind::Unary(Unary::Minus, operand) => {
                 let Quantity { expr, unit } = self.number(operand)?;
@@ -155,7 +203,10 @@ impl Resolver<'_, '_> {
                 self.arithmetic(node, arithmetic(*operator)?, (left, a?), (right, b?))
             }
             _ => {
-                let fault = Fault::new(node.span.clone(), format!("`{}` is a condition, not a value", self.written(node)));
+                let fault = Fault::new(
+                    node.span.clone(),
+                    format!("`{}` is a condition, not a value", self.written(node)),
+                );
                 self.fail(fault.help("join conditions by `and` and `or`"))
             }
         }
@@ -173,7 +224,10 @@ impl Resolver<'_, '_> {
                 None => return self.unknown_unit(node, time),
             },
         };
-        Some(Quantity { expr: Expr::Constant(value * factor), unit })
+        Some(Quantity {
+            expr: Expr::Constant(value * factor),
+            unit,
+        })
     }
 
     fn unknown_unit<T>(&mut self, node: &Node, unit: &str) -> Option<T> {
@@ -190,7 +244,10 @@ impl Resolver<'_, '_> {
 
     fn name(&mut self, node: &Node, name: &str) -> Option<Quantity> {
         let (index, unit) = self.signal(node, name)?;
-        Some(Quantity { expr: Expr::Signal(index), unit: Some(unit) })
+        Some(Quantity {
+            expr: Expr::Signal(index),
+            unit: Some(unit),
+        })
     }
 
     /// The signal's place in the target's list, where it is put when it is new.
@@ -200,25 +257,47 @@ impl Resolver<'_, '_> {
             (None, Some((source, unit))) => (source.clone(), *unit),
             (None, None) => return self.unknown_name(node, name),
         };
-        let index = self.scope.signals.iter().position(|known| *known == source).unwrap_or_else(|| {
-            self.scope.signals.push(source);
-            self.scope.signals.len() - 1
-        });
+        let index = self
+            .scope
+            .signals
+            .iter()
+            .position(|known| *known == source)
+            .unwrap_or_else(|| {
+                self.scope.signals.push(source);
+                self.scope.signals.len() - 1
+            });
         Some((index, unit))
     }
 
     fn unknown_name<T>(&mut self, node: &Node, name: &str) -> Option<T> {
         let fault = Fault::new(node.span.clone(), format!("there is no signal `{name}`"));
-        if matches!(name, "true" | "false") || name == CLUSTER_STATE || cluster_state(name).is_some() {
+        if matches!(name, "true" | "false")
+            || name == CLUSTER_STATE
+            || cluster_state(name).is_some()
+        {
             let fault = Fault::new(node.span.clone(), format!("`{name}` is not a number"));
-            return self.fail(fault.help(format!("states are compared like `{CLUSTER_STATE} == WAITING`")));
+            return self.fail(fault.help(format!(
+                "states are compared like `{CLUSTER_STATE} == WAITING`"
+            )));
         }
         match name {
-            "IsIdle" => return self.fail(fault.help("write `emr_idle_seconds > 0`, or longer, as in `emr_idle_seconds > 10m`")),
-            "CapacityRemainingGB" => return self.fail(fault.help("write `hdfs_capacity_remaining_mib`, and the other side like `64GiB`")),
+            "IsIdle" => {
+                return self.fail(fault.help(
+                    "write `emr_idle_seconds > 0`, or longer, as in `emr_idle_seconds > 10m`",
+                ));
+            }
+            "CapacityRemainingGB" => {
+                return self.fail(
+                    fault.help(
+                        "write `hdfs_capacity_remaining_mib`, and the other side like `64GiB`",
+                    ),
+                );
+            }
             _ => {}
         }
-        let known = Signal::ALL.iter().flat_map(|signal| signal.aliases().iter().copied().chain([signal.name()]));
+        let known = Signal::ALL
+            .iter()
+            .flat_map(|signal| signal.aliases().iter().copied().chain([signal.name()]));
         let help = match nearest(name, known.chain(self.scope.metrics.keys().map(String::as_str))) {
             Some(meant) => format!("did you mean `{meant}`?"),
             None => "the language reference lists all signals; other CloudWatch metrics are declared under `metrics:`".to_owned(),
@@ -228,65 +307,148 @@ impl Resolver<'_, '_> {
 
     fn choice(&mut self, node: &Node, name: &str, arguments: &[Node]) -> Option<Quantity> {
         if arguments.is_empty() {
-            return self.fail(Fault::new(node.span.clone(), format!("`{name}` needs values")).help(format!("write `{name}(a, b)`")));
+            return self.fail(
+                Fault::new(node.span.clone(), format!("`{name}` needs values"))
+                    .help(format!("write `{name}(a, b)`")),
+            );
         }
-        let quantities: Vec<Option<Quantity>> = arguments.iter().map(|argument| self.number(argument)).collect();
+        let quantities: Vec<Option<Quantity>> = arguments
+            .iter()
+            .map(|argument| self.number(argument))
+            .collect();
         let quantities = quantities.into_iter().collect::<Option<Vec<_>>>()?;
-        let known = quantities.iter().position(|quantity| quantity.unit.is_some());
+        let known = quantities
+            .iter()
+            .position(|quantity| quantity.unit.is_some());
         let unit = known.and_then(|at| quantities[at].unit);
         for (at, quantity) in quantities.iter().enumerate() {
-            self.same_unit(&arguments[at], quantity.unit, &arguments[known.unwrap_or(at)], unit)?;
+            self.same_unit(
+                &arguments[at],
+                quantity.unit,
+                &arguments[known.unwrap_or(at)],
+                unit,
+            )?;
         }
-        let values = quantities.into_iter().map(|quantity| quantity.expr).collect();
-        let expr = if name == "greatest" { Expr::Greatest(values) } else { Expr::Least(values) };
+        let values = quantities
+            .into_iter()
+            .map(|quantity| quantity.expr)
+            .collect();
+        let expr = if name == "greatest" {
+            Expr::Greatest(values)
+        } else {
+            Expr::Least(values)
+        };
         Some(Quantity { expr, unit })
     }
 
     fn window(&mut self, node: &Node) -> Option<Quantity> {
-        let Kind::Call { name, name_span, arguments } = &node.kind else { return None };
+        let Kind::Call {
+            name,
+            name_span,
+            arguments,
+        } = &node.kind
+        else {
+            return None;
+        };
         let Some(function) = window_function(name) else {
-            let candidates = ["avg", "min", "max", "rate", "p50", "p90", "p95", "p99", "greatest", "least"];
+            let candidates = [
+                "avg", "min", "max", "rate", "p50", "p90", "p95", "p99", "greatest", "least",
+            ];
             let help = match nearest(name, candidates) {
                 Some(meant) if meant != name => format!("did you mean `{meant}`?"),
-                _ => format!("functions are {WINDOW_FUNCTIONS} over (signal, time), and `greatest`, `least` of values"),
+                _ => format!(
+                    "functions are {WINDOW_FUNCTIONS} over (signal, time), and `greatest`, `least` of values"
+                ),
             };
-            return self.fail(Fault::new(name_span.clone(), format!("there is no function `{name}`")).help(help));
+            return self.fail(
+                Fault::new(name_span.clone(), format!("there is no function `{name}`")).help(help),
+            );
         };
-        let help = format!("write `{name}(signal, 5m)`; the larger of several values is `greatest(a, b)`");
+        let help =
+            format!("write `{name}(signal, 5m)`; the larger of several values is `greatest(a, b)`");
         let [signal, over] = arguments.as_slice() else {
-            return self.fail(Fault::new(node.span.clone(), format!("`{name}` needs a signal and a time")).help(help));
+            return self.fail(
+                Fault::new(
+                    node.span.clone(),
+                    format!("`{name}` needs a signal and a time"),
+                )
+                .help(help),
+            );
         };
         let Kind::Name(signal_name) = &signal.kind else {
-            let fault = Fault::new(signal.span.clone(), format!("only a signal can stand here, not `{}`", self.written(signal)));
-            return self.fail(fault.help(format!("aggregate each signal by itself, as in `{name}(a, 5m) + {name}(b, 5m)`")));
+            let fault = Fault::new(
+                signal.span.clone(),
+                format!(
+                    "only a signal can stand here, not `{}`",
+                    self.written(signal)
+                ),
+            );
+            return self.fail(fault.help(format!(
+                "aggregate each signal by itself, as in `{name}(a, 5m) + {name}(b, 5m)`"
+            )));
         };
         let resolved = self.signal(signal, signal_name);
         let over = self.span_of_time(over);
         let ((signal, unit), over) = (resolved?, over?);
-        let spec = WindowSpec { function, signal, over };
-        let index = self.scope.windows.iter().position(|known| *known == spec).unwrap_or_else(|| {
-            self.scope.windows.push(spec);
-            self.scope.windows.len() - 1
-        });
-        let unit = if function == WindowFunction::Rate { unit.times(Unit::PER_SECOND) } else { unit };
-        Some(Quantity { expr: Expr::Window(index), unit: Some(unit) })
+        let spec = WindowSpec {
+            function,
+            signal,
+            over,
+        };
+        let index = self
+            .scope
+            .windows
+            .iter()
+            .position(|known| *known == spec)
+            .unwrap_or_else(|| {
+                self.scope.windows.push(spec);
+                self.scope.windows.len() - 1
+            });
+        let unit = if function == WindowFunction::Rate {
+            unit.times(Unit::PER_SECOND)
+        } else {
+            unit
+        };
+        Some(Quantity {
+            expr: Expr::Window(index),
+            unit: Some(unit),
+        })
     }
 
     fn span_of_time(&mut self, node: &Node) -> Option<Duration> {
         let quantity = self.number(node)?;
         let help = "write a time such as `5m`";
-        let Quantity { expr: Expr::Constant(seconds), unit: Some(Unit::TIME) } = quantity else {
-            let fault = Fault::new(node.span.clone(), format!("`{}` is not a time", self.written(node)));
+        let Quantity {
+            expr: Expr::Constant(seconds),
+            unit: Some(Unit::TIME),
+        } = quantity
+        else {
+            let fault = Fault::new(
+                node.span.clone(),
+                format!("`{}` is not a time", self.written(node)),
+            );
             return self.fail(fault.help(help));
         };
         // Whole milliseconds, as everywhere: less than one is nothing.
         if (1e-3..=LONGEST.as_secs_f64()).contains(&seconds) {
             return Some(Duration::from_millis((seconds * 1e3).round() as u64));
         }
-        self.fail(Fault::new(node.span.clone(), "a window is longer than nothing and no longer than a year").help(help))
+        self.fail(
+            Fault::new(
+                node.span.clone(),
+                "a window is longer than nothing and no longer than a year",
+            )
+            .help(help),
+        )
     }
 
-    fn arithmetic(&mut self, node: &Node, operator: Operator, left: (&Node, Quantity), right: (&Node, Quantity)) -> Option<Quantity> {
+    fn arithmetic(
+        &mut self,
+        node: &Node,
+        operator: Operator,
+        left: (&Node, Quantity),
+        right: (&Node, Quantity),
+    ) -> Option<Quantity> {
         let ((left_node, a), (right_node, b)) = (left, right);
         let plain = |unit: Option<Unit>| unit.unwrap_or(Unit::NUMBER);
         let unit = match operator {
@@ -303,7 +465,11 @@ impl Resolver<'_, '_> {
         }
         let expr = match (a.expr, b.expr) {
             (Expr::Constant(a), Expr::Constant(b)) => Expr::Constant(operator.apply(a, b)),
-            (left, right) => Expr::Arithmetic { operator, left: Box::new(left), right: Box::new(right) },
+            (left, right) => Expr::Arithmetic {
+                operator,
+                left: Box::new(left),
+                right: Box::new(right),
+            },
         };
         if matches!(expr, Expr::Constant(value) if !value.is_finite()) {
             return self.fail(Fault::new(node.span.clone(), "this number is too large"));
@@ -311,21 +477,39 @@ impl Resolver<'_, '_> {
         Some(Quantity { expr, unit })
     }
 
-    fn same_unit(&mut self, left: &Node, a: Option<Unit>, right: &Node, b: Option<Unit>) -> Option<()> {
+    fn same_unit(
+        &mut self,
+        left: &Node,
+        a: Option<Unit>,
+        right: &Node,
+        b: Option<Unit>,
+    ) -> Option<()> {
         if fits(a, b) {
             return Some(());
         }
         let is_literal = |node: &Node| matches!(node.kind, Kind::Number { .. });
-        let (blamed, blamed_unit, other, other_unit) = if is_literal(left) { (left, a, right, b) } else { (right, b, left, a) };
-        let message =
-            format!("`{}` is {}, `{}` is {}", self.written(blamed), describe(blamed_unit), self.written(other), describe(other_unit));
+        let (blamed, blamed_unit, other, other_unit) = if is_literal(left) {
+            (left, a, right, b)
+        } else {
+            (right, b, left, a)
+        };
+        let message = format!(
+            "`{}` is {}, `{}` is {}",
+            self.written(blamed),
+            describe(blamed_unit),
+            self.written(other),
+            describe(other_unit)
+        );
         let right_unit = match other_unit {
             Some(Unit::PERCENT) => "`15` or `15%`",
             Some(Unit::MEMORY) => "`64GiB` or `512MiB`",
             Some(Unit::TIME) => "`10m` or `90s`",
             _ => "a number without a unit",
         };
-        self.fail(Fault::new(blamed.span.clone(), message).help(format!("write {right_unit}, or a signal of that unit")))
+        self.fail(
+            Fault::new(blamed.span.clone(), message)
+                .help(format!("write {right_unit}, or a signal of that unit")),
+        )
     }
 
     fn written(&self, node: &Node) -> &str {
@@ -348,7 +532,11 @@ fn join(operator: Binary, left: Condition, right: Condition) -> Condition {
             other => parts.push(other),
         }
     }
-    if all { Condition::All(parts) } else { Condition::Any(parts) }
+    if all {
+        Condition::All(parts)
+    } else {
+        Condition::Any(parts)
+    }
 }
 
 fn comparison(operator: Binary) -> Option<Comparison> {
@@ -380,12 +568,21 @@ fn window_function(name: &str) -> Option<WindowFunction> {
         "max" => WindowFunction::Maximum,
         "rate" => WindowFunction::Rate,
         _ => {
-            let percentile = name.strip_prefix('p').filter(|digits| digits.len() == 2)?.parse().ok()?;
-            (50..=99).contains(&percentile).then_some(WindowFunction::Percentile(percentile))?
+            let percentile = name
+                .strip_prefix('p')
+                .filter(|digits| digits.len() == 2)?
+                .parse()
+                .ok()?;
+            (50..=99)
+                .contains(&percentile)
+                .then_some(WindowFunction::Percentile(percentile))?
         }
     })
 }
 
 fn cluster_state(name: &str) -> Option<ClusterState> {
-    ClusterState::ALL.iter().copied().find(|state| state.as_str() == name)
+    ClusterState::ALL
+        .iter()
+        .copied()
+        .find(|state| state.as_str() == name)
 }

@@ -22,12 +22,17 @@ pub struct Refusal {
 impl std::fmt::Display for Refusal {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(&self.message)?;
-        self.help.as_ref().map_or(Ok(()), |help| write!(f, "; {help}"))
+        self.help
+            .as_ref()
+            .map_or(Ok(()), |help| write!(f, "; {help}"))
     }
 }
 
 fn refuse<T>(message: impl Into<String>, help: impl Into<String>) -> Result<T, Refusal> {
-    Err(Refusal { message: message.into(), help: Some(help.into()) })
+    Err(Refusal {
+        message: message.into(),
+        help: Some(help.into()),
+    })
 }
 
 /// A time such as `90s`, `5m`, `1h 30m`; zero is allowed.
@@ -35,22 +40,39 @@ fn refuse<T>(message: impl Into<String>, help: impl Into<String>) -> Result<T, R
 /// # Errors
 /// A number without a unit, an unknown unit, a negative time, one longer than a year.
 pub fn duration(text: &str) -> Result<Duration, Refusal> {
-    let bad = || Refusal { message: format!("`{text}` is not a time"), help: Some("write it like `90s`, `5m` or `1h 30m`".into()) };
+    let bad = || Refusal {
+        message: format!("`{text}` is not a time"),
+        help: Some("write it like `90s`, `5m` or `1h 30m`".into()),
+    };
     let trimmed = text.trim();
     if trimmed.starts_with('-') {
-        return refuse(format!("`{text}` is a negative time"), "write a time like `90s`, `5m` or `1h 30m`");
+        return refuse(
+            format!("`{text}` is a negative time"),
+            "write a time like `90s`, `5m` or `1h 30m`",
+        );
     }
     if let Some(seconds) = finite(trimmed) {
-        let minutes = if seconds % 60.0 == 0.0 && seconds > 0.0 { format!("`{}m`", seconds / 60.0) } else { "`5m`".to_owned() };
-        return refuse(format!("`{text}` has no unit"), format!("write `{trimmed}s` for seconds, or minutes like {minutes}"));
+        let minutes = if seconds % 60.0 == 0.0 && seconds > 0.0 {
+            format!("`{}m`", seconds / 60.0)
+        } else {
+            "`5m`".to_owned()
+        };
+        return refuse(
+            format!("`{text}` has no unit"),
+            format!("write `{trimmed}s` for seconds, or minutes like {minutes}"),
+        );
     }
     let mut rest = trimmed;
     let mut total_s = 0.0;
     while !rest.is_empty() {
-        let digits = rest.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(rest.len());
+        let digits = rest
+            .find(|c: char| !c.is_ascii_digit() && c != '.')
+            .unwrap_or(rest.len());
         let number: f64 = rest[..digits].parse().map_err(|_| bad())?;
         let after = rest[digits..].trim_start();
-        let letters = after.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(after.len());
+        let letters = after
+            .find(|c: char| !c.is_ascii_alphabetic())
+            .unwrap_or(after.len());
         total_s += number * seconds_in(&after[..letters]).ok_or_else(bad)?;
         rest = after[letters..].trim_start();
     }
@@ -58,7 +80,10 @@ pub fn duration(text: &str) -> Result<Duration, Refusal> {
         return Err(bad());
     }
     if total_s.is_nan() || total_s > LONGEST.as_secs_f64() {
-        return refuse(format!("`{text}` is longer than a year"), "write a time like `90s`, `5m` or `1h 30m`");
+        return refuse(
+            format!("`{text}` is longer than a year"),
+            "write a time like `90s`, `5m` or `1h 30m`",
+        );
     }
     Ok(Duration::from_millis((total_s * 1e3).round() as u64))
 }
@@ -81,12 +106,19 @@ pub fn seconds_in(unit: &str) -> Option<f64> {
 /// Anything but a whole number from 0 to 100,000.
 pub fn count(text: &str) -> Result<u32, Refusal> {
     match text.trim().parse::<i128>() {
-        Ok(number) if number < 0 => refuse(format!("`{text}` is negative"), "write a whole number, 0 or more"),
-        Ok(number) if number > i128::from(MOST_INSTANCES) => {
-            refuse(format!("`{text}` is too many"), format!("the most is {MOST_INSTANCES}"))
-        }
+        Ok(number) if number < 0 => refuse(
+            format!("`{text}` is negative"),
+            "write a whole number, 0 or more",
+        ),
+        Ok(number) if number > i128::from(MOST_INSTANCES) => refuse(
+            format!("`{text}` is too many"),
+            format!("the most is {MOST_INSTANCES}"),
+        ),
         Ok(number) => Ok(u32::try_from(number).unwrap_or(MOST_INSTANCES)),
-        Err(_) => refuse(format!("`{text}` is not a whole number"), "write a number like `5`"),
+        Err(_) => refuse(
+            format!("`{text}` is not a whole number"),
+            "write a number like `5`",
+        ),
     }
 }
 
@@ -96,7 +128,10 @@ pub fn count(text: &str) -> Result<u32, Refusal> {
 /// As [`count`], and zero.
 pub fn positive(text: &str, what: &str) -> Result<u32, Refusal> {
     match count(text)? {
-        0 => refuse(format!("{what} of zero would never let anything happen"), "write 1 or more, or leave the field out"),
+        0 => refuse(
+            format!("{what} of zero would never let anything happen"),
+            "write 1 or more, or leave the field out",
+        ),
         number => Ok(number),
     }
 }
@@ -116,26 +151,43 @@ pub fn amount(text: &str, way: Way) -> Result<Amount, Refusal> {
     let help = "write a number of instances like `5`, or a share of the present size like `20%`";
     let Some(number) = text.trim().strip_suffix('%') else {
         return match text.trim().parse::<f64>() {
-            Ok(number) if number.fract() != 0.0 => refuse(format!("`{text}` is not a whole number of instances"), help),
+            Ok(number) if number.fract() != 0.0 => {
+                refuse(format!("`{text}` is not a whole number of instances"), help)
+            }
             Err(_) => refuse(format!("`{text}` is not an amount"), help),
-            Ok(_) => Ok(Amount::Instances(Instances(nonzero(text, count(text)?, help)?))),
+            Ok(_) => Ok(Amount::Instances(Instances(nonzero(
+                text,
+                count(text)?,
+                help,
+            )?))),
         };
     };
-    let percent = finite(number).ok_or_else(|| Refusal { message: format!("`{text}` is not an amount"), help: Some(help.into()) })?;
+    let percent = finite(number).ok_or_else(|| Refusal {
+        message: format!("`{text}` is not an amount"),
+        help: Some(help.into()),
+    })?;
     if percent <= 0.0 {
         return refuse(format!("`{text}` is not above zero"), help);
     }
     match way {
-        Way::Shrink if percent > 100.0 => refuse(format!("`{text}` is more than everything"), "shrink by at most `100%`"),
-        Way::Grow if percent > MOST_GROWTH_PERCENT => {
-            refuse(format!("`{text}` is too much at once"), format!("grow by at most `{MOST_GROWTH_PERCENT}%`"))
-        }
+        Way::Shrink if percent > 100.0 => refuse(
+            format!("`{text}` is more than everything"),
+            "shrink by at most `100%`",
+        ),
+        Way::Grow if percent > MOST_GROWTH_PERCENT => refuse(
+            format!("`{text}` is too much at once"),
+            format!("grow by at most `{MOST_GROWTH_PERCENT}%`"),
+        ),
         _ => Ok(Amount::Percent(Percent(percent))),
     }
 }
 
 fn nonzero(text: &str, number: u32, help: &str) -> Result<u32, Refusal> {
-    if number == 0 { refuse(format!("`{text}` changes nothing"), help) } else { Ok(number) }
+    if number == 0 {
+        refuse(format!("`{text}` changes nothing"), help)
+    } else {
+        Ok(number)
+    }
 }
 
 /// `10`, `min` or `max`.
@@ -148,7 +200,10 @@ pub fn size(text: &str) -> Result<Size, Refusal> {
         "max" => Ok(Size::Maximum),
         other => match count(other) {
             Ok(number) => Ok(Size::Exactly(Instances(number))),
-            Err(_) => refuse(format!("`{text}` is not a size"), "write a number of instances like `10`, or `min`, or `max`"),
+            Err(_) => refuse(
+                format!("`{text}` is not a size"),
+                "write a number of instances like `10`, or `min`, or `max`",
+            ),
         },
     }
 }
@@ -161,7 +216,10 @@ pub fn percent(text: &str) -> Result<Percent, Refusal> {
     let number = text.trim();
     match finite(number.strip_suffix('%').unwrap_or(number)) {
         Some(percent) if percent > 0.0 && percent <= 100.0 => Ok(Percent(percent)),
-        _ => refuse(format!("`{text}` is not a share in percent"), "write one above `0%`, up to `100%`"),
+        _ => refuse(
+            format!("`{text}` is not a share in percent"),
+            "write one above `0%`, up to `100%`",
+        ),
     }
 }
 
@@ -169,7 +227,9 @@ pub fn percent(text: &str) -> Result<Percent, Refusal> {
 pub fn finite(text: &str) -> Option<f64> {
     let text = text.trim();
     let plain = text.starts_with(|c: char| c.is_ascii_digit() || c == '-' || c == '.');
-    text.parse::<f64>().ok().filter(|number| plain && number.is_finite())
+    text.parse::<f64>()
+        .ok()
+        .filter(|number| plain && number.is_finite())
 }
 
 #[cfg(test)]
@@ -178,9 +238,14 @@ mod tests {
 
     #[test]
     fn times_are_read_with_their_units() {
-        for (text, ms) in
-            [("90s", 90_000), ("5m", 300_000), ("1h 30m", 5_400_000), ("1.5h", 5_400_000), ("250ms", 250), ("2d", 172_800_000)]
-        {
+        for (text, ms) in [
+            ("90s", 90_000),
+            ("5m", 300_000),
+            ("1h 30m", 5_400_000),
+            ("1.5h", 5_400_000),
+            ("250ms", 250),
+            ("2d", 172_800_000),
+        ] {
             assert_eq!(duration(text), Ok(Duration::from_millis(ms)), "{text}");
         }
     }
@@ -199,16 +264,27 @@ mod tests {
         ] {
             assert_eq!(duration(text).expect_err(text).message, message);
         }
-        assert_eq!(duration("300").expect_err("no unit").help.as_deref(), Some("write `300s` for seconds, or minutes like `5m`"));
+        assert_eq!(
+            duration("300").expect_err("no unit").help.as_deref(),
+            Some("write `300s` for seconds, or minutes like `5m`")
+        );
     }
 
     #[test]
     fn amounts_are_instances_or_percent_and_never_nothing() {
         assert_eq!(amount("5", Way::Grow), Ok(Amount::Instances(Instances(5))));
-        assert_eq!(amount("12.5%", Way::Shrink), Ok(Amount::Percent(Percent(12.5))));
-        for (text, way) in
-            [("0", Way::Grow), ("0%", Way::Grow), ("-1", Way::Shrink), ("2.5", Way::Grow), ("101%", Way::Shrink), ("NaN%", Way::Grow)]
-        {
+        assert_eq!(
+            amount("12.5%", Way::Shrink),
+            Ok(Amount::Percent(Percent(12.5)))
+        );
+        for (text, way) in [
+            ("0", Way::Grow),
+            ("0%", Way::Grow),
+            ("-1", Way::Shrink),
+            ("2.5", Way::Grow),
+            ("101%", Way::Shrink),
+            ("NaN%", Way::Grow),
+        ] {
             assert!(amount(text, way).is_err(), "{text}");
         }
     }
@@ -216,7 +292,14 @@ mod tests {
     #[test]
     fn counts_are_whole_and_bounded() {
         assert_eq!(count("100000"), Ok(100_000));
-        for text in ["100001", "-1", "2.5", "ten", "", "99999999999999999999999999999999999999999"] {
+        for text in [
+            "100001",
+            "-1",
+            "2.5",
+            "ten",
+            "",
+            "99999999999999999999999999999999999999999",
+        ] {
             assert!(count(text).is_err(), "{text}");
         }
     }

@@ -1,4 +1,5 @@
-//! Windows of the week, each in its own time zone, in which other limits apply or a direction is frozen.
+//! Windows of the week, each in its own time zone, in which other limits apply or a direction is
+//! frozen.
 
 use jiff::civil::{Time, Weekday};
 use jiff::tz::TimeZone;
@@ -7,7 +8,8 @@ use super::Limits;
 use crate::observation::Direction;
 use crate::units::Timestamp;
 
-/// A window that opens on the given days from `from` to `to`; past midnight when `to` is not later than `from`.
+/// A window that opens on the given days from `from` to `to`; past midnight when `to` is not later
+/// than `from`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ScheduleWindow {
     pub name: std::sync::Arc<str>,
@@ -22,7 +24,9 @@ pub struct ScheduleWindow {
 }
 
 /// What a window forbids.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema,
+)]
 #[serde(rename_all = "lowercase")]
 pub enum Freeze {
     Out,
@@ -44,7 +48,8 @@ impl ScheduleWindow {
     pub fn is_open(&self, now: Timestamp) -> bool {
         let local = now.to_jiff().to_zoned(self.time_zone.clone());
         let (day, time) = (local.weekday(), local.time());
-        let opens_on = |day: Weekday| self.days[usize::from(day.to_monday_zero_offset().unsigned_abs())];
+        let opens_on =
+            |day: Weekday| self.days[usize::from(day.to_monday_zero_offset().unsigned_abs())];
         if self.from < self.to {
             opens_on(day) && self.from <= time && time < self.to
         } else {
@@ -83,7 +88,7 @@ mod tests {
             ("2026-03-27T07:00:00Z", true),
             ("2026-03-27T17:00:00Z", false),
             ("2026-03-30T05:59:59Z", false),
-            ("2026-03-30T06:00:00Z", true),  // Monday, summer time: 08:00
+            ("2026-03-30T06:00:00Z", true), // Monday, summer time: 08:00
             ("2026-03-28T10:00:00Z", false), // Saturday
         ] {
             assert_eq!(office.is_open(at(instant)), open, "{instant}");
@@ -93,8 +98,17 @@ mod tests {
     #[test]
     fn a_window_past_midnight_belongs_to_the_day_on_which_it_opens() {
         let night = window((22, 0), (6, 0), WEEKDAYS);
-        assert!(night.is_open(at("2026-03-28T03:00:00Z")), "Saturday 04:00 belongs to Friday's window");
-        assert!(!night.is_open(at("2026-03-28T22:00:00Z")), "Saturday 23:00 opens none");
-        assert!(!night.is_open(at("2026-03-29T22:30:00Z")), "Monday 00:30 belongs to Sunday, which opens none");
+        assert!(
+            night.is_open(at("2026-03-28T03:00:00Z")),
+            "Saturday 04:00 belongs to Friday's window"
+        );
+        assert!(
+            !night.is_open(at("2026-03-28T22:00:00Z")),
+            "Saturday 23:00 opens none"
+        );
+        assert!(
+            !night.is_open(at("2026-03-29T22:30:00Z")),
+            "Monday 00:30 belongs to Sunday, which opens none"
+        );
     }
 }

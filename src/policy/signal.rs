@@ -6,7 +6,8 @@ use std::time::Duration;
 use crate::observation::{GroupStatus, MetricId, Observation, Sampled};
 use crate::units::Timestamp;
 
-/// A unit as exponents of its base units: mebibytes, seconds and percent. All zero is a plain number.
+/// A unit as exponents of its base units: mebibytes, seconds and percent. All zero is a plain
+/// number.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Unit {
     pub mebibytes: i8,
@@ -15,11 +16,27 @@ pub struct Unit {
 }
 
 impl Unit {
-    pub const NUMBER: Self = Self { mebibytes: 0, seconds: 0, percent: 0 };
-    pub const MEMORY: Self = Self { mebibytes: 1, ..Self::NUMBER };
-    pub const TIME: Self = Self { seconds: 1, ..Self::NUMBER };
-    pub const PERCENT: Self = Self { percent: 1, ..Self::NUMBER };
-    pub const PER_SECOND: Self = Self { seconds: -1, ..Self::NUMBER };
+    pub const NUMBER: Self = Self {
+        mebibytes: 0,
+        seconds: 0,
+        percent: 0,
+    };
+    pub const MEMORY: Self = Self {
+        mebibytes: 1,
+        ..Self::NUMBER
+    };
+    pub const TIME: Self = Self {
+        seconds: 1,
+        ..Self::NUMBER
+    };
+    pub const PERCENT: Self = Self {
+        percent: 1,
+        ..Self::NUMBER
+    };
+    pub const PER_SECOND: Self = Self {
+        seconds: -1,
+        ..Self::NUMBER
+    };
 
     #[must_use]
     pub fn times(self, other: Self) -> Self {
@@ -46,7 +63,11 @@ impl fmt::Display for Unit {
             return f.write_str("a plain number");
         }
         let mut first = true;
-        for (exponent, name) in [(self.mebibytes, "MiB"), (self.seconds, "s"), (self.percent, "%")] {
+        for (exponent, name) in [
+            (self.mebibytes, "MiB"),
+            (self.seconds, "s"),
+            (self.percent, "%"),
+        ] {
             if exponent != 0 {
                 write!(f, "{}{name}", if first { "" } else { " " })?;
                 first = false;
@@ -65,7 +86,8 @@ pub enum SignalSource {
     BuiltIn(Signal),
     Metric {
         id: MetricId,
-        /// A value older than this is stale, and a gap wider than this breaks a hold: two periods and the delay.
+        /// A value older than this is stale, and a gap wider than this breaks a hold: two periods
+        /// and the delay.
         allowance: Duration,
     },
 }
@@ -80,7 +102,8 @@ impl SignalSource {
         sample.filter(|sample| sample.value.is_finite())
     }
 
-    /// How old a value may be, and how far apart two samples may lie: three polls for what is polled.
+    /// How old a value may be, and how far apart two samples may lie: three polls for what is
+    /// polled.
     pub fn allowance(&self, poll: Duration) -> Duration {
         match self {
             Self::BuiltIn(_) => poll * 3,
@@ -170,15 +193,20 @@ signals! {
 impl Signal {
     /// The signal with this name, be it ours or CloudWatch's.
     pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.iter().copied().find(|signal| signal.name() == name || signal.aliases().contains(&name))
+        Self::ALL
+            .iter()
+            .copied()
+            .find(|signal| signal.name() == name || signal.aliases().contains(&name))
     }
 
-    /// The value with its time; `None` when its source was not observed, or the value is undefined (a share of nothing).
+    /// The value with its time; `None` when its source was not observed, or the value is undefined
+    /// (a share of nothing).
     pub fn read(self, observation: &Observation, group: &GroupStatus) -> Option<Sampled<f64>> {
         match self {
-            Self::HdfsUsedPercent | Self::HdfsCapacityRemainingMib | Self::HdfsBlocksUnderReplicated | Self::HdfsBlocksMissing => {
-                self.read_hdfs(observation)
-            }
+            Self::HdfsUsedPercent
+            | Self::HdfsCapacityRemainingMib
+            | Self::HdfsBlocksUnderReplicated
+            | Self::HdfsBlocksMissing => self.read_hdfs(observation),
             Self::EmrInstancesRequested
             | Self::EmrInstancesRunning
             | Self::EmrStepsPending
@@ -189,18 +217,29 @@ impl Signal {
     }
 
     fn read_yarn(self, observation: &Observation) -> Option<Sampled<f64>> {
-        let Sampled { value: yarn, measured_at } = observation.yarn.as_ref()?;
+        let Sampled {
+            value: yarn,
+            measured_at,
+        } = observation.yarn.as_ref()?;
         let share = |part: f64, whole: f64| (whole > 0.0).then(|| 100.0 * part / whole);
         let value = match self {
-            Self::YarnMemoryAvailablePercent => share(yarn.memory_available.as_f64(), yarn.memory_total.as_f64())?,
-            Self::YarnMemoryAllocatedPercent => share(yarn.memory_allocated.as_f64(), yarn.memory_total.as_f64())?,
+            Self::YarnMemoryAvailablePercent => {
+                share(yarn.memory_available.as_f64(), yarn.memory_total.as_f64())?
+            }
+            Self::YarnMemoryAllocatedPercent => {
+                share(yarn.memory_allocated.as_f64(), yarn.memory_total.as_f64())?
+            }
             Self::YarnMemoryAvailableMib => yarn.memory_available.as_f64(),
             Self::YarnMemoryAllocatedMib => yarn.memory_allocated.as_f64(),
             Self::YarnMemoryReservedMib => yarn.memory_reserved.as_f64(),
             Self::YarnMemoryPendingMib => yarn.memory_pending.as_f64(),
             Self::YarnMemoryTotalMib => yarn.memory_total.as_f64(),
-            Self::YarnVcoresAvailablePercent => share(yarn.vcores_available?.as_f64(), yarn.vcores_total?.as_f64())?,
-            Self::YarnVcoresAllocatedPercent => share(yarn.vcores_allocated?.as_f64(), yarn.vcores_total?.as_f64())?,
+            Self::YarnVcoresAvailablePercent => {
+                share(yarn.vcores_available?.as_f64(), yarn.vcores_total?.as_f64())?
+            }
+            Self::YarnVcoresAllocatedPercent => {
+                share(yarn.vcores_allocated?.as_f64(), yarn.vcores_total?.as_f64())?
+            }
             Self::YarnVcoresAvailable => yarn.vcores_available?.as_f64(),
             Self::YarnVcoresAllocated => yarn.vcores_allocated?.as_f64(),
             Self::YarnVcoresReserved => yarn.vcores_reserved?.as_f64(),
@@ -209,7 +248,9 @@ impl Signal {
             Self::YarnContainersAllocated => yarn.containers_allocated as f64,
             Self::YarnContainersPending => yarn.containers_pending as f64,
             Self::YarnContainersReserved => yarn.containers_reserved as f64,
-            Self::YarnContainerPendingRatio => yarn.containers_pending as f64 / (yarn.containers_allocated.max(1)) as f64,
+            Self::YarnContainerPendingRatio => {
+                yarn.containers_pending as f64 / (yarn.containers_allocated.max(1)) as f64
+            }
             Self::YarnContainersReleasedTotal => yarn.containers_released_total? as f64,
             Self::YarnAppsPending => yarn.apps_pending as f64,
             Self::YarnAppsRunning => yarn.apps_running as f64,
@@ -220,24 +261,38 @@ impl Signal {
             Self::YarnNodesUnhealthy => f64::from(yarn.nodes.unhealthy),
             _ => return None,
         };
-        Some(Sampled { value, measured_at: *measured_at })
+        Some(Sampled {
+            value,
+            measured_at: *measured_at,
+        })
     }
 
     fn read_hdfs(self, observation: &Observation) -> Option<Sampled<f64>> {
-        let Sampled { value: hdfs, measured_at } = observation.hdfs.as_ref()?;
+        let Sampled {
+            value: hdfs,
+            measured_at,
+        } = observation.hdfs.as_ref()?;
         let value = match self {
             Self::HdfsUsedPercent if hdfs.capacity_total.get() == 0 => return None,
-            Self::HdfsUsedPercent => 100.0 * hdfs.capacity_used.as_f64() / hdfs.capacity_total.as_f64(),
+            Self::HdfsUsedPercent => {
+                100.0 * hdfs.capacity_used.as_f64() / hdfs.capacity_total.as_f64()
+            }
             Self::HdfsCapacityRemainingMib => (hdfs.capacity_total - hdfs.capacity_used).as_f64(),
             Self::HdfsBlocksUnderReplicated => hdfs.blocks_under_replicated as f64,
             Self::HdfsBlocksMissing => hdfs.blocks_missing as f64,
             _ => return None,
         };
-        Some(Sampled { value, measured_at: *measured_at })
+        Some(Sampled {
+            value,
+            measured_at: *measured_at,
+        })
     }
 
     fn read_cluster(self, observation: &Observation, group: &GroupStatus) -> Sampled<f64> {
-        let Sampled { value: cluster, measured_at } = &observation.cluster;
+        let Sampled {
+            value: cluster,
+            measured_at,
+        } = &observation.cluster;
         let idle_s = |since: Timestamp| measured_at.since(since).as_secs_f64();
         let value = match self {
             Self::EmrInstancesRequested => group.requested.as_f64(),
@@ -246,7 +301,10 @@ impl Signal {
             Self::EmrStepsRunning => f64::from(cluster.steps_running),
             _ => cluster.idle_since.map_or(0.0, idle_s),
         };
-        Sampled { value, measured_at: *measured_at }
+        Sampled {
+            value,
+            measured_at: *measured_at,
+        }
     }
 }
 
@@ -256,7 +314,10 @@ mod tests {
 
     #[test]
     fn no_two_signals_share_a_name_or_an_alias() {
-        let mut names: Vec<&str> = Signal::ALL.iter().flat_map(|signal| signal.aliases().iter().copied().chain([signal.name()])).collect();
+        let mut names: Vec<&str> = Signal::ALL
+            .iter()
+            .flat_map(|signal| signal.aliases().iter().copied().chain([signal.name()]))
+            .collect();
         names.sort_unstable();
         let count = names.len();
         names.dedup();
@@ -266,8 +327,18 @@ mod tests {
     #[test]
     fn a_signal_in_percent_or_mebibytes_says_so_in_its_name() {
         for signal in Signal::ALL {
-            assert_eq!(signal.name().ends_with("_percent"), signal.unit() == Unit::PERCENT, "{}", signal.name());
-            assert_eq!(signal.name().ends_with("_mib"), signal.unit() == Unit::MEMORY, "{}", signal.name());
+            assert_eq!(
+                signal.name().ends_with("_percent"),
+                signal.unit() == Unit::PERCENT,
+                "{}",
+                signal.name()
+            );
+            assert_eq!(
+                signal.name().ends_with("_mib"),
+                signal.unit() == Unit::MEMORY,
+                "{}",
+                signal.name()
+            );
         }
     }
 
@@ -275,9 +346,22 @@ mod tests {
     fn the_language_reference_lists_every_signal() {
         let reference = include_str!("../../docs/policy-language.md");
         for signal in Signal::ALL {
-            let aliases: Vec<String> = signal.aliases().iter().map(|alias| format!("`{alias}`")).collect();
-            let unit = if signal.unit() == Unit::NUMBER { "number".to_owned() } else { signal.unit().to_string() };
-            let row = format!("| `{}` | {unit} | {} | {} |", signal.name(), aliases.join(", "), signal.meaning());
+            let aliases: Vec<String> = signal
+                .aliases()
+                .iter()
+                .map(|alias| format!("`{alias}`"))
+                .collect();
+            let unit = if signal.unit() == Unit::NUMBER {
+                "number".to_owned()
+            } else {
+                signal.unit().to_string()
+            };
+            let row = format!(
+                "| `{}` | {unit} | {} | {} |",
+                signal.name(),
+                aliases.join(", "),
+                signal.meaning()
+            );
             assert!(reference.contains(&row), "missing: {row}");
         }
     }

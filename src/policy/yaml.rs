@@ -23,7 +23,10 @@ pub struct At<T> {
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for At<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let Spanned { value, defined, .. } = Spanned::deserialize(deserializer)?;
-        Ok(Self { value, span: bytes_of(defined).unwrap_or_default() })
+        Ok(Self {
+            value,
+            span: bytes_of(defined).unwrap_or_default(),
+        })
     }
 }
 
@@ -44,16 +47,24 @@ impl<T: JsonSchema> JsonSchema for At<T> {
 impl<T> At<T> {
     /// The same place with another value.
     pub fn with<U>(&self, value: U) -> At<U> {
-        At { value, span: self.span.clone() }
+        At {
+            value,
+            span: self.span.clone(),
+        }
     }
 }
 
 impl At<String> {
-    /// Where a part of this text stands in the source; the whole scalar when quoting, folding or escapes hide it.
+    /// Where a part of this text stands in the source; the whole scalar when quoting, folding or
+    /// escapes hide it.
     pub fn part(&self, source: &str, part: &Range<usize>) -> Range<usize> {
-        let Some(written) = source.get(self.span.clone()) else { return self.span.clone() };
+        let Some(written) = source.get(self.span.clone()) else {
+            return self.span.clone();
+        };
         let quote = usize::from(written.starts_with(['"', '\'']));
-        let verbatim = written.get(quote..).is_some_and(|text| text.starts_with(&self.value));
+        let verbatim = written
+            .get(quote..)
+            .is_some_and(|text| text.starts_with(&self.value));
         if !verbatim {
             return self.span.clone();
         }
@@ -74,30 +85,41 @@ pub fn read<T: DeserializeOwned>(source: &str) -> Result<T, Diagnostic> {
         return Err(Diagnostic::error(0..0, "the file is empty"));
     }
     let options = serde_saphyr::options! { with_snippet: false };
-    serde_saphyr::from_str_with_options(source, options).map_err(|error| explain(source, error.without_snippet()))
+    serde_saphyr::from_str_with_options(source, options)
+        .map_err(|error| explain(source, error.without_snippet()))
 }
 
-/// As [`read`]; the message begins with the path of the field that is wrong, such as `Rules[2].Trigger.Foo`.
+/// As [`read`]; the message begins with the path of the field that is wrong, such as
+/// `Rules[2].Trigger.Foo`.
 ///
 /// # Errors
 /// As [`read`].
 pub fn read_with_path<T: DeserializeOwned>(source: &str) -> Result<T, Diagnostic> {
     let options = serde_saphyr::options! { with_snippet: false };
     let mut path = String::new();
-    let result = serde_saphyr::with_deserializer_from_str_with_options(source, options, |deserializer| {
-        serde_path_to_error::deserialize(deserializer).map_err(|error| {
-            path = error.path().iter().fold(String::new(), joined);
-            error.into_inner()
-        })
-    });
+    let result =
+        serde_saphyr::with_deserializer_from_str_with_options(source, options, |deserializer| {
+            serde_path_to_error::deserialize(deserializer).map_err(|error| {
+                path = error.path().iter().fold(String::new(), joined);
+                error.into_inner()
+            })
+        });
     result.map_err(|error| {
         let diagnostic = explain(source, error.without_snippet());
-        let message = if path.is_empty() { diagnostic.message } else { format!("{path}: {}", diagnostic.message) };
-        Diagnostic { message, ..diagnostic }
+        let message = if path.is_empty() {
+            diagnostic.message
+        } else {
+            format!("{path}: {}", diagnostic.message)
+        };
+        Diagnostic {
+            message,
+            ..diagnostic
+        }
     })
 }
 
-/// A path with one more segment. Places are values inside a structure of the YAML library, whose field `value` is no field of the file.
+/// A path with one more segment. Places are values inside a structure of the YAML library, whose
+/// field `value` is no field of the file.
 fn joined(path: String, segment: &Segment) -> String {
     match segment {
         Segment::Map { key } if key == "value" => path,
@@ -111,8 +133,13 @@ fn joined(path: String, segment: &Segment) -> String {
 /// A text as a file writes it, with quotes where they are needed, inside `{ }` too.
 pub fn scalar(text: &str) -> String {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./' ".contains(c);
-    let is_word = ["true", "false", "null", "yes", "no", "on", "off", "y", "n"].contains(&text.to_ascii_lowercase().as_str());
-    if text.starts_with(|c: char| c.is_ascii_alphabetic()) && text.chars().all(is_plain) && !text.ends_with(' ') && !is_word {
+    let is_word = ["true", "false", "null", "yes", "no", "on", "off", "y", "n"]
+        .contains(&text.to_ascii_lowercase().as_str());
+    if text.starts_with(|c: char| c.is_ascii_alphabetic())
+        && text.chars().all(is_plain)
+        && !text.ends_with(' ')
+        && !is_word
+    {
         return text.to_owned();
     }
     let mut quoted = String::from('"');
@@ -128,37 +155,66 @@ pub fn scalar(text: &str) -> String {
 }
 
 fn explain(source: &str, error: &Error) -> Diagnostic {
-    let span = error.location().map_or(0..0, |location| bytes_of(location).unwrap_or_else(|| character_at(source, location)));
+    let span = error.location().map_or(0..0, |location| {
+        bytes_of(location).unwrap_or_else(|| character_at(source, location))
+    });
     match error {
-        Error::SerdeUnknownField { field, expected, .. } => {
+        Error::SerdeUnknownField {
+            field, expected, ..
+        } => {
             let diagnostic = Diagnostic::error(span, format!("there is no field `{field}` here"));
             let is_text = field.contains(|c: char| !c.is_alphanumeric() && c != '_' && c != '-');
             diagnostic.help(if is_text {
-                "inside `{ }` a comma ends a text: put quotes around one that holds commas".to_owned()
+                "inside `{ }` a comma ends a text: put quotes around one that holds commas"
+                    .to_owned()
             } else {
                 one_of("the fields are", field, expected)
             })
         }
-        Error::SerdeUnknownVariant { variant, expected, .. } => {
-            let diagnostic = Diagnostic::error(span, format!("`{variant}` is not one of the possible values"));
+        Error::SerdeUnknownVariant {
+            variant, expected, ..
+        } => {
+            let diagnostic = Diagnostic::error(
+                span,
+                format!("`{variant}` is not one of the possible values"),
+            );
             diagnostic.help(one_of("they are", variant, expected))
         }
-        Error::SerdeMissingField { field, .. } => Diagnostic::error(span, format!("the field `{field}` is missing")),
-        Error::DuplicateMappingKey { key: Some(key), .. } => Diagnostic::error(span, format!("the field `{key}` is there twice")),
+        Error::SerdeMissingField { field, .. } => {
+            Diagnostic::error(span, format!("the field `{field}` is missing"))
+        }
+        Error::DuplicateMappingKey { key: Some(key), .. } => {
+            Diagnostic::error(span, format!("the field `{key}` is there twice"))
+        }
         Error::Eof { .. } => Diagnostic::error(span, "the file ends before it says anything"),
-        Error::MultipleDocuments { .. } => Diagnostic::error(span, "a second document begins here").help("write one file for each"),
-        Error::NullIntoString { .. } => Diagnostic::error(span, "a value is missing").help("write the value, or leave the field out"),
-        Error::Unexpected { expected: "mapping start", .. } => {
-            Diagnostic::error(span, "fields should be here").help("write `field: value`")
+        Error::MultipleDocuments { .. } => {
+            Diagnostic::error(span, "a second document begins here").help("write one file for each")
         }
-        Error::Unexpected { expected: "sequence start", .. } => {
-            Diagnostic::error(span, "a list should be here").help("write `- item` or `[item]`")
-        }
-        Error::Unexpected { expected: "string scalar", .. } => Diagnostic::error(span, "a single value should be here"),
+        Error::NullIntoString { .. } => Diagnostic::error(span, "a value is missing")
+            .help("write the value, or leave the field out"),
+        Error::Unexpected {
+            expected: "mapping start",
+            ..
+        } => Diagnostic::error(span, "fields should be here").help("write `field: value`"),
+        Error::Unexpected {
+            expected: "sequence start",
+            ..
+        } => Diagnostic::error(span, "a list should be here").help("write `- item` or `[item]`"),
+        Error::Unexpected {
+            expected: "string scalar",
+            ..
+        } => Diagnostic::error(span, "a single value should be here"),
         other => {
-            let options = serde_saphyr::render_options! { snippets: serde_saphyr::SnippetMode::Off };
+            let options =
+                serde_saphyr::render_options! { snippets: serde_saphyr::SnippetMode::Off };
             let text = other.render_with_options(options);
-            Diagnostic::error(span, text.split(" at line ").next().unwrap_or_default().to_owned())
+            Diagnostic::error(
+                span,
+                text.split(" at line ")
+                    .next()
+                    .unwrap_or_default()
+                    .to_owned(),
+            )
         }
     }
 }
@@ -166,7 +222,14 @@ fn explain(source: &str, error: &Error) -> Diagnostic {
 fn one_of(introduction: &str, written: &str, expected: &[&'static str]) -> String {
     match nearest(written, expected.iter().copied()) {
         Some(meant) => format!("did you mean `{meant}`?"),
-        None => format!("{introduction} {}", expected.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")),
+        None => format!(
+            "{introduction} {}",
+            expected
+                .iter()
+                .map(|name| format!("`{name}`"))
+                .collect::<Vec<_>>()
+                .join(", ")
+        ),
     }
 }
 
@@ -180,9 +243,17 @@ fn bytes_of(location: Location) -> Option<Range<usize>> {
 /// The character at a place that the parser gave only by line and column.
 fn character_at(source: &str, location: Location) -> Range<usize> {
     let index = |number: u64| usize::try_from(number.saturating_sub(1)).unwrap_or(usize::MAX);
-    let line_start: usize = source.split_inclusive('\n').take(index(location.line())).map(str::len).sum();
+    let line_start: usize = source
+        .split_inclusive('\n')
+        .take(index(location.line()))
+        .map(str::len)
+        .sum();
     let line = source[line_start..].lines().next().unwrap_or_default();
-    let before: usize = line.chars().take(index(location.column())).map(char::len_utf8).sum();
+    let before: usize = line
+        .chars()
+        .take(index(location.column()))
+        .map(char::len_utf8)
+        .sum();
     let length = line[before..].chars().next().map_or(0, char::len_utf8);
     line_start + before..line_start + before + length
 }

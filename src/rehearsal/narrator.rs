@@ -66,13 +66,25 @@ impl Narrator {
         let at = report.observation.at;
         let mut told: Vec<(String, Option<String>)> = Vec::new();
         told.extend(self.sources(report));
-        told.extend(report.observation.cluster.value.groups.iter().filter_map(|group| self.nodes(group)));
+        told.extend(
+            report
+                .observation
+                .cluster
+                .value
+                .groups
+                .iter()
+                .filter_map(|group| self.nodes(group)),
+        );
         told.extend(self.waiting(&report.observation));
         for decision in &report.decisions {
             told.extend(self.decision(decision, report));
         }
         let new_day = self.new_day(at, !told.is_empty()).map(|day| (day, None));
-        new_day.into_iter().chain(told).map(|(text, detail)| Line { at, text, detail }).collect()
+        new_day
+            .into_iter()
+            .chain(told)
+            .map(|(text, detail)| Line { at, text, detail })
+            .collect()
     }
 
     /// The date, before the first line of every day but the first.
@@ -82,7 +94,9 @@ impl Narrator {
             return None;
         }
         let before = self.day.replace(today);
-        before.filter(|day| *day != today).map(|_| format!("a new day, {today}"))
+        before
+            .filter(|day| *day != today)
+            .map(|_| format!("a new day, {today}"))
     }
 
     fn sources(&mut self, report: &TickReport) -> Vec<(String, Option<String>)> {
@@ -112,7 +126,11 @@ impl Narrator {
             std::cmp::Ordering::Less => format!("{} left", nodes(before - now)),
             std::cmp::Ordering::Equal => return None,
         };
-        let stand = if now == requested { format!("{now} run") } else { format!("{now} of {requested} run") };
+        let stand = if now == requested {
+            format!("{now} run")
+        } else {
+            format!("{now} of {requested} run")
+        };
         Some((format!("{}: {change}, {stand}", name_of(group)), None))
     }
 
@@ -123,7 +141,12 @@ impl Narrator {
             let since = self.waiting_since.take()?;
             let lasted = whole_seconds(at.since(since));
             let was_told = std::mem::take(&mut self.has_told_waiting);
-            return was_told.then(|| (format!("nothing waits any more, after {}", display_duration(lasted)), None));
+            return was_told.then(|| {
+                (
+                    format!("nothing waits any more, after {}", display_duration(lasted)),
+                    None,
+                )
+            });
         }
         let since = *self.waiting_since.get_or_insert(at);
         if self.has_told_waiting || at.since(since) < WORTH_TELLING {
@@ -131,21 +154,51 @@ impl Narrator {
         }
         self.has_told_waiting = true;
         let gib = yarn.memory_pending.as_f64() / 1024.0;
-        Some((format!("{} containers wait for {gib:.0} GiB of memory", yarn.containers_pending), None))
+        Some((
+            format!(
+                "{} containers wait for {gib:.0} GiB of memory",
+                yarn.containers_pending
+            ),
+            None,
+        ))
     }
 
-    fn decision(&mut self, decision: &Decision, report: &TickReport) -> Option<(String, Option<String>)> {
-        let group = report.observation.cluster.value.groups.iter().find(|group| decision.group.as_ref() == Some(&group.id));
+    fn decision(
+        &mut self,
+        decision: &Decision,
+        report: &TickReport,
+    ) -> Option<(String, Option<String>)> {
+        let group = report
+            .observation
+            .cluster
+            .value
+            .groups
+            .iter()
+            .find(|group| decision.group.as_ref() == Some(&group.id));
         let name = group.map_or("target", name_of);
         match &decision.action {
             Action::Resize(resize) => {
                 self.holds.remove(&decision.target);
                 let outcome = outcome(answer_to(decision, &report.answers));
-                let verb = if resize.direction() == Direction::Out { "grow" } else { "shrink" };
-                Some((format!("{name}: {verb} {} -> {}{outcome}", resize.from, resize.to), Some(self.reason(decision, resize))))
+                let verb = if resize.direction() == Direction::Out {
+                    "grow"
+                } else {
+                    "shrink"
+                };
+                Some((
+                    format!("{name}: {verb} {} -> {}{outcome}", resize.from, resize.to),
+                    Some(self.reason(decision, resize)),
+                ))
             }
-            Action::Hold(reason) if is_news(reason) && self.holds.insert(decision.target, reason.label()) != Some(reason.label()) => {
-                Some((format!("{name}: stays at {}", decision.requested), Some(reason.to_string())))
+            Action::Hold(reason)
+                if is_news(reason)
+                    && self.holds.insert(decision.target, reason.label())
+                        != Some(reason.label()) =>
+            {
+                Some((
+                    format!("{name}: stays at {}", decision.requested),
+                    Some(reason.to_string()),
+                ))
             }
             Action::Hold(_) => None,
         }
@@ -153,22 +206,46 @@ impl Narrator {
 
     /// `memory-short: yarn_memory_available_percent < 15 for 5m (it is 2.1)`
     fn reason(&self, decision: &Decision, resize: &Resize) -> String {
-        let limited = resize.limited_by.map(|limiter| format!("; wanted {}, {limiter}", resize.wanted)).unwrap_or_default();
+        let limited = resize
+            .limited_by
+            .map(|limiter| format!("; wanted {}, {limiter}", resize.wanted))
+            .unwrap_or_default();
         let rule = match &resize.because {
-            Cause::Rule(name) => {
-                self.policy.targets().get(decision.target).and_then(|target| target.rules.iter().find(|rule| rule.name == *name))
+            Cause::Rule(name) => self
+                .policy
+                .targets()
+                .get(decision.target)
+                .and_then(|target| target.rules.iter().find(|rule| rule.name == *name)),
+            Cause::Demand => {
+                return decision
+                    .demand
+                    .as_ref()
+                    .map_or_else(|| resize.because.to_string(), ToString::to_string)
+                    + &limited;
             }
-            Cause::Demand => return decision.demand.as_ref().map_or_else(|| resize.because.to_string(), ToString::to_string) + &limited,
             Cause::BelowMinimum | Cause::AboveMaximum => None,
         };
-        let Some(rule) = rule else { return format!("{}{limited}", resize.because) };
-        let hold = if rule.hold_for.is_zero() { String::new() } else { format!(" for {}", display_duration(rule.hold_for)) };
-        let read: Vec<_> = decision.readings.iter().filter(|reading| rule.when_text.contains(&*reading.signal)).collect();
+        let Some(rule) = rule else {
+            return format!("{}{limited}", resize.because);
+        };
+        let hold = if rule.hold_for.is_zero() {
+            String::new()
+        } else {
+            format!(" for {}", display_duration(rule.hold_for))
+        };
+        let read: Vec<_> = decision
+            .readings
+            .iter()
+            .filter(|reading| rule.when_text.contains(&*reading.signal))
+            .collect();
         let values = match &read[..] {
             [] => String::new(),
             [one] => format!(" (it is {})", short(one.value)),
             several => {
-                let values: Vec<String> = several.iter().map(|reading| format!("{} is {}", reading.signal, short(reading.value))).collect();
+                let values: Vec<String> = several
+                    .iter()
+                    .map(|reading| format!("{} is {}", reading.signal, short(reading.value)))
+                    .collect();
                 format!(" ({})", values.join(", "))
             }
         };
@@ -181,15 +258,42 @@ impl Picture {
     pub fn of(report: &TickReport) -> Option<Self> {
         let observation = &report.observation;
         let yarn = &observation.yarn.as_ref()?.value;
-        let used_percent = (100 * yarn.memory_allocated.get()).checked_div(yarn.memory_total.get()).unwrap_or(0).min(100);
-        let mut parts = vec![format!("{used_percent:>3} % of {:>2} nodes", yarn.nodes.active + yarn.nodes.decommissioning)];
-        let groups = observation.cluster.value.groups.iter().filter(|group| group.requested != group.running);
-        parts.extend(groups.map(|group| format!("{} {} -> {}", name_of(group), group.running, group.requested)));
+        let used_percent = (100 * yarn.memory_allocated.get())
+            .checked_div(yarn.memory_total.get())
+            .unwrap_or(0)
+            .min(100);
+        let mut parts = vec![format!(
+            "{used_percent:>3} % of {:>2} nodes",
+            yarn.nodes.active + yarn.nodes.decommissioning
+        )];
+        let groups = observation
+            .cluster
+            .value
+            .groups
+            .iter()
+            .filter(|group| group.requested != group.running);
+        parts.extend(groups.map(|group| {
+            format!(
+                "{} {} -> {}",
+                name_of(group),
+                group.running,
+                group.requested
+            )
+        }));
         if yarn.containers_pending > 0 {
             parts.push(format!("{} waiting", yarn.containers_pending));
         }
-        parts.extend(report.cost.usd_per_hour.map(|usd| format!("{usd:.2} USD/h")));
-        Some(Self { at: observation.at, used_percent, text: parts.join("  ") })
+        parts.extend(
+            report
+                .cost
+                .usd_per_hour
+                .map(|usd| format!("{usd:.2} USD/h")),
+        );
+        Some(Self {
+            at: observation.at,
+            used_percent,
+            text: parts.join("  "),
+        })
     }
 }
 
@@ -215,13 +319,19 @@ fn outcome(answer: Option<&ResizeAnswer>) -> String {
     match answer.map(|answer| (answer.outcome, answer.message.as_deref())) {
         Some((Outcome::Accepted, _)) => String::new(),
         Some((Outcome::NotSent, _)) => " (not sent)".to_owned(),
-        Some((Outcome::Rejected(rejection), message)) => format!(" was refused: {rejection} {}", message.unwrap_or_default()),
+        Some((Outcome::Rejected(rejection), message)) => {
+            format!(" was refused: {rejection} {}", message.unwrap_or_default())
+        }
         Some((Outcome::Unknown, _)) | None => ", and EMR has not answered".to_owned(),
     }
 }
 
 fn nodes(count: Instances) -> String {
-    if count.get() == 1 { "1 node".to_owned() } else { format!("{count} nodes") }
+    if count.get() == 1 {
+        "1 node".to_owned()
+    } else {
+        format!("{count} nodes")
+    }
 }
 
 fn name_of(group: &GroupStatus) -> &str {

@@ -38,13 +38,26 @@ impl Services {
     ///
     /// # Errors
     /// When no port can be had.
-    pub async fn start(cluster: SimulatedCluster, cluster_id: &str, name: &str) -> std::io::Result<Self> {
+    pub async fn start(
+        cluster: SimulatedCluster,
+        cluster_id: &str,
+        name: &str,
+    ) -> std::io::Result<Self> {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
-        let url = Url::parse(&format!("http://{}", listener.local_addr()?)).map_err(std::io::Error::other)?;
-        let served = Served { cluster, cluster_id: cluster_id.into(), name: name.into(), is_terminating: Arc::default() };
+        let url = Url::parse(&format!("http://{}", listener.local_addr()?))
+            .map_err(std::io::Error::other)?;
+        let served = Served {
+            cluster,
+            cluster_id: cluster_id.into(),
+            name: name.into(),
+            is_terminating: Arc::default(),
+        };
         let server = axum::serve(listener, router(served));
-        let server =
-            tokio::spawn(async move { server.await.unwrap_or_else(|error| tracing::error!(%error, "the simulated services ended")) });
+        let server = tokio::spawn(async move {
+            server
+                .await
+                .unwrap_or_else(|error| tracing::error!(%error, "the simulated services ended"))
+        });
         Ok(Self { url, server })
     }
 

@@ -1,4 +1,5 @@
-//! The simulated cluster as something that lives: it has a thread of its own, follows a clock and answers questions.
+//! The simulated cluster as something that lives: it has a thread of its own, follows a clock and
+//! answers questions.
 
 use std::sync::{Arc, mpsc};
 use std::thread;
@@ -32,12 +33,17 @@ enum Message {
 }
 
 impl SimulatedCluster {
-    /// Starts the cluster and its work now. Its clock begins at the start of the work, so that days and hours are those of the trace, and goes
-    /// `speed` times as fast as the real one.
+    /// Starts the cluster and its work now. Its clock begins at the start of the work, so that days
+    /// and hours are those of the trace, and goes `speed` times as fast as the real one.
     ///
     /// # Errors
     /// When there is no work, or some of it fits none of the nodes.
-    pub fn start(workload: Arc<Workload>, scenario: Arc<Scenario>, seed: u64, speed: u32) -> Result<Self, SimError> {
+    pub fn start(
+        workload: Arc<Workload>,
+        scenario: Arc<Scenario>,
+        seed: u64,
+        speed: u32,
+    ) -> Result<Self, SimError> {
         let (messages, inbox) = mpsc::channel();
         let (ready, is_ready) = mpsc::channel();
         let clock = Clock::starting_at(workload.start(), speed);
@@ -51,7 +57,10 @@ impl SimulatedCluster {
                 Err(error) => drop(ready.send(Err(error))),
             }
         });
-        is_ready.recv().unwrap_or(Ok(())).map(|()| Self { messages, clock })
+        is_ready
+            .recv()
+            .unwrap_or(Ok(()))
+            .map(|()| Self { messages, clock })
     }
 
     pub fn clock(&self) -> Clock {
@@ -62,7 +71,10 @@ impl SimulatedCluster {
     ///
     /// # Errors
     /// When it has ended.
-    pub async fn ask<T: Send + 'static>(&self, question: impl FnOnce(&mut SteppedCluster<'_>) -> T + Send + 'static) -> Result<T, Ended> {
+    pub async fn ask<T: Send + 'static>(
+        &self,
+        question: impl FnOnce(&mut SteppedCluster<'_>) -> T + Send + 'static,
+    ) -> Result<T, Ended> {
         let (answer, answered) = oneshot::channel();
         let ask: Question = Box::new(move |cluster| drop(answer.send(question(cluster))));
         self.messages.send(Message::Ask(ask)).map_err(|_| Ended)?;

@@ -19,7 +19,8 @@ targets:
       - { name: idle, when: yarn_memory_available_percent > 50, for: 2m, then: { set: min } }
 ";
 
-/// Two jobs of 24 tasks of ten minutes, half an hour apart, on a cluster whose two core nodes run eight at a time.
+/// Two jobs of 24 tasks of ten minutes, half an hour apart, on a cluster whose two core nodes run
+/// eight at a time.
 fn workload() -> Arc<Workload> {
     let job = |id: &str, submit_s| Job {
         id: id.into(),
@@ -30,10 +31,16 @@ fn workload() -> Arc<Workload> {
             after: vec![],
             memory: Mebibytes(2_048),
             vcores: VirtualCores(1),
-            tasks: vec![TaskRun { count: 24, duration: Duration::from_secs(600) }],
+            tasks: vec![TaskRun {
+                count: 24,
+                duration: Duration::from_secs(600),
+            }],
         }],
     };
-    Arc::new(Workload::Jobs(JobLoad::of(Timestamp::EPOCH, &[job("first", 0), job("second", 2_700)]).expect("valid jobs")))
+    Arc::new(Workload::Jobs(
+        JobLoad::of(Timestamp::EPOCH, &[job("first", 0), job("second", 2_700)])
+            .expect("valid jobs"),
+    ))
 }
 
 fn plan(folder: &Path, policy: &str) -> Plan {
@@ -55,30 +62,66 @@ fn plan(folder: &Path, policy: &str) -> Plan {
 #[tokio::test]
 async fn the_daemon_scales_the_simulated_cluster_until_all_work_is_done() {
     let folder = tempfile::tempdir().expect("a folder");
-    let rehearsal = Rehearsal::start(plan(folder.path(), POLICY)).await.expect("starts");
+    let rehearsal = Rehearsal::start(plan(folder.path(), POLICY))
+        .await
+        .expect("starts");
     let mut narrator = Narrator::new(rehearsal.policy());
     let journal = rehearsal.journal().clone();
     let metrics = format!("{}/metrics", rehearsal.status_url());
     let told = RefCell::new(Vec::new());
     let sizes = RefCell::new(Vec::new());
     let on_tick = |report: &TickReport| {
-        told.borrow_mut().extend(narrator.lines(report).into_iter().map(|line| line.text));
+        told.borrow_mut()
+            .extend(narrator.lines(report).into_iter().map(|line| line.text));
         for decision in &report.decisions {
             if let Action::Resize(resize) = &decision.action {
                 sizes.borrow_mut().push(resize.to.get());
             }
         }
-        assert!(report.answers.iter().all(|answer| answer.outcome == Outcome::Accepted), "{:?}", report.answers);
-        let released = report.observation.yarn.as_ref().and_then(|yarn| yarn.value.containers_released_total);
-        assert!(released.is_some(), "the turnover is seen, as in the simulator");
+        assert!(
+            report
+                .answers
+                .iter()
+                .all(|answer| answer.outcome == Outcome::Accepted),
+            "{:?}",
+            report.answers
+        );
+        let released = report
+            .observation
+            .yarn
+            .as_ref()
+            .and_then(|yarn| yarn.value.containers_released_total);
+        assert!(
+            released.is_some(),
+            "the turnover is seen, as in the simulator"
+        );
     };
-    let (rehearsed, scraped) = tokio::join!(rehearsal.run(std::future::pending(), on_tick), scrape(&metrics));
+    let (rehearsed, scraped) = tokio::join!(
+        rehearsal.run(std::future::pending(), on_tick),
+        scrape(&metrics)
+    );
     let Rehearsed { ending, run } = rehearsed.expect("runs");
 
-    assert_eq!((ending, run.tasks_finished, run.tasks_rerun), (Ending::WorkDone, 48, 0));
-    assert_eq!(sizes.borrow()[..3], [6, 0, 6], "out for the first job, in, out for the second");
-    assert_eq!(run.resizes as usize, sizes.borrow().len(), "what was decided was done, once");
-    assert!(told.borrow().iter().any(|line| line == "task: 6 nodes joined, 6 run"), "{told:?}");
+    assert_eq!(
+        (ending, run.tasks_finished, run.tasks_rerun),
+        (Ending::WorkDone, 48, 0)
+    );
+    assert_eq!(
+        sizes.borrow()[..3],
+        [6, 0, 6],
+        "out for the first job, in, out for the second"
+    );
+    assert_eq!(
+        run.resizes as usize,
+        sizes.borrow().len(),
+        "what was decided was done, once"
+    );
+    assert!(
+        told.borrow()
+            .iter()
+            .any(|line| line == "task: 6 nodes joined, 6 run"),
+        "{told:?}"
+    );
     assert!(scraped.contains("headroom_"), "{scraped}");
     assert_eq!(resizes_in(&journal), sizes.into_inner());
 }
@@ -107,37 +150,79 @@ fn resizes_in(journal: &Path) -> Vec<u32> {
 #[tokio::test]
 async fn a_rehearsal_ends_when_its_time_is_up() {
     let folder = tempfile::tempdir().expect("a folder");
-    let plan = Plan { at_most: Some(Duration::from_secs(300)), ..plan(folder.path(), POLICY) };
-    let rehearsed = Rehearsal::start(plan).await.expect("starts").run(std::future::pending(), |_| {}).await.expect("runs");
+    let plan = Plan {
+        at_most: Some(Duration::from_secs(300)),
+        ..plan(folder.path(), POLICY)
+    };
+    let rehearsed = Rehearsal::start(plan)
+        .await
+        .expect("starts")
+        .run(std::future::pending(), |_| {})
+        .await
+        .expect("runs");
     assert_eq!(rehearsed.ending, Ending::TimeUp);
     let lasted = rehearsed.run.end.since(rehearsed.run.start);
-    assert!(Duration::from_secs(300) <= lasted && lasted < Duration::from_secs(600), "{lasted:?}");
+    assert!(
+        Duration::from_secs(300) <= lasted && lasted < Duration::from_secs(600),
+        "{lasted:?}"
+    );
 }
 
 #[tokio::test]
 async fn a_rehearsal_that_is_stopped_leaves_what_happened_so_far() {
     let folder = tempfile::tempdir().expect("a folder");
-    let rehearsal = Rehearsal::start(plan(folder.path(), POLICY)).await.expect("starts");
-    let rehearsed = rehearsal.run(std::future::ready(()), |_| {}).await.expect("runs");
-    assert_eq!((rehearsed.ending, rehearsed.run.tasks_finished, rehearsed.run.tasks_total), (Ending::Stopped, 0, 48));
+    let rehearsal = Rehearsal::start(plan(folder.path(), POLICY))
+        .await
+        .expect("starts");
+    let rehearsed = rehearsal
+        .run(std::future::ready(()), |_| {})
+        .await
+        .expect("runs");
+    assert_eq!(
+        (
+            rehearsed.ending,
+            rehearsed.run.tasks_finished,
+            rehearsed.run.tasks_total
+        ),
+        (Ending::Stopped, 0, 48)
+    );
 }
 
 #[tokio::test]
 async fn what_does_not_fit_is_refused_before_anything_starts() {
     let folder = tempfile::tempdir().expect("a folder");
-    let refusal = async |plan| Rehearsal::start(plan).await.err().map(|error| error.to_string()).unwrap_or_default();
+    let refusal = async |plan| {
+        Rehearsal::start(plan)
+            .await
+            .err()
+            .map(|error| error.to_string())
+            .unwrap_or_default()
+    };
     let other_group = POLICY.replace("role: task", "name: other");
     let said = refusal(plan(folder.path(), &other_group)).await;
-    assert!(said.contains("no group of scenario `default` matches the target `name: other`"), "{said}");
+    assert!(
+        said.contains("no group of scenario `default` matches the target `name: other`"),
+        "{said}"
+    );
 
     let mut fleet = plan(folder.path(), POLICY);
     fleet.scenario.groups[0].kind = GroupKind::Fleet;
     let said = refusal(fleet).await;
-    assert!(said.starts_with("group `core` of scenario `default` is a fleet"), "{said}");
+    assert!(
+        said.starts_with("group `core` of scenario `default` is a fleet"),
+        "{said}"
+    );
 
     let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
     let listen = taken.local_addr().expect("an address");
-    let said = refusal(Plan { listen, ..plan(folder.path(), POLICY) }).await;
-    assert!(said.starts_with(&format!("{listen} cannot be served")) && said.contains("--listen"), "{said}");
+    let said = refusal(Plan {
+        listen,
+        ..plan(folder.path(), POLICY)
+    })
+    .await;
+    assert!(
+        said.starts_with(&format!("{listen} cannot be served")) && said.contains("--listen"),
+        "{said}"
+    );
     assert!(!folder.path().join("state").exists());
 }

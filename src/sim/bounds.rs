@@ -1,5 +1,5 @@
-//! Three costs to measure every policy against: all work packed perfectly, capacity that follows demand instantly, and a
-//! clairvoyant that never lets work wait but pays for provisioning.
+//! Three costs to measure every policy against: all work packed perfectly, capacity that follows
+//! demand instantly, and a clairvoyant that never lets work wait but pays for provisioning.
 
 mod demand;
 
@@ -35,8 +35,8 @@ pub struct Capacity {
 /// Costs that say how good a policy could be. `work_usd <= no_wait_usd <= clairvoyant_usd`.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Bounds {
-    /// All work, packed perfectly on nodes that are bought by the millisecond at the cheapest price of what it needs most:
-    /// no policy costs less.
+    /// All work, packed perfectly on nodes that are bought by the millisecond at the cheapest price
+    /// of what it needs most: no policy costs less.
     pub work_usd: f64,
     /// Capacity follows demand instantly, whole nodes, and nothing waits.
     pub no_wait_usd: f64,
@@ -45,15 +45,25 @@ pub struct Bounds {
 }
 
 impl Bounds {
-    /// The bounds for `demand` (see [`no_wait_demand`]) during `horizon`. No life is extended to the 60 s that EC2 bills at least.
+    /// The bounds for `demand` (see [`no_wait_demand`]) during `horizon`. No life is extended to
+    /// the 60 s that EC2 bills at least.
     ///
-    /// Level `i` of the nodes needed is busy while at least `i` nodes are needed. Levels that are always there cost the same in
-    /// any case. For each other level the clairvoyant pays its busy time, the provisioning time before its first use, and
-    /// across each idle gap the shorter of the gap (keep the node) and the provisioning time (let it go, buy it again).
-    pub fn of(demand: &StepCurve<Resources>, capacity: &Capacity, horizon: &Range<Timestamp>) -> Self {
+    /// Level `i` of the nodes needed is busy while at least `i` nodes are needed. Levels that are
+    /// always there cost the same in any case. For each other level the clairvoyant pays its busy
+    /// time, the provisioning time before its first use, and across each idle gap the shorter of
+    /// the gap (keep the node) and the provisioning time (let it go, buy it again).
+    pub fn of(
+        demand: &StepCurve<Resources>,
+        capacity: &Capacity,
+        horizon: &Range<Timestamp>,
+    ) -> Self {
         let hours = horizon.end.since(horizon.start).as_secs_f64() / 3_600.0;
         let paid_anyway_usd = capacity.always_on_usd_h() * hours;
-        let levels = Levels::of(&nodes_needed(demand, capacity.scaled.node), capacity, horizon);
+        let levels = Levels::of(
+            &nodes_needed(demand, capacity.scaled.node),
+            capacity,
+            horizon,
+        );
         let no_wait_usd = paid_anyway_usd + capacity.scaled.usd_h * levels.busy_h;
         Self {
             work_usd: work_usd(demand, capacity, horizon),
@@ -65,7 +75,11 @@ impl Bounds {
 
 impl Capacity {
     fn always_on_usd_h(&self) -> f64 {
-        let fixed_usd_h: f64 = self.fixed.iter().map(|(count, offer)| count.as_f64() * offer.usd_h).sum();
+        let fixed_usd_h: f64 = self
+            .fixed
+            .iter()
+            .map(|(count, offer)| count.as_f64() * offer.usd_h)
+            .sum();
         self.scaled_min.as_f64() * self.scaled.usd_h + fixed_usd_h
     }
 
@@ -74,40 +88,73 @@ impl Capacity {
         let worth = |(count, offer): &(Instances, Offer)| {
             let memory = share(offer.node.memory.get(), self.scaled.node.memory.get());
             let vcores = share(offer.node.vcores.get(), self.scaled.node.vcores.get());
-            // Neither is finite where the scaled node offers nothing at all: then no level exists either.
-            count.as_f64() * if memory.min(vcores).is_finite() { memory.min(vcores) } else { 0.0 }
+            // Neither is finite where the scaled node offers nothing at all: then no level exists
+            // either.
+            count.as_f64()
+                * if memory.min(vcores).is_finite() {
+                    memory.min(vcores)
+                } else {
+                    0.0
+                }
         };
         // A third and two thirds of a node are one node, whatever their sum is in binary.
         let fixed = self.fixed.iter().map(worth).sum::<f64>() + 1e-9;
         self.scaled_min.get().saturating_add(fixed as u32)
     }
 
-    /// The cheapest way to buy one of a resource for an hour, leaving out nodes that offer none; infinite when all do.
+    /// The cheapest way to buy one of a resource for an hour, leaving out nodes that offer none;
+    /// infinite when all do.
     fn cheapest_usd_h(&self, amount: impl Fn(&Resources) -> u64) -> f64 {
-        let offers = self.fixed.iter().filter(|(count, _)| count.get() > 0).map(|(_, offer)| offer).chain([&self.scaled]);
-        offers.map(|offer| share_usd(offer.usd_h, amount(&offer.node))).fold(f64::INFINITY, f64::min)
+        let offers = self
+            .fixed
+            .iter()
+            .filter(|(count, _)| count.get() > 0)
+            .map(|(_, offer)| offer)
+            .chain([&self.scaled]);
+        offers
+            .map(|offer| share_usd(offer.usd_h, amount(&offer.node)))
+            .fold(f64::INFINITY, f64::min)
     }
 }
 
-/// `part / whole`; infinite where the whole is nothing, as a resource that is not offered is not counted.
+/// `part / whole`; infinite where the whole is nothing, as a resource that is not offered is not
+/// counted.
 fn share(part: u64, whole: u64) -> f64 {
-    if whole == 0 { f64::INFINITY } else { part as f64 / whole as f64 }
+    if whole == 0 {
+        f64::INFINITY
+    } else {
+        part as f64 / whole as f64
+    }
 }
 
 fn share_usd(usd_h: f64, amount: u64) -> f64 {
-    if amount == 0 { f64::INFINITY } else { usd_h / amount as f64 }
+    if amount == 0 {
+        f64::INFINITY
+    } else {
+        usd_h / amount as f64
+    }
 }
 
-/// The integral of demand, of each resource by itself (a policy may pair work that is heavy in memory with work that is heavy in
-/// cores), at its cheapest price. The dearer one is a bound, as a node that is paid for offers both.
+/// The integral of demand, of each resource by itself (a policy may pair work that is heavy in
+/// memory with work that is heavy in cores), at its cheapest price. The dearer one is a bound, as a
+/// node that is paid for offers both.
 fn work_usd(demand: &StepCurve<Resources>, capacity: &Capacity, horizon: &Range<Timestamp>) -> f64 {
     let (mut memory_mib_h, mut vcore_h) = (0.0, 0.0);
     for (hours, needed) in demand.pieces(horizon) {
         memory_mib_h += needed.memory.as_f64() * hours;
         vcore_h += needed.vcores.as_f64() * hours;
     }
-    let priced = |amount_h: f64, usd_h: f64| if usd_h.is_finite() { amount_h * usd_h } else { 0.0 };
-    let memory_usd = priced(memory_mib_h, capacity.cheapest_usd_h(|node| node.memory.get()));
+    let priced = |amount_h: f64, usd_h: f64| {
+        if usd_h.is_finite() {
+            amount_h * usd_h
+        } else {
+            0.0
+        }
+    };
+    let memory_usd = priced(
+        memory_mib_h,
+        capacity.cheapest_usd_h(|node| node.memory.get()),
+    );
     let vcores_usd = priced(vcore_h, capacity.cheapest_usd_h(|node| node.vcores.get()));
     memory_usd.max(vcores_usd)
 }
@@ -121,8 +168,9 @@ struct Levels {
 }
 
 impl Levels {
-    /// Levels rise and fall as a stack: the level that falls idle last is the first to be busy again. Levels that fell idle at the
-    /// same instant are one entry of that stack, so that the whole takes time in proportion to the steps of the curve.
+    /// Levels rise and fall as a stack: the level that falls idle last is the first to be busy
+    /// again. Levels that fell idle at the same instant are one entry of that stack, so that the
+    /// whole takes time in proportion to the steps of the curve.
     fn of(needed: &StepCurve<u32>, capacity: &Capacity, horizon: &Range<Timestamp>) -> Self {
         let always_on = capacity.always_on_nodes();
         let provisioning_h = capacity.provisioning.as_secs_f64() / 3_600.0;
@@ -136,7 +184,10 @@ impl Levels {
             }
             let (at, nodes) = (at.max(horizon.start), nodes.saturating_sub(always_on));
             if nodes < level {
-                idle.push(Idle { levels: level - nodes, since: at });
+                idle.push(Idle {
+                    levels: level - nodes,
+                    since: at,
+                });
             }
             let mut rising = nodes.min(highest).saturating_sub(level);
             while let Some(top) = idle.last_mut().filter(|_| rising > 0) {

@@ -11,17 +11,26 @@ impl Resources {
 
     #[must_use]
     pub fn plus(self, other: Self) -> Self {
-        Self { memory: self.memory + other.memory, vcores: self.vcores + other.vcores }
+        Self {
+            memory: self.memory + other.memory,
+            vcores: self.vcores + other.vcores,
+        }
     }
 
     /// Stops at zero.
     #[must_use]
     pub fn minus(self, other: Self) -> Self {
-        Self { memory: self.memory - other.memory, vcores: self.vcores - other.vcores }
+        Self {
+            memory: self.memory - other.memory,
+            vcores: self.vcores - other.vcores,
+        }
     }
 
     #[must_use]
     pub fn times(self, count: u64) -> Self {
-        Self { memory: Mebibytes(self.memory.get().saturating_mul(count)), vcores: VirtualCores(self.vcores.get().saturating_mul(count)) }
+        Self {
+            memory: Mebibytes(self.memory.get().saturating_mul(count)),
+            vcores: VirtualCores(self.vcores.get().saturating_mul(count)),
+        }
     }
 }

@@ -1,11 +1,14 @@
 //! The simulated cluster: groups, and nodes from launch to termination.
 //!
-//! A resize is absolute, as EMR's is. Growing first takes back nodes that still leave, then launches. Shrinking first cancels launches, then
-//! lets go of nodes in the order: not protected, preferred, fewest containers, newest. A leaving node takes no new containers, counts as
-//! running until it terminates, and is gone when it is empty or, at the decommission timeout, with what still runs on it.
+//! A resize is absolute, as EMR's is. Growing first takes back nodes that still leave, then
+//! launches. Shrinking first cancels launches, then lets go of nodes in the order: not protected,
+//! preferred, fewest containers, newest. A leaving node takes no new containers, counts as running
+//! until it terminates, and is gone when it is empty or, at the decommission timeout, with what
+//! still runs on it.
 //!
-//! A launch that fails is tried again at once; after [`ATTEMPTS`] failures in a row the group is suspended, as EMR does it, until the next
-//! resize. A spot instance is replaced when it is gone; the requested size stays.
+//! A launch that fails is tried again at once; after [`ATTEMPTS`] failures in a row the group is
+//! suspended, as EMR does it, until the next resize. A spot instance is replaced when it is gone;
+//! the requested size stays.
 
 mod node;
 
@@ -155,7 +158,11 @@ impl<'a> Cluster<'a> {
         let to = to.get();
         let state = &mut self.groups[group];
         if to != state.requested {
-            let direction = if to > state.requested { Direction::Out } else { Direction::In };
+            let direction = if to > state.requested {
+                Direction::Out
+            } else {
+                Direction::In
+            };
             state.resizes += 1;
             state.flips += u64::from(state.last.is_some_and(|last| last != direction));
             state.last = Some(direction);
@@ -181,8 +188,15 @@ impl<'a> Cluster<'a> {
         self.used = self.used.plus(container);
     }
 
-    /// A container has ended; a leaving node that is empty now terminates. Of a node that was lost at this very moment nothing is left to give back.
-    pub fn release(&mut self, index: NodeIndex, container: Resources, is_master: bool, now_ms: i64) {
+    /// A container has ended; a leaving node that is empty now terminates. Of a node that was lost
+    /// at this very moment nothing is left to give back.
+    pub fn release(
+        &mut self,
+        index: NodeIndex,
+        container: Resources,
+        is_master: bool,
+        now_ms: i64,
+    ) {
         let node = &mut self.nodes[index as usize];
         if node.state == NodeState::Terminated {
             return;
@@ -202,7 +216,8 @@ impl<'a> Cluster<'a> {
         }
     }
 
-    /// Ends a draining node on which nothing runs any more. A spot node under notice stays until EC2 takes it.
+    /// Ends a draining node on which nothing runs any more. A spot node under notice stays until
+    /// EC2 takes it.
     pub fn terminate_if_drained(&mut self, index: NodeIndex, now_ms: i64) {
         let node = &self.nodes[index as usize];
         if node.state == NodeState::Draining && node.containers == 0 {
@@ -234,8 +249,14 @@ impl<'a> Cluster<'a> {
 
     /// Nodes that take no more work and are not gone yet.
     pub fn leaving_workers(&self) -> u32 {
-        let workers = self.groups.iter().zip(&self.scenario.groups).filter(|(_, spec)| spec.role != Role::Primary);
-        workers.map(|(group, _)| group.draining + group.interrupted).sum()
+        let workers = self
+            .groups
+            .iter()
+            .zip(&self.scenario.groups)
+            .filter(|(_, spec)| spec.role != Role::Primary);
+        workers
+            .map(|(group, _)| group.draining + group.interrupted)
+            .sum()
     }
 
     fn spec(&self, group: usize) -> &'a GroupSpec {
@@ -243,7 +264,8 @@ impl<'a> Cluster<'a> {
     }
 
     fn push_event(&mut self, at_ms: i64, event: Event) {
-        self.events.push(Reverse((at_ms, self.events_pushed, event)));
+        self.events
+            .push(Reverse((at_ms, self.events_pushed, event)));
         self.events_pushed += 1;
     }
 
@@ -278,20 +300,34 @@ impl<'a> Cluster<'a> {
     }
 
     fn launch_missing(&mut self, group: usize, now_ms: i64) {
-        while self.groups[group].staying() + self.groups[group].interrupted < self.groups[group].requested {
+        while self.groups[group].staying() + self.groups[group].interrupted
+            < self.groups[group].requested
+        {
             let node = self.add_node(group, now_ms);
             let delay_ms = self.provisioning_ms(group, self.nodes[node as usize].ordinal);
-            self.push_event(now_ms.saturating_add(delay_ms), Event::ProvisioningEnds(node));
+            self.push_event(
+                now_ms.saturating_add(delay_ms),
+                Event::ProvisioningEnds(node),
+            );
         }
     }
 
     fn provisioning_ms(&self, group: usize, ordinal: u64) -> i64 {
         /// The standard normal distribution's 95th percentile.
         const Z_95: f64 = 1.644_853_626_951_472_2;
-        let (median_s, p95_s) = (self.scenario.provisioning.median.as_secs_f64(), self.scenario.provisioning.p95.as_secs_f64());
-        let sigma = if median_s > 0.0 { (p95_s / median_s).ln() / Z_95 } else { 0.0 };
+        let (median_s, p95_s) = (
+            self.scenario.provisioning.median.as_secs_f64(),
+            self.scenario.provisioning.p95.as_secs_f64(),
+        );
+        let sigma = if median_s > 0.0 {
+            (p95_s / median_s).ln() / Z_95
+        } else {
+            0.0
+        };
         let seconds = match LogNormal::new(median_s.ln(), sigma) {
-            Ok(distribution) if sigma > 0.0 => distribution.inverse_cdf(self.luck.draw(Purpose::ProvisioningDelay, group, ordinal)),
+            Ok(distribution) if sigma > 0.0 => {
+                distribution.inverse_cdf(self.luck.draw(Purpose::ProvisioningDelay, group, ordinal))
+            }
             _ => median_s,
         };
         (seconds * 1e3).round() as i64
@@ -304,7 +340,12 @@ impl<'a> Cluster<'a> {
         }
         let group = node.group;
         let failure = self.scenario.provisioning.failure.get() / 100.0;
-        if failure == 0.0 || self.luck.draw(Purpose::ProvisioningFailure, group, node.ordinal) >= failure {
+        if failure == 0.0
+            || self
+                .luck
+                .draw(Purpose::ProvisioningFailure, group, node.ordinal)
+                >= failure
+        {
             self.groups[group].failures = 0;
             self.join(index, now_ms);
             return;
@@ -329,7 +370,10 @@ impl<'a> Cluster<'a> {
         let rate = self.scenario.spot.interruptions_per_hour;
         if let (Market::Spot, Ok(lifetime_h)) = (self.spec(group).market, Exp::new(rate)) {
             let life_h = lifetime_h.inverse_cdf(self.luck.draw(Purpose::SpotLife, group, ordinal));
-            self.push_event(now_ms.saturating_add((life_h * 3.6e6) as i64), Event::SpotNotice(index));
+            self.push_event(
+                now_ms.saturating_add((life_h * 3.6e6) as i64),
+                Event::SpotNotice(index),
+            );
         }
     }
 
@@ -417,9 +461,13 @@ impl<'a> Cluster<'a> {
 
     /// Draining nodes stay after all, those with most to do first.
     fn take_back(&mut self, group: usize, now_ms: i64) {
-        let mut leaving = self.indices(group, |node| node.state == NodeState::Draining && !node.doomed);
+        let mut leaving = self.indices(group, |node| {
+            node.state == NodeState::Draining && !node.doomed
+        });
         leaving.sort_by_key(|index| (Reverse(self.nodes[*index as usize].containers), *index));
-        let missing = self.groups[group].requested.saturating_sub(self.groups[group].staying() + self.groups[group].interrupted);
+        let missing = self.groups[group]
+            .requested
+            .saturating_sub(self.groups[group].staying() + self.groups[group].interrupted);
         for index in leaving.into_iter().take(missing as usize) {
             self.groups[group].draining -= 1;
             self.activate(index, now_ms);
@@ -427,7 +475,9 @@ impl<'a> Cluster<'a> {
     }
 
     fn cancel_launches(&mut self, group: usize, now_ms: i64) {
-        let excess = self.groups[group].staying().saturating_sub(self.groups[group].requested);
+        let excess = self.groups[group]
+            .staying()
+            .saturating_sub(self.groups[group].requested);
         let launching = self.indices(group, |node| node.state == NodeState::Launching);
         for index in launching.into_iter().rev().take(excess as usize) {
             self.groups[group].launching -= 1;
@@ -436,18 +486,29 @@ impl<'a> Cluster<'a> {
     }
 
     fn let_go(&mut self, group: usize, wishes: Wishes, now_ms: i64) {
-        let mut excess = self.groups[group].staying().saturating_sub(self.groups[group].requested);
+        let mut excess = self.groups[group]
+            .staying()
+            .saturating_sub(self.groups[group].requested);
         if self.spec(group).role == Role::Core {
-            excess = excess.min(self.core_nodes().saturating_sub(self.scenario.hdfs.core_nodes_needed()));
+            excess = excess.min(
+                self.core_nodes()
+                    .saturating_sub(self.scenario.hdfs.core_nodes_needed()),
+            );
         }
         if excess == 0 {
             return;
         }
-        let [protect, prefer] = [wishes.protect, wishes.prefer].map(|ids| ids.iter().collect::<BTreeSet<_>>());
+        let [protect, prefer] =
+            [wishes.protect, wishes.prefer].map(|ids| ids.iter().collect::<BTreeSet<_>>());
         let mut active = self.indices(group, |node| node.state == NodeState::Active);
         active.sort_by_cached_key(|index| {
             let node = &self.nodes[*index as usize];
-            (protect.contains(&node.id), !prefer.contains(&node.id), node.containers, Reverse(*index))
+            (
+                protect.contains(&node.id),
+                !prefer.contains(&node.id),
+                node.containers,
+                Reverse(*index),
+            )
         });
         let timeout_ms = self.scenario.decommission_timeout.as_millis() as i64;
         for index in active.into_iter().take(excess as usize) {
@@ -456,13 +517,23 @@ impl<'a> Cluster<'a> {
             let node = &mut self.nodes[index as usize];
             node.drains += 1;
             let drains = node.drains;
-            self.push_event(now_ms.saturating_add(timeout_ms), Event::DrainTimeout { node: index, drains });
+            self.push_event(
+                now_ms.saturating_add(timeout_ms),
+                Event::DrainTimeout {
+                    node: index,
+                    drains,
+                },
+            );
         }
     }
 
     /// Core nodes that stay, in all groups: what holds the blocks.
     fn core_nodes(&self) -> u32 {
-        let core = self.groups.iter().zip(&self.scenario.groups).filter(|(_, spec)| spec.role == Role::Core);
+        let core = self
+            .groups
+            .iter()
+            .zip(&self.scenario.groups)
+            .filter(|(_, spec)| spec.role == Role::Core);
         core.map(|(group, _)| group.active).sum()
     }
 

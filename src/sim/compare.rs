@@ -35,12 +35,18 @@ pub enum Plan {
 impl Contestant {
     /// A cluster of its own for each job.
     pub fn transient_per_job() -> Self {
-        Self { name: NAME.into(), plan: Plan::TransientPerJob }
+        Self {
+            name: NAME.into(),
+            plan: Plan::TransientPerJob,
+        }
     }
 
     /// Under the policy's own name.
     pub fn of(policy: Policy) -> Self {
-        Self { name: policy.name().to_owned(), plan: Plan::Policy(policy) }
+        Self {
+            name: policy.name().to_owned(),
+            plan: Plan::Policy(policy),
+        }
     }
 }
 
@@ -69,9 +75,13 @@ pub struct Trial {
 pub enum CompareError {
     #[error(transparent)]
     Simulation(#[from] SimError),
-    #[error("`{NAME}` gives each job a cluster of its own, and a trace of observations knows no jobs; leave it out")]
+    #[error(
+        "`{NAME}` gives each job a cluster of its own, and a trace of observations knows no jobs; leave it out"
+    )]
     NoJobs,
-    #[error("no group of scenario `{scenario}` has `limits`, so there is nothing to scale; give one its min and max")]
+    #[error(
+        "no group of scenario `{scenario}` has `limits`, so there is nothing to scale; give one its min and max"
+    )]
     NothingToScale { scenario: String },
 }
 
@@ -80,14 +90,23 @@ impl<'a> Course<'a> {
     ///
     /// # Errors
     /// When no group may be scaled.
-    pub fn new(trace: String, workload: &'a Workload, scenario: &'a Scenario) -> Result<Self, CompareError> {
+    pub fn new(
+        trace: String,
+        workload: &'a Workload,
+        scenario: &'a Scenario,
+    ) -> Result<Self, CompareError> {
         let (scaled, limits) = scaled_group(scenario)?;
-        let offer = |index: usize| Offer { node: scenario.groups[index].node, usd_h: scenario.groups[index].rates.total_usd_h() };
+        let offer = |index: usize| Offer {
+            node: scenario.groups[index].node,
+            usd_h: scenario.groups[index].rates.total_usd_h(),
+        };
         let others = (0..scenario.groups.len()).filter(|index| *index != scaled);
         let capacity = Capacity {
             scaled: offer(scaled),
             scaled_min: limits.min(),
-            fixed: others.map(|index| (scenario.groups[index].count, offer(index))).collect(),
+            fixed: others
+                .map(|index| (scenario.groups[index].count, offer(index)))
+                .collect(),
             provisioning: scenario.provisioning.median,
         };
         let demand = no_wait_demand(workload);
@@ -98,7 +117,11 @@ impl<'a> Course<'a> {
             trace,
             workload,
             scenario,
-            rates: scenario.groups.iter().map(|group| RateCurve::constant(group.rates)).collect(),
+            rates: scenario
+                .groups
+                .iter()
+                .map(|group| RateCurve::constant(group.rates))
+                .collect(),
             bounds,
             demand_nodes,
             scaled: (scaled, limits),
@@ -122,14 +145,20 @@ impl<'a> Course<'a> {
         Contestant::of(baseline.policy(limits).on_group(&selector))
     }
 
-    /// Everyone that is always at hand: the baselines and, where jobs are known, a transient cluster for each.
+    /// Everyone that is always at hand: the baselines and, where jobs are known, a transient
+    /// cluster for each.
     pub fn all_baselines(&self) -> Vec<Contestant> {
         let knows_jobs = matches!(self.workload, Workload::Jobs(_));
-        BASELINES.iter().map(|baseline| self.baseline(baseline)).chain(knows_jobs.then(Contestant::transient_per_job)).collect()
+        BASELINES
+            .iter()
+            .map(|baseline| self.baseline(baseline))
+            .chain(knows_jobs.then(Contestant::transient_per_job))
+            .collect()
     }
 
-    /// Tries every policy with every seed, on all cores; `finished` is called after each run. The result is in the order of the
-    /// contestants, then of the seeds, whatever the number of threads.
+    /// Tries every policy with every seed, on all cores; `finished` is called after each run. The
+    /// result is in the order of the contestants, then of the seeds, whatever the number of
+    /// threads.
     ///
     /// # Errors
     /// The first policy that does not fit the cluster, or work that fits none of its nodes.
@@ -144,16 +173,26 @@ impl<'a> Course<'a> {
         let is_reference = |contestant: &Contestant| contestant.plan == reference.plan;
         let extra = (!contestants.iter().any(is_reference)).then_some(&reference);
         let seeds: Vec<u64> = seeds.collect();
-        let all: Vec<(&Contestant, u64)> =
-            contestants.iter().chain(extra).flat_map(|contestant| seeds.iter().map(move |seed| (contestant, *seed))).collect();
+        let all: Vec<(&Contestant, u64)> = contestants
+            .iter()
+            .chain(extra)
+            .flat_map(|contestant| seeds.iter().map(move |seed| (contestant, *seed)))
+            .collect();
         let run = |(contestant, seed): &(&Contestant, u64)| {
             let trial = self.trial(contestant, *seed, recording);
             finished();
             trial
         };
-        let mut trials = all.par_iter().map(run).collect::<Result<Vec<Trial>, CompareError>>()?;
-        let references: Vec<Scorecard> =
-            all.iter().zip(&trials).filter(|((contestant, _), _)| is_reference(contestant)).map(|(_, trial)| trial.card.clone()).collect();
+        let mut trials = all
+            .par_iter()
+            .map(run)
+            .collect::<Result<Vec<Trial>, CompareError>>()?;
+        let references: Vec<Scorecard> = all
+            .iter()
+            .zip(&trials)
+            .filter(|((contestant, _), _)| is_reference(contestant))
+            .map(|(_, trial)| trial.card.clone())
+            .collect();
         trials.truncate(contestants.len() * seeds.len());
         for (trial, (_, seed)) in trials.iter_mut().zip(&all) {
             if let Some(reference) = references.iter().find(|card| card.seed == *seed) {
@@ -163,10 +202,13 @@ impl<'a> Course<'a> {
         Ok(trials)
     }
 
-    /// How many runs [`compare`](Self::compare) makes for so many contestants, the hidden reference included.
+    /// How many runs [`compare`](Self::compare) makes for so many contestants, the hidden reference
+    /// included.
     pub fn runs(&self, contestants: &[Contestant], seeds: u64) -> u64 {
         let reference = self.baseline(&FIXED_MAX);
-        let has_reference = contestants.iter().any(|contestant| contestant.plan == reference.plan);
+        let has_reference = contestants
+            .iter()
+            .any(|contestant| contestant.plan == reference.plan);
         (contestants.len() as u64 + u64::from(!has_reference)) * seeds
     }
 
@@ -174,23 +216,45 @@ impl<'a> Course<'a> {
     ///
     /// # Errors
     /// As [`compare`](Self::compare).
-    pub fn trial(&self, contestant: &Contestant, seed: u64, recording: Recording) -> Result<Trial, CompareError> {
+    pub fn trial(
+        &self,
+        contestant: &Contestant,
+        seed: u64,
+        recording: Recording,
+    ) -> Result<Trial, CompareError> {
         let run = match (&contestant.plan, self.workload) {
-            (Plan::Policy(policy), workload) => simulate(workload, &started_within_limits(self.scenario, policy), policy, seed, recording)?,
+            (Plan::Policy(policy), workload) => simulate(
+                workload,
+                &started_within_limits(self.scenario, policy),
+                policy,
+                seed,
+                recording,
+            )?,
             (Plan::TransientPerJob, Workload::Jobs(load)) => {
                 let (scaled, limits) = self.scaled;
                 transient_per_job(load, self.scenario, scaled, limits.max(), seed)?
             }
             (Plan::TransientPerJob, Workload::Observations(_)) => return Err(CompareError::NoJobs),
         };
-        let label = Label { trace: self.trace.clone(), policy: contestant.name.clone(), seed };
-        Ok(Trial { card: self.score(label, &run), run })
+        let label = Label {
+            trace: self.trace.clone(),
+            policy: contestant.name.clone(),
+            seed,
+        };
+        Ok(Trial {
+            card: self.score(label, &run),
+            run,
+        })
     }
 
     /// The figures of a run on this course.
     pub fn score(&self, label: Label, run: &Run) -> Scorecard {
-        let measure =
-            Measure { rates: &self.rates, bounds: self.bounds, demand_nodes: &self.demand_nodes, slo_wait: self.scenario.slo_wait };
+        let measure = Measure {
+            rates: &self.rates,
+            bounds: self.bounds,
+            demand_nodes: &self.demand_nodes,
+            slo_wait: self.scenario.slo_wait,
+        };
         Scorecard::of(label, run, &measure)
     }
 }
@@ -200,8 +264,14 @@ impl<'a> Course<'a> {
 /// # Errors
 /// When no group has any.
 pub fn scaled_group(scenario: &Scenario) -> Result<(usize, Limits), CompareError> {
-    let scaled = scenario.groups.iter().enumerate().find_map(|(index, group)| Some((index, group.limits?)));
-    scaled.ok_or_else(|| CompareError::NothingToScale { scenario: scenario.name.clone() })
+    let scaled = scenario
+        .groups
+        .iter()
+        .enumerate()
+        .find_map(|(index, group)| Some((index, group.limits?)));
+    scaled.ok_or_else(|| CompareError::NothingToScale {
+        scenario: scenario.name.clone(),
+    })
 }
 
 /// A cluster is launched at a size that its policy allows.
@@ -209,7 +279,11 @@ pub fn started_within_limits<'s>(scenario: &'s Scenario, policy: &Policy) -> Cow
     let mut started = Cow::Borrowed(scenario);
     for (index, group) in scenario.groups.iter().enumerate() {
         let status = group.status();
-        if let Some(target) = policy.targets().iter().find(|target| target.selector.matches(&status)) {
+        if let Some(target) = policy
+            .targets()
+            .iter()
+            .find(|target| target.selector.matches(&status))
+        {
             let count = group.count.clamp(target.limits.min(), target.limits.max());
             if count != group.count {
                 started.to_mut().groups[index].count = count;

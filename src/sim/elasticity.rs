@@ -1,7 +1,8 @@
 //! How closely supply follows demand: the elasticity metrics of the SPEC Research Group.
 //!
-//! Source: N. Herbst et al., "Ready for Rain? A View from SPEC Research on the Future of Cloud Metrics", arXiv:1604.03470 (2016),
-//! and the metrics as A. Bauer et al. use them to compare autoscalers. With demand d(t) and supply s(t) in nodes, over a time T:
+//! Source: N. Herbst et al., "Ready for Rain? A View from SPEC Research on the Future of Cloud
+//! Metrics", arXiv:1604.03470 (2016), and the metrics as A. Bauer et al. use them to compare
+//! autoscalers. With demand d(t) and supply s(t) in nodes, over a time T:
 //!
 //! - `theta_u = 100/T * integral of max(d - s, 0) / d`, how much was missing;
 //! - `theta_o = 100/T * integral of max(s - d, 0) / d`, how much was too much;
@@ -15,8 +16,8 @@ use std::ops::Range;
 use crate::sim::run::StepCurve;
 use crate::units::Timestamp;
 
-/// The direction of a curve is its change over a window of this length, one minute, counted from the start: at any single instant a
-/// step curve does not move at all.
+/// The direction of a curve is its change over a window of this length, one minute, counted from
+/// the start: at any single instant a step curve does not move at all.
 const WINDOW_MS: i64 = 60_000;
 
 /// The five metrics, in percent; smaller is better.
@@ -24,21 +25,27 @@ const WINDOW_MS: i64 = 60_000;
 pub struct Elasticity {
     /// Under-provisioning, relative to demand.
     pub theta_u: f64,
-    /// Over-provisioning, relative to demand. The published formula divides by zero where nothing is demanded: there it is divided
-    /// by one node, so that an idle cluster of `s` nodes counts as `s - 0` nodes too many of one.
+    /// Over-provisioning, relative to demand. The published formula divides by zero where nothing
+    /// is demanded: there it is divided by one node, so that an idle cluster of `s` nodes counts as
+    /// `s - 0` nodes too many of one.
     pub theta_o: f64,
     /// Share of the time that was under-provisioned.
     pub tau_u: f64,
     /// Share of the time that was over-provisioned.
     pub tau_o: f64,
-    /// Share of the one-minute windows, by length, in which the signs of the changes of supply and demand differ.
+    /// Share of the one-minute windows, by length, in which the signs of the changes of supply and
+    /// demand differ.
     pub instability: f64,
 }
 
 impl Elasticity {
-    /// The metrics of `supply_nodes` against `demand_nodes` during `span`; all zero when that is empty. Before its first step a
-    /// curve is zero.
-    pub fn of(demand_nodes: &StepCurve<u32>, supply_nodes: &StepCurve<f64>, span: &Range<Timestamp>) -> Self {
+    /// The metrics of `supply_nodes` against `demand_nodes` during `span`; all zero when that is
+    /// empty. Before its first step a curve is zero.
+    pub fn of(
+        demand_nodes: &StepCurve<u32>,
+        supply_nodes: &StepCurve<f64>,
+        span: &Range<Timestamp>,
+    ) -> Self {
         let total_ms = span.end.since(span.start).as_millis() as f64;
         if total_ms == 0.0 {
             return Self::default();
@@ -69,8 +76,9 @@ impl Elasticity {
         }
     }
 
-    /// The elastic speedup over `baseline`: the geometric mean of the four ratios baseline / this of theta and tau. Above one,
-    /// this follows demand more closely. A zero over a zero is a ratio of one.
+    /// The elastic speedup over `baseline`: the geometric mean of the four ratios baseline / this
+    /// of theta and tau. Above one, this follows demand more closely. A zero over a zero is a ratio
+    /// of one.
     ///
     /// `None` when this is zero where the baseline is not: the ratio is then undefined.
     pub fn eta(&self, baseline: &Self) -> Option<f64> {
@@ -109,8 +117,18 @@ struct Pieces<'a> {
 }
 
 impl<'a> Pieces<'a> {
-    fn new(demand: &'a StepCurve<u32>, supply: &'a StepCurve<f64>, span: &Range<Timestamp>) -> Self {
-        Self { demand: &demand.0, supply: &supply.0, now: span.start, end: span.end, values: (0, 0.0) }
+    fn new(
+        demand: &'a StepCurve<u32>,
+        supply: &'a StepCurve<f64>,
+        span: &Range<Timestamp>,
+    ) -> Self {
+        Self {
+            demand: &demand.0,
+            supply: &supply.0,
+            now: span.start,
+            end: span.end,
+            values: (0, 0.0),
+        }
     }
 }
 
@@ -121,20 +139,40 @@ impl Iterator for Pieces<'_> {
         if self.now >= self.end {
             return None;
         }
-        while let Some((&(_, value), rest)) = self.demand.split_first().filter(|((at, _), _)| *at <= self.now) {
+        while let Some((&(_, value), rest)) = self
+            .demand
+            .split_first()
+            .filter(|((at, _), _)| *at <= self.now)
+        {
             (self.values.0, self.demand) = (value, rest);
         }
-        while let Some((&(_, value), rest)) = self.supply.split_first().filter(|((at, _), _)| *at <= self.now) {
+        while let Some((&(_, value), rest)) = self
+            .supply
+            .split_first()
+            .filter(|((at, _), _)| *at <= self.now)
+        {
             (self.values.1, self.supply) = (value, rest);
         }
-        let next_steps = [self.demand.first().map(|step| step.0), self.supply.first().map(|step| step.0)];
-        let until = next_steps.into_iter().flatten().fold(self.end, Timestamp::min);
+        let next_steps = [
+            self.demand.first().map(|step| step.0),
+            self.supply.first().map(|step| step.0),
+        ];
+        let until = next_steps
+            .into_iter()
+            .flatten()
+            .fold(self.end, Timestamp::min);
         let from = std::mem::replace(&mut self.now, until);
-        Some(Piece { from, length_ms: until.since(from).as_millis() as f64, demand: self.values.0, supply: self.values.1 })
+        Some(Piece {
+            from,
+            length_ms: until.since(from).as_millis() as f64,
+            demand: self.values.0,
+            supply: self.values.1,
+        })
     }
 }
 
-/// Net changes within one window at a time. Windows without a change count as agreeing: nothing moved.
+/// Net changes within one window at a time. Windows without a change count as agreeing: nothing
+/// moved.
 struct Moves {
     start_ms: i64,
     end_ms: i64,
@@ -147,7 +185,14 @@ struct Moves {
 impl Moves {
     fn new(span: &Range<Timestamp>) -> Self {
         let (start_ms, end_ms) = (span.start.as_millis(), span.end.as_millis());
-        Self { start_ms, end_ms, window: 0, demand: 0.0, supply: 0.0, different_ms: 0.0 }
+        Self {
+            start_ms,
+            end_ms,
+            window: 0,
+            demand: 0.0,
+            supply: 0.0,
+            different_ms: 0.0,
+        }
     }
 
     /// A window includes its end, not its start: a change shows in the value at the end.
@@ -163,7 +208,9 @@ impl Moves {
 
     fn close_window(&mut self) {
         if sign(self.demand) != sign(self.supply) {
-            let from_ms = self.start_ms.saturating_add(self.window.saturating_mul(WINDOW_MS));
+            let from_ms = self
+                .start_ms
+                .saturating_add(self.window.saturating_mul(WINDOW_MS));
             self.different_ms += self.end_ms.saturating_sub(from_ms).min(WINDOW_MS) as f64;
         }
         (self.demand, self.supply) = (0.0, 0.0);
@@ -197,23 +244,41 @@ mod tests {
     }
 
     fn curve<T: Copy>(steps: &[(u64, T)]) -> StepCurve<T> {
-        StepCurve(steps.iter().map(|&(at, value)| (seconds(at), value)).collect())
+        StepCurve(
+            steps
+                .iter()
+                .map(|&(at, value)| (seconds(at), value))
+                .collect(),
+        )
     }
 
     fn metrics(demand: &[(u64, u32)], supply: &[(u64, f64)], end_s: u64) -> Elasticity {
-        Elasticity::of(&curve(demand), &curve(supply), &(seconds(0)..seconds(end_s)))
+        Elasticity::of(
+            &curve(demand),
+            &curve(supply),
+            &(seconds(0)..seconds(end_s)),
+        )
     }
 
     fn four([theta_u, theta_o, tau_u, tau_o]: [f64; 4]) -> Elasticity {
-        Elasticity { theta_u, theta_o, tau_u, tau_o, instability: 0.0 }
+        Elasticity {
+            theta_u,
+            theta_o,
+            tau_u,
+            tau_o,
+            instability: 0.0,
+        }
     }
 
-    /// Imdoukh, Ahmad and Alfailakawi, "Machine learning-based auto-scaling for containerized applications", 2019,
-    /// DOI 10.1007/s00521-019-04507-z.
+    /// Imdoukh, Ahmad and Alfailakawi, "Machine learning-based auto-scaling for containerized
+    /// applications", 2019, DOI 10.1007/s00521-019-04507-z.
     #[test]
     fn eta_equals_the_published_rows() {
         let baseline = four([3.29, 3.06, 57.95, 57.05]);
-        for (row, published) in [([0.48, 4.28, 15.85, 89.10], "1.84"), ([1.88, 2.62, 42.55, 57.25], "1.29")] {
+        for (row, published) in [
+            ([0.48, 4.28, 15.85, 89.10], "1.84"),
+            ([1.88, 2.62, 42.55, 57.25], "1.29"),
+        ] {
             let eta = four(row).eta(&baseline).expect("no zeros");
             assert_eq!(format!("{eta:.2}"), published);
         }
@@ -227,7 +292,11 @@ mod tests {
             ([0.0, 1.0, 1.0, 1.0], [1.0, 1.0, 1.0, 1.0], None),
             ([1.0, 1.0, 1.0, 1.0], [0.0, 1.0, 1.0, 1.0], Some(0.0)),
         ] {
-            assert_eq!(four(with).eta(&four(without)), eta, "{with:?} against {without:?}");
+            assert_eq!(
+                four(with).eta(&four(without)),
+                eta,
+                "{with:?} against {without:?}"
+            );
         }
     }
 
@@ -242,7 +311,14 @@ mod tests {
 
     #[test]
     fn supply_that_equals_demand_is_perfect() {
-        assert_eq!(metrics(&[(0, 4), (130, 7), (200, 0)], &[(0, 4.0), (130, 7.0), (200, 0.0)], 600), Elasticity::default());
+        assert_eq!(
+            metrics(
+                &[(0, 4), (130, 7), (200, 0)],
+                &[(0, 4.0), (130, 7.0), (200, 0.0)],
+                600
+            ),
+            Elasticity::default()
+        );
     }
 
     #[test]
@@ -261,19 +337,39 @@ mod tests {
             // A change at the very end of a minute belongs to it, with one just before.
             (vec![(0, 1), (120, 2)], vec![(0, 1.0), (90, 2.0)], 0.0),
         ] {
-            assert_eq!(metrics(&demand, &supply, 300).instability, percent, "{demand:?} {supply:?}");
+            assert_eq!(
+                metrics(&demand, &supply, 300).instability,
+                percent,
+                "{demand:?} {supply:?}"
+            );
         }
     }
 
     #[test]
     fn a_last_window_that_is_cut_short_counts_by_its_length() {
-        assert_eq!(metrics(&[(0, 1), (70, 2)], &[(0, 1.0)], 75).instability, 100.0 * 15.0 / 75.0);
+        assert_eq!(
+            metrics(&[(0, 1), (70, 2)], &[(0, 1.0)], 75).instability,
+            100.0 * 15.0 / 75.0
+        );
     }
 
     #[test]
     fn nothing_outside_the_span_counts() {
-        let got = Elasticity::of(&curve(&[(0, 9), (50, 1), (150, 9)]), &curve(&[(0, 2.0)]), &(seconds(50)..seconds(150)));
-        assert_eq!((got.theta_u, got.theta_o, got.tau_u, got.tau_o, got.instability), (0.0, 100.0, 0.0, 100.0, 0.0));
+        let got = Elasticity::of(
+            &curve(&[(0, 9), (50, 1), (150, 9)]),
+            &curve(&[(0, 2.0)]),
+            &(seconds(50)..seconds(150)),
+        );
+        assert_eq!(
+            (
+                got.theta_u,
+                got.theta_o,
+                got.tau_u,
+                got.tau_o,
+                got.instability
+            ),
+            (0.0, 100.0, 0.0, 100.0, 0.0)
+        );
         assert_eq!(metrics(&[(0, 1)], &[(0, 2.0)], 0), Elasticity::default());
     }
 

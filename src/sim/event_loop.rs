@@ -10,14 +10,15 @@ use crate::decision::{Action, Decision};
 use crate::observation::Observation;
 use crate::units::{Instances, Timestamp};
 
-/// A simulation ends after so many days, finished or not: a cluster that may not grow cannot serve everything.
+/// A simulation ends after so many days, finished or not: a cluster that may not grow cannot serve
+/// everything.
 pub const LONGEST_DAYS: i64 = 400;
 
 /// Two polls are at least this far apart, whatever is asked for.
 const SHORTEST_POLL_MS: i64 = 1_000;
 
-/// Simulates until all work is done. `decide` replaces the decisions by those on an observation, and yields when to observe next. Every resize is
-/// accepted.
+/// Simulates until all work is done. `decide` replaces the decisions by those on an observation,
+/// and yields when to observe next. Every resize is accepted.
 pub(super) fn drive(
     world: impl World,
     start: Timestamp,
@@ -27,8 +28,20 @@ pub(super) fn drive(
     decide: impl FnMut(&Observation, &mut Vec<Decision>) -> Timestamp,
 ) -> Run {
     let simulation = Simulation::new(Box::new(world), start, scenario, seed);
-    let run = Run { start, end: start, ..Run::default() };
-    Polled { simulation, observer: Observer::new(scenario, seed, start), run, record, decide, decisions: Vec::new() }.run()
+    let run = Run {
+        start,
+        end: start,
+        ..Run::default()
+    };
+    Polled {
+        simulation,
+        observer: Observer::new(scenario, seed, start),
+        run,
+        record,
+        decide,
+        decisions: Vec::new(),
+    }
+    .run()
 }
 
 /// A cluster at work, at one instant. Time passes only when it is told to.
@@ -45,13 +58,20 @@ pub(super) struct Simulation<'a, W: ?Sized> {
 impl<'a, W: World + ?Sized> Simulation<'a, W> {
     pub fn new(world: Box<W>, start: Timestamp, scenario: &'a Scenario, seed: u64) -> Self {
         let cluster = Cluster::new(scenario, seed, start);
-        let mut simulation = Self { world, cluster, now_ms: 0, idle_since: Some(start), start, backlog: MemoryTime::default() };
+        let mut simulation = Self {
+            world,
+            cluster,
+            now_ms: 0,
+            idle_since: Some(start),
+            start,
+            backlog: MemoryTime::default(),
+        };
         simulation.tell();
         simulation
     }
 
-    /// Lets everything happen until `to_ms`, what is due at that instant included. Stops early, and yields `false`, when all work is done or
-    /// the simulation has become too long.
+    /// Lets everything happen until `to_ms`, what is due at that instant included. Stops early, and
+    /// yields `false`, when all work is done or the simulation has become too long.
     pub fn advance_to(&mut self, to_ms: i64) -> bool {
         while !self.world.is_finished() && self.now_ms < LONGEST_DAYS * 86_400_000 {
             self.step(to_ms);
@@ -64,7 +84,12 @@ impl<'a, W: World + ?Sized> Simulation<'a, W> {
 
     /// Lets happen what comes first, or nothing until `to_ms`.
     pub fn step(&mut self, to_ms: i64) {
-        let until_ms = self.cluster.next_event_ms().unwrap_or(to_ms).min(to_ms).max(self.now_ms);
+        let until_ms = self
+            .cluster
+            .next_event_ms()
+            .unwrap_or(to_ms)
+            .min(to_ms)
+            .max(self.now_ms);
         self.now_ms = self.world.advance(until_ms, &mut self.cluster);
         self.cluster.advance(self.now_ms);
         self.tell();
@@ -77,7 +102,11 @@ impl<'a, W: World + ?Sized> Simulation<'a, W> {
         }
         self.world.settle(self.now_ms, &mut self.cluster);
         self.backlog.set(self.world.backlog(), self.now_ms);
-        self.idle_since = if self.world.is_idle() { self.idle_since.or(Some(self.now())) } else { None };
+        self.idle_since = if self.world.is_idle() {
+            self.idle_since.or(Some(self.now()))
+        } else {
+            None
+        };
     }
 
     fn tell_changes(&mut self) {
@@ -131,7 +160,13 @@ impl<W: World, D: FnMut(&Observation, &mut Vec<Decision>) -> Timestamp> Polled<'
 
     /// Observes, lets decide and resizes; yields when to do so next.
     fn poll(&mut self) -> i64 {
-        let Simulation { world, cluster, now_ms, idle_since, .. } = &mut self.simulation;
+        let Simulation {
+            world,
+            cluster,
+            now_ms,
+            idle_since,
+            ..
+        } = &mut self.simulation;
         let at = Timestamp::from_millis(self.run.start.as_millis().saturating_add(*now_ms));
         let load = world.load(cluster);
         let observation = self.observer.observe(at, &load, cluster, *idle_since);
@@ -144,14 +179,23 @@ impl<W: World, D: FnMut(&Observation, &mut Vec<Decision>) -> Timestamp> Polled<'
         }
         for decision in &self.decisions {
             if let (Action::Resize(resize), Some(id)) = (&decision.action, &decision.group)
-                && let Some(group) = cluster.scenario.groups.iter().position(|group| group.id == *id)
+                && let Some(group) = cluster
+                    .scenario
+                    .groups
+                    .iter()
+                    .position(|group| group.id == *id)
             {
-                let wishes = Wishes { protect: &resize.protect, prefer: &resize.prefer };
+                let wishes = Wishes {
+                    protect: &resize.protect,
+                    prefer: &resize.prefer,
+                };
                 cluster.resize(group, resize.to, wishes, *now_ms);
             }
         }
         let next_at = cluster.scenario.poll.map_or(next_at, |poll| at + poll);
-        let next_ms = next_at.as_millis().saturating_sub(self.run.start.as_millis());
+        let next_ms = next_at
+            .as_millis()
+            .saturating_sub(self.run.start.as_millis());
         let earliest_ms = now_ms.saturating_add(SHORTEST_POLL_MS);
         self.simulation.tell();
         next_ms.max(earliest_ms)
@@ -162,7 +206,11 @@ impl<W: World, D: FnMut(&Observation, &mut Vec<Decision>) -> Timestamp> Polled<'
 fn series_point(at: Timestamp, load: &Load, cluster: &Cluster) -> SeriesPoint {
     SeriesPoint {
         at,
-        requested: cluster.groups.iter().map(|group| Instances(group.requested)).sum(),
+        requested: cluster
+            .groups
+            .iter()
+            .map(|group| Instances(group.requested))
+            .sum(),
         running: cluster.groups.iter().map(Group::running).sum(),
         allocated: load.allocated,
         pending: load.pending,

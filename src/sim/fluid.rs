@@ -1,13 +1,16 @@
 //! Work as a fluid: what observations know of it.
 //!
-//! Memory arrives evenly over the interval between two observations, and what starts at one instant ends one lifetime later. What arrives
-//! while there is room starts at once; the rest waits in one FIFO queue, from which starts replace departures. Work (memory times time) is
-//! conserved. Lifetimes are constant within a parcel rather than spread: tasks of a stage are alike, and it is their ending together, wave
-//! after wave, that makes others wait.
+//! Memory arrives evenly over the interval between two observations, and what starts at one instant
+//! ends one lifetime later. What arrives while there is room starts at once; the rest waits in one
+//! FIFO queue, from which starts replace departures. Work (memory times time) is conserved.
+//! Lifetimes are constant within a parcel rather than spread: tasks of a stage are alike, and it is
+//! their ending together, wave after wave, that makes others wait.
 //!
-//! All active nodes carry the same share of everything. A leaving node keeps its own, which goes on ending. With `n` containers on it, it is
-//! empty when `n/(n+1)` of its share has ended, which is when the last of `n` containers is expected to end; the rest of the share, less than
-//! one container, then goes on elsewhere, so that nothing is lost. Work killed with its node starts again from the beginning.
+//! All active nodes carry the same share of everything. A leaving node keeps its own, which goes on
+//! ending. With `n` containers on it, it is empty when `n/(n+1)` of its share has ended, which is
+//! when the last of `n` containers is expected to end; the rest of the share, less than one
+//! container, then goes on elsewhere, so that nothing is lost. Work killed with its node starts
+//! again from the beginning.
 
 mod pool;
 mod service;
@@ -61,14 +64,17 @@ struct LeavingNode {
 
 impl World for FluidWorld<'_> {
     fn advance(&mut self, until_ms: i64, cluster: &mut Cluster) -> i64 {
-        let now_ms = self.next_event_ms().map_or(until_ms, |at_ms| at_ms.min(until_ms));
+        let now_ms = self
+            .next_event_ms()
+            .map_or(until_ms, |at_ms| at_ms.min(until_ms));
         while let Some(parcel) = self.load.parcels.get(self.next).copied()
             && parcel.from_ms < now_ms.max(1)
         {
             self.flow_to(parcel.from_ms.max(self.now_ms), None);
             self.mix_in(&parcel, now_ms, cluster);
             if parcel.span_ms == 0 {
-                self.pool.add(parcel.memory_mib, lifetime_s(&parcel), self.next as u32);
+                self.pool
+                    .add(parcel.memory_mib, lifetime_s(&parcel), self.next as u32);
             } else {
                 self.flow_to(parcel.until_ms().min(now_ms), Some(parcel));
             }
@@ -123,7 +129,10 @@ impl World for FluidWorld<'_> {
             pending: self.resources(self.pool.backlog_mib()),
             containers_allocated: containers(allocated),
             containers_pending: containers(self.pool.backlog_mib()),
-            containers_released: containers((self.pool.arrived_mib + self.rerun_mib - allocated - self.pool.backlog_mib()).max(0.0)),
+            containers_released: containers(
+                (self.pool.arrived_mib + self.rerun_mib - allocated - self.pool.backlog_mib())
+                    .max(0.0),
+            ),
             apps_running: u64::from(!is_idle),
             apps_pending: 0,
             oldest_app_started_at: None,
@@ -134,13 +143,22 @@ impl World for FluidWorld<'_> {
     /// Each active node has its share of what runs, and a leaving one the rest of its own.
     fn on_node(&self, node: NodeIndex, cluster: &Cluster) -> (u64, Resources) {
         let memory_mib = match self.leaving.iter().find(|leaving| leaving.index == node) {
-            Some(leaving) => leaving.rest(self.pool.clock_s).map(|segment| segment.mass_mib).sum(),
-            None if cluster.nodes[node as usize].state == NodeState::Active && self.pool.capacity_mib > 0.0 => {
-                self.pool.service.mass_mib * self.memory_of(cluster.nodes[node as usize].capacity) / self.pool.capacity_mib
+            Some(leaving) => leaving
+                .rest(self.pool.clock_s)
+                .map(|segment| segment.mass_mib)
+                .sum(),
+            None if cluster.nodes[node as usize].state == NodeState::Active
+                && self.pool.capacity_mib > 0.0 =>
+            {
+                self.pool.service.mass_mib * self.memory_of(cluster.nodes[node as usize].capacity)
+                    / self.pool.capacity_mib
             }
             None => 0.0,
         };
-        ((memory_mib / self.load.container_mib).round() as u64, self.resources(memory_mib))
+        (
+            (memory_mib / self.load.container_mib).round() as u64,
+            self.resources(memory_mib),
+        )
     }
 
     fn submitted(&self) -> u64 {
@@ -159,23 +177,34 @@ impl World for FluidWorld<'_> {
             allocated: load.allocated,
             progress: Percent(100.0 * self.next as f64 / self.load.parcels.len().max(1) as f64),
         };
-        if self.is_idle() { Vec::new() } else { vec![whole] }
+        if self.is_idle() {
+            Vec::new()
+        } else {
+            vec![whole]
+        }
     }
 
     fn finish(&mut self, cluster: &mut Cluster, run: &mut Run) {
         for index in cluster.active.clone() {
-            cluster.nodes[index as usize].busy_ms += 1e3 * (self.pool.busy_s - self.joined_busy_s[index as usize]);
+            cluster.nodes[index as usize].busy_ms +=
+                1e3 * (self.pool.busy_s - self.joined_busy_s[index as usize]);
         }
         for node in std::mem::take(&mut self.leaving) {
             cluster.nodes[node.index as usize].busy_ms += 1e3 * node.busy_until(self.pool.clock_s);
         }
         let containers = |mebibytes: f64| (mebibytes / self.load.container_mib).round() as u64;
-        let total: f64 = self.load.parcels.iter().map(|parcel| parcel.memory_mib).sum();
+        let total: f64 = self
+            .load
+            .parcels
+            .iter()
+            .map(|parcel| parcel.memory_mib)
+            .sum();
         let unfinished = self.in_service_mib() + self.pool.backlog_mib();
         run.tasks_total = containers(total);
         run.tasks_finished = containers(self.pool.arrived_mib - unfinished);
         run.tasks_rerun = containers(self.rerun_mib);
-        run.lost_work = Duration::try_from_secs_f64(self.lost_mib_s / self.load.container_mib).unwrap_or_default();
+        run.lost_work = Duration::try_from_secs_f64(self.lost_mib_s / self.load.container_mib)
+            .unwrap_or_default();
         run.waits = std::mem::take(&mut self.pool.waits);
     }
 }
@@ -187,7 +216,10 @@ impl<'a> FluidWorld<'a> {
             now_ms: 0,
             next: 0,
             pool: Pool::new(),
-            vcores_per_mib: load.parcels.first().map_or(0.0, |parcel| f64::from(parcel.vcores_per_mib)),
+            vcores_per_mib: load
+                .parcels
+                .first()
+                .map_or(0.0, |parcel| f64::from(parcel.vcores_per_mib)),
             active: vec![0; scenario.groups.len()],
             heartbeat_s: scenario.yarn.heartbeat.as_secs_f64(),
             leaving: Vec::new(),
@@ -202,10 +234,16 @@ impl<'a> FluidWorld<'a> {
         let end = if self.now_ms < self.load.end_ms {
             Some(self.load.end_ms)
         } else {
-            self.pool.service.last_end_s().map(|end_s| (end_s * 1e3).ceil() as i64)
+            self.pool
+                .service
+                .last_end_s()
+                .map(|end_s| (end_s * 1e3).ceil() as i64)
         };
         let emptied = self.leaving.iter().map(|node| node.empty_at_ms);
-        emptied.chain(end).filter(|at_ms| *at_ms > self.now_ms).min()
+        emptied
+            .chain(end)
+            .filter(|at_ms| *at_ms > self.now_ms)
+            .min()
     }
 
     /// Lets time pass in which one parcel, or nothing, arrives.
@@ -236,20 +274,40 @@ impl<'a> FluidWorld<'a> {
     fn leave(&mut self, index: NodeIndex, now_ms: i64, cluster: &mut Cluster) {
         let node = &mut cluster.nodes[index as usize];
         let capacity_mib = self.memory_of(node.capacity);
-        let share = if self.pool.capacity_mib > 0.0 { (capacity_mib / self.pool.capacity_mib).min(1.0) } else { 1.0 };
+        let share = if self.pool.capacity_mib > 0.0 {
+            (capacity_mib / self.pool.capacity_mib).min(1.0)
+        } else {
+            1.0
+        };
         let share = self.pool.service.split(share, self.pool.clock_s);
         node.busy_ms += 1e3 * (self.pool.busy_s - self.joined_busy_s[index as usize]);
         self.active[node.group] -= 1;
-        let empty_at_ms = (empty_at_s(&share, self.load.container_mib).max(self.pool.clock_s) * 1e3).ceil() as i64;
-        self.leaving.push(LeavingNode { index, capacity_mib, share, since_s: self.pool.clock_s, empty_at_ms });
+        let empty_at_ms = (empty_at_s(&share, self.load.container_mib).max(self.pool.clock_s) * 1e3)
+            .ceil() as i64;
+        self.leaving.push(LeavingNode {
+            index,
+            capacity_mib,
+            share,
+            since_s: self.pool.clock_s,
+            empty_at_ms,
+        });
         self.set_capacity(cluster);
         self.end_drains(now_ms, cluster);
     }
 
-    /// Draining nodes that are empty by now terminate. Spot nodes under notice stay until EC2 takes them.
+    /// Draining nodes that are empty by now terminate. Spot nodes under notice stay until EC2 takes
+    /// them.
     fn end_drains(&mut self, now_ms: i64, cluster: &mut Cluster) {
-        let is_drained = |node: &LeavingNode| node.empty_at_ms <= now_ms && cluster.nodes[node.index as usize].state == NodeState::Draining;
-        let drained: Vec<NodeIndex> = self.leaving.iter().filter(|node| is_drained(node)).map(|node| node.index).collect();
+        let is_drained = |node: &LeavingNode| {
+            node.empty_at_ms <= now_ms
+                && cluster.nodes[node.index as usize].state == NodeState::Draining
+        };
+        let drained: Vec<NodeIndex> = self
+            .leaving
+            .iter()
+            .filter(|node| is_drained(node))
+            .map(|node| node.index)
+            .collect();
         for index in drained {
             let rest = self.take_leaving(index, cluster);
             self.pool.service.take_in(rest);
@@ -257,9 +315,12 @@ impl<'a> FluidWorld<'a> {
         }
     }
 
-    /// What is left on a leaving node, which is then no longer ours; nothing if the node does not leave.
+    /// What is left on a leaving node, which is then no longer ours; nothing if the node does not
+    /// leave.
     fn take_leaving(&mut self, index: NodeIndex, cluster: &mut Cluster) -> Vec<Segment> {
-        let Some(position) = self.leaving.iter().position(|node| node.index == index) else { return Vec::new() };
+        let Some(position) = self.leaving.iter().position(|node| node.index == index) else {
+            return Vec::new();
+        };
         let node = self.leaving.remove(position);
         cluster.nodes[index as usize].busy_ms += 1e3 * node.busy_until(self.pool.clock_s);
         node.rest(self.pool.clock_s).collect()
@@ -270,16 +331,32 @@ impl<'a> FluidWorld<'a> {
     }
 
     fn leaving_mib(&self) -> f64 {
-        self.leaving.iter().flat_map(|node| node.rest(self.pool.clock_s)).map(|segment| segment.mass_mib).sum()
+        self.leaving
+            .iter()
+            .flat_map(|node| node.rest(self.pool.clock_s))
+            .map(|segment| segment.mass_mib)
+            .sum()
     }
 
-    /// What of a parcel arrives until `now_ms` changes how many cores the memory that runs and waits takes on average.
+    /// What of a parcel arrives until `now_ms` changes how many cores the memory that runs and
+    /// waits takes on average.
     fn mix_in(&mut self, parcel: &Parcel, now_ms: i64, cluster: &Cluster) {
         let arriving_ms = parcel.until_ms().min(now_ms) - parcel.from_ms.max(self.now_ms);
-        let part = if parcel.span_ms == 0 { 1.0 } else { arriving_ms.max(0) as f64 / f64::from(parcel.span_ms) };
-        let (there_mib, new_mib) = (self.in_service_mib() + self.pool.backlog_mib(), parcel.memory_mib * part);
+        let part = if parcel.span_ms == 0 {
+            1.0
+        } else {
+            arriving_ms.max(0) as f64 / f64::from(parcel.span_ms)
+        };
+        let (there_mib, new_mib) = (
+            self.in_service_mib() + self.pool.backlog_mib(),
+            parcel.memory_mib * part,
+        );
         let vcores = there_mib * self.vcores_per_mib + new_mib * f64::from(parcel.vcores_per_mib);
-        let mixed = if there_mib + new_mib > 0.0 { vcores / (there_mib + new_mib) } else { self.vcores_per_mib };
+        let mixed = if there_mib + new_mib > 0.0 {
+            vcores / (there_mib + new_mib)
+        } else {
+            self.vcores_per_mib
+        };
         if mixed != self.vcores_per_mib {
             self.vcores_per_mib = mixed;
             self.set_capacity(cluster);
@@ -288,7 +365,9 @@ impl<'a> FluidWorld<'a> {
 
     fn set_capacity(&mut self, cluster: &Cluster) {
         let groups = self.active.iter().zip(&cluster.scenario.groups);
-        self.pool.capacity_mib = groups.map(|(active, spec)| f64::from(*active) * self.memory_of(spec.node)).sum();
+        self.pool.capacity_mib = groups
+            .map(|(active, spec)| f64::from(*active) * self.memory_of(spec.node))
+            .sum();
         if self.heartbeat_s > 0.0 {
             let nodes: f64 = self.active.iter().copied().map(f64::from).sum();
             self.pool.most_starts_mib_s = nodes * self.load.container_mib / self.heartbeat_s;
@@ -297,25 +376,46 @@ impl<'a> FluidWorld<'a> {
 
     /// The memory that can be used of a node: less than it has where cores run out first.
     fn memory_of(&self, node: Resources) -> f64 {
-        let by_vcores = if self.vcores_per_mib > 0.0 { node.vcores.as_f64() / self.vcores_per_mib } else { f64::INFINITY };
+        let by_vcores = if self.vcores_per_mib > 0.0 {
+            node.vcores.as_f64() / self.vcores_per_mib
+        } else {
+            f64::INFINITY
+        };
         node.memory.as_f64().min(by_vcores)
     }
 
     fn resources(&self, memory_mib: f64) -> Resources {
-        Resources { memory: Mebibytes(memory_mib.round() as u64), vcores: VirtualCores((memory_mib * self.vcores_per_mib).round() as u64) }
+        Resources {
+            memory: Mebibytes(memory_mib.round() as u64),
+            vcores: VirtualCores((memory_mib * self.vcores_per_mib).round() as u64),
+        }
     }
 }
 
 impl LeavingNode {
     fn rest(&self, now_s: f64) -> impl Iterator<Item = Segment> {
-        self.share.iter().filter_map(move |segment| segment.rest(now_s))
+        self.share
+            .iter()
+            .filter_map(move |segment| segment.rest(now_s))
     }
 
     /// Seconds of use since it began to leave.
     fn busy_until(&self, now_s: f64) -> f64 {
-        let began: f64 = self.share.iter().map(|segment| segment.work_after(self.since_s)).sum();
-        let served = began - self.rest(now_s).map(|segment| segment.work_after(now_s)).sum::<f64>();
-        if self.capacity_mib > 0.0 { served / self.capacity_mib } else { 0.0 }
+        let began: f64 = self
+            .share
+            .iter()
+            .map(|segment| segment.work_after(self.since_s))
+            .sum();
+        let served = began
+            - self
+                .rest(now_s)
+                .map(|segment| segment.work_after(now_s))
+                .sum::<f64>();
+        if self.capacity_mib > 0.0 {
+            served / self.capacity_mib
+        } else {
+            0.0
+        }
     }
 }
 
@@ -324,7 +424,10 @@ fn empty_at_s(share: &[Segment], container_mib: f64) -> f64 {
     let mass_mib: f64 = share.iter().map(|segment| segment.mass_mib).sum();
     let containers = mass_mib / container_mib;
     let mut left_mib = mass_mib * containers / (containers + 1.0);
-    let mut ends: Vec<(f64, f64)> = share.iter().map(|segment| ((segment.from_s + segment.until_s) / 2.0, segment.mass_mib)).collect();
+    let mut ends: Vec<(f64, f64)> = share
+        .iter()
+        .map(|segment| ((segment.from_s + segment.until_s) / 2.0, segment.mass_mib))
+        .collect();
     ends.sort_by(|(one, _), (other, _)| one.total_cmp(other));
     let last = ends.into_iter().find(|(_, mass_mib)| {
         left_mib -= mass_mib;

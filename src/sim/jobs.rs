@@ -1,9 +1,11 @@
 //! Work container by container, as YARN serves it.
 //!
-//! Jobs are served in order (see [`Scheduler`](super::scenario::Scheduler)): while the next container of the job at the head fits nowhere,
-//! nobody overtakes. Containers are spread over the nodes in turn. A job's application master, if it has one, starts first; jobs whose master
-//! may not start yet stand outside the queue, because masters take at most [`APPLICATION_MASTER_SHARE`] of the cluster's memory (one may
-//! always run): otherwise masters could fill a cluster in which no task then finds room. How long YARN itself takes is the scenario's
+//! Jobs are served in order (see [`Scheduler`](super::scenario::Scheduler)): while the next
+//! container of the job at the head fits nowhere, nobody overtakes. Containers are spread over the
+//! nodes in turn. A job's application master, if it has one, starts first; jobs whose master may
+//! not start yet stand outside the queue, because masters take at most [`APPLICATION_MASTER_SHARE`]
+//! of the cluster's memory (one may always run): otherwise masters could fill a cluster in which no
+//! task then finds room. How long YARN itself takes is the scenario's
 //! [`YarnDelays`](super::scenario::YarnDelays).
 
 mod applications;
@@ -27,7 +29,8 @@ use heartbeats::Heartbeats;
 use queue::{JobState, MasterState, Request, StageState, Taken};
 use timeline::{Completion, Timeline};
 
-/// The share of the active nodes' memory that application masters may take (the fair scheduler's `maxAMShare`, 0.5 by default).
+/// The share of the active nodes' memory that application masters may take (the fair scheduler's
+/// `maxAMShare`, 0.5 by default).
 pub const APPLICATION_MASTER_SHARE: f64 = 0.5;
 
 /// "No stage", "no container", "no job".
@@ -48,8 +51,8 @@ pub(super) struct JobWorld<'a> {
     /// The first job that is not finished.
     oldest: usize,
     running_jobs: u64,
-    /// Jobs with something to start, sorted in the order in which they are served: by held memory (fair queueing only), then by submit. Most
-    /// come at the end and go at the front.
+    /// Jobs with something to start, sorted in the order in which they are served: by held memory
+    /// (fair queueing only), then by submit. Most come at the end and go at the front.
     queue: VecDeque<(u64, u32)>,
     /// How many lost tasks wait of each stage, by duration in milliseconds.
     lost: BTreeMap<(u32, i64), u32>,
@@ -127,7 +130,9 @@ impl World for JobWorld<'_> {
     fn settle(&mut self, now_ms: i64, cluster: &mut Cluster) {
         self.activate(cluster);
         while let Some(request) = self.next_in_turn(cluster) {
-            let Some(node) = self.find_room(request.each, cluster) else { break };
+            let Some(node) = self.find_room(request.each, cluster) else {
+                break;
+            };
             self.start(request, node, now_ms, cluster);
             self.activate(cluster);
         }
@@ -221,14 +226,20 @@ impl<'a> JobWorld<'a> {
             containers_allocated: 0,
             containers_released: 0,
             last_started: None,
-            outcome: Outcome { waits: Vec::with_capacity(load.tasks.min(1 << 20) as usize), ..Outcome::default() },
+            outcome: Outcome {
+                waits: Vec::with_capacity(load.tasks.min(1 << 20) as usize),
+                ..Outcome::default()
+            },
         }
     }
 
     /// When something happens next by itself.
     fn next_event_ms(&self) -> Option<i64> {
         let completion = self.completions.peek().map(Completion::at_ms);
-        earliest(earliest(self.next_arrival_ms, completion), self.heartbeats.next_ms())
+        earliest(
+            earliest(self.next_arrival_ms, completion),
+            self.heartbeats.next_ms(),
+        )
     }
 
     /// Lets everything happen that is due.
@@ -246,7 +257,11 @@ impl<'a> JobWorld<'a> {
                 }
             }
         }
-        if self.heartbeats.next_ms().is_some_and(|at_ms| at_ms <= now_ms) {
+        if self
+            .heartbeats
+            .next_ms()
+            .is_some_and(|at_ms| at_ms <= now_ms)
+        {
             self.touched.extend(self.heartbeats.until(now_ms));
         }
         while self.next_arrival_ms.is_some_and(|at_ms| at_ms <= now_ms) {
@@ -280,7 +295,9 @@ impl<'a> JobWorld<'a> {
         while let Some(&job) = self.inactive.front() {
             let master = self.size_of(job, NONE);
             let taken = self.masters.plus(master).memory.as_f64();
-            if self.masters != Resources::default() && taken > APPLICATION_MASTER_SHARE * cluster.offered.memory.as_f64() {
+            if self.masters != Resources::default()
+                && taken > APPLICATION_MASTER_SHARE * cluster.offered.memory.as_f64()
+            {
                 return;
             }
             self.inactive.pop_front();
@@ -305,10 +322,12 @@ impl<'a> JobWorld<'a> {
         first
     }
 
-    /// A node with room for a container, in turn. Looks at every node at most once until one gets room again.
+    /// A node with room for a container, in turn. Looks at every node at most once until one gets
+    /// room again.
     fn find_room(&mut self, each: Resources, cluster: &Cluster) -> Option<NodeIndex> {
         if self.blocked.is_some_and(|blocked| each.covers(blocked)) {
-            // What does not fit a smaller container does not fit this one, so only the nodes that got room are left to try.
+            // What does not fit a smaller container does not fit this one, so only the nodes that
+            // got room are left to try.
             self.blocked = Some(each);
             while let Some(node) = self.touched.pop() {
                 if self.takes(node, each, cluster) {
@@ -322,9 +341,16 @@ impl<'a> JobWorld<'a> {
         }
         let nodes = &cluster.active;
         if cluster.offered.minus(cluster.used).covers(each) {
-            let cursor = if self.cursor < nodes.len() { self.cursor } else { self.cursor % nodes.len().max(1) };
+            let cursor = if self.cursor < nodes.len() {
+                self.cursor
+            } else {
+                self.cursor % nodes.len().max(1)
+            };
             let takes = |node: &NodeIndex| self.takes(*node, each, cluster);
-            let found = nodes[cursor..].iter().position(takes).map(|ahead| cursor + ahead);
+            let found = nodes[cursor..]
+                .iter()
+                .position(takes)
+                .map(|ahead| cursor + ahead);
             if let Some(position) = found.or_else(|| nodes[..cursor].iter().position(takes)) {
                 self.cursor = position + 1;
                 return Some(nodes[position]);
@@ -341,7 +367,10 @@ impl<'a> JobWorld<'a> {
 
     fn start(&mut self, request: Request, node: NodeIndex, now_ms: i64, cluster: &mut Cluster) {
         let Request { job, stage, each } = request;
-        let Taken { duration_ms, ready_ms } = self.take(request);
+        let Taken {
+            duration_ms,
+            ready_ms,
+        } = self.take(request);
         if let Some(ready_ms) = ready_ms {
             self.waited(ready_ms, now_ms);
         }
@@ -351,12 +380,34 @@ impl<'a> JobWorld<'a> {
         self.containers_allocated += 1;
         let index = self.free.pop().unwrap_or(self.containers.len() as u32);
         if index as usize == self.containers.len() {
-            self.containers.push(Container { node, job, stage, generation: 0, each, started_ms: 0, duration_ms: 0, runs: false });
+            self.containers.push(Container {
+                node,
+                job,
+                stage,
+                generation: 0,
+                each,
+                started_ms: 0,
+                duration_ms: 0,
+                runs: false,
+            });
         }
         let container = &mut self.containers[index as usize];
         let generation = container.generation.wrapping_add(1);
-        *container = Container { node, job, stage, generation, each, started_ms: now_ms, duration_ms, runs: true };
-        let delay_ms = if stage == NONE { self.application_start_ms } else { self.container_overhead_ms };
+        *container = Container {
+            node,
+            job,
+            stage,
+            generation,
+            each,
+            started_ms: now_ms,
+            duration_ms,
+            runs: true,
+        };
+        let delay_ms = if stage == NONE {
+            self.application_start_ms
+        } else {
+            self.container_overhead_ms
+        };
         if stage == NONE && delay_ms == 0 {
             self.master_is_up(job, index);
             return;
@@ -367,7 +418,8 @@ impl<'a> JobWorld<'a> {
         }
         // No task takes more than a hundred years.
         let at_ms = now_ms + duration_ms + delay_ms;
-        self.completions.push(Completion::new(at_ms, index, generation));
+        self.completions
+            .push(Completion::new(at_ms, index, generation));
     }
 
     /// A task started. Tasks that became ready together and start together are one wait.
@@ -375,7 +427,11 @@ impl<'a> JobWorld<'a> {
         let waits = &mut self.outcome.waits;
         match waits.last_mut() {
             Some(last) if self.last_started == Some((ready_ms, now_ms)) => last.weight += 1.0,
-            _ => waits.push(Wait { seconds: (now_ms - ready_ms) as f64 / 1e3, weight: 1.0, since_s: ready_ms as f64 / 1e3 }),
+            _ => waits.push(Wait {
+                seconds: (now_ms - ready_ms) as f64 / 1e3,
+                weight: 1.0,
+                since_s: ready_ms as f64 / 1e3,
+            }),
         }
         self.last_started = Some((ready_ms, now_ms));
     }
@@ -411,13 +467,19 @@ impl<'a> JobWorld<'a> {
         self.masters = self.masters.minus(self.size_of(job, NONE));
         self.running_jobs -= 1;
         self.finished += 1;
-        while self.jobs.get(self.oldest).is_some_and(|job| job.stages_left == 0) {
+        while self
+            .jobs
+            .get(self.oldest)
+            .is_some_and(|job| job.stages_left == 0)
+        {
             self.oldest += 1;
         }
         self.outcome.lives.push(JobLife {
             submitted_at: self.at(spec.submit_ms),
             finished_at: self.at(now_ms),
-            unhindered: Duration::from_millis((spec.unhindered_ms + self.start_ms_of(job)).unsigned_abs()),
+            unhindered: Duration::from_millis(
+                (spec.unhindered_ms + self.start_ms_of(job)).unsigned_abs(),
+            ),
         });
     }
 
@@ -428,7 +490,9 @@ impl<'a> JobWorld<'a> {
 
     /// Gives back what a container held.
     fn end(&mut self, index: u32, now_ms: i64, cluster: &mut Cluster) {
-        let Container { node, stage, each, .. } = self.containers[index as usize];
+        let Container {
+            node, stage, each, ..
+        } = self.containers[index as usize];
         self.forget(index);
         cluster.release(node, each, stage == NONE, now_ms);
         self.touched.push(node);
@@ -445,7 +509,8 @@ impl<'a> JobWorld<'a> {
         self.hold(job, |held| held - memory);
     }
 
-    /// Everything on a node is lost. The tasks of a lost application master are lost with it, wherever they run.
+    /// Everything on a node is lost. The tasks of a lost application master are lost with it,
+    /// wherever they run.
     fn lose_node(&mut self, node: NodeIndex, now_ms: i64, cluster: &mut Cluster) {
         let on_node = self.running(|container| container.node == node);
         let mut orphaned = Vec::new();
@@ -469,7 +534,12 @@ impl<'a> JobWorld<'a> {
 
     /// A container ends unfinished; its work has to be done again from the beginning.
     fn lose(&mut self, index: u32, now_ms: i64) {
-        let Container { stage, started_ms, duration_ms, .. } = self.containers[index as usize];
+        let Container {
+            stage,
+            started_ms,
+            duration_ms,
+            ..
+        } = self.containers[index as usize];
         self.forget(index);
         self.outcome.tasks_rerun += 1;
         self.outcome.lost_ms += (now_ms - started_ms).unsigned_abs();
@@ -479,7 +549,11 @@ impl<'a> JobWorld<'a> {
     }
 
     fn running(&self, wanted: impl Fn(&Container) -> bool) -> Vec<u32> {
-        let containers = self.containers.iter().enumerate().filter(|(_, container)| container.runs && wanted(container));
+        let containers = self
+            .containers
+            .iter()
+            .enumerate()
+            .filter(|(_, container)| container.runs && wanted(container));
         containers.map(|(index, _)| index as u32).collect()
     }
 }

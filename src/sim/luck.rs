@@ -1,5 +1,5 @@
-//! What is left to chance. Each draw is a pure function of the seed, of what it is for, and of whom it concerns: two policies on one seed meet
-//! the same luck wherever they do the same thing.
+//! What is left to chance. Each draw is a pure function of the seed, of what it is for, and of whom
+//! it concerns: two policies on one seed meet the same luck wherever they do the same thing.
 
 use rand::Rng;
 use rand::SeedableRng;
@@ -27,7 +27,8 @@ impl Luck {
         let mut generator = self.0.clone();
         generator.set_stream((purpose as u64) << 32 | group as u64);
         generator.set_word_pos(u128::from(ordinal) * 2);
-        // The middle of one of 2^52 equal cells: every such number has an exact f64, and neither end is reached.
+        // The middle of one of 2^52 equal cells: every such number has an exact f64, and neither
+        // end is reached.
         ((generator.next_u64() >> 12) as f64 + 0.5) * f64::EPSILON
     }
 }
@@ -54,7 +55,9 @@ mod tests {
     #[test]
     fn draws_are_spread_evenly_between_zero_and_one() {
         let luck = Luck::new(1);
-        let draws: Vec<f64> = (0..4_000).map(|ordinal| luck.draw(Purpose::MetricLoss, 0, ordinal)).collect();
+        let draws: Vec<f64> = (0..4_000)
+            .map(|ordinal| luck.draw(Purpose::MetricLoss, 0, ordinal))
+            .collect();
         let mean = draws.iter().sum::<f64>() / draws.len() as f64;
         assert!(draws.iter().all(|draw| 0.0 < *draw && *draw < 1.0));
         assert!((mean - 0.5).abs() < 0.02, "mean {mean}");

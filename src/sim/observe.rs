@@ -1,4 +1,5 @@
-//! What a daemon beside the simulated cluster would see. One observation is kept and updated in place.
+//! What a daemon beside the simulated cluster would see. One observation is kept and updated in
+//! place.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -6,7 +7,8 @@ use super::cluster::{Cluster, Node, NodeIndex};
 use super::luck::{Luck, Purpose};
 use super::scenario::{GroupSpec, Scenario};
 use crate::observation::{
-    ClusterState, ClusterStatus, Control, HdfsLoad, NodeCensus, NodeLoad, NodesByState, Observation, Role, Sampled, YarnLoad,
+    ClusterState, ClusterStatus, Control, HdfsLoad, NodeCensus, NodeLoad, NodesByState,
+    Observation, Role, Sampled, YarnLoad,
 };
 use crate::trace::Resources;
 use crate::units::{Instances, Mebibytes, Timestamp};
@@ -69,14 +71,30 @@ impl<'a> Observer<'a> {
             hdfs: None,
             nodes: None,
             metrics: BTreeMap::new(),
-            cluster: Sampled { value: status, measured_at: start },
+            cluster: Sampled {
+                value: status,
+                measured_at: start,
+            },
             control: Control::default(),
         };
-        Self { scenario, luck: Luck::new(seed), observation, measured: VecDeque::new(), recycled: Measured::default(), polls: 0 }
+        Self {
+            scenario,
+            luck: Luck::new(seed),
+            observation,
+            measured: VecDeque::new(),
+            recycled: Measured::default(),
+            polls: 0,
+        }
     }
 
     /// Polls the cluster, on which nothing has run or waited since `idle_since`.
-    pub fn observe(&mut self, at: Timestamp, load: &Load, cluster: &Cluster, idle_since: Option<Timestamp>) -> &Observation {
+    pub fn observe(
+        &mut self,
+        at: Timestamp,
+        load: &Load,
+        cluster: &Cluster,
+        idle_since: Option<Timestamp>,
+    ) -> &Observation {
         self.observation.at = at;
         self.describe(at, cluster, idle_since);
         self.measure(at, load, cluster);
@@ -94,7 +112,11 @@ impl<'a> Observer<'a> {
         self.observation.cluster.measured_at = at;
         let status = &mut self.observation.cluster.value;
         status.idle_since = idle_since;
-        status.state = if idle_since.is_some() { ClusterState::Waiting } else { ClusterState::Running };
+        status.state = if idle_since.is_some() {
+            ClusterState::Waiting
+        } else {
+            ClusterState::Running
+        };
         for (status, group) in status.groups.iter_mut().zip(&cluster.groups) {
             status.requested = Instances(group.requested);
             status.running = group.running();
@@ -117,7 +139,10 @@ impl<'a> Observer<'a> {
                 self.measured.push_back(measured);
             }
         }
-        while self.measured.get(1).is_some_and(|next| next.at <= at - self.scenario.metrics.delay)
+        while self
+            .measured
+            .get(1)
+            .is_some_and(|next| next.at <= at - self.scenario.metrics.delay)
             && let Some(oldest) = self.measured.pop_front()
         {
             self.recycled = oldest;
@@ -126,14 +151,29 @@ impl<'a> Observer<'a> {
 
     fn show(&mut self, at: Timestamp, knows_nodes: bool) {
         let newest_visible_at = at - self.scenario.metrics.delay;
-        let Some(measured) = self.measured.front_mut().filter(|measured| measured.at <= newest_visible_at) else { return };
+        let Some(measured) = self
+            .measured
+            .front_mut()
+            .filter(|measured| measured.at <= newest_visible_at)
+        else {
+            return;
+        };
         let measured_at = measured.at;
-        self.observation.yarn = Some(Sampled { value: measured.yarn, measured_at });
-        self.observation.hdfs = Some(Sampled { value: measured.hdfs, measured_at });
+        self.observation.yarn = Some(Sampled {
+            value: measured.yarn,
+            measured_at,
+        });
+        self.observation.hdfs = Some(Sampled {
+            value: measured.hdfs,
+            measured_at,
+        });
         if knows_nodes {
             // Lent, not copied: the next poll gives it back.
             let census = std::mem::take(&mut measured.census);
-            self.observation.nodes = Some(Sampled { value: NodeCensus(census), measured_at });
+            self.observation.nodes = Some(Sampled {
+                value: NodeCensus(census),
+                measured_at,
+            });
         }
     }
 }
@@ -149,13 +189,24 @@ impl Measured {
     }
 
     fn count_nodes(&mut self, cluster: &Cluster) {
-        let is_worker = |node: &Node| node.is_there() && cluster.scenario.groups[node.group].role != Role::Primary;
+        let is_worker = |node: &Node| {
+            node.is_there() && cluster.scenario.groups[node.group].role != Role::Primary
+        };
         if self.version != Some(cluster.census_version) {
             self.version = Some(cluster.census_version);
             self.nodes.clear();
-            self.nodes.extend(cluster.present.iter().filter(|index| is_worker(&cluster.nodes[**index as usize])));
+            self.nodes.extend(
+                cluster
+                    .present
+                    .iter()
+                    .filter(|index| is_worker(&cluster.nodes[**index as usize])),
+            );
             self.census.clear();
-            self.census.extend(self.nodes.iter().map(|index| node_load(&cluster.nodes[*index as usize], cluster)));
+            self.census.extend(
+                self.nodes
+                    .iter()
+                    .map(|index| node_load(&cluster.nodes[*index as usize], cluster)),
+            );
         }
         for (load, index) in self.census.iter_mut().zip(&self.nodes) {
             let node = &cluster.nodes[*index as usize];
@@ -214,10 +265,18 @@ pub(super) fn yarn_load(load: &Load, cluster: &Cluster) -> YarnLoad {
 
 pub(super) fn hdfs_load(cluster: &Cluster) -> HdfsLoad {
     let hdfs = &cluster.scenario.hdfs;
-    let core = cluster.groups.iter().zip(&cluster.scenario.groups).filter(|(_, spec)| spec.role == Role::Core);
+    let core = cluster
+        .groups
+        .iter()
+        .zip(&cluster.scenario.groups)
+        .filter(|(_, spec)| spec.role == Role::Core);
     let nodes: Instances = core.map(|(group, _)| group.running()).sum();
     HdfsLoad {
-        capacity_total: Mebibytes(hdfs.capacity_per_node.get().saturating_mul(u64::from(nodes.get()))),
+        capacity_total: Mebibytes(
+            hdfs.capacity_per_node
+                .get()
+                .saturating_mul(u64::from(nodes.get())),
+        ),
         capacity_used: hdfs.used,
         blocks_under_replicated: 0,
         blocks_missing: 0,

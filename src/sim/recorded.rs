@@ -1,7 +1,9 @@
-//! The simulator held against a real cluster: recorded work on the recorded capacity, beside what the real ResourceManager reported.
+//! The simulator held against a real cluster: recorded work on the recorded capacity, beside what
+//! the real ResourceManager reported.
 //!
-//! Nodes come and go as the census of the recording says; nothing is provisioned and no policy decides. A node that drained in the
-//! recording takes no new containers in the simulation and is gone when it is empty there. A node that was gone at once drains as well.
+//! Nodes come and go as the census of the recording says; nothing is provisioned and no policy
+//! decides. A node that drained in the recording takes no new containers in the simulation and is
+//! gone when it is empty there. A node that was gone at once drains as well.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -29,35 +31,66 @@ pub struct Moment {
 pub enum RecordedError {
     #[error(transparent)]
     Simulation(#[from] SimError),
-    #[error("the recording has nodes of the group `{group}`, and scenario `{scenario}` has no group of this `id`; give it one")]
+    #[error(
+        "the recording has nodes of the group `{group}`, and scenario `{scenario}` has no group of this `id`; give it one"
+    )]
     NoGroup { group: GroupId, scenario: String },
     #[error("{0} observations of YARN are in the recording; at least two are needed")]
     TooFew(usize),
 }
 
-/// Lets the work of a recorded cluster run on the nodes that the cluster had, and looks at it whenever YARN was looked at. Of the scenario
-/// count the sizes of the nodes, the scheduler, what YARN itself takes, and how long a node may drain.
+/// Lets the work of a recorded cluster run on the nodes that the cluster had, and looks at it
+/// whenever YARN was looked at. Of the scenario count the sizes of the nodes, the scheduler, what
+/// YARN itself takes, and how long a node may drain.
 ///
 /// # Errors
-/// When the work does not fit the scenario's nodes, the recorded nodes are of other groups, or YARN was seen less than twice.
-pub fn replay(observations: &[Observation], workload: &Workload, scenario: &Scenario) -> Result<Vec<Moment>, RecordedError> {
-    let at_first = observations.iter().find_map(|observation| observation.nodes.as_ref());
-    let calm = without_surprises(scenario, at_first.map_or(&NodeCensus::default(), |census| &census.value));
-    let mut cluster = FollowingCluster { cluster: SteppedCluster::new(workload, &calm, SEED)?, twins: BTreeMap::new(), seen_at: None };
+/// When the work does not fit the scenario's nodes, the recorded nodes are of other groups, or YARN
+/// was seen less than twice.
+pub fn replay(
+    observations: &[Observation],
+    workload: &Workload,
+    scenario: &Scenario,
+) -> Result<Vec<Moment>, RecordedError> {
+    let at_first = observations
+        .iter()
+        .find_map(|observation| observation.nodes.as_ref());
+    let calm = without_surprises(
+        scenario,
+        at_first.map_or(&NodeCensus::default(), |census| &census.value),
+    );
+    let mut cluster = FollowingCluster {
+        cluster: SteppedCluster::new(workload, &calm, SEED)?,
+        twins: BTreeMap::new(),
+        seen_at: None,
+    };
     let mut moments = Vec::with_capacity(observations.len());
     for observation in observations {
         if let Some(census) = &observation.nodes {
-            let unknown = |UnknownGroup(group)| RecordedError::NoGroup { group, scenario: scenario.name.clone() };
+            let unknown = |UnknownGroup(group)| RecordedError::NoGroup {
+                group,
+                scenario: scenario.name.clone(),
+            };
             cluster.follow(census).map_err(unknown)?;
         }
-        if let Some(Sampled { value: recorded, measured_at: at }) = observation.yarn
+        if let Some(Sampled {
+            value: recorded,
+            measured_at: at,
+        }) = observation.yarn
             && moments.last().is_none_or(|last: &Moment| last.at < at)
         {
             cluster.cluster.advance_to(at);
-            moments.push(Moment { at, recorded, simulated: cluster.cluster.yarn() });
+            moments.push(Moment {
+                at,
+                recorded,
+                simulated: cluster.cluster.yarn(),
+            });
         }
     }
-    if moments.len() < 2 { Err(RecordedError::TooFew(moments.len())) } else { Ok(moments) }
+    if moments.len() < 2 {
+        Err(RecordedError::TooFew(moments.len()))
+    } else {
+        Ok(moments)
+    }
 }
 
 /// How far the curves of a simulation are from the recorded ones.
@@ -90,10 +123,16 @@ pub struct Curve {
 }
 
 impl Deviation {
-    /// Each moment counts for the time until the next one. Of less than two, which no replay yields, nothing is a number.
+    /// Each moment counts for the time until the next one. Of less than two, which no replay
+    /// yields, nothing is a number.
     pub fn of(moments: &[Moment]) -> Self {
-        let mebibytes = |memory: fn(&YarnLoad) -> Mebibytes| Curve::of(moments, |load| memory(load).as_f64());
-        let vcores = |vcores: fn(&YarnLoad) -> Option<_>| Curve::of(moments, |load| vcores(load).map_or(0.0, VirtualCores::as_f64));
+        let mebibytes =
+            |memory: fn(&YarnLoad) -> Mebibytes| Curve::of(moments, |load| memory(load).as_f64());
+        let vcores = |vcores: fn(&YarnLoad) -> Option<_>| {
+            Curve::of(moments, |load| {
+                vcores(load).map_or(0.0, VirtualCores::as_f64)
+            })
+        };
         Self {
             memory: Curves {
                 total: mebibytes(|load| load.memory_total),
@@ -114,7 +153,8 @@ impl Deviation {
 impl Curves {
     /// The mean absolute errors of allocated and pending, relative to the mean recorded capacity.
     pub fn errors(&self) -> [Percent; 2] {
-        [self.allocated, self.pending].map(|curve| Percent(100.0 * curve.absolute_error / self.total.recorded))
+        [self.allocated, self.pending]
+            .map(|curve| Percent(100.0 * curve.absolute_error / self.total.recorded))
     }
 }
 
@@ -122,27 +162,67 @@ impl Curve {
     fn of(moments: &[Moment], value: impl Fn(&YarnLoad) -> f64) -> Self {
         let (mut sums, mut seconds) = (Self::default(), 0.0);
         for pair in moments.windows(2) {
-            let [Moment { at, recorded, simulated }, next] = pair else { continue };
-            let (length_s, recorded, simulated) = (next.at.seconds_since(*at), value(recorded), value(simulated));
+            let [
+                Moment {
+                    at,
+                    recorded,
+                    simulated,
+                },
+                next,
+            ] = pair
+            else {
+                continue;
+            };
+            let (length_s, recorded, simulated) = (
+                next.at.seconds_since(*at),
+                value(recorded),
+                value(simulated),
+            );
             seconds += length_s;
             sums.recorded += length_s * recorded;
             sums.simulated += length_s * simulated;
             sums.absolute_error += length_s * (recorded - simulated).abs();
         }
-        let Self { recorded, simulated, absolute_error } = sums;
-        Self { recorded: recorded / seconds, simulated: simulated / seconds, absolute_error: absolute_error / seconds }
+        let Self {
+            recorded,
+            simulated,
+            absolute_error,
+        } = sums;
+        Self {
+            recorded: recorded / seconds,
+            simulated: simulated / seconds,
+            absolute_error: absolute_error / seconds,
+        }
     }
 }
 
-/// The same kinds of nodes, as many as there were at first, there the moment they are wanted, and taken by nobody but the recording.
+/// The same kinds of nodes, as many as there were at first, there the moment they are wanted, and
+/// taken by nobody but the recording.
 fn without_surprises(scenario: &Scenario, at_first: &NodeCensus) -> Scenario {
     let mut calm = scenario.clone();
     for group in &mut calm.groups {
-        group.count = Instances(at_first.0.iter().filter(|node| node.group == group.id && !node.draining).count() as u32);
+        group.count = Instances(
+            at_first
+                .0
+                .iter()
+                .filter(|node| node.group == group.id && !node.draining)
+                .count() as u32,
+        );
     }
-    calm.provisioning = Provisioning { median: Duration::ZERO, p95: Duration::ZERO, failure: Percent(0.0) };
-    calm.spot = Spot { interruptions_per_hour: 0.0, ..calm.spot };
-    calm.hdfs = Hdfs { used: Mebibytes::ZERO, replication: 0, ..calm.hdfs };
+    calm.provisioning = Provisioning {
+        median: Duration::ZERO,
+        p95: Duration::ZERO,
+        failure: Percent(0.0),
+    };
+    calm.spot = Spot {
+        interruptions_per_hour: 0.0,
+        ..calm.spot
+    };
+    calm.hdfs = Hdfs {
+        used: Mebibytes::ZERO,
+        replication: 0,
+        ..calm.hdfs
+    };
     calm
 }
 
@@ -158,27 +238,54 @@ struct FollowingCluster<'a> {
 impl FollowingCluster<'_> {
     /// What changed since the last census did so half-way between the two: nobody knows better.
     fn follow(&mut self, census: &Sampled<NodeCensus>) -> Result<(), UnknownGroup> {
-        let before = self.seen_at.replace(census.measured_at).unwrap_or(census.measured_at);
-        self.cluster.advance_to(before + census.measured_at.since(before) / 2);
-        let mut recorded: BTreeMap<GroupId, BTreeSet<&InstanceId>> =
-            self.cluster.groups().map(|(spec, _)| (spec.id.clone(), BTreeSet::new())).collect();
+        let before = self
+            .seen_at
+            .replace(census.measured_at)
+            .unwrap_or(census.measured_at);
+        self.cluster
+            .advance_to(before + census.measured_at.since(before) / 2);
+        let mut recorded: BTreeMap<GroupId, BTreeSet<&InstanceId>> = self
+            .cluster
+            .groups()
+            .map(|(spec, _)| (spec.id.clone(), BTreeSet::new()))
+            .collect();
         for node in census.value.0.iter().filter(|node| !node.draining) {
-            recorded.get_mut(&node.group).ok_or_else(|| UnknownGroup(node.group.clone()))?.insert(&node.instance);
+            recorded
+                .get_mut(&node.group)
+                .ok_or_else(|| UnknownGroup(node.group.clone()))?
+                .insert(&node.instance);
         }
-        recorded.iter().try_for_each(|(group, instances)| self.resize(group, instances))
+        recorded
+            .iter()
+            .try_for_each(|(group, instances)| self.resize(group, instances))
     }
 
     /// Lets the twins of those go that stay no longer, and finds twins for the new ones.
-    fn resize(&mut self, group: &GroupId, recorded: &BTreeSet<&InstanceId>) -> Result<(), UnknownGroup> {
+    fn resize(
+        &mut self,
+        group: &GroupId,
+        recorded: &BTreeSet<&InstanceId>,
+    ) -> Result<(), UnknownGroup> {
         let mut twins = self.twins.remove(group).unwrap_or_default();
         twins.retain(|recorded_id, _| recorded.contains(recorded_id));
         let kept: Vec<InstanceId> = twins.values().cloned().collect();
-        self.cluster.resize(group, Instances(recorded.len() as u32), &kept, &[])?;
-        let is_here = |instance: &Instance| matches!(instance.state, InstanceState::Launching | InstanceState::Running);
-        let unpaired =
-            self.cluster.instances().filter(|instance| instance.group == *group && is_here(instance) && !kept.contains(&instance.id));
+        self.cluster
+            .resize(group, Instances(recorded.len() as u32), &kept, &[])?;
+        let is_here = |instance: &Instance| {
+            matches!(
+                instance.state,
+                InstanceState::Launching | InstanceState::Running
+            )
+        };
+        let unpaired = self.cluster.instances().filter(|instance| {
+            instance.group == *group && is_here(instance) && !kept.contains(&instance.id)
+        });
         let unpaired: Vec<InstanceId> = unpaired.map(|instance| instance.id).collect();
-        let new: Vec<InstanceId> = recorded.iter().filter(|id| !twins.contains_key(**id)).map(|id| (*id).clone()).collect();
+        let new: Vec<InstanceId> = recorded
+            .iter()
+            .filter(|id| !twins.contains_key(**id))
+            .map(|id| (*id).clone())
+            .collect();
         twins.extend(new.into_iter().zip(unpaired));
         self.twins.insert(group.clone(), twins);
         Ok(())

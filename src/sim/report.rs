@@ -54,7 +54,10 @@ impl Comparison {
     pub fn new(trace: TraceNote, cards: Vec<Scorecard>) -> Self {
         let mut groups: Vec<Vec<Scorecard>> = Vec::new();
         for card in cards {
-            match groups.iter_mut().find(|group| group[0].policy == card.policy) {
+            match groups
+                .iter_mut()
+                .find(|group| group[0].policy == card.policy)
+            {
                 Some(group) => group.push(card),
                 None => groups.push(vec![card]),
             }
@@ -71,27 +74,33 @@ impl Comparison {
 
     /// The row that wins, and whether it meets the goal; `None` when no policy finished its work.
     ///
-    /// Of the policies that keep p95 waiting within the goal the cheapest wins. Where none does, the one with the least p95
-    /// waiting wins. Ties go to less waiting, then to less cost. A policy that left work undone cannot win.
+    /// Of the policies that keep p95 waiting within the goal the cheapest wins. Where none does,
+    /// the one with the least p95 waiting wins. Ties go to less waiting, then to less cost. A
+    /// policy that left work undone cannot win.
     pub fn winner(&self) -> Option<(&Row, bool)> {
         let finished = || self.rows.iter().filter(|row| row.unfinished() == 0);
         // Rows are sorted by cost and then by waiting: the first one is the cheapest.
         if let Some(cheapest) = finished().find(|row| self.meets_goal(row)) {
             return Some((cheapest, true));
         }
-        finished().min_by(|a, b| order(&a.by_waiting(), &b.by_waiting())).map(|row| (row, false))
+        finished()
+            .min_by(|a, b| order(&a.by_waiting(), &b.by_waiting()))
+            .map(|row| (row, false))
     }
 
     pub fn meets_goal(&self, row: &Row) -> bool {
         row.wait_p95_s.mean <= self.trace.slo_wait.as_secs_f64()
     }
 
-    /// Another policy is at least as good in cost, mean and p95 waiting, and better in one of them (Pareto dominance).
+    /// Another policy is at least as good in cost, mean and p95 waiting, and better in one of them
+    /// (Pareto dominance).
     pub fn is_dominated(&self, row: &Row) -> bool {
         let figures = row.by_cost();
         let beats = |other: &Row| {
             let others = other.by_cost();
-            other.unfinished() == 0 && others != figures && others.iter().zip(figures).all(|(other, own)| *other <= own)
+            other.unfinished() == 0
+                && others != figures
+                && others.iter().zip(figures).all(|(other, own)| *other <= own)
         };
         self.rows.iter().any(beats)
     }
@@ -101,7 +110,9 @@ impl Row {
     /// `cards` is never empty.
     fn new(mut cards: Vec<Scorecard>) -> Self {
         cards.sort_by_key(|card| card.seed);
-        let over = |figure: fn(&Scorecard) -> f64| Summary::of(&cards.iter().map(figure).collect::<Vec<_>>());
+        let over = |figure: fn(&Scorecard) -> f64| {
+            Summary::of(&cards.iter().map(figure).collect::<Vec<_>>())
+        };
         Self {
             policy: cards[0].policy.clone(),
             cost_usd: over(|card| card.cost_usd),
@@ -117,22 +128,36 @@ impl Row {
 
     /// Tasks that were left undone, over all seeds.
     pub fn unfinished(&self) -> u64 {
-        self.cards.iter().map(|card| card.tasks_total.saturating_sub(card.tasks_finished)).sum()
+        self.cards
+            .iter()
+            .map(|card| card.tasks_total.saturating_sub(card.tasks_finished))
+            .sum()
     }
 
     fn by_cost(&self) -> [f64; 3] {
-        [self.cost_usd.mean, self.wait_p95_s.mean, self.wait_mean_s.mean]
+        [
+            self.cost_usd.mean,
+            self.wait_p95_s.mean,
+            self.wait_mean_s.mean,
+        ]
     }
 
     fn by_waiting(&self) -> [f64; 3] {
-        [self.wait_p95_s.mean, self.wait_mean_s.mean, self.cost_usd.mean]
+        [
+            self.wait_p95_s.mean,
+            self.wait_mean_s.mean,
+            self.cost_usd.mean,
+        ]
     }
 }
 
 /// By the first figure, then the second, then the third.
 fn order(a: &[f64; 3], b: &[f64; 3]) -> Ordering {
     let pairs = a.iter().zip(b);
-    pairs.map(|(a, b)| a.total_cmp(b)).find(|order| order.is_ne()).unwrap_or(Ordering::Equal)
+    pairs
+        .map(|(a, b)| a.total_cmp(b))
+        .find(|order| order.is_ne())
+        .unwrap_or(Ordering::Equal)
 }
 
 #[cfg(test)]

@@ -7,12 +7,14 @@ use crate::observation::Observation;
 use crate::trace::Resources;
 use crate::units::{Instances, Mebibytes, Timestamp};
 
-/// A quantity that changes in steps: each value holds from its instant until the next one. Instants never decrease.
+/// A quantity that changes in steps: each value holds from its instant until the next one. Instants
+/// never decrease.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct StepCurve<T>(pub Vec<(Timestamp, T)>);
 
 impl<T: Copy> StepCurve<T> {
-    /// The steps with their length in hours, as far as they lie in `span`; the last one holds to its end.
+    /// The steps with their length in hours, as far as they lie in `span`; the last one holds to
+    /// its end.
     pub fn pieces(&self, span: &Range<Timestamp>) -> impl Iterator<Item = (f64, T)> {
         let (start, end) = (span.start, span.end);
         let until = self.0.iter().skip(1).map(|(at, _)| *at).chain([end]);
@@ -24,7 +26,8 @@ impl<T: Copy> StepCurve<T> {
 }
 
 impl<T: PartialEq> StepCurve<T> {
-    /// The value from `at` on; of several at one instant the last one holds. A value that does not change adds no step.
+    /// The value from `at` on; of several at one instant the last one holds. A value that does not
+    /// change adds no step.
     pub fn set(&mut self, at: Timestamp, value: T) {
         if self.0.last().is_some_and(|(last, _)| *last == at) {
             self.0.pop();
@@ -59,7 +62,8 @@ impl MemoryTime {
     }
 
     fn settle(&mut self, now_ms: i64) {
-        self.mib_ms += u128::from(self.memory.get()) * u128::from((now_ms - self.since_ms).unsigned_abs());
+        self.mib_ms +=
+            u128::from(self.memory.get()) * u128::from((now_ms - self.since_ms).unsigned_abs());
         self.since_ms = now_ms;
     }
 }
@@ -68,13 +72,15 @@ impl MemoryTime {
 #[derive(Clone, Debug, Default)]
 pub struct Run {
     pub start: Timestamp,
-    /// When the last work was finished, or the trace ended, whichever is later: until then instances are paid for.
+    /// When the last work was finished, or the trace ended, whichever is later: until then
+    /// instances are paid for.
     pub end: Timestamp,
     /// Every instance that was ever launched, those of fixed groups included.
     pub instances: Vec<InstanceLife>,
     /// Nodes that could take work, over time (draining ones excluded), all groups.
     pub supply_nodes: StepCurve<f64>,
-    /// Memory asked for that was not yet served, times how long it waited: the integral of the backlog.
+    /// Memory asked for that was not yet served, times how long it waited: the integral of the
+    /// backlog.
     pub backlog_mib_h: f64,
     pub waits: Vec<Wait>,
     /// One for each finished job; empty for observation traces.
@@ -103,7 +109,8 @@ pub struct InstanceLife {
     pub launched_at: Timestamp,
     /// `None` when it was still there at the end.
     pub terminated_at: Option<Timestamp>,
-    /// Seconds of this life that were used, weighting each instant with the allocated share of the scarcer resource.
+    /// Seconds of this life that were used, weighting each instant with the allocated share of the
+    /// scarcer resource.
     pub busy_s: f64,
 }
 
@@ -111,7 +118,8 @@ pub struct InstanceLife {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Wait {
     pub seconds: f64,
-    /// 1 for each task that became ready and started at the same instants; arriving mebibytes for a fluid parcel.
+    /// 1 for each task that became ready and started at the same instants; arriving mebibytes for a
+    /// fluid parcel.
     pub weight: f64,
     /// When it began, in seconds since the start of the run; of several that are one, the first.
     pub since_s: f64,

@@ -1,4 +1,5 @@
-//! The scenario file: which cluster, how it provisions, what goes wrong. Everything but `cluster` has a default.
+//! The scenario file: which cluster, how it provisions, what goes wrong. Everything but `cluster`
+//! has a default.
 
 mod raw;
 
@@ -15,7 +16,8 @@ use crate::pricing::{PriceTable, PricingError, Rates};
 use crate::trace::Resources;
 use crate::units::{Instances, Mebibytes, Percent};
 
-/// A simulated cluster and its surroundings. [`Scenario::parse`] and [`Scenario::default`] build it.
+/// A simulated cluster and its surroundings. [`Scenario::parse`] and [`Scenario::default`] build
+/// it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Scenario {
     pub name: String,
@@ -27,7 +29,8 @@ pub struct Scenario {
     pub scheduler: Scheduler,
     pub yarn: YarnDelays,
     pub provisioning: Provisioning,
-    /// How long a leaving node may finish its containers; then they are killed and run again elsewhere.
+    /// How long a leaving node may finish its containers; then they are killed and run again
+    /// elsewhere.
     pub decommission_timeout: Duration,
     pub spot: Spot,
     pub metrics: Metrics,
@@ -79,31 +82,37 @@ pub enum Scheduler {
     /// The job that came first.
     #[default]
     Fifo,
-    /// The job that came first; but while a container is larger than what is left of all nodes together, those behind it may start, as in a
-    /// single queue of YARN's capacity scheduler.
+    /// The job that came first; but while a container is larger than what is left of all nodes
+    /// together, those behind it may start, as in a single queue of YARN's capacity scheduler.
     Capacity,
     /// The job that holds the least memory; among equals the one that came first.
     Fair,
 }
 
-/// What YARN itself takes, beside the work; nothing by default, which is close enough while containers run for minutes.
+/// What YARN itself takes, beside the work; nothing by default, which is close enough while
+/// containers run for minutes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct YarnDelays {
-    /// From the start of an application master's container until it asks for others: localisation, start of the JVM, registration.
+    /// From the start of an application master's container until it asks for others: localisation,
+    /// start of the JVM, registration.
     pub application_start: Duration,
-    /// How much longer than its task runs a container holds its room: until it is launched, and until its end is noticed.
+    /// How much longer than its task runs a container holds its room: until it is launched, and
+    /// until its end is noticed.
     pub container_overhead: Duration,
-    /// A node takes at most one container in this time, as the capacity scheduler assigns them; any number at once when zero.
+    /// A node takes at most one container in this time, as the capacity scheduler assigns them; any
+    /// number at once when zero.
     pub heartbeat: Duration,
 }
 
-/// How long an instance takes from launch until YARN can use it: lognormal, or constant when both are equal.
+/// How long an instance takes from launch until YARN can use it: lognormal, or constant when both
+/// are equal.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Provisioning {
     pub median: Duration,
     /// At least `median`.
     pub p95: Duration,
-    /// Share of launches that end, after the delay, without a node. They are paid for: the instance was there, its bootstrap failed.
+    /// Share of launches that end, after the delay, without a node. They are paid for: the instance
+    /// was there, its bootstrap failed.
     pub failure: Percent,
 }
 
@@ -138,8 +147,13 @@ pub struct Hdfs {
 impl Hdfs {
     /// The core nodes that hold the blocks.
     pub fn core_nodes_needed(&self) -> u32 {
-        let nodes = self.used.get().div_ceil(self.capacity_per_node.get().max(1));
-        u32::try_from(nodes).unwrap_or(u32::MAX).max(self.replication)
+        let nodes = self
+            .used
+            .get()
+            .div_ceil(self.capacity_per_node.get().max(1));
+        u32::try_from(nodes)
+            .unwrap_or(u32::MAX)
+            .max(self.replication)
     }
 }
 
@@ -157,28 +171,39 @@ impl Scenario {
     /// Reads a scenario; `file` names it in errors.
     ///
     /// # Errors
-    /// When it is not YAML of the right shape, or a value cannot be (a percentage above 100, an unknown instance type, two groups of one name).
+    /// When it is not YAML of the right shape, or a value cannot be (a percentage above 100, an
+    /// unknown instance type, two groups of one name).
     pub fn parse(text: &str, file: &Path) -> Result<Self, ScenarioError> {
         raw::parse(text, file)
     }
 
-    /// The largest containers that some node of this cluster can take; more than one when no node is largest in memory and cores.
+    /// The largest containers that some node of this cluster can take; more than one when no node
+    /// is largest in memory and cores.
     pub fn offers(&self, container: Resources) -> bool {
-        self.worker_groups().any(|group| group.node.covers(container))
+        self.worker_groups()
+            .any(|group| group.node.covers(container))
     }
 
     /// Groups that can have a node that takes work.
     pub fn worker_groups(&self) -> impl Iterator<Item = &GroupSpec> {
-        let can_have_nodes = |group: &&GroupSpec| group.count.get() > 0 || group.limits.is_some_and(|limits| limits.max().get() > 0);
-        self.groups.iter().filter(|group| group.role != Role::Primary).filter(can_have_nodes)
+        let can_have_nodes = |group: &&GroupSpec| {
+            group.count.get() > 0 || group.limits.is_some_and(|limits| limits.max().get() > 0)
+        };
+        self.groups
+            .iter()
+            .filter(|group| group.role != Role::Primary)
+            .filter(can_have_nodes)
     }
 }
 
-/// For a bare trace: two core nodes and up to 20 task nodes, all m5.xlarge on demand, six minutes to provision.
+/// For a bare trace: two core nodes and up to 20 task nodes, all m5.xlarge on demand, six minutes
+/// to provision.
 impl Default for Scenario {
     fn default() -> Self {
         let table = PriceTable::shipped();
-        let known = table.instance_type("m5.xlarge").and_then(|kind| Ok((kind.yarn, table.rates("m5.xlarge", Market::OnDemand)?)));
+        let known = table
+            .instance_type("m5.xlarge")
+            .and_then(|kind| Ok((kind.yarn, table.rates("m5.xlarge", Market::OnDemand)?)));
         let (node, rates) = known.expect("a test reads this row of the shipped table");
         let group = |name: &str, role, count, limits| GroupSpec {
             id: GroupId::new(format!("ig-{name}")),
@@ -195,7 +220,15 @@ impl Default for Scenario {
         Self {
             name: "default".into(),
             description: "two core nodes and up to 20 task nodes, m5.xlarge on demand".into(),
-            groups: vec![group("core", Role::Core, 2, None), group("task", Role::Task, 0, Limits::new(Instances::ZERO, Instances(20)))],
+            groups: vec![
+                group("core", Role::Core, 2, None),
+                group(
+                    "task",
+                    Role::Task,
+                    0,
+                    Limits::new(Instances::ZERO, Instances(20)),
+                ),
+            ],
             poll: None,
             scheduler: Scheduler::default(),
             yarn: YarnDelays::default(),
@@ -213,26 +246,41 @@ impl Default for Scenario {
 impl Default for Provisioning {
     fn default() -> Self {
         let six_minutes = Duration::from_secs(360);
-        Self { median: six_minutes, p95: six_minutes, failure: Percent(0.0) }
+        Self {
+            median: six_minutes,
+            p95: six_minutes,
+            failure: Percent(0.0),
+        }
     }
 }
 
 impl Default for Spot {
     fn default() -> Self {
-        Self { interruptions_per_hour: 0.0, notice: Duration::from_secs(120) }
+        Self {
+            interruptions_per_hour: 0.0,
+            notice: Duration::from_secs(120),
+        }
     }
 }
 
 impl Default for Metrics {
     fn default() -> Self {
-        Self { delay: Duration::ZERO, loss: Percent(0.0) }
+        Self {
+            delay: Duration::ZERO,
+            loss: Percent(0.0),
+        }
     }
 }
 
-/// An empty file system of 256 GiB a core node, one copy a block: EMR's default replication on up to three core nodes.
+/// An empty file system of 256 GiB a core node, one copy a block: EMR's default replication on up
+/// to three core nodes.
 impl Default for Hdfs {
     fn default() -> Self {
-        Self { used: Mebibytes::ZERO, capacity_per_node: Mebibytes(256 * 1024), replication: 1 }
+        Self {
+            used: Mebibytes::ZERO,
+            capacity_per_node: Mebibytes(256 * 1024),
+            replication: 1,
+        }
     }
 }
 

@@ -13,7 +13,8 @@ use crate::sim::run::{InstanceLife, JobLife, Run, StepCurve};
 use crate::units::Timestamp;
 pub use waits::WaitProfile;
 
-/// Below this, the run time of a job does not count in its slowdown: the bound of Feitelson's bounded slowdown, as commonly set.
+/// Below this, the run time of a job does not count in its slowdown: the bound of Feitelson's
+/// bounded slowdown, as commonly set.
 const SLOWDOWN_BOUND: Duration = Duration::from_secs(10);
 
 /// Which run a scorecard is of.
@@ -36,7 +37,8 @@ pub struct Measure<'a> {
     pub slo_wait: Duration,
 }
 
-/// One row: one policy on one trace with one seed. Field names are the JSON and CSV names; `docs/scorecard.md` explains each.
+/// One row: one policy on one trace with one seed. Field names are the JSON and CSV names;
+/// `docs/scorecard.md` explains each.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Scorecard {
     pub trace: String,
@@ -90,10 +92,18 @@ impl Scorecard {
     /// # Panics
     /// When an instance belongs to a group that `measure.rates` does not have.
     pub fn of(label: Label, run: &Run, measure: &Measure<'_>) -> Self {
-        let Label { trace, policy, seed } = label;
+        let Label {
+            trace,
+            policy,
+            seed,
+        } = label;
         let money = Money::of(run, measure.rates);
         let waits = WaitProfile::of(&run.waits, measure.slo_wait);
-        let elasticity = Elasticity::of(measure.demand_nodes, &run.supply_nodes, &(run.start..run.end));
+        let elasticity = Elasticity::of(
+            measure.demand_nodes,
+            &run.supply_nodes,
+            &(run.start..run.end),
+        );
         Self {
             trace,
             policy,
@@ -132,7 +142,8 @@ impl Scorecard {
         }
     }
 
-    /// Fills `eta_vs_fixed_max`, given the scorecard of the policy that is fixed at its maximum, on the same trace and seed.
+    /// Fills `eta_vs_fixed_max`, given the scorecard of the policy that is fixed at its maximum, on
+    /// the same trace and seed.
     #[must_use]
     pub fn with_eta_over(mut self, fixed_max: &Self) -> Self {
         self.eta_vs_fixed_max = self.elasticity().eta(&fixed_max.elasticity());
@@ -140,8 +151,21 @@ impl Scorecard {
     }
 
     fn elasticity(&self) -> Elasticity {
-        let &Self { theta_u, theta_o, tau_u, tau_o, instability, .. } = self;
-        Elasticity { theta_u, theta_o, tau_u, tau_o, instability }
+        let &Self {
+            theta_u,
+            theta_o,
+            tau_u,
+            tau_o,
+            instability,
+            ..
+        } = self;
+        Elasticity {
+            theta_u,
+            theta_o,
+            tau_u,
+            tau_o,
+            instability,
+        }
     }
 }
 
@@ -167,12 +191,14 @@ impl Money {
     }
 }
 
-/// Share of the billed time that nothing used: the start-up of a node and the rest of its first minute are idle, too.
+/// Share of the billed time that nothing used: the start-up of a node and the rest of its first
+/// minute are idle, too.
 fn idle_share(life: &InstanceLife, end: Timestamp) -> f64 {
     1.0 - (life.busy_s / pricing::billed(life.launched_at, end).as_secs_f64()).clamp(0.0, 1.0)
 }
 
-/// `max(1, turnaround / max(unhindered, 10 s))`, over all finished jobs; `None` when there are none.
+/// `max(1, turnaround / max(unhindered, 10 s))`, over all finished jobs; `None` when there are
+/// none.
 fn bounded_slowdown_mean(jobs: &[JobLife]) -> Option<f64> {
     let slowdown = |job: &JobLife| {
         let turnaround = job.finished_at.since(job.submitted_at);
@@ -181,10 +207,21 @@ fn bounded_slowdown_mean(jobs: &[JobLife]) -> Option<f64> {
     (!jobs.is_empty()).then(|| jobs.iter().map(slowdown).sum::<f64>() / jobs.len() as f64)
 }
 
-/// From the first submission to the last completion; for observations, which know no jobs, the length of the run.
+/// From the first submission to the last completion; for observations, which know no jobs, the
+/// length of the run.
 fn makespan_s(run: &Run) -> f64 {
-    let submitted = run.jobs.iter().map(|job| job.submitted_at).min().unwrap_or(run.start);
-    let finished = run.jobs.iter().map(|job| job.finished_at).max().unwrap_or(run.end);
+    let submitted = run
+        .jobs
+        .iter()
+        .map(|job| job.submitted_at)
+        .min()
+        .unwrap_or(run.start);
+    let finished = run
+        .jobs
+        .iter()
+        .map(|job| job.finished_at)
+        .max()
+        .unwrap_or(run.end);
     finished.since(submitted).as_secs_f64()
 }
 

@@ -1,4 +1,5 @@
-//! A simulated cluster to look at and to resize at any time: what YARN and EMR in front of it would say.
+//! A simulated cluster to look at and to resize at any time: what YARN and EMR in front of it would
+//! say.
 
 use std::sync::Arc;
 
@@ -80,7 +81,11 @@ impl<'a> SteppedCluster<'a> {
     ///
     /// # Errors
     /// When there is no work, or some of it fits none of the nodes.
-    pub fn new(workload: &'a Workload, scenario: &'a Scenario, seed: u64) -> Result<Self, SimError> {
+    pub fn new(
+        workload: &'a Workload,
+        scenario: &'a Scenario,
+        seed: u64,
+    ) -> Result<Self, SimError> {
         check_work(workload, scenario)?;
         let world: Box<dyn World + 'a> = match workload {
             Workload::Jobs(load) => Box::new(JobWorld::new(load, scenario)),
@@ -94,7 +99,9 @@ impl<'a> SteppedCluster<'a> {
 
     /// Lets everything happen until `to`; nothing when that is past.
     pub fn advance_to(&mut self, to: Timestamp) {
-        let to_ms = to.as_millis().saturating_sub(self.simulation.start.as_millis());
+        let to_ms = to
+            .as_millis()
+            .saturating_sub(self.simulation.start.as_millis());
         while self.simulation.now_ms < to_ms {
             self.simulation.step(to_ms);
         }
@@ -115,7 +122,11 @@ impl<'a> SteppedCluster<'a> {
     }
 
     pub fn state(&self) -> ClusterState {
-        if self.simulation.idle_since.is_some() { ClusterState::Waiting } else { ClusterState::Running }
+        if self.simulation.idle_since.is_some() {
+            ClusterState::Waiting
+        } else {
+            ClusterState::Running
+        }
     }
 
     pub fn yarn(&self) -> YarnLoad {
@@ -130,10 +141,24 @@ impl<'a> SteppedCluster<'a> {
     /// Every group as it was specified and as it is.
     pub fn groups(&self) -> impl Iterator<Item = (&'a GroupSpec, GroupStatus)> {
         let cluster = &self.simulation.cluster;
-        cluster.scenario.groups.iter().zip(&cluster.groups).map(|(spec, group)| {
-            let (requested, running, state) = (Instances(group.requested), group.running(), group.state());
-            (spec, GroupStatus { requested, running, state, ..spec.status() })
-        })
+        cluster
+            .scenario
+            .groups
+            .iter()
+            .zip(&cluster.groups)
+            .map(|(spec, group)| {
+                let (requested, running, state) =
+                    (Instances(group.requested), group.running(), group.state());
+                (
+                    spec,
+                    GroupStatus {
+                        requested,
+                        running,
+                        state,
+                        ..spec.status()
+                    },
+                )
+            })
     }
 
     /// Every instance that was ever launched, in order of launch.
@@ -170,16 +195,31 @@ impl<'a> SteppedCluster<'a> {
         self.simulation.world.applications(&self.simulation.cluster)
     }
 
-    /// What `ModifyInstanceGroups` does: `to` is absolute. A group that shrinks keeps the instances in `protect` and lets those in `prefer` go
-    /// first, as far as it can.
+    /// What `ModifyInstanceGroups` does: `to` is absolute. A group that shrinks keeps the instances
+    /// in `protect` and lets those in `prefer` go first, as far as it can.
     ///
     /// # Errors
     /// When the cluster has no such group.
-    pub fn resize(&mut self, group: &GroupId, to: Instances, protect: &[InstanceId], prefer: &[InstanceId]) -> Result<(), UnknownGroup> {
+    pub fn resize(
+        &mut self,
+        group: &GroupId,
+        to: Instances,
+        protect: &[InstanceId],
+        prefer: &[InstanceId],
+    ) -> Result<(), UnknownGroup> {
         let cluster = &mut self.simulation.cluster;
-        let position = cluster.scenario.groups.iter().position(|spec| spec.id == *group);
+        let position = cluster
+            .scenario
+            .groups
+            .iter()
+            .position(|spec| spec.id == *group);
         let position = position.ok_or_else(|| UnknownGroup(group.clone()))?;
-        cluster.resize(position, to, Wishes { protect, prefer }, self.simulation.now_ms);
+        cluster.resize(
+            position,
+            to,
+            Wishes { protect, prefer },
+            self.simulation.now_ms,
+        );
         self.simulation.tell();
         Ok(())
     }
@@ -187,7 +227,11 @@ impl<'a> SteppedCluster<'a> {
     /// Ends here, and leaves what happened so far.
     pub fn finish(self) -> Run {
         let start = self.simulation.start;
-        let mut run = Run { start, end: start, ..Run::default() };
+        let mut run = Run {
+            start,
+            end: start,
+            ..Run::default()
+        };
         self.simulation.finish(&mut run);
         run
     }

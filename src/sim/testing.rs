@@ -18,7 +18,10 @@ use crate::units::{Instances, Mebibytes, Percent, Timestamp, VirtualCores};
 pub const POLL_S: u64 = 30;
 
 /// One slot: what a task takes in these tests.
-pub const SLOT: Resources = Resources { memory: Mebibytes(1_000), vcores: VirtualCores(1) };
+pub const SLOT: Resources = Resources {
+    memory: Mebibytes(1_000),
+    vcores: VirtualCores(1),
+};
 
 pub fn seconds(seconds: f64) -> Duration {
     Duration::from_secs_f64(seconds)
@@ -59,9 +62,21 @@ pub fn staged(id: &str, submit_s: f64, stages: &[(&[u32], &[f64])]) -> Job {
         after: after.to_vec(),
         memory: SLOT.memory,
         vcores: SLOT.vcores,
-        tasks: tasks_s.iter().map(|task_s| TaskRun { count: 1, duration: seconds(*task_s) }).collect(),
+        tasks: tasks_s
+            .iter()
+            .map(|task_s| TaskRun {
+                count: 1,
+                duration: seconds(*task_s),
+            })
+            .collect(),
     };
-    Job { id: id.into(), name: None, submit: seconds(submit_s), application_master: None, stages: stages.iter().map(stage).collect() }
+    Job {
+        id: id.into(),
+        name: None,
+        submit: seconds(submit_s),
+        application_master: None,
+        stages: stages.iter().map(stage).collect(),
+    }
 }
 
 pub fn load(jobs: &[Job]) -> JobLoad {
@@ -81,7 +96,10 @@ fn scripted<'a>(
     move |observation, decisions| {
         look(observation);
         decisions.clear();
-        while let Some((_, to)) = script.get(next).filter(|(at_s, _)| observation.at.as_millis() as f64 / 1e3 >= *at_s) {
+        while let Some((_, to)) = script
+            .get(next)
+            .filter(|(at_s, _)| observation.at.as_millis() as f64 / 1e3 >= *at_s)
+        {
             next += 1;
             decisions.push(resize(observation, *to));
         }
@@ -89,11 +107,21 @@ fn scripted<'a>(
     }
 }
 
-/// Resizes the first group, letting empty nodes go first and keeping those with application masters, as the engine does.
+/// Resizes the first group, letting empty nodes go first and keeping those with application
+/// masters, as the engine does.
 fn resize(observation: &Observation, to: u32) -> Decision {
     let group = &observation.cluster.value.groups[0];
-    let census: &[NodeLoad] = observation.nodes.as_ref().map_or(&[], |nodes| &nodes.value.0);
-    let ids = |wanted: fn(&NodeLoad) -> bool| census.iter().filter(|node| wanted(node)).map(|node| node.instance.clone()).collect();
+    let census: &[NodeLoad] = observation
+        .nodes
+        .as_ref()
+        .map_or(&[], |nodes| &nodes.value.0);
+    let ids = |wanted: fn(&NodeLoad) -> bool| {
+        census
+            .iter()
+            .filter(|node| wanted(node))
+            .map(|node| node.instance.clone())
+            .collect()
+    };
     Decision {
         at: observation.at,
         target: 0,
@@ -119,17 +147,40 @@ pub fn run_jobs(jobs: &[Job], scenario: &Scenario, script: Script, seed: u64) ->
     watch_jobs(jobs, scenario, script, seed, |_| {})
 }
 
-pub fn watch_jobs(jobs: &[Job], scenario: &Scenario, script: Script, seed: u64, look: impl FnMut(&Observation)) -> Run {
+pub fn watch_jobs(
+    jobs: &[Job],
+    scenario: &Scenario,
+    script: Script,
+    seed: u64,
+    look: impl FnMut(&Observation),
+) -> Run {
     let load = load(jobs);
-    drive(JobWorld::new(&load, scenario), load.start, scenario, seed, everything(), scripted(script, POLL_S, look))
+    drive(
+        JobWorld::new(&load, scenario),
+        load.start,
+        scenario,
+        seed,
+        everything(),
+        scripted(script, POLL_S, look),
+    )
 }
 
 pub fn run_fluid(load: &ObservedLoad, scenario: &Scenario, script: Script, seed: u64) -> Run {
-    drive(FluidWorld::new(load, scenario), load.start, scenario, seed, everything(), scripted(script, POLL_S, |_| {}))
+    drive(
+        FluidWorld::new(load, scenario),
+        load.start,
+        scenario,
+        seed,
+        everything(),
+        scripted(script, POLL_S, |_| {}),
+    )
 }
 
 fn everything() -> Recording {
-    Recording { series: true, observations: true }
+    Recording {
+        series: true,
+        observations: true,
+    }
 }
 
 pub fn fair(mut scenario: Scenario) -> Scenario {
@@ -139,23 +190,40 @@ pub fn fair(mut scenario: Scenario) -> Scenario {
 
 /// Waits in seconds, in order of start.
 pub fn waits(run: &Run) -> Vec<f64> {
-    run.waits.iter().flat_map(|wait| std::iter::repeat_n(wait.seconds, wait.weight as usize)).collect()
+    run.waits
+        .iter()
+        .flat_map(|wait| std::iter::repeat_n(wait.seconds, wait.weight as usize))
+        .collect()
 }
 
 /// When each job finished, in order of finish, in seconds.
 pub fn finishes(run: &Run) -> Vec<f64> {
-    run.jobs.iter().map(|job| job.finished_at.as_millis() as f64 / 1e3).collect()
+    run.jobs
+        .iter()
+        .map(|job| job.finished_at.as_millis() as f64 / 1e3)
+        .collect()
 }
 
 /// Seconds that each instance was paid for.
 pub fn paid(run: &Run) -> Vec<f64> {
-    run.instances.iter().map(|life| life.terminated_at.unwrap_or(run.end).seconds_since(life.launched_at)).collect()
+    run.instances
+        .iter()
+        .map(|life| {
+            life.terminated_at
+                .unwrap_or(run.end)
+                .seconds_since(life.launched_at)
+        })
+        .collect()
 }
 
 /// Weighted mean of the waits.
 pub fn mean_wait_s(run: &Run) -> f64 {
     let weight: f64 = run.waits.iter().map(|wait| wait.weight).sum();
-    run.waits.iter().map(|wait| wait.seconds * wait.weight).sum::<f64>() / weight
+    run.waits
+        .iter()
+        .map(|wait| wait.seconds * wait.weight)
+        .sum::<f64>()
+        / weight
 }
 
 pub fn node_hours(run: &Run) -> f64 {

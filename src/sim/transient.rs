@@ -1,6 +1,8 @@
-//! A cluster of its own for each job: launched when the job is submitted, as large as the job can use, ended with it.
+//! A cluster of its own for each job: launched when the job is submitted, as large as the job can
+//! use, ended with it.
 //!
-//! No policy decides anything here; it is what many do instead of scaling, and so worth comparing with.
+//! No policy decides anything here; it is what many do instead of scaling, and so worth comparing
+//! with.
 
 use super::bounds::{no_wait_demand, nodes_needed};
 use super::run::{InstanceLife, Run, StepCurve, Wait};
@@ -16,30 +18,59 @@ use crate::units::{Instances, Timestamp};
 /// What results call it.
 pub const NAME: &str = "transient-per-job";
 
-/// Each job of `load` alone on a cluster of one primary node and as many nodes of the group `scaled` as its peak needs, at most `max`.
+/// Each job of `load` alone on a cluster of one primary node and as many nodes of the group
+/// `scaled` as its peak needs, at most `max`.
 ///
 /// # Errors
 /// When a container fits none of these nodes.
-pub fn transient_per_job(load: &JobLoad, scenario: &Scenario, scaled: usize, max: Instances, seed: u64) -> Result<Run, SimError> {
-    let mut whole = Run { start: load.start, end: load.start, ..Run::default() };
+pub fn transient_per_job(
+    load: &JobLoad,
+    scenario: &Scenario,
+    scaled: usize,
+    max: Instances,
+    seed: u64,
+) -> Result<Run, SimError> {
+    let mut whole = Run {
+        start: load.start,
+        end: load.start,
+        ..Run::default()
+    };
     let mut supply_changes = Vec::new();
     for job in 0..load.job_count() {
         let alone = Workload::Jobs(load.job_alone(job));
-        let peak = nodes_needed(&no_wait_demand(&alone), scenario.groups[scaled].node).0.iter().map(|(_, nodes)| *nodes).max();
+        let peak = nodes_needed(&no_wait_demand(&alone), scenario.groups[scaled].node)
+            .0
+            .iter()
+            .map(|(_, nodes)| *nodes)
+            .max();
         let size = Instances(peak.unwrap_or(1).clamp(1, max.get().max(1)));
         let cluster = own_cluster(scenario, scaled, Limits::exactly(size));
-        let policy = baselines::FIXED_MAX.policy(Limits::exactly(size)).on_group(&Selector::Id(cluster.groups[1].id.clone()));
-        let luck = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15).wrapping_add(job as u64);
+        let policy = baselines::FIXED_MAX
+            .policy(Limits::exactly(size))
+            .on_group(&Selector::Id(cluster.groups[1].id.clone()));
+        let luck = seed
+            .wrapping_mul(0x9E37_79B9_7F4A_7C15)
+            .wrapping_add(job as u64);
         let run = simulate(&alone, &cluster, &policy, luck, Recording::default())?;
         add(&mut whole, run, scaled, &mut supply_changes);
     }
-    whole.supply_nodes = StepCurve(summed(load.start, supply_changes).into_iter().map(|(at, nodes)| (at, nodes as f64)).collect());
+    whole.supply_nodes = StepCurve(
+        summed(load.start, supply_changes)
+            .into_iter()
+            .map(|(at, nodes)| (at, nodes as f64))
+            .collect(),
+    );
     Ok(whole)
 }
 
 /// One primary node, which is paid for and takes no containers, and a group that starts empty.
 fn own_cluster(scenario: &Scenario, scaled: usize, limits: Limits) -> Scenario {
-    let nodes = GroupSpec { role: Role::Core, count: Instances::ZERO, limits: Some(limits), ..scenario.groups[scaled].clone() };
+    let nodes = GroupSpec {
+        role: Role::Core,
+        count: Instances::ZERO,
+        limits: Some(limits),
+        ..scenario.groups[scaled].clone()
+    };
     let primary = GroupSpec {
         id: GroupId::new("ig-primary"),
         name: "primary".into(),
@@ -49,7 +80,10 @@ fn own_cluster(scenario: &Scenario, scaled: usize, limits: Limits) -> Scenario {
         node: Resources::default(),
         ..nodes.clone()
     };
-    Scenario { groups: vec![primary, nodes], ..scenario.clone() }
+    Scenario {
+        groups: vec![primary, nodes],
+        ..scenario.clone()
+    }
 }
 
 /// Adds the run of one job to the whole; its instances count for the group that they are copies of.
@@ -57,9 +91,16 @@ fn add(whole: &mut Run, run: Run, scaled: usize, supply_changes: &mut Vec<(Times
     let end = run.end;
     whole.end = whole.end.max(end);
     let offset_s = run.start.seconds_since(whole.start);
-    whole.waits.extend(run.waits.into_iter().map(|wait| Wait { since_s: wait.since_s + offset_s, ..wait }));
+    whole.waits.extend(run.waits.into_iter().map(|wait| Wait {
+        since_s: wait.since_s + offset_s,
+        ..wait
+    }));
     whole.jobs.extend(run.jobs);
-    let ended = |life: InstanceLife| InstanceLife { group: scaled, terminated_at: Some(life.terminated_at.unwrap_or(end)), ..life };
+    let ended = |life: InstanceLife| InstanceLife {
+        group: scaled,
+        terminated_at: Some(life.terminated_at.unwrap_or(end)),
+        ..life
+    };
     whole.instances.extend(run.instances.into_iter().map(ended));
     whole.tasks_total += run.tasks_total;
     whole.tasks_finished += run.tasks_finished;
@@ -73,7 +114,9 @@ fn add(whole: &mut Run, run: Run, scaled: usize, supply_changes: &mut Vec<(Times
 fn changes(curve: StepCurve<f64>, end: Timestamp) -> impl Iterator<Item = (Timestamp, i64)> {
     let mut before = 0;
     let steps = curve.0.into_iter().chain([(end, 0.0)]);
-    steps.map(|(at, value)| (at, value as i64)).map(move |(at, now)| (at, now - std::mem::replace(&mut before, now)))
+    steps
+        .map(|(at, value)| (at, value as i64))
+        .map(move |(at, now)| (at, now - std::mem::replace(&mut before, now)))
 }
 
 fn summed(start: Timestamp, mut changes: Vec<(Timestamp, i64)>) -> Vec<(Timestamp, i64)> {
@@ -107,19 +150,44 @@ mod tests {
                 after: vec![],
                 memory: Mebibytes(3_072),
                 vcores: VirtualCores(1),
-                tasks: vec![TaskRun { count, duration: Duration::from_secs(60) }],
+                tasks: vec![TaskRun {
+                    count,
+                    duration: Duration::from_secs(60),
+                }],
             }],
         };
         let load = JobLoad::of(Timestamp::EPOCH, &[job(0, 4), job(100, 8)]).expect("valid jobs");
-        let run = transient_per_job(&load, &Scenario::default(), 1, Instances(20), 1).expect("fits");
+        let run =
+            transient_per_job(&load, &Scenario::default(), 1, Instances(20), 1).expect("fits");
         let waited: f64 = run.waits.iter().map(|wait| wait.weight).sum();
-        assert_eq!((run.tasks_total, run.tasks_finished, waited), (12, 12, 12.0));
+        assert_eq!(
+            (run.tasks_total, run.tasks_finished, waited),
+            (12, 12, 12.0)
+        );
         assert!(run.waits.iter().all(|wait| wait.seconds == 360.0));
-        let lived_s: Vec<f64> =
-            run.instances.iter().map(|life| life.terminated_at.map_or(f64::NAN, |end| end.seconds_since(life.launched_at))).collect();
-        assert_eq!(lived_s, [420.0; 5], "two primary nodes, one node and two nodes");
+        let lived_s: Vec<f64> = run
+            .instances
+            .iter()
+            .map(|life| {
+                life.terminated_at
+                    .map_or(f64::NAN, |end| end.seconds_since(life.launched_at))
+            })
+            .collect();
+        assert_eq!(
+            lived_s, [420.0; 5],
+            "two primary nodes, one node and two nodes"
+        );
         let at = |s| Timestamp::EPOCH + Duration::from_secs(s);
-        assert_eq!(run.supply_nodes.0, [(at(0), 0.0), (at(360), 1.0), (at(420), 0.0), (at(460), 2.0), (at(520), 0.0)]);
+        assert_eq!(
+            run.supply_nodes.0,
+            [
+                (at(0), 0.0),
+                (at(360), 1.0),
+                (at(420), 0.0),
+                (at(460), 2.0),
+                (at(520), 0.0)
+            ]
+        );
         assert_eq!(run.end, at(520));
     }
 }

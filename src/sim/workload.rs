@@ -27,7 +27,8 @@ pub enum ReadError<E: std::error::Error + 'static> {
 }
 
 impl Workload {
-    /// Reads a trace of either kind to its end. `assumed_container_lifetime` replaces turnover where observations do not have it.
+    /// Reads a trace of either kind to its end. `assumed_container_lifetime` replaces turnover
+    /// where observations do not have it.
     ///
     /// # Errors
     /// The first record that could not be read or served.
@@ -84,13 +85,22 @@ pub enum JobsError {
     NoStages { job: String },
     #[error("job {job}, stage {stage}: it has no tasks; leave the stage out")]
     NoTasks { job: String, stage: usize },
-    #[error("job {job}, stage {stage}: a task takes no memory or no cores; give it at least 1 MiB and 1 vcore")]
+    #[error(
+        "job {job}, stage {stage}: a task takes no memory or no cores; give it at least 1 MiB and 1 vcore"
+    )]
     TakesNothing { job: String, stage: usize },
     #[error("job {job}, stage {stage}: it waits for stage {after}, which is not before it")]
-    Cycle { job: String, stage: usize, after: u32 },
+    Cycle {
+        job: String,
+        stage: usize,
+        after: u32,
+    },
     #[error("job {job}: a time of {days} days is longer than a hundred years")]
     TooLong { job: String, days: u64 },
-    #[error("job {job}: a trace holds at most {} stages, jobs and runs of tasks", u32::MAX)]
+    #[error(
+        "job {job}: a trace holds at most {} stages, jobs and runs of tasks",
+        u32::MAX
+    )]
     TooMany { job: String },
 }
 
@@ -140,7 +150,14 @@ pub(super) struct Run {
 impl JobLoad {
     /// A load without jobs that begins at `start`.
     pub fn new(start: Timestamp) -> Self {
-        Self { start, jobs: Vec::new(), stages: Vec::new(), runs: Vec::new(), dependents: Vec::new(), tasks: 0 }
+        Self {
+            start,
+            jobs: Vec::new(),
+            stages: Vec::new(),
+            runs: Vec::new(),
+            dependents: Vec::new(),
+            tasks: 0,
+        }
     }
 
     /// All jobs of a slice.
@@ -160,7 +177,11 @@ impl JobLoad {
     pub fn push(&mut self, job: &Job) -> Result<(), JobsError> {
         let id = || job.id.to_string();
         let submit_ms = milliseconds(job.submit, job)?;
-        if self.jobs.last().is_some_and(|last| last.submit_ms > submit_ms) {
+        if self
+            .jobs
+            .last()
+            .is_some_and(|last| last.submit_ms > submit_ms)
+        {
             return Err(JobsError::OutOfOrder { job: id() });
         }
         if job.stages.is_empty() {
@@ -170,17 +191,31 @@ impl JobLoad {
         let mut path_ms: Vec<i64> = Vec::with_capacity(job.stages.len());
         for (index, stage) in job.stages.iter().enumerate() {
             let longest_ms = self.push_stage(job, index, stage)?;
-            let after_ms = stage.after.iter().map(|after| path_ms[*after as usize]).max().unwrap_or(0);
+            let after_ms = stage
+                .after
+                .iter()
+                .map(|after| path_ms[*after as usize])
+                .max()
+                .unwrap_or(0);
             path_ms.push(after_ms.saturating_add(longest_ms));
         }
         self.link(first_stage, &job.stages);
-        if self.stages.len().max(self.runs.len()).max(self.dependents.len()).max(self.jobs.len()) >= u32::MAX as usize {
+        if self
+            .stages
+            .len()
+            .max(self.runs.len())
+            .max(self.dependents.len())
+            .max(self.jobs.len())
+            >= u32::MAX as usize
+        {
             return Err(JobsError::TooMany { job: id() });
         }
         self.jobs.push(JobSpec {
             id: job.id.clone(),
             submit_ms,
-            application_master: job.application_master.filter(|master| *master != Resources::default()),
+            application_master: job
+                .application_master
+                .filter(|master| *master != Resources::default()),
             first_stage: first_stage as u32,
             stages: job.stages.len() as u32,
             unhindered_ms: path_ms.into_iter().max().unwrap_or(0),
@@ -188,25 +223,39 @@ impl JobLoad {
         Ok(())
     }
 
-    /// Adds a stage without its dependents; yields the duration of its longest task in milliseconds.
+    /// Adds a stage without its dependents; yields the duration of its longest task in
+    /// milliseconds.
     fn push_stage(&mut self, job: &Job, index: usize, stage: &Stage) -> Result<i64, JobsError> {
         let id = || job.id.to_string();
         if let Some(after) = stage.after.iter().find(|after| **after as usize >= index) {
-            return Err(JobsError::Cycle { job: id(), stage: index, after: *after });
+            return Err(JobsError::Cycle {
+                job: id(),
+                stage: index,
+                after: *after,
+            });
         }
         if stage.memory.get() == 0 || stage.vcores.get() == 0 {
-            return Err(JobsError::TakesNothing { job: id(), stage: index });
+            return Err(JobsError::TakesNothing {
+                job: id(),
+                stage: index,
+            });
         }
         let first_run = self.runs.len() as u32;
         let (mut tasks, mut longest_ms) = (0_u64, 0);
         for run in stage.tasks.iter().filter(|run| run.count > 0) {
             let duration_ms = milliseconds(run.duration, job)?;
-            self.runs.push(Run { count: run.count, duration_ms });
+            self.runs.push(Run {
+                count: run.count,
+                duration_ms,
+            });
             tasks = tasks.saturating_add(u64::from(run.count));
             longest_ms = longest_ms.max(duration_ms);
         }
         if tasks == 0 {
-            return Err(JobsError::NoTasks { job: id(), stage: index });
+            return Err(JobsError::NoTasks {
+                job: id(),
+                stage: index,
+            });
         }
         self.tasks = self.tasks.saturating_add(tasks);
         self.stages.push(StageSpec {
@@ -227,7 +276,8 @@ impl JobLoad {
             let first_dependent = self.dependents.len();
             for (later, stage) in stages.iter().enumerate().skip(index + 1) {
                 let edges = stage.after.iter().filter(|after| **after as usize == index);
-                self.dependents.extend(edges.map(|_| (first_stage + later) as u32));
+                self.dependents
+                    .extend(edges.map(|_| (first_stage + later) as u32));
             }
             let spec = &mut self.stages[first_stage + index];
             spec.first_dependent = first_dependent as u32;
@@ -245,8 +295,14 @@ impl JobLoad {
         let stages = spec.first_stage as usize..(spec.first_stage + spec.stages) as usize;
         let (first, last) = (&self.stages[stages.start], &self.stages[stages.end - 1]);
         let (first_run, first_dependent) = (first.first_run, first.first_dependent);
-        let runs = first_run as usize..first_run as usize + stages.clone().map(|stage| self.runs_of(stage).len()).sum::<usize>();
-        let dependents = first_dependent as usize..(last.first_dependent + last.dependents) as usize;
+        let runs = first_run as usize
+            ..first_run as usize
+                + stages
+                    .clone()
+                    .map(|stage| self.runs_of(stage).len())
+                    .sum::<usize>();
+        let dependents =
+            first_dependent as usize..(last.first_dependent + last.dependents) as usize;
         let own = |stage: &StageSpec| StageSpec {
             job: 0,
             first_run: stage.first_run - first_run,
@@ -255,16 +311,26 @@ impl JobLoad {
         };
         Self {
             start: Timestamp::from_millis(self.start.as_millis().saturating_add(spec.submit_ms)),
-            jobs: vec![JobSpec { submit_ms: 0, first_stage: 0, ..spec.clone() }],
+            jobs: vec![JobSpec {
+                submit_ms: 0,
+                first_stage: 0,
+                ..spec.clone()
+            }],
             stages: self.stages[stages.clone()].iter().map(own).collect(),
             runs: self.runs[runs].to_vec(),
-            dependents: self.dependents[dependents].iter().map(|stage| stage - spec.first_stage).collect(),
+            dependents: self.dependents[dependents]
+                .iter()
+                .map(|stage| stage - spec.first_stage)
+                .collect(),
             tasks: self.stages[stages].iter().map(|stage| stage.tasks).sum(),
         }
     }
 
     pub(super) fn runs_of(&self, stage: usize) -> &[Run] {
-        let end = self.stages.get(stage + 1).map_or(self.runs.len(), |next| next.first_run as usize);
+        let end = self
+            .stages
+            .get(stage + 1)
+            .map_or(self.runs.len(), |next| next.first_run as usize);
         &self.runs[self.stages[stage].first_run as usize..end]
     }
 
@@ -277,7 +343,10 @@ impl JobLoad {
 fn milliseconds(duration: Duration, job: &Job) -> Result<i64, JobsError> {
     const LONGEST: Duration = Duration::from_secs(100 * 366 * 86_400);
     if duration > LONGEST {
-        return Err(JobsError::TooLong { job: job.id.to_string(), days: duration.as_secs() / 86_400 });
+        return Err(JobsError::TooLong {
+            job: job.id.to_string(),
+            days: duration.as_secs() / 86_400,
+        });
     }
     Ok(duration.as_millis() as i64)
 }

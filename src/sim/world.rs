@@ -7,10 +7,11 @@ use super::stepped::Application;
 use crate::trace::Resources;
 use crate::units::Mebibytes;
 
-/// Work on a simulated cluster: container by container, or as a fluid. Times are milliseconds since the start.
+/// Work on a simulated cluster: container by container, or as a fluid. Times are milliseconds since
+/// the start.
 pub(super) trait World {
-    /// Lets time pass: work arrives and ends, until something may wait for room, and no longer than until `until_ms`. Yields when that is. Never
-    /// called with an earlier time than before.
+    /// Lets time pass: work arrives and ends, until something may wait for room, and no longer than
+    /// until `until_ms`. Yields when that is. Never called with an earlier time than before.
     fn advance(&mut self, until_ms: i64, cluster: &mut Cluster) -> i64;
 
     /// A node came or went.

@@ -25,12 +25,18 @@ pub struct Source {
 
 impl Source {
     pub fn open(path: &Path) -> Result<Self, ImportError> {
-        let file = File::open(path).map_err(|source| ImportError::Open { path: path.to_owned(), source })?;
+        let file = File::open(path).map_err(|source| ImportError::Open {
+            path: path.to_owned(),
+            source,
+        })?;
         Self::new(path, file)
     }
 
     /// Like [`open`](Self::open), for what is already open.
-    pub fn new(name: impl Into<PathBuf>, input: impl Read + Send + 'static) -> Result<Self, ImportError> {
+    pub fn new(
+        name: impl Into<PathBuf>,
+        input: impl Read + Send + 'static,
+    ) -> Result<Self, ImportError> {
         let name = name.into();
         match lines::decode(input) {
             Ok(decoded) => Ok(Self { name, decoded }),
@@ -42,11 +48,20 @@ impl Source {
     #[must_use]
     pub fn followed_by(self, next: Self) -> Self {
         let compressed = self.decoded.compressed || next.decoded.compressed;
-        Self { name: self.name, decoded: Decoded { input: Box::new(self.decoded.input.chain(next.decoded.input)), compressed } }
+        Self {
+            name: self.name,
+            decoded: Decoded {
+                input: Box::new(self.decoded.input.chain(next.decoded.input)),
+                compressed,
+            },
+        }
     }
 
     fn lines(self) -> SourceLines {
-        SourceLines { name: self.name, lines: Lines::new(self.decoded.input) }
+        SourceLines {
+            name: self.name,
+            lines: Lines::new(self.decoded.input),
+        }
     }
 }
 
@@ -90,15 +105,26 @@ pub enum ImportError {
     #[error("{} cannot be read", path.display())]
     Open { path: PathBuf, source: io::Error },
     #[error("{}:{line}: cannot be read any further; if the file is damaged or still being written, copy it again", path.display())]
-    Read { path: PathBuf, line: u64, source: io::Error },
+    Read {
+        path: PathBuf,
+        line: u64,
+        source: io::Error,
+    },
     #[error("{}:{line}: {problem}", path.display())]
-    Malformed { path: PathBuf, line: u64, problem: String },
+    Malformed {
+        path: PathBuf,
+        line: u64,
+        problem: String,
+    },
     #[error("{}: {problem}", path.display())]
     Unusable { path: PathBuf, problem: String },
     #[error("no jobs were found; {problem}")]
     NoJobs { problem: String },
     #[error("job {id}: {problem}")]
-    Invalid { id: Arc<str>, problem: InvalidRecord },
+    Invalid {
+        id: Arc<str>,
+        problem: InvalidRecord,
+    },
     #[error("{problem}")]
     Options { problem: &'static str },
 }
@@ -112,17 +138,32 @@ struct SourceLines {
 impl SourceLines {
     fn next_line(&mut self) -> Result<Option<lines::Line<'_>>, ImportError> {
         let Self { name, lines } = self;
-        lines.next_line().map_err(|LineError { line, cause }| match cause {
-            LineErrorCause::Read(source) => ImportError::Read { path: name.clone(), line, source },
-            LineErrorCause::TooLong => {
-                malformed(name, line, format!("a line longer than {} MiB; is this the right kind of file?", LINE_BYTES_MAX >> 20))
-            }
-        })
+        lines
+            .next_line()
+            .map_err(|LineError { line, cause }| match cause {
+                LineErrorCause::Read(source) => ImportError::Read {
+                    path: name.clone(),
+                    line,
+                    source,
+                },
+                LineErrorCause::TooLong => malformed(
+                    name,
+                    line,
+                    format!(
+                        "a line longer than {} MiB; is this the right kind of file?",
+                        LINE_BYTES_MAX >> 20
+                    ),
+                ),
+            })
     }
 }
 
 fn malformed(path: &Path, line: u64, problem: impl Into<String>) -> ImportError {
-    ImportError::Malformed { path: path.to_owned(), line, problem: problem.into() }
+    ImportError::Malformed {
+        path: path.to_owned(),
+        line,
+        problem: problem.into(),
+    }
 }
 
 /// Counts what is left out, under one name each, in the order in which it was met.
@@ -143,7 +184,12 @@ impl Tally {
 }
 
 /// The common end of every importer. Jobs of one instant keep the order of the sources.
-fn imported(source: String, start: Timestamp, mut jobs: Vec<Job>, left_out: Tally) -> Result<Imported, ImportError> {
+fn imported(
+    source: String,
+    start: Timestamp,
+    mut jobs: Vec<Job>,
+    left_out: Tally,
+) -> Result<Imported, ImportError> {
     if jobs.is_empty() {
         let problem = match left_out.0.first() {
             Some(item) => item.to_string(),
@@ -152,16 +198,32 @@ fn imported(source: String, start: Timestamp, mut jobs: Vec<Job>, left_out: Tall
         return Err(ImportError::NoJobs { problem });
     }
     for job in &jobs {
-        check_job(job).map_err(|problem| ImportError::Invalid { id: Arc::clone(&job.id), problem })?;
+        check_job(job).map_err(|problem| ImportError::Invalid {
+            id: Arc::clone(&job.id),
+            problem,
+        })?;
     }
     jobs.sort_by_key(|job| job.submit);
-    let header = Header { headroom_trace: FORMAT_VERSION, kind: Kind::Jobs, start, source, synthetic: false };
-    Ok(Imported { header, jobs, left_out: left_out.0 })
+    let header = Header {
+        headroom_trace: FORMAT_VERSION,
+        kind: Kind::Jobs,
+        start,
+        source,
+        synthetic: false,
+    };
+    Ok(Imported {
+        header,
+        jobs,
+        left_out: left_out.0,
+    })
 }
 
-/// Appends tasks to a stage; neighbours of equal length become one run, and the order of the tasks stays.
+/// Appends tasks to a stage; neighbours of equal length become one run, and the order of the tasks
+/// stays.
 fn push_run(runs: &mut Vec<TaskRun>, next: TaskRun) {
-    if let Some(last) = runs.last_mut().filter(|last| last.duration == next.duration)
+    if let Some(last) = runs
+        .last_mut()
+        .filter(|last| last.duration == next.duration)
         && let Some(count) = last.count.checked_add(next.count)
     {
         last.count = count;
@@ -195,7 +257,12 @@ impl Names {
     fn note(&mut self, source: &Source) {
         self.count += 1;
         if self.count == 1 {
-            self.first = source.name.file_name().unwrap_or(source.name.as_os_str()).to_string_lossy().into_owned();
+            self.first = source
+                .name
+                .file_name()
+                .unwrap_or(source.name.as_os_str())
+                .to_string_lossy()
+                .into_owned();
         }
     }
 }

@@ -13,7 +13,8 @@ use crate::observation::Observation;
 use crate::units::{Mebibytes, Timestamp, VirtualCores};
 use demand::{Curve, Sweep};
 
-/// An observation stands for the time until the next one, but for no longer than three periods of CloudWatch's slowest metrics.
+/// An observation stands for the time until the next one, but for no longer than three periods of
+/// CloudWatch's slowest metrics.
 const OBSERVATION_HOLDS_MAX: Duration = Duration::from_secs(3 * 300);
 
 /// A summary of one trace.
@@ -34,7 +35,8 @@ enum Contents {
 }
 
 impl Info {
-    /// Reads a trace once, from its first record to its last; memory grows with its variety, not with its length.
+    /// Reads a trace once, from its first record to its last; memory grows with its variety, not
+    /// with its length.
     pub fn read(path: &Path) -> Result<Self, TraceError> {
         Self::of(path, TraceReader::open(path)?)
     }
@@ -50,7 +52,9 @@ impl Info {
                     jobs.add(&job);
                     sweep.add(&job);
                 }
-                Record::Observation(observation) => observations.add(&observation, header.start, &mut sweep.curve),
+                Record::Observation(observation) => {
+                    observations.add(&observation, header.start, &mut sweep.curve)
+                }
                 Record::Decision(_) => observations.decisions += 1,
                 Record::Outcome(_) => observations.outcomes += 1,
                 Record::Start(_) => {}
@@ -58,10 +62,20 @@ impl Info {
         }
         let (demand, peak, end) = sweep.finish();
         let contents = match header.kind {
-            super::Kind::Jobs => Contents::Jobs(JobTotals { peak, unhindered_end: end, ..jobs }),
+            super::Kind::Jobs => Contents::Jobs(JobTotals {
+                peak,
+                unhindered_end: end,
+                ..jobs
+            }),
             super::Kind::Observations => Contents::Observations(observations),
         };
-        Ok(Self { path: path.to_owned(), header, contents, torn_tail: reader.torn_tail(), demand })
+        Ok(Self {
+            path: path.to_owned(),
+            header,
+            contents,
+            torn_tail: reader.torn_tail(),
+            demand,
+        })
     }
 }
 
@@ -79,7 +93,8 @@ pub struct JobTotals {
     pub last_submit: Duration,
     /// By memory, then vcores.
     largest: Resources,
-    /// The most that is asked for at any instant when nothing waits: memory and vcores, each at its own instant.
+    /// The most that is asked for at any instant when nothing waits: memory and vcores, each at its
+    /// own instant.
     peak: Resources,
     /// When the last task would end if nothing waited.
     unhindered_end: Duration,
@@ -144,8 +159,14 @@ impl ObservationTotals {
             let vcores = yarn.vcores_allocated.zip(yarn.vcores_pending);
             self.without_vcores += u64::from(vcores.is_none());
             let (vcores_allocated, vcores_pending) = vcores.unwrap_or_default();
-            let allocated = Resources { memory: yarn.memory_allocated, vcores: vcores_allocated };
-            let total = Resources { memory: yarn.memory_allocated + yarn.memory_pending, vcores: vcores_allocated + vcores_pending };
+            let allocated = Resources {
+                memory: yarn.memory_allocated,
+                vcores: vcores_allocated,
+            };
+            let total = Resources {
+                memory: yarn.memory_allocated + yarn.memory_pending,
+                vcores: vcores_allocated + vcores_pending,
+            };
             Asked { total, allocated }
         });
         self.observations += 1;
@@ -177,7 +198,10 @@ impl ObservationTotals {
 }
 
 fn most_of_each(a: Resources, b: Resources) -> Resources {
-    Resources { memory: a.memory.max(b.memory), vcores: a.vcores.max(b.vcores) }
+    Resources {
+        memory: a.memory.max(b.memory),
+        vcores: a.vcores.max(b.vcores),
+    }
 }
 
 /// How often each length occurs, to the millisecond.
@@ -191,7 +215,9 @@ impl Lengths {
 
     /// The smallest length such that at least this share of them is no longer.
     fn quantile(&self, share: f64) -> Option<Duration> {
-        let wanted = (share * self.0.values().sum::<u64>() as f64).ceil().max(1.0) as u64;
+        let wanted = (share * self.0.values().sum::<u64>() as f64)
+            .ceil()
+            .max(1.0) as u64;
         let mut seen = 0;
         self.0
             .iter()
@@ -203,14 +229,20 @@ impl Lengths {
     }
 
     fn longer_than(&self, bound: Duration) -> u64 {
-        self.0.range((std::ops::Bound::Excluded(bound), std::ops::Bound::Unbounded)).map(|(_, count)| count).sum()
+        self.0
+            .range((std::ops::Bound::Excluded(bound), std::ops::Bound::Unbounded))
+            .map(|(_, count)| count)
+            .sum()
     }
 }
 
 impl Resources {
     fn from_i128(memory_mib: i128, vcores: i128) -> Self {
         let clamp = |amount: i128| u64::try_from(amount.max(0)).unwrap_or(u64::MAX);
-        Self { memory: Mebibytes(clamp(memory_mib)), vcores: VirtualCores(clamp(vcores)) }
+        Self {
+            memory: Mebibytes(clamp(memory_mib)),
+            vcores: VirtualCores(clamp(vcores)),
+        }
     }
 }
 

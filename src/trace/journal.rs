@@ -1,4 +1,5 @@
-//! Reading and writing traces: one record a line, a line number in every error, memory that does not grow with the file.
+//! Reading and writing traces: one record a line, a line number in every error, memory that does
+//! not grow with the file.
 
 mod check;
 mod error;

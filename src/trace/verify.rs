@@ -58,7 +58,11 @@ impl Difference {
         };
         let (recorded, made) = (fields(&self.recorded), fields(&self.made));
         let names: BTreeSet<&String> = recorded.keys().chain(made.keys()).collect();
-        names.into_iter().filter(|name| recorded.get(*name) != made.get(*name)).cloned().collect()
+        names
+            .into_iter()
+            .filter(|name| recorded.get(*name) != made.get(*name))
+            .cloned()
+            .collect()
     }
 }
 
@@ -75,7 +79,10 @@ pub enum VerifyError {
 ///
 /// # Errors
 /// When a record cannot be read, or the journal does not begin with a start.
-pub fn verify(reader: &mut TraceReader, mut on_record: impl FnMut()) -> Result<Verification, VerifyError> {
+pub fn verify(
+    reader: &mut TraceReader,
+    mut on_record: impl FnMut(),
+) -> Result<Verification, VerifyError> {
     let mut verifier = Verifier::default();
     while let Some(record) = reader.next() {
         let record = record?;
@@ -115,7 +122,12 @@ impl Verifier {
         self.found.records += 1;
         match record {
             Record::Start(start) => self.start(*start),
-            _ if !self.has_started => return Err(VerifyError::NoStart { path: self.path.clone(), line }),
+            _ if !self.has_started => {
+                return Err(VerifyError::NoStart {
+                    path: self.path.clone(),
+                    line,
+                });
+            }
             Record::Observation(observation) => self.observe(&observation),
             Record::Decision(decision) => self.compare(decision),
             Record::Outcome(outcome) => self.note(&outcome),
@@ -129,7 +141,10 @@ impl Verifier {
         self.found.versions.insert(start.headroom.clone());
         match begin(self.engine.take(), &start) {
             Ok(engine) => self.engine = Some(engine),
-            Err(error) => self.found.without_engine.push((self.path.clone(), self.line, error)),
+            Err(error) => self
+                .found
+                .without_engine
+                .push((self.path.clone(), self.line, error)),
         }
     }
 
@@ -137,7 +152,11 @@ impl Verifier {
         self.found.observations += 1;
         let first = self.found.span.map_or(observation.at, |(first, _)| first);
         self.found.span = Some((first, observation.at));
-        self.made = self.engine.iter_mut().flat_map(|engine| engine.step(observation)).collect();
+        self.made = self
+            .engine
+            .iter_mut()
+            .flat_map(|engine| engine.step(observation))
+            .collect();
     }
 
     fn compare(&mut self, recorded: Box<Decision>) {
@@ -155,7 +174,9 @@ impl Verifier {
     }
 
     fn note(&mut self, answer: &OutcomeRecord) {
-        self.engine.iter_mut().for_each(|engine| engine.note(&answer.group, answer.outcome));
+        self.engine
+            .iter_mut()
+            .for_each(|engine| engine.note(&answer.group, answer.outcome));
     }
 
     /// What was made must have been recorded, unless the writer was stopped there.
@@ -173,7 +194,12 @@ impl Verifier {
     fn differ(&mut self, recorded: Option<Box<Decision>>, made: Option<Box<Decision>>) {
         self.found.differing += 1;
         if self.found.differences.len() < DIFFERENCES_KEPT {
-            self.found.differences.push(Difference { path: self.path.clone(), line: self.line, recorded, made });
+            self.found.differences.push(Difference {
+                path: self.path.clone(),
+                line: self.line,
+                recorded,
+                made,
+            });
         }
     }
 }

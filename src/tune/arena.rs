@@ -1,4 +1,5 @@
-//! What candidates are tried on, and what of a run counts: cost and waiting, day by day, so that days can be left out afterwards.
+//! What candidates are tried on, and what of a run counts: cost and waiting, day by day, so that
+//! days can be left out afterwards.
 
 use std::ops::AddAssign;
 use std::time::Duration;
@@ -54,7 +55,8 @@ pub struct TraceFigures {
 pub struct DayFigures {
     /// Instances are paid by the day on which they are there.
     pub cost_usd: f64,
-    /// The weight of the work that came on this day, and of the part that waited longer than the goal.
+    /// The weight of the work that came on this day, and of the part that waited longer than the
+    /// goal.
     pub work: f64,
     pub late: f64,
 }
@@ -68,11 +70,19 @@ impl DayFigures {
     /// What is left without another day.
     #[must_use]
     pub fn without(self, other: Self) -> Self {
-        Self { cost_usd: self.cost_usd - other.cost_usd, work: self.work - other.work, late: self.late - other.late }
+        Self {
+            cost_usd: self.cost_usd - other.cost_usd,
+            work: self.work - other.work,
+            late: self.late - other.late,
+        }
     }
 
     pub fn late_share(&self) -> f64 {
-        if self.work > 0.0 { self.late / self.work } else { 0.0 }
+        if self.work > 0.0 {
+            self.late / self.work
+        } else {
+            0.0
+        }
     }
 }
 
@@ -101,7 +111,10 @@ impl Figures {
 
     /// On the trace on which most waits longest: a goal is kept on each trace or not at all.
     pub fn wait_p95_s(&self) -> f64 {
-        self.traces.iter().map(|trace| trace.wait_p95_s).fold(0.0, f64::max)
+        self.traces
+            .iter()
+            .map(|trace| trace.wait_p95_s)
+            .fold(0.0, f64::max)
     }
 
     pub fn unfinished(&self) -> u64 {
@@ -110,16 +123,27 @@ impl Figures {
 }
 
 impl<'a> Arena<'a> {
-    /// Takes traces with their clusters, under names that results call them by. `goal` is how long at least 95 % of the work may wait at most.
-    pub fn new(traces: impl IntoIterator<Item = (String, &'a Workload, &'a Scenario)>, goal: Duration) -> Self {
+    /// Takes traces with their clusters, under names that results call them by. `goal` is how long
+    /// at least 95 % of the work may wait at most.
+    pub fn new(
+        traces: impl IntoIterator<Item = (String, &'a Workload, &'a Scenario)>,
+        goal: Duration,
+    ) -> Self {
         let lane = |(name, workload, scenario): (String, &'a Workload, &'a Scenario)| Lane {
             name,
             workload,
             scenario,
-            rates: scenario.groups.iter().map(|group| RateCurve::constant(group.rates)).collect(),
+            rates: scenario
+                .groups
+                .iter()
+                .map(|group| RateCurve::constant(group.rates))
+                .collect(),
             days: days_of(workload.span()),
         };
-        Self { lanes: traces.into_iter().map(lane).collect(), goal }
+        Self {
+            lanes: traces.into_iter().map(lane).collect(),
+            goal,
+        }
     }
 
     /// How long at least 95 % of the work may wait at most.
@@ -138,13 +162,18 @@ impl<'a> Arena<'a> {
 
     /// How long work came, over all traces, in days.
     pub fn span_days(&self) -> f64 {
-        self.lanes.iter().map(|lane| lane.workload.span().as_secs_f64() / DAY_S).sum()
+        self.lanes
+            .iter()
+            .map(|lane| lane.workload.span().as_secs_f64() / DAY_S)
+            .sum()
     }
 
     /// # Errors
     /// When a policy does not fit one of the clusters.
     pub fn check(&self, policy: &Policy) -> Result<(), SimError> {
-        self.lanes.iter().try_for_each(|lane| check_targets(policy, lane.scenario))
+        self.lanes
+            .iter()
+            .try_for_each(|lane| check_targets(policy, lane.scenario))
     }
 
     /// Tries a policy on every trace.
@@ -153,10 +182,22 @@ impl<'a> Arena<'a> {
     /// When it does not fit one of the clusters, or work fits none of its nodes.
     pub fn run(&self, policy: &Policy, seed: u64) -> Result<Figures, SimError> {
         let trial = |lane: &Lane<'_>| {
-            let run = simulate(lane.workload, &started_within_limits(lane.scenario, policy), policy, seed, Recording::default())?;
+            let run = simulate(
+                lane.workload,
+                &started_within_limits(lane.scenario, policy),
+                policy,
+                seed,
+                Recording::default(),
+            )?;
             Ok(lane.figures(&run, self.goal))
         };
-        Ok(Figures { traces: self.lanes.iter().map(trial).collect::<Result<_, SimError>>()? })
+        Ok(Figures {
+            traces: self
+                .lanes
+                .iter()
+                .map(trial)
+                .collect::<Result<_, SimError>>()?,
+        })
     }
 }
 
@@ -165,9 +206,16 @@ impl Lane<'_> {
         let mut days = vec![DayFigures::default(); self.days];
         for life in &run.instances {
             let end = life.terminated_at.unwrap_or(run.end);
-            let usd = pricing::cost(&self.rates[life.group], life.launched_at, end).total().get();
+            let usd = pricing::cost(&self.rates[life.group], life.launched_at, end)
+                .total()
+                .get();
             let from_s = life.launched_at.seconds_since(run.start).max(0.0);
-            share_out(&mut days, usd, from_s, end.seconds_since(run.start).max(from_s));
+            share_out(
+                &mut days,
+                usd,
+                from_s,
+                end.seconds_since(run.start).max(from_s),
+            );
         }
         let goal_s = goal.as_secs_f64();
         for wait in &run.waits {
@@ -191,7 +239,11 @@ pub fn p95_s(waits: &[Wait]) -> f64 {
     let weight = |waits: &[(f64, f64)]| waits.iter().map(|(_, weight)| weight).sum::<f64>();
     let total: f64 = waits.iter().map(|wait| wait.weight).sum();
     // Most work does not wait at all under most policies: only the rest is searched.
-    let mut waited: Vec<(f64, f64)> = waits.iter().filter(|wait| wait.seconds > 0.0).map(|wait| (wait.seconds, wait.weight)).collect();
+    let mut waited: Vec<(f64, f64)> = waits
+        .iter()
+        .filter(|wait| wait.seconds > 0.0)
+        .map(|wait| (wait.seconds, wait.weight))
+        .collect();
     let mut among = waited.as_mut_slice();
     // Counted from the longer end, so that what did not wait does not count.
     let mut above = total * 5.0 / 100.0;
@@ -203,7 +255,11 @@ pub fn p95_s(waits: &[Wait]) -> f64 {
         among.select_nth_unstable_by(middle, |(one, _), (other, _)| one.total_cmp(other));
         let (shorter, longer) = among.split_at_mut(middle);
         let longest = weight(longer);
-        (above, among) = if longest > above { (above, longer) } else { (above - longest, shorter) };
+        (above, among) = if longest > above {
+            (above, longer)
+        } else {
+            (above - longest, shorter)
+        };
     }
     among.first().map_or(0.0, |(seconds, _)| *seconds)
 }
@@ -227,7 +283,11 @@ pub fn share_out(days: &mut [DayFigures], usd: f64, from_s: f64, to_s: f64) {
     }
     for (day, figures) in days.iter_mut().enumerate().take(last + 1).skip(first) {
         let starts_s = from_s.max(day as f64 * DAY_S);
-        let ends_s = if day == last { to_s } else { (day + 1) as f64 * DAY_S };
+        let ends_s = if day == last {
+            to_s
+        } else {
+            (day + 1) as f64 * DAY_S
+        };
         figures.cost_usd += usd * (ends_s - starts_s) / (to_s - from_s);
     }
 }
@@ -255,10 +315,15 @@ mod tests {
                 after: vec![],
                 memory: Mebibytes(3_072),
                 vcores: VirtualCores(1),
-                tasks: vec![TaskRun { count: 40, duration: Duration::from_secs(600) }],
+                tasks: vec![TaskRun {
+                    count: 40,
+                    duration: Duration::from_secs(600),
+                }],
             }],
         };
-        Workload::Jobs(JobLoad::of(Timestamp::EPOCH, &(0..count).map(job).collect::<Vec<_>>()).expect("valid"))
+        Workload::Jobs(
+            JobLoad::of(Timestamp::EPOCH, &(0..count).map(job).collect::<Vec<_>>()).expect("valid"),
+        )
     }
 
     #[test]
@@ -268,15 +333,36 @@ mod tests {
         let limits = scenario.groups[1].limits.expect("scaled");
         for baseline in baselines::BASELINES {
             let policy = baseline.policy(limits);
-            let arena = Arena::new([("t".to_owned(), &workload, &scenario)], Duration::from_secs(60));
+            let arena = Arena::new(
+                [("t".to_owned(), &workload, &scenario)],
+                Duration::from_secs(60),
+            );
             let figures = arena.run(&policy, 1).expect("simulates");
-            let trials = course.compare(&[course.baseline(baseline)], 1..2, Recording::default(), || ()).expect("simulates");
+            let trials = course
+                .compare(
+                    &[course.baseline(baseline)],
+                    1..2,
+                    Recording::default(),
+                    || (),
+                )
+                .expect("simulates");
             let (card, trace) = (&trials[0].card, &figures.traces[0]);
-            assert!((trace.cost_usd - card.cost_usd).abs() < 1e-9 * card.cost_usd, "{}: {figures:?}, {card:?}", baseline.name);
+            assert!(
+                (trace.cost_usd - card.cost_usd).abs() < 1e-9 * card.cost_usd,
+                "{}: {figures:?}, {card:?}",
+                baseline.name
+            );
             assert_eq!(trace.wait_p95_s, card.wait_p95_s, "{}", baseline.name);
-            assert_eq!((trace.days.len(), trace.total().work), (3, 160.0), "the last day has one hour: it belongs to the third");
+            assert_eq!(
+                (trace.days.len(), trace.total().work),
+                (3, 160.0),
+                "the last day has one hour: it belongs to the third"
+            );
             assert!((100.0 * trace.total().late_share() - card.slo_miss_percent).abs() < 1e-9);
-            assert_eq!(trace.days.iter().map(|day| day.work).collect::<Vec<_>>(), [40.0, 40.0, 80.0]);
+            assert_eq!(
+                trace.days.iter().map(|day| day.work).collect::<Vec<_>>(),
+                [40.0, 40.0, 80.0]
+            );
         }
     }
 
@@ -293,7 +379,10 @@ mod tests {
     fn a_cost_is_shared_out_by_time() {
         let mut days = vec![DayFigures::default(); 3];
         share_out(&mut days, 6.0, 43_200.0, 3.5 * 86_400.0);
-        assert_eq!(days.iter().map(|day| day.cost_usd).collect::<Vec<_>>(), [1.0, 2.0, 3.0]);
+        assert_eq!(
+            days.iter().map(|day| day.cost_usd).collect::<Vec<_>>(),
+            [1.0, 2.0, 3.0]
+        );
         share_out(&mut days, 1.0, 86_400.0, 86_400.0);
         assert_eq!(days[1].cost_usd, 3.0);
     }

@@ -9,13 +9,17 @@ pub struct Judged {
     pub finished: bool,
 }
 
-/// Those whose cost and waiting no other is better in without being worse in the other, the cheapest first. Of equals the first one stays; what
-/// left work undone takes no part.
+/// Those whose cost and waiting no other is better in without being worse in the other, the
+/// cheapest first. Of equals the first one stays; what left work undone takes no part.
 pub fn frontier(judged: &[Judged]) -> Vec<usize> {
-    let mut order: Vec<usize> = (0..judged.len()).filter(|index| judged[*index].finished).collect();
+    let mut order: Vec<usize> = (0..judged.len())
+        .filter(|index| judged[*index].finished)
+        .collect();
     order.sort_by(|one, other| {
         let (one, other) = (judged[*one], judged[*other]);
-        one.cost_usd.total_cmp(&other.cost_usd).then(one.wait_s.total_cmp(&other.wait_s))
+        one.cost_usd
+            .total_cmp(&other.cost_usd)
+            .then(one.wait_s.total_cmp(&other.wait_s))
     });
     let mut least_s = f64::INFINITY;
     order.retain(|index| {
@@ -26,10 +30,15 @@ pub fn frontier(judged: &[Judged]) -> Vec<usize> {
     order
 }
 
-/// The cheapest that waits no longer than `goal_s`; where none does, the one that waits least. `None` when none finished its work.
+/// The cheapest that waits no longer than `goal_s`; where none does, the one that waits least.
+/// `None` when none finished its work.
 pub fn best(judged: &[Judged], goal_s: f64) -> Option<usize> {
     let frontier = frontier(judged);
-    frontier.iter().copied().find(|index| judged[*index].wait_s <= goal_s).or(frontier.last().copied())
+    frontier
+        .iter()
+        .copied()
+        .find(|index| judged[*index].wait_s <= goal_s)
+        .or(frontier.last().copied())
 }
 
 #[cfg(test)]
@@ -38,12 +47,27 @@ mod tests {
     use proptest::prelude::*;
 
     fn judged(points: &[(f64, f64)]) -> Vec<Judged> {
-        points.iter().map(|&(cost_usd, wait_s)| Judged { cost_usd, wait_s, finished: true }).collect()
+        points
+            .iter()
+            .map(|&(cost_usd, wait_s)| Judged {
+                cost_usd,
+                wait_s,
+                finished: true,
+            })
+            .collect()
     }
 
     #[test]
     fn the_frontier_runs_from_the_cheapest_to_the_one_that_waits_least() {
-        let mut candidates = judged(&[(5.0, 10.0), (3.0, 30.0), (4.0, 30.0), (3.0, 40.0), (9.0, 0.0), (5.0, 10.0), (1.0, 1.0)]);
+        let mut candidates = judged(&[
+            (5.0, 10.0),
+            (3.0, 30.0),
+            (4.0, 30.0),
+            (3.0, 40.0),
+            (9.0, 0.0),
+            (5.0, 10.0),
+            (1.0, 1.0),
+        ]);
         candidates[6].finished = false;
         assert_eq!(frontier(&candidates), [1, 0, 4]);
         for (goal_s, chosen) in [(60.0, 1), (29.9, 0), (5.0, 4)] {
@@ -53,7 +77,10 @@ mod tests {
 
     #[test]
     fn where_none_keeps_the_goal_the_one_that_waits_least_is_best() {
-        assert_eq!(best(&judged(&[(1.0, 90.0), (2.0, 80.0), (3.0, 85.0)]), 60.0), Some(1));
+        assert_eq!(
+            best(&judged(&[(1.0, 90.0), (2.0, 80.0), (3.0, 85.0)]), 60.0),
+            Some(1)
+        );
         assert_eq!(best(&[], 60.0), None);
     }
 

@@ -1,4 +1,5 @@
-//! Where the values of a policy stand in its text, so that one can be replaced and everything else, comments included, stays.
+//! Where the values of a policy stand in its text, so that one can be replaced and everything else,
+//! comments included, stays.
 
 use std::ops::Range;
 
@@ -10,7 +11,13 @@ use crate::policy::diagnostic::{Diagnostic, nearest};
 use crate::policy::yaml::{self, At};
 
 /// Fields that a policy often leaves out: where one is varied, it is written into the text.
-const MAY_BE_ADDED: [&str; 5] = ["for", "cooldown", "stabilization", "reversal", "performance_index"];
+const MAY_BE_ADDED: [&str; 5] = [
+    "for",
+    "cooldown",
+    "stabilization",
+    "reversal",
+    "performance_index",
+];
 
 /// A policy's text, and what stands where in it.
 #[derive(Clone, Debug)]
@@ -35,7 +42,10 @@ pub struct Slot {
 pub enum PathError {
     #[error("the policy has no `{path}`{}", hint(meant.as_deref()))]
     Nothing { path: String, meant: Option<String> },
-    #[error("`{path}` is no single value; name one inside it, such as {}", listed(inside))]
+    #[error(
+        "`{path}` is no single value; name one inside it, such as {}",
+        listed(inside)
+    )]
     NotAValue { path: String, inside: Vec<String> },
     #[error(
         "the condition of rule `{rule}` is not one comparison with a number on its right, as in `yarn_memory_available_percent < 15`, so it \
@@ -59,27 +69,40 @@ impl PolicyText {
     /// # Errors
     /// When it is not YAML.
     pub fn read(text: &str) -> Result<Self, Diagnostic> {
-        Ok(Self { text: text.to_owned(), root: yaml::read(text)? })
+        Ok(Self {
+            text: text.to_owned(),
+            root: yaml::read(text)?,
+        })
     }
 
     pub fn text(&self) -> &str {
         &self.text
     }
 
-    /// Where the value at a path stands. A path without `targets[N].` means every target that has such a value; only where none has it, and it
-    /// may be added, all of those where it could stand.
+    /// Where the value at a path stands. A path without `targets[N].` means every target that has
+    /// such a value; only where none has it, and it may be added, all of those where it could
+    /// stand.
     ///
     /// # Errors
     /// When it leads nowhere, or not to one value.
     pub fn slots(&self, path: &str) -> Result<Vec<Slot>, PathError> {
-        let nothing = || PathError::Nothing { path: path.to_owned(), meant: self.meant(path) };
+        let nothing = || PathError::Nothing {
+            path: path.to_owned(),
+            meant: self.meant(path),
+        };
         let found: Vec<Result<Found, PathError>> = match self.start(path) {
             Start::Root => vec![self.find(&self.root, path, path)],
             Start::Target(target, rest) => vec![self.find(target, rest, path)],
-            Start::EveryTarget => self.targets().iter().map(|target| self.find(target, path, path)).collect(),
+            Start::EveryTarget => self
+                .targets()
+                .iter()
+                .map(|target| self.find(target, path, path))
+                .collect(),
             Start::Nowhere => return Err(nothing()),
         };
-        let found_any = found.iter().any(|found| matches!(found, Ok(Found::Written(_))));
+        let found_any = found
+            .iter()
+            .any(|found| matches!(found, Ok(Found::Written(_))));
         let mut slots: Vec<Slot> = Vec::new();
         let mut error = None;
         for found in found {
@@ -93,12 +116,19 @@ impl PolicyText {
         // The same place twice is an alias.
         slots.sort();
         slots.dedup();
-        if slots.is_empty() { Err(error.unwrap_or_else(nothing)) } else { Ok(slots) }
+        if slots.is_empty() {
+            Err(error.unwrap_or_else(nothing))
+        } else {
+            Ok(slots)
+        }
     }
 
     /// What is written in a place; nothing where a value would be added.
     pub fn written(&self, slot: &Slot) -> Option<&str> {
-        self.text.get(slot.span.0..slot.span.1).map(unquoted).filter(|text| !text.is_empty())
+        self.text
+            .get(slot.span.0..slot.span.1)
+            .map(unquoted)
+            .filter(|text| !text.is_empty())
     }
 
     /// The text with values in some places. Places do not overlap.
@@ -121,20 +151,33 @@ impl PolicyText {
     pub fn paths(&self) -> Vec<String> {
         let mut paths = Vec::new();
         if let Tree::Map(entries) = &self.root.value {
-            for (key, value) in entries.iter().filter(|(key, _)| self.slice(key) != "targets") {
+            for (key, value) in entries
+                .iter()
+                .filter(|(key, _)| self.slice(key) != "targets")
+            {
                 self.list(value, self.slice(key).to_owned(), &mut paths);
             }
         }
         let targets = self.targets();
         for (position, target) in targets.iter().enumerate() {
-            let start = if targets.len() > 1 { format!("targets[{position}]") } else { String::new() };
+            let start = if targets.len() > 1 {
+                format!("targets[{position}]")
+            } else {
+                String::new()
+            };
             self.list(target, start, &mut paths);
         }
         paths
     }
 
     fn list(&self, node: &At<Tree>, path: String, paths: &mut Vec<String>) {
-        let below = |name: &str| if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") };
+        let below = |name: &str| {
+            if path.is_empty() {
+                name.to_owned()
+            } else {
+                format!("{path}.{name}")
+            }
+        };
         match &node.value {
             Tree::Scalar => paths.push(path),
             Tree::Map(entries) => {
@@ -162,51 +205,84 @@ impl PolicyText {
     }
 
     fn targets(&self) -> &[At<Tree>] {
-        match self.entry(&self.root, "targets").map(|targets| &targets.value) {
+        match self
+            .entry(&self.root, "targets")
+            .map(|targets| &targets.value)
+        {
             Some(Tree::List(items)) => items,
             _ => &[],
         }
     }
 
     fn start<'p>(&self, path: &'p str) -> Start<'_, 'p> {
-        if let Some((position, rest)) = path.strip_prefix("targets[").and_then(|rest| rest.split_once("].")) {
-            let target = position.parse::<usize>().ok().and_then(|position| self.targets().get(position));
+        if let Some((position, rest)) = path
+            .strip_prefix("targets[")
+            .and_then(|rest| rest.split_once("]."))
+        {
+            let target = position
+                .parse::<usize>()
+                .ok()
+                .and_then(|position| self.targets().get(position));
             return target.map_or(Start::Nowhere, |target| Start::Target(target, rest));
         }
         let first = path.split(['.', '[']).next().unwrap_or_default();
-        if self.entry(&self.root, first).is_some() || self.targets().is_empty() { Start::Root } else { Start::EveryTarget }
+        if self.entry(&self.root, first).is_some() || self.targets().is_empty() {
+            Start::Root
+        } else {
+            Start::EveryTarget
+        }
     }
 
     fn find(&self, node: &At<Tree>, rest: &str, path: &str) -> Result<Found, PathError> {
-        let nothing = || PathError::Nothing { path: path.to_owned(), meant: self.meant(path) };
+        let nothing = || PathError::Nothing {
+            path: path.to_owned(),
+            meant: self.meant(path),
+        };
         match &node.value {
             Tree::Scalar => Err(nothing()),
             Tree::List(items) => {
                 // A name may hold dots; of several that fit, the longest is meant.
-                let named = items.iter().filter_map(|item| Some((item, rest.strip_prefix(self.name_of(item)?)?.strip_prefix('.')?)));
-                let (item, rest) = named.min_by_key(|(_, rest)| rest.len()).ok_or_else(nothing)?;
+                let named = items.iter().filter_map(|item| {
+                    Some((
+                        item,
+                        rest.strip_prefix(self.name_of(item)?)?.strip_prefix('.')?,
+                    ))
+                });
+                let (item, rest) = named
+                    .min_by_key(|(_, rest)| rest.len())
+                    .ok_or_else(nothing)?;
                 self.find(item, rest, path)
             }
             Tree::Map(_) if rest == "threshold" && self.entry(node, "threshold").is_none() => {
                 let when = self.entry(node, "when").ok_or_else(nothing)?;
                 let rule = self.name_of(node).unwrap_or_default().to_owned();
-                self.threshold(when).map(Found::Written).ok_or(PathError::NoThreshold { rule })
+                self.threshold(when)
+                    .map(Found::Written)
+                    .ok_or(PathError::NoThreshold { rule })
             }
             Tree::Map(entries) => {
                 let (field, below) = rest.split_once('.').unwrap_or((rest, ""));
                 let value = match self.entry(node, field) {
                     Some(value) => value,
                     None if below.is_empty() && MAY_BE_ADDED.contains(&field) => {
-                        return self.addition(node, entries, field).map(Found::Addable).ok_or_else(nothing);
+                        return self
+                            .addition(node, entries, field)
+                            .map(Found::Addable)
+                            .ok_or_else(nothing);
                     }
                     None => return Err(nothing()),
                 };
                 match (&value.value, below) {
-                    (Tree::Scalar, "") => Ok(Found::Written(Slot::replacing(value.span.clone(), false))),
+                    (Tree::Scalar, "") => {
+                        Ok(Found::Written(Slot::replacing(value.span.clone(), false)))
+                    }
                     (_, "") => {
                         let mut inside = Vec::new();
                         self.list(value, path.to_owned(), &mut inside);
-                        Err(PathError::NotAValue { path: path.to_owned(), inside })
+                        Err(PathError::NotAValue {
+                            path: path.to_owned(),
+                            inside,
+                        })
                     }
                     (_, below) => self.find(value, below, path),
                 }
@@ -215,18 +291,31 @@ impl PolicyText {
     }
 
     /// Before the second entry, or the only one: the first one of a list's item may say what it is.
-    fn addition(&self, map: &At<Tree>, entries: &[(At<Tree>, At<Tree>)], field: &str) -> Option<Slot> {
+    fn addition(
+        &self,
+        map: &At<Tree>,
+        entries: &[(At<Tree>, At<Tree>)],
+        field: &str,
+    ) -> Option<Slot> {
         let (key, _) = entries.get(1).or(entries.first())?;
         let at = key.span.start;
         let is_flow = self.text.get(map.span.start..)?.starts_with('{');
         let behind = if is_flow {
             ", ".to_owned()
         } else {
-            let line_start = self.text.get(..at)?.rfind('\n').map_or(0, |newline| newline + 1);
+            let line_start = self
+                .text
+                .get(..at)?
+                .rfind('\n')
+                .map_or(0, |newline| newline + 1);
             let indent = self.text.get(line_start..at)?.chars().count();
             format!("\n{:indent$}", "")
         };
-        Some(Slot { span: (at, at), around: (format!("{field}: "), behind), in_condition: false })
+        Some(Slot {
+            span: (at, at),
+            around: (format!("{field}: "), behind),
+            in_condition: false,
+        })
     }
 
     fn threshold(&self, when: &At<Tree>) -> Option<Slot> {
@@ -246,12 +335,19 @@ impl PolicyText {
     }
 
     fn entry<'t>(&self, node: &'t At<Tree>, name: &str) -> Option<&'t At<Tree>> {
-        let Tree::Map(entries) = &node.value else { return None };
-        entries.iter().find(|(key, _)| self.slice(key) == name).map(|(_, value)| value)
+        let Tree::Map(entries) = &node.value else {
+            return None;
+        };
+        entries
+            .iter()
+            .find(|(key, _)| self.slice(key) == name)
+            .map(|(_, value)| value)
     }
 
     fn name_of(&self, node: &At<Tree>) -> Option<&str> {
-        self.entry(node, "name").filter(|name| name.value == Tree::Scalar).map(|name| self.slice(name))
+        self.entry(node, "name")
+            .filter(|name| name.value == Tree::Scalar)
+            .map(|name| self.slice(name))
     }
 
     fn slice(&self, scalar: &At<Tree>) -> &str {
@@ -266,7 +362,11 @@ impl Slot {
     }
 
     fn replacing(span: Range<usize>, in_condition: bool) -> Self {
-        Self { span: (span.start, span.end), around: Default::default(), in_condition }
+        Self {
+            span: (span.start, span.end),
+            around: Default::default(),
+            in_condition,
+        }
     }
 }
 
@@ -353,7 +453,11 @@ impl<'de> Deserialize<'de> for Tree {
 }
 
 fn unquoted(written: &str) -> &str {
-    let inner = |quote: char| written.strip_prefix(quote).and_then(|rest| rest.strip_suffix(quote));
+    let inner = |quote: char| {
+        written
+            .strip_prefix(quote)
+            .and_then(|rest| rest.strip_suffix(quote))
+    };
     inner('"').or_else(|| inner('\'')).unwrap_or(written)
 }
 

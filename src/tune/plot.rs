@@ -1,4 +1,5 @@
-//! The picture of a search: a cloud of candidates, the frontier below it, and where the policy stood.
+//! The picture of a search: a cloud of candidates, the frontier below it, and where the policy
+//! stood.
 
 use std::fmt::Write;
 
@@ -16,17 +17,23 @@ const TOP: f64 = 54.0;
 const BOTTOM: f64 = 56.0;
 /// Waits much shorter than this are shown as they are, longer ones by their logarithm.
 const LINEAR_S: f64 = 60.0;
-/// What lies further out than the frontier and the policy as it is written by more than this is not drawn.
+/// What lies further out than the frontier and the policy as it is written by more than this is not
+/// drawn.
 const MARGIN: f64 = 1.15;
 /// Where the axis of waits may have a mark.
-const WAIT_MARKS_S: [f64; 14] =
-    [0.0, 5.0, 15.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1_800.0, 3_600.0, 10_800.0, 43_200.0, 172_800.0, 864_000.0];
+const WAIT_MARKS_S: [f64; 14] = [
+    0.0, 5.0, 15.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1_800.0, 3_600.0, 10_800.0, 43_200.0,
+    172_800.0, 864_000.0,
+];
 
 /// An SVG of p95 waiting against cost.
 pub fn svg(arena: &Arena<'_>, tuned: &Tuned) -> String {
     let axes = Axes::around(tuned, arena.goal().as_secs_f64());
-    let drawn: Vec<&Candidate> =
-        tuned.candidates.iter().filter(|candidate| candidate.figures.unfinished() == 0 && axes.shows(candidate)).collect();
+    let drawn: Vec<&Candidate> = tuned
+        .candidates
+        .iter()
+        .filter(|candidate| candidate.figures.unfinished() == 0 && axes.shows(candidate))
+        .collect();
     let hidden = tuned.candidates.len() - drawn.len();
     let mut svg = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {HEIGHT}\" width=\"{WIDTH}\" height=\"{HEIGHT}\" role=\"img\" \
@@ -37,21 +44,34 @@ pub fn svg(arena: &Arena<'_>, tuned: &Tuned) -> String {
     axes.draw(&mut svg, arena);
     for candidate in drawn {
         let (x, y) = axes.place(candidate);
-        let _ = writeln!(svg, "<circle cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"2.2\" fill=\"#8aa0b4\" fill-opacity=\"0.5\"/>");
+        let _ = writeln!(
+            svg,
+            "<circle cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"2.2\" fill=\"#8aa0b4\" fill-opacity=\"0.5\"/>"
+        );
     }
     frontier(&mut svg, &axes, tuned);
     if let Some(start) = tuned.candidates.first().filter(|start| axes.shows(start)) {
         marked(&mut svg, axes.place(start), "#b3402a", "as written", true);
     }
     if let Some(chosen) = tuned.chosen().filter(|chosen| chosen.candidate != 0) {
-        marked(&mut svg, axes.place(&tuned.candidates[chosen.candidate]), "#1a7f4b", "best", false);
+        marked(
+            &mut svg,
+            axes.place(&tuned.candidates[chosen.candidate]),
+            "#1a7f4b",
+            "best",
+            false,
+        );
     }
     svg + "</svg>\n"
 }
 
 fn title(svg: &mut String, arena: &Arena<'_>, tuned: &Tuned, hidden: usize) {
     let traces = escaped(&arena.traces().collect::<Vec<_>>().join(", "));
-    let beyond = if hidden > 0 { format!(", {hidden} of them beyond the picture") } else { String::new() };
+    let beyond = if hidden > 0 {
+        format!(", {hidden} of them beyond the picture")
+    } else {
+        String::new()
+    };
     let _ = writeln!(
         svg,
         "<text x=\"{LEFT}\" y=\"22\" font-size=\"15\" font-weight=\"600\" fill=\"#1c2733\">Cost and waiting: {traces}</text>\n\
@@ -60,20 +80,32 @@ fn title(svg: &mut String, arena: &Arena<'_>, tuned: &Tuned, hidden: usize) {
     );
 }
 
-/// From each point of the frontier straight on until the next one is reached: between them nothing is known to be possible.
+/// From each point of the frontier straight on until the next one is reached: between them nothing
+/// is known to be possible.
 fn frontier(svg: &mut String, axes: &Axes, tuned: &Tuned) {
     let mut path = String::new();
     for index in &tuned.frontier {
         let (x, y) = axes.place(&tuned.candidates[*index]);
-        let _ = if path.is_empty() { write!(path, "M{x:.1} {y:.1}") } else { write!(path, "V{y:.1}H{x:.1}") };
+        let _ = if path.is_empty() {
+            write!(path, "M{x:.1} {y:.1}")
+        } else {
+            write!(path, "V{y:.1}H{x:.1}")
+        };
     }
-    let _ = writeln!(svg, "<path d=\"{path}\" fill=\"none\" stroke=\"#1f5fa8\" stroke-width=\"2\" stroke-linejoin=\"round\"/>");
+    let _ = writeln!(
+        svg,
+        "<path d=\"{path}\" fill=\"none\" stroke=\"#1f5fa8\" stroke-width=\"2\" stroke-linejoin=\"round\"/>"
+    );
 }
 
 /// The label stands above, or below, where the other one may not be.
 fn marked(svg: &mut String, (x, y): (f64, f64), colour: &str, label: &str, is_above: bool) {
     let is_left = x > WIDTH - 140.0 || (!is_above && x > LEFT + 50.0);
-    let (at, anchor) = if is_left { (x - 9.0, "end") } else { (x + 9.0, "start") };
+    let (at, anchor) = if is_left {
+        (x - 9.0, "end")
+    } else {
+        (x + 9.0, "start")
+    };
     let _ = writeln!(
         svg,
         "<circle cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"5\" fill=\"{colour}\" stroke=\"#ffffff\" stroke-width=\"1.5\"/>\n\
@@ -92,23 +124,42 @@ struct Axes {
 
 impl Axes {
     fn around(tuned: &Tuned, goal_s: f64) -> Self {
-        let important = || tuned.frontier.iter().chain([&0]).filter_map(|index| tuned.candidates.get(*index));
+        let important = || {
+            tuned
+                .frontier
+                .iter()
+                .chain([&0])
+                .filter_map(|index| tuned.candidates.get(*index))
+        };
         let most = |figure: fn(&Candidate) -> f64| important().map(figure).fold(0.0, f64::max);
         let cost_usd = |candidate: &Candidate| candidate.figures.cost_usd();
-        let (most_usd, least_usd) = (most(cost_usd) * MARGIN, important().map(cost_usd).fold(f64::INFINITY, f64::min));
+        let (most_usd, least_usd) = (
+            most(cost_usd) * MARGIN,
+            important().map(cost_usd).fold(f64::INFINITY, f64::min),
+        );
         Self {
-            most_s: (most(|candidate| candidate.figures.wait_p95_s()) * MARGIN).max(goal_s * MARGIN).max(LINEAR_S),
-            least_usd: if least_usd > 0.5 * most_usd { least_usd / MARGIN } else { 0.0 },
+            most_s: (most(|candidate| candidate.figures.wait_p95_s()) * MARGIN)
+                .max(goal_s * MARGIN)
+                .max(LINEAR_S),
+            least_usd: if least_usd > 0.5 * most_usd {
+                least_usd / MARGIN
+            } else {
+                0.0
+            },
             most_usd: if most_usd > 0.0 { most_usd } else { 1.0 },
         }
     }
 
     fn shows(&self, candidate: &Candidate) -> bool {
-        candidate.figures.cost_usd() <= self.most_usd && candidate.figures.wait_p95_s() <= self.most_s
+        candidate.figures.cost_usd() <= self.most_usd
+            && candidate.figures.wait_p95_s() <= self.most_s
     }
 
     fn place(&self, candidate: &Candidate) -> (f64, f64) {
-        (self.x(candidate.figures.wait_p95_s()), self.y(candidate.figures.cost_usd()))
+        (
+            self.x(candidate.figures.wait_p95_s()),
+            self.y(candidate.figures.cost_usd()),
+        )
     }
 
     fn x(&self, wait_s: f64) -> f64 {
@@ -117,14 +168,19 @@ impl Axes {
     }
 
     fn y(&self, usd: f64) -> f64 {
-        HEIGHT - BOTTOM - (HEIGHT - TOP - BOTTOM) * (usd - self.least_usd) / (self.most_usd - self.least_usd)
+        HEIGHT
+            - BOTTOM
+            - (HEIGHT - TOP - BOTTOM) * (usd - self.least_usd) / (self.most_usd - self.least_usd)
     }
 
     fn draw(&self, svg: &mut String, arena: &Arena<'_>) {
         let (right, bottom) = (WIDTH - RIGHT, HEIGHT - BOTTOM);
         let step = round_step((self.most_usd - self.least_usd) / 6.0);
         let first = (self.least_usd / step).ceil() as i64;
-        for usd in (first..).map(|number| number as f64 * step).take_while(|usd| *usd <= self.most_usd) {
+        for usd in (first..)
+            .map(|number| number as f64 * step)
+            .take_while(|usd| *usd <= self.most_usd)
+        {
             let y = self.y(usd);
             let _ = writeln!(
                 svg,
@@ -132,18 +188,28 @@ impl Axes {
                  <text x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"end\" fill=\"#51606e\">{}</text>",
                 LEFT - 8.0,
                 y + 4.0,
-                if step < 1.0 { format!("{usd:.2}") } else { format!("{usd:.0}") }
+                if step < 1.0 {
+                    format!("{usd:.2}")
+                } else {
+                    format!("{usd:.0}")
+                }
             );
         }
         let mut last_x = f64::NEG_INFINITY;
-        for wait_s in WAIT_MARKS_S.into_iter().take_while(|wait_s| *wait_s <= self.most_s) {
+        for wait_s in WAIT_MARKS_S
+            .into_iter()
+            .take_while(|wait_s| *wait_s <= self.most_s)
+        {
             let x = self.x(wait_s);
             // Labels need room.
             if x - last_x < 46.0 {
                 continue;
             }
             last_x = x;
-            let label = wait(wait_s).replace(" 00s", "").replace(" 00m", "").replace(" 00h", "");
+            let label = wait(wait_s)
+                .replace(" 00s", "")
+                .replace(" 00m", "")
+                .replace(" 00h", "");
             let _ = writeln!(
                 svg,
                 "<path d=\"M{x:.1} {bottom}v5\" stroke=\"#8795a1\"/>\n\
@@ -172,11 +238,17 @@ impl Axes {
 /// 1, 2 or 5 times a power of ten, not below `least`.
 fn round_step(least: f64) -> f64 {
     let power = 10_f64.powf(least.max(1e-9).log10().floor());
-    [1.0, 2.0, 5.0, 10.0].into_iter().map(|factor| factor * power).find(|step| *step >= least).unwrap_or(10.0 * power)
+    [1.0, 2.0, 5.0, 10.0]
+        .into_iter()
+        .map(|factor| factor * power)
+        .find(|step| *step >= least)
+        .unwrap_or(10.0 * power)
 }
 
 fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
 }
 
 #[cfg(test)]
@@ -185,7 +257,15 @@ mod tests {
 
     #[test]
     fn steps_are_round_and_not_too_small() {
-        for (least, step) in [(0.9, 1.0), (1.0, 1.0), (1.1, 2.0), (3.0, 5.0), (7.0, 10.0), (0.03, 0.05), (230.0, 500.0)] {
+        for (least, step) in [
+            (0.9, 1.0),
+            (1.0, 1.0),
+            (1.1, 2.0),
+            (3.0, 5.0),
+            (7.0, 10.0),
+            (0.03, 0.05),
+            (230.0, 500.0),
+        ] {
             let got = round_step(least);
             assert!((got - step).abs() < 1e-9 * step, "{least}: {got}");
         }

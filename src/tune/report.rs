@@ -1,6 +1,8 @@
 //! What a person, or another program, reads after a search.
 
-use comfy_table::{CellAlignment, ColumnConstraint, ContentArrangement, LineStyle, Table, TableStyle};
+use comfy_table::{
+    CellAlignment, ColumnConstraint, ContentArrangement, LineStyle, Table, TableStyle,
+};
 use serde::Serialize;
 
 use super::Tuned;
@@ -18,7 +20,8 @@ use crate::units::display_duration;
 const MOST_ROWS: usize = 14;
 /// More columns do not fit 80 characters.
 const MOST_COLUMNS: usize = 9;
-const STYLE: TableStyle = TableStyle::new().header_separator(LineStyle::none().fill('─').junction('─'));
+const STYLE: TableStyle =
+    TableStyle::new().header_separator(LineStyle::none().fill('─').junction('─'));
 
 /// A search and what it was about.
 #[derive(Clone, Copy)]
@@ -58,7 +61,11 @@ impl Report<'_> {
             self.file,
             traces.join(", "),
             self.tuned.candidates.len(),
-            if traces.len() > 1 { " on each trace" } else { "" }
+            if traces.len() > 1 {
+                " on each trace"
+            } else {
+                ""
+            }
         )
     }
 
@@ -66,8 +73,16 @@ impl Report<'_> {
         let mut table = plain(width);
         table.set_header(["", "varied", "from .. to", "as written"]);
         for (number, knob) in self.space.knobs().iter().enumerate() {
-            let written = knob.written.clone().unwrap_or_else(|| "(left out)".to_owned());
-            table.add_row([format!("{}", number + 1), knob.path.clone(), knob.range.to_string(), written]);
+            let written = knob
+                .written
+                .clone()
+                .unwrap_or_else(|| "(left out)".to_owned());
+            table.add_row([
+                format!("{}", number + 1),
+                knob.path.clone(),
+                knob.range.to_string(),
+                written,
+            ]);
         }
         table
     }
@@ -76,16 +91,38 @@ impl Report<'_> {
         let mut table = plain(width);
         let columns = self.space.knobs().len().min(MOST_COLUMNS);
         let numbers = (1..=columns).map(|number| number.to_string());
-        table.set_header(["".to_owned(), "cost\nUSD".to_owned(), "wait\np95".to_owned()].into_iter().chain(numbers));
+        table.set_header(
+            [
+                "".to_owned(),
+                "cost\nUSD".to_owned(),
+                "wait\np95".to_owned(),
+            ]
+            .into_iter()
+            .chain(numbers),
+        );
         for index in self.shown() {
             let candidate = &self.tuned.candidates[index];
             let mark = match index {
-                _ if self.tuned.chosen().is_some_and(|chosen| chosen.candidate == index) => ">",
+                _ if self
+                    .tuned
+                    .chosen()
+                    .is_some_and(|chosen| chosen.candidate == index) =>
+                {
+                    ">"
+                }
                 0 => "=",
                 _ => "",
             };
-            let figures = [mark.to_owned(), usd(candidate.figures.cost_usd()), wait(candidate.figures.wait_p95_s())];
-            table.add_row(figures.into_iter().chain(values(self.space.knobs(), candidate).take(columns)));
+            let figures = [
+                mark.to_owned(),
+                usd(candidate.figures.cost_usd()),
+                wait(candidate.figures.wait_p95_s()),
+            ];
+            table.add_row(
+                figures
+                    .into_iter()
+                    .chain(values(self.space.knobs(), candidate).take(columns)),
+            );
         }
         for column in table.column_iter_mut() {
             column.set_cell_alignment(CellAlignment::Right);
@@ -113,10 +150,21 @@ impl Report<'_> {
             return "No policy finished all the work, so none can be recommended.".to_owned();
         };
         let goal_s = self.arena.goal().as_secs_f64();
-        let standing = if chosen.wait_p95_s.mean <= goal_s { "The best" } else { "None keeps the goal. The one that waits least" };
-        let figures = format!("{} USD and waits {} (p95)", with_interval(&chosen.cost_usd, usd), with_interval(&chosen.wait_p95_s, wait));
+        let standing = if chosen.wait_p95_s.mean <= goal_s {
+            "The best"
+        } else {
+            "None keeps the goal. The one that waits least"
+        };
+        let figures = format!(
+            "{} USD and waits {} (p95)",
+            with_interval(&chosen.cost_usd, usd),
+            with_interval(&chosen.wait_p95_s, wait)
+        );
         if chosen.candidate == start.candidate {
-            return format!("{standing} is the policy as it is written: it costs {figures}{}.", seeds(&chosen.cost_usd));
+            return format!(
+                "{standing} is the policy as it is written: it costs {figures}{}.",
+                seeds(&chosen.cost_usd)
+            );
         }
         format!(
             "{standing} costs {figures}: {} the policy as it is written, which costs {} USD and waits {}{}.",
@@ -144,9 +192,17 @@ impl Report<'_> {
     /// # Errors
     /// None that a search can cause; a figure that is not a number becomes `null`.
     pub fn json(&self) -> serde_json::Result<String> {
-        let knob = |knob: &Knob| KnobRow { path: knob.path.clone(), range: knob.range.to_string(), written: knob.written.clone() };
+        let knob = |knob: &Knob| KnobRow {
+            path: knob.path.clone(),
+            range: knob.range.to_string(),
+            written: knob.written.clone(),
+        };
         let row = |candidate: &Candidate| CandidateRow {
-            values: if candidate.values.is_empty() { None } else { Some(candidate.values.iter().map(ToString::to_string).collect()) },
+            values: if candidate.values.is_empty() {
+                None
+            } else {
+                Some(candidate.values.iter().map(ToString::to_string).collect())
+            },
             cost_usd: candidate.figures.cost_usd(),
             wait_p95_s: candidate.figures.wait_p95_s(),
             unfinished: candidate.figures.unfinished(),
@@ -179,7 +235,8 @@ const LEGEND: [&str; 3] = [
     "The table is of one seed, the choice of all seeds; p95: 95 % waits no longer.",
 ];
 
-/// `candidates[0]` is the policy as it is written, without values; positions in `frontier`, `finalists` and `best` are positions there.
+/// `candidates[0]` is the policy as it is written, without values; positions in `frontier`,
+/// `finalists` and `best` are positions there.
 #[derive(Serialize)]
 struct Document<'a> {
     policy: &'a str,
@@ -220,15 +277,25 @@ struct FinalistRow {
 
 fn values<'k>(knobs: &'k [Knob], candidate: &'k Candidate) -> impl Iterator<Item = String> + 'k {
     let written = |knob: &Knob| knob.written.clone().unwrap_or_else(|| "-".to_owned());
-    knobs.iter().enumerate().map(move |(index, knob)| match candidate.values.get(index) {
-        // Narrow enough for many columns.
-        Some(value) => value.to_string().replace(' ', ""),
-        None => written(knob),
-    })
+    knobs
+        .iter()
+        .enumerate()
+        .map(move |(index, knob)| match candidate.values.get(index) {
+            // Narrow enough for many columns.
+            Some(value) => value.to_string().replace(' ', ""),
+            None => written(knob),
+        })
 }
 
 fn told(confidence: &Confidence, unit: &str) -> String {
-    let Confidence { folds, within_goal, within_goal_start, cost_percent_over_seen, cost_percent_over_start, .. } = confidence;
+    let Confidence {
+        folds,
+        within_goal,
+        within_goal_start,
+        cost_percent_over_seen,
+        cost_percent_over_start,
+        ..
+    } = confidence;
     format!(
         "On {unit}s that the choice did not see (each of {folds} left out once) it costs {} a choice that saw them, {} the policy as \
          it is written; p95 wait is within the goal on {within_goal} of {folds} {unit}s (as written: {within_goal_start}).",
@@ -244,22 +311,36 @@ fn percent(summary: &Summary) -> String {
         return "as much as".to_owned();
     }
     let direction = if summary.mean < 0.0 { "less" } else { "more" };
-    format!("{:.1} ± {half_width:.1} % {direction} than", summary.mean.abs())
+    format!(
+        "{:.1} ± {half_width:.1} % {direction} than",
+        summary.mean.abs()
+    )
 }
 
 fn with_interval(summary: &Summary, shown: fn(f64) -> String) -> String {
-    match summary.ci95_half_width.filter(|half_width| *half_width > 0.0) {
+    match summary
+        .ci95_half_width
+        .filter(|half_width| *half_width > 0.0)
+    {
         Some(half_width) => format!("{} ± {}", shown(summary.mean), shown(half_width)),
         None => shown(summary.mean),
     }
 }
 
 fn seeds(summary: &Summary) -> String {
-    if summary.n > 1 { format!(" (means of {} seeds)", summary.n) } else { String::new() }
+    if summary.n > 1 {
+        format!(" (means of {} seeds)", summary.n)
+    } else {
+        String::new()
+    }
 }
 
 fn plain(width: u16) -> Table {
     let mut table = Table::new();
-    table.load_style(STYLE).set_content_arrangement(ContentArrangement::Dynamic).set_width(width).force_no_tty();
+    table
+        .load_style(STYLE)
+        .set_content_arrangement(ContentArrangement::Dynamic)
+        .set_width(width)
+        .force_no_tty();
     table
 }

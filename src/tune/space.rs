@@ -30,29 +30,47 @@ pub enum SpaceError {
     Policy(#[from] PolicyErrors),
     #[error("--vary {vary}")]
     Vary { vary: String, source: VaryError },
-    #[error("{file} has no times, thresholds or amounts that are usually varied; name some with --vary PATH=RANGE")]
+    #[error(
+        "{file} has no times, thresholds or amounts that are usually varied; name some with --vary PATH=RANGE"
+    )]
     NothingToVary { file: String },
     #[error("{path} = {value} makes no policy; change its range{}", more(source))]
-    End { path: String, value: String, source: PolicyErrors },
+    End {
+        path: String,
+        value: String,
+        source: PolicyErrors,
+    },
 }
 
 fn more(errors: &PolicyErrors) -> String {
-    errors.diagnostics().first().map_or_else(String::new, |first| format!(" ({})", first.message))
+    errors
+        .diagnostics()
+        .first()
+        .map_or_else(String::new, |first| format!(" ({})", first.message))
 }
 
 impl Space {
-    /// The values that `vary` names, as `PATH=RANGE`, of the policy in `text`; all that are usually varied when it names none.
+    /// The values that `vary` names, as `PATH=RANGE`, of the policy in `text`; all that are usually
+    /// varied when it names none.
     ///
     /// # Errors
-    /// When the text is no policy, a path leads to no value of it, or the policy would not allow an end of a range.
+    /// When the text is no policy, a path leads to no value of it, or the policy would not allow an
+    /// end of a range.
     pub fn new(text: &str, file: &str, vary: &[String]) -> Result<Self, SpaceError> {
         parse(text, file)?;
-        let policy = PolicyText::read(text).map_err(|diagnostic| PolicyErrors::new(file, text, vec![diagnostic]))?;
+        let policy = PolicyText::read(text)
+            .map_err(|diagnostic| PolicyErrors::new(file, text, vec![diagnostic]))?;
         let mut knobs: Vec<Knob> = Vec::new();
         for given in vary {
-            let refused = |source| SpaceError::Vary { vary: given.clone(), source };
+            let refused = |source| SpaceError::Vary {
+                vary: given.clone(),
+                source,
+            };
             let knob = Knob::parse(given, &policy).map_err(refused)?;
-            if knobs.iter().any(|other| other.path == knob.path || other.overlaps(&knob)) {
+            if knobs
+                .iter()
+                .any(|other| other.path == knob.path || other.overlaps(&knob))
+            {
                 return Err(refused(VaryError::Twice(knob.path)));
             }
             knobs.push(knob);
@@ -61,9 +79,15 @@ impl Space {
             knobs = usual(&policy);
         }
         if knobs.is_empty() {
-            return Err(SpaceError::NothingToVary { file: file.to_owned() });
+            return Err(SpaceError::NothingToVary {
+                file: file.to_owned(),
+            });
         }
-        let space = Self { policy, file: file.to_owned(), knobs };
+        let space = Self {
+            policy,
+            file: file.to_owned(),
+            knobs,
+        };
         space.check_ends()?;
         Ok(space)
     }
@@ -79,16 +103,26 @@ impl Space {
 
     /// The values at a point of the unit cube, which has a coordinate for each knob.
     pub fn values(&self, point: &[f64]) -> Vec<Value> {
-        self.knobs.iter().zip(point).map(|(knob, place)| knob.range.at(*place)).collect()
+        self.knobs
+            .iter()
+            .zip(point)
+            .map(|(knob, place)| knob.range.at(*place))
+            .collect()
     }
 
-    /// The policy file with these values. Comments and descriptions stay as they were, so it begins with saying that.
+    /// The policy file with these values. Comments and descriptions stay as they were, so it begins
+    /// with saying that.
     pub fn found(&self, values: &[Value]) -> String {
         format!("{FOUND}{}", self.text(values))
     }
 
     fn text(&self, values: &[Value]) -> String {
-        self.policy.with(self.knobs.iter().zip(values).flat_map(|(knob, value)| knob.place(value)))
+        self.policy.with(
+            self.knobs
+                .iter()
+                .zip(values)
+                .flat_map(|(knob, value)| knob.place(value)),
+        )
     }
 
     /// # Errors
@@ -97,7 +131,8 @@ impl Space {
         parse(&self.text(values), &self.file)
     }
 
-    /// Each knob at both of its ends, or at each value of its list, everything else as it is written.
+    /// Each knob at both of its ends, or at each value of its list, everything else as it is
+    /// written.
     fn check_ends(&self) -> Result<(), SpaceError> {
         for knob in &self.knobs {
             let places = match &knob.range {
@@ -106,12 +141,18 @@ impl Space {
             };
             for place in 0..places {
                 // The middle of equal parts, but the very ends of a range between two.
-                let at = if places == 2 { place as f64 * (1.0 - f64::EPSILON) } else { (place as f64 + 0.5) / places as f64 };
+                let at = if places == 2 {
+                    place as f64 * (1.0 - f64::EPSILON)
+                } else {
+                    (place as f64 + 0.5) / places as f64
+                };
                 let value = knob.range.at(at);
-                parse(&self.policy.with(knob.place(&value)), &self.file).map_err(|source| SpaceError::End {
-                    path: knob.path.clone(),
-                    value: value.to_string(),
-                    source,
+                parse(&self.policy.with(knob.place(&value)), &self.file).map_err(|source| {
+                    SpaceError::End {
+                        path: knob.path.clone(),
+                        value: value.to_string(),
+                        source,
+                    }
                 })?;
             }
         }
@@ -122,12 +163,27 @@ impl Space {
 /// What people vary first: how long, from where, how much, how often.
 fn usual(policy: &PolicyText) -> Vec<Knob> {
     let paths = policy.paths();
-    let mut knobs: Vec<Knob> = paths.iter().filter_map(|path| usual_knob(policy, path)).collect();
+    let mut knobs: Vec<Knob> = paths
+        .iter()
+        .filter_map(|path| usual_knob(policy, path))
+        .collect();
     let add = |path: &str, range: Option<Range>| Knob::new(path, range?, policy).ok();
-    let stabilization = || Range::between(Quantity::Time(Duration::ZERO), Quantity::Time(LONGEST_STABILIZATION));
+    let stabilization = || {
+        Range::between(
+            Quantity::Time(Duration::ZERO),
+            Quantity::Time(LONGEST_STABILIZATION),
+        )
+    };
     if paths.iter().any(|path| path.starts_with("demand.")) {
-        knobs.extend(add("demand.performance_index", Range::between(whole(1), whole(100))));
-    } else if paths.iter().any(|path| path.ends_with(".when")) && !knobs.iter().any(|knob| knob.path.ends_with("stabilization")) {
+        knobs.extend(add(
+            "demand.performance_index",
+            Range::between(whole(1), whole(100)),
+        ));
+    } else if paths.iter().any(|path| path.ends_with(".when"))
+        && !knobs
+            .iter()
+            .any(|knob| knob.path.ends_with("stabilization"))
+    {
         knobs.extend(add("stabilization", stabilization()));
     }
     knobs
@@ -141,14 +197,32 @@ fn usual_knob(policy: &PolicyText, path: &str) -> Option<Knob> {
     let (factor, most) = match path.rsplit('.').next()? {
         "for" | "cooldown" | "stabilization" | "grow" => (USUAL_FACTOR, f64::INFINITY),
         "shrink" => (USUAL_FACTOR, if is_share { 100.0 } else { f64::INFINITY }),
-        "threshold" => (THRESHOLD_FACTOR, if reads_percent(policy, path) { 99.0 } else { f64::INFINITY }),
-        "target" if path.contains(".track.") => (THRESHOLD_FACTOR, if reads_percent(policy, path) { 99.0 } else { f64::INFINITY }),
+        "threshold" => (
+            THRESHOLD_FACTOR,
+            if reads_percent(policy, path) {
+                99.0
+            } else {
+                f64::INFINITY
+            },
+        ),
+        "target" if path.contains(".track.") => (
+            THRESHOLD_FACTOR,
+            if reads_percent(policy, path) {
+                99.0
+            } else {
+                f64::INFINITY
+            },
+        ),
         _ => return None,
     };
     if !path.contains("rules.") && !path.ends_with("stabilization") {
         return None;
     }
-    let least = if matches!(now, Quantity::Whole(..)) { 1.0 } else { 0.0 };
+    let least = if matches!(now, Quantity::Whole(..)) {
+        1.0
+    } else {
+        0.0
+    };
     let from = now.with((now.number() / factor).max(least));
     let to = now.with((now.number() * factor).min(most.max(now.number())));
     Knob::new(path, Range::between(from, to)?, policy).ok()
@@ -156,9 +230,13 @@ fn usual_knob(policy: &PolicyText, path: &str) -> Option<Knob> {
 
 /// A number that is compared with a share.
 fn reads_percent(policy: &PolicyText, path: &str) -> bool {
-    let of = |field: &str| path.rsplit_once('.').and_then(|(rule, _)| policy.slots(&format!("{rule}.{field}")).ok());
+    let of = |field: &str| {
+        path.rsplit_once('.')
+            .and_then(|(rule, _)| policy.slots(&format!("{rule}.{field}")).ok())
+    };
     let read = of("when").into_iter().chain(of("signal")).flatten();
-    read.filter_map(|slot| policy.written(&slot)).any(|text| text.to_lowercase().contains("percent"))
+    read.filter_map(|slot| policy.written(&slot))
+        .any(|text| text.to_lowercase().contains("percent"))
 }
 
 fn whole(number: i64) -> Quantity {
@@ -181,8 +259,13 @@ mod tests {
     fn what_is_usually_varied_stays_within_factors_of_what_is_written() {
         let shown = |name: &str| {
             let text = baselines::find(name).expect("a baseline").text;
-            let space = Space::new(text, name, &[]).unwrap_or_else(|error| panic!("{name}: {error}"));
-            space.knobs().iter().map(|knob| format!("{}={}", knob.path, knob.range)).collect::<Vec<_>>()
+            let space =
+                Space::new(text, name, &[]).unwrap_or_else(|error| panic!("{name}: {error}"));
+            space
+                .knobs()
+                .iter()
+                .map(|knob| format!("{}={}", knob.path, knob.range))
+                .collect::<Vec<_>>()
         };
         assert_eq!(
             shown("available-memory"),
@@ -199,9 +282,16 @@ mod tests {
         );
         assert_eq!(
             shown("hpa"),
-            ["stabilization=1m 15s..20m", "rules.allocated-memory.then.track.target=27..99", "rules.first-node.then.grow=1..4",]
+            [
+                "stabilization=1m 15s..20m",
+                "rules.allocated-memory.then.track.target=27..99",
+                "rules.first-node.then.grow=1..4",
+            ]
         );
-        assert_eq!(shown("set-point").first().map(String::as_str), Some("rules.scarcest-resource.then.track.target=0.233..2.1"));
+        assert_eq!(
+            shown("set-point").first().map(String::as_str),
+            Some("rules.scarcest-resource.then.track.target=0.233..2.1")
+        );
     }
 
     #[test]
@@ -210,42 +300,84 @@ mod tests {
             let text = format!("name: follow\ndemand: {{ min: 1, max: 9{written} }} # all of it\n");
             let space = Space::new(&text, "follow.yaml", &[]).expect("a space");
             let knob = &space.knobs()[0];
-            assert_eq!((space.knobs().len(), knob.path.as_str(), knob.written.as_deref()), (1, "demand.performance_index", value));
+            assert_eq!(
+                (
+                    space.knobs().len(),
+                    knob.path.as_str(),
+                    knob.written.as_deref()
+                ),
+                (1, "demand.performance_index", value)
+            );
             let policy = space.policy(&space.values(&[0.74])).expect("a policy");
-            assert_eq!(policy.demand().map(|demand| demand.performance_index.get()), Some(75));
-            let asked = Space::new(&text, "follow.yaml", &["demand.performance_index=1..100".to_owned()]).expect("a space");
-            assert_eq!(asked.values(&[0.74]), space.values(&[0.74]), "asked for, it is searched in the same steps");
+            assert_eq!(
+                policy.demand().map(|demand| demand.performance_index.get()),
+                Some(75)
+            );
+            let asked = Space::new(
+                &text,
+                "follow.yaml",
+                &["demand.performance_index=1..100".to_owned()],
+            )
+            .expect("a space");
+            assert_eq!(
+                asked.values(&[0.74]),
+                space.values(&[0.74]),
+                "asked for, it is searched in the same steps"
+            );
         }
     }
 
     #[test]
     fn a_policy_of_the_space_is_the_one_that_its_text_says() {
-        let space = space(&["rules.memory-short.for=1m..15m", "rules.memory-idle.threshold=50|60"]).expect("a space");
+        let space = space(&[
+            "rules.memory-short.for=1m..15m",
+            "rules.memory-idle.threshold=50|60",
+        ])
+        .expect("a space");
         let values = space.values(&[0.5, 0.75]);
         let policy = space.policy(&values).expect("a policy");
-        assert_eq!(policy.targets()[0].rules[0].hold_for, Duration::from_secs(230));
-        assert_eq!(&*policy.targets()[0].rules[1].when_text, "yarn_memory_available_percent > 60");
-        assert!(space.found(&values).starts_with(&format!("{FOUND}# The rules that this project started from")));
+        assert_eq!(
+            policy.targets()[0].rules[0].hold_for,
+            Duration::from_secs(230)
+        );
+        assert_eq!(
+            &*policy.targets()[0].rules[1].when_text,
+            "yarn_memory_available_percent > 60"
+        );
+        assert!(space.found(&values).starts_with(&format!(
+            "{FOUND}# The rules that this project started from"
+        )));
     }
 
     #[test]
     fn what_cannot_be_varied_is_refused_before_the_search() {
         for (vary, message) in [
-            (&["rules.memory-short.for"] as &[_], "--vary rules.memory-short.for"),
             (
-                &["rules.memory-short.for=1m..2m", "targets[0].rules.memory-short.for=1m..3m"],
+                &["rules.memory-short.for"] as &[_],
+                "--vary rules.memory-short.for",
+            ),
+            (
+                &[
+                    "rules.memory-short.for=1m..2m",
+                    "targets[0].rules.memory-short.for=1m..3m",
+                ],
                 "--vary targets[0].rules.memory-short.for=1m..3m",
             ),
             (
                 &["rules.memory-idle.then.shrink=0..3"],
                 "rules.memory-idle.then.shrink = 0 makes no policy; change its range (`0` changes nothing)",
             ),
-            (&["rules.memory-short.for=1m|soon"], "rules.memory-short.for = soon makes no policy; change its range (`soon` is not a time)"),
+            (
+                &["rules.memory-short.for=1m|soon"],
+                "rules.memory-short.for = soon makes no policy; change its range (`soon` is not a time)",
+            ),
         ] {
             assert_eq!(space(vary).expect_err("refused").to_string(), message);
         }
         let fixed = baselines::FIXED_MAX.text;
-        let error = Space::new(fixed, "fixed-max.yaml", &[]).expect_err("nothing to vary").to_string();
+        let error = Space::new(fixed, "fixed-max.yaml", &[])
+            .expect_err("nothing to vary")
+            .to_string();
         assert!(error.starts_with("fixed-max.yaml has no times"), "{error}");
     }
 }

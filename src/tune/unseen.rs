@@ -1,6 +1,8 @@
-//! How sure the choice is: made again without one day, or one trace, and then judged on what was left out.
+//! How sure the choice is: made again without one day, or one trace, and then judged on what was
+//! left out.
 //!
-//! Only candidates that were chosen before any result was known take part: those of the later rounds were proposed by results on all days.
+//! Only candidates that were chosen before any result was known take part: those of the later
+//! rounds were proposed by results on all days.
 
 use serde::Serialize;
 
@@ -35,7 +37,8 @@ pub struct Confidence {
     /// The same for the choice that has seen everything, and for the policy as it is written.
     pub within_goal_seen: usize,
     pub within_goal_start: usize,
-    /// How much dearer the choice is where it has not seen than where it has: in percent of the latter's mean cost.
+    /// How much dearer the choice is where it has not seen than where it has: in percent of the
+    /// latter's mean cost.
     pub cost_percent_over_seen: Summary,
     /// How much dearer, or cheaper where negative, than the policy as it is written.
     pub cost_percent_over_start: Summary,
@@ -44,23 +47,39 @@ pub struct Confidence {
 /// Leaves out each day of each trace; nothing where there is only one day in all.
 pub fn days(arena: &Arena<'_>, candidates: &[Candidate]) -> Vec<Fold> {
     let pool = Pool::of(arena, candidates);
-    let all = pool.traces.iter().enumerate().flat_map(|(trace, days)| (0..*days).map(move |day| (trace, Some(day))));
-    if pool.traces.iter().sum::<usize>() < 2 { Vec::new() } else { pool.folds(all) }
+    let all = pool
+        .traces
+        .iter()
+        .enumerate()
+        .flat_map(|(trace, days)| (0..*days).map(move |day| (trace, Some(day))));
+    if pool.traces.iter().sum::<usize>() < 2 {
+        Vec::new()
+    } else {
+        pool.folds(all)
+    }
 }
 
 /// Leaves out each trace; nothing where there is only one.
 pub fn traces(arena: &Arena<'_>, candidates: &[Candidate]) -> Vec<Fold> {
     let pool = Pool::of(arena, candidates);
-    if pool.traces.len() < 2 { Vec::new() } else { pool.folds((0..pool.traces.len()).map(|trace| (trace, None))) }
+    if pool.traces.len() < 2 {
+        Vec::new()
+    } else {
+        pool.folds((0..pool.traces.len()).map(|trace| (trace, None)))
+    }
 }
 
 impl Confidence {
     /// `None` where nothing could be left out.
     pub fn of(folds: &[Fold]) -> Option<Self> {
-        let kept = |which: fn(&Fold) -> DayFigures| folds.iter().filter(|fold| which(fold).keeps_goal()).count();
+        let kept = |which: fn(&Fold) -> DayFigures| {
+            folds.iter().filter(|fold| which(fold).keeps_goal()).count()
+        };
         let percent_over = |other: fn(&Fold) -> DayFigures| {
-            let mean_usd = folds.iter().map(|fold| other(fold).cost_usd).sum::<f64>() / folds.len() as f64;
-            let difference = |fold: &Fold| 100.0 * (fold.unseen.cost_usd - other(fold).cost_usd) / mean_usd;
+            let mean_usd =
+                folds.iter().map(|fold| other(fold).cost_usd).sum::<f64>() / folds.len() as f64;
+            let difference =
+                |fold: &Fold| 100.0 * (fold.unseen.cost_usd - other(fold).cost_usd) / mean_usd;
             Summary::of(&folds.iter().map(difference).collect::<Vec<f64>>())
         };
         (!folds.is_empty()).then(|| Self {
@@ -90,18 +109,39 @@ struct Member<'a> {
 
 impl<'a> Pool<'a> {
     fn of(arena: &Arena<'_>, candidates: &'a [Candidate]) -> Self {
-        let is_member = |candidate: &Candidate| candidate.is_designed && candidate.figures.unfinished() == 0;
-        let members = candidates.iter().enumerate().filter(|(_, candidate)| is_member(candidate)).map(|(position, candidate)| Member {
-            candidate,
-            position,
-            totals: candidate.figures.traces.iter().map(super::arena::TraceFigures::total).collect(),
-        });
-        Self { candidates: members.collect(), traces: arena.days_of_traces().collect() }
+        let is_member =
+            |candidate: &Candidate| candidate.is_designed && candidate.figures.unfinished() == 0;
+        let members = candidates
+            .iter()
+            .enumerate()
+            .filter(|(_, candidate)| is_member(candidate))
+            .map(|(position, candidate)| Member {
+                candidate,
+                position,
+                totals: candidate
+                    .figures
+                    .traces
+                    .iter()
+                    .map(super::arena::TraceFigures::total)
+                    .collect(),
+            });
+        Self {
+            candidates: members.collect(),
+            traces: arena.days_of_traces().collect(),
+        }
     }
 
     fn folds(&self, left_out: impl Iterator<Item = (usize, Option<usize>)>) -> Vec<Fold> {
-        let Some(seen) = self.choose(None) else { return Vec::new() };
-        let Some(start) = self.candidates.iter().find(|member| member.candidate.values.is_empty()) else { return Vec::new() };
+        let Some(seen) = self.choose(None) else {
+            return Vec::new();
+        };
+        let Some(start) = self
+            .candidates
+            .iter()
+            .find(|member| member.candidate.values.is_empty())
+        else {
+            return Vec::new();
+        };
         let fold = |(trace, day)| {
             let chosen = self.choose(Some((trace, day)))?;
             Some(Fold {
@@ -116,9 +156,13 @@ impl<'a> Pool<'a> {
         left_out.filter_map(fold).collect()
     }
 
-    /// The cheapest that keeps the goal on every trace, without what is left out; where none does, the one with the least late work.
+    /// The cheapest that keeps the goal on every trace, without what is left out; where none does,
+    /// the one with the least late work.
     fn choose(&self, left_out: Option<(usize, Option<usize>)>) -> Option<&Member<'a>> {
-        let judged = self.candidates.iter().map(|member| (member, member.without(left_out)));
+        let judged = self
+            .candidates
+            .iter()
+            .map(|member| (member, member.without(left_out)));
         let chosen = judged.min_by(|(_, one), (_, other)| one.order(other));
         chosen.map(|(member, _)| member)
     }
@@ -126,11 +170,17 @@ impl<'a> Pool<'a> {
 
 impl Member<'_> {
     fn part(&self, trace: usize, day: Option<usize>) -> DayFigures {
-        day.map_or(self.totals[trace], |day| self.candidate.figures.traces[trace].days[day])
+        day.map_or(self.totals[trace], |day| {
+            self.candidate.figures.traces[trace].days[day]
+        })
     }
 
     fn without(&self, left_out: Option<(usize, Option<usize>)>) -> Standing {
-        let mut standing = Standing { keeps_goal: true, late_share: 0.0, cost_usd: 0.0 };
+        let mut standing = Standing {
+            keeps_goal: true,
+            late_share: 0.0,
+            cost_usd: 0.0,
+        };
         for (trace, total) in self.totals.iter().enumerate() {
             let rest = match left_out {
                 Some((out, day)) if out == trace => total.without(self.part(out, day)),
@@ -156,7 +206,10 @@ impl Standing {
         let by_cost = || self.cost_usd.total_cmp(&other.cost_usd);
         match (self.keeps_goal, other.keeps_goal) {
             (true, true) => by_cost(),
-            (false, false) => self.late_share.total_cmp(&other.late_share).then_with(by_cost),
+            (false, false) => self
+                .late_share
+                .total_cmp(&other.late_share)
+                .then_with(by_cost),
             (own, _) => {
                 if own {
                     std::cmp::Ordering::Less

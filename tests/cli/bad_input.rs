@@ -1,4 +1,5 @@
-//! Whatever is wrong, the answer is one story with its place and a remedy, exit code 1, and nothing is left half-written.
+//! Whatever is wrong, the answer is one story with its place and a remedy, exit code 1, and nothing
+//! is left half-written.
 
 use std::fs;
 
@@ -17,17 +18,46 @@ fn folder_of_bad_files() -> Folder {
         ("large.jsonl", JOBS.replace("8192", "999999")),
         ("no-jobs.jsonl", format!("{header}\n")),
         ("not-a-trace", "what is this\n".to_owned()),
-        ("unknown-type.yaml", SCENARIO.replacen("m5.xlarge", "m5.xlrge", 1)),
+        (
+            "unknown-type.yaml",
+            SCENARIO.replacen("m5.xlarge", "m5.xlrge", 1),
+        ),
         ("unknown-field.yaml", format!("{SCENARIO}pol: 30s\n")),
         ("negative.yaml", format!("{SCENARIO}poll: -30s\n")),
         ("no-prices.yaml", format!("{SCENARIO}prices: nowhere.csv\n")),
-        ("no-limits.yaml", SCENARIO.replace(", limits: { min: 0, max: 4 }", "")),
-        ("swapped.yaml", SCENARIO.replace("min: 0, max: 4", "min: 4, max: 0")),
-        ("two-tasks.yaml", format!("{SCENARIO}    - {{ name: spot, role: task, type: m5.xlarge, market: spot, count: 0 }}\n")),
-        ("wrong.yaml", POLICY.replace("available", "avaliable").replace("max: 4", "max: four")),
-        ("no-tests.test.yaml", "policy: nowhere.yaml\ntests: []\n".to_owned()),
-        ("jobs.csv", "job,submit_s,stage,after,tasks,task_s,memory_mib,vcores\na,0,0,,4,-60,4096,1\n".to_owned()),
-        ("jobs.tsv", "a\t0\t0\t100\t200\t300\nb\t5\t5\tmany\t200\t300\n".to_owned()),
+        (
+            "no-limits.yaml",
+            SCENARIO.replace(", limits: { min: 0, max: 4 }", ""),
+        ),
+        (
+            "swapped.yaml",
+            SCENARIO.replace("min: 0, max: 4", "min: 4, max: 0"),
+        ),
+        (
+            "two-tasks.yaml",
+            format!(
+                "{SCENARIO}    - {{ name: spot, role: task, type: m5.xlarge, market: spot, count: 0 }}\n"
+            ),
+        ),
+        (
+            "wrong.yaml",
+            POLICY
+                .replace("available", "avaliable")
+                .replace("max: 4", "max: four"),
+        ),
+        (
+            "no-tests.test.yaml",
+            "policy: nowhere.yaml\ntests: []\n".to_owned(),
+        ),
+        (
+            "jobs.csv",
+            "job,submit_s,stage,after,tasks,task_s,memory_mib,vcores\na,0,0,,4,-60,4096,1\n"
+                .to_owned(),
+        ),
+        (
+            "jobs.tsv",
+            "a\t0\t0\t100\t200\t300\nb\t5\t5\tmany\t200\t300\n".to_owned(),
+        ),
         ("late.tsv", "a\t90000\t0\t100\t200\t300\n".to_owned()),
         ("precious", "what was there before".to_owned()),
     ] {
@@ -43,10 +73,26 @@ fn refusals(folder: &Folder, code: i32, commands: &[&str]) -> String {
     let mut story = String::new();
     for words in commands {
         let answer = folder.run(words);
-        assert_eq!(answer.code, Some(code), "headroom {words}\n{}", answer.stderr);
-        assert!(!answer.stderr.contains("panicked"), "headroom {words}\n{}", answer.stderr);
-        assert!(!answer.stderr.contains(".tmp"), "a temporary name tells nobody anything: {}", answer.stderr);
-        assert!(folder.content() == before, "headroom {words} changed the folder");
+        assert_eq!(
+            answer.code,
+            Some(code),
+            "headroom {words}\n{}",
+            answer.stderr
+        );
+        assert!(
+            !answer.stderr.contains("panicked"),
+            "headroom {words}\n{}",
+            answer.stderr
+        );
+        assert!(
+            !answer.stderr.contains(".tmp"),
+            "a temporary name tells nobody anything: {}",
+            answer.stderr
+        );
+        assert!(
+            folder.content() == before,
+            "headroom {words} changed the folder"
+        );
         story += &format!("$ headroom {words}\n{}{}\n", answer.stderr, answer.stdout);
     }
     story

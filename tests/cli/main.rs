@@ -1,4 +1,5 @@
-//! The command line as a stranger meets it: what each command prints, and what each kind of bad input is told.
+//! The command line as a stranger meets it: what each command prints, and what each kind of bad
+//! input is told.
 
 mod bad_input;
 mod commands;
@@ -55,7 +56,8 @@ struct Answer {
 }
 
 impl Folder {
-    /// With a trace (`jobs.jsonl`), a scenario (`small.yaml`), a policy (`mine.yaml`) and a folder `day` of trace and scenario.
+    /// With a trace (`jobs.jsonl`), a scenario (`small.yaml`), a policy (`mine.yaml`) and a folder
+    /// `day` of trace and scenario.
     fn new() -> Self {
         let folder = Self(tempfile::tempdir().expect("a folder"));
         fs::create_dir(folder.path("day")).expect("a folder");
@@ -86,7 +88,11 @@ impl Folder {
     /// The program, with its words separated by spaces.
     fn command(&self, words: &str) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_headroom"));
-        command.args(words.split_whitespace()).current_dir(self.0.path()).env("COLUMNS", "80").env_remove("RAYON_NUM_THREADS");
+        command
+            .args(words.split_whitespace())
+            .current_dir(self.0.path())
+            .env("COLUMNS", "80")
+            .env_remove("RAYON_NUM_THREADS");
         command
     }
 
@@ -97,7 +103,13 @@ impl Folder {
     /// What a command prints that goes well.
     fn stdout(&self, words: &str) -> String {
         let answer = self.run(words);
-        assert_eq!(answer.code, Some(0), "headroom {words}\n{}{}", answer.stdout, answer.stderr);
+        assert_eq!(
+            answer.code,
+            Some(0),
+            "headroom {words}\n{}{}",
+            answer.stdout,
+            answer.stderr
+        );
         answer.stdout
     }
 
@@ -110,7 +122,11 @@ impl Folder {
 impl Answer {
     fn of(output: Output) -> Self {
         let text = |bytes| String::from_utf8(bytes).expect("UTF-8");
-        Self { code: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) }
+        Self {
+            code: output.status.code(),
+            stdout: text(output.stdout),
+            stderr: text(output.stderr),
+        }
     }
 }
 
@@ -130,5 +146,8 @@ fn content_of(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
 }
 
 fn repository(path: &str) -> String {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join(path).display().to_string()
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join(path)
+        .display()
+        .to_string()
 }

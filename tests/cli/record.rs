@@ -23,7 +23,13 @@ fn cloudwatch() -> FakeCloudWatch {
             ("AppsPending", 0.0),
             ("CoreNodesRunning", 2.0),
         ] {
-            fake.put("AWS/ElasticMapReduce", metric, ("JobFlowId", "j-1"), at_s, value);
+            fake.put(
+                "AWS/ElasticMapReduce",
+                metric,
+                ("JobFlowId", "j-1"),
+                at_s,
+                value,
+            );
         }
     }
     fake
@@ -31,8 +37,13 @@ fn cloudwatch() -> FakeCloudWatch {
 
 fn record(folder: &Folder, fake: &FakeCloudWatch, words: &str) -> super::Answer {
     let mut command = folder.command(&format!("record cloudwatch {words}"));
-    command.env("AWS_ENDPOINT_URL_CLOUDWATCH", fake.url()).env("AWS_ACCESS_KEY_ID", "id").env("AWS_SECRET_ACCESS_KEY", "secret");
-    command.env("AWS_EC2_METADATA_DISABLED", "true").env("HOME", folder.path("."));
+    command
+        .env("AWS_ENDPOINT_URL_CLOUDWATCH", fake.url())
+        .env("AWS_ACCESS_KEY_ID", "id")
+        .env("AWS_SECRET_ACCESS_KEY", "secret");
+    command
+        .env("AWS_EC2_METADATA_DISABLED", "true")
+        .env("HOME", folder.path("."));
     for name in ["AWS_REGION", "AWS_DEFAULT_REGION", "AWS_PROFILE"] {
         command.env_remove(name);
     }
@@ -42,18 +53,51 @@ fn record(folder: &Folder, fake: &FakeCloudWatch, words: &str) -> super::Answer 
 #[test]
 fn a_fortnight_that_was_never_watched_can_be_simulated() {
     let (folder, fake) = (Folder::new(), cloudwatch());
-    let answer = record(&folder, &fake, "--cluster-id j-1 --from 1d --out history.trace.zst --region eu-central-1");
-    assert_eq!((answer.code, answer.stdout.as_str()), (Some(0), ""), "{}", answer.stderr);
-    assert!(answer.stderr.starts_with("history.trace.zst: 28"), "{}", answer.stderr);
-    assert!(answer.stderr.contains(", one each 5m\n"), "{}", answer.stderr);
+    let answer = record(
+        &folder,
+        &fake,
+        "--cluster-id j-1 --from 1d --out history.trace.zst --region eu-central-1",
+    );
+    assert_eq!(
+        (answer.code, answer.stdout.as_str()),
+        (Some(0), ""),
+        "{}",
+        answer.stderr
+    );
+    assert!(
+        answer.stderr.starts_with("history.trace.zst: 28"),
+        "{}",
+        answer.stderr
+    );
+    assert!(
+        answer.stderr.contains(", one each 5m\n"),
+        "{}",
+        answer.stderr
+    );
 
     let info = folder.stdout("trace info history.trace.zst");
     let unwrapped = info.split_whitespace().collect::<Vec<_>>().join(" ");
-    assert!(unwrapped.contains("means of 5m. Estimated: pending memory (pending containers times"), "{info}");
-    let simulated = folder.run("simulate history.trace.zst --scenario small.yaml --policy mine.yaml");
+    assert!(
+        unwrapped.contains("means of 5m. Estimated: pending memory (pending containers times"),
+        "{info}"
+    );
+    let simulated =
+        folder.run("simulate history.trace.zst --scenario small.yaml --policy mine.yaml");
     assert_eq!(simulated.code, Some(0), "{}", simulated.stderr);
-    assert!(simulated.stderr.contains("does not count vcores throughout"), "{}", simulated.stderr);
-    assert!(simulated.stdout.contains("history (containers of 2m): recorded trace."), "{}", simulated.stdout);
+    assert!(
+        simulated
+            .stderr
+            .contains("does not count vcores throughout"),
+        "{}",
+        simulated.stderr
+    );
+    assert!(
+        simulated
+            .stdout
+            .contains("history (containers of 2m): recorded trace."),
+        "{}",
+        simulated.stdout
+    );
 }
 
 #[test]
@@ -70,7 +114,8 @@ fn an_interrupted_recording_says_so_and_is_continued() {
     );
     let answer = record(&folder, &fake, words);
     assert_eq!(answer.code, Some(0), "{}", answer.stderr);
-    let note = "note: continues a recording that was interrupted; 1 of 2 parts are there\nhistory.trace: ";
+    let note =
+        "note: continues a recording that was interrupted; 1 of 2 parts are there\nhistory.trace: ";
     assert!(answer.stderr.starts_with(note), "{}", answer.stderr);
 }
 
@@ -78,15 +123,44 @@ fn an_interrupted_recording_says_so_and_is_continued() {
 fn what_cannot_be_recorded_is_refused_with_a_remedy() {
     let (folder, fake) = (Folder::new(), FakeCloudWatch::start());
     for (words, code, expected) in [
-        ("--from 1d", 1, "error: no region is set: give --region, or set AWS_REGION\n"),
-        ("--from yesterday", 2, "\"yesterday\" is not a time; write a day (2026-11-01, in UTC)"),
-        ("--from 500d --region eu-central-1", 1, "error: CloudWatch keeps nothing for longer than 455 days; "),
-        ("--from 1d --to 2d --region eu-central-1", 1, "there is no time, as far as it has passed; --from must be earlier"),
-        ("--from 1d --region eu-central-1", 1, "no cluster has had metrics there for two weeks: is the region right?\n"),
+        (
+            "--from 1d",
+            1,
+            "error: no region is set: give --region, or set AWS_REGION\n",
+        ),
+        (
+            "--from yesterday",
+            2,
+            "\"yesterday\" is not a time; write a day (2026-11-01, in UTC)",
+        ),
+        (
+            "--from 500d --region eu-central-1",
+            1,
+            "error: CloudWatch keeps nothing for longer than 455 days; ",
+        ),
+        (
+            "--from 1d --to 2d --region eu-central-1",
+            1,
+            "there is no time, as far as it has passed; --from must be earlier",
+        ),
+        (
+            "--from 1d --region eu-central-1",
+            1,
+            "no cluster has had metrics there for two weeks: is the region right?\n",
+        ),
     ] {
         let before = folder.content();
-        let answer = record(&folder, &fake, &format!("--cluster-id j-1 --out history.trace {words}"));
-        assert_eq!((answer.code, answer.stderr.contains(expected)), (Some(code), true), "{words}: {}", answer.stderr);
+        let answer = record(
+            &folder,
+            &fake,
+            &format!("--cluster-id j-1 --out history.trace {words}"),
+        );
+        assert_eq!(
+            (answer.code, answer.stderr.contains(expected)),
+            (Some(code), true),
+            "{words}: {}",
+            answer.stderr
+        );
         assert_eq!(folder.content(), before, "{words}");
     }
 }

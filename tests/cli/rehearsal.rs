@@ -10,7 +10,9 @@ fn a_rehearsal_says_where_to_look_what_happens_and_how_it_went() {
         "name: eager\ntargets:\n  - group: { role: task }\n    limits: { min: 0, max: 3 }\n    rules:\n      \
          - { name: waiting, when: yarn_containers_pending > 0, for: 1m, then: { set: max } }\n",
     );
-    let told = folder.stdout("rehearse day --policy eager.yaml --speed 1000 --for 30m --listen 127.0.0.1:0 --keep kept");
+    let told = folder.stdout(
+        "rehearse day --policy eager.yaml --speed 1000 --for 30m --listen 127.0.0.1:0 --keep kept",
+    );
     for expected in [
         "Rehearsing day with the policy eager.\n",
         "  status page  http://127.0.0.1:",
@@ -26,15 +28,24 @@ fn a_rehearsal_says_where_to_look_what_happens_and_how_it_went() {
         assert!(line.chars().count() <= 80, "{line}");
     }
     assert!(folder.read("kept/log").contains("grow 0 -> 3"));
-    assert!(folder.content().keys().any(|path| path.starts_with(folder.path("kept/journal")) && path.is_file()));
+    assert!(
+        folder
+            .content()
+            .keys()
+            .any(|path| path.starts_with(folder.path("kept/journal")) && path.is_file())
+    );
 }
 
 #[test]
 fn a_baseline_scales_the_group_of_the_scenario_within_its_limits() {
     let folder = Folder::new();
-    folder.stdout("rehearse day --policy hpa --speed 1000 --for 1m --listen 127.0.0.1:0 --keep kept");
+    folder
+        .stdout("rehearse day --policy hpa --speed 1000 --for 1m --listen 127.0.0.1:0 --keep kept");
     let policy = folder.read("kept/policy.yaml");
-    assert!(policy.contains("group: { id: ig-task }") && policy.contains("limits: { min: 0, max: 4 }"), "{policy}");
+    assert!(
+        policy.contains("group: { id: ig-task }") && policy.contains("limits: { min: 0, max: 4 }"),
+        "{policy}"
+    );
 }
 
 #[test]
@@ -43,15 +54,32 @@ fn a_rehearsal_that_cannot_be_is_refused_and_leaves_nothing() {
     let office_day = repository("simulations/office-day");
     for (words, problem) in [
         ("rehearse nothing", "error: nothing cannot be read"),
-        ("rehearse day --policy hpaa", "error: --policy hpaa: there is neither a file nor a baseline of this name"),
-        ("rehearse day --keep day", "error: day is not empty; give each rehearsal a folder of its own"),
+        (
+            "rehearse day --policy hpaa",
+            "error: --policy hpaa: there is neither a file nor a baseline of this name",
+        ),
+        (
+            "rehearse day --keep day",
+            "error: day is not empty; give each rehearsal a folder of its own",
+        ),
         ("rehearse day --policy jobs.jsonl", "error"),
-        (&format!("rehearse {office_day} --listen 192.0.2.1:80"), "error: 192.0.2.1:80 cannot be served; choose another one with --listen"),
+        (
+            &format!("rehearse {office_day} --listen 192.0.2.1:80"),
+            "error: 192.0.2.1:80 cannot be served; choose another one with --listen",
+        ),
     ] {
         let before = folder.content();
         let answer = folder.run(words);
-        assert_eq!((answer.code, answer.stdout.as_str()), (Some(1), ""), "{words}\n{answer:?}");
-        assert!(answer.stderr.starts_with(problem), "{words}\n{}", answer.stderr);
+        assert_eq!(
+            (answer.code, answer.stdout.as_str()),
+            (Some(1), ""),
+            "{words}\n{answer:?}"
+        );
+        assert!(
+            answer.stderr.starts_with(problem),
+            "{words}\n{}",
+            answer.stderr
+        );
         assert_eq!(folder.content(), before, "{words}");
     }
 }

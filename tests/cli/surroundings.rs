@@ -33,7 +33,10 @@ fn every_help_fits_80_columns_and_shows_what_to_type() {
     let folder = Folder::new();
     for command in COMMANDS {
         let help = folder.stdout(&format!("{command} --help"));
-        assert!(help.contains("\n  headroom "), "{command} has no example:\n{help}");
+        assert!(
+            help.contains("\n  headroom "),
+            "{command} has no example:\n{help}"
+        );
         for line in help.lines() {
             assert!(line.chars().count() <= 80, "{command}: {line}");
         }
@@ -45,12 +48,16 @@ fn every_help_fits_80_columns_and_shows_what_to_type() {
 fn the_first_steps_of_the_help_work_as_they_stand() {
     let folder = Folder::new();
     let help = folder.stdout("--help");
-    let steps = help.lines().filter_map(|line| line.strip_prefix("  headroom "));
+    let steps = help
+        .lines()
+        .filter_map(|line| line.strip_prefix("  headroom "));
     // What stands behind several spaces is a remark.
     let steps: Vec<&str> = steps.filter_map(|line| line.split("   ").next()).collect();
     assert_eq!(steps.len(), 5, "{help}");
     for step in steps {
-        let (words, redirected) = step.split_once(" > ").map_or((step, None), |(words, file)| (words, Some(file)));
+        let (words, redirected) = step
+            .split_once(" > ")
+            .map_or((step, None), |(words, file)| (words, Some(file)));
         let printed = folder.stdout(words);
         if let Some(file) = redirected {
             folder.write(file, printed);
@@ -60,8 +67,14 @@ fn the_first_steps_of_the_help_work_as_they_stand() {
 
 #[test]
 fn the_shipped_day_is_simulated_from_any_working_directory() {
-    let table = Folder::new().stdout(&format!("simulate {}", repository("simulations/office-day")));
-    assert!(table.starts_with("office-day: synthetic trace.") && table.contains(" wins: "), "{table}");
+    let table = Folder::new().stdout(&format!(
+        "simulate {}",
+        repository("simulations/office-day")
+    ));
+    assert!(
+        table.starts_with("office-day: synthetic trace.") && table.contains(" wins: "),
+        "{table}"
+    );
     for line in table.lines() {
         assert!(line.chars().count() <= 80, "{line}");
     }
@@ -82,19 +95,37 @@ fn a_reader_that_has_seen_enough_is_no_error() {
     ] {
         let (reader, writer) = std::io::pipe().expect("a pipe");
         drop(reader);
-        let output = folder.command(words).stdout(writer).stderr(Stdio::piped()).spawn().and_then(|child| child.wait_with_output());
+        let output = folder
+            .command(words)
+            .stdout(writer)
+            .stderr(Stdio::piped())
+            .spawn()
+            .and_then(|child| child.wait_with_output());
         let answer = Answer::of(output.expect("runs"));
-        assert_eq!((answer.code, answer.stderr.as_str()), (Some(0), ""), "headroom {words}");
+        assert_eq!(
+            (answer.code, answer.stderr.as_str()),
+            (Some(0), ""),
+            "headroom {words}"
+        );
     }
 }
 
 #[test]
 fn nobody_reading_stderr_changes_nothing() {
     let folder = Folder::new();
-    for (words, code) in [("generate spot-storm --days 0.1 --out made.zst", 0), ("simulate jobs.jsonl", 0), ("simulate missing", 1)] {
+    for (words, code) in [
+        ("generate spot-storm --days 0.1 --out made.zst", 0),
+        ("simulate jobs.jsonl", 0),
+        ("simulate missing", 1),
+    ] {
         let (reader, writer) = std::io::pipe().expect("a pipe");
         drop(reader);
-        let status = folder.command(words).stdout(Stdio::null()).stderr(writer).status().expect("runs");
+        let status = folder
+            .command(words)
+            .stdout(Stdio::null())
+            .stderr(writer)
+            .status()
+            .expect("runs");
         assert_eq!(status.code(), Some(code), "headroom {words}");
     }
 }
@@ -102,19 +133,39 @@ fn nobody_reading_stderr_changes_nothing() {
 #[cfg(target_os = "linux")]
 #[test]
 fn a_full_disk_under_stdout_is_an_error() {
-    let full = std::fs::OpenOptions::new().write(true).open("/dev/full").expect("opens");
+    let full = std::fs::OpenOptions::new()
+        .write(true)
+        .open("/dev/full")
+        .expect("opens");
     let folder = Folder::new();
-    let answer = Answer::of(folder.command("baselines").stdout(full).stderr(Stdio::piped()).output().expect("runs"));
+    let answer = Answer::of(
+        folder
+            .command("baselines")
+            .stdout(full)
+            .stderr(Stdio::piped())
+            .output()
+            .expect("runs"),
+    );
     assert_eq!(answer.code, Some(1));
-    assert_eq!(answer.stderr, "error: standard output cannot be written: No space left on device (os error 28)\n");
+    assert_eq!(
+        answer.stderr,
+        "error: standard output cannot be written: No space left on device (os error 28)\n"
+    );
 }
 
 #[test]
 fn what_is_not_a_terminal_gets_neither_colours_nor_progress_bars() {
     let folder = Folder::new();
     folder.write("wrong.yaml", "name: 1\n");
-    for words in ["simulate day --seeds 40", "check wrong.yaml", "simulate day --policy wrong.yaml"] {
+    for words in [
+        "simulate day --seeds 40",
+        "check wrong.yaml",
+        "simulate day --policy wrong.yaml",
+    ] {
         let answer = folder.run(words);
-        assert!(!answer.stdout.contains('\u{1b}') && !answer.stderr.contains('\u{1b}'), "headroom {words}\n{answer:?}");
+        assert!(
+            !answer.stdout.contains('\u{1b}') && !answer.stderr.contains('\u{1b}'),
+            "headroom {words}\n{answer:?}"
+        );
     }
 }

@@ -1,4 +1,5 @@
-//! Whatever a service does: no scale-in on data that is not there, no change sent twice, a reason in the decision, the loop alive.
+//! Whatever a service does: no scale-in on data that is not there, no change sent twice, a reason
+//! in the decision, the loop alive.
 
 use std::path::Path;
 
@@ -46,8 +47,14 @@ impl Bench {
     async fn with(policy: &str) -> Self {
         let world = World::start().await;
         let folder = tempfile::tempdir().expect("a folder");
-        let daemon = start_in(folder.path(), &world, policy, false).await.expect("starts");
-        Self { world, daemon, folder }
+        let daemon = start_in(folder.path(), &world, policy, false)
+            .await
+            .expect("starts");
+        Self {
+            world,
+            daemon,
+            folder,
+        }
     }
 
     /// What one tick decides for the only target.
@@ -58,18 +65,34 @@ impl Bench {
     }
 }
 
-pub async fn start_in(folder: &Path, world: &World, policy: &str, dry_run: bool) -> Result<Daemon, StartError> {
+pub async fn start_in(
+    folder: &Path,
+    world: &World,
+    policy: &str,
+    dry_run: bool,
+) -> Result<Daemon, StartError> {
     let policy_file = folder.join("policy.yaml");
     std::fs::write(&policy_file, policy).expect("writes");
     let config = folder.join("headroom.toml");
-    let shadows = if folder.join("shadow.yaml").exists() { "['shadow.yaml']" } else { "[]" };
+    let shadows = if folder.join("shadow.yaml").exists() {
+        "['shadow.yaml']"
+    } else {
+        "[]"
+    };
     let toml = format!(
         "policy = 'policy.yaml'\nshadow_policies = {shadows}\nstate_dir = 'state'\ncluster_id = 'j-TEST'\nlisten = 'off'\n[yarn]\nresource_managers = ['{0}']\n\
          timeout = '500ms'\n[hdfs]\nname_nodes = ['{0}']\ntimeout = '500ms'\n[aws]\ntimeout = '500ms'\ncalls_per_minute = 6000\n",
         world.address
     );
     std::fs::write(&config, toml).expect("writes");
-    let settings = Settings::load(Some(&config), Flags { dry_run, ..Flags::default() }).expect("settings");
+    let settings = Settings::load(
+        Some(&config),
+        Flags {
+            dry_run,
+            ..Flags::default()
+        },
+    )
+    .expect("settings");
     start::start(&settings, &sdk(world), Clock::faster(20)).await
 }
 
@@ -92,7 +115,9 @@ async fn without_faults_it_grows_and_shrinks() {
     let mut bench = Bench::new().await;
     assert_eq!(bench.tick().await, held(HoldReason::NoRuleReady));
     bench.world.scene().available_percent = 5;
-    let Action::Resize(grow) = bench.tick().await else { panic!("a resize") };
+    let Action::Resize(grow) = bench.tick().await else {
+        panic!("a resize")
+    };
     assert_eq!((grow.from.get(), grow.to.get()), (4, 9));
     {
         let mut scene = bench.world.scene();
@@ -106,7 +131,10 @@ async fn without_faults_it_grows_and_shrinks() {
     assert_eq!((shrink.from.get(), shrink.to.get()), (9, 8));
     assert_eq!(bench.world.sizes_sent(), [9, 8]);
     let sent = bench.world.scene().modified[1]["InstanceGroups"][0].clone();
-    assert!(sent.get("EC2InstanceIdsToTerminate").is_none(), "never: it kills at once");
+    assert!(
+        sent.get("EC2InstanceIdsToTerminate").is_none(),
+        "never: it kills at once"
+    );
     let policy = &sent["ShrinkPolicy"]["InstanceResizePolicy"];
     let named = |which: &str| policy[which].as_array().cloned().unwrap_or_default();
     let (kept, gone) = (named("InstancesToProtect"), named("InstancesToTerminate"));
@@ -115,7 +143,10 @@ async fn without_faults_it_grows_and_shrinks() {
         (8, &"i-task0".into()),
         "the application master, then nodes that may hold output of the application"
     );
-    assert!(gone.len() == 1 && !kept.contains(&gone[0]), "an empty node: {gone:?}");
+    assert!(
+        gone.len() == 1 && !kept.contains(&gone[0]),
+        "an empty node: {gone:?}"
+    );
 }
 
 /// Memory is idle, so that a scale-in is due, and then the ResourceManager misbehaves.
@@ -138,11 +169,18 @@ async fn whatever_the_resource_manager_answers_nothing_is_let_go_on_data_that_is
             (scene.available_percent, scene.yarn) = (90, fault);
         }
         for _ in 0..2 {
-            let Action::Hold(reason) = bench.tick().await else { panic!("{fault:?}: a resize") };
-            assert!(matches!(reason, HoldReason::MissingSignal { .. }), "{fault:?}: {reason}");
+            let Action::Hold(reason) = bench.tick().await else {
+                panic!("{fault:?}: a resize")
+            };
+            assert!(
+                matches!(reason, HoldReason::MissingSignal { .. }),
+                "{fault:?}: {reason}"
+            );
         }
         bench.world.scene().yarn = Fault::None;
-        let Action::Resize(shrink) = bench.tick().await else { panic!("{fault:?}: the loop goes on") };
+        let Action::Resize(shrink) = bench.tick().await else {
+            panic!("{fault:?}: the loop goes on")
+        };
         assert_eq!(shrink.to.get(), 3);
         assert_eq!(bench.world.sizes_sent(), [3], "{fault:?}");
     }
@@ -150,14 +188,22 @@ async fn whatever_the_resource_manager_answers_nothing_is_let_go_on_data_that_is
 
 #[tokio::test]
 async fn a_cluster_that_cannot_be_described_any_more_is_not_resized() {
-    for fault in [Fault::Silent, Fault::Throttled, Fault::AccessDenied, Fault::ServerError, Fault::Text, Fault::Truncated] {
+    for fault in [
+        Fault::Silent,
+        Fault::Throttled,
+        Fault::AccessDenied,
+        Fault::ServerError,
+        Fault::Text,
+        Fault::Truncated,
+    ] {
         let mut bench = Bench::new().await;
         bench.tick().await;
         {
             let mut scene = bench.world.scene();
             (scene.available_percent, scene.emr) = (90, fault);
         }
-        // The last description holds for three polls of 10 s; the clock of the test runs twenty times as fast.
+        // The last description holds for three polls of 10 s; the clock of the test runs twenty
+        // times as fast.
         let reason = loop {
             match bench.tick().await {
                 Action::Hold(reason @ HoldReason::StaleData { .. }) => break reason,
@@ -181,16 +227,21 @@ async fn a_change_that_was_sent_and_never_answered_is_not_sent_again_while_it_ma
     assert_eq!(report.answers[0].outcome, Outcome::Unknown);
     bench.world.scene().modify = Fault::None;
     for _ in 0..3 {
-        assert_eq!(bench.tick().await, held(HoldReason::ResizeInFlight { to: Instances(9) }));
+        assert_eq!(
+            bench.tick().await,
+            held(HoldReason::ResizeInFlight { to: Instances(9) })
+        );
     }
     assert_eq!(bench.world.sizes_sent(), [9]);
 }
 
 #[tokio::test]
 async fn a_refused_change_waits_and_says_so() {
-    for (fault, label) in
-        [(Fault::Throttled, "throttled"), (Fault::AccessDenied, "access_denied"), (Fault::NotModifiable, "not_modifiable")]
-    {
+    for (fault, label) in [
+        (Fault::Throttled, "throttled"),
+        (Fault::AccessDenied, "access_denied"),
+        (Fault::NotModifiable, "not_modifiable"),
+    ] {
         let mut bench = Bench::new().await;
         {
             let mut scene = bench.world.scene();
@@ -198,7 +249,9 @@ async fn a_refused_change_waits_and_says_so() {
         }
         let report = bench.daemon.once().await.expect("a tick");
         assert_eq!(report.answers[0].outcome.label(), label);
-        let Action::Hold(reason) = bench.tick().await else { panic!("{fault:?}: sent again at once") };
+        let Action::Hold(reason) = bench.tick().await else {
+            panic!("{fault:?}: sent again at once")
+        };
         assert_eq!(reason.label(), "call_refused");
         assert_eq!(bench.world.scene().modified.len(), 1, "{fault:?}");
     }
@@ -218,7 +271,9 @@ async fn groups_and_clusters_in_states_that_take_no_resize_are_left_alone() {
             scene.cluster_state = cluster;
             scene.task.state = group;
         }
-        let Action::Hold(reason) = bench.tick().await else { panic!("{cluster} {group}: a resize") };
+        let Action::Hold(reason) = bench.tick().await else {
+            panic!("{cluster} {group}: a resize")
+        };
         assert_eq!(reason.label(), expected);
         assert!(bench.world.scene().modified.is_empty());
     }
@@ -226,7 +281,10 @@ async fn groups_and_clusters_in_states_that_take_no_resize_are_left_alone() {
 
 #[tokio::test]
 async fn provisioning_that_never_completes_is_given_up_and_growth_is_quarantined() {
-    let policy = POLICY.replace("    rules:", "    provisioning: { timeout: 30s, quarantine: 10m }\n    rules:");
+    let policy = POLICY.replace(
+        "    rules:",
+        "    provisioning: { timeout: 30s, quarantine: 10m }\n    rules:",
+    );
     let mut bench = Bench::with(&policy).await;
     bench.world.scene().available_percent = 5;
     assert!(matches!(bench.tick().await, Action::Resize(_)));
@@ -245,7 +303,9 @@ async fn provisioning_that_never_completes_is_given_up_and_growth_is_quarantined
 async fn a_dry_run_decides_again_and_again_and_calls_nothing() {
     let world = World::start().await;
     let folder = tempfile::tempdir().expect("a folder");
-    let mut daemon = start_in(folder.path(), &world, POLICY, true).await.expect("starts");
+    let mut daemon = start_in(folder.path(), &world, POLICY, true)
+        .await
+        .expect("starts");
     world.scene().available_percent = 5;
     for _ in 0..3 {
         let report = daemon.once().await.expect("a tick");
@@ -259,17 +319,40 @@ async fn a_dry_run_decides_again_and_again_and_calls_nothing() {
 async fn a_start_that_cannot_work_fails_and_says_what_to_do() {
     type Prepare = fn(&mut Scene);
     let cases: [(Prepare, &str, &str); 5] = [
-        (|scene| scene.emr = Fault::AccessDenied, POLICY, "grant `elasticmapreduce:DescribeCluster`"),
-        (|scene| scene.cluster_state = "TERMINATED", POLICY, "is TERMINATED"),
-        (|scene| scene.auto_scaling = true, POLICY, "remove-auto-scaling-policy"),
-        (|_| {}, "name: p\ntargets:\n  - group: { name: nowhere }\n    limits: { min: 0, max: 2 }\n", "matches no group"),
-        (|_| {}, "name: p\ntargets:\n  - group: { role: worker }\n", "worker"),
+        (
+            |scene| scene.emr = Fault::AccessDenied,
+            POLICY,
+            "grant `elasticmapreduce:DescribeCluster`",
+        ),
+        (
+            |scene| scene.cluster_state = "TERMINATED",
+            POLICY,
+            "is TERMINATED",
+        ),
+        (
+            |scene| scene.auto_scaling = true,
+            POLICY,
+            "remove-auto-scaling-policy",
+        ),
+        (
+            |_| {},
+            "name: p\ntargets:\n  - group: { name: nowhere }\n    limits: { min: 0, max: 2 }\n",
+            "matches no group",
+        ),
+        (
+            |_| {},
+            "name: p\ntargets:\n  - group: { role: worker }\n",
+            "worker",
+        ),
     ];
     for (prepare, policy, expected) in cases {
         let world = World::start().await;
         prepare(&mut world.scene());
         let folder = tempfile::tempdir().expect("a folder");
-        let error = start_in(folder.path(), &world, policy, false).await.expect_err(expected).to_string();
+        let error = start_in(folder.path(), &world, policy, false)
+            .await
+            .expect_err(expected)
+            .to_string();
         assert!(error.contains(expected), "{error}");
     }
 }
@@ -280,9 +363,18 @@ async fn a_pause_holds_and_a_second_daemon_is_kept_out() {
     bench.world.scene().available_percent = 5;
     let state = bench.folder.path().join("state");
     let until = Clock::real().now() + std::time::Duration::from_secs(3_600);
-    write_pause(&state, &Pause { until, direction: None }).expect("writes");
+    write_pause(
+        &state,
+        &Pause {
+            until,
+            direction: None,
+        },
+    )
+    .expect("writes");
     assert_eq!(bench.tick().await, held(HoldReason::Paused { until }));
-    let second = start_in(bench.folder.path(), &bench.world, POLICY, false).await.expect_err("in use");
+    let second = start_in(bench.folder.path(), &bench.world, POLICY, false)
+        .await
+        .expect_err("in use");
     assert!(second.to_string().contains("another Headroom"), "{second}");
     remove_pause(&state).expect("removes");
     assert!(matches!(bench.tick().await, Action::Resize(_)));
@@ -297,7 +389,9 @@ async fn an_operators_resize_is_respected() {
         scene.available_percent = 5;
         (scene.task.requested, scene.task.running) = (7, 7);
     }
-    let Action::Hold(reason) = bench.tick().await else { panic!("a resize") };
+    let Action::Hold(reason) = bench.tick().await else {
+        panic!("a resize")
+    };
     assert_eq!(reason.label(), "yielding_to_operator");
 }
 
@@ -309,7 +403,9 @@ async fn memory_is_counted_over_all_partitions_or_not_at_all() {
         (scene.available_percent, scene.labels) = (90, true);
     }
     // Labels are on, and what is pending in each partition cannot be had.
-    let Action::Hold(reason) = bench.tick().await else { panic!("a resize") };
+    let Action::Hold(reason) = bench.tick().await else {
+        panic!("a resize")
+    };
     assert_eq!(reason.label(), "missing_signal");
     assert!(bench.world.scene().modified.is_empty());
 }
@@ -318,14 +414,26 @@ async fn memory_is_counted_over_all_partitions_or_not_at_all() {
 async fn a_shadow_says_what_it_would_do_and_takes_our_resizes_for_nobody_elses() {
     let world = World::start().await;
     let folder = tempfile::tempdir().expect("a folder");
-    std::fs::write(folder.path().join("shadow.yaml"), POLICY.replace("grow: 5", "grow: 2").replace("at-once", "small-steps"))
-        .expect("writes");
-    let mut daemon = start_in(folder.path(), &world, POLICY, false).await.expect("starts");
+    std::fs::write(
+        folder.path().join("shadow.yaml"),
+        POLICY
+            .replace("grow: 5", "grow: 2")
+            .replace("at-once", "small-steps"),
+    )
+    .expect("writes");
+    let mut daemon = start_in(folder.path(), &world, POLICY, false)
+        .await
+        .expect("starts");
     world.scene().available_percent = 5;
     let report = daemon.once().await.expect("a tick");
-    let Action::Resize(shadow) = &report.shadows[0].decisions[0].action else { panic!("the shadow would grow") };
+    let Action::Resize(shadow) = &report.shadows[0].decisions[0].action else {
+        panic!("the shadow would grow")
+    };
     assert_eq!((shadow.from.get(), shadow.to.get()), (4, 6));
     let report = daemon.once().await.expect("a tick");
-    assert_eq!(report.shadows[0].decisions[0].action, held(HoldReason::ResizeInFlight { to: Instances(9) }));
+    assert_eq!(
+        report.shadows[0].decisions[0].action,
+        held(HoldReason::ResizeInFlight { to: Instances(9) })
+    );
     assert_eq!(world.sizes_sent(), [9]);
 }

@@ -14,12 +14,27 @@ const RESIDENT_MB_MAX: u64 = 40;
 fn ten_thousand_ticks_leave_the_process_small() {
     let this = std::env::current_exe().expect("a path");
     let output = Command::new(this)
-        .args(["--exact", "limits::ten_thousand_ticks", "--ignored", "--nocapture", "--test-threads=1"])
+        .args([
+            "--exact",
+            "limits::ten_thousand_ticks",
+            "--ignored",
+            "--nocapture",
+            "--test-threads=1",
+        ])
         .output()
         .expect("runs");
     let text = String::from_utf8_lossy(&output.stdout);
-    assert!(output.status.success(), "{text}{}", String::from_utf8_lossy(&output.stderr));
-    println!("{}", text.lines().find(|line| line.contains("resident")).unwrap_or_default());
+    assert!(
+        output.status.success(),
+        "{text}{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    println!(
+        "{}",
+        text.lines()
+            .find(|line| line.contains("resident"))
+            .unwrap_or_default()
+    );
 }
 
 #[tokio::test]
@@ -27,7 +42,9 @@ fn ten_thousand_ticks_leave_the_process_small() {
 async fn ten_thousand_ticks() {
     let world = World::start().await;
     let folder = tempfile::tempdir().expect("a folder");
-    let mut daemon = start_in(folder.path(), &world, POLICY, false).await.expect("starts");
+    let mut daemon = start_in(folder.path(), &world, POLICY, false)
+        .await
+        .expect("starts");
     let mut took = Vec::new();
     for tick in 0..TICKS {
         world.scene().available_percent = if tick % 20 < 10 { 50 } else { 5 };
@@ -45,6 +62,10 @@ async fn ten_thousand_ticks() {
 
 fn resident_bytes() -> u64 {
     let statm = std::fs::read_to_string("/proc/self/statm").expect("Linux");
-    let pages: u64 = statm.split_whitespace().nth(1).and_then(|pages| pages.parse().ok()).expect("a number");
+    let pages: u64 = statm
+        .split_whitespace()
+        .nth(1)
+        .and_then(|pages| pages.parse().ok())
+        .expect("a number");
     pages * 4_096
 }

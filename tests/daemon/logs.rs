@@ -16,7 +16,10 @@ impl Log {
     fn of(&self, source: &str) -> Vec<String> {
         let text = String::from_utf8(self.0.lock().expect("not poisoned").clone()).expect("UTF-8");
         let wanted = format!("source=\"{source}\"");
-        text.lines().filter(|line| line.contains(&wanted)).map(str::to_owned).collect()
+        text.lines()
+            .filter(|line| line.contains(&wanted))
+            .map(str::to_owned)
+            .collect()
     }
 }
 
@@ -41,17 +44,40 @@ impl<'a> MakeWriter<'a> for Log {
 #[tokio::test]
 async fn a_source_that_fails_at_every_tick_is_told_once_and_so_is_its_recovery() {
     let log = Log::default();
-    let subscriber = tracing_subscriber::fmt().with_writer(log.clone()).with_ansi(false).without_time().with_target(false).finish();
+    let subscriber = tracing_subscriber::fmt()
+        .with_writer(log.clone())
+        .with_ansi(false)
+        .without_time()
+        .with_target(false)
+        .finish();
     let _guard = tracing::subscriber::set_default(subscriber);
     let world = World::start().await;
     let folder = tempfile::tempdir().expect("a folder");
-    let mut daemon = start_in(folder.path(), &world, POLICY, false).await.expect("starts");
-    for fault in [Fault::Text, Fault::Text, Fault::Text, Fault::None, Fault::None] {
+    let mut daemon = start_in(folder.path(), &world, POLICY, false)
+        .await
+        .expect("starts");
+    for fault in [
+        Fault::Text,
+        Fault::Text,
+        Fault::Text,
+        Fault::None,
+        Fault::None,
+    ] {
         world.scene().yarn = fault;
         daemon.once().await.expect("a tick");
     }
     let lines = log.of("yarn_load");
     assert_eq!(lines.len(), 2, "{lines:#?}");
-    assert!(lines[0].trim_start().starts_with("WARN ") && lines[0].contains("kind=\""), "{}", lines[0]);
-    assert!(lines[1].trim_start().starts_with("INFO answers again, after "), "{}", lines[1]);
+    assert!(
+        lines[0].trim_start().starts_with("WARN ") && lines[0].contains("kind=\""),
+        "{}",
+        lines[0]
+    );
+    assert!(
+        lines[1]
+            .trim_start()
+            .starts_with("INFO answers again, after "),
+        "{}",
+        lines[1]
+    );
 }

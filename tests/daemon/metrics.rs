@@ -9,7 +9,8 @@ use headroom::decision::{Action, HoldReason};
 use crate::faults::start_in;
 use crate::world::World;
 
-/// In one, the rule that would shrink reads the metric; in the other, only the rule that could outvote it does.
+/// In one, the rule that would shrink reads the metric; in the other, only the rule that could
+/// outvote it does.
 const SHRINKING: [&str; 2] = ["lag < 10", "yarn_memory_available_percent > 75"];
 
 fn policy(shrinking: &str) -> String {
@@ -41,7 +42,13 @@ fn put_lag(world: &World, value: f64) {
     let now_s = Clock::real().now().as_millis() / 1_000;
     for minute in -60..600 {
         for at_s in [0, 30] {
-            world.cloudwatch.put("MyApp", "Lag", ("Cluster", "j-TEST"), now_s + 60 * minute + at_s, value);
+            world.cloudwatch.put(
+                "MyApp",
+                "Lag",
+                ("Cluster", "j-TEST"),
+                now_s + 60 * minute + at_s,
+                value,
+            );
         }
     }
 }
@@ -53,7 +60,9 @@ fn complete(world: &World) {
 }
 
 async fn tick(daemon: &mut Daemon) -> Action {
-    daemon.once().await.expect("a tick").decisions[0].action.clone()
+    daemon.once().await.expect("a tick").decisions[0]
+        .action
+        .clone()
 }
 
 async fn sizes(daemon: &mut Daemon) -> (u32, u32) {
@@ -75,11 +84,20 @@ async fn holds_for_want_of_lag(daemon: &mut Daemon) {
 /// Ticks until what was known of the metric has become too old.
 async fn outlive_the_metric(daemon: &mut Daemon) {
     let outlived = async {
-        while !daemon.once().await.expect("a tick").observation.metrics.is_empty() {
+        while !daemon
+            .once()
+            .await
+            .expect("a tick")
+            .observation
+            .metrics
+            .is_empty()
+        {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(60), outlived).await.expect("two periods, which take three seconds here");
+    tokio::time::timeout(Duration::from_secs(60), outlived)
+        .await
+        .expect("two periods, which take three seconds here");
 }
 
 #[tokio::test]
@@ -88,9 +106,14 @@ async fn a_metric_without_data_points_shrinks_nothing_and_one_that_has_them_is_f
         let world = World::start().await;
         world.scene().available_percent = 90;
         let folder = tempfile::tempdir().expect("a folder");
-        let mut daemon = start_in(folder.path(), &world, &policy(shrinking), false).await.expect("starts");
+        let mut daemon = start_in(folder.path(), &world, &policy(shrinking), false)
+            .await
+            .expect("starts");
         holds_for_want_of_lag(&mut daemon).await;
-        assert!(!world.cloudwatch.asked().is_empty(), "CloudWatch was asked, and answered");
+        assert!(
+            !world.cloudwatch.asked().is_empty(),
+            "CloudWatch was asked, and answered"
+        );
         assert_eq!(world.sizes_sent(), [0; 0], "{shrinking}");
 
         put_lag(&world, 5.0);

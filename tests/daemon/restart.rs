@@ -1,4 +1,5 @@
-//! Killed at any point, again and again: what was decided is known afterwards, and nothing is done twice.
+//! Killed at any point, again and again: what was decided is known afterwards, and nothing is done
+//! twice.
 
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -29,9 +30,18 @@ targets:
 
 fn spawn(folder: &Path, world: &World) -> Child {
     let mut command = Command::new(env!("CARGO_BIN_EXE_headroom"));
-    command.args(["run", "--config"]).arg(folder.join("headroom.toml")).stdout(Stdio::null()).stderr(Stdio::null());
-    command.env("AWS_ENDPOINT_URL", &world.address).env("AWS_REGION", "us-east-1").env("AWS_EC2_METADATA_DISABLED", "true");
-    command.env("AWS_ACCESS_KEY_ID", "test").env("AWS_SECRET_ACCESS_KEY", "test");
+    command
+        .args(["run", "--config"])
+        .arg(folder.join("headroom.toml"))
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
+    command
+        .env("AWS_ENDPOINT_URL", &world.address)
+        .env("AWS_REGION", "us-east-1")
+        .env("AWS_EC2_METADATA_DISABLED", "true");
+    command
+        .env("AWS_ACCESS_KEY_ID", "test")
+        .env("AWS_SECRET_ACCESS_KEY", "test");
     command.spawn().expect("starts")
 }
 
@@ -60,19 +70,43 @@ async fn killed_two_hundred_times_it_forgets_no_decision_and_repeats_none() {
     }
 
     let journal = folder.path().join("state/journal");
-    let verified = Command::new(env!("CARGO_BIN_EXE_headroom")).args(["simulate", "--verify"]).arg(&journal).output().expect("runs");
-    assert!(verified.status.success(), "{}{}", String::from_utf8_lossy(&verified.stdout), String::from_utf8_lossy(&verified.stderr));
+    let verified = Command::new(env!("CARGO_BIN_EXE_headroom"))
+        .args(["simulate", "--verify"])
+        .arg(&journal)
+        .output()
+        .expect("runs");
+    assert!(
+        verified.status.success(),
+        "{}{}",
+        String::from_utf8_lossy(&verified.stdout),
+        String::from_utf8_lossy(&verified.stderr)
+    );
 
-    let records: Vec<Record> = TraceReader::open(&journal).expect("opens").collect::<Result<_, _>>().expect("reads");
-    let starts = records.iter().filter(|record| matches!(record, Record::Start(_))).count();
+    let records: Vec<Record> = TraceReader::open(&journal)
+        .expect("opens")
+        .collect::<Result<_, _>>()
+        .expect("reads");
+    let starts = records
+        .iter()
+        .filter(|record| matches!(record, Record::Start(_)))
+        .count();
     let decided: Vec<(u64, u64)> = records.iter().filter_map(resize).collect();
     let sent = world.sizes_sent();
-    println!("{RUNS} runs, {starts} of which came to record; {} resizes decided, {} sent", decided.len(), sent.len());
+    println!(
+        "{RUNS} runs, {starts} of which came to record; {} resizes decided, {} sent",
+        decided.len(),
+        sent.len()
+    );
     assert!(sent.len() > 10, "there was something to interrupt");
-    // Everything that was sent had been written down before, in the same order; what was not sent was interrupted in between.
+    // Everything that was sent had been written down before, in the same order; what was not sent
+    // was interrupted in between.
     let mut durable = decided.iter();
-    assert!(sent.iter().all(|size| durable.any(|(_, to)| to == size)), "sent {sent:?}\ndecided {decided:?}");
-    // Each step is one instance away from what the cluster had been brought to: nothing was added up twice.
+    assert!(
+        sent.iter().all(|size| durable.any(|(_, to)| to == size)),
+        "sent {sent:?}\ndecided {decided:?}"
+    );
+    // Each step is one instance away from what the cluster had been brought to: nothing was added
+    // up twice.
     let mut size = 4;
     for to in sent {
         assert_eq!(u64::abs_diff(size, to), 1, "from {size} to {to}");
@@ -83,7 +117,9 @@ async fn killed_two_hundred_times_it_forgets_no_decision_and_repeats_none() {
 fn resize(record: &Record) -> Option<(u64, u64)> {
     match record {
         Record::Decision(decision) => match &decision.action {
-            Action::Resize(resize) => Some((u64::from(resize.from.get()), u64::from(resize.to.get()))),
+            Action::Resize(resize) => {
+                Some((u64::from(resize.from.get()), u64::from(resize.to.get())))
+            }
             Action::Hold(_) => None,
         },
         _ => None,

@@ -1,5 +1,6 @@
-//! A cluster as its services show it over HTTP, with faults to switch on: the ResourceManager's REST API, the NameNode's JMX, EMR's JSON and
-//! CloudWatch's CBOR protocol on one loopback port. It does what it is told and nothing by itself.
+//! A cluster as its services show it over HTTP, with faults to switch on: the ResourceManager's
+//! REST API, the NameNode's JMX, EMR's JSON and CloudWatch's CBOR protocol on one loopback port. It
+//! does what it is told and nothing by itself.
 
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
@@ -85,8 +86,14 @@ pub enum Fault {
 impl World {
     pub async fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-        let cloudwatch = Arc::new(FakeCloudWatch::at(listener.local_addr().expect("an address")));
-        let running = |count| Group { requested: count, running: count, state: "RUNNING" };
+        let cloudwatch = Arc::new(FakeCloudWatch::at(
+            listener.local_addr().expect("an address"),
+        ));
+        let running = |count| Group {
+            requested: count,
+            running: count,
+            state: "RUNNING",
+        };
         let scene = Scene {
             cluster_state: "WAITING",
             core: running(2),
@@ -101,8 +108,15 @@ impl World {
             modified: Vec::new(),
             called: Vec::new(),
         };
-        let world = Self { address: cloudwatch.url(), cloudwatch, state: Arc::new(Mutex::new(scene)) };
-        let router = Router::new().fallback(answer).with_state(world.clone()).nest(CLOUDWATCH, world.cloudwatch.router());
+        let world = Self {
+            address: cloudwatch.url(),
+            cloudwatch,
+            state: Arc::new(Mutex::new(scene)),
+        };
+        let router = Router::new()
+            .fallback(answer)
+            .with_state(world.clone())
+            .nest(CLOUDWATCH, world.cloudwatch.router());
         tokio::spawn(async move { axum::serve(listener, router).await.expect("serves") });
         world
     }
@@ -113,7 +127,11 @@ impl World {
 
     /// The sizes that arrived in ModifyInstanceGroups.
     pub fn sizes_sent(&self) -> Vec<u64> {
-        self.scene().modified.iter().filter_map(|body| body["InstanceGroups"][0]["InstanceCount"].as_u64()).collect()
+        self.scene()
+            .modified
+            .iter()
+            .filter_map(|body| body["InstanceGroups"][0]["InstanceCount"].as_u64())
+            .collect()
     }
 }
 
@@ -122,15 +140,30 @@ async fn answer(State(world): State<World>, request: Request) -> Response {
     let query = request.uri().query().unwrap_or_default().to_owned();
     if path.starts_with("/ws/") {
         let fault = world.scene().yarn;
-        return misbehave(fault, &world.address).await.unwrap_or_else(|| yarn(&world.scene(), &path));
+        return misbehave(fault, &world.address)
+            .await
+            .unwrap_or_else(|| yarn(&world.scene(), &path));
     }
     if path == "/jmx" {
         let is_yarn = query.contains("ResourceManager");
-        let fault = if is_yarn { world.scene().yarn } else { world.scene().name_node };
-        return misbehave(fault, &world.address).await.unwrap_or_else(|| jmx(&world.scene(), is_yarn));
+        let fault = if is_yarn {
+            world.scene().yarn
+        } else {
+            world.scene().name_node
+        };
+        return misbehave(fault, &world.address)
+            .await
+            .unwrap_or_else(|| jmx(&world.scene(), is_yarn));
     }
-    let target = request.headers().get("x-amz-target").and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned();
-    let body = axum::body::to_bytes(request.into_body(), 1 << 20).await.unwrap_or_default();
+    let target = request
+        .headers()
+        .get("x-amz-target")
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default()
+        .to_owned();
+    let body = axum::body::to_bytes(request.into_body(), 1 << 20)
+        .await
+        .unwrap_or_default();
     let body: Value = serde_json::from_slice(&body).unwrap_or_default();
     let operation = target.rsplit('.').next().unwrap_or_default().to_owned();
     emr(&world, &operation, body).await
@@ -138,8 +171,13 @@ async fn answer(State(world): State<World>, request: Request) -> Response {
 
 /// The answer of a service with a fault, or none.
 async fn misbehave(fault: Fault, address: &str) -> Option<Response> {
-    let aws =
-        |kind: &str, message: &str| (StatusCode::BAD_REQUEST, json!({"__type": kind, "message": message}).to_string()).into_response();
+    let aws = |kind: &str, message: &str| {
+        (
+            StatusCode::BAD_REQUEST,
+            json!({"__type": kind, "message": message}).to_string(),
+        )
+            .into_response()
+    };
     Some(match fault {
         Fault::None => return None,
         Fault::Silent | Fault::DoneButSilent => {
@@ -163,7 +201,10 @@ async fn misbehave(fault: Fault, address: &str) -> Option<Response> {
 }
 
 fn json_text(text: String) -> Response {
-    Response::builder().header("content-type", "application/json").body(Body::from(text)).expect("a response")
+    Response::builder()
+        .header("content-type", "application/json")
+        .body(Body::from(text))
+        .expect("a response")
 }
 
 fn json_of(value: &Value) -> Response {
@@ -174,7 +215,10 @@ fn yarn(scene: &Scene, path: &str) -> Response {
     let nodes = scene.core.running + scene.task.running;
     let total = u64::from(nodes) * NODE_MIB;
     let available = total * scene.available_percent / 100;
-    let (cores, free_cores) = (u64::from(nodes) * 4, u64::from(nodes) * 4 * scene.available_percent / 100);
+    let (cores, free_cores) = (
+        u64::from(nodes) * 4,
+        u64::from(nodes) * 4 * scene.available_percent / 100,
+    );
     match path {
         "/ws/v1/cluster/info" => json_of(
             &json!({"clusterInfo": {"id": 1, "startedOn": 1, "state": "STARTED", "haState": "ACTIVE", "resourceManagerVersion": "3.3.6"}}),
@@ -190,7 +234,11 @@ fn yarn(scene: &Scene, path: &str) -> Response {
         }})),
         "/ws/v1/cluster/nodes" => {
             let node = |(index, host): (usize, String)| {
-                let labels = if scene.labels && index % 2 == 0 { json!(["gpu"]) } else { json!([]) };
+                let labels = if scene.labels && index % 2 == 0 {
+                    json!(["gpu"])
+                } else {
+                    json!([])
+                };
                 json!({"id": format!("{host}:8041"), "nodeHostName": host, "nodeHTTPAddress": format!("{host}:8042"), "state": "RUNNING", "rack": "/default-rack", "numContainers": 0,
                     "usedMemoryMB": 0, "availMemoryMB": NODE_MIB, "usedVirtualCores": 0, "availableVirtualCores": 4,
                     "lastHealthUpdate": 1, "healthReport": "", "nodeLabels": labels})
@@ -209,12 +257,16 @@ fn yarn(scene: &Scene, path: &str) -> Response {
 
 fn jmx(scene: &Scene, is_yarn: bool) -> Response {
     if is_yarn {
-        return json_of(&json!({"beans": [{"name": "Hadoop:service=ResourceManager,name=QueueMetrics,q0=root",
-            "AggregateContainersAllocated": 10, "AggregateContainersReleased": 2, "AggregateMemoryMBSecondsAllocated": 1}]}));
+        return json_of(
+            &json!({"beans": [{"name": "Hadoop:service=ResourceManager,name=QueueMetrics,q0=root",
+            "AggregateContainersAllocated": 10, "AggregateContainersReleased": 2, "AggregateMemoryMBSecondsAllocated": 1}]}),
+        );
     }
     let capacity = u64::from(scene.core.running) * 100 * 1_024 * 1_048_576;
-    json_of(&json!({"beans": [{"name": "Hadoop:service=NameNode,name=FSNamesystem", "tag.HAState": "active", "CapacityTotal": capacity,
-        "CapacityUsed": capacity / 10, "CapacityRemaining": capacity / 10 * 9, "UnderReplicatedBlocks": 0, "MissingBlocks": 0}]}))
+    json_of(
+        &json!({"beans": [{"name": "Hadoop:service=NameNode,name=FSNamesystem", "tag.HAState": "active", "CapacityTotal": capacity,
+        "CapacityUsed": capacity / 10, "CapacityRemaining": capacity / 10 * 9, "UnderReplicatedBlocks": 0, "MissingBlocks": 0}]}),
+    )
 }
 
 fn hosts(role: &str, count: u32) -> impl Iterator<Item = String> {
@@ -238,7 +290,9 @@ async fn emr(world: &World, operation: &str, body: Value) -> Response {
             scene.task.requested = u32::try_from(count).expect("small");
             scene.task.state = "RESIZING";
         }
-        return misbehave(modify, &world.address).await.unwrap_or_else(|| json_of(&json!({})));
+        return misbehave(modify, &world.address)
+            .await
+            .unwrap_or_else(|| json_of(&json!({})));
     }
     describe(&world.scene(), operation)
 }
@@ -249,8 +303,7 @@ fn describe(scene: &Scene, operation: &str) -> Response {
             "InstanceType": "m5.xlarge", "RequestedInstanceCount": group.requested, "RunningInstanceCount": group.running,
             "Status": {"State": group.state, "StateChangeReason": {}, "Timeline": {"CreationDateTime": 1.0, "ReadyDateTime": 2.0}}});
         if scene.auto_scaling {
-            value["AutoScalingPolicy"] =
-                json!({"Status": {"State": "ATTACHED"}, "Constraints": {"MinCapacity": 1, "MaxCapacity": 2}, "Rules": []});
+            value["AutoScalingPolicy"] = json!({"Status": {"State": "ATTACHED"}, "Constraints": {"MinCapacity": 1, "MaxCapacity": 2}, "Rules": []});
         }
         value
     };
@@ -263,21 +316,30 @@ fn describe(scene: &Scene, operation: &str) -> Response {
         }
     };
     json_of(&match operation {
-        "DescribeCluster" => json!({"Cluster": {"Id": "j-TEST", "Name": "test", "InstanceCollectionType": "INSTANCE_GROUP",
-            "Status": {"State": scene.cluster_state, "StateChangeReason": {}, "Timeline": {"CreationDateTime": 1.0, "ReadyDateTime": 2.0}}}}),
+        "DescribeCluster" => {
+            json!({"Cluster": {"Id": "j-TEST", "Name": "test", "InstanceCollectionType": "INSTANCE_GROUP",
+            "Status": {"State": scene.cluster_state, "StateChangeReason": {}, "Timeline": {"CreationDateTime": 1.0, "ReadyDateTime": 2.0}}}})
+        }
         "ListInstanceGroups" => json!({"InstanceGroups": [
             group("ig-primary", "MASTER", &Group { requested: 1, running: 1, state: "RUNNING" }),
             group("ig-core", "CORE", &scene.core), group("ig-task", "TASK", &scene.task)]}),
         "ListInstances" => {
-            let core = hosts("core", scene.core.running).enumerate().map(instance("core"));
-            let task = hosts("task", scene.task.running).enumerate().map(instance("task"));
+            let core = hosts("core", scene.core.running)
+                .enumerate()
+                .map(instance("core"));
+            let task = hosts("task", scene.task.running)
+                .enumerate()
+                .map(instance("task"));
             json!({"Instances": core.chain(task).collect::<Vec<_>>()})
         }
         "ListSteps" => json!({"Steps": []}),
         "GetManagedScalingPolicy" => json!({}),
         other => {
             let message = format!("{other} is not served here");
-            return (StatusCode::BAD_REQUEST, json!({"__type": "UnknownOperationException", "message": message}).to_string())
+            return (
+                StatusCode::BAD_REQUEST,
+                json!({"__type": "UnknownOperationException", "message": message}).to_string(),
+            )
                 .into_response();
         }
     })

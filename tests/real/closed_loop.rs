@@ -1,4 +1,5 @@
-//! Load, YARN, EMR and Headroom, and nobody else: what Headroom sees makes it grow and shrink the cluster, and that changes what it sees.
+//! Load, YARN, EMR and Headroom, and nobody else: what Headroom sees makes it grow and shrink the
+//! cluster, and that changes what it sees.
 
 use std::sync::Arc;
 
@@ -31,37 +32,86 @@ targets:
 
 #[tokio::test]
 async fn load_makes_the_cluster_grow_and_its_end_lets_empty_nodes_go() {
-    let (yarn, moto) = (Arc::new(YarnCluster::start().await), Arc::new(Moto::start(1).await));
+    let (yarn, moto) = (
+        Arc::new(YarnCluster::start().await),
+        Arc::new(Moto::start(1).await),
+    );
     let keeper = FleetKeeper::start(&yarn, &moto, seconds(5));
     yarn.active(1).await;
     let requested = async || moto.requested(&moto.task.id).await;
     let mut daemon = Headroom::start(&yarn, &moto, POLICY).await;
 
     // One node has room for the application master and seven of the others.
-    let burst = Job { name: "burst".into(), containers: 24, seconds: 25, memory_mib: 1_536, vcores: 1 };
+    let burst = Job {
+        name: "burst".into(),
+        containers: 24,
+        seconds: 25,
+        memory_mib: 1_536,
+        vcores: 1,
+    };
     let burst = yarn.submit(&burst).await;
-    eventually("headroom asks EMR for three more", seconds(60), async || (requested().await == 3).then_some(())).await;
+    eventually(
+        "headroom asks EMR for three more",
+        seconds(60),
+        async || (requested().await == 3).then_some(()),
+    )
+    .await;
     yarn.active(4).await;
 
     // Someone still works on while the rest is idle, on two nodes at most.
-    let long = Job { name: "long".into(), containers: 1, seconds: 75, memory_mib: 1_536, vcores: 1 };
+    let long = Job {
+        name: "long".into(),
+        containers: 1,
+        seconds: 75,
+        memory_mib: 1_536,
+        vcores: 1,
+    };
     let long = yarn.submit(&long).await;
     assert_eq!(yarn.finished(&burst, 120).await.final_status, "SUCCEEDED");
-    eventually("headroom lets a node go", seconds(60), async || (requested().await < 3).then_some(())).await;
+    eventually("headroom lets a node go", seconds(60), async || {
+        (requested().await < 3).then_some(())
+    })
+    .await;
     let wishes = moto.wishes(&moto.task.id);
-    let busy = yarn.nodes().await.into_iter().filter(|node| node.num_containers > 0).map(|node| node.host).collect::<Vec<_>>();
-    let busy = moto.task.instances.iter().filter(|instance| busy.contains(&instance.private_dns_name));
+    let busy = yarn
+        .nodes()
+        .await
+        .into_iter()
+        .filter(|node| node.num_containers > 0)
+        .map(|node| node.host)
+        .collect::<Vec<_>>();
+    let busy = moto
+        .task
+        .instances
+        .iter()
+        .filter(|instance| busy.contains(&instance.private_dns_name));
     let busy = busy.map(|instance| &instance.id).collect::<Vec<_>>();
-    assert!(!wishes.terminate.is_empty(), "there is an empty node, and {wishes:?} does not name it; busy: {busy:?}");
+    assert!(
+        !wishes.terminate.is_empty(),
+        "there is an empty node, and {wishes:?} does not name it; busy: {busy:?}"
+    );
     for id in busy {
-        assert!(wishes.protect.contains(id) && !wishes.terminate.contains(id), "{id} is busy, but {wishes:?}");
+        assert!(
+            wishes.protect.contains(id) && !wishes.terminate.contains(id),
+            "{id} is busy, but {wishes:?}"
+        );
     }
     assert_eq!(yarn.finished(&long, 120).await.final_status, "SUCCEEDED");
-    eventually("the task group is empty again", seconds(90), async || (requested().await == 0).then_some(())).await;
-    eventually("only the core node is left", seconds(60), async || (yarn.nodes().await.len() == 1).then_some(())).await;
+    eventually("the task group is empty again", seconds(90), async || {
+        (requested().await == 0).then_some(())
+    })
+    .await;
+    eventually("only the core node is left", seconds(60), async || {
+        (yarn.nodes().await.len() == 1).then_some(())
+    })
+    .await;
 
     daemon.stop().await;
     // Fails when a decision is not what the engine makes of the journal.
-    headroom(&["simulate", "--verify", &daemon.journal().display().to_string()]);
+    headroom(&[
+        "simulate",
+        "--verify",
+        &daemon.journal().display().to_string(),
+    ]);
     keeper.stop().await;
 }

@@ -15,7 +15,8 @@ fn repository(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
 }
 
-/// Every query of the dashboard with the title of its panel, its variables filled in as Grafana does.
+/// Every query of the dashboard with the title of its panel, its variables filled in as Grafana
+/// does.
 fn queries() -> Vec<(String, String)> {
     let text = std::fs::read_to_string(repository("deploy/grafana/headroom.json")).expect("reads");
     let dashboard: Value = serde_json::from_str(&text).expect("JSON");
@@ -40,13 +41,23 @@ fn filled(query: &str) -> String {
         ("$cluster", ".*"),
         ("$signal", "yarn_memory_available_percent"),
     ];
-    values.iter().fold(query.to_owned(), |query, (name, value)| query.replace(name, value))
+    values
+        .iter()
+        .fold(query.to_owned(), |query, (name, value)| {
+            query.replace(name, value)
+        })
 }
 
 #[tokio::test]
 async fn every_query_of_the_dashboard_finds_data_of_rehearsals_by_rules_and_by_demand() {
-    let folders = [tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("a folder")];
-    let policies = ["policies/available-memory.yaml", "policies/follow-demand.yaml"];
+    let folders = [
+        tempfile::tempdir().expect("a folder"),
+        tempfile::tempdir().expect("a folder"),
+    ];
+    let policies = [
+        "policies/available-memory.yaml",
+        "policies/follow-demand.yaml",
+    ];
     let mut rehearsals = Vec::new();
     for (folder, policy) in folders.iter().zip(policies) {
         rehearsals.push(rehearsal(policy, folder.path()).await);
@@ -56,10 +67,16 @@ async fn every_query_of_the_dashboard_finds_data_of_rehearsals_by_rules_and_by_d
     let queries = queries();
     assert!(queries.len() > 20, "the dashboard was read");
     for (panel, query) in queries {
-        eventually(&format!("`{panel}` shows {query}"), seconds(90), async || {
-            rehearsals.iter_mut().for_each(|(rehearsal, _)| rehearsal.must_run());
-            prometheus.query(&query).await.pop()
-        })
+        eventually(
+            &format!("`{panel}` shows {query}"),
+            seconds(90),
+            async || {
+                rehearsals
+                    .iter_mut()
+                    .for_each(|(rehearsal, _)| rehearsal.must_run());
+                prometheus.query(&query).await.pop()
+            },
+        )
         .await;
     }
 }
@@ -68,9 +85,19 @@ async fn every_query_of_the_dashboard_finds_data_of_rehearsals_by_rules_and_by_d
 async fn rehearsal(policy: &str, folder: &Path) -> (Process, Url) {
     let address = http::local(free_port());
     let mut command = program();
-    command.arg("rehearse").arg(repository("simulations/short-containers")).args(["--speed", "120", "--for", "6h"]);
-    command.arg("--policy").arg(repository(policy)).arg("--keep").arg(folder.join("kept"));
-    command.args(["--listen", &format!("127.0.0.1:{}", address.port().expect("a port"))]);
+    command
+        .arg("rehearse")
+        .arg(repository("simulations/short-containers"))
+        .args(["--speed", "120", "--for", "6h"]);
+    command
+        .arg("--policy")
+        .arg(repository(policy))
+        .arg("--keep")
+        .arg(folder.join("kept"));
+    command.args([
+        "--listen",
+        &format!("127.0.0.1:{}", address.port().expect("a port")),
+    ]);
     let mut rehearsal = Process::start("rehearsal", &mut command, folder);
     let ready = address.join("readyz").expect("an address");
     eventually("the rehearsal is ready", seconds(60), async || {
@@ -83,10 +110,22 @@ async fn rehearsal(policy: &str, folder: &Path) -> (Process, Url) {
 
 #[test]
 fn the_alerting_rules_are_right_and_fire_when_they_should() {
-    for arguments in [["check", "rules", "headroom.rules.yml"], ["test", "rules", "headroom.rules.test.yml"]] {
+    for arguments in [
+        ["check", "rules", "headroom.rules.yml"],
+        ["test", "rules", "headroom.rules.test.yml"],
+    ] {
         let mut command = Command::new(installed::promtool());
-        let output = command.args(arguments).current_dir(repository("deploy/prometheus")).output().expect("promtool starts");
+        let output = command
+            .args(arguments)
+            .current_dir(repository("deploy/prometheus"))
+            .output()
+            .expect("promtool starts");
         let told = [output.stdout, output.stderr].concat();
-        assert!(output.status.success(), "promtool {}\n{}", arguments.join(" "), String::from_utf8_lossy(&told));
+        assert!(
+            output.status.success(),
+            "promtool {}\n{}",
+            arguments.join(" "),
+            String::from_utf8_lossy(&told)
+        );
     }
 }

@@ -1,5 +1,5 @@
-//! Headroom among the real things: Hadoop YARN, an independent implementation of EMR's API, Prometheus. `tests/run real` installs and
-//! runs them; plain `cargo test` leaves them out.
+//! Headroom among the real things: Hadoop YARN, an independent implementation of EMR's API,
+//! Prometheus. `tests/run real` installs and runs them; plain `cargo test` leaves them out.
 
 mod closed_loop;
 mod cluster;

@@ -1,5 +1,5 @@
-//! What the tests run against. Each part starts as a process of its own, on ports that were free and with its state in a temporary
-//! folder, and is gone when it is dropped.
+//! What the tests run against. Each part starts as a process of its own, on ports that were free
+//! and with its state in a temporary folder, and is gone when it is dropped.
 
 pub mod daemon;
 pub mod fleet;
@@ -14,8 +14,13 @@ pub mod yarn;
 use std::net::TcpListener;
 use std::time::Duration;
 
-/// What `probe` finds, asked again until there is something. Panics after `bound`, saying what never came.
-pub async fn eventually<T>(what: &str, bound: Duration, mut probe: impl AsyncFnMut() -> Option<T>) -> T {
+/// What `probe` finds, asked again until there is something. Panics after `bound`, saying what
+/// never came.
+pub async fn eventually<T>(
+    what: &str,
+    bound: Duration,
+    mut probe: impl AsyncFnMut() -> Option<T>,
+) -> T {
     let asking = async {
         loop {
             if let Some(found) = probe().await {
@@ -29,7 +34,9 @@ pub async fn eventually<T>(what: &str, bound: Duration, mut probe: impl AsyncFnM
 
 /// What `future` yields. Panics after `bound`, saying what never came.
 pub async fn within<T>(what: &str, bound: Duration, future: impl Future<Output = T>) -> T {
-    tokio::time::timeout(bound, future).await.unwrap_or_else(|_| panic!("{what}: not within {} s", bound.as_secs()))
+    tokio::time::timeout(bound, future)
+        .await
+        .unwrap_or_else(|_| panic!("{what}: not within {} s", bound.as_secs()))
 }
 
 /// Between two looks at something that others change.
@@ -39,7 +46,10 @@ pub async fn pause() {
 
 /// A port that nothing listens on at this moment.
 pub fn free_port() -> u16 {
-    TcpListener::bind(("127.0.0.1", 0)).and_then(|listener| listener.local_addr()).expect("a free port").port()
+    TcpListener::bind(("127.0.0.1", 0))
+        .and_then(|listener| listener.local_addr())
+        .expect("a free port")
+        .port()
 }
 
 pub const fn seconds(seconds: u64) -> Duration {

@@ -1,7 +1,9 @@
-//! Not a test: an hour of the closed loop under a varied load, written down for `simulations/recorded-yarn`. `tests/run record` runs it.
+//! Not a test: an hour of the closed loop under a varied load, written down for
+//! `simulations/recorded-yarn`. `tests/run record` runs it.
 //!
-//! What it leaves in the folder that `HEADROOM_RECORDING` names: `trace.jsonl.zst`, the daemon's journal; `jobs.trace.jsonl.zst`, the
-//! applications as they were submitted; `resource-manager.log.zst`, what YARN itself says of every container.
+//! What it leaves in the folder that `HEADROOM_RECORDING` names: `trace.jsonl.zst`, the daemon's
+//! journal; `jobs.trace.jsonl.zst`, the applications as they were submitted;
+//! `resource-manager.log.zst`, what YARN itself says of every container.
 
 mod load;
 
@@ -14,7 +16,9 @@ use std::time::Duration;
 use headroom::daemon::clock::Clock;
 use headroom::file::WholeFile;
 use headroom::trace::journal::TraceWriter;
-use headroom::trace::{FORMAT_VERSION, Header, Job as TraceJob, Kind, Record, Resources, Stage, TaskRun};
+use headroom::trace::{
+    FORMAT_VERSION, Header, Job as TraceJob, Kind, Record, Resources, Stage, TaskRun,
+};
 use headroom::units::{Mebibytes, Timestamp, VirtualCores};
 
 use crate::parts::daemon::{Headroom, headroom};
@@ -61,10 +65,18 @@ struct Submitted {
 #[tokio::test]
 #[ignore = "records for an hour; run it by tests/run record"]
 async fn an_hour_of_varied_load() {
-    let minutes = std::env::var("HEADROOM_RECORDING_MINUTES").ok().and_then(|text| text.parse().ok()).unwrap_or(60);
-    let folder = PathBuf::from(std::env::var_os("HEADROOM_RECORDING").expect("HEADROOM_RECORDING names a folder"));
+    let minutes = std::env::var("HEADROOM_RECORDING_MINUTES")
+        .ok()
+        .and_then(|text| text.parse().ok())
+        .unwrap_or(60);
+    let folder = PathBuf::from(
+        std::env::var_os("HEADROOM_RECORDING").expect("HEADROOM_RECORDING names a folder"),
+    );
     fs::create_dir_all(&folder).expect("a folder");
-    let (yarn, moto) = (Arc::new(YarnCluster::start().await), Arc::new(Moto::start(CORE_NODES).await));
+    let (yarn, moto) = (
+        Arc::new(YarnCluster::start().await),
+        Arc::new(Moto::start(CORE_NODES).await),
+    );
     let keeper = FleetKeeper::start(&yarn, &moto, PROVISIONING);
     yarn.active(CORE_NODES).await;
     let clock = Clock::real();
@@ -76,16 +88,30 @@ async fn an_hour_of_varied_load() {
 
     daemon.stop().await;
     keeper.stop().await;
-    compress(&only_segment(&daemon.journal()), &folder.join("trace.jsonl.zst"));
-    compress(&yarn.folder().join("resource-manager.log"), &folder.join("resource-manager.log.zst"));
+    compress(
+        &only_segment(&daemon.journal()),
+        &folder.join("trace.jsonl.zst"),
+    );
+    compress(
+        &yarn.folder().join("resource-manager.log"),
+        &folder.join("resource-manager.log.zst"),
+    );
     write_jobs(&folder.join("jobs.trace.jsonl.zst"), start, submitted);
     for name in ["trace.jsonl.zst", "jobs.trace.jsonl.zst"] {
-        println!("{}", headroom(&["trace", "info", &folder.join(name).display().to_string()]));
+        println!(
+            "{}",
+            headroom(&["trace", "info", &folder.join(name).display().to_string()])
+        );
     }
 }
 
 /// Submits what is due, watches what runs, until all has ended.
-async fn drive(yarn: &YarnCluster, clock: Clock, start: Timestamp, schedule: Vec<(Duration, Job)>) -> BTreeMap<String, Submitted> {
+async fn drive(
+    yarn: &YarnCluster,
+    clock: Clock,
+    start: Timestamp,
+    schedule: Vec<(Duration, Job)>,
+) -> BTreeMap<String, Submitted> {
     let mut submitted: BTreeMap<String, Submitted> = BTreeMap::new();
     let last_at = start + schedule.last().map_or(Duration::ZERO, |(at, _)| *at);
     let mut due = schedule.into_iter().peekable();
@@ -93,22 +119,39 @@ async fn drive(yarn: &YarnCluster, clock: Clock, start: Timestamp, schedule: Vec
         while let Some((_, job)) = due.next_if(|(at, _)| start + *at <= clock.now()) {
             let id = yarn.submit(&job).await;
             println!("{id} {job:?}");
-            submitted.insert(id, Submitted { job, master: None, application: None });
+            submitted.insert(
+                id,
+                Submitted {
+                    job,
+                    master: None,
+                    application: None,
+                },
+            );
             watch(yarn, &mut submitted).await;
         }
         watch(yarn, &mut submitted).await;
-        let all_ended = submitted.values().all(|submitted| submitted.application.as_ref().is_some_and(|app| app.finished_time > 0));
+        let all_ended = submitted.values().all(|submitted| {
+            submitted
+                .application
+                .as_ref()
+                .is_some_and(|app| app.finished_time > 0)
+        });
         if due.peek().is_none() && all_ended {
             return submitted;
         }
-        assert!(clock.now() < last_at + DRAIN, "the load does not come to its end");
+        assert!(
+            clock.now() < last_at + DRAIN,
+            "the load does not come to its end"
+        );
         tokio::time::sleep(Duration::from_millis(500)).await;
     }
 }
 
 async fn watch(yarn: &YarnCluster, submitted: &mut BTreeMap<String, Submitted>) {
     for application in yarn.applications().await {
-        let Some(known) = submitted.get_mut(&application.id) else { continue };
+        let Some(known) = submitted.get_mut(&application.id) else {
+            continue;
+        };
         if known.master.is_none() && application.running_containers == 1 {
             let count = |value: i64| u64::try_from(value).expect("not negative while it runs");
             known.master = Some(Resources {
@@ -125,11 +168,17 @@ fn write_jobs(path: &Path, start: Timestamp, submitted: BTreeMap<String, Submitt
         headroom_trace: FORMAT_VERSION,
         kind: Kind::Jobs,
         start,
-        source: format!("DistributedShell on Hadoop YARN {}, recorded by tests/run record", installed::hadoop_version()),
+        source: format!(
+            "DistributedShell on Hadoop YARN {}, recorded by tests/run record",
+            installed::hadoop_version()
+        ),
         synthetic: false,
     };
     let mut writer = TraceWriter::create(path, &header).expect("a trace");
-    let mut jobs: Vec<TraceJob> = submitted.into_iter().map(|(id, submitted)| in_trace(start, &id, submitted)).collect();
+    let mut jobs: Vec<TraceJob> = submitted
+        .into_iter()
+        .map(|(id, submitted)| in_trace(start, &id, submitted))
+        .collect();
     jobs.sort_by_key(|job| job.submit);
     for job in jobs {
         writer.write(&Record::Job(job)).expect("a record");
@@ -137,31 +186,55 @@ fn write_jobs(path: &Path, start: Timestamp, submitted: BTreeMap<String, Submitt
     writer.finish().expect("a trace");
 }
 
-fn in_trace(start: Timestamp, id: &str, Submitted { job, master, application }: Submitted) -> TraceJob {
+fn in_trace(
+    start: Timestamp,
+    id: &str,
+    Submitted {
+        job,
+        master,
+        application,
+    }: Submitted,
+) -> TraceJob {
     let application = application.expect("YARN has told of it");
     assert_eq!(application.final_status, "SUCCEEDED", "{id}");
-    let tasks = TaskRun { count: job.containers, duration: seconds(job.seconds.into()) };
+    let tasks = TaskRun {
+        count: job.containers,
+        duration: seconds(job.seconds.into()),
+    };
     let memory = Mebibytes(job.memory_mib.into());
-    let stage = Stage { after: Vec::new(), memory, vcores: VirtualCores(job.vcores.into()), tasks: vec![tasks] };
+    let stage = Stage {
+        after: Vec::new(),
+        memory,
+        vcores: VirtualCores(job.vcores.into()),
+        tasks: vec![tasks],
+    };
     TraceJob {
         id: id.into(),
         name: Some(job.name.into()),
         submit: Timestamp::from_millis(application.started_time).since(start),
-        application_master: Some(master.unwrap_or_else(|| panic!("the application master of {id} was never seen alone"))),
+        application_master: Some(
+            master.unwrap_or_else(|| panic!("the application master of {id} was never seen alone")),
+        ),
         stages: vec![stage],
     }
 }
 
 fn only_segment(journal: &Path) -> PathBuf {
-    let mut segments = fs::read_dir(journal).expect("a folder").map(|entry| entry.expect("an entry").path());
+    let mut segments = fs::read_dir(journal)
+        .expect("a folder")
+        .map(|entry| entry.expect("an entry").path());
     let segment = segments.next().expect("a segment");
     assert!(segments.next().is_none(), "an hour fits into one segment");
     segment
 }
 
 fn compress(from: &Path, to: &Path) {
-    let mut encoder = zstd::Encoder::new(WholeFile::create(to).expect("a file"), 19).expect("an encoder");
+    let mut encoder =
+        zstd::Encoder::new(WholeFile::create(to).expect("a file"), 19).expect("an encoder");
     encoder.include_checksum(true).expect("an option");
     std::io::copy(&mut File::open(from).expect("a file"), &mut encoder).expect("writes");
-    encoder.finish().and_then(WholeFile::persist).expect("writes");
+    encoder
+        .finish()
+        .and_then(WholeFile::persist)
+        .expect("writes");
 }

@@ -23,12 +23,17 @@ async fn prometheus_scrapes_the_daemon_and_promtool_has_nothing_to_say() {
     yarn.active(1).await;
     let mut headroom = Headroom::start(&yarn, &moto, POLICY).await;
 
-    let exposition = http::text(&headroom.address().join("metrics").expect("an address")).await.expect("metrics");
+    let exposition = http::text(&headroom.address().join("metrics").expect("an address"))
+        .await
+        .expect("metrics");
     assert_eq!(promtool_check_metrics(&exposition), "");
 
     let prometheus = Prometheus::start(&[headroom.address()]).await;
     let total = r#"headroom_yarn_memory_bytes{state="total"}"#;
-    let series = eventually("Prometheus has scraped", seconds(30), async || prometheus.query(total).await.pop()).await;
+    let series = eventually("Prometheus has scraped", seconds(30), async || {
+        prometheus.query(total).await.pop()
+    })
+    .await;
     assert_eq!(series.value(), f64::from(NODE_MEMORY_MIB) * 1_048_576.0);
     assert_eq!(series.labels["cluster_id"], moto.cluster_id);
     headroom.stop().await;

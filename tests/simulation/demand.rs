@@ -1,4 +1,5 @@
-//! `demand:` on the shipped scenarios: what the performance index promises, and what a flood of short containers must not do.
+//! `demand:` on the shipped scenarios: what the performance index promises, and what a flood of
+//! short containers must not do.
 
 use std::path::Path;
 
@@ -9,25 +10,48 @@ use headroom::sim::compare::{Contestant, Course, Trial, scaled_group};
 use headroom::sim::load::Source;
 use headroom::sim::scenario::Scenario;
 
-const SCENARIOS: [&str; 5] = ["office-day", "nightly-batch", "short-containers", "spot-storm", "recorded-yarn"];
+const SCENARIOS: [&str; 5] = [
+    "office-day",
+    "nightly-batch",
+    "short-containers",
+    "spot-storm",
+    "recorded-yarn",
+];
 const SEEDS: std::ops::Range<u64> = 1..21;
 
 /// One text for every trace, within the limits of each.
 fn following(scenario: &Scenario, performance_index: u8) -> Policy {
-    let text = format!("name: index-{performance_index}\ndemand: {{ min: 0, max: 20, performance_index: {performance_index} }}\n");
+    let text = format!(
+        "name: index-{performance_index}\ndemand: {{ min: 0, max: 20, performance_index: {performance_index} }}\n"
+    );
     let (scaled, limits) = scaled_group(scenario).expect("a group that is scaled");
-    parse(&text, "follow").expect("a policy").with_limits(limits).on_group(&Selector::Id(scenario.groups[scaled].id.clone()))
+    parse(&text, "follow")
+        .expect("a policy")
+        .with_limits(limits)
+        .on_group(&Selector::Id(scenario.groups[scaled].id.clone()))
 }
 
 /// The runs at each index with each seed.
 fn trials(scenario: &str, indexes: &[u8], recording: Recording) -> Vec<Vec<Trial>> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("simulations").join(scenario);
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("simulations")
+        .join(scenario);
     let source = Source::find(&folder, None).expect("a trace");
     let loaded = source.read(None).expect("reads");
-    let course = Course::new(source.name, &loaded.workload, &source.scenario).expect("a group that is scaled");
-    let contestants: Vec<Contestant> = indexes.iter().map(|index| Contestant::of(following(&source.scenario, *index))).collect();
-    let mut trials = course.compare(&contestants, SEEDS, recording, || ()).expect("simulates").into_iter();
-    indexes.iter().map(|_| trials.by_ref().take(SEEDS.count()).collect()).collect()
+    let course = Course::new(source.name, &loaded.workload, &source.scenario)
+        .expect("a group that is scaled");
+    let contestants: Vec<Contestant> = indexes
+        .iter()
+        .map(|index| Contestant::of(following(&source.scenario, *index)))
+        .collect();
+    let mut trials = course
+        .compare(&contestants, SEEDS, recording, || ())
+        .expect("simulates")
+        .into_iter();
+    indexes
+        .iter()
+        .map(|_| trials.by_ref().take(SEEDS.count()).collect())
+        .collect()
 }
 
 fn mean(trials: &[Trial], value: impl Fn(&Trial) -> f64) -> f64 {
@@ -35,12 +59,19 @@ fn mean(trials: &[Trial], value: impl Fn(&Trial) -> f64) -> f64 {
 }
 
 #[test]
-fn a_higher_performance_index_never_costs_less_and_never_waits_longer_in_the_mean_of_twenty_seeds() {
+fn a_higher_performance_index_never_costs_less_and_never_waits_longer_in_the_mean_of_twenty_seeds()
+{
     let mut broken = Vec::new();
     for scenario in SCENARIOS {
         let trials = trials(scenario, &[1, 25, 50, 75, 100], Recording::default());
-        let costs: Vec<f64> = trials.iter().map(|trials| mean(trials, |trial| trial.card.cost_usd)).collect();
-        let waits: Vec<f64> = trials.iter().map(|trials| mean(trials, |trial| trial.card.wait_p95_s)).collect();
+        let costs: Vec<f64> = trials
+            .iter()
+            .map(|trials| mean(trials, |trial| trial.card.cost_usd))
+            .collect();
+        let waits: Vec<f64> = trials
+            .iter()
+            .map(|trials| mean(trials, |trial| trial.card.wait_p95_s))
+            .collect();
         println!("{scenario}: {costs:.2?} USD, {waits:.0?} s");
         if !costs.is_sorted() || !waits.is_sorted_by(|one, next| one >= next) {
             broken.push(format!("{scenario}: {costs:.2?} USD, p95 {waits:.0?} s"));
@@ -51,9 +82,21 @@ fn a_higher_performance_index_never_costs_less_and_never_waits_longer_in_the_mea
 
 #[test]
 fn a_flood_of_short_containers_does_not_run_a_thrifty_cluster_to_its_maximum() {
-    let recording = Recording { observations: false, series: true };
+    let recording = Recording {
+        observations: false,
+        series: true,
+    };
     let trials = trials("short-containers", &[1], recording).remove(0);
-    let largest = trials.iter().flat_map(|trial| &trial.run.series).map(|point| point.requested.get()).max().expect("polls");
+    let largest = trials
+        .iter()
+        .flat_map(|trial| &trial.run.series)
+        .map(|point| point.requested.get())
+        .max()
+        .expect("polls");
     println!("largest: {largest} of 22 nodes");
-    assert!(largest < 22, "two core nodes and {} of 20 task nodes", largest - 2);
+    assert!(
+        largest < 22,
+        "two core nodes and {} of 20 task nodes",
+        largest - 2
+    );
 }

@@ -1,4 +1,5 @@
-//! The simulator against things that no one here wrote, and the shipped scenarios against their golden results.
+//! The simulator against things that no one here wrote, and the shipped scenarios against their
+//! golden results.
 
 mod agreement;
 mod demand;

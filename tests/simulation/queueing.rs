@@ -33,7 +33,10 @@ fn one_node(servers: u32) -> (Scenario, Policy) {
     );
     let scenario = Scenario::parse(&text, Path::new("one-node.yaml")).expect("a scenario");
     let one = Limits::new(Instances(1), Instances(1)).expect("in order");
-    let policy = baselines::find("fixed-max").expect("a baseline").policy(one).on_group(&Selector::Id(scenario.groups[0].id.clone()));
+    let policy = baselines::find("fixed-max")
+        .expect("a baseline")
+        .policy(one)
+        .on_group(&Selector::Id(scenario.groups[0].id.clone()));
     (scenario, policy)
 }
 
@@ -45,8 +48,16 @@ fn arrivals(arrivals_per_s: f64, seed: u64, service_s: impl Fn(f64) -> f64) -> W
     let jobs: Vec<Job> = (0..TASKS)
         .map(|number| {
             now_s -= uniform().ln() / arrivals_per_s;
-            let run = TaskRun { count: 1, duration: Duration::from_secs_f64(service_s(uniform())) };
-            let stage = Stage { after: vec![], memory: Mebibytes(1_024), vcores: VirtualCores(1), tasks: vec![run] };
+            let run = TaskRun {
+                count: 1,
+                duration: Duration::from_secs_f64(service_s(uniform())),
+            };
+            let stage = Stage {
+                after: vec![],
+                memory: Mebibytes(1_024),
+                vcores: VirtualCores(1),
+                tasks: vec![run],
+            };
             Job {
                 id: number.to_string().into(),
                 name: None,
@@ -59,32 +70,56 @@ fn arrivals(arrivals_per_s: f64, seed: u64, service_s: impl Fn(f64) -> f64) -> W
     Workload::Jobs(JobLoad::of(Timestamp::EPOCH, &jobs).expect("valid jobs"))
 }
 
-fn simulated_mean_wait(servers: u32, arrivals_per_s: f64, service_s: impl Fn(f64) -> f64 + Sync) -> Summary {
+fn simulated_mean_wait(
+    servers: u32,
+    arrivals_per_s: f64,
+    service_s: impl Fn(f64) -> f64 + Sync,
+) -> Summary {
     let (scenario, policy) = one_node(servers);
     let mean_wait = |seed| {
         let workload = arrivals(arrivals_per_s, seed, &service_s);
-        let run = simulate(&workload, &scenario, &policy, seed, Recording::default()).expect("simulates");
+        let run =
+            simulate(&workload, &scenario, &policy, seed, Recording::default()).expect("simulates");
         let weight = |waits: &[Wait]| waits.iter().map(|wait| wait.weight).sum::<f64>();
         assert_eq!(weight(&run.waits), TASKS as f64);
         let settled = &run.waits[WARM_UP..];
-        settled.iter().map(|wait| wait.seconds * wait.weight).sum::<f64>() / weight(settled)
+        settled
+            .iter()
+            .map(|wait| wait.seconds * wait.weight)
+            .sum::<f64>()
+            / weight(settled)
     };
-    Summary::of(&(1..=SEEDS).into_par_iter().map(mean_wait).collect::<Vec<f64>>())
+    Summary::of(
+        &(1..=SEEDS)
+            .into_par_iter()
+            .map(mean_wait)
+            .collect::<Vec<f64>>(),
+    )
 }
 
-fn assert_within_interval(kind: &str, theory: fn(u32, f64, f64) -> f64, service_s: impl Fn(f64) -> f64 + Sync + Copy) {
+fn assert_within_interval(
+    kind: &str,
+    theory: fn(u32, f64, f64) -> f64,
+    service_s: impl Fn(f64) -> f64 + Sync + Copy,
+) {
     for (servers, load) in [(1, 0.5), (4, 0.5), (4, 0.7), (4, 0.9), (16, 0.7), (16, 0.9)] {
         let arrivals_per_s = load * f64::from(servers) / SERVICE_S;
         let expected_s = theory(servers, arrivals_per_s, SERVICE_S);
         let simulated = simulated_mean_wait(servers, arrivals_per_s, service_s);
         let half_width_s = simulated.ci95_half_width.expect("several seeds");
-        println!("{kind} c={servers:2} load={load}: {:8.3} s ± {half_width_s:.3}, theory {expected_s:8.3} s", simulated.mean);
+        println!(
+            "{kind} c={servers:2} load={load}: {:8.3} s ± {half_width_s:.3}, theory {expected_s:8.3} s",
+            simulated.mean
+        );
         assert!(
             (simulated.mean - expected_s).abs() <= half_width_s,
             "{kind}/{servers} at load {load}: {:.3} ± {half_width_s:.3} s, theory {expected_s:.3} s",
             simulated.mean
         );
-        assert!(half_width_s < 0.1 * expected_s + 0.5, "the interval is narrow enough to mean something");
+        assert!(
+            half_width_s < 0.1 * expected_s + 0.5,
+            "the interval is narrow enough to mean something"
+        );
     }
 }
 

@@ -1,4 +1,5 @@
-//! The simulator against a real cluster: `simulations/recorded-yarn` is what a ResourceManager reported, and the jobs that it ran.
+//! The simulator against a real cluster: `simulations/recorded-yarn` is what a ResourceManager
+//! reported, and the jobs that it ran.
 
 use std::path::{Path, PathBuf};
 
@@ -29,35 +30,68 @@ fn observations(trace: &Path) -> Vec<Observation> {
         Ok(_) => None,
         Err(error) => panic!("{error}"),
     };
-    TraceReader::open(trace).expect("opens").filter_map(observation).collect()
+    TraceReader::open(trace)
+        .expect("opens")
+        .filter_map(observation)
+        .collect()
 }
 
 fn deviation(workload: &Workload) -> Deviation {
-    let Source { trace, scenario, .. } = Source::find(&folder(), None).expect("a scenario");
+    let Source {
+        trace, scenario, ..
+    } = Source::find(&folder(), None).expect("a scenario");
     Deviation::of(&replay(&observations(&trace), workload, &scenario).expect("replays"))
 }
 
-/// Prints the rows of the recording's README: `cargo test --test simulation recorded -- --nocapture`.
+/// Prints the rows of the recording's README: `cargo test --test simulation recorded --
+/// --nocapture`.
 fn assert_close(model: &str, deviation: &Deviation) {
-    for (resource, Curves { total, allocated, pending }) in [("memory", deviation.memory), ("vcores", deviation.vcores)] {
-        for (what, curve) in [("total", total), ("allocated", allocated), ("pending", pending)] {
+    for (
+        resource,
+        Curves {
+            total,
+            allocated,
+            pending,
+        },
+    ) in [("memory", deviation.memory), ("vcores", deviation.vcores)]
+    {
+        for (what, curve) in [
+            ("total", total),
+            ("allocated", allocated),
+            ("pending", pending),
+        ] {
             let [recorded, simulated, error] =
-                [curve.recorded, curve.simulated, curve.absolute_error].map(|value| 100.0 * value / total.recorded);
-            println!("| {model} | {resource} {what} | {recorded:.1} % | {simulated:.1} % | {error:.1} % |");
+                [curve.recorded, curve.simulated, curve.absolute_error]
+                    .map(|value| 100.0 * value / total.recorded);
+            println!(
+                "| {model} | {resource} {what} | {recorded:.1} % | {simulated:.1} % | {error:.1} % |"
+            );
         }
     }
-    for (what, curve) in [("allocated", deviation.containers_allocated), ("pending", deviation.containers_pending)] {
-        println!("| {model} | containers {what} | {:.1} | {:.1} | {:.1} |", curve.recorded, curve.simulated, curve.absolute_error);
+    for (what, curve) in [
+        ("allocated", deviation.containers_allocated),
+        ("pending", deviation.containers_pending),
+    ] {
+        println!(
+            "| {model} | containers {what} | {:.1} | {:.1} | {:.1} |",
+            curve.recorded, curve.simulated, curve.absolute_error
+        );
     }
     for (resource, curves) in [("memory", deviation.memory), ("vcores", deviation.vcores)] {
         let [allocated, pending] = curves.errors();
-        assert!(allocated < TOLERANCE && pending < TOLERANCE, "{model}, {resource}: {allocated} allocated, {pending} pending");
+        assert!(
+            allocated < TOLERANCE && pending < TOLERANCE,
+            "{model}, {resource}: {allocated} allocated, {pending} pending"
+        );
     }
 }
 
 #[test]
 fn recorded_jobs_on_the_recorded_nodes_load_them_as_they_loaded_yarn() {
-    assert_close("jobs", &deviation(&workload(&folder().join("jobs.trace.jsonl.zst"))));
+    assert_close(
+        "jobs",
+        &deviation(&workload(&folder().join("jobs.trace.jsonl.zst"))),
+    );
 }
 
 #[test]

@@ -1,4 +1,5 @@
-//! Rules that pull in opposite directions: which way each should point, and whether a scale-in would call for its own scale-out.
+//! Rules that pull in opposite directions: which way each should point, and whether a scale-in
+//! would call for its own scale-out.
 
 use super::interval::{Interval, threshold};
 use crate::observation::Role;
@@ -57,12 +58,21 @@ pub fn conjunction(condition: &Condition) -> Vec<&Condition> {
     }
 }
 
-/// Every comparison of this condition points the wrong way for a rule that grows (or, when `grows` is false, shrinks).
-pub fn inverted<'c>(condition: &'c Condition, grows: bool, target: &Target) -> Option<(&'c Expr, Comparison)> {
+/// Every comparison of this condition points the wrong way for a rule that grows (or, when `grows`
+/// is false, shrinks).
+pub fn inverted<'c>(
+    condition: &'c Condition,
+    grows: bool,
+    target: &Target,
+) -> Option<(&'c Expr, Comparison)> {
     let mut first = None;
     for part in conjunction(condition) {
-        let Some((expr, operator, _)) = threshold(part) else { continue };
-        let Some(sense) = sense(expr, target) else { continue };
+        let Some((expr, operator, _)) = threshold(part) else {
+            continue;
+        };
+        let Some(sense) = sense(expr, target) else {
+            continue;
+        };
         let large = match operator {
             Comparison::Greater | Comparison::GreaterOrEqual => true,
             Comparison::Less | Comparison::LessOrEqual => false,
@@ -87,42 +97,69 @@ pub struct Retrigger {
     pub used_after: f64,
 }
 
-/// The largest size at which the scale-in, fired at its threshold, leaves so little that the scale-out fires.
+/// The largest size at which the scale-in, fired at its threshold, leaves so little that the
+/// scale-out fires.
 pub fn retrigger(grow: &Rule, shrink: &Rule, target: &Target) -> Option<Retrigger> {
-    let Change::Shrink(amount) = &shrink.then else { return None };
+    let Change::Shrink(amount) = &shrink.then else {
+        return None;
+    };
     let (grow_resource, grow_above) = match conjunction(&grow.when).as_slice() {
         [only] => used_band(only, target, true)?,
         _ => return None,
     };
-    let below = conjunction(&shrink.when).into_iter().find_map(|part| used_band(part, target, false));
+    let below = conjunction(&shrink.when)
+        .into_iter()
+        .find_map(|part| used_band(part, target, false));
     let (_, shrink_below) = below.filter(|(resource, _)| *resource == grow_resource)?;
     let others = other_nodes(&target.selector);
-    (target.limits.min().get()..=target.limits.max().get().min(LARGEST_SIZE)).rev().find_map(|from| {
-        let to = shrunk(from, *amount, target.limits, target.guards.step_shrink.map(|step| step.get()));
-        if to + others == 0 || to == from {
-            return None;
-        }
-        let used_after = (shrink_below * f64::from(from + others) / f64::from(to + others)).min(100.0);
-        (used_after > grow_above).then_some(Retrigger { from, to, used_before: shrink_below, used_after })
-    })
+    (target.limits.min().get()..=target.limits.max().get().min(LARGEST_SIZE))
+        .rev()
+        .find_map(|from| {
+            let to = shrunk(
+                from,
+                *amount,
+                target.limits,
+                target.guards.step_shrink.map(|step| step.get()),
+            );
+            if to + others == 0 || to == from {
+                return None;
+            }
+            let used_after =
+                (shrink_below * f64::from(from + others) / f64::from(to + others)).min(100.0);
+            (used_after > grow_above).then_some(Retrigger {
+                from,
+                to,
+                used_before: shrink_below,
+                used_after,
+            })
+        })
 }
 
 /// Both conditions are one comparison of the same expression, and some value satisfies both.
 pub fn both_true(grow: &Rule, shrink: &Rule) -> Option<f64> {
     let (left, right) = (threshold(&grow.when)?, threshold(&shrink.when)?);
-    let together = Interval::satisfying(left.1, left.2)?.and(Interval::satisfying(right.1, right.2)?);
+    let together =
+        Interval::satisfying(left.1, left.2)?.and(Interval::satisfying(right.1, right.2)?);
     if left.0 != right.0 || together.is_empty() {
         return None;
     }
     let middle = (together.low + together.high) / 2.0;
-    [middle, together.low, together.high].into_iter().find(|value| value.is_finite())
+    [middle, together.low, together.high]
+        .into_iter()
+        .find(|value| value.is_finite())
 }
 
 /// The signal behind an expression that is a signal, or a window that keeps its unit.
 fn signal(expr: &Expr, target: &Target) -> Option<Signal> {
     let index = match expr {
         Expr::Signal(index) => *index,
-        Expr::Window(index) => target.windows.get(*index).filter(|window| window.function != WindowFunction::Rate)?.signal,
+        Expr::Window(index) => {
+            target
+                .windows
+                .get(*index)
+                .filter(|window| window.function != WindowFunction::Rate)?
+                .signal
+        }
         _ => return None,
     };
     match target.signals.get(index)? {
@@ -152,7 +189,8 @@ fn used_band(condition: &Condition, target: &Target, above: bool) -> Option<(Res
         Comparison::Less | Comparison::LessOrEqual => is_available,
         Comparison::Equal | Comparison::NotEqual => return None,
     };
-    (bounds_from_below == above).then_some((resource, if is_available { 100.0 - value } else { value }))
+    (bounds_from_below == above)
+        .then_some((resource, if is_available { 100.0 - value } else { value }))
 }
 
 /// Nodes that run work beside the target's: a cluster with task nodes has at least one core node.
@@ -163,7 +201,10 @@ fn other_nodes(selector: &Selector) -> u32 {
 fn shrunk(from: u32, amount: Amount, limits: Limits, step: Option<u32>) -> u32 {
     let by = match amount {
         Amount::Instances(instances) => instances.get(),
-        Amount::Percent(percent) => (f64::from(from) * percent.get() / 100.0).ceil().max(1.0) as u32,
+        Amount::Percent(percent) => {
+            (f64::from(from) * percent.get() / 100.0).ceil().max(1.0) as u32
+        }
     };
-    from.saturating_sub(by.min(step.unwrap_or(u32::MAX))).max(limits.min().get())
+    from.saturating_sub(by.min(step.unwrap_or(u32::MAX)))
+        .max(limits.min().get())
 }

@@ -1,4 +1,5 @@
-//! What values an expression can take at all, and so which conditions can never, or must always, be true.
+//! What values an expression can take at all, and so which conditions can never, or must always, be
+//! true.
 
 use crate::policy::Target;
 use crate::policy::condition::{Comparison, Condition, Expr, Operator, WindowFunction};
@@ -12,10 +13,16 @@ pub struct Interval {
 }
 
 impl Interval {
-    pub const ALL: Self = Self { low: f64::NEG_INFINITY, high: f64::INFINITY };
+    pub const ALL: Self = Self {
+        low: f64::NEG_INFINITY,
+        high: f64::INFINITY,
+    };
 
     const fn point(value: f64) -> Self {
-        Self { low: value, high: value }
+        Self {
+            low: value,
+            high: value,
+        }
     }
 
     pub fn is_empty(self) -> bool {
@@ -23,16 +30,31 @@ impl Interval {
     }
 
     pub fn and(self, other: Self) -> Self {
-        Self { low: self.low.max(other.low), high: self.high.min(other.high) }
+        Self {
+            low: self.low.max(other.low),
+            high: self.high.min(other.high),
+        }
     }
 
     /// The numbers for which `number operator threshold`; `None` for `!=`, which is no interval.
     pub fn satisfying(operator: Comparison, threshold: f64) -> Option<Self> {
         Some(match operator {
-            Comparison::Less => Self { low: f64::NEG_INFINITY, high: threshold.next_down() },
-            Comparison::LessOrEqual => Self { low: f64::NEG_INFINITY, high: threshold },
-            Comparison::Greater => Self { low: threshold.next_up(), high: f64::INFINITY },
-            Comparison::GreaterOrEqual => Self { low: threshold, high: f64::INFINITY },
+            Comparison::Less => Self {
+                low: f64::NEG_INFINITY,
+                high: threshold.next_down(),
+            },
+            Comparison::LessOrEqual => Self {
+                low: f64::NEG_INFINITY,
+                high: threshold,
+            },
+            Comparison::Greater => Self {
+                low: threshold.next_up(),
+                high: f64::INFINITY,
+            },
+            Comparison::GreaterOrEqual => Self {
+                low: threshold,
+                high: f64::INFINITY,
+            },
             Comparison::Equal => Self::point(threshold),
             Comparison::NotEqual => return None,
         })
@@ -53,25 +75,48 @@ impl Interval {
 pub fn range(expr: &Expr, target: &Target) -> Interval {
     match expr {
         Expr::Constant(value) => Interval::point(*value),
-        Expr::Signal(index) => target.signals.get(*index).map_or(Interval::ALL, signal_range),
+        Expr::Signal(index) => target
+            .signals
+            .get(*index)
+            .map_or(Interval::ALL, signal_range),
         Expr::Window(index) => match target.windows.get(*index) {
-            Some(window) if window.function != WindowFunction::Rate => range(&Expr::Signal(window.signal), target),
+            Some(window) if window.function != WindowFunction::Rate => {
+                range(&Expr::Signal(window.signal), target)
+            }
             _ => Interval::ALL,
         },
         Expr::Negate(inner) => {
             let Interval { low, high } = range(inner, target);
-            Interval { low: -high, high: -low }
+            Interval {
+                low: -high,
+                high: -low,
+            }
         }
-        Expr::Arithmetic { operator, left, right } => combine(*operator, range(left, target), range(right, target)),
+        Expr::Arithmetic {
+            operator,
+            left,
+            right,
+        } => combine(*operator, range(left, target), range(right, target)),
         Expr::Greatest(values) => values.iter().map(|value| range(value, target)).fold(
-            Interval { low: f64::NEG_INFINITY, high: f64::NEG_INFINITY },
-            |so_far, value| Interval { low: so_far.low.max(value.low), high: so_far.high.max(value.high) },
+            Interval {
+                low: f64::NEG_INFINITY,
+                high: f64::NEG_INFINITY,
+            },
+            |so_far, value| Interval {
+                low: so_far.low.max(value.low),
+                high: so_far.high.max(value.high),
+            },
         ),
-        Expr::Least(values) => {
-            values.iter().map(|value| range(value, target)).fold(Interval { low: f64::INFINITY, high: f64::INFINITY }, |so_far, value| {
-                Interval { low: so_far.low.min(value.low), high: so_far.high.min(value.high) }
-            })
-        }
+        Expr::Least(values) => values.iter().map(|value| range(value, target)).fold(
+            Interval {
+                low: f64::INFINITY,
+                high: f64::INFINITY,
+            },
+            |so_far, value| Interval {
+                low: so_far.low.min(value.low),
+                high: so_far.high.min(value.high),
+            },
+        ),
     }
 }
 
@@ -80,21 +125,31 @@ pub fn truth(condition: &Condition, target: &Target) -> Option<bool> {
     match condition {
         Condition::Constant(value) => Some(*value),
         Condition::ClusterState { .. } => None,
-        Condition::Compare { left, operator, right } => compare(*operator, range(left, target), range(right, target)),
+        Condition::Compare {
+            left,
+            operator,
+            right,
+        } => compare(*operator, range(left, target), range(right, target)),
         Condition::Not(inner) => truth(inner, target).map(|value| !value),
         Condition::All(parts) => {
             let truths: Vec<_> = parts.iter().map(|part| truth(part, target)).collect();
             if truths.contains(&Some(false)) || contradict(parts) {
                 return Some(false);
             }
-            truths.iter().all(|truth| *truth == Some(true)).then_some(true)
+            truths
+                .iter()
+                .all(|truth| *truth == Some(true))
+                .then_some(true)
         }
         Condition::Any(parts) => {
             let truths: Vec<_> = parts.iter().map(|part| truth(part, target)).collect();
             if truths.contains(&Some(true)) {
                 return Some(true);
             }
-            truths.iter().all(|truth| *truth == Some(false)).then_some(false)
+            truths
+                .iter()
+                .all(|truth| *truth == Some(false))
+                .then_some(false)
         }
     }
 }
@@ -102,8 +157,16 @@ pub fn truth(condition: &Condition, target: &Target) -> Option<bool> {
 /// A comparison of something with a constant, turned so that the constant is on the right.
 pub fn threshold(condition: &Condition) -> Option<(&Expr, Comparison, f64)> {
     match condition {
-        Condition::Compare { left, operator, right: Expr::Constant(value) } => Some((left, *operator, *value)),
-        Condition::Compare { left: Expr::Constant(value), operator, right } => Some((right, turned(*operator), *value)),
+        Condition::Compare {
+            left,
+            operator,
+            right: Expr::Constant(value),
+        } => Some((left, *operator, *value)),
+        Condition::Compare {
+            left: Expr::Constant(value),
+            operator,
+            right,
+        } => Some((right, turned(*operator), *value)),
         _ => None,
     }
 }
@@ -116,7 +179,10 @@ fn contradict(parts: &[Condition]) -> bool {
         .filter_map(|(expr, operator, value)| Some((expr, Interval::satisfying(operator, value)?)))
         .collect();
     bounds.iter().any(|(expr, _)| {
-        let together = bounds.iter().filter(|(other, _)| other == expr).fold(Interval::ALL, |so_far, (_, bound)| so_far.and(*bound));
+        let together = bounds
+            .iter()
+            .filter(|(other, _)| other == expr)
+            .fold(Interval::ALL, |so_far, (_, bound)| so_far.and(*bound));
         together.is_empty()
     })
 }
@@ -133,14 +199,27 @@ fn turned(operator: Comparison) -> Comparison {
 
 fn signal_range(source: &SignalSource) -> Interval {
     match source {
-        SignalSource::BuiltIn(signal) if signal.unit() == Unit::PERCENT => Interval { low: 0.0, high: 100.0 },
-        SignalSource::BuiltIn(_) => Interval { low: 0.0, high: f64::INFINITY },
+        SignalSource::BuiltIn(signal) if signal.unit() == Unit::PERCENT => Interval {
+            low: 0.0,
+            high: 100.0,
+        },
+        SignalSource::BuiltIn(_) => Interval {
+            low: 0.0,
+            high: f64::INFINITY,
+        },
         SignalSource::Metric { .. } => Interval::ALL,
     }
 }
 
 fn combine(operator: Operator, a: Interval, b: Interval) -> Interval {
-    let corners = |f: fn(f64, f64) -> f64| Interval::around(&[f(a.low, b.low), f(a.low, b.high), f(a.high, b.low), f(a.high, b.high)]);
+    let corners = |f: fn(f64, f64) -> f64| {
+        Interval::around(&[
+            f(a.low, b.low),
+            f(a.low, b.high),
+            f(a.high, b.low),
+            f(a.high, b.high),
+        ])
+    };
     match operator {
         Operator::Add => Interval::around(&[a.low + b.low, a.high + b.high]),
         Operator::Subtract => Interval::around(&[a.low - b.high, a.high - b.low]),
@@ -151,7 +230,13 @@ fn combine(operator: Operator, a: Interval, b: Interval) -> Interval {
 }
 
 fn compare(operator: Comparison, a: Interval, b: Interval) -> Option<bool> {
-    let either = |always: bool, never: bool| if always { Some(true) } else { never.then_some(false) };
+    let either = |always: bool, never: bool| {
+        if always {
+            Some(true)
+        } else {
+            never.then_some(false)
+        }
+    };
     match operator {
         Comparison::Less => either(a.high < b.low, a.low >= b.high),
         Comparison::LessOrEqual => either(a.high <= b.low, a.low > b.high),

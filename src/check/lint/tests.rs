@@ -3,7 +3,9 @@ use crate::policy::parse::parse_with_places;
 
 /// The rules of a task group, with limits from 1 to 20, and what is said of them.
 fn messages(rules: &str) -> Vec<String> {
-    let source = format!("name: p\ntargets:\n  - group: {{ role: task }}\n    limits: {{ min: 1, max: 20 }}\n    rules:\n{rules}");
+    let source = format!(
+        "name: p\ntargets:\n  - group: {{ role: task }}\n    limits: {{ min: 1, max: 20 }}\n    rules:\n{rules}"
+    );
     let (policy, _) = parse_with_places(&source, "p").unwrap_or_else(|errors| panic!("{errors}"));
     lint(&policy).into_iter().map(|lint| lint.message).collect()
 }
@@ -15,14 +17,35 @@ fn rule(name: &str, when: &str, rest: &str) -> String {
 #[test]
 fn rules_that_do_what_they_say_are_not_warned_of() {
     for (when, rest) in [
-        ("yarn_memory_available_percent < 15", "for: 5m, then: { grow: 5 }"),
-        ("yarn_memory_available_percent > 75", "for: 3m, then: { shrink: 3 }"),
-        ("yarn_containers_pending > 0 and yarn_memory_available_percent > 30", "then: { grow: 5 }"),
-        ("avg(yarn_memory_available_percent, 5m) > 75", "then: { shrink: 1 }"),
+        (
+            "yarn_memory_available_percent < 15",
+            "for: 5m, then: { grow: 5 }",
+        ),
+        (
+            "yarn_memory_available_percent > 75",
+            "for: 3m, then: { shrink: 3 }",
+        ),
+        (
+            "yarn_containers_pending > 0 and yarn_memory_available_percent > 30",
+            "then: { grow: 5 }",
+        ),
+        (
+            "avg(yarn_memory_available_percent, 5m) > 75",
+            "then: { shrink: 1 }",
+        ),
         ("emr_idle_seconds > 10m", "for: 1m, then: { set: min }"),
-        ("true", "then: { track: { signal: yarn_memory_allocated_percent, target: 80 } }"),
-        ("yarn_apps_pending != 0 or yarn_containers_pending > 10", "then: { grow: 1 }"),
-        ("yarn_memory_available_mib - yarn_memory_pending_mib < -10GiB", "then: { grow: 1 }"),
+        (
+            "true",
+            "then: { track: { signal: yarn_memory_allocated_percent, target: 80 } }",
+        ),
+        (
+            "yarn_apps_pending != 0 or yarn_containers_pending > 10",
+            "then: { grow: 1 }",
+        ),
+        (
+            "yarn_memory_available_mib - yarn_memory_pending_mib < -10GiB",
+            "then: { grow: 1 }",
+        ),
     ] {
         assert_eq!(messages(&rule("r", when, rest)), [""; 0], "{when}");
     }
@@ -32,14 +55,33 @@ fn rules_that_do_what_they_say_are_not_warned_of() {
 fn an_inverted_operator_is_found_by_what_the_signal_means() {
     for (when, then, part) in [
         ("yarn_memory_available_percent > 15", "grow: 5", "much room"),
-        ("75 > yarn_memory_available_percent", "shrink: 5", "little room"),
-        ("yarn_memory_allocated_percent < 80", "grow: 5", "little work"),
+        (
+            "75 > yarn_memory_available_percent",
+            "shrink: 5",
+            "little room",
+        ),
+        (
+            "yarn_memory_allocated_percent < 80",
+            "grow: 5",
+            "little work",
+        ),
         ("yarn_containers_pending > 3", "shrink: 5", "much work"),
-        ("avg(YARNMemoryAvailablePercentage, 5m) > 75", "grow: 1", "much room"),
-        ("yarn_memory_available_percent < 15 or yarn_apps_pending < 1", "grow: 1", "little work"),
+        (
+            "avg(YARNMemoryAvailablePercentage, 5m) > 75",
+            "grow: 1",
+            "much room",
+        ),
+        (
+            "yarn_memory_available_percent < 15 or yarn_apps_pending < 1",
+            "grow: 1",
+            "little work",
+        ),
     ] {
         let found = messages(&rule("r", when, &format!("for: 1m, then: {{ {then} }}")));
-        assert!(found.len() == 1 && found[0].contains(part) && found[0].contains("inverted"), "{when}: {found:?}");
+        assert!(
+            found.len() == 1 && found[0].contains(part) && found[0].contains("inverted"),
+            "{when}: {found:?}"
+        );
     }
 }
 
@@ -56,28 +98,58 @@ fn a_condition_that_cannot_be_true_is_found() {
         "false or 1 > 2",
         "greatest(yarn_memory_available_percent, 20) < 15",
     ] {
-        assert_eq!(messages(&rule("r", when, "for: 1m, then: { set: max }")), ["this can never be true"], "{when}");
+        assert_eq!(
+            messages(&rule("r", when, "for: 1m, then: { set: max }")),
+            ["this can never be true"],
+            "{when}"
+        );
     }
-    for when in ["yarn_apps_pending >= 10 and yarn_apps_pending <= 10", "rate(yarn_apps_running, 5m) < 0", "yarn_apps_pending == 0"] {
-        assert_eq!(messages(&rule("r", when, "for: 1m, then: { set: max }")), [""; 0], "{when}");
+    for when in [
+        "yarn_apps_pending >= 10 and yarn_apps_pending <= 10",
+        "rate(yarn_apps_running, 5m) < 0",
+        "yarn_apps_pending == 0",
+    ] {
+        assert_eq!(
+            messages(&rule("r", when, "for: 1m, then: { set: max }")),
+            [""; 0],
+            "{when}"
+        );
     }
 }
 
 #[test]
 fn a_condition_that_is_always_true_is_found_where_it_runs_away() {
-    let found = messages(&rule("r", "yarn_memory_available_percent <= 100", "then: { grow: 1 }"));
-    assert!(found.iter().any(|message| message.contains("always true")), "{found:?}");
+    let found = messages(&rule(
+        "r",
+        "yarn_memory_available_percent <= 100",
+        "then: { grow: 1 }",
+    ));
+    assert!(
+        found.iter().any(|message| message.contains("always true")),
+        "{found:?}"
+    );
 }
 
 #[test]
 fn a_scale_in_that_would_be_taken_back_is_found() {
     let pair = |shrink: &str, above: u32| {
-        rule("short", "yarn_memory_available_percent < 15", "for: 5m, then: { grow: 5 }")
-            + &rule("idle", &format!("yarn_memory_available_percent > {above}"), &format!("for: 3m, then: {{ shrink: {shrink} }}"))
+        rule(
+            "short",
+            "yarn_memory_available_percent < 15",
+            "for: 5m, then: { grow: 5 }",
+        ) + &rule(
+            "idle",
+            &format!("yarn_memory_available_percent > {above}"),
+            &format!("for: 3m, then: {{ shrink: {shrink} }}"),
+        )
     };
     // 4 task nodes and a core node at 75 % use are 3.75 nodes of work: more than 85 % of 4.
     let found = messages(&pair("1", 25));
-    assert!(found.len() == 1 && found[0].starts_with("from 7 to 6 takes so much that `short` takes it back"), "{found:?}");
+    assert!(
+        found.len() == 1
+            && found[0].starts_with("from 7 to 6 takes so much that `short` takes it back"),
+        "{found:?}"
+    );
     // 2 to 1 beside the core node: 25 % of 3 nodes is 37.5 % of 2.
     assert_eq!(messages(&pair("1", 75)), [""; 0]);
     // The whole group but one: 25 % of 20 + 1 nodes is far more than 1 + 1.
@@ -86,35 +158,93 @@ fn a_scale_in_that_would_be_taken_back_is_found() {
 
 #[test]
 fn conditions_that_are_true_together_are_found() {
-    let rules = rule("short", "yarn_memory_available_percent < 50", "for: 5m, then: { grow: 5 }")
-        + &rule("idle", "yarn_memory_available_percent > 40", "for: 3m, then: { shrink: 3 }");
-    assert_eq!(messages(&rules), ["`short` is true at the same time, for example at 45: this rule then never acts"]);
+    let rules = rule(
+        "short",
+        "yarn_memory_available_percent < 50",
+        "for: 5m, then: { grow: 5 }",
+    ) + &rule(
+        "idle",
+        "yarn_memory_available_percent > 40",
+        "for: 3m, then: { shrink: 3 }",
+    );
+    assert_eq!(
+        messages(&rules),
+        ["`short` is true at the same time, for example at 45: this rule then never acts"]
+    );
 }
 
 #[test]
 fn a_rule_in_the_shadow_of_another_is_found_once() {
-    let rules =
-        rule("five", "yarn_apps_pending > 3", "for: 1m, then: { grow: 5 }") + &rule("two", "AppsPending > 3", "for: 2m, then: { grow: 2 }");
-    assert_eq!(messages(&rules), ["`five` has the same condition and always asks for at least as large a size"]);
-    let twins = rule("a", "yarn_apps_pending > 3", "then: { grow: 5 }") + &rule("b", "yarn_apps_pending > 3", "then: { grow: 5 }");
-    assert_eq!(messages(&twins), ["`a` has the same condition and always asks for at least as large a size"]);
-    let later = rule("soon", "yarn_apps_pending > 3", "for: 1m, then: { grow: 1 }")
-        + &rule("late", "yarn_apps_pending > 3", "for: 9m, then: { grow: 9 }");
-    assert_eq!(messages(&later), [""; 0], "a larger step after a longer time has its use");
+    let rules = rule(
+        "five",
+        "yarn_apps_pending > 3",
+        "for: 1m, then: { grow: 5 }",
+    ) + &rule("two", "AppsPending > 3", "for: 2m, then: { grow: 2 }");
+    assert_eq!(
+        messages(&rules),
+        ["`five` has the same condition and always asks for at least as large a size"]
+    );
+    let twins = rule("a", "yarn_apps_pending > 3", "then: { grow: 5 }")
+        + &rule("b", "yarn_apps_pending > 3", "then: { grow: 5 }");
+    assert_eq!(
+        messages(&twins),
+        ["`a` has the same condition and always asks for at least as large a size"]
+    );
+    let later = rule(
+        "soon",
+        "yarn_apps_pending > 3",
+        "for: 1m, then: { grow: 1 }",
+    ) + &rule(
+        "late",
+        "yarn_apps_pending > 3",
+        "for: 9m, then: { grow: 9 }",
+    );
+    assert_eq!(
+        messages(&later),
+        [""; 0],
+        "a larger step after a longer time has its use"
+    );
 }
 
 #[test]
 fn times_that_decide_nothing_are_found() {
     for (when, rest, part) in [
-        ("yarn_apps_pending > 3", "for: 10s, then: { grow: 1 }", "shorter than the 30s between two samples"),
-        ("yarn_memory_available_percent > 75", "then: { shrink: 1 }", "one sample is enough to shrink"),
-        ("avg(yarn_apps_pending, 45s) > 3", "then: { grow: 1 }", "a window of 45s holds hardly a sample"),
-        ("max(yarn_apps_pending, 8d) > 3", "then: { grow: 1 }", "a window of 8d is unknown"),
-        ("yarn_apps_pending > 3", "then: { set: 30 }", "the size 30 is outside the limits"),
-        ("true", "then: { track: { signal: yarn_memory_available_percent, target: 20 } }", "makes more room"),
+        (
+            "yarn_apps_pending > 3",
+            "for: 10s, then: { grow: 1 }",
+            "shorter than the 30s between two samples",
+        ),
+        (
+            "yarn_memory_available_percent > 75",
+            "then: { shrink: 1 }",
+            "one sample is enough to shrink",
+        ),
+        (
+            "avg(yarn_apps_pending, 45s) > 3",
+            "then: { grow: 1 }",
+            "a window of 45s holds hardly a sample",
+        ),
+        (
+            "max(yarn_apps_pending, 8d) > 3",
+            "then: { grow: 1 }",
+            "a window of 8d is unknown",
+        ),
+        (
+            "yarn_apps_pending > 3",
+            "then: { set: 30 }",
+            "the size 30 is outside the limits",
+        ),
+        (
+            "true",
+            "then: { track: { signal: yarn_memory_available_percent, target: 20 } }",
+            "makes more room",
+        ),
     ] {
         let found = messages(&rule("r", when, rest));
-        assert!(found.len() == 1 && found[0].contains(part), "{when}: {found:?}");
+        assert!(
+            found.len() == 1 && found[0].contains(part),
+            "{when}: {found:?}"
+        );
     }
 }
 
@@ -136,26 +266,44 @@ targets:
     rules:
       - { name: short, when: depth > 3, for: 10m, then: { grow: 1 } }
 ";
-    let (policy, places) = parse_with_places(source, "p").unwrap_or_else(|errors| panic!("{errors}"));
-    let rendered: Vec<String> = lint(&policy).iter().map(|lint| lint.diagnostic(&places).render(source, "p.yaml", false)).collect();
+    let (policy, places) =
+        parse_with_places(source, "p").unwrap_or_else(|errors| panic!("{errors}"));
+    let rendered: Vec<String> = lint(&policy)
+        .iter()
+        .map(|lint| lint.diagnostic(&places).render(source, "p.yaml", false))
+        .collect();
     insta::assert_snapshot!(rendered.join("\n\n"));
 }
 
 #[test]
 fn the_example_of_the_language_reference_is_valid_and_not_warned_of() {
     let reference = include_str!("../../../docs/policy-language.md");
-    let example = reference.split("```yaml\n").find(|block| block.starts_with("name: example")).and_then(|block| block.split("```").next());
-    let (policy, _) = parse_with_places(example.expect("an example"), "example").unwrap_or_else(|errors| panic!("{errors}"));
+    let example = reference
+        .split("```yaml\n")
+        .find(|block| block.starts_with("name: example"))
+        .and_then(|block| block.split("```").next());
+    let (policy, _) = parse_with_places(example.expect("an example"), "example")
+        .unwrap_or_else(|errors| panic!("{errors}"));
     assert_eq!(lint(&policy), []);
 }
 
 #[test]
 fn of_the_shipped_policies_only_the_first_rules_are_warned_of() {
     for baseline in crate::policy::baselines::BASELINES {
-        let (policy, _) = parse_with_places(baseline.text, baseline.name).unwrap_or_else(|errors| panic!("{errors}"));
+        let (policy, _) = parse_with_places(baseline.text, baseline.name)
+            .unwrap_or_else(|errors| panic!("{errors}"));
         let messages: Vec<String> = lint(&policy).into_iter().map(|lint| lint.message).collect();
         let known = "from 3 to 0 takes so much that `memory-short` takes it back: use rises from 25 % to 100 %";
-        assert_eq!(messages, if baseline.name == "available-memory" { vec![known] } else { Vec::new() }, "{}", baseline.name);
+        assert_eq!(
+            messages,
+            if baseline.name == "available-memory" {
+                vec![known]
+            } else {
+                Vec::new()
+            },
+            "{}",
+            baseline.name
+        );
     }
 }
 
@@ -165,13 +313,30 @@ fn demand_with_nothing_to_decide_or_out_of_reach_is_found() {
     for (demand, targets, expected) in [
         ("min: 2, max: 9", "", None),
         ("min: 2, max: 9, units: vcpu", "", None),
-        ("min: 2, max: 9", "targets: [{ group: { role: core }, hdfs: { replication: 3 } }]", None),
-        ("min: 2, max: 2", "", Some("there are always 2 instances: demand has nothing to decide")),
-        ("min: 5, max: 9", one, Some("the targets together may have 4 instances at most, which is below `min: 5`")),
-        ("min: 0, max: 2", one, Some("the targets together have 3 instances at least, which is above `max: 2`")),
+        (
+            "min: 2, max: 9",
+            "targets: [{ group: { role: core }, hdfs: { replication: 3 } }]",
+            None,
+        ),
+        (
+            "min: 2, max: 2",
+            "",
+            Some("there are always 2 instances: demand has nothing to decide"),
+        ),
+        (
+            "min: 5, max: 9",
+            one,
+            Some("the targets together may have 4 instances at most, which is below `min: 5`"),
+        ),
+        (
+            "min: 0, max: 2",
+            one,
+            Some("the targets together have 3 instances at least, which is above `max: 2`"),
+        ),
     ] {
         let source = format!("name: p\ndemand: {{ {demand} }}\n{targets}\n");
-        let (policy, places) = parse_with_places(&source, "p").unwrap_or_else(|errors| panic!("{errors}"));
+        let (policy, places) =
+            parse_with_places(&source, "p").unwrap_or_else(|errors| panic!("{errors}"));
         let found = lint(&policy);
         let messages: Vec<&str> = found.iter().map(|lint| lint.message.as_str()).collect();
         assert_eq!(messages, Vec::from_iter(expected), "{source}");

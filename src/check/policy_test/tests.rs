@@ -22,11 +22,15 @@ targets:
 fn said(tests: &str) -> String {
     let policy = parse(POLICY, "p.yaml").unwrap_or_else(|errors| panic!("{errors}"));
     let source = format!("policy: p.yaml\ntests:\n{tests}");
-    let tests = PolicyTests::read(&source, "p.test.yaml").unwrap_or_else(|errors| panic!("{errors}"));
+    let tests =
+        PolicyTests::read(&source, "p.test.yaml").unwrap_or_else(|errors| panic!("{errors}"));
     match tests.run(&policy) {
         Ok(outcomes) => {
             let failures = outcomes.iter().flat_map(|outcome| &outcome.failures);
-            failures.map(|failure| tests.render(failure, false)).collect::<Vec<_>>().join("\n\n")
+            failures
+                .map(|failure| tests.render(failure, false))
+                .collect::<Vec<_>>()
+                .join("\n\n")
         }
         Err(errors) => errors.to_string(),
     }
@@ -37,13 +41,22 @@ fn every_shipped_policy_has_tests_and_passes_them() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("policies");
     for baseline in BASELINES {
         let file = folder.join(format!("{}.test.yaml", baseline.name));
-        let source = std::fs::read_to_string(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
-        let tests = PolicyTests::read(&source, baseline.name).unwrap_or_else(|errors| panic!("{errors}"));
+        let source = std::fs::read_to_string(&file)
+            .unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+        let tests =
+            PolicyTests::read(&source, baseline.name).unwrap_or_else(|errors| panic!("{errors}"));
         assert_eq!(tests.policy_file(), format!("{}.yaml", baseline.name));
-        let policy = parse(baseline.text, baseline.name).unwrap_or_else(|errors| panic!("{errors}"));
-        let outcomes = tests.run(&policy).unwrap_or_else(|errors| panic!("{errors}"));
+        let policy =
+            parse(baseline.text, baseline.name).unwrap_or_else(|errors| panic!("{errors}"));
+        let outcomes = tests
+            .run(&policy)
+            .unwrap_or_else(|errors| panic!("{errors}"));
         assert!(!outcomes.is_empty());
-        let failures: Vec<String> = outcomes.iter().flat_map(|outcome| &outcome.failures).map(|f| tests.render(f, false)).collect();
+        let failures: Vec<String> = outcomes
+            .iter()
+            .flat_map(|outcome| &outcome.failures)
+            .map(|f| tests.render(f, false))
+            .collect();
         assert!(failures.is_empty(), "{}", failures.join("\n\n"));
     }
 }

@@ -1,4 +1,5 @@
-//! The cluster of a policy test: observations that read as the series say, and groups that follow the resizes.
+//! The cluster of a policy test: observations that read as the series say, and groups that follow
+//! the resizes.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -6,8 +7,8 @@ use std::time::Duration;
 use super::series::Sample;
 use crate::decision::{Action, Decision};
 use crate::observation::{
-    ClusterState, ClusterStatus, Control, GroupId, GroupState, GroupStatus, HdfsLoad, MetricId, NodesByState, Observation, Sampled,
-    YarnLoad,
+    ClusterState, ClusterStatus, Control, GroupId, GroupState, GroupStatus, HdfsLoad, MetricId,
+    NodesByState, Observation, Sampled, YarnLoad,
 };
 use crate::policy::signal::Signal;
 use crate::units::{Instances, Mebibytes, Timestamp, VirtualCores};
@@ -54,9 +55,19 @@ pub struct World<'t> {
 }
 
 impl<'t> World<'t> {
-    pub fn new(provisioning: Duration, series: &'t BTreeMap<Subject, Vec<Sample>>, groups: Vec<GroupStatus>) -> Self {
+    pub fn new(
+        provisioning: Duration,
+        series: &'t BTreeMap<Subject, Vec<Sample>>,
+        groups: Vec<GroupStatus>,
+    ) -> Self {
         let ready_at = vec![Timestamp::from_millis(i64::MIN); groups.len()];
-        Self { provisioning, series, groups, ready_at, last: None }
+        Self {
+            provisioning,
+            series,
+            groups,
+            ready_at,
+            last: None,
+        }
     }
 
     /// What is seen at a tick.
@@ -76,11 +87,24 @@ impl<'t> World<'t> {
         let last = self.last.as_ref();
         let observation = Observation {
             at,
-            yarn: readings.sampled(yarn, at, || readings.yarn(), last.and_then(|last| last.yarn)),
-            hdfs: readings.sampled(hdfs, at, || readings.hdfs(), last.and_then(|last| last.hdfs)),
+            yarn: readings.sampled(
+                yarn,
+                at,
+                || readings.yarn(),
+                last.and_then(|last| last.yarn),
+            ),
+            hdfs: readings.sampled(
+                hdfs,
+                at,
+                || readings.hdfs(),
+                last.and_then(|last| last.hdfs),
+            ),
             nodes: None,
             metrics: readings.metrics(at, last),
-            cluster: Sampled { value: self.cluster(&readings, at), measured_at: at },
+            cluster: Sampled {
+                value: self.cluster(&readings, at),
+                measured_at: at,
+            },
             control: Control::default(),
         };
         self.check(&readings, &observation)?;
@@ -92,8 +116,12 @@ impl<'t> World<'t> {
     pub fn apply(&mut self, decisions: &[Decision], at: Timestamp) -> Vec<GroupId> {
         let mut accepted = Vec::new();
         for decision in decisions {
-            let (Action::Resize(resize), Some(id)) = (&decision.action, &decision.group) else { continue };
-            let Some(position) = self.groups.iter().position(|group| group.id == *id) else { continue };
+            let (Action::Resize(resize), Some(id)) = (&decision.action, &decision.group) else {
+                continue;
+            };
+            let Some(position) = self.groups.iter().position(|group| group.id == *id) else {
+                continue;
+            };
             self.groups[position].requested = resize.to;
             self.groups[position].state = GroupState::Resizing;
             self.ready_at[position] = at + self.provisioning;
@@ -104,7 +132,9 @@ impl<'t> World<'t> {
 
     fn cluster(&self, readings: &Readings<'_>, at: Timestamp) -> ClusterStatus {
         let count = |signal: Signal| readings.value(signal).unwrap_or(0.0) as u32;
-        let idle_s = readings.value(Signal::EmrIdleSeconds).filter(|seconds| *seconds > 0.0);
+        let idle_s = readings
+            .value(Signal::EmrIdleSeconds)
+            .filter(|seconds| *seconds > 0.0);
         ClusterStatus {
             state: readings.state().unwrap_or(ClusterState::Running),
             groups: self.groups.clone(),
@@ -114,16 +144,23 @@ impl<'t> World<'t> {
         }
     }
 
-    /// Every given value must be what the observation reads: what is derived cannot be set against what it is derived from.
+    /// Every given value must be what the observation reads: what is derived cannot be set against
+    /// what it is derived from.
     fn check(&self, readings: &Readings<'_>, observation: &Observation) -> Result<(), String> {
-        let Some(group) = self.groups.first() else { return Ok(()) };
+        let Some(group) = self.groups.first() else {
+            return Ok(());
+        };
         for signal in Signal::ALL {
-            let Some(given) = readings.value(*signal) else { continue };
+            let Some(given) = readings.value(*signal) else {
+                continue;
+            };
             let read = signal.read(observation, group).map(|sample| sample.value);
             if !read.is_some_and(|read| (read - given).abs() <= TOLERANCE * given.abs().max(1.0)) {
                 let read = read.map_or("nothing".to_owned(), |read| format!("{read}"));
                 let name = signal.name();
-                return Err(format!("`{name}` cannot be {given} here: with the other series, or in whole units, it is {read}"));
+                return Err(format!(
+                    "`{name}` cannot be {given} here: with the other series, or in whole units, it is {read}"
+                ));
             }
         }
         Ok(())
@@ -136,7 +173,17 @@ struct Readings<'t>(BTreeMap<&'t Subject, Sample>);
 impl<'t> Readings<'t> {
     /// A series that has ended is missing.
     fn at(series: &'t BTreeMap<Subject, Vec<Sample>>, tick: usize) -> Self {
-        Self(series.iter().map(|(subject, samples)| (subject, samples.get(tick).copied().unwrap_or(Sample::Missing))).collect())
+        Self(
+            series
+                .iter()
+                .map(|(subject, samples)| {
+                    (
+                        subject,
+                        samples.get(tick).copied().unwrap_or(Sample::Missing),
+                    )
+                })
+                .collect(),
+        )
     }
 
     fn value(&self, signal: Signal) -> Option<f64> {
@@ -153,39 +200,67 @@ impl<'t> Readings<'t> {
         }
     }
 
-    /// Whether a source answered; its signals come in one answer, so they are there together, stale together, or missing together.
+    /// Whether a source answered; its signals come in one answer, so they are there together, stale
+    /// together, or missing together.
     fn origin(&self, origin: Origin) -> Result<Sample, String> {
         let members = self.0.iter().filter_map(|(subject, sample)| match subject {
-            Subject::Signal(name) if Signal::from_name(name).map(Origin::of) == Some(origin) => Some((*name, *sample)),
+            Subject::Signal(name) if Signal::from_name(name).map(Origin::of) == Some(origin) => {
+                Some((*name, *sample))
+            }
             _ => None,
         });
         let mut first: Option<(&str, Sample)> = None;
         for (name, sample) in members {
             match first {
                 None => first = Some((name, sample)),
-                Some((_, known)) if std::mem::discriminant(&known) == std::mem::discriminant(&sample) => {}
+                Some((_, known))
+                    if std::mem::discriminant(&known) == std::mem::discriminant(&sample) => {}
                 Some((other, _)) => {
-                    return Err(format!("`{other}` and `{name}` come in one answer: both are there, both stale, or both missing"));
+                    return Err(format!(
+                        "`{other}` and `{name}` come in one answer: both are there, both stale, or both missing"
+                    ));
                 }
             }
         }
         Ok(first.map_or(Sample::Missing, |(_, sample)| sample))
     }
 
-    fn sampled<T>(&self, sample: Sample, at: Timestamp, fresh: impl FnOnce() -> T, last: Option<Sampled<T>>) -> Option<Sampled<T>> {
+    fn sampled<T>(
+        &self,
+        sample: Sample,
+        at: Timestamp,
+        fresh: impl FnOnce() -> T,
+        last: Option<Sampled<T>>,
+    ) -> Option<Sampled<T>> {
         match sample {
             Sample::Missing => None,
             Sample::Stale => last,
-            Sample::Value(_) | Sample::State(_) => Some(Sampled { value: fresh(), measured_at: at }),
+            Sample::Value(_) | Sample::State(_) => Some(Sampled {
+                value: fresh(),
+                measured_at: at,
+            }),
         }
     }
 
-    fn metrics(&self, at: Timestamp, last: Option<&Observation>) -> BTreeMap<MetricId, Sampled<f64>> {
-        let given = self.0.iter().filter_map(|(subject, sample)| match (subject, sample) {
-            (Subject::Metric(id), Sample::Value(value)) => Some((id.clone(), Sampled { value: *value, measured_at: at })),
-            (Subject::Metric(id), Sample::Stale) => Some((id.clone(), *last?.metrics.get(id)?)),
-            _ => None,
-        });
+    fn metrics(
+        &self,
+        at: Timestamp,
+        last: Option<&Observation>,
+    ) -> BTreeMap<MetricId, Sampled<f64>> {
+        let given = self
+            .0
+            .iter()
+            .filter_map(|(subject, sample)| match (subject, sample) {
+                (Subject::Metric(id), Sample::Value(value)) => Some((
+                    id.clone(),
+                    Sampled {
+                        value: *value,
+                        measured_at: at,
+                    },
+                )),
+                (Subject::Metric(id), Sample::Stale) => Some((id.clone(), *last?.metrics.get(id)?)),
+                _ => None,
+            });
         given.collect()
     }
 
@@ -223,7 +298,9 @@ impl<'t> Readings<'t> {
             containers_allocated,
             containers_pending,
             containers_reserved: whole(Signal::YarnContainersReserved),
-            containers_released_total: self.value(Signal::YarnContainersReleasedTotal).map(|count| count.round() as u64),
+            containers_released_total: self
+                .value(Signal::YarnContainersReleasedTotal)
+                .map(|count| count.round() as u64),
             apps_running: whole(Signal::YarnAppsRunning),
             apps_pending: whole(Signal::YarnAppsPending),
             oldest_app_started_at: None,
@@ -237,19 +314,29 @@ impl<'t> Readings<'t> {
         }
     }
 
-    /// Allocated and pending containers; a given ratio is one of ten thousand where the test gives no number of its own.
+    /// Allocated and pending containers; a given ratio is one of ten thousand where the test gives
+    /// no number of its own.
     fn containers(&self) -> (u64, u64) {
         let ratio = self.value(Signal::YarnContainerPendingRatio);
         let given = self.value(Signal::YarnContainersAllocated);
-        let allocated = given.unwrap_or(if ratio.is_some() { 10_000.0 } else { 0.0 }).round();
-        let pending = self.value(Signal::YarnContainersPending).or(ratio.map(|ratio| ratio * allocated.max(1.0)));
+        let allocated = given
+            .unwrap_or(if ratio.is_some() { 10_000.0 } else { 0.0 })
+            .round();
+        let pending = self
+            .value(Signal::YarnContainersPending)
+            .or(ratio.map(|ratio| ratio * allocated.max(1.0)));
         (allocated as u64, pending.unwrap_or(0.0).round() as u64)
     }
 
     fn hdfs(&self) -> HdfsLoad {
-        let used_share = self.value(Signal::HdfsUsedPercent).map(|percent| percent / 100.0);
+        let used_share = self
+            .value(Signal::HdfsUsedPercent)
+            .map(|percent| percent / 100.0);
         let (total, used) = match (used_share, self.value(Signal::HdfsCapacityRemainingMib)) {
-            (Some(share), Some(remaining)) if share < 1.0 => (remaining / (1.0 - share), remaining / (1.0 - share) - remaining),
+            (Some(share), Some(remaining)) if share < 1.0 => (
+                remaining / (1.0 - share),
+                remaining / (1.0 - share) - remaining,
+            ),
             (Some(share), _) => (DEFAULT_TOTAL, DEFAULT_TOTAL * share),
             (None, Some(remaining)) => (remaining * 2.0, remaining),
             (None, None) => (DEFAULT_TOTAL, 0.0),
@@ -276,10 +363,21 @@ struct Pool {
 impl Pool {
     /// Total, available, allocated: what is not given follows from what is.
     fn fill(&self) -> [u64; 3] {
-        let total = self.total.or(self.available.zip(self.allocated).map(|(available, allocated)| available + allocated));
-        let total = total.unwrap_or_else(|| DEFAULT_TOTAL.max(self.available.unwrap_or(0.0)).max(self.allocated.unwrap_or(0.0)));
-        let available = self.available.or(self.available_percent.map(|percent| total * percent / 100.0));
-        let allocated = self.allocated.or(self.allocated_percent.map(|percent| total * percent / 100.0));
+        let total = self.total.or(self
+            .available
+            .zip(self.allocated)
+            .map(|(available, allocated)| available + allocated));
+        let total = total.unwrap_or_else(|| {
+            DEFAULT_TOTAL
+                .max(self.available.unwrap_or(0.0))
+                .max(self.allocated.unwrap_or(0.0))
+        });
+        let available = self.available.or(self
+            .available_percent
+            .map(|percent| total * percent / 100.0));
+        let allocated = self.allocated.or(self
+            .allocated_percent
+            .map(|percent| total * percent / 100.0));
         let (available, allocated) = match (available, allocated) {
             (Some(available), Some(allocated)) => (available, allocated),
             (Some(available), None) => (available, total - available),
@@ -292,5 +390,9 @@ impl Pool {
 
 /// A group that is not resized at the moment.
 pub fn settled(group: GroupStatus, size: Instances) -> GroupStatus {
-    GroupStatus { requested: size, running: size, ..group }
+    GroupStatus {
+        requested: size,
+        running: size,
+        ..group
+    }
 }

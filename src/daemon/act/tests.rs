@@ -13,20 +13,51 @@ fn group(id: &str, requested: u32, running: u32) -> GroupStatus {
         Some(_) => (GroupKind::Fleet, Market::OnDemand),
         None => (GroupKind::Group, Market::OnDemand),
     };
-    let state = if requested == running { GroupState::Running } else { GroupState::Resizing };
+    let state = if requested == running {
+        GroupState::Running
+    } else {
+        GroupState::Resizing
+    };
     let (id, role) = (GroupId::new(id), Role::Task);
     let (requested, running) = (Instances(requested), Instances(running));
-    GroupStatus { id, name: None, role, kind, market, state, requested, running, scaled_by_amazon: false }
+    GroupStatus {
+        id,
+        name: None,
+        role,
+        kind,
+        market,
+        state,
+        requested,
+        running,
+        scaled_by_amazon: false,
+    }
 }
 
 fn described(groups: Vec<GroupStatus>, at_s: i64) -> Sampled<ClusterStatus> {
-    let value = ClusterStatus { state: ClusterState::Running, groups, steps_pending: 0, steps_running: 0, idle_since: None };
-    Sampled { value, measured_at: Timestamp::from_millis(1_000 * at_s) }
+    let value = ClusterStatus {
+        state: ClusterState::Running,
+        groups,
+        steps_pending: 0,
+        steps_running: 0,
+        idle_since: None,
+    };
+    Sampled {
+        value,
+        measured_at: Timestamp::from_millis(1_000 * at_s),
+    }
 }
 
 fn resize(from: u32, to: u32) -> Resize {
     let (from, to) = (Instances(from), Instances(to));
-    Resize { from, to, because: Cause::BelowMinimum, wanted: to, limited_by: None, protect: Vec::new(), prefer: Vec::new() }
+    Resize {
+        from,
+        to,
+        because: Cause::BelowMinimum,
+        wanted: to,
+        limited_by: None,
+        protect: Vec::new(),
+        prefer: Vec::new(),
+    }
 }
 
 fn ids(ids: &[&str]) -> Vec<InstanceId> {
@@ -38,17 +69,38 @@ fn live(fake: &FakeEmr) -> Actuator {
 }
 
 /// Resizes the group that comes `index`-th in the cluster.
-async fn send(actuator: &mut Actuator, cluster: &Sampled<ClusterStatus>, index: usize, resize: &Resize) -> Answer {
+async fn send(
+    actuator: &mut Actuator,
+    cluster: &Sampled<ClusterStatus>,
+    index: usize,
+    resize: &Resize,
+) -> Answer {
     let group = &cluster.value.groups[index];
-    actuator.resize(Order { cluster, group, resize, provision_timeout: Duration::from_secs(1_800) }).await
+    actuator
+        .resize(Order {
+            cluster,
+            group,
+            resize,
+            provision_timeout: Duration::from_secs(1_800),
+        })
+        .await
 }
 
 /// What is sent for one resize of a group.
 async fn sent(requested: u32, running: u32, resize: Resize) -> Value {
     let fake = FakeEmr::start().await;
-    let answer = send(&mut live(&fake), &described(vec![group("ig-task", requested, running)], 0), 0, &resize).await;
+    let answer = send(
+        &mut live(&fake),
+        &described(vec![group("ig-task", requested, running)], 0),
+        0,
+        &resize,
+    )
+    .await;
     assert_eq!((answer.outcome, answer.message), (Outcome::Accepted, None));
-    assert_eq!(answer.call.map(|call| (call.operation, call.result)), Some(("ModifyInstanceGroups", "ok")));
+    assert_eq!(
+        answer.call.map(|call| (call.operation, call.result)),
+        Some(("ModifyInstanceGroups", "ok"))
+    );
     let seen = fake.seen("ModifyInstanceGroups");
     assert_eq!(seen.len(), 1);
     seen[0].clone()
@@ -58,31 +110,51 @@ async fn sent(requested: u32, running: u32, resize: Resize) -> Value {
 async fn a_scale_out_is_one_absolute_count_and_nothing_else() {
     let expected = json!({ "ClusterId": CLUSTER, "InstanceGroups": [{ "InstanceGroupId": "ig-task", "InstanceCount": 9 }] });
     assert_eq!(sent(4, 4, resize(4, 9)).await, expected);
-    assert_eq!(sent(4, 6, resize(4, 9)).await, expected, "a pending shrink is overridden, not cancelled first");
+    assert_eq!(
+        sent(4, 6, resize(4, 9)).await,
+        expected,
+        "a pending shrink is overridden, not cancelled first"
+    );
 }
 
 #[tokio::test]
 async fn a_scale_in_is_graceful_and_names_who_stays_and_who_goes() {
-    let shrink = Resize { protect: ids(&["i-1", "i-2"]), prefer: ids(&["i-3"]), ..resize(4, 3) };
+    let shrink = Resize {
+        protect: ids(&["i-1", "i-2"]),
+        prefer: ids(&["i-3"]),
+        ..resize(4, 3)
+    };
     let expected = json!({ "ClusterId": CLUSTER, "InstanceGroups": [{
         "InstanceGroupId": "ig-task", "InstanceCount": 3,
         "ShrinkPolicy": { "DecommissionTimeout": 600,
             "InstanceResizePolicy": { "InstancesToProtect": ["i-1", "i-2"], "InstancesToTerminate": ["i-3"] } } }] });
     assert_eq!(sent(4, 4, shrink).await, expected);
     let unknown = sent(4, 4, resize(4, 3)).await;
-    assert_eq!(unknown["InstanceGroups"][0]["ShrinkPolicy"], json!({ "DecommissionTimeout": 600 }));
+    assert_eq!(
+        unknown["InstanceGroups"][0]["ShrinkPolicy"],
+        json!({ "DecommissionTimeout": 600 })
+    );
 }
 
 #[tokio::test]
 async fn instances_are_protected_while_a_larger_target_is_still_below_what_runs() {
-    let less_of_a_shrink = Resize { protect: ids(&["i-1"]), ..resize(2, 5) };
+    let less_of_a_shrink = Resize {
+        protect: ids(&["i-1"]),
+        ..resize(2, 5)
+    };
     let sent = sent(2, 8, less_of_a_shrink).await;
     assert_eq!(sent["InstanceGroups"][0]["InstanceCount"], 5);
-    assert_eq!(sent["InstanceGroups"][0]["ShrinkPolicy"]["InstanceResizePolicy"]["InstancesToProtect"], json!(["i-1"]));
+    assert_eq!(
+        sent["InstanceGroups"][0]["ShrinkPolicy"]["InstanceResizePolicy"]["InstancesToProtect"],
+        json!(["i-1"])
+    );
 }
 
 fn fleet(on_demand: u32, spot: u32) -> Vec<GroupStatus> {
-    vec![group("if-1/on-demand", on_demand, on_demand), group("if-1/spot", spot, spot)]
+    vec![
+        group("if-1/on-demand", on_demand, on_demand),
+        group("if-1/spot", spot, spot),
+    ]
 }
 
 #[tokio::test]
@@ -92,7 +164,14 @@ async fn a_fleet_gets_both_targets_and_a_timeout_for_the_market_that_is_resized(
     let cluster = described(fleet(4, 6), 0);
     for (provision_timeout_s, minutes) in [(1_800, 30), (60, 5), (10_000_000, 10_080)] {
         let (group, resize) = (&cluster.value.groups[1], &resize(6, 11));
-        actuator.resize(Order { cluster: &cluster, group, resize, provision_timeout: Duration::from_secs(provision_timeout_s) }).await;
+        actuator
+            .resize(Order {
+                cluster: &cluster,
+                group,
+                resize,
+                provision_timeout: Duration::from_secs(provision_timeout_s),
+            })
+            .await;
         let expected = json!({ "ClusterId": CLUSTER, "InstanceFleet": {
             "InstanceFleetId": "if-1", "TargetOnDemandCapacity": 4, "TargetSpotCapacity": 11,
             "ResizeSpecifications": { "SpotResizeSpecification": { "TimeoutDurationMinutes": minutes } } } });
@@ -105,28 +184,66 @@ async fn two_markets_of_one_fleet_do_not_undo_each_others_resize() {
     let fake = FakeEmr::start().await;
     let mut actuator = live(&fake);
     let targets = || {
-        let fleet = fake.seen("ModifyInstanceFleet").pop().expect("a call")["InstanceFleet"].clone();
-        (fleet["TargetOnDemandCapacity"].clone(), fleet["TargetSpotCapacity"].clone())
+        let fleet =
+            fake.seen("ModifyInstanceFleet").pop().expect("a call")["InstanceFleet"].clone();
+        (
+            fleet["TargetOnDemandCapacity"].clone(),
+            fleet["TargetSpotCapacity"].clone(),
+        )
     };
     let same_tick = described(fleet(4, 6), 0);
     send(&mut actuator, &same_tick, 0, &resize(4, 8)).await;
     send(&mut actuator, &same_tick, 1, &resize(6, 11)).await;
     assert_eq!(targets(), (json!(8), json!(11)));
-    send(&mut actuator, &described(fleet(4, 11), 60), 1, &resize(11, 12)).await;
-    assert_eq!(targets(), (json!(8), json!(12)), "EMR still describes the on-demand target of before");
-    send(&mut actuator, &described(fleet(5, 12), 600), 1, &resize(12, 13)).await;
-    assert_eq!(targets(), (json!(5), json!(13)), "by now it is someone else's");
+    send(
+        &mut actuator,
+        &described(fleet(4, 11), 60),
+        1,
+        &resize(11, 12),
+    )
+    .await;
+    assert_eq!(
+        targets(),
+        (json!(8), json!(12)),
+        "EMR still describes the on-demand target of before"
+    );
+    send(
+        &mut actuator,
+        &described(fleet(5, 12), 600),
+        1,
+        &resize(12, 13),
+    )
+    .await;
+    assert_eq!(
+        targets(),
+        (json!(5), json!(13)),
+        "by now it is someone else's"
+    );
 }
 
 #[tokio::test]
 async fn a_refused_resize_of_one_market_is_not_sent_along_with_the_other() {
     let fake = FakeEmr::start().await;
-    fake.script("ModifyInstanceFleet", vec![Reply::Error(400, "ThrottlingException", "Rate exceeded"), Reply::Json(json!({}))]);
+    fake.script(
+        "ModifyInstanceFleet",
+        vec![
+            Reply::Error(400, "ThrottlingException", "Rate exceeded"),
+            Reply::Json(json!({})),
+        ],
+    );
     let mut actuator = live(&fake);
     let cluster = described(fleet(4, 6), 0);
-    assert_eq!(send(&mut actuator, &cluster, 0, &resize(4, 8)).await.outcome, Outcome::Rejected(Rejection::Throttled));
+    assert_eq!(
+        send(&mut actuator, &cluster, 0, &resize(4, 8))
+            .await
+            .outcome,
+        Outcome::Rejected(Rejection::Throttled)
+    );
     send(&mut actuator, &cluster, 1, &resize(6, 11)).await;
-    assert_eq!(fake.seen("ModifyInstanceFleet")[1]["InstanceFleet"]["TargetOnDemandCapacity"], 4);
+    assert_eq!(
+        fake.seen("ModifyInstanceFleet")[1]["InstanceFleet"]["TargetOnDemandCapacity"],
+        4
+    );
 }
 
 #[tokio::test]
@@ -134,47 +251,117 @@ async fn every_answer_has_its_outcome_and_no_change_is_sent_twice() {
     let rejected = Outcome::Rejected;
     let refusal = |code, message| Reply::Error(400, code, message);
     for (reply, outcome, label, text) in [
-        (refusal("ThrottlingException", "Rate exceeded"), rejected(Rejection::Throttled), "throttled", "is throttled"),
-        (Reply::Text(429, "slow down"), rejected(Rejection::Throttled), "throttled", "is throttled"),
         (
-            refusal("AccessDeniedException", "User: arn:aws:sts::1:r is not authorized"),
+            refusal("ThrottlingException", "Rate exceeded"),
+            rejected(Rejection::Throttled),
+            "throttled",
+            "is throttled",
+        ),
+        (
+            Reply::Text(429, "slow down"),
+            rejected(Rejection::Throttled),
+            "throttled",
+            "is throttled",
+        ),
+        (
+            refusal(
+                "AccessDeniedException",
+                "User: arn:aws:sts::1:r is not authorized",
+            ),
             rejected(Rejection::AccessDenied),
             "access_denied",
             "grant `elasticmapreduce:ModifyInstanceGroups` to the role of this machine (AccessDeniedException: User: arn",
         ),
         (
-            refusal("ValidationException", "An instance group may only be modified when the cluster is running or waiting."),
+            refusal(
+                "ValidationException",
+                "An instance group may only be modified when the cluster is running or waiting.",
+            ),
             rejected(Rejection::NotModifiable),
             "refused",
             "may only be modified",
         ),
         (
-            refusal("ValidationException", "The instance group ig-task is RECONFIGURING"),
+            refusal(
+                "ValidationException",
+                "The instance group ig-task is RECONFIGURING",
+            ),
             rejected(Rejection::NotModifiable),
             "refused",
             "is RECONFIGURING",
         ),
         (
-            refusal("InvalidRequestException", "Instance group in state ARRESTED cannot be resized"),
+            refusal(
+                "InvalidRequestException",
+                "Instance group in state ARRESTED cannot be resized",
+            ),
             rejected(Rejection::NotModifiable),
             "refused",
             "ARRESTED",
         ),
-        (refusal("InvalidRequestException", "Job flow is TERMINATING"), rejected(Rejection::NotModifiable), "refused", "TERMINATING"),
-        (refusal("ValidationException", "InstanceCount is above the quota"), rejected(Rejection::Other), "refused", "above the quota"),
-        (refusal("ExpiredTokenException", "The token is expired"), rejected(Rejection::Other), "refused", "ExpiredTokenException"),
-        (Reply::Text(400, "<html>"), rejected(Rejection::Other), "refused", "answered 400"),
-        (Reply::Error(500, "InternalServerError", "oops"), Outcome::Unknown, "status", "EMR answered 500"),
-        (Reply::Text(503, "busy"), Outcome::Unknown, "status", "EMR answered 503"),
-        (Reply::Silence, Outcome::Unknown, "timed_out", "no answer within 0.3 s"),
+        (
+            refusal("InvalidRequestException", "Job flow is TERMINATING"),
+            rejected(Rejection::NotModifiable),
+            "refused",
+            "TERMINATING",
+        ),
+        (
+            refusal("ValidationException", "InstanceCount is above the quota"),
+            rejected(Rejection::Other),
+            "refused",
+            "above the quota",
+        ),
+        (
+            refusal("ExpiredTokenException", "The token is expired"),
+            rejected(Rejection::Other),
+            "refused",
+            "ExpiredTokenException",
+        ),
+        (
+            Reply::Text(400, "<html>"),
+            rejected(Rejection::Other),
+            "refused",
+            "answered 400",
+        ),
+        (
+            Reply::Error(500, "InternalServerError", "oops"),
+            Outcome::Unknown,
+            "status",
+            "EMR answered 500",
+        ),
+        (
+            Reply::Text(503, "busy"),
+            Outcome::Unknown,
+            "status",
+            "EMR answered 503",
+        ),
+        (
+            Reply::Silence,
+            Outcome::Unknown,
+            "timed_out",
+            "no answer within 0.3 s",
+        ),
     ] {
         let fake = FakeEmr::start().await;
         fake.script("ModifyInstanceGroups", vec![reply.clone()]);
-        let settings = AwsSettings { timeout: Duration::from_millis(300), ..settings() };
+        let settings = AwsSettings {
+            timeout: Duration::from_millis(300),
+            ..settings()
+        };
         let mut actuator = Actuator::Live(Resizer::new(&fake.config(), CLUSTER, &settings));
-        let answer = send(&mut actuator, &described(vec![group("ig-task", 4, 4)], 0), 0, &resize(4, 9)).await;
+        let answer = send(
+            &mut actuator,
+            &described(vec![group("ig-task", 4, 4)], 0),
+            0,
+            &resize(4, 9),
+        )
+        .await;
         assert_eq!(answer.outcome, outcome, "{reply:?}");
-        assert_eq!(answer.call.map(|call| call.result), Some(label), "{reply:?}");
+        assert_eq!(
+            answer.call.map(|call| call.result),
+            Some(label),
+            "{reply:?}"
+        );
         let message = answer.message.expect("a reason");
         assert!(message.contains(text), "{reply:?}: {message}");
         assert_eq!(fake.seen("ModifyInstanceGroups").len(), 1, "{reply:?}");
@@ -183,11 +370,15 @@ async fn every_answer_has_its_outcome_and_no_change_is_sent_twice() {
 
 #[tokio::test]
 async fn a_connection_that_breaks_after_the_request_leaves_the_outcome_unknown() {
-    let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.expect("a port");
+    let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0))
+        .await
+        .expect("a port");
     let url = format!("http://{}", listener.local_addr().expect("an address"));
     let requests = tokio::spawn(async move {
         let mut requests = 0;
-        while let Ok(Ok((mut connection, _))) = tokio::time::timeout(Duration::from_secs(1), listener.accept()).await {
+        while let Ok(Ok((mut connection, _))) =
+            tokio::time::timeout(Duration::from_secs(1), listener.accept()).await
+        {
             let read = connection.read(&mut [0; 16_384]).await.expect("a request");
             requests += usize::from(read > 0);
             connection.shutdown().await.expect("closes");
@@ -195,7 +386,13 @@ async fn a_connection_that_breaks_after_the_request_leaves_the_outcome_unknown()
         requests
     });
     let mut actuator = Actuator::Live(Resizer::new(&config(&url), CLUSTER, &settings()));
-    let answer = send(&mut actuator, &described(vec![group("ig-task", 4, 4)], 0), 0, &resize(4, 9)).await;
+    let answer = send(
+        &mut actuator,
+        &described(vec![group("ig-task", 4, 4)], 0),
+        0,
+        &resize(4, 9),
+    )
+    .await;
     assert_eq!(answer.outcome, Outcome::Unknown);
     assert_eq!(answer.call.map(|call| call.result), Some("unreachable"));
     assert_eq!(requests.await.expect("counted"), 1, "sent once");
@@ -203,25 +400,57 @@ async fn a_connection_that_breaks_after_the_request_leaves_the_outcome_unknown()
 
 #[tokio::test]
 async fn a_connection_that_was_refused_has_carried_nothing() {
-    let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.expect("a port");
+    let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0))
+        .await
+        .expect("a port");
     let url = format!("http://{}", listener.local_addr().expect("an address"));
     drop(listener);
     let mut actuator = Actuator::Live(Resizer::new(&config(&url), CLUSTER, &settings()));
-    let answer = send(&mut actuator, &described(vec![group("ig-task", 4, 4)], 0), 0, &resize(4, 9)).await;
+    let answer = send(
+        &mut actuator,
+        &described(vec![group("ig-task", 4, 4)], 0),
+        0,
+        &resize(4, 9),
+    )
+    .await;
     assert_eq!(answer.outcome, Outcome::Rejected(Rejection::Other));
-    assert!(answer.message.expect("a reason").starts_with("ModifyInstanceGroups could not be sent: "));
+    assert!(
+        answer
+            .message
+            .expect("a reason")
+            .starts_with("ModifyInstanceGroups could not be sent: ")
+    );
 }
 
 #[tokio::test]
 async fn a_size_that_emr_cannot_count_is_refused_without_a_call() {
     let fake = FakeEmr::start().await;
-    let answer = send(&mut live(&fake), &described(vec![group("ig-task", 4, 4)], 0), 0, &resize(4, u32::MAX)).await;
+    let answer = send(
+        &mut live(&fake),
+        &described(vec![group("ig-task", 4, 4)], 0),
+        0,
+        &resize(4, u32::MAX),
+    )
+    .await;
     assert_eq!(answer.outcome, Outcome::Rejected(Rejection::Other));
     assert!(fake.seen("ModifyInstanceGroups").is_empty());
 }
 
 #[tokio::test]
 async fn a_dry_run_sends_nothing() {
-    let answer = send(&mut Actuator::DryRun, &described(vec![group("ig-task", 4, 4)], 0), 0, &resize(4, 9)).await;
-    assert_eq!(answer, Answer { outcome: Outcome::NotSent, message: None, call: None });
+    let answer = send(
+        &mut Actuator::DryRun,
+        &described(vec![group("ig-task", 4, 4)], 0),
+        0,
+        &resize(4, 9),
+    )
+    .await;
+    assert_eq!(
+        answer,
+        Answer {
+            outcome: Outcome::NotSent,
+            message: None,
+            call: None
+        }
+    );
 }

@@ -5,7 +5,9 @@ use std::time::Duration;
 use aws_sdk_cloudwatch::Client;
 use aws_sdk_cloudwatch::operation::get_metric_data::GetMetricDataOutput;
 use aws_sdk_cloudwatch::primitives::DateTime;
-use aws_sdk_cloudwatch::types::{Dimension, MetricDataQuery, MetricDataResult, MetricStat, ScanBy, StatusCode};
+use aws_sdk_cloudwatch::types::{
+    Dimension, MetricDataQuery, MetricDataResult, MetricStat, ScanBy, StatusCode,
+};
 
 use crate::daemon::clock::Stopwatch;
 use crate::daemon::failure::Failure;
@@ -63,9 +65,18 @@ pub struct Points {
 ///
 /// # Errors
 /// What the call failed with as a whole. Single queries fail in [`Points::incomplete`].
-pub async fn page(client: &Client, request: &Request, token: Option<String>) -> (Result<Page, SourceError>, Call) {
+pub async fn page(
+    client: &Client,
+    request: &Request,
+    token: Option<String>,
+) -> (Result<Page, SourceError>, Call) {
     let stopwatch = Stopwatch::start();
-    let queries = request.queries.iter().enumerate().map(|(position, query)| data_query(position, query)).collect();
+    let queries = request
+        .queries
+        .iter()
+        .enumerate()
+        .map(|(position, query)| data_query(position, query))
+        .collect();
     let sent = client
         .get_metric_data()
         .set_metric_data_queries(Some(queries))
@@ -78,14 +89,24 @@ pub async fn page(client: &Client, request: &Request, token: Option<String>) -> 
     let took = stopwatch.elapsed();
     let answer = match sent {
         Ok(output) => read_page(output, request.queries.len()),
-        Err(error) => Err(Failure::of(&error).of_reading(GET_METRIC_DATA, GET_METRIC_DATA_PERMISSION, took)),
+        Err(error) => {
+            Err(Failure::of(&error).of_reading(GET_METRIC_DATA, GET_METRIC_DATA_PERMISSION, took))
+        }
     };
     let result = answer.as_ref().err().map_or("ok", SourceError::label);
-    (answer, Call { operation: GET_METRIC_DATA, result, took })
+    (
+        answer,
+        Call {
+            operation: GET_METRIC_DATA,
+            result,
+            took,
+        },
+    )
 }
 
 fn data_query(position: usize, query: &Query) -> MetricDataQuery {
-    let dimension = |(name, value): &(String, String)| Dimension::builder().name(name).value(value).build();
+    let dimension =
+        |(name, value): &(String, String)| Dimension::builder().name(name).value(value).build();
     let metric = aws_sdk_cloudwatch::types::Metric::builder()
         .namespace(&query.namespace)
         .metric_name(&query.metric_name)
@@ -96,7 +117,10 @@ fn data_query(position: usize, query: &Query) -> MetricDataQuery {
         .stat(statistic_name(query.statistic))
         .period(i32::try_from(query.period.as_secs()).unwrap_or(i32::MAX))
         .build();
-    MetricDataQuery::builder().id(query_id(position)).metric_stat(stat).build()
+    MetricDataQuery::builder()
+        .id(query_id(position))
+        .metric_stat(stat)
+        .build()
 }
 
 const fn statistic_name(statistic: Statistic) -> &'static str {
@@ -117,39 +141,85 @@ fn query_id(position: usize) -> String {
 fn read_page(output: GetMetricDataOutput, queries: usize) -> Result<Page, SourceError> {
     let results = output.metric_data_results.unwrap_or_default();
     Ok(Page {
-        results: results.into_iter().map(|result| read_points(result, queries)).collect::<Result<_, _>>()?,
+        results: results
+            .into_iter()
+            .map(|result| read_points(result, queries))
+            .collect::<Result<_, _>>()?,
         next_token: output.next_token.filter(|token| !token.is_empty()),
     })
 }
 
 fn read_points(result: MetricDataResult, queries: usize) -> Result<Points, SourceError> {
     let id = result.id().unwrap_or_default();
-    let position = id.strip_prefix('m').and_then(|digits| digits.parse().ok()).filter(|position| *position < queries);
-    let query = position.ok_or_else(|| malformed(format!("a result with the id `{id}`, which was not asked for")))?;
+    let position = id
+        .strip_prefix('m')
+        .and_then(|digits| digits.parse().ok())
+        .filter(|position| *position < queries);
+    let query = position.ok_or_else(|| {
+        malformed(format!(
+            "a result with the id `{id}`, which was not asked for"
+        ))
+    })?;
     if result.timestamps().len() != result.values().len() {
-        return Err(malformed(format!("{} timestamps with {} values", result.timestamps().len(), result.values().len())));
+        return Err(malformed(format!(
+            "{} timestamps with {} values",
+            result.timestamps().len(),
+            result.values().len()
+        )));
     }
-    let instants = result.timestamps().iter().map(|instant| instant.to_millis().ok().map(Timestamp::from_millis));
-    let points = instants.zip(result.values()).filter(|(_, value)| value.is_finite());
-    let points = points.filter_map(|(instant, value)| Some((instant?, *value))).collect();
-    Ok(Points { query, points, incomplete: incomplete(&result) })
+    let instants = result
+        .timestamps()
+        .iter()
+        .map(|instant| instant.to_millis().ok().map(Timestamp::from_millis));
+    let points = instants
+        .zip(result.values())
+        .filter(|(_, value)| value.is_finite());
+    let points = points
+        .filter_map(|(instant, value)| Some((instant?, *value)))
+        .collect();
+    Ok(Points {
+        query,
+        points,
+        incomplete: incomplete(&result),
+    })
 }
 
 fn incomplete(result: &MetricDataResult) -> Option<SourceError> {
-    let said = result.messages().iter().filter_map(|message| message.value()).collect::<Vec<_>>().join("; ");
+    let said = result
+        .messages()
+        .iter()
+        .filter_map(|message| message.value())
+        .collect::<Vec<_>>()
+        .join("; ");
     let refused = |what: &str| {
-        let message = if said.is_empty() { what.to_owned() } else { format!("{what} ({said})") };
-        Some(SourceError::Refused { operation: GET_METRIC_DATA, message })
+        let message = if said.is_empty() {
+            what.to_owned()
+        } else {
+            format!("{what} ({said})")
+        };
+        Some(SourceError::Refused {
+            operation: GET_METRIC_DATA,
+            message,
+        })
     };
     match result.status_code()? {
         StatusCode::Complete => None,
         StatusCode::PartialData => refused("CloudWatch returned only a part of the points"),
         StatusCode::InternalError => refused("CloudWatch had an internal error"),
-        StatusCode::Forbidden => Some(SourceError::AccessDenied { operation: GET_METRIC_DATA, permission: GET_METRIC_DATA_PERMISSION }),
-        other => refused(&format!("CloudWatch answered with the status {}", other.as_str())),
+        StatusCode::Forbidden => Some(SourceError::AccessDenied {
+            operation: GET_METRIC_DATA,
+            permission: GET_METRIC_DATA_PERMISSION,
+        }),
+        other => refused(&format!(
+            "CloudWatch answered with the status {}",
+            other.as_str()
+        )),
     }
 }
 
 pub fn malformed(problem: String) -> SourceError {
-    SourceError::Malformed { url: GET_METRIC_DATA.to_owned(), problem }
+    SourceError::Malformed {
+        url: GET_METRIC_DATA.to_owned(),
+        problem,
+    }
 }

@@ -6,7 +6,8 @@ use super::api::{POINTS_MAX, QUERIES_MAX};
 use crate::observation::{MetricId, Sampled};
 use crate::units::Timestamp;
 
-/// From this period on, points are kept for days; shorter ones for [`HIGH_RESOLUTION_KEPT`], and a call that begins earlier gets none.
+/// From this period on, points are kept for days; shorter ones for [`HIGH_RESOLUTION_KEPT`], and a
+/// call that begins earlier gets none.
 const STANDARD_PERIOD: Duration = Duration::from_secs(60);
 const HIGH_RESOLUTION_KEPT: Duration = Duration::from_secs(3 * 3_600);
 
@@ -21,7 +22,8 @@ pub(super) struct Due {
 }
 
 impl Due {
-    /// A point of a period that has ended, and had its delay; it was measured when the period ended.
+    /// A point of a period that has ended, and had its delay; it was measured when the period
+    /// ended.
     pub fn sample(&self, (begin, value): (Timestamp, f64)) -> Option<Sampled<f64>> {
         let measured_at = begin + self.period;
         (measured_at <= self.to).then_some(Sampled { value, measured_at })
@@ -36,31 +38,48 @@ pub(super) struct Batch {
     pub to: Timestamp,
 }
 
-/// As few calls as possible, such that each one begins at the beginning of a period of every metric in it (CloudWatch counts periods from
-/// there), and none asks for more points than a page holds or further back than its shortest period is kept.
+/// As few calls as possible, such that each one begins at the beginning of a period of every metric
+/// in it (CloudWatch counts periods from there), and none asks for more points than a page holds or
+/// further back than its shortest period is kept.
 pub(super) fn batches(mut due: Vec<Due>, now: Timestamp) -> Vec<Batch> {
     due.sort_by_key(|due| due.period);
     let mut batches: Vec<Batch> = Vec::new();
     for due in due {
-        match batches.iter_mut().find_map(|batch| Some((batch.span_with(&due, now)?, batch))) {
+        match batches
+            .iter_mut()
+            .find_map(|batch| Some((batch.span_with(&due, now)?, batch)))
+        {
             Some(((from, to), batch)) => {
                 (batch.from, batch.to) = (from, to);
                 batch.due.push(due);
             }
-            None => batches.push(Batch { from: due.from, to: due.to, due: vec![due] }),
+            None => batches.push(Batch {
+                from: due.from,
+                to: due.to,
+                due: vec![due],
+            }),
         }
     }
     batches
 }
 
 impl Batch {
-    /// The span of the call if this metric, whose period is none of the shorter ones, joined; `None` when it cannot.
+    /// The span of the call if this metric, whose period is none of the shorter ones, joined;
+    /// `None` when it cannot.
     fn span_with(&self, due: &Due, now: Timestamp) -> Option<(Timestamp, Timestamp)> {
         let (shortest, longest) = (self.due.first()?.period, self.due.last()?.period);
-        let (from, to) = (self.from.min(due.from).floor(due.period), self.to.max(due.to));
-        let points = to.since(from).as_millis() / shortest.as_millis().max(1) * (self.due.len() as u128 + 1);
-        let fits = self.due.len() < QUERIES_MAX && i64::try_from(points).is_ok_and(|points| points <= POINTS_MAX);
-        let divides = due.period.as_millis().is_multiple_of(longest.as_millis().max(1));
+        let (from, to) = (
+            self.from.min(due.from).floor(due.period),
+            self.to.max(due.to),
+        );
+        let points =
+            to.since(from).as_millis() / shortest.as_millis().max(1) * (self.due.len() as u128 + 1);
+        let fits = self.due.len() < QUERIES_MAX
+            && i64::try_from(points).is_ok_and(|points| points <= POINTS_MAX);
+        let divides = due
+            .period
+            .as_millis()
+            .is_multiple_of(longest.as_millis().max(1));
         let is_kept = shortest >= STANDARD_PERIOD || now.since(from) <= HIGH_RESOLUTION_KEPT;
         (fits && divides && is_kept).then_some((from, to))
     }
@@ -76,13 +95,26 @@ mod tests {
     fn due(period_s: u64, delay_s: u64) -> Due {
         let period = Duration::from_secs(period_s);
         let to = (NOW - Duration::from_secs(delay_s)).floor(period);
-        Due { metric: MetricId::new(format!("every-{period_s}")), period, from: to - period * 2, to }
+        Due {
+            metric: MetricId::new(format!("every-{period_s}")),
+            period,
+            from: to - period * 2,
+            to,
+        }
     }
 
     /// The periods of each call, in seconds.
     fn calls(periods_s: &[u64]) -> Vec<Vec<u64>> {
-        let made = batches(periods_s.iter().map(|period_s| due(*period_s, 60)).collect(), NOW);
-        made.iter().map(|batch| batch.due.iter().map(|due| due.period.as_secs()).collect()).collect()
+        let made = batches(
+            periods_s
+                .iter()
+                .map(|period_s| due(*period_s, 60))
+                .collect(),
+            NOW,
+        );
+        made.iter()
+            .map(|batch| batch.due.iter().map(|due| due.period.as_secs()).collect())
+            .collect()
     }
 
     #[test]
@@ -91,7 +123,10 @@ mod tests {
             (&[300, 60, 300, 3_600][..], vec![vec![60, 300, 300, 3_600]]),
             (&[60, 86_400], vec![vec![60, 86_400]]),
             (&[120, 180, 360], vec![vec![120, 360], vec![180]]),
-            (&[1, 60, 3_600, 7_200], vec![vec![1, 60, 3_600], vec![7_200]]),
+            (
+                &[1, 60, 3_600, 7_200],
+                vec![vec![1, 60, 3_600], vec![7_200]],
+            ),
             (&[20, 30, 60], vec![vec![20, 60], vec![30]]),
         ] {
             assert_eq!(calls(periods_s), expected, "{periods_s:?}");

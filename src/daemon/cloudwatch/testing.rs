@@ -1,5 +1,6 @@
-//! A stand-in for CloudWatch on loopback. It speaks the protocol of the current SDKs (Smithy RPC v2 CBOR), keeps points, and aggregates,
-//! pages and forgets them as Amazon's API reference says. Names nothing of this crate, so that tests of the binary use it, too.
+//! A stand-in for CloudWatch on loopback. It speaks the protocol of the current SDKs (Smithy RPC v2
+//! CBOR), keeps points, and aggregates, pages and forgets them as Amazon's API reference says.
+//! Names nothing of this crate, so that tests of the binary use it, too.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
@@ -62,19 +63,29 @@ impl FakeCloudWatch {
         let fake = Self::at(listener.local_addr().expect("an address"));
         let app = fake.router();
         std::thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-            runtime.block_on(async { axum::serve(tokio::net::TcpListener::from_std(listener)?, app).await })
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()
+                .expect("a runtime");
+            runtime.block_on(async {
+                axum::serve(tokio::net::TcpListener::from_std(listener)?, app).await
+            })
         });
         fake
     }
 
     /// For the server at this address, which serves other services beside [`Self::router`].
     pub fn at(address: SocketAddr) -> Self {
-        Self { address, memory: Arc::default() }
+        Self {
+            address,
+            memory: Arc::default(),
+        }
     }
 
     pub fn router(&self) -> Router {
-        Router::new().fallback(answer).with_state(self.memory.clone())
+        Router::new()
+            .fallback(answer)
+            .with_state(self.memory.clone())
     }
 
     pub fn url(&self) -> String {
@@ -83,14 +94,24 @@ impl FakeCloudWatch {
 
     /// A point of a metric of the cluster `j-1` in `AWS/ElasticMapReduce`, or of `namespace`.
     pub fn put(&self, namespace: &str, name: &str, dimension: (&str, &str), at_s: i64, value: f64) {
-        let series = (namespace.to_owned(), name.to_owned(), vec![format!("{}={}", dimension.0, dimension.1)]);
-        self.memory().points.entry(series).or_default().insert(at_s, value);
+        let series = (
+            namespace.to_owned(),
+            name.to_owned(),
+            vec![format!("{}={}", dimension.0, dimension.1)],
+        );
+        self.memory()
+            .points
+            .entry(series)
+            .or_default()
+            .insert(at_s, value);
     }
 
     /// After so many requests that go well, the next ones fail, one after the other.
     pub fn fail_after(&self, requests: usize, faults: &[Fault]) {
         let well = std::iter::repeat_n(None, requests);
-        self.memory().faults.extend(well.chain(faults.iter().copied().map(Some)));
+        self.memory()
+            .faults
+            .extend(well.chain(faults.iter().copied().map(Some)));
     }
 
     pub fn page(&self, points: usize) {
@@ -113,12 +134,25 @@ impl FakeCloudWatch {
 
 async fn answer(State(memory): State<Arc<Mutex<Memory>>>, uri: Uri, body: Bytes) -> Response {
     let of = |status| StatusCode::from_u16(status).expect("a status");
-    let fault = memory.lock().expect("not poisoned").faults.pop_front().flatten();
+    let fault = memory
+        .lock()
+        .expect("not poisoned")
+        .faults
+        .pop_front()
+        .flatten();
     match fault {
         Some(Fault::Refusal(status, code)) => {
-            return cbor(of(status), &map([("__type", text(&format!("com.amazonaws.cloudwatch#{code}"))), ("message", text("as told"))]));
+            return cbor(
+                of(status),
+                &map([
+                    ("__type", text(&format!("com.amazonaws.cloudwatch#{code}"))),
+                    ("message", text("as told")),
+                ]),
+            );
         }
-        Some(Fault::Garbage(status)) => return (of(status), "<html>welcome</html>").into_response(),
+        Some(Fault::Garbage(status)) => {
+            return (of(status), "<html>welcome</html>").into_response();
+        }
         Some(Fault::Silence) => std::future::pending::<()>().await,
         Some(Fault::Status(_)) | None => {}
     }
@@ -127,24 +161,37 @@ async fn answer(State(memory): State<Arc<Mutex<Memory>>>, uri: Uri, body: Bytes)
     match uri.path().rsplit('/').next() {
         Some("GetMetricData") => cbor(StatusCode::OK, &memory.get_metric_data(&request, fault)),
         Some("ListMetrics") => cbor(StatusCode::OK, &memory.list_metrics(&request)),
-        _ => cbor(StatusCode::NOT_FOUND, &map([("__type", text("UnknownOperationException"))])),
+        _ => cbor(
+            StatusCode::NOT_FOUND,
+            &map([("__type", text("UnknownOperationException"))]),
+        ),
     }
 }
 
 impl Memory {
     fn get_metric_data(&mut self, request: &Value, fault: Option<Fault>) -> Value {
-        let queries = field(request, "MetricDataQueries").and_then(Value::as_array).expect("queries");
+        let queries = field(request, "MetricDataQueries")
+            .and_then(Value::as_array)
+            .expect("queries");
         let instant = |name| seconds(field(request, name).expect("a time"));
         let (from_s, to_s) = (instant("StartTime"), instant("EndTime"));
-        let token = field(request, "NextToken").and_then(Value::as_text).map(str::to_owned);
-        let page: usize = token.as_deref().map_or(0, |token| token.parse().expect("a token of ours"));
-        let is_newest_first = field(request, "ScanBy").and_then(Value::as_text) == Some("TimestampDescending");
+        let token = field(request, "NextToken")
+            .and_then(Value::as_text)
+            .map(str::to_owned);
+        let page: usize = token
+            .as_deref()
+            .map_or(0, |token| token.parse().expect("a token of ours"));
+        let is_newest_first =
+            field(request, "ScanBy").and_then(Value::as_text) == Some("TimestampDescending");
         let on_page = self.points_on_page.unwrap_or(100_800);
         let mut is_last = true;
         let mut metrics = Vec::new();
         let results = queries.iter().map(|query| {
             let stat = field(query, "MetricStat").expect("a statistic of a metric");
-            metrics.push(string(field(stat, "Metric").expect("a metric"), "MetricName"));
+            metrics.push(string(
+                field(stat, "Metric").expect("a metric"),
+                "MetricName",
+            ));
             let mut all = self.aggregate(stat, from_s, to_s);
             if is_newest_first {
                 all.reverse();
@@ -160,45 +207,96 @@ impl Memory {
             map([
                 ("Id", text(&string(query, "Id"))),
                 ("StatusCode", text(status)),
-                ("Timestamps", Value::Array(points.iter().map(|(at_s, _)| time(*at_s)).collect())),
-                ("Values", Value::Array(points.iter().map(|(_, value)| Value::Float(*value)).collect())),
+                (
+                    "Timestamps",
+                    Value::Array(points.iter().map(|(at_s, _)| time(*at_s)).collect()),
+                ),
+                (
+                    "Values",
+                    Value::Array(
+                        points
+                            .iter()
+                            .map(|(_, value)| Value::Float(*value))
+                            .collect(),
+                    ),
+                ),
             ])
         });
         let results = Value::Array(results.collect());
-        self.asked.push(Asked { metrics, from_s, to_s, token });
+        self.asked.push(Asked {
+            metrics,
+            from_s,
+            to_s,
+            token,
+        });
         let next = (!is_last).then(|| ("NextToken", text(&(page + 1).to_string())));
         map([("MetricDataResults", results)].into_iter().chain(next))
     }
 
     /// Periods are counted from the beginning of the request.
     fn aggregate(&self, stat: &Value, from_s: i64, to_s: i64) -> Vec<(i64, f64)> {
-        let period_s = field(stat, "Period").and_then(Value::as_integer).and_then(|period| i64::try_from(period).ok()).expect("a period");
-        if self.now_s.is_some_and(|now_s| from_s < now_s - kept_s(period_s)) {
+        let period_s = field(stat, "Period")
+            .and_then(Value::as_integer)
+            .and_then(|period| i64::try_from(period).ok())
+            .expect("a period");
+        if self
+            .now_s
+            .is_some_and(|now_s| from_s < now_s - kept_s(period_s))
+        {
             return Vec::new();
         }
-        let Some(points) = self.points.get(&series(field(stat, "Metric").expect("a metric"))) else { return Vec::new() };
+        let Some(points) = self
+            .points
+            .get(&series(field(stat, "Metric").expect("a metric")))
+        else {
+            return Vec::new();
+        };
         let mut periods: BTreeMap<i64, Vec<f64>> = BTreeMap::new();
         for (at_s, value) in points.range(from_s..to_s) {
-            periods.entry(at_s - (at_s - from_s) % period_s).or_default().push(*value);
+            periods
+                .entry(at_s - (at_s - from_s) % period_s)
+                .or_default()
+                .push(*value);
         }
         let stat = string(stat, "Stat");
-        periods.into_iter().map(|(begin_s, values)| (begin_s, statistic(&stat, &values))).collect()
+        periods
+            .into_iter()
+            .map(|(begin_s, values)| (begin_s, statistic(&stat, &values)))
+            .collect()
     }
 
     fn list_metrics(&self, request: &Value) -> Value {
         let namespace = string(request, "Namespace");
-        let filter = field(request, "Dimensions").and_then(Value::as_array).cloned().unwrap_or_default();
+        let filter = field(request, "Dimensions")
+            .and_then(Value::as_array)
+            .cloned()
+            .unwrap_or_default();
         let fits = |dimensions: &[String]| {
             filter.iter().all(|wanted| {
-                let value = field(wanted, "Value").map_or(String::new(), |_| string(wanted, "Value"));
-                dimensions.iter().any(|dimension| dimension.starts_with(&format!("{}={value}", string(wanted, "Name"))))
+                let value =
+                    field(wanted, "Value").map_or(String::new(), |_| string(wanted, "Value"));
+                dimensions.iter().any(|dimension| {
+                    dimension.starts_with(&format!("{}={value}", string(wanted, "Name")))
+                })
             })
         };
-        let found = self.points.keys().filter(|(of, _, dimensions)| *of == namespace && fits(dimensions));
+        let found = self
+            .points
+            .keys()
+            .filter(|(of, _, dimensions)| *of == namespace && fits(dimensions));
         let metric = |(namespace, name, dimensions): &Series| {
-            let pair = |(name, value): (&str, &str)| map([("Name", text(name)), ("Value", text(value))]);
-            let dimensions = dimensions.iter().filter_map(|dimension| dimension.split_once('=')).map(pair).collect();
-            map([("Namespace", text(namespace)), ("MetricName", text(name)), ("Dimensions", Value::Array(dimensions))])
+            let pair =
+                |(name, value): (&str, &str)| map([("Name", text(name)), ("Value", text(value))]);
+            let dimensions = dimensions
+                .iter()
+                .filter_map(|dimension| dimension.split_once('='))
+                .map(pair)
+                .collect();
+            map([
+                ("Namespace", text(namespace)),
+                ("MetricName", text(name)),
+                ("Dimensions", Value::Array(dimensions)),
+            ])
         };
         map([("Metrics", Value::Array(found.map(metric).collect()))])
     }
@@ -226,27 +324,55 @@ fn statistic(name: &str, values: &[f64]) -> f64 {
 }
 
 fn series(metric: &Value) -> Series {
-    let dimensions = field(metric, "Dimensions").and_then(Value::as_array).cloned().unwrap_or_default();
-    let mut dimensions: Vec<String> =
-        dimensions.iter().map(|dimension| format!("{}={}", string(dimension, "Name"), string(dimension, "Value"))).collect();
+    let dimensions = field(metric, "Dimensions")
+        .and_then(Value::as_array)
+        .cloned()
+        .unwrap_or_default();
+    let mut dimensions: Vec<String> = dimensions
+        .iter()
+        .map(|dimension| {
+            format!(
+                "{}={}",
+                string(dimension, "Name"),
+                string(dimension, "Value")
+            )
+        })
+        .collect();
     dimensions.sort();
-    (string(metric, "Namespace"), string(metric, "MetricName"), dimensions)
+    (
+        string(metric, "Namespace"),
+        string(metric, "MetricName"),
+        dimensions,
+    )
 }
 
 fn field<'a>(value: &'a Value, name: &str) -> Option<&'a Value> {
-    value.as_map()?.iter().find(|(key, _)| key.as_text() == Some(name)).map(|(_, value)| value)
+    value
+        .as_map()?
+        .iter()
+        .find(|(key, _)| key.as_text() == Some(name))
+        .map(|(_, value)| value)
 }
 
 fn string(value: &Value, name: &str) -> String {
-    field(value, name).and_then(Value::as_text).unwrap_or_else(|| panic!("{name} is missing")).to_owned()
+    field(value, name)
+        .and_then(Value::as_text)
+        .unwrap_or_else(|| panic!("{name} is missing"))
+        .to_owned()
 }
 
 fn seconds(value: &Value) -> i64 {
-    let Value::Tag(1, inner) = value else { panic!("{value:?} is no timestamp") };
+    let Value::Tag(1, inner) = value else {
+        panic!("{value:?} is no timestamp")
+    };
     inner
         .as_float()
         .map(|seconds| seconds as i64)
-        .or_else(|| inner.as_integer().and_then(|seconds| seconds.try_into().ok()))
+        .or_else(|| {
+            inner
+                .as_integer()
+                .and_then(|seconds| seconds.try_into().ok())
+        })
         .expect("a number")
 }
 
@@ -255,12 +381,23 @@ fn text(text: &str) -> Value {
 }
 
 fn map<'a>(fields: impl IntoIterator<Item = (&'a str, Value)>) -> Value {
-    Value::Map(fields.into_iter().map(|(name, value)| (text(name), value)).collect())
+    Value::Map(
+        fields
+            .into_iter()
+            .map(|(name, value)| (text(name), value))
+            .collect(),
+    )
 }
 
 fn cbor(status: StatusCode, body: &Value) -> Response {
     let mut bytes = Vec::new();
     ciborium::into_writer(body, &mut bytes).expect("writes to memory");
-    let headers = [(header::CONTENT_TYPE, "application/cbor"), (header::HeaderName::from_static("smithy-protocol"), "rpc-v2-cbor")];
+    let headers = [
+        (header::CONTENT_TYPE, "application/cbor"),
+        (
+            header::HeaderName::from_static("smithy-protocol"),
+            "rpc-v2-cbor",
+        ),
+    ];
     (status, headers, bytes).into_response()
 }

@@ -44,24 +44,56 @@ async fn cloudwatch(fake: &FakeCloudWatch, metrics: Vec<MetricSpec>) -> CloudWat
 
 fn put(fake: &FakeCloudWatch, metric: &str, points: &[(i64, f64)]) {
     for (after_noon_s, value) in points {
-        fake.put("MyApp", metric, ("Cluster", "j-1"), NOON_S + after_noon_s, *value);
+        fake.put(
+            "MyApp",
+            metric,
+            ("Cluster", "j-1"),
+            NOON_S + after_noon_s,
+            *value,
+        );
     }
 }
 
-/// What a reading says of one metric: the value and the end of its period in seconds after noon, or how it failed.
+/// What a reading says of one metric: the value and the end of its period in seconds after noon, or
+/// how it failed.
 fn told(reading: &CloudWatchReading, id: &str) -> Option<Result<(f64, f64), &'static str>> {
     let value = reading.values.get(&MetricId::new(id))?;
-    Some(value.as_ref().map(|sample| (sample.value, sample.measured_at.seconds_since(at(0)))).map_err(SourceError::label))
+    Some(
+        value
+            .as_ref()
+            .map(|sample| (sample.value, sample.measured_at.seconds_since(at(0))))
+            .map_err(SourceError::label),
+    )
 }
 
 #[tokio::test]
 async fn the_value_is_that_of_the_newest_period_that_ended_and_had_its_delay() {
     let fake = FakeCloudWatch::start();
-    put(&fake, "DEPTH", &[(-301, 9.0), (-300, 1.0), (-1, 3.0), (0, 5.0), (299, 7.0), (300, 99.0)]);
-    for (now_s, expected) in [(59, (9.0, -300.0)), (60, (2.0, 0.0)), (359, (2.0, 0.0)), (360, (6.0, 300.0))] {
+    put(
+        &fake,
+        "DEPTH",
+        &[
+            (-301, 9.0),
+            (-300, 1.0),
+            (-1, 3.0),
+            (0, 5.0),
+            (299, 7.0),
+            (300, 99.0),
+        ],
+    );
+    for (now_s, expected) in [
+        (59, (9.0, -300.0)),
+        (60, (2.0, 0.0)),
+        (359, (2.0, 0.0)),
+        (360, (6.0, 300.0)),
+    ] {
         let mut cloudwatch = cloudwatch(&fake, vec![metric("depth", 300, 60)]).await;
         let reading = cloudwatch.read_at(at(now_s)).await;
-        assert_eq!(told(&reading, "depth"), Some(Ok(expected)), "{now_s} s after noon");
+        assert_eq!(
+            told(&reading, "depth"),
+            Some(Ok(expected)),
+            "{now_s} s after noon"
+        );
     }
 }
 
@@ -77,8 +109,19 @@ async fn each_metric_is_asked_for_in_its_own_statistic() {
         (Statistic::SampleCount, 3.0),
     ];
     for (statistic, expected) in statistics {
-        let mut cloudwatch = cloudwatch(&fake, vec![MetricSpec { statistic, ..metric("depth", 300, 0) }]).await;
-        assert_eq!(told(&cloudwatch.read_at(at(0)).await, "depth"), Some(Ok((expected, 0.0))), "{statistic:?}");
+        let mut cloudwatch = cloudwatch(
+            &fake,
+            vec![MetricSpec {
+                statistic,
+                ..metric("depth", 300, 0)
+            }],
+        )
+        .await;
+        assert_eq!(
+            told(&cloudwatch.read_at(at(0)).await, "depth"),
+            Some(Ok((expected, 0.0))),
+            "{statistic:?}"
+        );
     }
 }
 
@@ -87,7 +130,8 @@ async fn a_metric_is_asked_for_again_only_when_a_new_period_can_be_there() {
     let fake = FakeCloudWatch::start();
     put(&fake, "FAST", &[(-60, 1.0), (0, 2.0), (60, 3.0)]);
     put(&fake, "SLOW", &[(-300, 10.0), (0, 20.0)]);
-    let mut cloudwatch = cloudwatch(&fake, vec![metric("fast", 60, 0), metric("slow", 300, 0)]).await;
+    let mut cloudwatch =
+        cloudwatch(&fake, vec![metric("fast", 60, 0), metric("slow", 300, 0)]).await;
     for (now_s, asked, fast, slow) in [
         (0, vec!["FAST", "SLOW"], (1.0, 0.0), (10.0, 0.0)),
         (30, vec![], (1.0, 0.0), (10.0, 0.0)),
@@ -97,12 +141,21 @@ async fn a_metric_is_asked_for_again_only_when_a_new_period_can_be_there() {
         (299, vec!["FAST"], (3.0, 120.0), (10.0, 0.0)),
         (300, vec!["FAST", "SLOW"], (3.0, 120.0), (20.0, 300.0)),
     ] {
-        // At 299 s a newer value of the fast one is due and missing: the held one is too old by then.
+        // At 299 s a newer value of the fast one is due and missing: the held one is too old by
+        // then.
         let reading = cloudwatch.read_at(at(now_s)).await;
-        let names: Vec<String> = fake.asked().into_iter().flat_map(|asked| asked.metrics).collect();
+        let names: Vec<String> = fake
+            .asked()
+            .into_iter()
+            .flat_map(|asked| asked.metrics)
+            .collect();
         assert_eq!(names, asked, "{now_s} s after noon");
         let fast = (at(now_s).seconds_since(at(0)) - fast.1 <= 120.0).then_some(Ok(fast));
-        assert_eq!((told(&reading, "fast"), told(&reading, "slow")), (fast, Some(Ok(slow))), "{now_s} s after noon");
+        assert_eq!(
+            (told(&reading, "fast"), told(&reading, "slow")),
+            (fast, Some(Ok(slow))),
+            "{now_s} s after noon"
+        );
     }
 }
 
@@ -110,10 +163,21 @@ async fn a_metric_is_asked_for_again_only_when_a_new_period_can_be_there() {
 async fn no_data_points_are_no_value_and_no_error() {
     let fake = FakeCloudWatch::start();
     put(&fake, "BROKEN", &[(-300, f64::NAN)]);
-    let mut cloudwatch = cloudwatch(&fake, vec![metric("absent", 300, 0), metric("broken", 300, 0)]).await;
+    let mut cloudwatch = cloudwatch(
+        &fake,
+        vec![metric("absent", 300, 0), metric("broken", 300, 0)],
+    )
+    .await;
     let reading = cloudwatch.read_at(at(0)).await;
     assert_eq!(reading.values, BTreeMap::new());
-    assert_eq!(reading.calls.iter().map(|call| call.result).collect::<Vec<_>>(), ["ok"]);
+    assert_eq!(
+        reading
+            .calls
+            .iter()
+            .map(|call| call.result)
+            .collect::<Vec<_>>(),
+        ["ok"]
+    );
 }
 
 #[tokio::test]
@@ -131,7 +195,13 @@ async fn pages_are_followed_to_the_last() {
     let mut cloudwatch = cloudwatch(&fake, vec![metric("depth", 300, 0)]).await;
     let reading = cloudwatch.read_at(at(0)).await;
     assert_eq!(told(&reading, "depth"), Some(Ok((2.0, 0.0))));
-    assert_eq!(fake.asked().into_iter().map(|asked| asked.token).collect::<Vec<_>>(), [None, Some("1".to_owned())]);
+    assert_eq!(
+        fake.asked()
+            .into_iter()
+            .map(|asked| asked.token)
+            .collect::<Vec<_>>(),
+        [None, Some("1".to_owned())]
+    );
 }
 
 #[tokio::test]
@@ -141,21 +211,44 @@ async fn what_one_page_brought_outlives_the_failure_of_the_next() {
     put(&fake, "SHORT", &[(-300, 1.0)]);
     put(&fake, "LONG", &[(-600, 1.0), (-300, 2.0)]);
     fake.fail_after(1, &[Fault::Refusal(400, "AccessDeniedException")]);
-    let mut cloudwatch = cloudwatch(&fake, vec![metric("long", 300, 0), metric("short", 300, 0), metric("none", 300, 0)]).await;
+    let mut cloudwatch = cloudwatch(
+        &fake,
+        vec![
+            metric("long", 300, 0),
+            metric("short", 300, 0),
+            metric("none", 300, 0),
+        ],
+    )
+    .await;
     let reading = cloudwatch.read_at(at(0)).await;
     assert_eq!(told(&reading, "long"), Some(Ok((2.0, 0.0))));
     assert_eq!(told(&reading, "short"), Some(Ok((1.0, 0.0))));
     assert_eq!(told(&reading, "none"), Some(Err("access_denied")));
-    assert_eq!(reading.calls.iter().map(|call| call.result).collect::<Vec<_>>(), ["ok", "access_denied"]);
+    assert_eq!(
+        reading
+            .calls
+            .iter()
+            .map(|call| call.result)
+            .collect::<Vec<_>>(),
+        ["ok", "access_denied"]
+    );
 }
 
 #[tokio::test]
 async fn a_call_takes_five_hundred_metrics() {
     let fake = FakeCloudWatch::start();
-    let metrics: Vec<MetricSpec> = (0..501).map(|number| metric(&format!("m{number:03}"), 60, 0)).collect();
+    let metrics: Vec<MetricSpec> = (0..501)
+        .map(|number| metric(&format!("m{number:03}"), 60, 0))
+        .collect();
     put(&fake, "M500", &[(-60, 4.0)]);
     let reading = cloudwatch(&fake, metrics).await.read_at(at(0)).await;
-    assert_eq!(fake.asked().iter().map(|asked| asked.metrics.len()).collect::<Vec<_>>(), [500, 1]);
+    assert_eq!(
+        fake.asked()
+            .iter()
+            .map(|asked| asked.metrics.len())
+            .collect::<Vec<_>>(),
+        [500, 1]
+    );
     assert_eq!(told(&reading, "m500"), Some(Ok((4.0, 0.0))));
 }
 
@@ -163,8 +256,17 @@ async fn a_call_takes_five_hundred_metrics() {
 async fn a_short_throttling_is_waited_out_within_the_reading() {
     let fake = FakeCloudWatch::start();
     put(&fake, "DEPTH", &[(-300, 2.0)]);
-    fake.fail_after(0, &[Fault::Refusal(400, "ThrottlingException"), Fault::Refusal(500, "InternalServiceFault")]);
-    let reading = cloudwatch(&fake, vec![metric("depth", 300, 0)]).await.read_at(at(0)).await;
+    fake.fail_after(
+        0,
+        &[
+            Fault::Refusal(400, "ThrottlingException"),
+            Fault::Refusal(500, "InternalServiceFault"),
+        ],
+    );
+    let reading = cloudwatch(&fake, vec![metric("depth", 300, 0)])
+        .await
+        .read_at(at(0))
+        .await;
     assert_eq!(told(&reading, "depth"), Some(Ok((2.0, 0.0))));
 }
 
@@ -173,8 +275,16 @@ async fn a_failure_leaves_the_last_value_until_it_is_too_old_and_is_then_told() 
     const THROTTLED: Fault = Fault::Refusal(400, "ThrottlingException");
     for (fault, times, label) in [
         (THROTTLED, 3, "throttled"),
-        (Fault::Refusal(400, "AccessDeniedException"), 1, "access_denied"),
-        (Fault::Refusal(400, "InvalidParameterValueException"), 1, "refused"),
+        (
+            Fault::Refusal(400, "AccessDeniedException"),
+            1,
+            "access_denied",
+        ),
+        (
+            Fault::Refusal(400, "InvalidParameterValueException"),
+            1,
+            "refused",
+        ),
         (Fault::Refusal(500, "InternalServiceFault"), 3, "status"),
         (Fault::Garbage(200), 1, "malformed"),
         (Fault::Garbage(404), 1, "refused"),
@@ -189,14 +299,26 @@ async fn a_failure_leaves_the_last_value_until_it_is_too_old_and_is_then_told() 
         put(&fake, "DEPTH", &[(-300, 2.0), (1_200, 3.0)]);
         let mut cloudwatch = cloudwatch(&fake, vec![metric("depth", 300, 60)]).await;
         cloudwatch.answer_within = Duration::from_millis(500);
-        assert_eq!(told(&cloudwatch.read_at(at(60)).await, "depth"), Some(Ok((2.0, 0.0))), "{fault:?}");
+        assert_eq!(
+            told(&cloudwatch.read_at(at(60)).await, "depth"),
+            Some(Ok((2.0, 0.0))),
+            "{fault:?}"
+        );
         for (now_s, expected) in [(660, Ok((2.0, 0.0))), (661, Err(label))] {
             fake.fail_after(0, &vec![fault; times]);
             let reading = cloudwatch.read_at(at(now_s)).await;
-            assert_eq!(told(&reading, "depth"), Some(expected), "{fault:?} at {now_s} s");
+            assert_eq!(
+                told(&reading, "depth"),
+                Some(expected),
+                "{fault:?} at {now_s} s"
+            );
         }
         let reading = cloudwatch.read_at(at(1_560)).await;
-        assert_eq!(told(&reading, "depth"), Some(Ok((3.0, 1_500.0))), "{fault:?} is over");
+        assert_eq!(
+            told(&reading, "depth"),
+            Some(Ok((3.0, 1_500.0))),
+            "{fault:?} is over"
+        );
     }
 }
 
@@ -205,9 +327,21 @@ async fn a_service_that_is_not_there_is_an_error_in_words() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
     let url = format!("http://{}", listener.local_addr().expect("an address"));
     drop(listener);
-    let reading = CloudWatch::new(&configuration(&url).await, "j-1", vec![metric("depth", 300, 0)]).read_at(at(0)).await;
-    let error = reading.values[&MetricId::new("depth")].clone().expect_err("nothing is there").to_string();
-    assert!(error.starts_with("GetMetricData: cannot be reached (") && error.contains("refused"), "{error}");
+    let reading = CloudWatch::new(
+        &configuration(&url).await,
+        "j-1",
+        vec![metric("depth", 300, 0)],
+    )
+    .read_at(at(0))
+    .await;
+    let error = reading.values[&MetricId::new("depth")]
+        .clone()
+        .expect_err("nothing is there")
+        .to_string();
+    assert!(
+        error.starts_with("GetMetricData: cannot be reached (") && error.contains("refused"),
+        "{error}"
+    );
 }
 
 #[tokio::test]
@@ -215,8 +349,14 @@ async fn a_clock_that_is_set_back_asks_anew() {
     let fake = FakeCloudWatch::start();
     put(&fake, "DEPTH", &[(-300, 1.0), (3_300, 2.0)]);
     let mut cloudwatch = cloudwatch(&fake, vec![metric("depth", 300, 0)]).await;
-    assert_eq!(told(&cloudwatch.read_at(at(3_600)).await, "depth"), Some(Ok((2.0, 3_600.0))));
-    assert_eq!(told(&cloudwatch.read_at(at(0)).await, "depth"), Some(Ok((1.0, 0.0))));
+    assert_eq!(
+        told(&cloudwatch.read_at(at(3_600)).await, "depth"),
+        Some(Ok((2.0, 3_600.0)))
+    );
+    assert_eq!(
+        told(&cloudwatch.read_at(at(0)).await, "depth"),
+        Some(Ok((1.0, 0.0)))
+    );
 }
 
 #[test]
@@ -228,8 +368,15 @@ fn policies_share_a_metric_or_must_rename_it() {
         );
         parse(&text, name).expect("a policy")
     };
-    let (main, same, other) = (policy("main", "1m"), policy("same", "1m"), policy("other", "5m"));
-    assert_eq!(metrics_of([&main, &same]).map(|metrics| metrics.len()), Ok(1));
+    let (main, same, other) = (
+        policy("main", "1m"),
+        policy("same", "1m"),
+        policy("other", "5m"),
+    );
+    assert_eq!(
+        metrics_of([&main, &same]).map(|metrics| metrics.len()),
+        Ok(1)
+    );
     assert_eq!(
         metrics_of([&main, &same, &other]).map_err(|conflict| conflict.to_string()),
         Err("the policies `main` and `other` both declare the metric `depth`, but not the same one; rename it in one of them".to_owned())

@@ -9,7 +9,9 @@ use aws_sdk_emr::Client;
 use aws_sdk_emr::config::interceptors::InterceptorContext;
 use aws_sdk_emr::config::retry::{ClassifyRetry, RetryAction};
 use aws_sdk_emr::error::{ProvideErrorMetadata, SdkError};
-use aws_sdk_emr::types::{Cluster, Instance, InstanceFleet, InstanceGroup, InstanceState, StepState, StepSummary};
+use aws_sdk_emr::types::{
+    Cluster, Instance, InstanceFleet, InstanceGroup, InstanceState, StepState, StepSummary,
+};
 
 use super::budget::{Backoff, Budget, Need};
 use super::operation::Operation;
@@ -18,7 +20,8 @@ use crate::daemon::failure::Failure;
 use crate::daemon::settings::AwsSettings;
 use crate::daemon::source::{Call, SourceError};
 
-/// Attempts at one reading call, each with its share of the time. A change is never attempted twice.
+/// Attempts at one reading call, each with its share of the time. A change is never attempted
+/// twice.
 const ATTEMPTS: u32 = 2;
 const LONGEST_PAUSE_BETWEEN_ATTEMPTS: Duration = Duration::from_millis(200);
 
@@ -44,7 +47,11 @@ impl Api {
             .connect_timeout(settings.timeout / ATTEMPTS)
             .build();
         let config = aws_sdk_emr::config::Builder::from(config)
-            .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS).with_initial_backoff(LONGEST_PAUSE_BETWEEN_ATTEMPTS))
+            .retry_config(
+                RetryConfig::standard()
+                    .with_max_attempts(ATTEMPTS)
+                    .with_initial_backoff(LONGEST_PAUSE_BETWEEN_ATTEMPTS),
+            )
             .retry_classifier(NotWhenRefused)
             .timeout_config(timeouts);
         Self {
@@ -68,15 +75,38 @@ impl Api {
 
     pub async fn describe_cluster(&mut self, clock: &Clock) -> Result<Cluster, SourceError> {
         let request = self.client.describe_cluster().cluster_id(&self.cluster_id);
-        let answer = self.call(clock, Operation::DescribeCluster, Need::Required, request.send()).await?;
-        answer.cluster.ok_or_else(|| malformed(Operation::DescribeCluster, "there is no cluster in it"))
+        let answer = self
+            .call(
+                clock,
+                Operation::DescribeCluster,
+                Need::Required,
+                request.send(),
+            )
+            .await?;
+        answer
+            .cluster
+            .ok_or_else(|| malformed(Operation::DescribeCluster, "there is no cluster in it"))
     }
 
-    pub async fn instance_groups(&mut self, clock: &Clock) -> Result<Vec<InstanceGroup>, SourceError> {
+    pub async fn instance_groups(
+        &mut self,
+        clock: &Clock,
+    ) -> Result<Vec<InstanceGroup>, SourceError> {
         let (mut groups, mut marker) = (Vec::new(), None);
         loop {
-            let request = self.client.list_instance_groups().cluster_id(&self.cluster_id).set_marker(marker);
-            let answer = self.call(clock, Operation::ListInstanceGroups, Need::Required, request.send()).await?;
+            let request = self
+                .client
+                .list_instance_groups()
+                .cluster_id(&self.cluster_id)
+                .set_marker(marker);
+            let answer = self
+                .call(
+                    clock,
+                    Operation::ListInstanceGroups,
+                    Need::Required,
+                    request.send(),
+                )
+                .await?;
             groups.extend(answer.instance_groups.unwrap_or_default());
             marker = next(answer.marker);
             if marker.is_none() {
@@ -85,11 +115,25 @@ impl Api {
         }
     }
 
-    pub async fn instance_fleets(&mut self, clock: &Clock) -> Result<Vec<InstanceFleet>, SourceError> {
+    pub async fn instance_fleets(
+        &mut self,
+        clock: &Clock,
+    ) -> Result<Vec<InstanceFleet>, SourceError> {
         let (mut fleets, mut marker) = (Vec::new(), None);
         loop {
-            let request = self.client.list_instance_fleets().cluster_id(&self.cluster_id).set_marker(marker);
-            let answer = self.call(clock, Operation::ListInstanceFleets, Need::Required, request.send()).await?;
+            let request = self
+                .client
+                .list_instance_fleets()
+                .cluster_id(&self.cluster_id)
+                .set_marker(marker);
+            let answer = self
+                .call(
+                    clock,
+                    Operation::ListInstanceFleets,
+                    Need::Required,
+                    request.send(),
+                )
+                .await?;
             fleets.extend(answer.instance_fleets.unwrap_or_default());
             marker = next(answer.marker);
             if marker.is_none() {
@@ -99,10 +143,26 @@ impl Api {
     }
 
     /// Instances that are there, one page.
-    pub async fn instances(&mut self, clock: &Clock, marker: Option<String>) -> Result<Page<Instance>, SourceError> {
+    pub async fn instances(
+        &mut self,
+        clock: &Clock,
+        marker: Option<String>,
+    ) -> Result<Page<Instance>, SourceError> {
         let states = [InstanceState::Bootstrapping, InstanceState::Running];
-        let request = self.client.list_instances().cluster_id(&self.cluster_id).set_instance_states(Some(states.into())).set_marker(marker);
-        let answer = self.call(clock, Operation::ListInstances, Need::Optional, request.send()).await?;
+        let request = self
+            .client
+            .list_instances()
+            .cluster_id(&self.cluster_id)
+            .set_instance_states(Some(states.into()))
+            .set_marker(marker);
+        let answer = self
+            .call(
+                clock,
+                Operation::ListInstances,
+                Need::Optional,
+                request.send(),
+            )
+            .await?;
         Ok((answer.instances.unwrap_or_default(), next(answer.marker)))
     }
 
@@ -111,8 +171,15 @@ impl Api {
         let (mut steps, mut marker) = (Vec::new(), None);
         loop {
             let states = [StepState::Pending, StepState::Running];
-            let request = self.client.list_steps().cluster_id(&self.cluster_id).set_step_states(Some(states.into())).set_marker(marker);
-            let answer = self.call(clock, Operation::ListSteps, Need::Optional, request.send()).await?;
+            let request = self
+                .client
+                .list_steps()
+                .cluster_id(&self.cluster_id)
+                .set_step_states(Some(states.into()))
+                .set_marker(marker);
+            let answer = self
+                .call(clock, Operation::ListSteps, Need::Optional, request.send())
+                .await?;
             steps.extend(answer.steps.unwrap_or_default());
             marker = next(answer.marker);
             if marker.is_none() {
@@ -123,9 +190,21 @@ impl Api {
 
     /// Whether Amazon's managed scaling has a policy for the cluster.
     pub async fn has_managed_scaling(&mut self, clock: &Clock) -> Result<bool, SourceError> {
-        let request = self.client.get_managed_scaling_policy().cluster_id(&self.cluster_id);
-        let answer = self.call(clock, Operation::GetManagedScalingPolicy, Need::Optional, request.send()).await?;
-        Ok(answer.managed_scaling_policy.is_some_and(|policy| policy.compute_limits.is_some()))
+        let request = self
+            .client
+            .get_managed_scaling_policy()
+            .cluster_id(&self.cluster_id);
+        let answer = self
+            .call(
+                clock,
+                Operation::GetManagedScalingPolicy,
+                Need::Optional,
+                request.send(),
+            )
+            .await?;
+        Ok(answer
+            .managed_scaling_policy
+            .is_some_and(|policy| policy.compute_limits.is_some()))
     }
 
     /// Makes one call, unless the budget or an earlier refusal forbids it.
@@ -141,17 +220,31 @@ impl Api {
     {
         let now = clock.now();
         if self.backoff.must_wait(operation, now) {
-            return Err(SourceError::Throttled { operation: operation.name() });
+            return Err(SourceError::Throttled {
+                operation: operation.name(),
+            });
         }
         if !self.budget.take(now, need) {
-            let error = SourceError::OverBudget { operation: operation.name() };
-            self.calls.push(Call { operation: operation.name(), result: error.label(), took: Duration::ZERO });
+            let error = SourceError::OverBudget {
+                operation: operation.name(),
+            };
+            self.calls.push(Call {
+                operation: operation.name(),
+                result: error.label(),
+                took: Duration::ZERO,
+            });
             return Err(error);
         }
         let stopwatch = Stopwatch::start();
-        let answer = call.await.map_err(|error| Failure::of(&error).of_reading(operation.name(), operation.permission(), self.timeout));
+        let answer = call.await.map_err(|error| {
+            Failure::of(&error).of_reading(operation.name(), operation.permission(), self.timeout)
+        });
         let result = answer.as_ref().map_or_else(|error| error.label(), |_| "ok");
-        self.calls.push(Call { operation: operation.name(), result, took: stopwatch.elapsed() });
+        self.calls.push(Call {
+            operation: operation.name(),
+            result,
+            took: stopwatch.elapsed(),
+        });
         match &answer {
             Err(SourceError::Throttled { .. }) => self.backoff.throttled(operation, clock.now()),
             _ => self.backoff.answered(operation),
@@ -160,15 +253,21 @@ impl Api {
     }
 }
 
-/// A call is attempted again when EMR failed or was not reached. What EMR refuses it refuses again, and a call that is throttled has to wait for
-/// longer than a call may take.
+/// A call is attempted again when EMR failed or was not reached. What EMR refuses it refuses again,
+/// and a call that is throttled has to wait for longer than a call may take.
 #[derive(Debug)]
 struct NotWhenRefused;
 
 impl ClassifyRetry for NotWhenRefused {
     fn classify_retry(&self, context: &InterceptorContext) -> RetryAction {
-        let is_refused = context.response().is_some_and(|response| response.status().is_client_error());
-        if is_refused { RetryAction::RetryForbidden } else { RetryAction::NoActionIndicated }
+        let is_refused = context
+            .response()
+            .is_some_and(|response| response.status().is_client_error());
+        if is_refused {
+            RetryAction::RetryForbidden
+        } else {
+            RetryAction::NoActionIndicated
+        }
     }
 
     fn name(&self) -> &'static str {
@@ -178,7 +277,10 @@ impl ClassifyRetry for NotWhenRefused {
 
 /// An answer that is not what EMR is known to send.
 pub fn malformed(operation: Operation, problem: &str) -> SourceError {
-    SourceError::Malformed { url: operation.name().to_owned(), problem: problem.to_owned() }
+    SourceError::Malformed {
+        url: operation.name().to_owned(),
+        problem: problem.to_owned(),
+    }
 }
 
 /// EMR ends a list with no marker; others with an empty one.

@@ -1,4 +1,5 @@
-//! How often EMR may be called: a budget for all reads, and a wait after each refusal for coming too often.
+//! How often EMR may be called: a budget for all reads, and a wait after each refusal for coming
+//! too often.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -12,8 +13,8 @@ use crate::units::Timestamp;
 /// Share of the budget that is kept for the calls without which nothing is known of the cluster.
 const RESERVE: f64 = 0.25;
 
-/// First wait after an operation was throttled; twice as long each further time in a row, and drawn from the upper half of that, so that several
-/// daemons do not come back together.
+/// First wait after an operation was throttled; twice as long each further time in a row, and drawn
+/// from the upper half of that, so that several daemons do not come back together.
 const FIRST_WAIT: Duration = Duration::from_secs(10);
 const LONGEST_WAIT: Duration = Duration::from_secs(300);
 
@@ -35,16 +36,26 @@ pub struct Budget {
 impl Budget {
     pub fn new(calls_per_minute: u32) -> Self {
         let per_minute = f64::from(calls_per_minute);
-        Self { per_minute, left: per_minute, filled_at: None }
+        Self {
+            per_minute,
+            left: per_minute,
+            filled_at: None,
+        }
     }
 
     /// Takes one call out of the budget, if it has one for this need.
     #[must_use]
     pub fn take(&mut self, now: Timestamp, need: Need) -> bool {
-        let minutes = self.filled_at.map_or(0.0, |filled| now.since(filled).as_secs_f64() / 60.0);
+        let minutes = self
+            .filled_at
+            .map_or(0.0, |filled| now.since(filled).as_secs_f64() / 60.0);
         self.left = (self.left + minutes * self.per_minute).min(self.per_minute);
         self.filled_at = Some(now);
-        let kept = if need == Need::Optional { self.per_minute * RESERVE } else { 0.0 };
+        let kept = if need == Need::Optional {
+            self.per_minute * RESERVE
+        } else {
+            0.0
+        };
         let is_enough = self.left >= kept + 1.0;
         if is_enough {
             self.left -= 1.0;
@@ -64,18 +75,27 @@ impl Backoff {
     /// Daemons of different clusters wait differently long.
     pub fn new(cluster_id: &str) -> Self {
         let mut seed = [0; 32];
-        seed.iter_mut().zip(cluster_id.bytes()).for_each(|(slot, byte)| *slot = byte);
-        Self { throttled: BTreeMap::new(), luck: ChaCha8Rng::from_seed(seed) }
+        seed.iter_mut()
+            .zip(cluster_id.bytes())
+            .for_each(|(slot, byte)| *slot = byte);
+        Self {
+            throttled: BTreeMap::new(),
+            luck: ChaCha8Rng::from_seed(seed),
+        }
     }
 
     pub fn must_wait(&self, operation: Operation, now: Timestamp) -> bool {
         // A clock that went back must not make a wait longer than any wait is.
-        self.throttled.get(&operation).is_some_and(|(_, until)| now < *until && until.since(now) <= LONGEST_WAIT)
+        self.throttled
+            .get(&operation)
+            .is_some_and(|(_, until)| now < *until && until.since(now) <= LONGEST_WAIT)
     }
 
     pub fn throttled(&mut self, operation: Operation, now: Timestamp) {
         let (times, until) = self.throttled.entry(operation).or_insert((0, now));
-        let longest = FIRST_WAIT.saturating_mul(1_u32.checked_shl(*times).unwrap_or(u32::MAX)).min(LONGEST_WAIT);
+        let longest = FIRST_WAIT
+            .saturating_mul(1_u32.checked_shl(*times).unwrap_or(u32::MAX))
+            .min(LONGEST_WAIT);
         let share = 0.5 + 0.5 * (f64::from(self.luck.next_u32()) / f64::from(u32::MAX));
         *times = times.saturating_add(1);
         *until = now + longest.mul_f64(share);
@@ -97,11 +117,25 @@ mod tests {
     #[test]
     fn optional_calls_are_left_out_first_and_a_minute_fills_the_budget_again() {
         let mut budget = Budget::new(12);
-        let taken = |budget: &mut Budget, at, need| (0..20).filter(|_| budget.take(second(at), need)).count();
-        assert_eq!(taken(&mut budget, 0, Need::Optional), 9, "a quarter of twelve is kept");
+        let taken = |budget: &mut Budget, at, need| {
+            (0..20).filter(|_| budget.take(second(at), need)).count()
+        };
+        assert_eq!(
+            taken(&mut budget, 0, Need::Optional),
+            9,
+            "a quarter of twelve is kept"
+        );
         assert_eq!(taken(&mut budget, 0, Need::Required), 3);
-        assert_eq!(taken(&mut budget, 5, Need::Required), 1, "one in five seconds");
-        assert_eq!(taken(&mut budget, 3_600, Need::Required), 12, "never more than a minute's worth");
+        assert_eq!(
+            taken(&mut budget, 5, Need::Required),
+            1,
+            "one in five seconds"
+        );
+        assert_eq!(
+            taken(&mut budget, 3_600, Need::Required),
+            12,
+            "never more than a minute's worth"
+        );
     }
 
     #[test]
@@ -114,13 +148,18 @@ mod tests {
     }
 
     #[test]
-    fn an_operation_that_is_throttled_waits_twice_as_long_each_time_up_to_five_minutes_and_others_do_not() {
+    fn an_operation_that_is_throttled_waits_twice_as_long_each_time_up_to_five_minutes_and_others_do_not()
+     {
         let mut backoff = Backoff::new("j-1");
         let mut now = second(0);
         for longest_s in [10, 20, 40, 80, 160, 300, 300] {
             backoff.throttled(Operation::ListInstances, now);
-            let waits_at = |s| backoff.must_wait(Operation::ListInstances, now + Duration::from_secs(s));
-            assert!(waits_at(longest_s / 2 - 1), "at least half of {longest_s} s");
+            let waits_at =
+                |s| backoff.must_wait(Operation::ListInstances, now + Duration::from_secs(s));
+            assert!(
+                waits_at(longest_s / 2 - 1),
+                "at least half of {longest_s} s"
+            );
             assert!(!waits_at(longest_s + 1), "at most {longest_s} s");
             assert!(!backoff.must_wait(Operation::ListSteps, now));
             now = now + Duration::from_secs(1_000);

@@ -1,12 +1,16 @@
-//! What EMR's answers say, in this program's terms. A value that this program does not know is an error that names it, never a guess.
+//! What EMR's answers say, in this program's terms. A value that this program does not know is an
+//! error that names it, never a guess.
 
 use aws_sdk_emr::types::{
-    AutoScalingPolicyDescription, AutoScalingPolicyState, Cluster, Instance, InstanceCollectionType, InstanceFleet, InstanceFleetType,
-    InstanceGroup, InstanceGroupType, MarketType,
+    AutoScalingPolicyDescription, AutoScalingPolicyState, Cluster, Instance,
+    InstanceCollectionType, InstanceFleet, InstanceFleetType, InstanceGroup, InstanceGroupType,
+    MarketType,
 };
 
 use super::Host;
-use crate::observation::{ClusterState, GroupId, GroupKind, GroupState, GroupStatus, InstanceId, Market, Role};
+use crate::observation::{
+    ClusterState, GroupId, GroupKind, GroupState, GroupStatus, InstanceId, Market, Role,
+};
 use crate::units::Instances;
 
 /// What an answer lacks, or says that this program does not know.
@@ -19,9 +23,13 @@ pub enum Collection {
     Fleets,
 }
 
-/// The cluster's state, and whether it has groups or fleets. A cluster that does not say has groups: fleets came later, and say so.
+/// The cluster's state, and whether it has groups or fleets. A cluster that does not say has
+/// groups: fleets came later, and say so.
 pub fn cluster(cluster: &Cluster) -> Described<(ClusterState, Collection)> {
-    let state = cluster.status().and_then(|status| status.state()).ok_or("the cluster has no state")?;
+    let state = cluster
+        .status()
+        .and_then(|status| status.state())
+        .ok_or("the cluster has no state")?;
     let collection = match cluster.instance_collection_type() {
         None | Some(InstanceCollectionType::InstanceGroup) => Collection::Groups,
         Some(InstanceCollectionType::InstanceFleet) => Collection::Fleets,
@@ -40,7 +48,10 @@ pub fn group(group: &InstanceGroup) -> Described<GroupStatus> {
         InstanceGroupType::Task => Role::Task,
         other => return Err(unknown("instance group type", other.as_str())),
     };
-    let state = group.status().and_then(|status| status.state()).ok_or_else(|| lacks("state"))?;
+    let state = group
+        .status()
+        .and_then(|status| status.state())
+        .ok_or_else(|| lacks("state"))?;
     Ok(GroupStatus {
         id: GroupId::new(id),
         name: name(group.name()),
@@ -49,13 +60,16 @@ pub fn group(group: &InstanceGroup) -> Described<GroupStatus> {
         // EMR takes a group without a market for an on-demand one.
         market: group.market().map_or(Ok(Market::OnDemand), market)?,
         state: group_state(state.as_str())?,
-        requested: count(group.requested_instance_count(), || lacks("requested count"))?,
+        requested: count(group.requested_instance_count(), || {
+            lacks("requested count")
+        })?,
         running: count(group.running_instance_count(), || lacks("running count"))?,
         scaled_by_amazon: group.auto_scaling_policy().is_some_and(is_attached),
     })
 }
 
-/// The two markets of an instance fleet, in capacity units. A fleet without a target for a market asks for none of it (EMR API reference).
+/// The two markets of an instance fleet, in capacity units. A fleet without a target for a market
+/// asks for none of it (EMR API reference).
 pub fn fleet(fleet: &InstanceFleet) -> Described<[GroupStatus; 2]> {
     let id = fleet.id().ok_or("an instance fleet has no id")?;
     let lacks = |what: &str| format!("instance fleet {id} has no {what}");
@@ -65,7 +79,10 @@ pub fn fleet(fleet: &InstanceFleet) -> Described<[GroupStatus; 2]> {
         InstanceFleetType::Task => Role::Task,
         other => return Err(unknown("instance fleet type", other.as_str())),
     };
-    let state = fleet.status().and_then(|status| status.state()).ok_or_else(|| lacks("state"))?;
+    let state = fleet
+        .status()
+        .and_then(|status| status.state())
+        .ok_or_else(|| lacks("state"))?;
     let state = group_state(state.as_str())?;
     let one = |market: Market, target: Option<i32>, provisioned: Option<i32>| {
         let requested = count(target.or(Some(0)), String::new)?;
@@ -79,17 +96,28 @@ pub fn fleet(fleet: &InstanceFleet) -> Described<[GroupStatus; 2]> {
             market,
             state,
             requested,
-            running: count(provisioned, || lacks(&format!("provisioned {market} capacity")))?,
+            running: count(provisioned, || {
+                lacks(&format!("provisioned {market} capacity"))
+            })?,
             scaled_by_amazon: false,
         })
     };
     Ok([
-        one(Market::OnDemand, fleet.target_on_demand_capacity(), fleet.provisioned_on_demand_capacity())?,
-        one(Market::Spot, fleet.target_spot_capacity(), fleet.provisioned_spot_capacity())?,
+        one(
+            Market::OnDemand,
+            fleet.target_on_demand_capacity(),
+            fleet.provisioned_on_demand_capacity(),
+        )?,
+        one(
+            Market::Spot,
+            fleet.target_spot_capacity(),
+            fleet.provisioned_spot_capacity(),
+        )?,
     ])
 }
 
-/// An instance, under each name by which YARN may know it. `None` while EMR does not yet tell enough of it.
+/// An instance, under each name by which YARN may know it. `None` while EMR does not yet tell
+/// enough of it.
 pub fn host(instance: &Instance) -> Option<(Vec<String>, Host)> {
     let market = market(instance.market()?).ok()?;
     let group = match (instance.instance_group_id(), instance.instance_fleet_id()) {
@@ -104,9 +132,20 @@ pub fn host(instance: &Instance) -> Option<(Vec<String>, Host)> {
         market,
     };
     let dns = instance.private_dns_name().filter(|name| !name.is_empty());
-    let short = dns.and_then(|name| name.split_once('.')).map(|(short, _)| short);
-    let address = instance.private_ip_address().filter(|address| !address.is_empty());
-    Some(([dns, short, address].into_iter().flatten().map(str::to_owned).collect(), host))
+    let short = dns
+        .and_then(|name| name.split_once('.'))
+        .map(|(short, _)| short);
+    let address = instance
+        .private_ip_address()
+        .filter(|address| !address.is_empty());
+    Some((
+        [dns, short, address]
+            .into_iter()
+            .flatten()
+            .map(str::to_owned)
+            .collect(),
+        host,
+    ))
 }
 
 /// The id under which one market of a fleet is resized: `if-.../on-demand` or `if-.../spot`.
@@ -125,11 +164,19 @@ fn is_attached(policy: &AutoScalingPolicyDescription) -> bool {
 }
 
 fn cluster_state(text: &str) -> Described<ClusterState> {
-    ClusterState::ALL.iter().copied().find(|state| state.as_str() == text).ok_or_else(|| unknown("cluster state", text))
+    ClusterState::ALL
+        .iter()
+        .copied()
+        .find(|state| state.as_str() == text)
+        .ok_or_else(|| unknown("cluster state", text))
 }
 
 fn group_state(text: &str) -> Described<GroupState> {
-    GroupState::ALL.iter().copied().find(|state| state.as_str() == text).ok_or_else(|| unknown("instance group state", text))
+    GroupState::ALL
+        .iter()
+        .copied()
+        .find(|state| state.as_str() == text)
+        .ok_or_else(|| unknown("instance group state", text))
 }
 
 fn market(market: &MarketType) -> Described<Market> {
@@ -146,7 +193,9 @@ fn name(name: Option<&str>) -> Option<std::sync::Arc<str>> {
 
 fn count(count: Option<i32>, lacks: impl Fn() -> String) -> Described<Instances> {
     let count = count.ok_or_else(&lacks)?;
-    u32::try_from(count).map(Instances).map_err(|_| format!("{count} is no number of instances"))
+    u32::try_from(count)
+        .map(Instances)
+        .map_err(|_| format!("{count} is no number of instances"))
 }
 
 fn unknown(what: &str, value: &str) -> String {

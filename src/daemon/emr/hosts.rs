@@ -1,4 +1,5 @@
-//! Which instance is behind which host: listed page by page, and again only when there is a reason to.
+//! Which instance is behind which host: listed page by page, and again only when there is a reason
+//! to.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -11,7 +12,8 @@ use crate::units::{Instances, Timestamp};
 
 /// Without another reason, instances are listed this often: one may have been replaced by another.
 const LIST_EVERY: Duration = Duration::from_secs(600);
-/// A host that EMR does not know may never become known; looking for it is not worth more calls than this.
+/// A host that EMR does not know may never become known; looking for it is not worth more calls
+/// than this.
 const LOOK_AGAIN_EVERY: Duration = Duration::from_secs(60);
 
 /// How many instances of each group run: when that changes, others are there.
@@ -22,7 +24,8 @@ pub type Shape = BTreeMap<GroupId, Instances>;
 pub struct Hosts {
     known: BTreeMap<String, Host>,
     listed: Option<(Timestamp, Shape)>,
-    /// A listing that is not at its end: pages cost calls, and a long list may need more of them than one minute's budget.
+    /// A listing that is not at its end: pages cost calls, and a long list may need more of them
+    /// than one minute's budget.
     unfinished: Option<Unfinished>,
     is_one_unknown: bool,
 }
@@ -46,7 +49,9 @@ impl Hosts {
 
     /// Whether the instances should be listed, or listed further.
     pub fn is_due(&self, now: Timestamp, shape: &Shape) -> bool {
-        let Some((listed_at, listed_shape)) = &self.listed else { return true };
+        let Some((listed_at, listed_shape)) = &self.listed else {
+            return true;
+        };
         let age = now.since(*listed_at);
         self.unfinished.is_some()
             || listed_shape != shape
@@ -57,19 +62,30 @@ impl Hosts {
 
     /// Where the next page starts; `None` for the first one.
     pub fn marker(&self) -> Option<String> {
-        self.unfinished.as_ref().map(|unfinished| unfinished.marker.clone())
+        self.unfinished
+            .as_ref()
+            .map(|unfinished| unfinished.marker.clone())
     }
 
-    /// Takes a page and where the next one starts, if there is one. A list counts for the cluster as it was when the list was begun, so that one
-    /// that changes meanwhile is listed again.
+    /// Takes a page and where the next one starts, if there is one. A list counts for the cluster
+    /// as it was when the list was begun, so that one that changes meanwhile is listed again.
     pub fn add(&mut self, now: Timestamp, shape: &Shape, page: &[Instance], next: Option<String>) {
-        let begun = self.unfinished.take().map(|unfinished| (unfinished.hosts, unfinished.shape));
+        let begun = self
+            .unfinished
+            .take()
+            .map(|unfinished| (unfinished.hosts, unfinished.shape));
         let (mut hosts, shape) = begun.unwrap_or_else(|| (BTreeMap::new(), shape.clone()));
         for (names, host) in page.iter().filter_map(describe::host) {
             hosts.extend(names.into_iter().map(|name| (name, host.clone())));
         }
         match next {
-            Some(marker) => self.unfinished = Some(Unfinished { hosts, marker, shape }),
+            Some(marker) => {
+                self.unfinished = Some(Unfinished {
+                    hosts,
+                    marker,
+                    shape,
+                })
+            }
             None => {
                 self.known = hosts;
                 self.listed = Some((now, shape));
@@ -78,7 +94,8 @@ impl Hosts {
         }
     }
 
-    /// The next page could not be had: the list starts over the next time, lest a marker that EMR no longer takes stops it for ever.
+    /// The next page could not be had: the list starts over the next time, lest a marker that EMR
+    /// no longer takes stops it for ever.
     pub fn start_over(&mut self) {
         self.unfinished = None;
     }
@@ -86,7 +103,10 @@ impl Hosts {
 
 /// The shape of a cluster.
 pub fn shape(groups: &[GroupStatus]) -> Shape {
-    groups.iter().map(|group| (group.id.clone(), group.running)).collect()
+    groups
+        .iter()
+        .map(|group| (group.id.clone(), group.running))
+        .collect()
 }
 
 #[cfg(test)]
@@ -98,16 +118,23 @@ mod tests {
     }
 
     fn running(task: u32) -> Shape {
-        Shape::from([(GroupId::new("ig-core"), Instances(2)), (GroupId::new("ig-task"), Instances(task))])
+        Shape::from([
+            (GroupId::new("ig-core"), Instances(2)),
+            (GroupId::new("ig-task"), Instances(task)),
+        ])
     }
 
     #[test]
-    fn instances_are_listed_when_the_groups_changed_when_a_host_is_unknown_for_a_minute_and_every_ten() {
+    fn instances_are_listed_when_the_groups_changed_when_a_host_is_unknown_for_a_minute_and_every_ten()
+     {
         let mut hosts = Hosts::default();
         assert!(hosts.is_due(second(0), &running(4)));
         hosts.add(second(0), &running(4), &[], None);
         let due = |hosts: &Hosts, at, task| hosts.is_due(second(at), &running(task));
-        assert_eq!([due(&hosts, 599, 4), due(&hosts, 600, 4), due(&hosts, 1, 5)], [false, true, true]);
+        assert_eq!(
+            [due(&hosts, 599, 4), due(&hosts, 600, 4), due(&hosts, 1, 5)],
+            [false, true, true]
+        );
         assert!(due(&hosts, -1, 4), "the clock went back");
         hosts.note_unknown();
         assert_eq!([due(&hosts, 59, 4), due(&hosts, 60, 4)], [false, true]);
@@ -123,7 +150,10 @@ mod tests {
         assert_eq!(hosts.marker().as_deref(), Some("page 2"));
         hosts.add(second(1), &running(5), &[], None);
         assert_eq!(hosts.marker(), None);
-        assert!(hosts.is_due(second(2), &running(5)), "the list was begun when four ran");
+        assert!(
+            hosts.is_due(second(2), &running(5)),
+            "the list was begun when four ran"
+        );
         assert!(!hosts.is_due(second(2), &running(4)));
     }
 }

@@ -56,11 +56,17 @@ mod tests {
 
     #[test]
     fn only_the_two_modifications_are_changes_and_each_permission_is_named_like_its_operation() {
-        let changes: Vec<&str> =
-            Operation::ALL.iter().filter(|operation| operation.is_change()).map(|operation| operation.name()).collect();
+        let changes: Vec<&str> = Operation::ALL
+            .iter()
+            .filter(|operation| operation.is_change())
+            .map(|operation| operation.name())
+            .collect();
         assert_eq!(changes, ["ModifyInstanceGroups", "ModifyInstanceFleet"]);
         for operation in Operation::ALL {
-            assert_eq!(operation.permission(), format!("elasticmapreduce:{}", operation.name()));
+            assert_eq!(
+                operation.permission(),
+                format!("elasticmapreduce:{}", operation.name())
+            );
         }
     }
 }

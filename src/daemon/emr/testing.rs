@@ -1,4 +1,5 @@
-//! An EMR service for tests: it speaks EMR's JSON over HTTP on loopback, and answers as it is told, badly if need be.
+//! An EMR service for tests: it speaks EMR's JSON over HTTP on loopback, and answers as it is told,
+//! badly if need be.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -40,14 +41,23 @@ pub struct FakeEmr {
 }
 
 impl FakeEmr {
-    /// A running cluster with a primary node, two core nodes and a task group of four, and nothing of Amazon's own scaling.
+    /// A running cluster with a primary node, two core nodes and a task group of four, and nothing
+    /// of Amazon's own scaling.
     pub async fn start() -> Self {
-        let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.expect("a port");
+        let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0))
+            .await
+            .expect("a port");
         let url = format!("http://{}", listener.local_addr().expect("an address"));
-        let fake = Self { url, shared: Arc::default() };
+        let fake = Self {
+            url,
+            shared: Arc::default(),
+        };
         fake.on("DescribeCluster", cluster("RUNNING"));
         fake.on("ListInstanceGroups", groups(4, 4, "RUNNING"));
-        fake.on("ListInstances", json!({ "Instances": [instance(1, "ig-core"), instance(2, "ig-task")] }));
+        fake.on(
+            "ListInstances",
+            json!({ "Instances": [instance(1, "ig-core"), instance(2, "ig-task")] }),
+        );
         fake.on("ListSteps", json!({ "Steps": [] }));
         fake.on("GetManagedScalingPolicy", json!({}));
         fake.on("ModifyInstanceGroups", json!({}));
@@ -64,13 +74,22 @@ impl FakeEmr {
 
     /// The next calls of this operation are answered so, and later ones like the last of them.
     pub fn script(&self, operation: &'static str, replies: Vec<Reply>) {
-        self.shared.lock().expect("not poisoned").0.insert(operation, replies);
+        self.shared
+            .lock()
+            .expect("not poisoned")
+            .0
+            .insert(operation, replies);
     }
 
     /// The inputs of all calls of an operation so far.
     pub fn seen(&self, operation: &str) -> Vec<Value> {
         let shared = self.shared.lock().expect("not poisoned");
-        shared.1.iter().filter(|(seen, _)| seen == operation).map(|(_, input)| input.clone()).collect()
+        shared
+            .1
+            .iter()
+            .filter(|(seen, _)| seen == operation)
+            .map(|(_, input)| input.clone())
+            .collect()
     }
 
     pub fn config(&self) -> SdkConfig {
@@ -127,12 +146,21 @@ pub fn instance(k: u32, group: &str) -> Value {
 }
 
 async fn answer(State(fake): State<FakeEmr>, headers: HeaderMap, body: Bytes) -> Response {
-    let target = headers.get("x-amz-target").and_then(|target| target.to_str().ok()).unwrap_or_default();
-    let operation = target.strip_prefix("ElasticMapReduce.").unwrap_or_default().to_owned();
+    let target = headers
+        .get("x-amz-target")
+        .and_then(|target| target.to_str().ok())
+        .unwrap_or_default();
+    let operation = target
+        .strip_prefix("ElasticMapReduce.")
+        .unwrap_or_default()
+        .to_owned();
     let reply = {
         let mut shared = fake.shared.lock().expect("not poisoned");
         let (script, seen) = &mut *shared;
-        seen.push((operation.clone(), serde_json::from_slice(&body).unwrap_or(Value::Null)));
+        seen.push((
+            operation.clone(),
+            serde_json::from_slice(&body).unwrap_or(Value::Null),
+        ));
         match script.get_mut(operation.as_str()) {
             Some(replies) if replies.len() > 1 => replies.remove(0),
             Some(replies) => replies.first().cloned().expect("a script is never empty"),
@@ -144,9 +172,16 @@ async fn answer(State(fake): State<FakeEmr>, headers: HeaderMap, body: Bytes) ->
         Reply::Json(value) => (json_type, value.to_string()).into_response(),
         Reply::Error(status, code, message) => {
             let status = StatusCode::from_u16(status).expect("a status");
-            (status, json_type, json!({ "__type": code, "message": message }).to_string()).into_response()
+            (
+                status,
+                json_type,
+                json!({ "__type": code, "message": message }).to_string(),
+            )
+                .into_response()
         }
-        Reply::Text(status, text) => (StatusCode::from_u16(status).expect("a status"), text).into_response(),
+        Reply::Text(status, text) => {
+            (StatusCode::from_u16(status).expect("a status"), text).into_response()
+        }
         Reply::Silence => std::future::pending().await,
     }
 }

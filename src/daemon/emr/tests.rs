@@ -14,50 +14,111 @@ fn emr(fake: &FakeEmr) -> Emr {
 }
 
 async fn status(emr: &mut Emr) -> ClusterStatus {
-    emr.read(&Clock::real()).await.status.expect("a status").value
+    emr.read(&Clock::real())
+        .await
+        .status
+        .expect("a status")
+        .value
 }
 
 fn task(status: &ClusterStatus) -> &GroupStatus {
-    status.groups.iter().find(|group| group.role == Role::Task).expect("a task group")
+    status
+        .groups
+        .iter()
+        .find(|group| group.role == Role::Task)
+        .expect("a task group")
 }
 
 #[tokio::test]
 async fn a_reading_shows_state_sizes_hosts_and_steps() {
     let fake = FakeEmr::start().await;
     let step = |state: &str| json!({ "Id": "s-1", "Status": { "State": state } });
-    fake.on("ListSteps", json!({ "Steps": [step("PENDING"), step("RUNNING"), step("PENDING")] }));
+    fake.on(
+        "ListSteps",
+        json!({ "Steps": [step("PENDING"), step("RUNNING"), step("PENDING")] }),
+    );
     fake.on("ListInstanceGroups", groups(9, 4, "RESIZING"));
     let mut emr = emr(&fake);
     let clock = Clock::real();
     let before = clock.now();
     let reading = emr.read(&clock).await;
-    let Sampled { value: status, measured_at } = reading.status.expect("a status");
+    let Sampled {
+        value: status,
+        measured_at,
+    } = reading.status.expect("a status");
     assert!(before <= measured_at && measured_at <= clock.now());
-    assert_eq!((status.state, status.steps_pending, status.steps_running), (ClusterState::Running, 2, 1));
+    assert_eq!(
+        (status.state, status.steps_pending, status.steps_running),
+        (ClusterState::Running, 2, 1)
+    );
     let group = task(&status);
-    assert_eq!((group.id.as_str(), group.name.as_deref()), ("ig-task", Some("TASK nodes")));
-    assert_eq!((group.requested, group.running, group.state), (Instances(9), Instances(4), GroupState::Resizing));
+    assert_eq!(
+        (group.id.as_str(), group.name.as_deref()),
+        ("ig-task", Some("TASK nodes"))
+    );
+    assert_eq!(
+        (group.requested, group.running, group.state),
+        (Instances(9), Instances(4), GroupState::Resizing)
+    );
     let names: Vec<&str> = emr.hosts().keys().map(String::as_str).collect();
-    assert_eq!(names, ["10.0.0.1", "10.0.0.2", "ip-10-0-0-1", "ip-10-0-0-1.ec2.internal", "ip-10-0-0-2", "ip-10-0-0-2.ec2.internal"]);
+    assert_eq!(
+        names,
+        [
+            "10.0.0.1",
+            "10.0.0.2",
+            "ip-10-0-0-1",
+            "ip-10-0-0-1.ec2.internal",
+            "ip-10-0-0-2",
+            "ip-10-0-0-2.ec2.internal"
+        ]
+    );
     assert_eq!(emr.hosts()["ip-10-0-0-2"].group, GroupId::new("ig-task"));
-    let calls: Vec<(&str, &str)> = reading.calls.iter().map(|call| (call.operation, call.result)).collect();
-    let expected = ["DescribeCluster", "ListInstanceGroups", "GetManagedScalingPolicy", "ListSteps", "ListInstances"];
+    let calls: Vec<(&str, &str)> = reading
+        .calls
+        .iter()
+        .map(|call| (call.operation, call.result))
+        .collect();
+    let expected = [
+        "DescribeCluster",
+        "ListInstanceGroups",
+        "GetManagedScalingPolicy",
+        "ListSteps",
+        "ListInstances",
+    ];
     assert_eq!(calls, expected.map(|operation| (operation, "ok")));
 }
 
 #[tokio::test]
 async fn every_page_of_a_list_is_read() {
     let fake = FakeEmr::start().await;
-    let pages =
-        |one: Value, two: Value, key: &str| vec![Reply::Json(json!({ key: [one], "Marker": "2" })), Reply::Json(json!({ key: [two] }))];
+    let pages = |one: Value, two: Value, key: &str| {
+        vec![
+            Reply::Json(json!({ key: [one], "Marker": "2" })),
+            Reply::Json(json!({ key: [two] })),
+        ]
+    };
     let all = groups(4, 4, "RUNNING");
-    fake.script("ListInstanceGroups", pages(all["InstanceGroups"][1].clone(), all["InstanceGroups"][2].clone(), "InstanceGroups"));
-    fake.script("ListInstances", pages(instance(1, "ig-core"), instance(2, "ig-task"), "Instances"));
+    fake.script(
+        "ListInstanceGroups",
+        pages(
+            all["InstanceGroups"][1].clone(),
+            all["InstanceGroups"][2].clone(),
+            "InstanceGroups",
+        ),
+    );
+    fake.script(
+        "ListInstances",
+        pages(instance(1, "ig-core"), instance(2, "ig-task"), "Instances"),
+    );
     let mut emr = emr(&fake);
     assert_eq!(status(&mut emr).await.groups.len(), 2);
     assert_eq!(emr.hosts().len(), 6);
     for operation in ["ListInstanceGroups", "ListInstances"] {
-        let markers: Vec<Value> = fake.seen(operation).iter().map(|input| input["Marker"].clone()).collect();
+        let markers: Vec<Value> = fake
+            .seen(operation)
+            .iter()
+            .map(|input| input["Marker"].clone())
+            .collect();
         assert_eq!(markers, [Value::Null, json!("2")], "{operation}");
     }
 }
@@ -79,11 +140,30 @@ async fn a_fleet_is_two_groups_in_capacity_units() {
     fake.on("ListInstances", json!({ "Instances": [spot] }));
     let mut emr = emr(&fake);
     let status = status(&mut emr).await;
-    let seen: Vec<(&str, u32, u32)> =
-        status.groups.iter().map(|group| (group.id.as_str(), group.requested.get(), group.running.get())).collect();
-    let expected = [("if-task/on-demand", 4, 5), ("if-task/spot", 16, 8), ("if-core/on-demand", 2, 2), ("if-core/spot", 0, 0)];
+    let seen: Vec<(&str, u32, u32)> = status
+        .groups
+        .iter()
+        .map(|group| {
+            (
+                group.id.as_str(),
+                group.requested.get(),
+                group.running.get(),
+            )
+        })
+        .collect();
+    let expected = [
+        ("if-task/on-demand", 4, 5),
+        ("if-task/spot", 16, 8),
+        ("if-core/on-demand", 2, 2),
+        ("if-core/spot", 0, 0),
+    ];
     assert_eq!(seen, expected);
-    assert!(status.groups.iter().all(|group| group.kind == GroupKind::Fleet));
+    assert!(
+        status
+            .groups
+            .iter()
+            .all(|group| group.kind == GroupKind::Fleet)
+    );
     assert_eq!(emr.hosts()["10.0.0.7"].group, GroupId::new("if-task/spot"));
 }
 
@@ -117,7 +197,10 @@ fn whether_policies_read_steps_is_found_in_their_signals() {
         );
         crate::policy::parse::parse(&text, "test.yaml").expect("a valid policy")
     };
-    let (steps, memory) = (policy("emr_steps_pending > 3"), policy("yarn_memory_available_percent < 15"));
+    let (steps, memory) = (
+        policy("emr_steps_pending > 3"),
+        policy("yarn_memory_available_percent < 15"),
+    );
     assert!(reads_steps([&memory, &steps]));
     assert!(!reads_steps([&memory]));
 }
@@ -131,7 +214,13 @@ async fn a_cluster_is_idle_since_it_was_first_seen_to_wait_without_work() {
     let first = status(&mut emr).await.idle_since.expect("idle");
     assert_eq!(status(&mut emr).await.idle_since, Some(first));
     emr.note_work();
-    let later = emr.read(&Clock::ahead(Duration::from_secs(60))).await.status.expect("a status").value.idle_since;
+    let later = emr
+        .read(&Clock::ahead(Duration::from_secs(60)))
+        .await
+        .status
+        .expect("a status")
+        .value
+        .idle_since;
     assert!(later.expect("idle again").since(first) >= Duration::from_secs(60));
     fake.on("DescribeCluster", cluster("RUNNING"));
     assert_eq!(status(&mut emr).await.idle_since, None);
@@ -140,20 +229,33 @@ async fn a_cluster_is_idle_since_it_was_first_seen_to_wait_without_work() {
 #[tokio::test]
 async fn groups_with_a_policy_of_amazons_are_marked_as_such() {
     let fake = FakeEmr::start().await;
-    for (state, is_marked) in [("ATTACHED", true), ("ATTACHING", true), ("DETACHING", true), ("DETACHED", false)] {
+    for (state, is_marked) in [
+        ("ATTACHED", true),
+        ("ATTACHING", true),
+        ("DETACHING", true),
+        ("DETACHED", false),
+    ] {
         let mut answer = groups(4, 4, "RUNNING");
         answer["InstanceGroups"][2]["AutoScalingPolicy"] = json!({ "Status": { "State": state } });
         fake.on("ListInstanceGroups", answer);
         let status = status(&mut emr(&fake)).await;
         assert_eq!(task(&status).scaled_by_amazon, is_marked, "{state}");
-        assert!(!status.groups[1].scaled_by_amazon, "the core group has none");
+        assert!(
+            !status.groups[1].scaled_by_amazon,
+            "the core group has none"
+        );
     }
     fake.on(
         "GetManagedScalingPolicy",
         json!({ "ManagedScalingPolicy": { "ComputeLimits": {
         "UnitType": "Instances", "MinimumCapacityUnits": 1, "MaximumCapacityUnits": 9 } } }),
     );
-    let marked: Vec<bool> = status(&mut emr(&fake)).await.groups.iter().map(|group| group.scaled_by_amazon).collect();
+    let marked: Vec<bool> = status(&mut emr(&fake))
+        .await
+        .groups
+        .iter()
+        .map(|group| group.scaled_by_amazon)
+        .collect();
     assert_eq!(marked, [false, true, true], "all but the primary one");
 }
 

@@ -10,15 +10,23 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// For one that never does.
 const TIMEOUT: Duration = Duration::from_millis(400);
 
-async fn get_within(url: &Url, timeout: Duration) -> Result<BTreeMap<String, BTreeMap<String, u32>>, SourceError> {
-    HttpGet::new(None).unwrap().json(url, LIMIT_BYTES, TimeLimit::start(timeout)).await
+async fn get_within(
+    url: &Url,
+    timeout: Duration,
+) -> Result<BTreeMap<String, BTreeMap<String, u32>>, SourceError> {
+    HttpGet::new(None)
+        .unwrap()
+        .json(url, LIMIT_BYTES, TimeLimit::start(timeout))
+        .await
 }
 
 async fn get(url: &Url) -> Result<BTreeMap<String, BTreeMap<String, u32>>, SourceError> {
     get_within(url, PATIENCE).await
 }
 
-async fn get_canned(canned: Canned) -> Result<BTreeMap<String, BTreeMap<String, u32>>, SourceError> {
+async fn get_canned(
+    canned: Canned,
+) -> Result<BTreeMap<String, BTreeMap<String, u32>>, SourceError> {
     let fake = Fake::start().await;
     fake.answers("/", canned);
     get(&fake.url).await
@@ -33,8 +41,14 @@ fn problem(error: SourceError) -> String {
 
 #[tokio::test]
 async fn json_is_read_whatever_its_charset() {
-    for media_type in ["application/json", "application/json;charset=utf-8", "Application/JSON; charset=utf8"] {
-        let value = get_canned(Canned::typed(media_type, r#"{"a":{"b":1}}"#)).await.unwrap();
+    for media_type in [
+        "application/json",
+        "application/json;charset=utf-8",
+        "Application/JSON; charset=utf8",
+    ] {
+        let value = get_canned(Canned::typed(media_type, r#"{"a":{"b":1}}"#))
+            .await
+            .unwrap();
         assert_eq!(value["a"]["b"], 1);
     }
 }
@@ -47,16 +61,34 @@ async fn what_is_not_json_is_refused_with_its_first_words() {
             "not JSON but text/plain: \"There is no active RM right now.\"",
         ),
         (
-            Canned::typed("text/html", "<html>\n<head><title>Log in</title></head></html>"),
+            Canned::typed(
+                "text/html",
+                "<html>\n<head><title>Log in</title></head></html>",
+            ),
             "not JSON but text/html: \"<html> <head><title>Log in</title>",
         ),
-        (Canned::typed("application/json", "<html></html>"), "not JSON but application/json: \"<html></html>\""),
-        (Canned::typed("application/json", "[1]"), "not JSON but application/json: \"[1]\""),
-        (Canned::typed("application/json", "\u{1b}[31mred"), "not JSON but application/json: \"[31mred\""),
+        (
+            Canned::typed("application/json", "<html></html>"),
+            "not JSON but application/json: \"<html></html>\"",
+        ),
+        (
+            Canned::typed("application/json", "[1]"),
+            "not JSON but application/json: \"[1]\"",
+        ),
+        (
+            Canned::typed("application/json", "\u{1b}[31mred"),
+            "not JSON but application/json: \"[31mred\"",
+        ),
         (Canned::json(""), "EOF while parsing a value"),
-        (Canned::json(r#"{"a":{"b":1}"#), "EOF while parsing an object"),
+        (
+            Canned::json(r#"{"a":{"b":1}"#),
+            "EOF while parsing an object",
+        ),
         (Canned::json(r#"{"a":{"b":NaN}}"#), "a.b: "),
-        (Canned::json(r#"{"a":{"b":-1}}"#), "a.b: invalid value: integer `-1`, expected u32"),
+        (
+            Canned::json(r#"{"a":{"b":-1}}"#),
+            "a.b: invalid value: integer `-1`, expected u32",
+        ),
         (Canned::json(r#"{"a":{"b":1}} {"#), "trailing characters"),
         (Canned::json(vec![b'{', 0xff, 0xfe]), "key must be a string"),
     ];
@@ -68,7 +100,11 @@ async fn what_is_not_json_is_refused_with_its_first_words() {
 
 #[tokio::test]
 async fn deep_nesting_is_refused_without_exhausting_the_stack() {
-    let deep = format!("{}{}", r#"{"a":"#.repeat(100_000), "1".to_owned() + &"}".repeat(100_000));
+    let deep = format!(
+        "{}{}",
+        r#"{"a":"#.repeat(100_000),
+        "1".to_owned() + &"}".repeat(100_000)
+    );
     let error = get_canned(Canned::json(deep)).await.unwrap_err();
     assert_eq!(error.label(), "malformed");
 }
@@ -77,7 +113,10 @@ async fn deep_nesting_is_refused_without_exhausting_the_stack() {
 async fn other_statuses_are_failures_with_their_number() {
     for status in [204, 301, 302, 400, 401, 403, 404, 500, 503] {
         let error = get_canned(Canned::status(status)).await.unwrap_err();
-        assert!(matches!(error, SourceError::Status { status: got, .. } if got == status), "{error}");
+        assert!(
+            matches!(error, SourceError::Status { status: got, .. } if got == status),
+            "{error}"
+        );
     }
 }
 
@@ -86,16 +125,27 @@ async fn a_redirect_is_told_and_not_followed() {
     let fake = Fake::start().await;
     let http = HttpGet::new(None).unwrap();
     let table = [
-        (Canned::redirect("http://rm2:8088/ws"), Some("http://rm2:8088/ws")),
-        (Canned::redirect("https://rm2:8090/"), Some("https://rm2:8090/")),
+        (
+            Canned::redirect("http://rm2:8088/ws"),
+            Some("http://rm2:8088/ws"),
+        ),
+        (
+            Canned::redirect("https://rm2:8090/"),
+            Some("https://rm2:8090/"),
+        ),
         (Canned::redirect("file:///etc/passwd"), None),
         (Canned::redirect("http://"), None),
         (Canned::status(307), None),
     ];
     for (canned, expected) in table {
         fake.answers("/", canned);
-        let answer = http.answer::<serde::de::IgnoredAny>(&fake.url, LIMIT_BYTES, TimeLimit::start(PATIENCE)).await.unwrap();
-        let Answer::Redirect(location) = answer else { panic!("not a redirect") };
+        let answer = http
+            .answer::<serde::de::IgnoredAny>(&fake.url, LIMIT_BYTES, TimeLimit::start(PATIENCE))
+            .await
+            .unwrap();
+        let Answer::Redirect(location) = answer else {
+            panic!("not a redirect")
+        };
         assert_eq!(location.as_ref().map(Url::as_str), expected);
         assert_eq!(get(&fake.url).await.unwrap_err().label(), "status");
     }
@@ -128,21 +178,35 @@ async fn an_answer_that_breaks_off_is_malformed() {
 
 #[tokio::test]
 async fn silence_and_dripping_end_at_the_time_limit() {
-    let head = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 100000\r\n\r\n{";
-    for fake in [silent().await, endless(head, b" ".to_vec(), Duration::from_millis(20)).await] {
+    let head =
+        "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 100000\r\n\r\n{";
+    for fake in [
+        silent().await,
+        endless(head, b" ".to_vec(), Duration::from_millis(20)).await,
+    ] {
         let watch = Stopwatch::start();
         let error = get_within(&fake.url, TIMEOUT).await.unwrap_err();
-        assert!(matches!(error, SourceError::TimedOut { after, .. } if after == TIMEOUT), "{error}");
+        assert!(
+            matches!(error, SourceError::TimedOut { after, .. } if after == TIMEOUT),
+            "{error}"
+        );
         assert!(watch.elapsed() < PATIENCE, "{:?}", watch.elapsed());
     }
 }
 
 #[tokio::test]
 async fn an_announced_length_above_the_limit_is_refused_before_the_body() {
-    let head = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 52428800\r\n\r\n";
+    let head =
+        "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 52428800\r\n\r\n";
     // The body never comes.
     let fake = endless(head, Vec::new(), Duration::from_secs(3600)).await;
-    assert_eq!(get(&fake.url).await.unwrap_err(), SourceError::TooLarge { url: shown(&fake.url), limit_bytes: LIMIT_BYTES });
+    assert_eq!(
+        get(&fake.url).await.unwrap_err(),
+        SourceError::TooLarge {
+            url: shown(&fake.url),
+            limit_bytes: LIMIT_BYTES
+        }
+    );
 }
 
 #[tokio::test]
@@ -159,5 +223,8 @@ async fn a_password_in_the_address_is_not_written_down() {
     url.set_username("hadoop").unwrap();
     url.set_password(Some("s3cret")).unwrap();
     let error = get(&url).await.unwrap_err().to_string();
-    assert!(!error.contains("s3cret") && !error.contains("hadoop"), "{error}");
+    assert!(
+        !error.contains("s3cret") && !error.contains("hadoop"),
+        "{error}"
+    );
 }

@@ -24,21 +24,27 @@ pub(super) struct Found {
     pub whole_bytes: u64,
 }
 
-/// Reads the newest segment back. `policy` stands in where a segment was recorded by a version with another language.
+/// Reads the newest segment back. `policy` stands in where a segment was recorded by a version with
+/// another language.
 pub(super) fn recover(folder: &Path, policy: &Policy) -> Result<Option<Found>, JournalError> {
-    let unusable = |source| JournalError::Folder { path: folder.to_owned(), source };
+    let unusable = |source| JournalError::Folder {
+        path: folder.to_owned(),
+        source,
+    };
     for segment in segments(folder).map_err(unusable)?.into_iter().rev() {
         if has_beginning(&segment).map_err(unusable)? {
             return Restoring::read(segment, policy).map(Some);
         }
-        // Nothing was ever appended to it, and the segment before it holds all that it would have begun with.
+        // Nothing was ever appended to it, and the segment before it holds all that it would have
+        // begun with.
         tracing::warn!(segment = %segment.path.display(), "the segment has no whole beginning and is deleted");
         fs::remove_file(&segment.path).map_err(unusable)?;
     }
     Ok(None)
 }
 
-/// Header and start are there to their ends. A segment gets its name when they are durable, so only a file system that lost them lacks them.
+/// Header and start are there to their ends. A segment gets its name when they are durable, so only
+/// a file system that lost them lacks them.
 fn has_beginning(segment: &Segment) -> std::io::Result<bool> {
     if segment.is_compressed {
         return Ok(true);
@@ -68,20 +74,41 @@ impl Restoring {
     fn read(segment: Segment, policy: &Policy) -> Result<Found, JournalError> {
         let path = &segment.path;
         let mut reader = TraceReader::open(path).map_err(JournalError::Damaged)?;
-        let Some(Record::Start(start)) = reader.next().transpose().map_err(JournalError::Damaged)? else {
+        let Some(Record::Start(start)) =
+            reader.next().transpose().map_err(JournalError::Damaged)?
+        else {
             return Err(JournalError::NoStart { path: path.clone() });
         };
-        // Another version's state or policy: its records are then folded through an engine that begins here.
+        // Another version's state or policy: its records are then folded through an engine that
+        // begins here.
         let engine = begin(None, &start).or_else(|error| {
             tracing::warn!(segment = %path.display(), error = %error, "the state cannot be restored; the records after it are used alone");
             Ok(Engine::new(start.policy.parse().unwrap_or_else(|_| policy.clone())))
         })?;
-        let mut restoring = Self { engine, start: *start, tick: None, whole_bytes: reader.offset(), records: 1 };
+        let mut restoring = Self {
+            engine,
+            start: *start,
+            tick: None,
+            whole_bytes: reader.offset(),
+            records: 1,
+        };
         while let Some(record) = reader.next() {
             restoring.take(record.map_err(JournalError::Damaged)?, reader.offset());
         }
-        let Self { engine, start, whole_bytes, records, .. } = restoring;
-        Ok(Found { segment, start, engine, records, whole_bytes })
+        let Self {
+            engine,
+            start,
+            whole_bytes,
+            records,
+            ..
+        } = restoring;
+        Ok(Found {
+            segment,
+            start,
+            engine,
+            records,
+            whole_bytes,
+        })
     }
 
     fn take(&mut self, record: Record, offset: u64) {
@@ -97,7 +124,10 @@ impl Restoring {
             (other, _) => drop(fold(&mut self.engine, &other)),
         }
         let targets = self.engine.policy().targets().len();
-        if let Some((observation, decisions)) = self.tick.take_if(|(_, decisions)| decisions.len() >= targets) {
+        if let Some((observation, decisions)) = self
+            .tick
+            .take_if(|(_, decisions)| decisions.len() >= targets)
+        {
             self.end_tick(*observation, decisions);
         }
         if self.tick.is_none() {
@@ -107,6 +137,8 @@ impl Restoring {
 
     fn end_tick(&mut self, observation: Observation, decisions: Vec<Decision>) {
         self.engine.step(&observation);
-        decisions.iter().for_each(|decision| self.engine.recall(decision));
+        decisions
+            .iter()
+            .for_each(|decision| self.engine.recall(decision));
     }
 }

@@ -27,7 +27,10 @@ fn start(at_s: i64, policy: &str) -> Start {
         headroom: "1.0.0".into(),
         cluster: "j-TEST".into(),
         dry_run: false,
-        policy: PolicySource { file: "p.yaml".into(), text: policy.into() },
+        policy: PolicySource {
+            file: "p.yaml".into(),
+            text: policy.into(),
+        },
         state: None,
     }
 }
@@ -44,14 +47,26 @@ struct Rig {
     durable: Vec<(u64, EngineState)>,
 }
 
-const ANSWERS: [Option<Outcome>; 4] =
-    [Some(Outcome::Accepted), None, Some(Outcome::Rejected(Rejection::Throttled)), Some(Outcome::NotSent)];
+const ANSWERS: [Option<Outcome>; 4] = [
+    Some(Outcome::Accepted),
+    None,
+    Some(Outcome::Rejected(Rejection::Throttled)),
+    Some(Outcome::NotSent),
+];
 
 impl Rig {
     fn open(folder: &Path, settings: Settings, start: Start) -> Self {
         let (journal, engine) = Journal::open(folder, settings, start).expect("opens");
         let scene = Scene::new(vec![core_group(1), task_group(6)]);
-        let mut rig = Self { folder: folder.to_owned(), journal, engine, scene, calls: 0, polls: 0, durable: Vec::new() };
+        let mut rig = Self {
+            folder: folder.to_owned(),
+            journal,
+            engine,
+            scene,
+            calls: 0,
+            polls: 0,
+            durable: Vec::new(),
+        };
         rig.remember();
         rig
     }
@@ -68,7 +83,8 @@ impl Rig {
     fn observe(&mut self) -> Vec<Decision> {
         self.polls += 1;
         self.scene.at = Timestamp::from_millis(30_000 * self.polls);
-        self.scene.available_percent = [Some(10.0), Some(80.0), None][(self.polls as usize / 3) % 3];
+        self.scene.available_percent =
+            [Some(10.0), Some(80.0), None][(self.polls as usize / 3) % 3];
         let group = &mut self.scene.groups[1];
         if self.polls % 3 == 0 {
             (group.running, group.state) = (group.requested, GroupState::Running);
@@ -76,7 +92,11 @@ impl Rig {
         let observation = self.scene.observation();
         let decisions = self.engine.step(&observation);
         let records = std::iter::once(Record::Observation(Box::new(observation)));
-        for record in records.chain(decisions.iter().map(|decision| Record::Decision(Box::new(decision.clone())))) {
+        for record in records.chain(
+            decisions
+                .iter()
+                .map(|decision| Record::Decision(Box::new(decision.clone()))),
+        ) {
             self.journal.append(&record).expect("takes");
         }
         decisions
@@ -84,7 +104,9 @@ impl Rig {
 
     fn answer(&mut self, decisions: &[Decision]) {
         for decision in decisions {
-            let (Action::Resize(resize), Some(group)) = (&decision.action, &decision.group) else { continue };
+            let (Action::Resize(resize), Some(group)) = (&decision.action, &decision.group) else {
+                continue;
+            };
             let answer = ANSWERS[self.calls % ANSWERS.len()];
             self.calls += 1;
             if !matches!(answer, Some(Outcome::Rejected(_) | Outcome::NotSent)) {
@@ -93,14 +115,22 @@ impl Rig {
             }
             let Some(outcome) = answer else { continue };
             self.engine.note(group, outcome);
-            self.journal.append(&Record::Outcome(OutcomeRecord { at: decision.at, group: group.clone(), outcome })).expect("takes");
+            self.journal
+                .append(&Record::Outcome(OutcomeRecord {
+                    at: decision.at,
+                    group: group.clone(),
+                    outcome,
+                }))
+                .expect("takes");
             self.journal.sync().expect("syncs");
             self.remember();
         }
     }
 
     fn tick(&mut self) {
-        self.journal.prepare(self.scene.at, &self.engine).expect("prepares");
+        self.journal
+            .prepare(self.scene.at, &self.engine)
+            .expect("prepares");
         let decisions = self.observe();
         self.journal.sync().expect("syncs");
         self.remember();
@@ -114,12 +144,20 @@ impl Rig {
 
     fn reopened(self, start: Start) -> Self {
         let (scene, calls, polls) = (self.scene, self.calls, self.polls);
-        Self { scene, calls, polls, ..Self::open(&self.folder, self.journal.settings, start) }
+        Self {
+            scene,
+            calls,
+            polls,
+            ..Self::open(&self.folder, self.journal.settings, start)
+        }
     }
 }
 
 fn records(path: &Path) -> Vec<Record> {
-    TraceReader::open(path).expect("opens").collect::<Result<_, _>>().expect("reads")
+    TraceReader::open(path)
+        .expect("opens")
+        .collect::<Result<_, _>>()
+        .expect("reads")
 }
 
 fn folder() -> tempfile::TempDir {
@@ -127,13 +165,22 @@ fn folder() -> tempfile::TempDir {
 }
 
 fn newest(folder: &Path) -> PathBuf {
-    segments(folder).expect("lists").pop().expect("a segment").path
+    segments(folder)
+        .expect("lists")
+        .pop()
+        .expect("a segment")
+        .path
 }
 
 /// The engine's state at the last point that was durable in the first `length` bytes.
 fn known_at(durable: &[(u64, EngineState)], length: u64) -> &EngineState {
     // A record that lacks nothing but its newline is there.
-    &durable.iter().rev().find(|(end, _)| *end <= length + 1).expect("the start").1
+    &durable
+        .iter()
+        .rev()
+        .find(|(end, _)| *end <= length + 1)
+        .expect("the start")
+        .1
 }
 
 #[test]
@@ -145,7 +192,9 @@ fn whatever_byte_the_writer_is_killed_at_the_engine_is_restored_as_of_the_last_w
     let bytes = fs::read(rig.journal.path()).expect("reads");
     let (beginning, policy) = (rig.durable[0].0, rig.engine.policy().clone());
     let cut_folder = self::folder();
-    let file = cut_folder.path().join(rig.journal.path().file_name().expect("a name"));
+    let file = cut_folder
+        .path()
+        .join(rig.journal.path().file_name().expect("a name"));
     for length in (0..bytes.len() as u64).chain([bytes.len() as u64]) {
         fs::write(&file, &bytes[..length as usize]).expect("writes");
         let found = recover(cut_folder.path(), &policy).expect("recovers");
@@ -154,7 +203,11 @@ fn whatever_byte_the_writer_is_killed_at_the_engine_is_restored_as_of_the_last_w
             continue;
         }
         let found = found.expect("a segment");
-        assert_eq!(&found.engine.state(), known_at(&rig.durable, length), "cut to {length} bytes");
+        assert_eq!(
+            &found.engine.state(),
+            known_at(&rig.durable, length),
+            "cut to {length} bytes"
+        );
         assert!(found.whole_bytes <= length);
     }
 }
@@ -199,19 +252,42 @@ fn a_restart_is_marked_and_another_policy_begins_a_segment_with_the_state_carrie
     let first = rig.journal.path().to_owned();
     let known = rig.engine.state();
     let rig = rig.reopened(start(150, POLICY));
-    assert_eq!((rig.journal.path(), rig.engine.state()), (first.as_path(), known.clone()));
-    assert_eq!(records(&first).last(), Some(&Record::Start(Box::new(start(150, POLICY)))));
+    assert_eq!(
+        (rig.journal.path(), rig.engine.state()),
+        (first.as_path(), known.clone())
+    );
+    assert_eq!(
+        records(&first).last(),
+        Some(&Record::Start(Box::new(start(150, POLICY))))
+    );
 
     let edited = POLICY.replace("grow: 5", "grow: 4");
     let rig = rig.reopened(start(180, &edited));
     assert_ne!(rig.journal.path(), first);
-    assert_eq!(rig.engine.state(), known, "everything in it belongs to groups and to unchanged conditions");
+    assert_eq!(
+        rig.engine.state(),
+        known,
+        "everything in it belongs to groups and to unchanged conditions"
+    );
     let state = Some(SavedState::Known(Box::new(known)));
-    assert_eq!(records(rig.journal.path()), [Record::Start(Box::new(Start { state, ..start(180, &edited) }))]);
+    assert_eq!(
+        records(rig.journal.path()),
+        [Record::Start(Box::new(Start {
+            state,
+            ..start(180, &edited)
+        }))]
+    );
 
-    let newer = Start { headroom: "1.0.1".into(), ..start(210, &edited) };
+    let newer = Start {
+        headroom: "1.0.1".into(),
+        ..start(210, &edited)
+    };
     let path = rig.journal.path().to_owned();
-    assert_ne!(rig.reopened(newer).journal.path(), path, "each segment is of one version");
+    assert_ne!(
+        rig.reopened(newer).journal.path(),
+        path,
+        "each segment is of one version"
+    );
 }
 
 #[test]
@@ -221,32 +297,75 @@ fn a_state_of_another_version_is_folded_from_the_records_that_follow_it() {
     rig.ticks(4);
     let rig = rig.reopened(start(150, &POLICY.replace("grow: 5", "grow: 4")));
     let path = rig.journal.path().to_owned();
-    let text = fs::read_to_string(&path).expect("reads").replace("\"last_at\"", "\"last_seen\"");
+    let text = fs::read_to_string(&path)
+        .expect("reads")
+        .replace("\"last_at\"", "\"last_seen\"");
     fs::write(&path, text).expect("writes");
     let rig = rig.reopened(start(180, POLICY));
-    assert!(matches!(&records(&path)[0], Record::Start(start) if matches!(start.state, Some(SavedState::Foreign(_)))));
-    assert_eq!(rig.engine.state(), Engine::new(rig.engine.policy().clone()).state());
+    assert!(
+        matches!(&records(&path)[0], Record::Start(start) if matches!(start.state, Some(SavedState::Foreign(_))))
+    );
+    assert_eq!(
+        rig.engine.state(),
+        Engine::new(rig.engine.policy().clone()).state()
+    );
 }
 
 #[test]
 fn segments_follow_each_other_by_size_and_age_and_the_oldest_go_when_the_budget_is_spent() {
     let folder = folder();
-    let settings = Settings { segment_bytes: 6_000, segment_age: Duration::from_secs(300), ..Settings::default() };
+    let settings = Settings {
+        segment_bytes: 6_000,
+        segment_age: Duration::from_secs(300),
+        ..Settings::default()
+    };
     let mut rig = Rig::open(folder.path(), settings, start(0, POLICY));
     rig.ticks(40);
     rig.journal.upkeep().run().expect("keeps up");
     let files = segments(folder.path()).expect("lists");
     assert!(files.len() >= 4, "{files:?}");
-    assert!(files.iter().rev().skip(1).all(|segment| segment.is_compressed) && !files[files.len() - 1].is_compressed);
-    let steps = files.windows(2).map(|pair| pair[1].begin.since(pair[0].begin));
-    assert!(steps.clone().all(|step| step <= Duration::from_secs(300)) && steps.into_iter().any(|step| step < Duration::from_secs(300)));
+    assert!(
+        files
+            .iter()
+            .rev()
+            .skip(1)
+            .all(|segment| segment.is_compressed)
+            && !files[files.len() - 1].is_compressed
+    );
+    let steps = files
+        .windows(2)
+        .map(|pair| pair[1].begin.since(pair[0].begin));
+    assert!(
+        steps.clone().all(|step| step <= Duration::from_secs(300))
+            && steps
+                .into_iter()
+                .any(|step| step < Duration::from_secs(300))
+    );
 
     let known = rig.engine.state();
     let all = records(folder.path());
-    assert_eq!(all.iter().filter(|record| matches!(record, Record::Observation(_))).count(), 40, "read as one trace");
-    Upkeep { folder: folder.path().to_owned(), budget_bytes: 0 }.run().expect("keeps up");
-    assert_eq!(segments(folder.path()).expect("lists"), files[files.len() - 1..]);
-    assert_eq!(rig.reopened(start(0, POLICY)).engine.state(), known, "one segment is enough");
+    assert_eq!(
+        all.iter()
+            .filter(|record| matches!(record, Record::Observation(_)))
+            .count(),
+        40,
+        "read as one trace"
+    );
+    Upkeep {
+        folder: folder.path().to_owned(),
+        budget_bytes: 0,
+    }
+    .run()
+    .expect("keeps up");
+    assert_eq!(
+        segments(folder.path()).expect("lists"),
+        files[files.len() - 1..]
+    );
+    assert_eq!(
+        rig.reopened(start(0, POLICY)).engine.state(),
+        known,
+        "one segment is enough"
+    );
 }
 
 #[test]
@@ -265,7 +384,9 @@ fn what_a_crash_leaves_of_a_compression_is_tidied_up() {
     std::thread::scope(|scope| {
         let both = [0, 1].map(|_| scope.spawn(|| upkeep.run()));
         for run in both {
-            run.join().expect("no panic").expect("two at a time are one too many, and no harm");
+            run.join()
+                .expect("no panic")
+                .expect("two at a time are one too many, and no harm");
         }
     });
     assert!(!first.path.exists());
@@ -280,7 +401,11 @@ fn a_newest_segment_without_a_beginning_is_deleted_and_the_one_before_it_counts(
     let mut rig = Rig::new(folder.path());
     rig.ticks(4);
     let known = rig.engine.state();
-    for torn in ["", "{\"headroom_trace\"", "{\"headroom_trace\":1,\"kind\":\"observations\",\"start\":\"2026-03-02T08:00:00Z\"}\n{\"sta"] {
+    for torn in [
+        "",
+        "{\"headroom_trace\"",
+        "{\"headroom_trace\":1,\"kind\":\"observations\",\"start\":\"2026-03-02T08:00:00Z\"}\n{\"sta",
+    ] {
         let path = Segment::plain(folder.path(), Timestamp::from_millis(9_000_000)).path;
         fs::write(&path, torn).expect("writes");
         rig = rig.reopened(start(150, POLICY));
@@ -294,19 +419,35 @@ fn what_is_not_durable_is_an_error_until_a_new_segment_closes_the_gap() {
     let folder = folder();
     let mut rig = Rig::new(folder.path());
     rig.ticks(3);
-    let (first, length) = (rig.journal.path().to_owned(), rig.durable.last().expect("ticks").0);
+    let (first, length) = (
+        rig.journal.path().to_owned(),
+        rig.durable.last().expect("ticks").0,
+    );
     // A file that cannot be written to: the kernel refuses, as it does when the disk is full.
     rig.journal.file = File::open(&first).expect("opens");
     let decisions = rig.observe();
-    assert!(matches!(rig.journal.sync(), Err(JournalError::Write { .. })));
-    assert!(matches!(rig.journal.sync(), Err(JournalError::Gap)));
-    let Some(group) = decisions[0].group.clone() else { panic!("a group") };
     assert!(matches!(
-        rig.journal.append(&Record::Outcome(OutcomeRecord { at: Timestamp::EPOCH, group: group.clone(), outcome: Outcome::Accepted })),
+        rig.journal.sync(),
+        Err(JournalError::Write { .. })
+    ));
+    assert!(matches!(rig.journal.sync(), Err(JournalError::Gap)));
+    let Some(group) = decisions[0].group.clone() else {
+        panic!("a group")
+    };
+    assert!(matches!(
+        rig.journal.append(&Record::Outcome(OutcomeRecord {
+            at: Timestamp::EPOCH,
+            group: group.clone(),
+            outcome: Outcome::Accepted
+        })),
         Err(JournalError::Gap)
     ));
     rig.engine.note(&group, Outcome::NotSent);
-    assert_eq!(fs::metadata(&first).expect("is there").len(), length, "nothing that was not acknowledged");
+    assert_eq!(
+        fs::metadata(&first).expect("is there").len(),
+        length,
+        "nothing that was not acknowledged"
+    );
 
     rig.ticks(3);
     assert_ne!(rig.journal.path(), first);
@@ -319,8 +460,18 @@ fn a_metric_that_is_not_a_number_is_refused_and_leaves_a_gap() {
     let folder = folder();
     let mut rig = Rig::new(folder.path());
     let mut observation = rig.scene.observation();
-    observation.metrics.insert(MetricId::new("lag"), Sampled { value: f64::NAN, measured_at: observation.at });
-    assert!(matches!(rig.journal.append(&Record::Observation(Box::new(observation))), Err(JournalError::Refused(_))));
+    observation.metrics.insert(
+        MetricId::new("lag"),
+        Sampled {
+            value: f64::NAN,
+            measured_at: observation.at,
+        },
+    );
+    assert!(matches!(
+        rig.journal
+            .append(&Record::Observation(Box::new(observation))),
+        Err(JournalError::Refused(_))
+    ));
     rig.ticks(1);
     assert_eq!(segments(folder.path()).expect("lists").len(), 2);
 }
@@ -330,17 +481,39 @@ fn what_cannot_be_taken_up_is_refused_with_what_to_do() {
     let folder = folder();
     let mut rig = Rig::new(folder.path());
     rig.ticks(2);
-    let open = |start: Start| Journal::open(folder.path(), Settings::default(), start).map(drop).expect_err("refused");
-    assert!(matches!(open(Start { cluster: "j-OTHER".into(), ..start(0, POLICY) }), JournalError::OtherCluster { .. }));
+    let open = |start: Start| {
+        Journal::open(folder.path(), Settings::default(), start)
+            .map(drop)
+            .expect_err("refused")
+    };
+    assert!(matches!(
+        open(Start {
+            cluster: "j-OTHER".into(),
+            ..start(0, POLICY)
+        }),
+        JournalError::OtherCluster { .. }
+    ));
     assert!(matches!(open(start(0, "name: x")), JournalError::Policy(_)));
     let path = newest(folder.path());
     let text = fs::read_to_string(&path).expect("reads");
     fs::write(&path, text.replacen("\"observation\"", "\"observed\"", 1)).expect("writes");
     let error = open(start(0, POLICY));
-    assert!(matches!(error, JournalError::Damaged(_)) && error.to_string().contains("move the file away"), "{error}");
-    let without_start: String = text.lines().enumerate().filter(|(k, _)| *k != 1).map(|(_, line)| format!("{line}\n")).collect();
+    assert!(
+        matches!(error, JournalError::Damaged(_))
+            && error.to_string().contains("move the file away"),
+        "{error}"
+    );
+    let without_start: String = text
+        .lines()
+        .enumerate()
+        .filter(|(k, _)| *k != 1)
+        .map(|(_, line)| format!("{line}\n"))
+        .collect();
     fs::write(&path, without_start).expect("writes");
-    assert!(matches!(open(start(0, POLICY)), JournalError::NoStart { .. }));
+    assert!(matches!(
+        open(start(0, POLICY)),
+        JournalError::NoStart { .. }
+    ));
 }
 
 #[test]

@@ -1,4 +1,5 @@
-//! Keeping a journal small: what is no longer written to is compressed, and the oldest of it is deleted.
+//! Keeping a journal small: what is no longer written to is compressed, and the oldest of it is
+//! deleted.
 
 use std::fs::{self, File};
 use std::io;
@@ -19,19 +20,29 @@ pub struct Upkeep {
 }
 
 impl Upkeep {
-    /// Compresses all segments but the newest, then deletes the oldest until all fit into the budget. A crash at any point leaves each segment
-    /// there at least once, and the next run tidies up.
+    /// Compresses all segments but the newest, then deletes the oldest until all fit into the
+    /// budget. A crash at any point leaves each segment there at least once, and the next run
+    /// tidies up.
     ///
     /// # Errors
     /// When the disk refuses. The journal is then larger than it should be, and nothing is lost.
     pub fn run(&self) -> Result<(), JournalError> {
-        let unusable = |source| JournalError::Folder { path: self.folder.clone(), source };
+        let unusable = |source| JournalError::Folder {
+            path: self.folder.clone(),
+            source,
+        };
         let mut older = segments(&self.folder).map_err(unusable)?;
-        let Some(newest) = older.pop() else { return Ok(()) };
+        let Some(newest) = older.pop() else {
+            return Ok(());
+        };
         for segment in older.iter_mut().filter(|segment| !segment.is_compressed) {
-            compress(segment).map_err(|source| JournalError::Write { path: segment.compressed_path(), source })?;
+            compress(segment).map_err(|source| JournalError::Write {
+                path: segment.compressed_path(),
+                source,
+            })?;
         }
-        let bytes = |segment: &Segment| fs::metadata(&segment.path).map_or(0, |metadata| metadata.len());
+        let bytes =
+            |segment: &Segment| fs::metadata(&segment.path).map_or(0, |metadata| metadata.len());
         let mut total = older.iter().chain([&newest]).map(bytes).sum::<u64>();
         for segment in &older {
             if total <= self.budget_bytes {

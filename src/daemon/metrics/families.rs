@@ -4,7 +4,9 @@ use prometheus::core::Collector;
 use prometheus::{CounterVec, GaugeVec, HistogramOpts, HistogramVec, Opts, Registry};
 
 /// From a call on loopback to a timeout.
-const LATENCY_BUCKETS_S: [f64; 14] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0];
+const LATENCY_BUCKETS_S: [f64; 14] = [
+    0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0,
+];
 
 /// What the documentation says of a metric.
 #[derive(Clone, Copy, Debug)]
@@ -133,6 +135,9 @@ impl Kind for HistogramVec {
     const NAME: &'static str = "histogram";
 
     fn create(name: &str, help: &str, labels: &[&str]) -> prometheus::Result<Self> {
-        Self::new(HistogramOpts::new(name, help).buckets(LATENCY_BUCKETS_S.to_vec()), labels)
+        Self::new(
+            HistogramOpts::new(name, help).buckets(LATENCY_BUCKETS_S.to_vec()),
+            labels,
+        )
     }
 }

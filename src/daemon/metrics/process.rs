@@ -2,7 +2,8 @@
 
 use std::fs;
 
-/// Clock ticks a second in `/proc`, which Linux keeps at 100 for programs whatever its own timer does (proc(5), `sysconf(_SC_CLK_TCK)`).
+/// Clock ticks a second in `/proc`, which Linux keeps at 100 for programs whatever its own timer
+/// does (proc(5), `sysconf(_SC_CLK_TCK)`).
 const TICKS_PER_SECOND: f64 = 100.0;
 
 /// What the process takes now; each part is `None` where there is no `/proc`.
@@ -19,21 +20,37 @@ impl ProcessUse {
         Self {
             resident_bytes: read("status").as_deref().and_then(resident_bytes),
             cpu_s: read("stat").as_deref().and_then(cpu_s),
-            open_fds: fs::read_dir("/proc/self/fd").ok().map(|entries| entries.count() as f64),
+            open_fds: fs::read_dir("/proc/self/fd")
+                .ok()
+                .map(|entries| entries.count() as f64),
         }
     }
 }
 
 /// The line `VmRSS:     5432 kB`.
 fn resident_bytes(status: &str) -> Option<f64> {
-    let value = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
-    Some(value.trim().strip_suffix("kB")?.trim().parse::<f64>().ok()? * 1_024.0)
+    let value = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmRSS:"))?;
+    Some(
+        value
+            .trim()
+            .strip_suffix("kB")?
+            .trim()
+            .parse::<f64>()
+            .ok()?
+            * 1_024.0,
+    )
 }
 
-/// Fields 14 and 15, user and system time. The second field is the program's name in parentheses, in which anything may stand.
+/// Fields 14 and 15, user and system time. The second field is the program's name in parentheses,
+/// in which anything may stand.
 fn cpu_s(stat: &str) -> Option<f64> {
     let (_, after_name) = stat.rsplit_once(')')?;
-    let mut fields = after_name.split_ascii_whitespace().skip(11).map(|field| field.parse::<f64>().ok());
+    let mut fields = after_name
+        .split_ascii_whitespace()
+        .skip(11)
+        .map(|field| field.parse::<f64>().ok());
     Some((fields.next()?? + fields.next()??) / TICKS_PER_SECOND)
 }
 
@@ -52,7 +69,10 @@ mod tests {
 
     #[test]
     fn resident_memory_is_told_in_bytes() {
-        assert_eq!(resident_bytes("Name:\tx\nVmRSS:\t    5432 kB\nThreads:\t1\n"), Some(5_432.0 * 1_024.0));
+        assert_eq!(
+            resident_bytes("Name:\tx\nVmRSS:\t    5432 kB\nThreads:\t1\n"),
+            Some(5_432.0 * 1_024.0)
+        );
         assert_eq!(resident_bytes("VmRSS: lots"), None);
     }
 }

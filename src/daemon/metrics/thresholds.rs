@@ -16,10 +16,17 @@ pub struct Threshold {
 /// Every such comparison in a condition, in the order in which they stand.
 pub fn thresholds(condition: &Condition, target: &Target) -> Vec<Threshold> {
     match condition {
-        Condition::Compare { left, operator, right } => simple(left, *operator, right, target).into_iter().collect(),
+        Condition::Compare {
+            left,
+            operator,
+            right,
+        } => simple(left, *operator, right, target).into_iter().collect(),
         Condition::Constant(_) | Condition::ClusterState { .. } => Vec::new(),
         Condition::Not(inner) => thresholds(inner, target),
-        Condition::All(parts) | Condition::Any(parts) => parts.iter().flat_map(|part| thresholds(part, target)).collect(),
+        Condition::All(parts) | Condition::Any(parts) => parts
+            .iter()
+            .flat_map(|part| thresholds(part, target))
+            .collect(),
     }
 }
 
@@ -33,12 +40,25 @@ fn simple(left: &Expr, operator: Comparison, right: &Expr, target: &Target) -> O
     let signal = match signal {
         Expr::Signal(index) => name(*index).to_owned(),
         Expr::Window(index) => {
-            let WindowSpec { function, signal, over } = target.windows[*index];
-            format!("{}({}, {})", function_name(function), name(signal), crate::units::display_duration(over))
+            let WindowSpec {
+                function,
+                signal,
+                over,
+            } = target.windows[*index];
+            format!(
+                "{}({}, {})",
+                function_name(function),
+                name(signal),
+                crate::units::display_duration(over)
+            )
         }
         _ => return None,
     };
-    Some(Threshold { signal, comparison, value })
+    Some(Threshold {
+        signal,
+        comparison,
+        value,
+    })
 }
 
 fn flipped(operator: Comparison) -> Comparison {
@@ -92,7 +112,16 @@ targets:
         let policy = parse(source, "t.yaml").expect("a policy");
         let target = &policy.targets()[0];
         let found = thresholds(&target.rules[0].when, target);
-        let shown: Vec<String> = found.iter().map(|t| format!("{} {} {}", t.signal, t.comparison, t.value)).collect();
-        assert_eq!(shown, ["yarn_apps_pending < 10", "avg(yarn_memory_available_percent, 5m) <= 15"]);
+        let shown: Vec<String> = found
+            .iter()
+            .map(|t| format!("{} {} {}", t.signal, t.comparison, t.value))
+            .collect();
+        assert_eq!(
+            shown,
+            [
+                "yarn_apps_pending < 10",
+                "avg(yarn_memory_available_percent, 5m) <= 15"
+            ]
+        );
     }
 }

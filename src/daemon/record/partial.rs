@@ -34,20 +34,41 @@ impl Partial {
     ///
     /// # Errors
     /// When something else was begun for it, or the plan makes no sense.
-    pub fn open(out: &Path, asked: &Asked, region: &str, now: Timestamp) -> Result<Self, RecordError> {
+    pub fn open(
+        out: &Path,
+        asked: &Asked,
+        region: &str,
+        now: Timestamp,
+    ) -> Result<Self, RecordError> {
         let mut name = out.as_os_str().to_owned();
         name.push(".partial");
         let path = PathBuf::from(name);
         let bytes = match fs::read(&path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                let content = Content { asked: asked.clone(), region: region.to_owned(), plan: Plan::new(asked, now)?, parts: Vec::new() };
+                let content = Content {
+                    asked: asked.clone(),
+                    region: region.to_owned(),
+                    plan: Plan::new(asked, now)?,
+                    parts: Vec::new(),
+                };
                 return Ok(Self { path, content });
             }
-            bytes => bytes.map_err(|source| RecordError::File { path: path.clone(), source })?,
+            bytes => bytes.map_err(|source| RecordError::File {
+                path: path.clone(),
+                source,
+            })?,
         };
-        let content: Content = serde_json::from_slice(&bytes).map_err(|source| RecordError::NotPartial { path: path.clone(), source })?;
+        let content: Content =
+            serde_json::from_slice(&bytes).map_err(|source| RecordError::NotPartial {
+                path: path.clone(),
+                source,
+            })?;
         if content.asked != *asked || content.region != region {
-            return Err(RecordError::OtherRecording { path, asked: Box::new(content.asked), region: content.region });
+            return Err(RecordError::OtherRecording {
+                path,
+                asked: Box::new(content.asked),
+                region: content.region,
+            });
         }
         if !content.plan.is_kept(now) {
             return Err(RecordError::OutOfDate { path });
@@ -69,26 +90,40 @@ impl Partial {
     /// When the file cannot be written.
     pub fn add(&mut self, part: Part) -> Result<(), RecordError> {
         self.content.parts.push(part);
-        let written = serde_json::to_vec(&self.content).map_err(io::Error::from).and_then(|bytes| write_whole(&self.path, &bytes));
-        written.map_err(|source| RecordError::File { path: self.path.clone(), source })
+        let written = serde_json::to_vec(&self.content)
+            .map_err(io::Error::from)
+            .and_then(|bytes| write_whole(&self.path, &bytes));
+        written.map_err(|source| RecordError::File {
+            path: self.path.clone(),
+            source,
+        })
     }
 
     pub fn interrupted(&self, source: SourceError) -> RecordError {
         if self.done() == 0 {
             return source.into();
         }
-        RecordError::Interrupted { done: self.done(), total: self.plan().parts().len(), path: self.path.clone(), source }
+        RecordError::Interrupted {
+            done: self.done(),
+            total: self.plan().parts().len(),
+            path: self.path.clone(),
+            source,
+        }
     }
 
     pub fn history(&self) -> History {
         History::of(&self.content.parts)
     }
 
-    /// The recording has come to its end: parts that stayed behind would be taken for the beginning of the next.
+    /// The recording has come to its end: parts that stayed behind would be taken for the beginning
+    /// of the next.
     ///
     /// # Errors
     /// When the file cannot be deleted.
     pub fn delete(self) -> Result<(), RecordError> {
-        fs::remove_file(&self.path).map_err(|source| RecordError::File { path: self.path, source })
+        fs::remove_file(&self.path).map_err(|source| RecordError::File {
+            path: self.path,
+            source,
+        })
     }
 }

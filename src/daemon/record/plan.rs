@@ -35,7 +35,9 @@ pub enum When {
 
 /// Not a time.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is not a time; write a day (2026-11-01, in UTC), an instant (2026-11-01T08:00:00Z), or how long ago (14d, 36h)")]
+#[error(
+    "{0:?} is not a time; write a day (2026-11-01, in UTC), an instant (2026-11-01T08:00:00Z), or how long ago (14d, 36h)"
+)]
 pub struct WhenError(String);
 
 impl When {
@@ -59,12 +61,23 @@ impl FromStr for When {
             return Ok(Self::At(Timestamp::from_millis(instant.as_millisecond())));
         }
         // Longer texts have a time of day, too, and would need a time zone.
-        if let Some(date) = Some(text).filter(|text| text.len() == 10).and_then(|text| text.parse::<Date>().ok()) {
+        if let Some(date) = Some(text)
+            .filter(|text| text.len() == 10)
+            .and_then(|text| text.parse::<Date>().ok())
+        {
             let midnight = date.to_zoned(TimeZone::UTC).map_err(|_| refuse())?;
-            return Ok(Self::At(Timestamp::from_millis(midnight.timestamp().as_millisecond())));
+            return Ok(Self::At(Timestamp::from_millis(
+                midnight.timestamp().as_millisecond(),
+            )));
         }
-        let span: jiff::Span = text.strip_suffix(" ago").unwrap_or(text).parse().map_err(|_| refuse())?;
-        let ago = span.to_duration(jiff::SpanRelativeTo::days_are_24_hours()).map_err(|_| refuse())?;
+        let span: jiff::Span = text
+            .strip_suffix(" ago")
+            .unwrap_or(text)
+            .parse()
+            .map_err(|_| refuse())?;
+        let ago = span
+            .to_duration(jiff::SpanRelativeTo::days_are_24_hours())
+            .map_err(|_| refuse())?;
         Duration::try_from(ago).map(Self::Ago).map_err(|_| refuse())
     }
 }
@@ -113,7 +126,9 @@ pub struct Plan {
 /// Why a span of time cannot be recorded.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PlanError {
-    #[error("from {from} to {to} there is no time, as far as it has passed; --from must be earlier than --to and than now")]
+    #[error(
+        "from {from} to {to} there is no time, as far as it has passed; --from must be earlier than --to and than now"
+    )]
     Empty { from: Timestamp, to: Timestamp },
     #[error("CloudWatch keeps nothing for longer than 455 days; {from} is {} ago", display_duration(DAY.saturating_mul(*days)))]
     TooOld { from: Timestamp, days: u32 },
@@ -131,20 +146,32 @@ impl Plan {
         let kept = KEPT.iter().find(|(_, kept)| age + MARGIN <= *kept);
         let days = u32::try_from(age.as_secs() / DAY.as_secs()).unwrap_or(u32::MAX);
         let (period, _) = *kept.ok_or(PlanError::TooOld { from, days })?;
-        let plan = Self { from: from.floor(period), to: to.floor(period), period };
-        if plan.from < plan.to { Ok(plan) } else { Err(PlanError::Empty { from, to }) }
+        let plan = Self {
+            from: from.floor(period),
+            to: to.floor(period),
+            period,
+        };
+        if plan.from < plan.to {
+            Ok(plan)
+        } else {
+            Err(PlanError::Empty { from, to })
+        }
     }
 
     /// CloudWatch still has the points of this plan.
     pub fn is_kept(&self, now: Timestamp) -> bool {
-        KEPT.iter().any(|(period, kept)| *period == self.period && now.since(self.from) <= *kept)
+        KEPT.iter()
+            .any(|(period, kept)| *period == self.period && now.since(self.from) <= *kept)
     }
 
     /// Consecutive spans that cover it, oldest first.
     pub fn parts(&self) -> Vec<(Timestamp, Timestamp)> {
         let length = self.period.saturating_mul(PERIODS_OF_PART);
-        let beginnings = std::iter::successors(Some(self.from), |begin| Some(*begin + length)).take_while(|begin| *begin < self.to);
-        beginnings.map(|begin| (begin, (begin + length).min(self.to))).collect()
+        let beginnings = std::iter::successors(Some(self.from), |begin| Some(*begin + length))
+            .take_while(|begin| *begin < self.to);
+        beginnings
+            .map(|begin| (begin, (begin + length).min(self.to)))
+            .collect()
     }
 }
 
@@ -157,7 +184,14 @@ mod tests {
 
     fn plan(from: &str, to: &str) -> Result<Plan, PlanError> {
         let when = |text: &str| text.parse().expect("a time");
-        Plan::new(&Asked { cluster_id: "j-1".to_owned(), from: when(from), to: when(to) }, NOW)
+        Plan::new(
+            &Asked {
+                cluster_id: "j-1".to_owned(),
+                from: when(from),
+                to: when(to),
+            },
+            NOW,
+        )
     }
 
     #[test]
@@ -177,8 +211,14 @@ mod tests {
             ("", None),
         ] {
             let read = text.parse::<When>().ok();
-            assert_eq!(read.map(|when| when.instant(NOW).to_string()).as_deref(), expected, "{text}");
-            let again = read.map(|when| serde_json::from_str(&serde_json::to_string(&when).expect("writes")).expect("reads"));
+            assert_eq!(
+                read.map(|when| when.instant(NOW).to_string()).as_deref(),
+                expected,
+                "{text}"
+            );
+            let again = read.map(|when| {
+                serde_json::from_str(&serde_json::to_string(&when).expect("writes")).expect("reads")
+            });
             assert_eq!(again, read, "{text}");
         }
     }
@@ -186,30 +226,107 @@ mod tests {
     #[test]
     fn the_shortest_period_that_is_still_kept_is_taken_on_its_own_grid() {
         for (from, to, period_s, from_text, to_text, parts) in [
-            ("14d", "now", 60, "2026-11-01T08:07:00Z", "2026-11-15T08:07:00Z", 14),
-            ("2026-11-01", "2026-11-02T12:00:00Z", 60, "2026-11-01T00:00:00Z", "2026-11-02T12:00:00Z", 2),
-            ("15d", "14d", 300, "2026-10-31T08:05:00Z", "2026-11-01T08:05:00Z", 1),
-            ("62d", "now", 300, "2026-09-14T08:05:00Z", "2026-11-15T08:05:00Z", 13),
-            ("63d", "now", 3_600, "2026-09-13T08:00:00Z", "2026-11-15T08:00:00Z", 2),
-            ("454d", "2100-01-01", 3_600, "2025-08-18T08:00:00Z", "2026-11-15T08:00:00Z", 8),
+            (
+                "14d",
+                "now",
+                60,
+                "2026-11-01T08:07:00Z",
+                "2026-11-15T08:07:00Z",
+                14,
+            ),
+            (
+                "2026-11-01",
+                "2026-11-02T12:00:00Z",
+                60,
+                "2026-11-01T00:00:00Z",
+                "2026-11-02T12:00:00Z",
+                2,
+            ),
+            (
+                "15d",
+                "14d",
+                300,
+                "2026-10-31T08:05:00Z",
+                "2026-11-01T08:05:00Z",
+                1,
+            ),
+            (
+                "62d",
+                "now",
+                300,
+                "2026-09-14T08:05:00Z",
+                "2026-11-15T08:05:00Z",
+                13,
+            ),
+            (
+                "63d",
+                "now",
+                3_600,
+                "2026-09-13T08:00:00Z",
+                "2026-11-15T08:00:00Z",
+                2,
+            ),
+            (
+                "454d",
+                "2100-01-01",
+                3_600,
+                "2025-08-18T08:00:00Z",
+                "2026-11-15T08:00:00Z",
+                8,
+            ),
         ] {
             let plan = plan(from, to).expect("a plan");
-            let shown = (plan.period.as_secs(), plan.from.to_string(), plan.to.to_string(), plan.parts().len());
-            assert_eq!(shown, (period_s, from_text.to_owned(), to_text.to_owned(), parts), "{from} to {to}");
+            let shown = (
+                plan.period.as_secs(),
+                plan.from.to_string(),
+                plan.to.to_string(),
+                plan.parts().len(),
+            );
+            assert_eq!(
+                shown,
+                (period_s, from_text.to_owned(), to_text.to_owned(), parts),
+                "{from} to {to}"
+            );
             let parts = plan.parts();
-            assert!(parts.windows(2).all(|pair| pair[0].1 == pair[1].0), "{from} to {to}: without gaps");
-            assert_eq!((parts[0].0, parts[parts.len() - 1].1), (plan.from, plan.to), "{from} to {to}");
-            assert!(plan.is_kept(NOW) && !plan.is_kept(NOW + DAY * 455), "{from} to {to}");
+            assert!(
+                parts.windows(2).all(|pair| pair[0].1 == pair[1].0),
+                "{from} to {to}: without gaps"
+            );
+            assert_eq!(
+                (parts[0].0, parts[parts.len() - 1].1),
+                (plan.from, plan.to),
+                "{from} to {to}"
+            );
+            assert!(
+                plan.is_kept(NOW) && !plan.is_kept(NOW + DAY * 455),
+                "{from} to {to}"
+            );
         }
     }
 
     #[test]
     fn a_span_without_time_or_history_is_refused() {
         for (from, to, expected) in [
-            ("1d", "2d", "from 2026-11-14T08:07:33Z to 2026-11-13T08:07:33Z there is no time"),
-            ("30s", "now", "from 2026-11-15T08:07:03Z to 2026-11-15T08:07:33Z there is no time"),
-            ("2026-12-01", "2026-12-02", "from 2026-12-01T00:00:00Z to 2026-11-15T08:07:33Z there is no time"),
-            ("455d", "now", "CloudWatch keeps nothing for longer than 455 days; 2025-08-17T08:07:33Z is 455d ago"),
+            (
+                "1d",
+                "2d",
+                "from 2026-11-14T08:07:33Z to 2026-11-13T08:07:33Z there is no time",
+            ),
+            (
+                "30s",
+                "now",
+                "from 2026-11-15T08:07:03Z to 2026-11-15T08:07:33Z there is no time",
+            ),
+            (
+                "2026-12-01",
+                "2026-12-02",
+                "from 2026-12-01T00:00:00Z to 2026-11-15T08:07:33Z there is no time",
+            ),
+            (
+                "455d",
+                "now",
+                "CloudWatch keeps nothing for longer than 455 days; 2025-08-17T08:07:33Z is 455d ago",
+            ),
         ] {
             let message = plan(from, to).expect_err("no plan").to_string();
             assert!(message.starts_with(expected), "{message}");

@@ -76,7 +76,12 @@ impl Rig {
     pub fn new(start: Timestamp) -> Self {
         let mut scene = Scene::new(vec![task_group(4)]);
         scene.at = start;
-        Self { scene, queue: Some(0.0), outcome: Outcome::Accepted, engine: Engine::new(policy()) }
+        Self {
+            scene,
+            queue: Some(0.0),
+            outcome: Outcome::Accepted,
+            engine: Engine::new(policy()),
+        }
     }
 
     /// Lets 30 s pass and looks.
@@ -84,25 +89,64 @@ impl Rig {
         self.scene.at = self.scene.at + Duration::from_secs(30);
         let at = self.scene.at;
         let mut observation = self.scene.observation();
-        let queue = self.queue.map(|value| (MetricId::new("queue"), Sampled { value, measured_at: at }));
+        let queue = self.queue.map(|value| {
+            (
+                MetricId::new("queue"),
+                Sampled {
+                    value,
+                    measured_at: at,
+                },
+            )
+        });
         observation.metrics = queue.into_iter().collect::<BTreeMap<_, _>>();
         let decisions = self.engine.step(&observation);
-        let resized = decisions.iter().filter(|decision| matches!(decision.action, Action::Resize(_)));
-        let answer = |group: &crate::observation::GroupId| ResizeAnswer { group: group.clone(), outcome: self.outcome, message: None };
-        let answers: Vec<ResizeAnswer> = resized.filter_map(|decision| decision.group.as_ref()).map(answer).collect();
-        answers.iter().for_each(|answer| self.engine.note(&answer.group, answer.outcome));
+        let resized = decisions
+            .iter()
+            .filter(|decision| matches!(decision.action, Action::Resize(_)));
+        let answer = |group: &crate::observation::GroupId| ResizeAnswer {
+            group: group.clone(),
+            outcome: self.outcome,
+            message: None,
+        };
+        let answers: Vec<ResizeAnswer> = resized
+            .filter_map(|decision| decision.group.as_ref())
+            .map(answer)
+            .collect();
+        answers
+            .iter()
+            .for_each(|answer| self.engine.note(&answer.group, answer.outcome));
         let seen = observation.yarn.as_ref().map(|yarn| yarn.measured_at);
-        let source = |source, measured_at| SourceReport { source, measured_at, allowance: Duration::from_secs(90), error: None };
+        let source = |source, measured_at| SourceReport {
+            source,
+            measured_at,
+            allowance: Duration::from_secs(90),
+            error: None,
+        };
         TickReport {
             observation,
             decisions,
             answers,
             shadows: Vec::new(),
-            sources: vec![source(Source::YarnLoad, seen), source(Source::Emr, Some(at)), source(Source::CloudWatch, Some(at))],
-            calls: vec![Call { operation: "metrics", result: "ok", took: Duration::from_millis(7) }],
-            took: Phases { observe: Duration::from_millis(9), ..Phases::default() },
+            sources: vec![
+                source(Source::YarnLoad, seen),
+                source(Source::Emr, Some(at)),
+                source(Source::CloudWatch, Some(at)),
+            ],
+            calls: vec![Call {
+                operation: "metrics",
+                result: "ok",
+                took: Duration::from_millis(7),
+            }],
+            took: Phases {
+                observe: Duration::from_millis(9),
+                ..Phases::default()
+            },
             next_wakeup: self.engine.next_wakeup(),
-            cost: CostReport { usd_per_hour: Some(1.5), total_usd: Usd(0.25), unpriced: Vec::new() },
+            cost: CostReport {
+                usd_per_hour: Some(1.5),
+                total_usd: Usd(0.25),
+                unpriced: Vec::new(),
+            },
             journal_bytes: 4_096,
         }
     }

@@ -17,7 +17,10 @@ const REFRESH_S: u32 = 5;
 
 /// The whole page.
 pub fn render(status: &Status) -> String {
-    let mut page = Page { html: String::new(), now: status.now };
+    let mut page = Page {
+        html: String::new(),
+        now: status.now,
+    };
     page.add(format_args!(
         "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\
          <meta http-equiv=\"refresh\" content=\"{REFRESH_S}\"><title>{title} - Headroom</title><style>{STYLE}</style></head>\n<body><main>\n",
@@ -26,7 +29,9 @@ pub fn render(status: &Status) -> String {
     page.header(status);
     page.problems(status);
     if let Some(tick) = &status.tick {
-        tick.targets.iter().for_each(|target| page.target(target, tick.at));
+        tick.targets
+            .iter()
+            .for_each(|target| page.target(target, tick.at));
         page.add("<div class=\"columns\">\n");
         page.load(tick.load.as_ref());
         page.cost(tick);
@@ -43,9 +48,21 @@ pub fn render(status: &Status) -> String {
 
 /// What a browser's tab can show.
 fn title(status: &Status) -> String {
-    let sizes = status.tick.iter().flat_map(|tick| &tick.targets).map(|target| target.decision.requested.to_string());
-    let troubled = if status.unhealthy.is_empty() && status.unready.is_empty() { "" } else { "! " };
-    format!("{troubled}{} {}", sizes.collect::<Vec<_>>().join("/"), status.cluster_id)
+    let sizes = status
+        .tick
+        .iter()
+        .flat_map(|tick| &tick.targets)
+        .map(|target| target.decision.requested.to_string());
+    let troubled = if status.unhealthy.is_empty() && status.unready.is_empty() {
+        ""
+    } else {
+        "! "
+    };
+    format!(
+        "{troubled}{} {}",
+        sizes.collect::<Vec<_>>().join("/"),
+        status.cluster_id
+    )
 }
 
 struct Page {
@@ -67,8 +84,13 @@ impl Page {
             Escaped(&status.policy.file)
         ));
         let tags = [
-            Some(if status.dry_run { ("warn", "dry run: nothing is carried out") } else { ("calm", "live") }),
-            tick.filter(|tick| !tick.leader).map(|_| ("warn", "standby: another instance acts")),
+            Some(if status.dry_run {
+                ("warn", "dry run: nothing is carried out")
+            } else {
+                ("calm", "live")
+            }),
+            tick.filter(|tick| !tick.leader)
+                .map(|_| ("warn", "standby: another instance acts")),
         ];
         for (class, text) in tags.into_iter().flatten() {
             self.add(format_args!("<span class=\"tag {class}\">{text}</span>"));
@@ -80,10 +102,15 @@ impl Page {
                 Some(Direction::In) => "scale-in paused",
             };
             let left = display_duration(whole_seconds(pause.until.since(self.now)));
-            self.add(format_args!("<span class=\"tag warn\">{what} for {left}</span>"));
+            self.add(format_args!(
+                "<span class=\"tag warn\">{what} for {left}</span>"
+            ));
         }
         if let Some(tick) = tick {
-            self.add(format_args!("<span class=\"soft\">cluster {}</span>", tick.cluster_state));
+            self.add(format_args!(
+                "<span class=\"soft\">cluster {}</span>",
+                tick.cluster_state
+            ));
         }
         self.add("</header>\n");
     }
@@ -103,8 +130,14 @@ impl Page {
     fn target(&mut self, target: &TargetStatus, at: Timestamp) {
         let decision = &target.decision;
         let (class, tag) = tone(&decision.action);
-        self.add(format_args!("<section class=\"target\"><p class=\"said\">{}</p>", Escaped(&target.words)));
-        let group = decision.group.as_ref().map_or("no group", |group| group.as_str());
+        self.add(format_args!(
+            "<section class=\"target\"><p class=\"said\">{}</p>",
+            Escaped(&target.words)
+        ));
+        let group = decision
+            .group
+            .as_ref()
+            .map_or("no group", |group| group.as_str());
         self.add(format_args!(
             "<p><span class=\"tag {class}\">{tag}</span> <span class=\"soft\">{} &middot; {} &middot; {} running of {} asked for &middot; \
              limits {} to {}</span></p>",
@@ -116,13 +149,21 @@ impl Page {
             target.max
         ));
         let share = |part: f64| percent(part, target.max.as_f64().max(decision.requested.as_f64()));
-        let waiting = (decision.requested > decision.running).then_some((share(decision.requested.as_f64()), "wait"));
-        self.bar(waiting.into_iter().chain([(share(decision.running.as_f64()), "")]));
+        let waiting = (decision.requested > decision.running)
+            .then_some((share(decision.requested.as_f64()), "wait"));
+        self.bar(
+            waiting
+                .into_iter()
+                .chain([(share(decision.running.as_f64()), "")]),
+        );
         if let Some(resize) = &target.last_resize
             && resize.decision.at < at
         {
             let ago = display_duration(whole_seconds(self.now.since(resize.decision.at)));
-            self.add(format_args!("<p class=\"soft\">Last resize, {ago} ago: {}</p>", Escaped(&resize.words)));
+            self.add(format_args!(
+                "<p class=\"soft\">Last resize, {ago} ago: {}</p>",
+                Escaped(&resize.words)
+            ));
         }
         target.rules.iter().for_each(|rule| self.rule(rule, at));
         if let Some(demand) = &decision.demand {
@@ -137,14 +178,20 @@ impl Page {
 
     fn rule(&mut self, rule: &RuleStatus, at: Timestamp) {
         let (filled, class) = match &rule.state {
-            Some(RuleState::Holding { since, .. }) => (percent(at.since(*since).as_secs_f64(), rule.hold_for_s), ""),
+            Some(RuleState::Holding { since, .. }) => {
+                (percent(at.since(*since).as_secs_f64(), rule.hold_for_s), "")
+            }
             Some(RuleState::Ready { .. }) => (100.0, "act"),
             Some(RuleState::CoolingDown { .. }) => (100.0, "soft"),
             Some(RuleState::Unknown) => (0.0, "warn"),
             Some(RuleState::NotTrue) | None => (0.0, "soft"),
         };
         let hold = Duration::try_from_secs_f64(rule.hold_for_s).unwrap_or_default();
-        let held = if hold.is_zero() { String::new() } else { format!(" for {}", display_duration(hold)) };
+        let held = if hold.is_zero() {
+            String::new()
+        } else {
+            format!(" for {}", display_duration(hold))
+        };
         self.add(format_args!(
             "<div class=\"rule\"><p><span><b>{}</b> <code>{}{held}</code> <span class=\"soft\">{}</span></span><span class=\"{class}\">{}</span></p>",
             Escaped(rule.rule.as_str()),
@@ -160,15 +207,23 @@ impl Page {
     fn bar<'a>(&mut self, parts: impl IntoIterator<Item = (f64, &'a str)>) {
         self.add("<div class=\"bar\">");
         for (filled, class) in parts {
-            self.add(format_args!("<i class=\"{class}\" style=\"width:{filled:.1}%\"></i>"));
+            self.add(format_args!(
+                "<i class=\"{class}\" style=\"width:{filled:.1}%\"></i>"
+            ));
         }
         self.add("</div>");
     }
 
     fn load(&mut self, load: Option<&LoadStatus>) {
         self.add("<section><h2>Load</h2>");
-        let Some(load) = load else { return self.add("<p class=\"warn\">YARN's load is not known.</p></section>\n") };
-        let (total, allocated, pending) = (load.memory_total, load.memory_allocated, load.memory_pending);
+        let Some(load) = load else {
+            return self.add("<p class=\"warn\">YARN's load is not known.</p></section>\n");
+        };
+        let (total, allocated, pending) = (
+            load.memory_total,
+            load.memory_allocated,
+            load.memory_pending,
+        );
         self.add(format_args!(
             "<p><span class=\"figure\">{:.0} %</span> of {} memory allocated, {} wait</p>",
             percent(allocated.as_f64(), total.as_f64()),
@@ -176,7 +231,10 @@ impl Page {
             gib(pending)
         ));
         let whole = total.max(allocated + pending).as_f64();
-        self.bar([(percent((allocated + pending).as_f64(), whole), "wait"), (percent(allocated.as_f64(), whole), "")]);
+        self.bar([
+            (percent((allocated + pending).as_f64(), whole), "wait"),
+            (percent(allocated.as_f64(), whole), ""),
+        ]);
         self.add(format_args!(
             "<p class=\"soft\">{} of {} vcores, {} wait &middot; {} containers wait &middot; {} applications run, {} wait &middot; \
              {} nodes active, {} draining, {} unhealthy, {} lost</p></section>\n",
@@ -196,10 +254,15 @@ impl Page {
     fn cost(&mut self, tick: &TickStatus) {
         self.add("<section><h2>Cost</h2>");
         match tick.cost.usd_per_hour {
-            Some(usd) => self.add(format_args!("<p><span class=\"figure\">{usd:.2} USD</span> an hour, with all groups</p>")),
+            Some(usd) => self.add(format_args!(
+                "<p><span class=\"figure\">{usd:.2} USD</span> an hour, with all groups</p>"
+            )),
             None => self.add("<p class=\"warn\">Not known.</p>"),
         }
-        self.add(format_args!("<p class=\"soft\">{} since the daemon started: EC2, EMR and EBS at list prices</p>", tick.cost.total_usd));
+        self.add(format_args!(
+            "<p class=\"soft\">{} since the daemon started: EC2, EMR and EBS at list prices</p>",
+            tick.cost.total_usd
+        ));
         for problem in &tick.cost.unpriced {
             self.add(format_args!("<p class=\"warn\">{}</p>", Escaped(problem)));
         }
@@ -212,13 +275,22 @@ impl Page {
              <th>state</th></tr></thead>",
         );
         for source in &tick.sources {
-            let seconds = |s: f64| display_duration(whole_seconds(Duration::try_from_secs_f64(s).unwrap_or_default())).to_string();
+            let seconds = |s: f64| {
+                display_duration(whole_seconds(
+                    Duration::try_from_secs_f64(s).unwrap_or_default(),
+                ))
+                .to_string()
+            };
             let (class, word) = match (source.is_fresh(), source.required) {
                 (true, _) => ("calm", "fresh"),
                 (false, true) => ("bad", "stale"),
                 (false, false) => ("soft", "stale, and no rule needs it"),
             };
-            let error = source.error.as_deref().map(|error| format!(" (last try: {error})")).unwrap_or_default();
+            let error = source
+                .error
+                .as_deref()
+                .map(|error| format!(" (last try: {error})"))
+                .unwrap_or_default();
             self.add(format_args!(
                 "<tr><td class=\"time\"><b>{}</b></td><td class=\"n\" data-name=\"age\">{}</td><td class=\"n\" data-name=\"allowed\">{}</td>\
                  <td><span class=\"{class}\">{word}</span>{}</td></tr>",
@@ -256,7 +328,9 @@ impl Page {
         if tick.shadows.is_empty() {
             return;
         }
-        self.add("<section><h2>Shadow policies, which are only watched</h2><table class=\"stacked\">");
+        self.add(
+            "<section><h2>Shadow policies, which are only watched</h2><table class=\"stacked\">",
+        );
         for shadow in &tick.shadows {
             for (decision, words) in shadow.decisions.iter().zip(&shadow.words) {
                 self.add(format_args!(
@@ -278,8 +352,15 @@ impl Page {
         self.add("<table class=\"stacked\">");
         for stretch in &status.recent {
             let (from, to) = (self.time(stretch.from), self.time(stretch.to));
-            let when = if stretch.ticks == 1 { from } else { format!("{from} to {to}") };
-            let group = stretch.group.as_ref().map_or("no group", |group| group.as_str());
+            let when = if stretch.ticks == 1 {
+                from
+            } else {
+                format!("{from} to {to}")
+            };
+            let group = stretch
+                .group
+                .as_ref()
+                .map_or("no group", |group| group.as_str());
             self.add(format_args!(
                 "<tr><td class=\"time\" title=\"{}\">{when}</td><td class=\"time soft\">{}</td><td class=\"{}\">{}</td></tr>",
                 stretch.from,
@@ -295,7 +376,8 @@ impl Page {
         self.add("<footer><p>");
         if let Some(tick) = &status.tick {
             let ago = display_duration(whole_seconds(self.now.since(tick.at)));
-            let took = tick.took.observe_s + tick.took.decide_s + tick.took.journal_s + tick.took.act_s;
+            let took =
+                tick.took.observe_s + tick.took.decide_s + tick.took.journal_s + tick.took.act_s;
             self.add(format_args!(
                 "Last tick {ago} ago, at {}, took {:.0} ms. The next one is due at {}. The journal has {:.1} MiB. ",
                 self.time(tick.at),
@@ -317,7 +399,11 @@ impl Page {
     /// The time of day; with the date when that is not today's.
     fn time(&self, at: Timestamp) -> String {
         let day = |at: Timestamp| at.to_jiff().strftime("%F").to_string();
-        let format = if day(at) == day(self.now) { "%T" } else { "%F %T" };
+        let format = if day(at) == day(self.now) {
+            "%T"
+        } else {
+            "%F %T"
+        };
         at.to_jiff().strftime(format).to_string()
     }
 }
@@ -329,10 +415,16 @@ fn tone(action: &Action) -> (&'static str, &'static str) {
         Action::Resize(_) => ("act", "resizing"),
         Action::Hold(R::NoRuleReady | R::DemandMet) => ("calm", "steady"),
         Action::Hold(R::ResizeInFlight { .. }) => ("act", "resizing"),
-        Action::Hold(R::CoolingDown { .. } | R::ReversalGuard { .. } | R::FlipBudgetSpent { .. } | R::Frozen { .. } | R::Paused { .. }) => {
-            ("act", "waiting")
-        }
-        Action::Hold(R::YieldingToOperator { .. } | R::NotLeader | R::AtLimit { .. } | R::HdfsFloor { .. }) => ("warn", "held back"),
+        Action::Hold(
+            R::CoolingDown { .. }
+            | R::ReversalGuard { .. }
+            | R::FlipBudgetSpent { .. }
+            | R::Frozen { .. }
+            | R::Paused { .. },
+        ) => ("act", "waiting"),
+        Action::Hold(
+            R::YieldingToOperator { .. } | R::NotLeader | R::AtLimit { .. } | R::HdfsFloor { .. },
+        ) => ("warn", "held back"),
         Action::Hold(
             R::StaleData { .. }
             | R::MissingSignal { .. }
@@ -350,7 +442,11 @@ fn tone(action: &Action) -> (&'static str, &'static str) {
 
 /// From 0 to 100; 0 of nothing.
 fn percent(part: f64, whole: f64) -> f64 {
-    if whole > 0.0 { (100.0 * part / whole).clamp(0.0, 100.0) } else { 0.0 }
+    if whole > 0.0 {
+        (100.0 * part / whole).clamp(0.0, 100.0)
+    } else {
+        0.0
+    }
 }
 
 fn gib(memory: Mebibytes) -> String {

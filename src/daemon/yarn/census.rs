@@ -5,19 +5,33 @@ use std::collections::BTreeSet;
 use crate::daemon::yarn::YarnNode;
 use crate::daemon::yarn::wire::{App, AppState, Node, NodeState};
 
-/// Every node that is there. A node without a master must be known to have none: what puts that in doubt is an error.
+/// Every node that is there. A node without a master must be known to have none: what puts that in
+/// doubt is an error.
 pub fn census(nodes: &[Node], apps: &[App]) -> Result<Vec<YarnNode>, String> {
     let masters = masters(apps)?;
-    let present: Vec<&Node> = nodes.iter().filter(|node| node.state != NodeState::Elsewhere).collect();
-    let containers: u64 = present.iter().map(|node| u64::from(node.num_containers)).sum();
+    let present: Vec<&Node> = nodes
+        .iter()
+        .filter(|node| node.state != NodeState::Elsewhere)
+        .collect();
+    let containers: u64 = present
+        .iter()
+        .map(|node| u64::from(node.num_containers))
+        .sum();
     if containers > 0 && apps.is_empty() {
         return Err(format!(
             "{containers} containers run, but no application is listed; may this user see all applications (`yarn.admin.acl`)?"
         ));
     }
-    let census: Vec<YarnNode> = present.into_iter().map(|node| entry(node, &masters)).collect();
+    let census: Vec<YarnNode> = present
+        .into_iter()
+        .map(|node| entry(node, &masters))
+        .collect();
     if !masters.is_empty() && !census.iter().any(|node| node.has_application_master) {
-        return Err(format!("{} application masters run, but on none of the {} nodes that are listed", masters.len(), census.len()));
+        return Err(format!(
+            "{} application masters run, but on none of the {} nodes that are listed",
+            masters.len(),
+            census.len()
+        ));
     }
     Ok(census)
 }
@@ -59,34 +73,93 @@ mod tests {
 
     fn node(host: &str, num_containers: u32) -> Node {
         let http_address = format!("{host}:8042");
-        Node { node_host_name: host.to_owned(), state: NodeState::Running, http_address, num_containers, node_labels: Vec::new() }
+        Node {
+            node_host_name: host.to_owned(),
+            state: NodeState::Running,
+            http_address,
+            num_containers,
+            node_labels: Vec::new(),
+        }
     }
 
     fn app(state: AppState, master: Option<&str>) -> App {
         let am_host_http_address = master.map(|host| format!("{host}:8042"));
-        App { id: "application_1_1".to_owned(), state, started_time: None, am_host_http_address, unmanaged_application: false }
+        App {
+            id: "application_1_1".to_owned(),
+            state,
+            started_time: None,
+            am_host_http_address,
+            unmanaged_application: false,
+        }
     }
 
     #[test]
     fn a_node_without_master_must_be_known_to_have_none() {
         use AppState::{Accepted, Other, Running};
-        let unmanaged = App { unmanaged_application: true, ..app(Running, None) };
+        let unmanaged = App {
+            unmanaged_application: true,
+            ..app(Running, None)
+        };
         let table = [
             ("idle", 0, vec![], Ok(false)),
             ("a master", 1, vec![app(Running, Some("a"))], Ok(true)),
-            ("a master that starts", 1, vec![app(Accepted, Some("a"))], Ok(true)),
-            ("a master that is over", 0, vec![app(Other, Some("a"))], Ok(false)),
-            ("waiting for a master", 0, vec![app(Accepted, None)], Ok(false)),
-            ("a master outside the cluster", 1, vec![unmanaged], Ok(false)),
-            ("applications hidden", 1, vec![], Err("1 containers run, but no application is listed")),
-            ("a master hidden", 1, vec![app(Running, None)], Err("it is not said where the application master of application_1_1 runs")),
-            ("a master nowhere", 1, vec![app(Running, Some("b"))], Err("1 application masters run, but on none of the 1 nodes")),
-            ("one master on a node that has gone", 1, vec![app(Running, Some("a")), app(Running, Some("b"))], Ok(true)),
+            (
+                "a master that starts",
+                1,
+                vec![app(Accepted, Some("a"))],
+                Ok(true),
+            ),
+            (
+                "a master that is over",
+                0,
+                vec![app(Other, Some("a"))],
+                Ok(false),
+            ),
+            (
+                "waiting for a master",
+                0,
+                vec![app(Accepted, None)],
+                Ok(false),
+            ),
+            (
+                "a master outside the cluster",
+                1,
+                vec![unmanaged],
+                Ok(false),
+            ),
+            (
+                "applications hidden",
+                1,
+                vec![],
+                Err("1 containers run, but no application is listed"),
+            ),
+            (
+                "a master hidden",
+                1,
+                vec![app(Running, None)],
+                Err("it is not said where the application master of application_1_1 runs"),
+            ),
+            (
+                "a master nowhere",
+                1,
+                vec![app(Running, Some("b"))],
+                Err("1 application masters run, but on none of the 1 nodes"),
+            ),
+            (
+                "one master on a node that has gone",
+                1,
+                vec![app(Running, Some("a")), app(Running, Some("b"))],
+                Ok(true),
+            ),
         ];
         for (name, containers, apps, expected) in table {
             match (census(&[node("a", containers)], &apps), expected) {
-                (Ok(census), Ok(has_master)) => assert_eq!(census[0].has_application_master, has_master, "{name}"),
-                (Err(problem), Err(start)) => assert!(problem.starts_with(start), "{name}: {problem}"),
+                (Ok(census), Ok(has_master)) => {
+                    assert_eq!(census[0].has_application_master, has_master, "{name}")
+                }
+                (Err(problem), Err(start)) => {
+                    assert!(problem.starts_with(start), "{name}: {problem}")
+                }
                 (census, _) => panic!("{name}: {census:?}"),
             }
         }
@@ -94,8 +167,21 @@ mod tests {
 
     #[test]
     fn nodes_of_one_host_are_told_apart_by_their_port() {
-        let second = Node { http_address: "a:8043".to_owned(), ..node("a", 1) };
-        let census = census(&[node("a", 1), second], &[app(AppState::Running, Some("a"))]).unwrap();
-        assert_eq!(census.iter().map(|node| node.has_application_master).collect::<Vec<_>>(), [true, false]);
+        let second = Node {
+            http_address: "a:8043".to_owned(),
+            ..node("a", 1)
+        };
+        let census = census(
+            &[node("a", 1), second],
+            &[app(AppState::Running, Some("a"))],
+        )
+        .unwrap();
+        assert_eq!(
+            census
+                .iter()
+                .map(|node| node.has_application_master)
+                .collect::<Vec<_>>(),
+            [true, false]
+        );
     }
 }

@@ -6,8 +6,9 @@ use std::time::Duration;
 use crate::daemon::yarn::YarnNode;
 use crate::units::Timestamp;
 
-/// Hosts that had no containers at any look since a time. The first look at a host counts as the beginning, so that after a restart nothing is
-/// taken for empty since before. A container that began and ended between two looks was not seen.
+/// Hosts that had no containers at any look since a time. The first look at a host counts as the
+/// beginning, so that after a restart nothing is taken for empty since before. A container that
+/// began and ended between two looks was not seen.
 #[derive(Debug)]
 pub struct IdleHosts {
     since: BTreeMap<String, Timestamp>,
@@ -18,10 +19,15 @@ pub struct IdleHosts {
 
 impl IdleHosts {
     pub fn new(allowance: Duration) -> Self {
-        Self { since: BTreeMap::new(), looked_at: Timestamp::EPOCH, allowance }
+        Self {
+            since: BTreeMap::new(),
+            looked_at: Timestamp::EPOCH,
+            allowance,
+        }
     }
 
-    /// Takes what was seen at `at`, of all nodes that are there, and tells each of them since when it has been empty.
+    /// Takes what was seen at `at`, of all nodes that are there, and tells each of them since when
+    /// it has been empty.
     pub fn note(&mut self, nodes: &mut [YarnNode], at: Timestamp) {
         let mut before = std::mem::take(&mut self.since);
         if at < self.looked_at || at.since(self.looked_at) > self.allowance {
@@ -40,7 +46,8 @@ impl IdleHosts {
 mod tests {
     use super::*;
 
-    /// Looks at hosts with so many containers each, and tells since which second each has been empty.
+    /// Looks at hosts with so many containers each, and tells since which second each has been
+    /// empty.
     fn look(idle: &mut IdleHosts, at_s: i64, hosts: &[(&str, u32)]) -> Vec<Option<i64>> {
         let node = |(host, containers): &(&str, u32)| YarnNode {
             host: (*host).to_owned(),
@@ -51,16 +58,31 @@ mod tests {
         };
         let mut nodes: Vec<YarnNode> = hosts.iter().map(node).collect();
         idle.note(&mut nodes, Timestamp::from_millis(at_s * 1_000));
-        nodes.iter().map(|node| node.idle_since.map(|since| since.as_millis() / 1_000)).collect()
+        nodes
+            .iter()
+            .map(|node| node.idle_since.map(|since| since.as_millis() / 1_000))
+            .collect()
     }
 
     #[test]
     fn a_host_is_empty_since_the_first_look_without_containers_after_those_with_some() {
         let mut idle = IdleHosts::new(Duration::from_secs(90));
-        assert_eq!(look(&mut idle, 1_000, &[("a", 0), ("b", 3)]), [Some(1_000), None]);
-        assert_eq!(look(&mut idle, 1_030, &[("a", 0), ("b", 0)]), [Some(1_000), Some(1_030)]);
-        assert_eq!(look(&mut idle, 1_060, &[("a", 1), ("b", 0)]), [None, Some(1_030)]);
-        assert_eq!(look(&mut idle, 1_090, &[("a", 0), ("b", 0)]), [Some(1_090), Some(1_030)]);
+        assert_eq!(
+            look(&mut idle, 1_000, &[("a", 0), ("b", 3)]),
+            [Some(1_000), None]
+        );
+        assert_eq!(
+            look(&mut idle, 1_030, &[("a", 0), ("b", 0)]),
+            [Some(1_000), Some(1_030)]
+        );
+        assert_eq!(
+            look(&mut idle, 1_060, &[("a", 1), ("b", 0)]),
+            [None, Some(1_030)]
+        );
+        assert_eq!(
+            look(&mut idle, 1_090, &[("a", 0), ("b", 0)]),
+            [Some(1_090), Some(1_030)]
+        );
     }
 
     #[test]
@@ -68,7 +90,10 @@ mod tests {
         let mut idle = IdleHosts::new(Duration::from_secs(90));
         look(&mut idle, 1_000, &[("a", 0), ("b", 0)]);
         look(&mut idle, 1_030, &[("a", 0)]);
-        assert_eq!(look(&mut idle, 1_060, &[("a", 0), ("b", 0)]), [Some(1_000), Some(1_060)]);
+        assert_eq!(
+            look(&mut idle, 1_060, &[("a", 0), ("b", 0)]),
+            [Some(1_000), Some(1_060)]
+        );
     }
 
     #[test]
@@ -76,7 +101,11 @@ mod tests {
         for (next, since) in [(1_090, 1_000), (1_091, 1_091), (999, 999)] {
             let mut idle = IdleHosts::new(Duration::from_secs(90));
             look(&mut idle, 1_000, &[("a", 0)]);
-            assert_eq!(look(&mut idle, next, &[("a", 0)]), [Some(since)], "at {next}");
+            assert_eq!(
+                look(&mut idle, next, &[("a", 0)]),
+                [Some(since)],
+                "at {next}"
+            );
         }
     }
 }

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use crate::daemon::yarn::wire::{App, AppState, ClusterMetrics, Node, PartitionCounts, PartitionUsage, Resource, SchedulerInfo};
+use crate::daemon::yarn::wire::{
+    App, AppState, ClusterMetrics, Node, PartitionCounts, PartitionUsage, Resource, SchedulerInfo,
+};
 use crate::observation::{NodesByState, YarnLoad};
 use crate::units::{Mebibytes, Timestamp, VirtualCores};
 
@@ -46,9 +48,18 @@ pub fn over_partitions(
     counts: &[PartitionCounts],
     nodes: Option<&[Node]>,
 ) -> Result<YarnLoad, String> {
-    let total = metrics.total_across_partitions.ok_or("node labels exist, but `totalClusterResourcesAcrossPartition` is missing")?;
-    let queues = scheduler.queues.as_ref().ok_or("node labels exist, but `scheduler.schedulerInfo.queues` is missing")?;
-    let usages: Vec<&PartitionUsage> = queues.queue.iter().flat_map(|queue| &queue.resources.resource_usages_by_partition).collect();
+    let total = metrics
+        .total_across_partitions
+        .ok_or("node labels exist, but `totalClusterResourcesAcrossPartition` is missing")?;
+    let queues = scheduler
+        .queues
+        .as_ref()
+        .ok_or("node labels exist, but `scheduler.schedulerInfo.queues` is missing")?;
+    let usages: Vec<&PartitionUsage> = queues
+        .queue
+        .iter()
+        .flat_map(|queue| &queue.resources.resource_usages_by_partition)
+        .collect();
     let used = sum(usages.iter().map(|usage| usage.used));
     let reserved = sum(usages.iter().map(|usage| usage.reserved));
     let pending = sum(usages.iter().map(|usage| usage.pending));
@@ -72,12 +83,23 @@ pub fn over_partitions(
     })
 }
 
-/// When the first of the applications that run or wait was submitted. Where one of them may not be seen, it could be any time.
+/// When the first of the applications that run or wait was submitted. Where one of them may not be
+/// seen, it could be any time.
 pub fn oldest_start(apps: &[App], running: u64) -> Option<Timestamp> {
-    let present: Vec<&App> = apps.iter().filter(|app| app.state != AppState::Other).collect();
+    let present: Vec<&App> = apps
+        .iter()
+        .filter(|app| app.state != AppState::Other)
+        .collect();
     let is_complete = present.len() as u64 >= running;
-    let starts = present.iter().map(|app| app.started_time.filter(|ms| *ms > 0)).collect::<Option<Vec<i64>>>();
-    starts.filter(|_| is_complete)?.into_iter().min().map(Timestamp::from_millis)
+    let starts = present
+        .iter()
+        .map(|app| app.started_time.filter(|ms| *ms > 0))
+        .collect::<Option<Vec<i64>>>();
+    starts
+        .filter(|_| is_complete)?
+        .into_iter()
+        .min()
+        .map(Timestamp::from_millis)
 }
 
 /// Containers over all partitions.
@@ -88,16 +110,25 @@ struct Containers {
     released: Option<u64>,
 }
 
-/// Newer versions count containers by partition. Older ones count the default partition, which is enough while nothing waits in the others.
+/// Newer versions count containers by partition. Older ones count the default partition, which is
+/// enough while nothing waits in the others.
 fn containers(
     metrics: &ClusterMetrics,
     usages: &[&PartitionUsage],
     counts: &[PartitionCounts],
     nodes: Option<&[Node]>,
 ) -> Result<Containers, String> {
-    let counted: BTreeSet<&str> = counts.iter().map(|count| count.partition.as_str()).collect();
-    if usages.iter().all(|usage| counted.contains(usage.partition_name.as_str())) {
-        let total = |field: fn(&PartitionCounts) -> u64| counts.iter().map(field).fold(0, u64::saturating_add);
+    let counted: BTreeSet<&str> = counts
+        .iter()
+        .map(|count| count.partition.as_str())
+        .collect();
+    if usages
+        .iter()
+        .all(|usage| counted.contains(usage.partition_name.as_str()))
+    {
+        let total = |field: fn(&PartitionCounts) -> u64| {
+            counts.iter().map(field).fold(0, u64::saturating_add)
+        };
         return Ok(Containers {
             allocated: total(|count| count.allocated_containers),
             pending: total(|count| count.pending_containers),
@@ -105,15 +136,27 @@ fn containers(
             released: Some(total(|count| count.aggregate_containers_released)),
         });
     }
-    let is_waiting = |usage: &PartitionUsage| usage.pending != Resource::NONE || usage.reserved != Resource::NONE;
-    match (usages.iter().find(|usage| !usage.partition_name.is_empty() && is_waiting(usage)), nodes) {
+    let is_waiting = |usage: &PartitionUsage| {
+        usage.pending != Resource::NONE || usage.reserved != Resource::NONE
+    };
+    match (
+        usages
+            .iter()
+            .find(|usage| !usage.partition_name.is_empty() && is_waiting(usage)),
+        nodes,
+    ) {
         (Some(usage), _) => Err(format!(
             "how many containers wait in the partition {} is not told (`PartitionQueueMetrics`); Hadoop tells since version 3.3",
             usage.partition_name
         )),
-        (None, None) => Err("how many containers run in all partitions is not known without the nodes".to_owned()),
+        (None, None) => Err(
+            "how many containers run in all partitions is not known without the nodes".to_owned(),
+        ),
         (None, Some(nodes)) => Ok(Containers {
-            allocated: nodes.iter().map(|node| u64::from(node.num_containers)).sum(),
+            allocated: nodes
+                .iter()
+                .map(|node| u64::from(node.num_containers))
+                .sum(),
             pending: metrics.containers_pending,
             reserved: metrics.containers_reserved,
             released: None,
@@ -138,7 +181,13 @@ mod tests {
     use super::*;
 
     fn app(state: AppState, started_time: Option<i64>) -> App {
-        App { id: "application_1_1".to_owned(), state, started_time, am_host_http_address: None, unmanaged_application: false }
+        App {
+            id: "application_1_1".to_owned(),
+            state,
+            started_time,
+            am_host_http_address: None,
+            unmanaged_application: false,
+        }
     }
 
     #[test]
@@ -146,15 +195,44 @@ mod tests {
         use AppState::{Accepted, Other, Running};
         let table = [
             ("none", vec![], 0, None),
-            ("several", vec![app(Running, Some(70)), app(Running, Some(50))], 2, Some(50)),
-            ("the oldest waits, maybe for its master to start again", vec![app(Accepted, Some(40)), app(Running, Some(50))], 1, Some(40)),
-            ("one that is over", vec![app(Other, Some(10)), app(Running, Some(50))], 1, Some(50)),
-            ("one is hidden", vec![app(Running, Some(50)), app(Running, Some(0))], 2, None),
-            ("one does not say", vec![app(Running, Some(50)), app(Running, None)], 2, None),
+            (
+                "several",
+                vec![app(Running, Some(70)), app(Running, Some(50))],
+                2,
+                Some(50),
+            ),
+            (
+                "the oldest waits, maybe for its master to start again",
+                vec![app(Accepted, Some(40)), app(Running, Some(50))],
+                1,
+                Some(40),
+            ),
+            (
+                "one that is over",
+                vec![app(Other, Some(10)), app(Running, Some(50))],
+                1,
+                Some(50),
+            ),
+            (
+                "one is hidden",
+                vec![app(Running, Some(50)), app(Running, Some(0))],
+                2,
+                None,
+            ),
+            (
+                "one does not say",
+                vec![app(Running, Some(50)), app(Running, None)],
+                2,
+                None,
+            ),
             ("one is not listed", vec![app(Running, Some(50))], 2, None),
         ];
         for (name, apps, running, expected) in table {
-            assert_eq!(oldest_start(&apps, running).map(Timestamp::as_millis), expected, "{name}");
+            assert_eq!(
+                oldest_start(&apps, running).map(Timestamp::as_millis),
+                expected,
+                "{name}"
+            );
         }
     }
 }

@@ -15,7 +15,12 @@ const ALLOWANCE: Duration = Duration::from_secs(90);
 
 macro_rules! fixture {
     ($name:literal) => {
-        include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/yarn/", $name, ".json"))
+        include_str!(concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/tests/fixtures/yarn/",
+            $name,
+            ".json"
+        ))
     };
 }
 use fixture;
@@ -25,15 +30,27 @@ async fn active() -> Fake {
     let fake = Fake::start().await;
     fake.answers("/info", Canned::json(fixture!("info-active")))
         .answers("/metrics", Canned::json(fixture!("metrics")))
-        .answers("/nodes?states=RUNNING,DECOMMISSIONING,UNHEALTHY", Canned::json(fixture!("nodes")))
-        .answers("/apps?states=RUNNING,ACCEPTED&deSelects=resourceRequests,timeouts,resourceInfo", Canned::json(fixture!("apps")))
+        .answers(
+            "/nodes?states=RUNNING,DECOMMISSIONING,UNHEALTHY",
+            Canned::json(fixture!("nodes")),
+        )
+        .answers(
+            "/apps?states=RUNNING,ACCEPTED&deSelects=resourceRequests,timeouts,resourceInfo",
+            Canned::json(fixture!("apps")),
+        )
         .answers("/jmx QueueMetrics", Canned::json(fixture!("queue-metrics")))
         .answers("/get-node-labels", Canned::json("{}"));
     fake
 }
 
 fn yarn(addresses: &[&Url]) -> Yarn {
-    Yarn::new(HttpGet::new(None).unwrap(), addresses.iter().copied().cloned().collect(), None, TIMEOUT, ALLOWANCE)
+    Yarn::new(
+        HttpGet::new(None).unwrap(),
+        addresses.iter().copied().cloned().collect(),
+        None,
+        TIMEOUT,
+        ALLOWANCE,
+    )
 }
 
 async fn read(fake: &Fake) -> YarnReading {
@@ -54,7 +71,13 @@ fn problem<T: std::fmt::Debug>(part: Result<T, SourceError>) -> String {
 }
 
 fn node(host: &str, containers: u32, has_application_master: bool, draining: bool) -> YarnNode {
-    YarnNode { host: host.to_owned(), containers, has_application_master, draining, idle_since: None }
+    YarnNode {
+        host: host.to_owned(),
+        containers,
+        has_application_master,
+        draining,
+        idle_since: None,
+    }
 }
 
 #[tokio::test]
@@ -79,13 +102,33 @@ async fn the_load_of_a_cluster_without_labels_is_that_of_the_default_partition()
         apps_running: 2,
         apps_pending: 1,
         oldest_app_started_at: Some(Timestamp::from_millis(1_760_003_000_000)),
-        nodes: NodesByState { active: 1, decommissioning: 1, decommissioned: 2, lost: 1, unhealthy: 1 },
+        nodes: NodesByState {
+            active: 1,
+            decommissioning: 1,
+            decommissioned: 2,
+            lost: 1,
+            unhealthy: 1,
+        },
     };
     assert_eq!(reading.load.unwrap().value, expected);
     assert_eq!(reading.active, Some(fake.url.clone()));
-    let mut operations: Vec<_> = reading.calls.iter().map(|call| (call.operation, call.result)).collect();
+    let mut operations: Vec<_> = reading
+        .calls
+        .iter()
+        .map(|call| (call.operation, call.result))
+        .collect();
     operations.sort_unstable();
-    assert_eq!(operations, [("apps", "ok"), ("get-node-labels", "ok"), ("info", "ok"), ("jmx", "ok"), ("metrics", "ok"), ("nodes", "ok")]);
+    assert_eq!(
+        operations,
+        [
+            ("apps", "ok"),
+            ("get-node-labels", "ok"),
+            ("info", "ok"),
+            ("jmx", "ok"),
+            ("metrics", "ok"),
+            ("nodes", "ok")
+        ]
+    );
 }
 
 #[tokio::test]
@@ -94,7 +137,10 @@ async fn nodes_that_are_there_are_listed_with_their_masters_and_lost_ones_are_no
     let expected = [
         node("ip-10-0-0-11.ec2.internal", 7, false, false),
         node("ip-10-0-0-12.ec2.internal", 4, true, true),
-        YarnNode { idle_since: Some(nodes.measured_at), ..node("ip-10-0-0-13.ec2.internal", 0, false, false) },
+        YarnNode {
+            idle_since: Some(nodes.measured_at),
+            ..node("ip-10-0-0-13.ec2.internal", 0, false, false)
+        },
     ];
     assert_eq!(nodes.value, expected);
 }
@@ -108,10 +154,18 @@ async fn a_node_is_idle_since_the_first_of_the_readings_that_showed_it_empty() {
     fake.answers("/apps", Canned::status(500));
     assert!(yarn.read(&clock).await.nodes.is_err());
     fake.answers("/apps", Canned::json(fixture!("apps")));
-    fake.answers("/nodes", edited(fixture!("nodes"), |nodes| nodes["nodes"]["node"][0]["numContainers"] = json!(0)));
+    fake.answers(
+        "/nodes",
+        edited(fixture!("nodes"), |nodes| {
+            nodes["nodes"]["node"][0]["numContainers"] = json!(0)
+        }),
+    );
     let third = yarn.read(&clock).await.nodes.unwrap();
     let idle_since: Vec<_> = third.value.iter().map(|node| node.idle_since).collect();
-    assert_eq!(idle_since, [Some(third.measured_at), None, Some(first.measured_at)]);
+    assert_eq!(
+        idle_since,
+        [Some(third.measured_at), None, Some(first.measured_at)]
+    );
 }
 
 #[tokio::test]
@@ -126,9 +180,13 @@ async fn a_sample_is_as_old_as_its_request() {
 
 #[tokio::test]
 async fn an_empty_cluster_has_no_nodes_and_no_applications() {
-    for (nodes, apps) in [(r#"{"nodes":null}"#, r#"{"apps":null}"#), (r#"{"nodes":{}}"#, r#"{"apps":{}}"#)] {
+    for (nodes, apps) in [
+        (r#"{"nodes":null}"#, r#"{"apps":null}"#),
+        (r#"{"nodes":{}}"#, r#"{"apps":{}}"#),
+    ] {
         let fake = active().await;
-        fake.answers("/nodes", Canned::json(nodes)).answers("/apps", Canned::json(apps));
+        fake.answers("/nodes", Canned::json(nodes))
+            .answers("/apps", Canned::json(apps));
         assert_eq!(read(&fake).await.nodes.unwrap().value, []);
     }
 }
@@ -136,23 +194,46 @@ async fn an_empty_cluster_has_no_nodes_and_no_applications() {
 #[tokio::test]
 async fn hadoop_2_is_asked_to_leave_out_only_what_it_knows() {
     let fake = active().await;
-    fake.answers("/info", edited(fixture!("info-active"), |info| info["clusterInfo"]["resourceManagerVersion"] = json!("2.10.1")))
-        .answers("/apps", Canned::status(400))
-        .answers("/apps?states=RUNNING,ACCEPTED&deSelects=resourceRequests", Canned::json(fixture!("apps")))
-        .answers("/apps resourceInfo", Canned::status(400));
+    fake.answers(
+        "/info",
+        edited(fixture!("info-active"), |info| {
+            info["clusterInfo"]["resourceManagerVersion"] = json!("2.10.1")
+        }),
+    )
+    .answers("/apps", Canned::status(400))
+    .answers(
+        "/apps?states=RUNNING,ACCEPTED&deSelects=resourceRequests",
+        Canned::json(fixture!("apps")),
+    )
+    .answers("/apps resourceInfo", Canned::status(400));
     read(&fake).await.nodes.unwrap();
 }
 
 #[tokio::test]
 async fn a_part_that_fails_leaves_the_others_alone() {
-    let table =
-        [("/metrics", true, false), ("/nodes", false, true), ("/apps", false, true), ("/jmx", false, false), ("/scheduler", false, false)];
+    let table = [
+        ("/metrics", true, false),
+        ("/nodes", false, true),
+        ("/apps", false, true),
+        ("/jmx", false, false),
+        ("/scheduler", false, false),
+    ];
     for (path, load_fails, nodes_fail) in table {
         let fake = active().await;
         fake.answers(path, Canned::status(500));
         let reading = read(&fake).await;
-        assert_eq!(reading.load.is_err(), load_fails, "{path}: {:?}", reading.load);
-        assert_eq!(reading.nodes.is_err(), nodes_fail, "{path}: {:?}", reading.nodes);
+        assert_eq!(
+            reading.load.is_err(),
+            load_fails,
+            "{path}: {:?}",
+            reading.load
+        );
+        assert_eq!(
+            reading.nodes.is_err(),
+            nodes_fail,
+            "{path}: {:?}",
+            reading.nodes
+        );
         match path {
             "/jmx" => assert_eq!(reading.load.unwrap().value.containers_released_total, None),
             "/apps" => assert_eq!(reading.load.unwrap().value.oldest_app_started_at, None),
@@ -176,25 +257,56 @@ async fn without_the_applications_no_node_counts_as_free_of_masters() {
         fake.answers("/apps", fault.clone());
         let watch = Stopwatch::start();
         let reading = read(&fake).await;
-        assert!(reading.nodes.is_err() && reading.load.is_ok(), "{reading:?}");
+        assert!(
+            reading.nodes.is_err() && reading.load.is_ok(),
+            "{reading:?}"
+        );
         assert!(watch.elapsed() < TIMEOUT * 2, "{:?}", watch.elapsed());
     }
 }
 
 #[tokio::test]
 async fn a_field_that_is_needed_and_missing_is_named() {
-    let Value::Object(metrics) = serde_json::from_str::<Value>(fixture!("metrics")).unwrap()["clusterMetrics"].clone() else { panic!() };
-    let optional =
-        ["reservedMB", "reservedVirtualCores", "containersReserved", "decommissioningNodes", "totalClusterResourcesAcrossPartition"];
-    let unused =
-        ["apps", "utilized", "rmScheduler", "totalNodes", "reboot", "shutdown", "totalUsed", "totalReserved", "totalAllocated", "cross"];
-    let used =
-        |field: &&String| !unused.iter().any(|start| field.starts_with(start)) || ["appsPending", "appsRunning"].contains(&field.as_str());
+    let Value::Object(metrics) =
+        serde_json::from_str::<Value>(fixture!("metrics")).unwrap()["clusterMetrics"].clone()
+    else {
+        panic!()
+    };
+    let optional = [
+        "reservedMB",
+        "reservedVirtualCores",
+        "containersReserved",
+        "decommissioningNodes",
+        "totalClusterResourcesAcrossPartition",
+    ];
+    let unused = [
+        "apps",
+        "utilized",
+        "rmScheduler",
+        "totalNodes",
+        "reboot",
+        "shutdown",
+        "totalUsed",
+        "totalReserved",
+        "totalAllocated",
+        "cross",
+    ];
+    let used = |field: &&String| {
+        !unused.iter().any(|start| field.starts_with(start))
+            || ["appsPending", "appsRunning"].contains(&field.as_str())
+    };
     for field in metrics.keys().filter(used) {
         let fake = active().await;
         fake.answers(
             "/metrics",
-            edited(fixture!("metrics"), |metrics| drop(metrics["clusterMetrics"].as_object_mut().unwrap().remove(field))),
+            edited(fixture!("metrics"), |metrics| {
+                drop(
+                    metrics["clusterMetrics"]
+                        .as_object_mut()
+                        .unwrap()
+                        .remove(field),
+                )
+            }),
         );
         let load = read(&fake).await.load;
         if optional.contains(&field.as_str()) {
@@ -208,19 +320,40 @@ async fn a_field_that_is_needed_and_missing_is_named() {
 #[tokio::test]
 async fn only_what_is_available_may_be_negative() {
     let fake = active().await;
-    let with = |field: &'static str| edited(fixture!("metrics"), move |metrics| metrics["clusterMetrics"][field] = json!(-1));
+    let with = |field: &'static str| {
+        edited(fixture!("metrics"), move |metrics| {
+            metrics["clusterMetrics"][field] = json!(-1)
+        })
+    };
     fake.answers("/metrics", with("availableMB"));
-    assert_eq!(read(&fake).await.load.unwrap().value.memory_available, Mebibytes::ZERO);
-    for field in ["pendingMB", "allocatedMB", "totalMB", "reservedMB", "containersPending", "appsRunning", "lostNodes"] {
+    assert_eq!(
+        read(&fake).await.load.unwrap().value.memory_available,
+        Mebibytes::ZERO
+    );
+    for field in [
+        "pendingMB",
+        "allocatedMB",
+        "totalMB",
+        "reservedMB",
+        "containersPending",
+        "appsRunning",
+        "lostNodes",
+    ] {
         fake.answers("/metrics", with(field));
         let problem = problem(read(&fake).await.load);
-        assert!(problem.starts_with(&format!("clusterMetrics.{field}: invalid value: integer `-1`")), "{problem}");
+        assert!(
+            problem.starts_with(&format!(
+                "clusterMetrics.{field}: invalid value: integer `-1`"
+            )),
+            "{problem}"
+        );
     }
 }
 
 #[tokio::test]
 async fn garbage_without_end_is_refused_in_time() {
-    let head = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n\r\n{\"clusterInfo\":{\"x\":[0";
+    let head =
+        "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n\r\n{\"clusterInfo\":{\"x\":[0";
     let fake = endless(head, b",0".repeat(1 << 15), Duration::ZERO).await;
     let reading = read(&fake).await;
     assert_eq!(reading.load.unwrap_err().label(), "too_large");
@@ -238,12 +371,30 @@ async fn reading_a_large_cluster_again_and_again_does_not_grow_memory() {
         let mut value: Value = serde_json::from_str(fixture).unwrap();
         let first = value[outer][inner][0].to_string();
         value[outer][inner] = json!([]);
-        Canned::json(value.to_string().replace("[]", &format!("[{}]", vec![first; count].join(","))))
+        Canned::json(
+            value
+                .to_string()
+                .replace("[]", &format!("[{}]", vec![first; count].join(","))),
+        )
     };
     fake.answers("/nodes", many(fixture!("nodes"), "nodes", "node", 4_000))
-        .answers("/apps", many(fixture!("apps").replace("-12", "-11").as_str(), "apps", "app", 10_000));
+        .answers(
+            "/apps",
+            many(
+                fixture!("apps").replace("-12", "-11").as_str(),
+                "apps",
+                "app",
+                10_000,
+            ),
+        );
     let http = HttpGet::new(None).unwrap();
-    let mut yarn = Yarn::new(http, vec![fake.url.clone()], None, Duration::from_secs(60), ALLOWANCE);
+    let mut yarn = Yarn::new(
+        http,
+        vec![fake.url.clone()],
+        None,
+        Duration::from_secs(60),
+        ALLOWANCE,
+    );
     let mut sizes = Vec::new();
     for _ in 0..50 {
         let reading = yarn.read(&Clock::real()).await;

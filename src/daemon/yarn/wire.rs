@@ -1,4 +1,5 @@
-//! What the ResourceManager sends, as far as it is read. Field names are Hadoop's own; versions 2.8 to 3.4 differ in what they leave out.
+//! What the ResourceManager sends, as far as it is read. Field names are Hadoop's own; versions 2.8
+//! to 3.4 differ in what they leave out.
 
 use std::collections::BTreeMap;
 
@@ -15,7 +16,8 @@ pub struct Info {
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ClusterInfo {
-    /// When the ResourceManager's process started, in milliseconds since the Unix epoch: tells one process from another.
+    /// When the ResourceManager's process started, in milliseconds since the Unix epoch: tells one
+    /// process from another.
     pub id: i64,
     pub ha_state: String,
     #[serde(default)]
@@ -31,8 +33,9 @@ pub struct Metrics {
 
 /// Amounts without "across partition" in their name are of the default partition only.
 ///
-/// Only what is available may be negative: after a NodeManager was lost or made smaller, more is allocated than there is. A negative number
-/// anywhere else is a fault in the ResourceManager's bookkeeping, and not readable.
+/// Only what is available may be negative: after a NodeManager was lost or made smaller, more is
+/// allocated than there is. A negative number anywhere else is a fault in the ResourceManager's
+/// bookkeeping, and not readable.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ClusterMetrics {
@@ -77,7 +80,10 @@ pub struct Resource {
 }
 
 impl Resource {
-    pub const NONE: Self = Self { memory: 0, vcores: 0 };
+    pub const NONE: Self = Self {
+        memory: 0,
+        vcores: 0,
+    };
 }
 
 /// `/ws/v1/cluster/nodes`; without any node the list is `null`.
@@ -136,7 +142,8 @@ pub struct App {
     pub state: AppState,
     /// When it was submitted, in milliseconds since the Unix epoch; 0 for those who may not see it.
     pub started_time: Option<i64>,
-    /// [`Node::http_address`] of the node that runs the application master; absent before that is placed, and for those who may not see it.
+    /// [`Node::http_address`] of the node that runs the application master; absent before that is
+    /// placed, and for those who may not see it.
     pub am_host_http_address: Option<String>,
     /// The application master runs outside the cluster.
     #[serde(default)]
@@ -153,8 +160,8 @@ pub enum AppState {
     Other,
 }
 
-/// `/ws/v1/cluster/get-node-labels`: an object with something in it where labels exist. One label is not written as a list of one, and versions
-/// differ in the name of what holds them.
+/// `/ws/v1/cluster/get-node-labels`: an object with something in it where labels exist. One label
+/// is not written as a list of one, and versions differ in the name of what holds them.
 #[derive(Debug, Deserialize)]
 #[serde(transparent)]
 pub struct NodeLabels(BTreeMap<String, Option<IgnoredAny>>);
@@ -177,7 +184,8 @@ pub struct SchedulerBody {
     pub scheduler_info: SchedulerInfo,
 }
 
-/// `type` is `capacityScheduler`, `fairScheduler` or `fifoScheduler`; only the first one knows partitions.
+/// `type` is `capacityScheduler`, `fairScheduler` or `fifoScheduler`; only the first one knows
+/// partitions.
 #[derive(Debug, Deserialize)]
 pub struct SchedulerInfo {
     #[serde(rename = "type")]

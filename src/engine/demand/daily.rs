@@ -42,15 +42,22 @@ impl Daily {
         if let Some(done) = self.current.take_if(|slot| slot.start != start) {
             self.close(done);
         }
-        let slot = self.current.get_or_insert(Slot { start, sum: 0.0, samples: 0 });
+        let slot = self.current.get_or_insert(Slot {
+            start,
+            sum: 0.0,
+            samples: 0,
+        });
         slot.sum += f64::from(needed);
         slot.samples += 1;
     }
 
-    /// The most units that will be needed from `at` until new ones would be there, going by earlier days; `None` without enough of them.
+    /// The most units that will be needed from `at` until new ones would be there, going by earlier
+    /// days; `None` without enough of them.
     pub fn forecast(&self, at: Timestamp, provisioning: Duration) -> Option<u32> {
         let slots = 0..=(provisioning.as_secs() / SLOT.as_secs() + 1).min(SLOTS as u64);
-        slots.filter_map(|ahead| self.habit(slot_of(at + SLOT * ahead as u32))).max()
+        slots
+            .filter_map(|ahead| self.habit(slot_of(at + SLOT * ahead as u32)))
+            .max()
     }
 
     /// Days remembered.
@@ -106,12 +113,26 @@ mod tests {
     fn what_comes_every_night_is_expected_before_it_comes() {
         let daily = nightly(3, &[]);
         let forecast = |hour, minute| daily.forecast(at(3, hour, minute), Duration::from_secs(400));
-        assert_eq!([forecast(21, 30), forecast(21, 52), forecast(22, 30), forecast(23, 5)], [Some(2), Some(12), Some(12), Some(2)]);
+        assert_eq!(
+            [
+                forecast(21, 30),
+                forecast(21, 52),
+                forecast(22, 30),
+                forecast(23, 5)
+            ],
+            [Some(2), Some(12), Some(12), Some(2)]
+        );
     }
 
     #[test]
     fn one_day_is_no_habit_and_neither_is_one_of_three() {
-        assert_eq!(nightly(1, &[]).forecast(at(1, 21, 55), Duration::from_secs(400)), None);
-        assert_eq!(nightly(3, &[0, 1]).forecast(at(3, 21, 55), Duration::from_secs(400)), Some(2));
+        assert_eq!(
+            nightly(1, &[]).forecast(at(1, 21, 55), Duration::from_secs(400)),
+            None
+        );
+        assert_eq!(
+            nightly(3, &[0, 1]).forecast(at(3, 21, 55), Duration::from_secs(400)),
+            Some(2)
+        );
     }
 }

@@ -1,4 +1,5 @@
-//! Which levels are idle, and since when. Level `i` (from one) is busy while at least `i` units are needed.
+//! Which levels are idle, and since when. Level `i` (from one) is busy while at least `i` units are
+//! needed.
 
 use std::ops::RangeInclusive;
 use std::time::Duration;
@@ -7,8 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::units::Timestamp;
 
-/// Levels rise and fall as a stack: the one that fell idle last is the first to be busy again. Levels that fell idle at the same instant are
-/// one entry of it.
+/// Levels rise and fall as a stack: the one that fell idle last is the first to be busy again.
+/// Levels that fell idle at the same instant are one entry of it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Levels {
@@ -20,7 +21,8 @@ pub struct Levels {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Idle {
-    /// Its highest level; the lowest is the one above what comes after it in the stack, or above what is busy.
+    /// Its highest level; the lowest is the one above what comes after it in the stack, or above
+    /// what is busy.
     highest: u32,
     since: Timestamp,
 }
@@ -36,14 +38,22 @@ impl Levels {
     /// So many units are needed now. Yields the idle gaps that end with this.
     pub fn observe(&mut self, at: Timestamp, needed: u32) -> Vec<Gap> {
         if needed < self.busy {
-            self.idle.push(Idle { highest: self.busy, since: at });
+            self.idle.push(Idle {
+                highest: self.busy,
+                since: at,
+            });
             self.busy = needed;
         }
         let mut gaps = Vec::new();
         while self.busy < needed {
-            let Some(entry) = self.idle.last().copied() else { break };
+            let Some(entry) = self.idle.last().copied() else {
+                break;
+            };
             let highest = entry.highest.min(needed);
-            gaps.push(Gap { levels: self.busy + 1..=highest, idle: at.since(entry.since) });
+            gaps.push(Gap {
+                levels: self.busy + 1..=highest,
+                idle: at.since(entry.since),
+            });
             self.busy = highest;
             if highest == entry.highest {
                 self.idle.pop();
@@ -53,9 +63,14 @@ impl Levels {
         gaps
     }
 
-    /// How many of `have` levels are busy, or idle and worth keeping: `worth` tells how many are among those that have been idle for a time.
-    /// Levels above those ever needed are not kept.
-    pub fn kept(&self, at: Timestamp, have: u32, mut worth: impl FnMut(RangeInclusive<u32>, Duration) -> u32) -> u32 {
+    /// How many of `have` levels are busy, or idle and worth keeping: `worth` tells how many are
+    /// among those that have been idle for a time. Levels above those ever needed are not kept.
+    pub fn kept(
+        &self,
+        at: Timestamp,
+        have: u32,
+        mut worth: impl FnMut(RangeInclusive<u32>, Duration) -> u32,
+    ) -> u32 {
         let mut kept = self.busy.min(have);
         let mut below = self.busy;
         for entry in self.idle.iter().rev() {
@@ -73,7 +88,8 @@ impl Levels {
         self.busy = self.busy.max(units);
     }
 
-    /// Nobody looked for a while: which levels were idle is not known, so that none counts as idle until it is seen again.
+    /// Nobody looked for a while: which levels were idle is not known, so that none counts as idle
+    /// until it is seen again.
     pub fn forget(&mut self) {
         if let Some(highest) = self.idle.first() {
             self.busy = highest.highest.max(self.busy);
@@ -96,9 +112,19 @@ mod tests {
         for (at_s, needed) in [(0, 5), (10, 3), (20, 2)] {
             assert_eq!(levels.observe(second(at_s), needed), [], "at {at_s} s");
         }
-        let gap = |levels, s| Gap { levels, idle: Duration::from_secs(s) };
-        assert_eq!(levels.observe(second(50), 4), [gap(3..=3, 30), gap(4..=4, 40)]);
-        assert_eq!(levels.observe(second(60), 7), [gap(5..=5, 50)], "levels 6 and 7 are new");
+        let gap = |levels, s| Gap {
+            levels,
+            idle: Duration::from_secs(s),
+        };
+        assert_eq!(
+            levels.observe(second(50), 4),
+            [gap(3..=3, 30), gap(4..=4, 40)]
+        );
+        assert_eq!(
+            levels.observe(second(60), 7),
+            [gap(5..=5, 50)],
+            "levels 6 and 7 are new"
+        );
     }
 
     #[test]
@@ -108,8 +134,21 @@ mod tests {
         levels.observe(second(10), 3);
         levels.observe(second(20), 1);
         let limit = |level| Duration::from_secs(if level == 2 { 100 } else { 30 });
-        let kept = |at_s, have| levels.kept(second(at_s), have, |levels, idle| levels.filter(|level| idle < limit(*level)).count() as u32);
-        assert_eq!([kept(20, 5), kept(40, 5), kept(50, 5), kept(119, 5), kept(120, 5)], [5, 3, 2, 2, 1]);
+        let kept = |at_s, have| {
+            levels.kept(second(at_s), have, |levels, idle| {
+                levels.filter(|level| idle < limit(*level)).count() as u32
+            })
+        };
+        assert_eq!(
+            [
+                kept(20, 5),
+                kept(40, 5),
+                kept(50, 5),
+                kept(119, 5),
+                kept(120, 5)
+            ],
+            [5, 3, 2, 2, 1]
+        );
         assert_eq!([kept(20, 2), kept(20, 9)], [2, 5]);
     }
 
@@ -121,6 +160,13 @@ mod tests {
         levels.forget();
         assert_eq!(levels.kept(second(9_999), 9, |_, _| 0), 5);
         assert_eq!(levels.observe(second(10_000), 2), []);
-        assert_eq!(levels.kept(second(10_001), 9, |levels, idle| if idle.as_secs() < 60 { levels.count() as u32 } else { 0 }), 5);
+        assert_eq!(
+            levels.kept(second(10_001), 9, |levels, idle| if idle.as_secs() < 60 {
+                levels.count() as u32
+            } else {
+                0
+            }),
+            5
+        );
     }
 }

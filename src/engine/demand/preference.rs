@@ -9,7 +9,8 @@ use crate::policy::demand::PerformanceIndex;
 pub struct Preference {
     /// What finishing containers make room for within this time is not grown for.
     pub patience: Duration,
-    /// Units to have at most for each unit that works: a flood is met in steps, each of which shows what is left for the next.
+    /// Units to have at most for each unit that works: a flood is met in steps, each of which shows
+    /// what is left for the next.
     pub growth: f64,
     /// Units to have for each unit needed. Below 1, some of the work takes turns.
     pub headroom: f64,
@@ -17,26 +18,129 @@ pub struct Preference {
     pub price: Duration,
 }
 
-/// The path from the least cost to the least waiting. The same for every cluster; `docs/demand.md` tells how it was found. Patience falls, growth,
-/// headroom and price rise, so that no step asks for less room.
+/// The path from the least cost to the least waiting. The same for every cluster; `docs/demand.md`
+/// tells how it was found. Patience falls, growth, headroom and price rise, so that no step asks
+/// for less room.
 const PATH: [Point; 17] = [
-    Point { index: 1.0, patience: 1.0, growth: 1.5, headroom: 0.45, price: 0.3 },
-    Point { index: 6.0, patience: 0.6, growth: 1.5, headroom: 0.5, price: 0.3 },
-    Point { index: 12.0, patience: 0.3, growth: 1.5, headroom: 0.5, price: 0.4 },
-    Point { index: 25.0, patience: 0.1, growth: 1.6, headroom: 0.52, price: 0.45 },
-    Point { index: 32.0, patience: 0.06, growth: 4.0, headroom: 0.55, price: 0.5 },
-    Point { index: 38.0, patience: 0.05, growth: 1_000.0, headroom: 0.6, price: 0.55 },
-    Point { index: 43.0, patience: 0.05, growth: 1_000.0, headroom: 0.72, price: 0.6 },
-    Point { index: 48.0, patience: 0.05, growth: 1_000.0, headroom: 0.9, price: 0.8 },
-    Point { index: 55.0, patience: 0.05, growth: 1_000.0, headroom: 1.0, price: 1.5 },
-    Point { index: 68.0, patience: 0.0, growth: 1_000.0, headroom: 1.05, price: 3.0 },
-    Point { index: 75.0, patience: 0.0, growth: 1_000.0, headroom: 1.15, price: 5.5 },
-    Point { index: 80.0, patience: 0.0, growth: 1_000.0, headroom: 1.2, price: 8.0 },
-    Point { index: 85.0, patience: 0.0, growth: 1_000.0, headroom: 1.5, price: 9.5 },
-    Point { index: 88.0, patience: 0.0, growth: 1_000.0, headroom: 1.55, price: 12.0 },
-    Point { index: 92.0, patience: 0.0, growth: 1_000.0, headroom: 1.9, price: 14.0 },
-    Point { index: 97.0, patience: 0.0, growth: 1_000.0, headroom: 2.5, price: 60.0 },
-    Point { index: 100.0, patience: 0.0, growth: 1_000.0, headroom: 4.0, price: 3_000.0 },
+    Point {
+        index: 1.0,
+        patience: 1.0,
+        growth: 1.5,
+        headroom: 0.45,
+        price: 0.3,
+    },
+    Point {
+        index: 6.0,
+        patience: 0.6,
+        growth: 1.5,
+        headroom: 0.5,
+        price: 0.3,
+    },
+    Point {
+        index: 12.0,
+        patience: 0.3,
+        growth: 1.5,
+        headroom: 0.5,
+        price: 0.4,
+    },
+    Point {
+        index: 25.0,
+        patience: 0.1,
+        growth: 1.6,
+        headroom: 0.52,
+        price: 0.45,
+    },
+    Point {
+        index: 32.0,
+        patience: 0.06,
+        growth: 4.0,
+        headroom: 0.55,
+        price: 0.5,
+    },
+    Point {
+        index: 38.0,
+        patience: 0.05,
+        growth: 1_000.0,
+        headroom: 0.6,
+        price: 0.55,
+    },
+    Point {
+        index: 43.0,
+        patience: 0.05,
+        growth: 1_000.0,
+        headroom: 0.72,
+        price: 0.6,
+    },
+    Point {
+        index: 48.0,
+        patience: 0.05,
+        growth: 1_000.0,
+        headroom: 0.9,
+        price: 0.8,
+    },
+    Point {
+        index: 55.0,
+        patience: 0.05,
+        growth: 1_000.0,
+        headroom: 1.0,
+        price: 1.5,
+    },
+    Point {
+        index: 68.0,
+        patience: 0.0,
+        growth: 1_000.0,
+        headroom: 1.05,
+        price: 3.0,
+    },
+    Point {
+        index: 75.0,
+        patience: 0.0,
+        growth: 1_000.0,
+        headroom: 1.15,
+        price: 5.5,
+    },
+    Point {
+        index: 80.0,
+        patience: 0.0,
+        growth: 1_000.0,
+        headroom: 1.2,
+        price: 8.0,
+    },
+    Point {
+        index: 85.0,
+        patience: 0.0,
+        growth: 1_000.0,
+        headroom: 1.5,
+        price: 9.5,
+    },
+    Point {
+        index: 88.0,
+        patience: 0.0,
+        growth: 1_000.0,
+        headroom: 1.55,
+        price: 12.0,
+    },
+    Point {
+        index: 92.0,
+        patience: 0.0,
+        growth: 1_000.0,
+        headroom: 1.9,
+        price: 14.0,
+    },
+    Point {
+        index: 97.0,
+        patience: 0.0,
+        growth: 1_000.0,
+        headroom: 2.5,
+        price: 60.0,
+    },
+    Point {
+        index: 100.0,
+        patience: 0.0,
+        growth: 1_000.0,
+        headroom: 4.0,
+        price: 3_000.0,
+    },
 ];
 
 /// One point of the path; times are in provisioning delays.
@@ -49,10 +153,15 @@ struct Point {
 }
 
 impl Preference {
-    /// Between two points of the path, patience and headroom are linear, growth and price exponential.
+    /// Between two points of the path, patience and headroom are linear, growth and price
+    /// exponential.
     pub fn of(index: PerformanceIndex, provisioning: Duration) -> Self {
         let index = f64::from(index.get());
-        let after = PATH.iter().position(|point| point.index > index).unwrap_or(PATH.len() - 1).max(1);
+        let after = PATH
+            .iter()
+            .position(|point| point.index > index)
+            .unwrap_or(PATH.len() - 1)
+            .max(1);
         let (from, to) = (&PATH[after - 1], &PATH[after]);
         let share = (index - from.index) / (to.index - from.index);
         let between = |from: f64, to: f64| from + (to - from) * share;
@@ -72,8 +181,14 @@ mod tests {
     #[test]
     fn a_higher_index_never_asks_for_less_room() {
         let provisioning = Duration::from_secs(400);
-        let all: Vec<Preference> =
-            (1..=100).map(|index| Preference::of(PerformanceIndex::new(index).expect("in range"), provisioning)).collect();
+        let all: Vec<Preference> = (1..=100)
+            .map(|index| {
+                Preference::of(
+                    PerformanceIndex::new(index).expect("in range"),
+                    provisioning,
+                )
+            })
+            .collect();
         assert!(all.is_sorted_by(|one, next| one.patience >= next.patience
             && one.headroom <= next.headroom
             && one.growth <= next.growth

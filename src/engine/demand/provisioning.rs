@@ -29,7 +29,10 @@ pub struct Provisioning {
 impl Provisioning {
     /// Takes the units that all targets have requested and running.
     pub fn observe(&mut self, at: Timestamp, requested: u32, running: u32) {
-        let Some((requested_before, running_before)) = self.last.replace((requested, running)) else { return };
+        let Some((requested_before, running_before)) = self.last.replace((requested, running))
+        else {
+            return;
+        };
         if requested > requested_before {
             self.launches.push_back((at, requested - requested_before));
         }
@@ -39,7 +42,8 @@ impl Provisioning {
         {
             let taken = arrived.min(*units);
             let delay_s = at.seconds_since(*launched_at).clamp(0.0, LONGEST_S);
-            self.delays_s.extend(std::iter::repeat_n(delay_s, (taken as usize).min(MEMORY)));
+            self.delays_s
+                .extend(std::iter::repeat_n(delay_s, (taken as usize).min(MEMORY)));
             *units -= taken;
             arrived -= taken;
             self.launches.pop_front_if(|(_, units)| *units == 0);
@@ -52,16 +56,24 @@ impl Provisioning {
 
     /// The 75th percentile of the delays seen lately, with a few assumed ones.
     pub fn delay(&self) -> Duration {
-        let mut delays_s: Vec<f64> = self.delays_s.iter().copied().chain([ASSUMED_S; ASSUMED]).collect();
+        let mut delays_s: Vec<f64> = self
+            .delays_s
+            .iter()
+            .copied()
+            .chain([ASSUMED_S; ASSUMED])
+            .collect();
         delays_s.sort_by(f64::total_cmp);
         let position = ((delays_s.len() - 1) as f64 * QUANTILE).round() as usize;
         Duration::try_from_secs_f64(delays_s[position]).unwrap_or_default()
     }
 
-    /// What part of its provisioning the unit that was requested last has behind it; all of it when none is on its way.
+    /// What part of its provisioning the unit that was requested last has behind it; all of it when
+    /// none is on its way.
     pub fn passed(&self, at: Timestamp) -> f64 {
         let delay_s = self.delay().as_secs_f64();
-        let Some((launched_at, _)) = self.launches.back().filter(|_| delay_s > 0.0) else { return 1.0 };
+        let Some((launched_at, _)) = self.launches.back().filter(|_| delay_s > 0.0) else {
+            return 1.0;
+        };
         (at.seconds_since(*launched_at) / delay_s).clamp(0.0, 1.0)
     }
 
@@ -73,7 +85,12 @@ impl Provisioning {
 
     /// What was taken back before it came, the latest first.
     fn drop_cancelled(&mut self, on_their_way: u32) {
-        let mut surplus = self.launches.iter().map(|(_, units)| *units).fold(0, u32::saturating_add).saturating_sub(on_their_way);
+        let mut surplus = self
+            .launches
+            .iter()
+            .map(|(_, units)| *units)
+            .fold(0, u32::saturating_add)
+            .saturating_sub(on_their_way);
         while surplus > 0
             && let Some((_, units)) = self.launches.back_mut()
         {
@@ -106,14 +123,27 @@ mod tests {
             provisioning.observe(Timestamp::from_millis(at_s * 1_000), requested, running);
         }
         let passed = |at_s: i64| provisioning.passed(Timestamp::from_millis(at_s * 1_000));
-        assert_eq!([passed(100), passed(200), passed(500), passed(900)], [0.0, 0.25, 1.0, 1.0]);
-        assert_eq!(Provisioning::default().passed(Timestamp::EPOCH), 1.0, "nothing is on its way");
+        assert_eq!(
+            [passed(100), passed(200), passed(500), passed(900)],
+            [0.0, 0.25, 1.0, 1.0]
+        );
+        assert_eq!(
+            Provisioning::default().passed(Timestamp::EPOCH),
+            1.0,
+            "nothing is on its way"
+        );
     }
 
     #[test]
     fn what_was_taken_back_teaches_nothing() {
         let mut provisioning = Provisioning::default();
-        for (at_s, requested, running) in [(0, 0, 0), (10, 20, 0), (20, 0, 0), (5_000, 20, 0), (5_060, 20, 20)] {
+        for (at_s, requested, running) in [
+            (0, 0, 0),
+            (10, 20, 0),
+            (20, 0, 0),
+            (5_000, 20, 0),
+            (5_060, 20, 20),
+        ] {
             provisioning.observe(Timestamp::from_millis(at_s * 1_000), requested, running);
         }
         assert_eq!(provisioning.delay(), Duration::from_secs(60));

@@ -1,7 +1,8 @@
 //! How long an idle level is worth keeping, learned from how long its idle gaps have been.
 //!
-//! Ski rental with a known past: whoever keeps an idle level for a time `T` pays `min(gap, T)` for each gap, and the price of getting a unit
-//! again for each gap longer than `T`. The best `T` is the one that would have cost least over the gaps seen so far (Karlin et al., "Competitive
+//! Ski rental with a known past: whoever keeps an idle level for a time `T` pays `min(gap, T)` for
+//! each gap, and the price of getting a unit again for each gap longer than `T`. The best `T` is
+//! the one that would have cost least over the gaps seen so far (Karlin et al., "Competitive
 //! randomized algorithms for nonuniform problems", 1994, on ski rental against a distribution).
 
 use std::ops::RangeInclusive;
@@ -11,15 +12,19 @@ use serde::{Deserialize, Serialize};
 
 use super::levels::Gap;
 
-/// Bins of gap lengths: from [`SHORTEST_S`] up, each longer by [`GROWTH`]; the last one ends beyond two weeks.
+/// Bins of gap lengths: from [`SHORTEST_S`] up, each longer by [`GROWTH`]; the last one ends beyond
+/// two weeks.
 const BINS: usize = 72;
 const SHORTEST_S: f64 = 30.0;
 const GROWTH: f64 = 1.16;
-/// Levels are pooled in bands, each higher by a tenth: 50 bands up to level 150, 100 up to level 20,000.
+/// Levels are pooled in bands, each higher by a tenth: 50 bands up to level 150, 100 up to level
+/// 20,000.
 const BAND_WIDTH: f64 = 0.1;
-/// How much neighbouring bands have to say: the standard deviation of their weight, as a ratio of levels (in logarithm).
+/// How much neighbouring bands have to say: the standard deviation of their weight, as a ratio of
+/// levels (in logarithm).
 const POOLING: f64 = 0.3;
-/// Before gaps have been seen, any length up to a day is as likely as another on the scale of its logarithm; this counts as so many gaps.
+/// Before gaps have been seen, any length up to a day is as likely as another on the scale of its
+/// logarithm; this counts as so many gaps.
 const PRIOR_GAPS: f64 = 3.0;
 const PRIOR_LONGEST_S: f64 = 86_400.0;
 /// A band remembers about so many gaps: when it has more, all of them count half.
@@ -31,7 +36,8 @@ const MEMORY: f64 = 2_000.0;
 pub struct Retention {
     /// Gaps by bin, with their weight.
     bands: Vec<Vec<(u8, f64)>>,
-    /// The best time to keep, by band and for one price, as far as it was asked for since the last gap.
+    /// The best time to keep, by band and for one price, as far as it was asked for since the last
+    /// gap.
     #[serde(skip)]
     known: Known,
 }
@@ -60,20 +66,27 @@ impl Retention {
         self.known.keep_s.clear();
     }
 
-    /// How long `level` is kept while idle, when it costs as much as keeping it for `price` to get a unit again.
+    /// How long `level` is kept while idle, when it costs as much as keeping it for `price` to get
+    /// a unit again.
     pub fn keep_for(&mut self, level: u32, price: Duration) -> Duration {
         self.keep_band_for(band(level.max(1)), price)
     }
 
     /// How many of these levels are worth keeping after so long an idle time.
     pub fn worth(&mut self, levels: RangeInclusive<u32>, idle: Duration, price: Duration) -> u32 {
-        bands(levels).filter(|(band, _)| idle < self.keep_band_for(*band, price)).map(|(_, levels)| levels).sum()
+        bands(levels)
+            .filter(|(band, _)| idle < self.keep_band_for(*band, price))
+            .map(|(_, levels)| levels)
+            .sum()
     }
 
     fn keep_band_for(&mut self, band: usize, price: Duration) -> Duration {
         let price_s = price.as_secs_f64();
         if self.known.price_s != price_s {
-            self.known = Known { price_s, keep_s: Vec::new() };
+            self.known = Known {
+                price_s,
+                keep_s: Vec::new(),
+            };
         }
         if self.known.keep_s.len() <= band {
             self.known.keep_s.resize(band + 1, None);
@@ -92,7 +105,9 @@ impl Retention {
             let distance = other.abs_diff(band) as f64 * BAND_WIDTH / POOLING;
             if distance <= 3.0 {
                 let weight = (-0.5 * distance * distance).exp();
-                gaps.iter().for_each(|(bin, gaps)| pooled[usize::from(*bin).min(BINS - 1)] += weight * gaps);
+                gaps.iter().for_each(|(bin, gaps)| {
+                    pooled[usize::from(*bin).min(BINS - 1)] += weight * gaps
+                });
             }
         }
         pooled
@@ -126,7 +141,9 @@ fn add(gaps: &mut Vec<(u8, f64)>, bin: u8, count: f64) {
 }
 
 fn bin(seconds: f64) -> usize {
-    ((seconds / SHORTEST_S).ln() / GROWTH.ln()).ceil().clamp(0.0, (BINS - 1) as f64) as usize
+    ((seconds / SHORTEST_S).ln() / GROWTH.ln())
+        .ceil()
+        .clamp(0.0, (BINS - 1) as f64) as usize
 }
 
 fn end_s(bin: usize) -> f64 {
@@ -151,7 +168,9 @@ fn bands(levels: RangeInclusive<u32>) -> impl Iterator<Item = (usize, u32)> {
 
 /// The highest level of a band.
 fn last_of(band: usize) -> u32 {
-    let mut level = ((band + 1) as f64 * BAND_WIDTH).exp().clamp(1.0, f64::from(u32::MAX)) as u32;
+    let mut level = ((band + 1) as f64 * BAND_WIDTH)
+        .exp()
+        .clamp(1.0, f64::from(u32::MAX)) as u32;
     while level > 1 && self::band(level) > band {
         level -= 1;
     }
@@ -164,19 +183,29 @@ mod tests {
 
     fn seen(levels: std::ops::RangeInclusive<u32>, idle_s: u64, times: usize) -> Retention {
         let mut retention = Retention::default();
-        (0..times).for_each(|_| retention.learn(Gap { levels: levels.clone(), idle: Duration::from_secs(idle_s) }));
+        (0..times).for_each(|_| {
+            retention.learn(Gap {
+                levels: levels.clone(),
+                idle: Duration::from_secs(idle_s),
+            })
+        });
         retention
     }
 
     fn keep_s(retention: &mut Retention, level: u32, price_s: u64) -> f64 {
-        retention.keep_for(level, Duration::from_secs(price_s)).as_secs_f64()
+        retention
+            .keep_for(level, Duration::from_secs(price_s))
+            .as_secs_f64()
     }
 
     #[test]
     fn a_level_is_kept_across_gaps_that_are_cheaper_than_its_price_and_let_go_before_longer_ones() {
         let mut short = seen(5..=5, 300, 50);
         let kept_s = keep_s(&mut short, 5, 900);
-        assert!((300.0..420.0).contains(&kept_s), "gaps of 300 s, a price of 900 s: {kept_s}");
+        assert!(
+            (300.0..420.0).contains(&kept_s),
+            "gaps of 300 s, a price of 900 s: {kept_s}"
+        );
         assert!(keep_s(&mut short, 5, 100) < 300.0, "a price of 100 s");
         let mut long = seen(5..=5, 7_200, 50);
         assert!(keep_s(&mut long, 5, 900) < 60.0, "gaps of two hours");
@@ -193,8 +222,13 @@ mod tests {
     #[test]
     fn a_higher_price_never_shortens_the_time() {
         let mut retention = seen(3..=30, 700, 7);
-        retention.learn(Gap { levels: 2..=12, idle: Duration::from_secs(5_000) });
-        let times: Vec<f64> = [0, 60, 300, 900, 3_600, 86_400, 10_000_000].map(|price_s| keep_s(&mut retention, 9, price_s)).to_vec();
+        retention.learn(Gap {
+            levels: 2..=12,
+            idle: Duration::from_secs(5_000),
+        });
+        let times: Vec<f64> = [0, 60, 300, 900, 3_600, 86_400, 10_000_000]
+            .map(|price_s| keep_s(&mut retention, 9, price_s))
+            .to_vec();
         assert!(times.is_sorted(), "{times:?}");
     }
 
@@ -205,6 +239,9 @@ mod tests {
             assert_eq!(band(last_of(band(level))), band(level), "level {level}");
         }
         let mut retention = Retention::default();
-        retention.learn(Gap { levels: 1..=u32::MAX, idle: Duration::from_secs(60) });
+        retention.learn(Gap {
+            levels: 1..=u32::MAX,
+            idle: Duration::from_secs(60),
+        });
     }
 }

@@ -1,5 +1,5 @@
-//! How the units of a demand fall to its targets: core before task and on-demand before spot when there are more, the other way round when there
-//! are fewer, as Amazon's managed scaling does it.
+//! How the units of a demand fall to its targets: core before task and on-demand before spot when
+//! there are more, the other way round when there are fewer, as Amazon's managed scaling does it.
 
 use super::UnitLimits;
 use crate::observation::{Market, Role};
@@ -16,22 +16,51 @@ pub struct Member {
     pub can_grow: bool,
 }
 
-/// The size of each member, so that all together have `wanted` units, as far as their own limits and those of core and on-demand allow.
+/// The size of each member, so that all together have `wanted` units, as far as their own limits
+/// and those of core and on-demand allow.
 pub fn shares(wanted: u32, limits: &UnitLimits, members: &[Member]) -> Vec<u32> {
-    let mut sizes: Vec<u32> = members.iter().map(|member| member.requested.clamp(member.min, member.max.max(member.min))).collect();
+    let mut sizes: Vec<u32> = members
+        .iter()
+        .map(|member| {
+            member
+                .requested
+                .clamp(member.min, member.max.max(member.min))
+        })
+        .collect();
     let mut first_to_grow: Vec<usize> = (0..members.len()).collect();
-    first_to_grow.sort_by_key(|member| (members[*member].role != Role::Core, members[*member].market != Market::OnDemand, *member));
-    for (most, belongs) in [(limits.max_core, is_core as fn(&Member) -> bool), (limits.max_on_demand, is_on_demand)] {
+    first_to_grow.sort_by_key(|member| {
+        (
+            members[*member].role != Role::Core,
+            members[*member].market != Market::OnDemand,
+            *member,
+        )
+    });
+    for (most, belongs) in [
+        (limits.max_core, is_core as fn(&Member) -> bool),
+        (limits.max_on_demand, is_on_demand),
+    ] {
         let of_class = || (0..members.len()).filter(|member| belongs(&members[*member]));
-        let mut surplus = of_class().map(|member| sizes[member]).fold(0, u32::saturating_add).saturating_sub(most);
-        for member in first_to_grow.iter().rev().copied().filter(|member| belongs(&members[*member])) {
+        let mut surplus = of_class()
+            .map(|member| sizes[member])
+            .fold(0, u32::saturating_add)
+            .saturating_sub(most);
+        for member in first_to_grow
+            .iter()
+            .rev()
+            .copied()
+            .filter(|member| belongs(&members[*member]))
+        {
             let taken = surplus.min(sizes[member].saturating_sub(members[member].min));
             sizes[member] -= taken;
             surplus -= taken;
         }
     }
     let total = |sizes: &[u32]| sizes.iter().copied().fold(0, u32::saturating_add);
-    for member in first_to_grow.iter().copied().filter(|member| members[*member].can_grow) {
+    for member in first_to_grow
+        .iter()
+        .copied()
+        .filter(|member| members[*member].can_grow)
+    {
         let missing = wanted.saturating_sub(total(&sizes));
         sizes[member] += missing.min(room(member, &sizes, limits, members));
     }
@@ -39,7 +68,8 @@ pub fn shares(wanted: u32, limits: &UnitLimits, members: &[Member]) -> Vec<u32> 
         let surplus = total(&sizes).saturating_sub(wanted);
         sizes[member] -= surplus.min(sizes[member].saturating_sub(members[member].min));
     }
-    // The maximum of a class moves units to others, where there are others: what is there stays rather than that the minimum is left.
+    // The maximum of a class moves units to others, where there are others: what is there stays
+    // rather than that the minimum is left.
     for member in first_to_grow {
         let missing = wanted.min(limits.min).saturating_sub(total(&sizes));
         sizes[member] += missing.min(members[member].requested.saturating_sub(sizes[member]));
@@ -50,11 +80,20 @@ pub fn shares(wanted: u32, limits: &UnitLimits, members: &[Member]) -> Vec<u32> 
 /// How much a member may grow.
 fn room(member: usize, sizes: &[u32], limits: &UnitLimits, members: &[Member]) -> u32 {
     let left = |most: u32, belongs: fn(&Member) -> bool| {
-        let of_class = members.iter().zip(sizes).filter(|(other, _)| belongs(other)).map(|(_, size)| *size);
-        if belongs(&members[member]) { most.saturating_sub(of_class.fold(0, u32::saturating_add)) } else { u32::MAX }
+        let of_class = members
+            .iter()
+            .zip(sizes)
+            .filter(|(other, _)| belongs(other))
+            .map(|(_, size)| *size);
+        if belongs(&members[member]) {
+            most.saturating_sub(of_class.fold(0, u32::saturating_add))
+        } else {
+            u32::MAX
+        }
     };
     let own = members[member].max.saturating_sub(sizes[member]);
-    own.min(left(limits.max_core, is_core)).min(left(limits.max_on_demand, is_on_demand))
+    own.min(left(limits.max_core, is_core))
+        .min(left(limits.max_on_demand, is_on_demand))
 }
 
 fn is_core(member: &Member) -> bool {
@@ -71,18 +110,34 @@ mod tests {
     use proptest::prelude::*;
 
     fn member(role: Role, market: Market, requested: u32) -> Member {
-        Member { role, market, requested, min: 0, max: 50, can_grow: true }
+        Member {
+            role,
+            market,
+            requested,
+            min: 0,
+            max: 50,
+            can_grow: true,
+        }
     }
 
     /// Core, task, task on spot.
     fn three(core: u32, task: u32, spot: u32) -> [Member; 3] {
         use {Market::*, Role::*};
-        [member(Core, OnDemand, core), member(Task, OnDemand, task), member(Task, Spot, spot)]
+        [
+            member(Core, OnDemand, core),
+            member(Task, OnDemand, task),
+            member(Task, Spot, spot),
+        ]
     }
 
     #[test]
     fn core_grows_first_and_on_demand_before_spot_and_they_shrink_the_other_way_round() {
-        let limits = UnitLimits { min: 2, max: 100, max_core: 10, max_on_demand: 20 };
+        let limits = UnitLimits {
+            min: 2,
+            max: 100,
+            max_core: 10,
+            max_on_demand: 20,
+        };
         for (wanted, (core, task, spot), expected) in [
             (7, (2, 0, 0), [7, 0, 0]),
             (15, (2, 0, 0), [10, 5, 0]),
@@ -92,26 +147,49 @@ mod tests {
             (4, (10, 10, 10), [4, 0, 0]),
             (12, (4, 3, 5), [4, 3, 5]),
         ] {
-            assert_eq!(shares(wanted, &limits, &three(core, task, spot)), expected, "{wanted} units");
+            assert_eq!(
+                shares(wanted, &limits, &three(core, task, spot)),
+                expected,
+                "{wanted} units"
+            );
         }
     }
 
     #[test]
     fn a_class_above_its_maximum_gives_way_to_the_others() {
-        let limits = UnitLimits { min: 2, max: 100, max_core: 3, max_on_demand: 8 };
+        let limits = UnitLimits {
+            min: 2,
+            max: 100,
+            max_core: 3,
+            max_on_demand: 8,
+        };
         assert_eq!(shares(14, &limits, &three(9, 5, 0)), [3, 5, 6]);
     }
 
     #[test]
     fn the_maximum_of_a_class_takes_no_unit_that_the_minimum_needs() {
-        let limits = UnitLimits { min: 3, max: 100, max_core: 100, max_on_demand: 0 };
-        assert_eq!(shares(3, &limits, &three(2, 4, 0)[..2]), [2, 1], "nobody else can have them");
+        let limits = UnitLimits {
+            min: 3,
+            max: 100,
+            max_core: 100,
+            max_on_demand: 0,
+        };
+        assert_eq!(
+            shares(3, &limits, &three(2, 4, 0)[..2]),
+            [2, 1],
+            "nobody else can have them"
+        );
         assert_eq!(shares(3, &limits, &three(2, 4, 0)), [0, 0, 3]);
     }
 
     #[test]
     fn where_one_cannot_grow_the_next_one_does() {
-        let limits = UnitLimits { min: 2, max: 100, max_core: 10, max_on_demand: 20 };
+        let limits = UnitLimits {
+            min: 2,
+            max: 100,
+            max_core: 10,
+            max_on_demand: 20,
+        };
         let mut members = three(2, 0, 0);
         members[0].can_grow = false;
         assert_eq!(shares(9, &limits, &members), [2, 7, 0]);

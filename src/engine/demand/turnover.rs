@@ -20,26 +20,33 @@ pub struct Turnover {
 }
 
 impl Turnover {
-    /// Containers that run now, and those released so far: a counter that starts again with the ResourceManager.
+    /// Containers that run now, and those released so far: a counter that starts again with the
+    /// ResourceManager.
     pub fn observe(&mut self, at: Timestamp, containers: u64, released_total: Option<u64>) {
         if let Some((before, released_before)) = self.last.replace((at, released_total)) {
             let seconds = at.since(before).as_secs_f64();
             let decay = (-seconds / MEMORY_S).exp();
-            let released = released_total.zip(released_before).map_or(0, |(now, before)| now.saturating_sub(before));
+            let released = released_total
+                .zip(released_before)
+                .map_or(0, |(now, before)| now.saturating_sub(before));
             self.container_s = self.container_s * decay + containers as f64 * seconds;
             self.released = self.released * decay + released as f64;
         }
     }
 
-    /// The mean lifetime of a container; `None` while too few have been released, or nobody counts them.
+    /// The mean lifetime of a container; `None` while too few have been released, or nobody counts
+    /// them.
     pub fn lifetime(&self) -> Option<Duration> {
-        let lifetime_s = (self.released > FEWEST).then(|| (self.container_s / self.released).max(1.0))?;
+        let lifetime_s =
+            (self.released > FEWEST).then(|| (self.container_s / self.released).max(1.0))?;
         Duration::try_from_secs_f64(lifetime_s).ok()
     }
 
-    /// How many times over the containers that run now finish within `time`; none as long as their lifetime is not known.
+    /// How many times over the containers that run now finish within `time`; none as long as their
+    /// lifetime is not known.
     pub fn times_finished_in(&self, time: Duration) -> f64 {
-        self.lifetime().map_or(0.0, |lifetime| time.as_secs_f64() / lifetime.as_secs_f64())
+        self.lifetime()
+            .map_or(0.0, |lifetime| time.as_secs_f64() / lifetime.as_secs_f64())
     }
 
     /// Nobody looked for a while: the next sample follows none.
@@ -56,10 +63,20 @@ mod tests {
     fn the_lifetime_is_container_seconds_over_releases() {
         let mut turnover = Turnover::default();
         for step in 0..40_u64 {
-            turnover.observe(Timestamp::from_millis(step as i64 * 30_000), 20, Some(step * 10));
+            turnover.observe(
+                Timestamp::from_millis(step as i64 * 30_000),
+                20,
+                Some(step * 10),
+            );
         }
-        let lifetime_s = turnover.lifetime().expect("many were released").as_secs_f64();
-        assert!((lifetime_s - 60.0).abs() < 1e-6, "20 containers, 10 released in 30 s: {lifetime_s}");
+        let lifetime_s = turnover
+            .lifetime()
+            .expect("many were released")
+            .as_secs_f64();
+        assert!(
+            (lifetime_s - 60.0).abs() < 1e-6,
+            "20 containers, 10 released in 30 s: {lifetime_s}"
+        );
         assert!((turnover.times_finished_in(Duration::from_secs(90)) - 1.5).abs() < 1e-6);
     }
 

@@ -27,7 +27,8 @@ struct Candidate {
     rule: Option<usize>,
     cause: Cause,
     wanted: Instances,
-    /// Computed from the present size, so that it must not be repeated while a resize in the same direction is on its way.
+    /// Computed from the present size, so that it must not be repeated while a resize in the same
+    /// direction is on its way.
     relative: bool,
 }
 
@@ -53,22 +54,39 @@ impl TargetState {
         }
         let candidate = self.candidate(now);
         self.remember_wish(now, candidate.as_ref());
-        let Some(candidate) = candidate else { return Action::Hold(self.idle_reason(now)) };
-        let direction = if candidate.wanted > requested { Direction::Out } else { Direction::In };
+        let Some(candidate) = candidate else {
+            return Action::Hold(self.idle_reason(now));
+        };
+        let direction = if candidate.wanted > requested {
+            Direction::Out
+        } else {
+            Direction::In
+        };
         if let Some(reason) = self.obstacle(now, direction, &candidate) {
             return Action::Hold(reason);
         }
         match self.bound(now, direction, &candidate) {
             Err(reason) => Action::Hold(reason),
-            Ok(bounded) if bounded.size == requested => {
-                Action::Hold(HoldReason::AtLimit { limiter: bounded.by.unwrap_or(Limiter::Maximum), size: bounded.size })
-            }
+            Ok(bounded) if bounded.size == requested => Action::Hold(HoldReason::AtLimit {
+                limiter: bounded.by.unwrap_or(Limiter::Maximum),
+                size: bounded.size,
+            }),
             Ok(bounded) => {
-                self.flight.send(at, requested, bounded.size, candidate.rule);
+                self.flight
+                    .send(at, requested, bounded.size, candidate.rule);
                 self.has_just_sent = true;
                 let (protect, prefer) = choose_nodes(now.tick, now.group, bounded.size);
-                let (from, to, wanted, limited_by) = (requested, bounded.size, candidate.wanted, bounded.by);
-                Action::Resize(Resize { from, to, because: candidate.cause, wanted, limited_by, protect, prefer })
+                let (from, to, wanted, limited_by) =
+                    (requested, bounded.size, candidate.wanted, bounded.by);
+                Action::Resize(Resize {
+                    from,
+                    to,
+                    because: candidate.cause,
+                    wanted,
+                    limited_by,
+                    protect,
+                    prefer,
+                })
             }
         }
     }
@@ -77,10 +95,13 @@ impl TargetState {
     fn candidate(&self, now: &Situation) -> Option<Candidate> {
         let (requested, limits) = (now.group.requested, now.limits);
         let ready = || {
-            now.rules.iter().enumerate().filter_map(|(rule, state)| match state {
-                RuleState::Ready { to } => Some((rule, *to)),
-                _ => None,
-            })
+            now.rules
+                .iter()
+                .enumerate()
+                .filter_map(|(rule, state)| match state {
+                    RuleState::Ready { to } => Some((rule, *to)),
+                    _ => None,
+                })
         };
         let is_relative = |rule: usize| self.spec.rules[rule].then.is_relative();
         let of_rule = |(rule, wanted): (usize, Instances)| Candidate {
@@ -89,18 +110,32 @@ impl TargetState {
             wanted,
             relative: is_relative(rule),
         };
-        let without_rule = |wanted, cause| Candidate { rule: None, cause, wanted, relative: false };
-        let growing = self.flight.in_flight().is_some_and(|(_, heading)| heading == Direction::Out);
+        let without_rule = |wanted, cause| Candidate {
+            rule: None,
+            cause,
+            wanted,
+            relative: false,
+        };
+        let growing = self
+            .flight
+            .in_flight()
+            .is_some_and(|(_, heading)| heading == Direction::Out);
         let out = || ready().filter(|(_, to)| *to > requested);
         // A rule that has to wait for the resize in flight does not keep another one waiting.
         let free_out = largest(out().filter(|(rule, _)| !(growing && is_relative(*rule))));
         if requested < limits.min() {
             let above = free_out.filter(|(_, to)| *to > limits.min());
             let demanded = match now.wish {
-                Some(Wish::Size(wanted, _)) if *wanted > limits.min() => Some(without_rule(*wanted, Cause::Demand)),
+                Some(Wish::Size(wanted, _)) if *wanted > limits.min() => {
+                    Some(without_rule(*wanted, Cause::Demand))
+                }
                 _ => None,
             };
-            return Some(demanded.or(above.map(of_rule)).unwrap_or_else(|| without_rule(limits.min(), Cause::BelowMinimum)));
+            return Some(
+                demanded
+                    .or(above.map(of_rule))
+                    .unwrap_or_else(|| without_rule(limits.min(), Cause::BelowMinimum)),
+            );
         }
         if requested > limits.max() {
             return Some(without_rule(limits.max(), Cause::AboveMaximum));
@@ -134,55 +169,106 @@ impl TargetState {
             Some(Wish::Unknown(reason)) => return reason.clone(),
             None => {}
         }
-        let unknown = now.rules.iter().position(|state| *state == RuleState::Unknown);
-        let cooling = self.spec.rules.iter().zip(now.rules).find_map(|(rule, state)| match *state {
-            RuleState::CoolingDown { until } => Some(HoldReason::CoolingDown { rule: rule.name.clone(), until }),
-            _ => None,
-        });
-        unknown.map(|rule| self.ignorance(rule)).or(cooling).unwrap_or(HoldReason::NoRuleReady)
+        let unknown = now
+            .rules
+            .iter()
+            .position(|state| *state == RuleState::Unknown);
+        let cooling =
+            self.spec
+                .rules
+                .iter()
+                .zip(now.rules)
+                .find_map(|(rule, state)| match *state {
+                    RuleState::CoolingDown { until } => Some(HoldReason::CoolingDown {
+                        rule: rule.name.clone(),
+                        until,
+                    }),
+                    _ => None,
+                });
+        unknown
+            .map(|rule| self.ignorance(rule))
+            .or(cooling)
+            .unwrap_or(HoldReason::NoRuleReady)
     }
 
     /// Which signal keeps a rule from being judged.
     fn ignorance(&self, rule: usize) -> HoldReason {
-        let tracks = || self.rules[rule].reads.iter().map(|signal| &self.signals[*signal]);
-        let missing = tracks().find(|track| track.known().is_none()).or_else(|| tracks().next());
+        let tracks = || {
+            self.rules[rule]
+                .reads
+                .iter()
+                .map(|signal| &self.signals[*signal])
+        };
+        let missing = tracks()
+            .find(|track| track.known().is_none())
+            .or_else(|| tracks().next());
         let signal: Arc<str> = missing.map_or_else(|| "cluster".into(), |track| track.name.clone());
         match missing.map(SignalTrack::now) {
-            Some(Knowledge::Stale(measured_at)) => HoldReason::StaleData { signal, measured_at },
+            Some(Knowledge::Stale(measured_at)) => HoldReason::StaleData {
+                signal,
+                measured_at,
+            },
             _ => HoldReason::MissingSignal { signal },
         }
     }
 
     /// What keeps a candidate from being carried out, apart from limits.
-    fn obstacle(&self, now: &Situation, direction: Direction, candidate: &Candidate) -> Option<HoldReason> {
+    fn obstacle(
+        &self,
+        now: &Situation,
+        direction: Direction,
+        candidate: &Candidate,
+    ) -> Option<HoldReason> {
         let at = now.tick.at();
         let pause = now.tick.observation.control.pause;
-        if let Some(pause) = pause.filter(|pause| at < pause.until && pause.direction.is_none_or(|paused| paused == direction)) {
+        if let Some(pause) = pause.filter(|pause| {
+            at < pause.until && pause.direction.is_none_or(|paused| paused == direction)
+        }) {
             return Some(HoldReason::Paused { until: pause.until });
         }
-        if let Some(window) = self.spec.open_window(at).filter(|window| window.freeze.is_some_and(|freeze| freeze.forbids(direction))) {
-            return Some(HoldReason::Frozen { window: window.name.clone() });
+        if let Some(window) = self.spec.open_window(at).filter(|window| {
+            window
+                .freeze
+                .is_some_and(|freeze| freeze.forbids(direction))
+        }) {
+            return Some(HoldReason::Frozen {
+                window: window.name.clone(),
+            });
         }
         if let Some((rejection, until)) = self.flight.refused_until(at) {
             return Some(HoldReason::CallRefused { rejection, until });
         }
-        if let Some(until) = self.flight.quarantined_until(at).filter(|_| direction == Direction::Out) {
+        if let Some(until) = self
+            .flight
+            .quarantined_until(at)
+            .filter(|_| direction == Direction::Out)
+        {
             return Some(HoldReason::Quarantined { until });
         }
         if let Some((to, heading)) = self.flight.in_flight() {
             let compounds = candidate.relative && heading == direction;
-            let premature = heading == Direction::Out && direction == Direction::In && candidate.rule.is_some();
+            let premature =
+                heading == Direction::Out && direction == Direction::In && candidate.rule.is_some();
             if self.flight.is_unconfirmed() || compounds || premature {
                 return Some(HoldReason::ResizeInFlight { to });
             }
         }
-        if let Some(until) = self.flight.reversal_until(at, direction, self.spec.guards.reversal) {
+        if let Some(until) = self
+            .flight
+            .reversal_until(at, direction, self.spec.guards.reversal)
+        {
             return Some(HoldReason::ReversalGuard { until });
         }
         if direction == Direction::In && now.tick.needs_nodes && now.tick.census().is_none() {
-            return Some(HoldReason::MissingSignal { signal: "nodes".into() });
+            return Some(HoldReason::MissingSignal {
+                signal: "nodes".into(),
+            });
         }
-        if direction == Direction::In && candidate.is_wish() { self.scale_in_obstacle(now) } else { None }
+        if direction == Direction::In && candidate.is_wish() {
+            self.scale_in_obstacle(now)
+        } else {
+            None
+        }
     }
 
     /// What holds back a scale-in that a rule asks for, and would not hold back a scale-out.
@@ -191,10 +277,17 @@ impl TargetState {
         if let Some(rule) = self.unjudged(now) {
             return Some(self.ignorance(rule));
         }
-        let cooling =
-            self.spec.rules.iter().zip(&self.rules).find_map(|(rule, memory)| Some((rule, memory.cooling_until(rule.cooldown, at)?)));
+        let cooling = self
+            .spec
+            .rules
+            .iter()
+            .zip(&self.rules)
+            .find_map(|(rule, memory)| Some((rule, memory.cooling_until(rule.cooldown, at)?)));
         if let Some((rule, until)) = cooling {
-            return Some(HoldReason::CoolingDown { rule: rule.name.clone(), until });
+            return Some(HoldReason::CoolingDown {
+                rule: rule.name.clone(),
+                until,
+            });
         }
         let flips = self.spec.guards.flips?;
         let until = self.flight.flips_spent_until(at, Direction::In, flips)?;
@@ -202,53 +295,102 @@ impl TargetState {
     }
 
     /// How far the candidate may go.
-    fn bound(&self, now: &Situation, direction: Direction, candidate: &Candidate) -> Result<Bounded, HoldReason> {
-        let (at, from, limits, guards) = (now.tick.at(), now.group.requested, now.limits, &self.spec.guards);
+    fn bound(
+        &self,
+        now: &Situation,
+        direction: Direction,
+        candidate: &Candidate,
+    ) -> Result<Bounded, HoldReason> {
+        let (at, from, limits, guards) = (
+            now.tick.at(),
+            now.group.requested,
+            now.limits,
+            &self.spec.guards,
+        );
         if direction == Direction::Out {
-            let bounded_out = || limits::bound_out(candidate.wanted, from, limits, guards, &self.flight, at);
-            return Ok(if candidate.is_wish() { bounded_out() } else { Bounded::new(candidate.wanted) });
+            let bounded_out =
+                || limits::bound_out(candidate.wanted, from, limits, guards, &self.flight, at);
+            return Ok(if candidate.is_wish() {
+                bounded_out()
+            } else {
+                Bounded::new(candidate.wanted)
+            });
         }
         let mut bounded = Bounded::new(candidate.wanted);
         if candidate.is_wish() {
             bounded = bounded.at_least(self.stabilized(at, from), Limiter::Stabilization);
             bounded = limits::bound_in(bounded, from, limits, guards, &self.flight, at);
         }
-        match limits::hdfs_floor(now.tick.observation, now.group, &guards.hdfs, self.most_core, now.tick.allowance) {
+        match limits::hdfs_floor(
+            now.tick.observation,
+            now.group,
+            &guards.hdfs,
+            self.most_core,
+            now.tick.allowance,
+        ) {
             Floor::NotCore => Ok(bounded),
             Floor::At(floor) if floor >= from => Err(HoldReason::HdfsFloor { floor }),
             Floor::At(floor) => Ok(bounded.at_least(floor, Limiter::HdfsFloor)),
             Floor::BlocksIncomplete => Err(HoldReason::HdfsFloor { floor: from }),
-            Floor::Unknown => Err(HoldReason::MissingSignal { signal: "hdfs".into() }),
+            Floor::Unknown => Err(HoldReason::MissingSignal {
+                signal: "hdfs".into(),
+            }),
         }
     }
 
-    /// Remembers the size wanted at this tick; at least the present one while a rule that might want more cannot be judged.
+    /// Remembers the size wanted at this tick; at least the present one while a rule that might
+    /// want more cannot be judged.
     fn remember_wish(&mut self, now: &Situation, candidate: Option<&Candidate>) {
-        let (at, span, requested) = (now.tick.at(), self.spec.guards.stabilization, now.group.requested);
+        let (at, span, requested) = (
+            now.tick.at(),
+            self.spec.guards.stabilization,
+            now.group.requested,
+        );
         if span.is_zero() {
             return;
         }
-        if self.wishes.back().is_some_and(|(last, _)| at.since(*last) > now.tick.allowance) {
+        if self
+            .wishes
+            .back()
+            .is_some_and(|(last, _)| at.since(*last) > now.tick.allowance)
+        {
             self.wishes.clear();
         }
         let wanted = candidate.map_or(requested, |candidate| candidate.wanted);
-        let wanted = if self.unjudged(now).is_some() { wanted.max(requested) } else { wanted };
+        let wanted = if self.unjudged(now).is_some() {
+            wanted.max(requested)
+        } else {
+            wanted
+        };
         self.wishes.push_back((at, wanted));
-        while self.wishes.get(1).is_some_and(|(second, _)| *second <= at - span) {
+        while self
+            .wishes
+            .get(1)
+            .is_some_and(|(second, _)| *second <= at - span)
+        {
             self.wishes.pop_front();
         }
     }
 
-    /// The highest size wanted during the stabilization time; the present size until that much is known.
+    /// The highest size wanted during the stabilization time; the present size until that much is
+    /// known.
     fn stabilized(&self, at: Timestamp, requested: Instances) -> Instances {
         let span = self.spec.guards.stabilization;
         if span.is_zero() {
             return Instances::ZERO;
         }
-        if self.wishes.front().is_none_or(|(oldest, _)| *oldest > at - span) {
+        if self
+            .wishes
+            .front()
+            .is_none_or(|(oldest, _)| *oldest > at - span)
+        {
             return requested;
         }
-        self.wishes.iter().map(|(_, wanted)| *wanted).max().unwrap_or(requested)
+        self.wishes
+            .iter()
+            .map(|(_, wanted)| *wanted)
+            .max()
+            .unwrap_or(requested)
     }
 }
 

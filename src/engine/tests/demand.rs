@@ -11,7 +11,9 @@ use crate::observation::{HdfsLoad, InstanceId, NodeCensus, NodeLoad, NodesByStat
 const NODE_MIB: u64 = 1_024;
 
 fn following(demand: &str) -> Policy {
-    parsed(&format!("name: follow\ndemand: {{ {demand} }}\ntargets:\n  - group: {{ role: task }}\n"))
+    parsed(&format!(
+        "name: follow\ndemand: {{ {demand} }}\ntargets:\n  - group: {{ role: task }}\n"
+    ))
 }
 
 /// Two core nodes, and a task group whose new units come 390 s after they were asked for.
@@ -33,13 +35,23 @@ struct Work {
 
 impl Cluster {
     fn new(policy: Policy, task: u32) -> Self {
-        Self { engine: Engine::new(policy), scene: Scene::new(vec![core_group(2), task_group(task)]), released: 0, asked_at_s: 0 }
+        Self {
+            engine: Engine::new(policy),
+            scene: Scene::new(vec![core_group(2), task_group(task)]),
+            released: 0,
+            asked_at_s: 0,
+        }
     }
 
     fn observation(&mut self, s: i64, work: Option<Work>) -> Observation {
         self.scene.at = second(s);
         let mut observation = self.scene.observation();
-        let nodes = self.scene.groups.iter().map(|group| u64::from(group.running.get())).sum::<u64>();
+        let nodes = self
+            .scene
+            .groups
+            .iter()
+            .map(|group| u64::from(group.running.get()))
+            .sum::<u64>();
         observation.yarn = work.map(|work| {
             self.released += work.released;
             let mib = |nodes: f64| Mebibytes((nodes * NODE_MIB as f64) as u64);
@@ -51,10 +63,16 @@ impl Cluster {
                 containers_allocated: (work.allocated * 4.0) as u64,
                 containers_pending: (work.pending * 4.0) as u64,
                 containers_released_total: Some(self.released),
-                nodes: NodesByState { active: nodes as u32, ..NodesByState::default() },
+                nodes: NodesByState {
+                    active: nodes as u32,
+                    ..NodesByState::default()
+                },
                 ..YarnLoad::default()
             };
-            Sampled { value, measured_at: self.scene.at }
+            Sampled {
+                value,
+                measured_at: self.scene.at,
+            }
         });
         observation
     }
@@ -77,7 +95,9 @@ impl Cluster {
     }
 
     fn report(&mut self, s: i64, work: Work) -> Box<DemandReport> {
-        self.tick(s, Some(work)).demand.expect("the demand is known")
+        self.tick(s, Some(work))
+            .demand
+            .expect("the demand is known")
     }
 
     fn size(&self) -> u32 {
@@ -86,7 +106,11 @@ impl Cluster {
 }
 
 fn busy(allocated: f64, pending: f64) -> Work {
-    Work { allocated, pending, released: 0 }
+    Work {
+        allocated,
+        pending,
+        released: 0,
+    }
 }
 
 #[test]
@@ -94,7 +118,14 @@ fn it_grows_by_what_waits_and_nobody_will_serve_and_says_so_in_numbers() {
     let mut cluster = Cluster::new(following("min: 0, max: 40, performance_index: 70"), 0);
     let decision = cluster.tick(0, Some(busy(2.0, 10.0)));
     let report = decision.demand.clone().expect("known");
-    assert_eq!((report.units_pending, report.units_served, report.units_remaining), (10.0, 0.0, 10.0));
+    assert_eq!(
+        (
+            report.units_pending,
+            report.units_served,
+            report.units_remaining
+        ),
+        (10.0, 0.0, 10.0)
+    );
     assert!(cluster.size() >= 10, "{decision}");
     let said = decision.to_string();
     assert!(
@@ -106,20 +137,45 @@ fn it_grows_by_what_waits_and_nobody_will_serve_and_says_so_in_numbers() {
 
 #[test]
 fn it_says_what_kept_it_from_giving_all_that_is_needed() {
-    let with = |demand: &str, targets: &str| format!("name: f\ndemand: {{ {demand}, performance_index: 53 }}\ntargets:{targets}\n");
-    let (task, both) = ("\n  - group: { role: task }", "\n  - group: { role: core }\n  - group: { role: task }");
+    let with = |demand: &str, targets: &str| {
+        format!("name: f\ndemand: {{ {demand}, performance_index: 53 }}\ntargets:{targets}\n")
+    };
+    let (task, both) = (
+        "\n  - group: { role: task }",
+        "\n  - group: { role: core }\n  - group: { role: task }",
+    );
     let task_to_6 = "\n  - group: { role: task }\n    limits: { min: 0, max: 6 }";
     for (policy, said) in [
         (with("min: 0, max: 200", task), "needed 90, kept"),
-        (with("min: 0, max: 20", task), "needed 90, of which other groups have 2 and the maximum allows 20, kept"),
-        (with("min: 2, max: 20", both), "needed 90, of which the maximum allows 20, kept"),
-        (with("min: 0, max: 20", task_to_6), "needed 90, of which other groups have 2 and the targets can take 6, kept"),
-        (with("min: 2, max: 200, max_on_demand: 12", both), "needed 90, of which the targets can take 12, kept"),
+        (
+            with("min: 0, max: 20", task),
+            "needed 90, of which other groups have 2 and the maximum allows 20, kept",
+        ),
+        (
+            with("min: 2, max: 20", both),
+            "needed 90, of which the maximum allows 20, kept",
+        ),
+        (
+            with("min: 0, max: 20", task_to_6),
+            "needed 90, of which other groups have 2 and the targets can take 6, kept",
+        ),
+        (
+            with("min: 2, max: 200, max_on_demand: 12", both),
+            "needed 90, of which the targets can take 12, kept",
+        ),
     ] {
         let mut engine = Engine::new(parsed(&policy));
-        let observation = Cluster::new(following("min: 0, max: 1"), 0).observation(0, Some(busy(2.0, 90.0)));
-        let decisions: Vec<String> = engine.step(&observation).iter().map(Decision::to_string).collect();
-        assert!(decisions.iter().any(|decision| decision.contains(said)), "{decisions:#?}\n{policy}");
+        let observation =
+            Cluster::new(following("min: 0, max: 1"), 0).observation(0, Some(busy(2.0, 90.0)));
+        let decisions: Vec<String> = engine
+            .step(&observation)
+            .iter()
+            .map(Decision::to_string)
+            .collect();
+        assert!(
+            decisions.iter().any(|decision| decision.contains(said)),
+            "{decisions:#?}\n{policy}"
+        );
     }
 }
 
@@ -127,8 +183,14 @@ fn it_says_what_kept_it_from_giving_all_that_is_needed() {
 fn at_its_maximum_it_holds_and_says_that_more_is_needed() {
     let mut cluster = Cluster::new(following("min: 0, max: 20, performance_index: 65"), 20);
     let held = cluster.tick(0, Some(busy(22.0, 90.0))).to_string();
-    assert!(held.contains("hold at 20: the room is what the demand asks for within its limits; needed"), "{held}");
-    assert!(held.ends_with("of which other groups have 2 and the maximum allows 20"), "{held}");
+    assert!(
+        held.contains("hold at 20: the room is what the demand asks for within its limits; needed"),
+        "{held}"
+    );
+    assert!(
+        held.ends_with("of which other groups have 2 and the maximum allows 20"),
+        "{held}"
+    );
     let met = cluster.tick(30, Some(busy(15.0, 0.0))).to_string();
     assert!(met.ends_with("within its limits"), "{met}");
 }
@@ -138,36 +200,96 @@ fn it_does_not_grow_for_what_finishing_containers_make_room_for_within_its_patie
     let mut cluster = Cluster::new(following("min: 0, max: 40, performance_index: 12"), 0);
     // Eight containers run, and sixteen finish in 30 s: they live for 15 s.
     for s in (0..600).step_by(30) {
-        cluster.tick(s, Some(Work { allocated: 2.0, pending: 0.0, released: 16 }));
+        cluster.tick(
+            s,
+            Some(Work {
+                allocated: 2.0,
+                pending: 0.0,
+                released: 16,
+            }),
+        );
     }
-    let report = cluster.report(600, Work { allocated: 2.0, pending: 10.0, released: 16 });
-    assert!(report.units_served == 10.0 && report.units_remaining == 0.0, "{report:?}");
+    let report = cluster.report(
+        600,
+        Work {
+            allocated: 2.0,
+            pending: 10.0,
+            released: 16,
+        },
+    );
+    assert!(
+        report.units_served == 10.0 && report.units_remaining == 0.0,
+        "{report:?}"
+    );
     assert_eq!(cluster.size(), 0);
     let said = report.to_string();
     assert!(said.starts_with("pending 10.0 GiB; 10.0 GiB of it will have been served in 2m; 0.0 GiB remain = 0.0 units"), "{said}");
-    let flood = cluster.report(630, Work { allocated: 2.0, pending: 500.0, released: 16 });
+    let flood = cluster.report(
+        630,
+        Work {
+            allocated: 2.0,
+            pending: 500.0,
+            released: 16,
+        },
+    );
     assert!(flood.units_remaining > 0.0);
-    assert!(cluster.size() > 0, "a flood is more than two nodes can take");
+    assert!(
+        cluster.size() > 0,
+        "a flood is more than two nodes can take"
+    );
 }
 
 #[test]
 fn a_step_that_the_index_limits_is_told() {
     let mut cluster = Cluster::new(following("min: 0, max: 40, performance_index: 1"), 0);
     let report = cluster.report(0, busy(2.0, 90.0));
-    assert_eq!(report.units_needed, 3, "one and a half times the two that work");
-    assert!(report.to_string().contains("one step grows no further; needed 3, kept 2"), "{report}");
+    assert_eq!(
+        report.units_needed, 3,
+        "one and a half times the two that work"
+    );
+    assert!(
+        report
+            .to_string()
+            .contains("one step grows no further; needed 3, kept 2"),
+        "{report}"
+    );
 }
 
 #[test]
 fn at_the_default_index_it_does_not_grow_for_short_containers_that_the_next_seconds_serve() {
     let mut cluster = Cluster::new(following("min: 0, max: 40"), 0);
     for s in (0..600).step_by(30) {
-        cluster.tick(s, Some(Work { allocated: 2.0, pending: 0.0, released: 24 }));
+        cluster.tick(
+            s,
+            Some(Work {
+                allocated: 2.0,
+                pending: 0.0,
+                released: 24,
+            }),
+        );
     }
     // Containers of ten seconds make room for four units of what waits in 20 s.
-    let report = cluster.report(600, Work { allocated: 2.0, pending: 3.5, released: 24 });
-    assert_eq!((report.units_remaining, cluster.size()), (0.0, 0), "{report:?}");
-    cluster.tick(630, Some(Work { allocated: 2.0, pending: 30.0, released: 24 }));
+    let report = cluster.report(
+        600,
+        Work {
+            allocated: 2.0,
+            pending: 3.5,
+            released: 24,
+        },
+    );
+    assert_eq!(
+        (report.units_remaining, cluster.size()),
+        (0.0, 0),
+        "{report:?}"
+    );
+    cluster.tick(
+        630,
+        Some(Work {
+            allocated: 2.0,
+            pending: 30.0,
+            released: 24,
+        }),
+    );
     assert!(cluster.size() > 0, "a flood is grown for");
 }
 
@@ -177,12 +299,19 @@ fn without_yarn_nothing_moves_and_the_reason_is_told() {
     cluster.tick(0, Some(busy(2.0, 10.0)));
     let size = cluster.size();
     for s in (30..7_200).step_by(30) {
-        assert_eq!(cluster.tick(s, None).action.reason(), Some("missing_signal"));
+        assert_eq!(
+            cluster.tick(s, None).action.reason(),
+            Some("missing_signal")
+        );
     }
     assert_eq!(cluster.size(), size);
     // Two hours unseen are not two hours idle.
     cluster.tick(7_200, Some(busy(2.0, 0.0)));
-    assert_eq!(cluster.size(), size, "the first look after a gap shows an idle cluster, not one that has long been idle");
+    assert_eq!(
+        cluster.size(),
+        size,
+        "the first look after a gap shows an idle cluster, not one that has long been idle"
+    );
 }
 
 #[test]
@@ -205,10 +334,22 @@ fn units_still_on_their_way_are_taken_back_sooner_than_those_that_are_there() {
         }
         let size = cluster.size();
         let mut later = (work_ends_s..86_400).step_by(30);
-        later.find(|s| cluster.tick(*s, Some(busy(2.0, 0.0))).action.reason().is_none() && cluster.size() < size).map(|s| s - work_ends_s)
+        later
+            .find(|s| {
+                cluster
+                    .tick(*s, Some(busy(2.0, 0.0)))
+                    .action
+                    .reason()
+                    .is_none()
+                    && cluster.size() < size
+            })
+            .map(|s| s - work_ends_s)
     };
     let (coming_s, there_s) = (kept_s(120), kept_s(600));
-    assert!(coming_s < there_s && coming_s.is_some(), "{coming_s:?} while they come, {there_s:?} once they are there");
+    assert!(
+        coming_s < there_s && coming_s.is_some(),
+        "{coming_s:?} while they come, {there_s:?} once they are there"
+    );
 }
 
 #[test]
@@ -222,51 +363,104 @@ fn what_comes_every_night_is_there_before_it_comes() {
         let early = s % 86_400 < 79_200 - 1_800 && s % 86_400 > 3_600 * 6;
         assert!(!early || cluster.size() == 0, "by day: {}", cluster.size());
     }
-    assert!(cluster.size() >= 18, "five minutes before the fourth night: {}", cluster.size());
+    assert!(
+        cluster.size() >= 18,
+        "five minutes before the fourth night: {}",
+        cluster.size()
+    );
 }
 
 #[test]
 fn what_was_learned_survives_a_restart_and_an_edited_policy() {
     let mut cluster = Cluster::new(following("min: 0, max: 40"), 0);
     for s in (0..3_600).step_by(30) {
-        cluster.tick(s, Some(Work { allocated: 2.0, pending: if s % 600 == 0 { 9.0 } else { 0.0 }, released: 4 }));
+        cluster.tick(
+            s,
+            Some(Work {
+                allocated: 2.0,
+                pending: if s % 600 == 0 { 9.0 } else { 0.0 },
+                released: 4,
+            }),
+        );
     }
     let state = serde_json::to_string(&cluster.engine.state()).expect("written");
-    let restored = Engine::restore(following("min: 0, max: 40"), serde_json::from_str(&state).expect("read")).expect("its own policy");
+    let restored = Engine::restore(
+        following("min: 0, max: 40"),
+        serde_json::from_str(&state).expect("read"),
+    )
+    .expect("its own policy");
     let edited = restored.clone().adopt(following("min: 0, max: 30"));
     let observation = cluster.observation(3_600, Some(busy(2.0, 30.0)));
     let decision = cluster.engine.step(&observation).remove(0);
     assert_eq!(restored.clone().step(&observation).remove(0), decision);
-    let learned = |decision: &Decision| decision.demand.as_ref().map(|demand| (demand.container_lifetime_s, demand.keep_idle_s));
-    assert_eq!(learned(&edited.clone().step(&observation).remove(0)), learned(&decision));
+    let learned = |decision: &Decision| {
+        decision
+            .demand
+            .as_ref()
+            .map(|demand| (demand.container_lifetime_s, demand.keep_idle_s))
+    };
+    assert_eq!(
+        learned(&edited.clone().step(&observation).remove(0)),
+        learned(&decision)
+    );
     assert!(learned(&decision).expect("known").0.is_some());
 }
 
 #[test]
 fn limits_in_virtual_cores_count_the_cores_of_nodes() {
-    let mut cluster = Cluster::new(following("min: 8, max: 42, units: vcpu, performance_index: 53"), 0);
+    let mut cluster = Cluster::new(
+        following("min: 8, max: 42, units: vcpu, performance_index: 53"),
+        0,
+    );
     let mut observation = cluster.observation(0, Some(busy(2.0, 90.0)));
     let mut count = |vcores: Option<u64>| {
-        observation.yarn.iter_mut().for_each(|yarn| yarn.value.vcores_total = vcores.map(crate::units::VirtualCores));
+        observation
+            .yarn
+            .iter_mut()
+            .for_each(|yarn| yarn.value.vcores_total = vcores.map(crate::units::VirtualCores));
         observation.clone()
     };
     let observation = count(Some(8));
     let decision = cluster.engine.step(&observation).remove(0);
-    assert_eq!(decision.action.resized_to(), Some(10), "four cores a node: {decision}");
-    let decision = Engine::new(following("min: 8, max: 42, units: vcpu")).step(&count(None)).remove(0);
+    assert_eq!(
+        decision.action.resized_to(),
+        Some(10),
+        "four cores a node: {decision}"
+    );
+    let decision = Engine::new(following("min: 8, max: 42, units: vcpu"))
+        .step(&count(None))
+        .remove(0);
     assert_eq!(decision.action.reason(), Some("missing_signal"));
 }
 
 fn core_node(number: usize, has_application_master: bool) -> NodeLoad {
     let (instance, group) = (InstanceId::new(format!("i-{number}")), core_group(1).id);
-    NodeLoad { instance, group, containers: u32::from(has_application_master), has_application_master, draining: false, idle_since: None }
+    NodeLoad {
+        instance,
+        group,
+        containers: u32::from(has_application_master),
+        has_application_master,
+        draining: false,
+        idle_since: None,
+    }
 }
 
 /// What runs and waits at one tick, and whether new units have come.
 fn works() -> impl Strategy<Value = Vec<(Option<Work>, bool)>> {
-    let work = (0.0..1.0_f64, prop_oneof![3 => Just(0.0), 2 => 0.0..60.0_f64], 0..80_u64);
-    let work = work.prop_map(|(allocated, pending, released)| Work { allocated, pending, released });
-    proptest::collection::vec((proptest::option::weighted(0.9, work), any::<bool>()), 1..150)
+    let work = (
+        0.0..1.0_f64,
+        prop_oneof![3 => Just(0.0), 2 => 0.0..60.0_f64],
+        0..80_u64,
+    );
+    let work = work.prop_map(|(allocated, pending, released)| Work {
+        allocated,
+        pending,
+        released,
+    });
+    proptest::collection::vec(
+        (proptest::option::weighted(0.9, work), any::<bool>()),
+        1..150,
+    )
 }
 
 proptest! {

@@ -7,9 +7,16 @@ fn a_second_grow_waits_for_the_first_to_complete() {
     let mut bench = Bench::new(available_memory(), 4);
     assert_eq!(bench.until_resize(0, 300, 10.0), Some((300, 9)));
     bench.report(9, 4);
-    assert_eq!(bench.tick(330, Some(10.0)), Action::Hold(HoldReason::ResizeInFlight { to: Instances(9) }));
+    assert_eq!(
+        bench.tick(330, Some(10.0)),
+        Action::Hold(HoldReason::ResizeInFlight { to: Instances(9) })
+    );
     bench.report(9, 9);
-    assert_eq!(bench.tick(660, Some(10.0)).reason(), Some("no_rule_ready"), "the samples had a gap: the hold starts anew");
+    assert_eq!(
+        bench.tick(660, Some(10.0)).reason(),
+        Some("no_rule_ready"),
+        "the samples had a gap: the hold starts anew"
+    );
     assert_eq!(bench.until_resize(690, 1_200, 10.0), Some((960, 14)));
 }
 
@@ -26,9 +33,17 @@ fn cooldown_counts_from_the_completion_of_the_resize() {
     let mut bench = Bench::new(available_memory(), 12);
     assert_eq!(bench.until_resize(0, 180, 80.0), Some((180, 9)));
     bench.report(9, 12);
-    assert_eq!(bench.until_resize(210, 1_200, 80.0), None, "draining takes its time");
+    assert_eq!(
+        bench.until_resize(210, 1_200, 80.0),
+        None,
+        "draining takes its time"
+    );
     bench.report(9, 9);
-    assert_eq!(bench.until_resize(1_230, 1_500, 80.0), None, "five minutes from 1,230 s");
+    assert_eq!(
+        bench.until_resize(1_230, 1_500, 80.0),
+        None,
+        "five minutes from 1,230 s"
+    );
     assert_eq!(bench.until_resize(1_530, 1_800, 80.0), Some((1_530, 6)));
 }
 
@@ -39,8 +54,17 @@ fn a_refused_call_starts_no_cooldown_and_waits_before_the_next() {
     bench.until_resize(30, 150, 80.0);
     assert_eq!(bench.tick(180, Some(80.0)).resized_to(), Some(6));
     bench.note(Outcome::Rejected(Rejection::Throttled));
-    assert_eq!(bench.tick(200, Some(80.0)), Action::Hold(HoldReason::CallRefused { rejection: Rejection::Throttled, until: second(210) }));
-    assert_eq!(bench.engine.next_wakeup(), (second(210), WakeReason::WaitEnds));
+    assert_eq!(
+        bench.tick(200, Some(80.0)),
+        Action::Hold(HoldReason::CallRefused {
+            rejection: Rejection::Throttled,
+            until: second(210)
+        })
+    );
+    assert_eq!(
+        bench.engine.next_wakeup(),
+        (second(210), WakeReason::WaitEnds)
+    );
     assert_eq!(bench.tick(210, Some(80.0)).resized_to(), Some(6));
 }
 
@@ -53,7 +77,11 @@ fn an_unanswered_call_is_not_repeated_before_the_cluster_was_described_again() {
     let mut old_news = bench.scene.observation();
     (old_news.at, old_news.cluster.measured_at) = (second(330), second(300));
     assert_eq!(bench.observe(&old_news).reason(), Some("resize_in_flight"));
-    assert_eq!(bench.tick(360, Some(10.0)).resized_to(), Some(9), "it never arrived");
+    assert_eq!(
+        bench.tick(360, Some(10.0)).resized_to(),
+        Some(9),
+        "it never arrived"
+    );
 }
 
 #[test]
@@ -61,7 +89,10 @@ fn an_operators_resize_is_left_alone_for_a_while() {
     let mut bench = Bench::new(available_memory(), 4);
     bench.tick(0, Some(10.0));
     bench.report(12, 12);
-    assert_eq!(bench.tick(30, Some(10.0)), Action::Hold(HoldReason::YieldingToOperator { until: second(930) }));
+    assert_eq!(
+        bench.tick(30, Some(10.0)),
+        Action::Hold(HoldReason::YieldingToOperator { until: second(930) })
+    );
     assert_eq!(bench.until_resize(60, 1_500, 10.0), Some((930, 17)));
 }
 
@@ -73,23 +104,59 @@ fn growth_that_never_arrives_is_quarantined_and_then_tried_again() {
         reversal: Duration::ZERO,
         ..Guards::default()
     };
-    let mut bench = Bench::new(guarded(vec![rule("short", Comparison::Less, 15.0, 0, grow(5), 0)], guards), 4);
+    let mut bench = Bench::new(
+        guarded(
+            vec![rule("short", Comparison::Less, 15.0, 0, grow(5), 0)],
+            guards,
+        ),
+        4,
+    );
     assert_eq!(bench.tick(0, Some(10.0)).resized_to(), Some(9));
     bench.note(Outcome::Accepted);
     bench.report(9, 4);
-    assert_eq!(bench.tick(600, Some(10.0)).reason(), Some("resize_in_flight"));
-    assert_eq!(bench.tick(630, Some(10.0)), Action::Hold(HoldReason::Quarantined { until: second(930) }));
+    assert_eq!(
+        bench.tick(600, Some(10.0)).reason(),
+        Some("resize_in_flight")
+    );
+    assert_eq!(
+        bench.tick(630, Some(10.0)),
+        Action::Hold(HoldReason::Quarantined { until: second(930) })
+    );
     assert_eq!(bench.tick(930, Some(10.0)).resized_to(), Some(14));
 }
 
 #[test]
 fn a_call_that_emr_does_not_show_yet_is_not_made_again() {
-    let rules = vec![rule("short", Comparison::Less, 15.0, 0, Change::Set(Size::Exactly(Instances(20))), 0)];
-    let mut bench = Bench::new(guarded(rules, Guards { step_grow: Some(Instances(5)), ..Guards::default() }), 4);
+    let rules = vec![rule(
+        "short",
+        Comparison::Less,
+        15.0,
+        0,
+        Change::Set(Size::Exactly(Instances(20))),
+        0,
+    )];
+    let mut bench = Bench::new(
+        guarded(
+            rules,
+            Guards {
+                step_grow: Some(Instances(5)),
+                ..Guards::default()
+            },
+        ),
+        4,
+    );
     assert_eq!(bench.tick(0, Some(10.0)).resized_to(), Some(9));
     bench.note(Outcome::Accepted);
-    assert_eq!(bench.tick_described(30, 0, 10.0).reason(), Some("resize_in_flight"), "described before the call");
-    assert_eq!(bench.tick(60, Some(10.0)).reason(), Some("resize_in_flight"), "reported late");
+    assert_eq!(
+        bench.tick_described(30, 0, 10.0).reason(),
+        Some("resize_in_flight"),
+        "described before the call"
+    );
+    assert_eq!(
+        bench.tick(60, Some(10.0)).reason(),
+        Some("resize_in_flight"),
+        "reported late"
+    );
     bench.report(9, 4);
     assert_eq!(bench.tick(90, Some(10.0)).resized_to(), Some(14));
 }
@@ -99,7 +166,10 @@ fn a_grow_starts_from_the_size_that_an_earlier_shrink_left() {
     let mut bench = Bench::new(policy(eager()), 9);
     assert_eq!(bench.tick(0, Some(80.0)).resized_to(), Some(6));
     bench.note(Outcome::Accepted);
-    assert_eq!(bench.tick_described(30, 0, 10.0).reason(), Some("resize_in_flight"));
+    assert_eq!(
+        bench.tick_described(30, 0, 10.0).reason(),
+        Some("resize_in_flight")
+    );
     bench.report(6, 9);
     assert_eq!(bench.tick(60, Some(10.0)).resized_to(), Some(11));
 }
@@ -108,14 +178,25 @@ fn a_grow_starts_from_the_size_that_an_earlier_shrink_left() {
 fn a_refused_or_lost_call_leaves_the_resize_before_it_in_flight() {
     for outcome in [Outcome::Rejected(Rejection::Throttled), Outcome::Unknown] {
         let mut rules = eager();
-        rules.push(rule("very-short", Comparison::Less, 5.0, 0, Change::Set(Size::Exactly(Instances(15))), 0));
+        rules.push(rule(
+            "very-short",
+            Comparison::Less,
+            5.0,
+            0,
+            Change::Set(Size::Exactly(Instances(15))),
+            0,
+        ));
         let mut bench = Bench::new(policy(rules), 4);
         assert_eq!(bench.tick(0, Some(10.0)).resized_to(), Some(9));
         bench.note(Outcome::Accepted);
         bench.report(9, 4);
         assert_eq!(bench.tick(30, Some(1.0)).resized_to(), Some(15));
         bench.note(outcome);
-        assert_eq!(bench.tick(60, Some(10.0)), Action::Hold(HoldReason::ResizeInFlight { to: Instances(9) }), "{outcome:?}");
+        assert_eq!(
+            bench.tick(60, Some(10.0)),
+            Action::Hold(HoldReason::ResizeInFlight { to: Instances(9) }),
+            "{outcome:?}"
+        );
     }
 }
 
@@ -129,19 +210,34 @@ fn a_fleet_that_cannot_meet_its_target_exactly_completes_its_resizes() {
     assert_eq!(bench.tick(0, Some(10.0)).resized_to(), Some(9));
     bench.note(Outcome::Accepted);
     fleet(&mut bench, 9, 12);
-    assert_eq!(bench.tick(30, Some(10.0)).resized_to(), Some(14), "12 units where 9 were asked for");
+    assert_eq!(
+        bench.tick(30, Some(10.0)).resized_to(),
+        Some(14),
+        "12 units where 9 were asked for"
+    );
     bench.note(Outcome::Accepted);
     fleet(&mut bench, 14, 16);
     assert_eq!(bench.tick(60, Some(80.0)).resized_to(), Some(11));
     bench.note(Outcome::Accepted);
     fleet(&mut bench, 11, 16);
-    assert_eq!(bench.tick(90, Some(80.0)).reason(), Some("resize_in_flight"), "EMR may not have begun");
-    assert_eq!(bench.tick(151, Some(80.0)).resized_to(), Some(8), "no instance is small enough to go");
+    assert_eq!(
+        bench.tick(90, Some(80.0)).reason(),
+        Some("resize_in_flight"),
+        "EMR may not have begun"
+    );
+    assert_eq!(
+        bench.tick(151, Some(80.0)).resized_to(),
+        Some(8),
+        "no instance is small enough to go"
+    );
 }
 
 #[test]
 fn a_resize_that_is_overtaken_starts_its_cooldown_when_the_other_completes() {
-    let rules = vec![rule("idle", Comparison::Greater, 75.0, 0, shrink(3), 600), rule("short", Comparison::Less, 15.0, 0, grow(5), 0)];
+    let rules = vec![
+        rule("idle", Comparison::Greater, 75.0, 0, shrink(3), 600),
+        rule("short", Comparison::Less, 15.0, 0, grow(5), 0),
+    ];
     let mut bench = Bench::new(policy(rules), 9);
     assert_eq!(bench.tick(0, Some(80.0)).resized_to(), Some(6));
     bench.note(Outcome::Accepted);
@@ -168,9 +264,16 @@ fn a_group_in_the_place_of_another_starts_afresh() {
 fn an_unanswered_call_that_arrives_late_is_not_taken_for_an_operators() {
     let mut bench = Bench::new(policy(eager()), 4);
     assert_eq!(bench.tick(0, Some(10.0)).resized_to(), Some(9));
-    assert_eq!(bench.tick(30, Some(50.0)).reason(), Some("no_rule_ready"), "EMR still shows four");
+    assert_eq!(
+        bench.tick(30, Some(50.0)).reason(),
+        Some("no_rule_ready"),
+        "EMR still shows four"
+    );
     bench.report(9, 4);
-    assert_eq!(bench.tick(60, Some(10.0)), Action::Hold(HoldReason::ResizeInFlight { to: Instances(9) }));
+    assert_eq!(
+        bench.tick(60, Some(10.0)),
+        Action::Hold(HoldReason::ResizeInFlight { to: Instances(9) })
+    );
 }
 
 #[test]
@@ -185,7 +288,10 @@ fn who_takes_over_knows_the_resizes_of_the_leader_before_it() {
     follow(&mut bench, 0);
     bench.report(9, 4);
     follow(&mut bench, 30);
-    assert_eq!(bench.tick(60, Some(10.0)), Action::Hold(HoldReason::ResizeInFlight { to: Instances(9) }));
+    assert_eq!(
+        bench.tick(60, Some(10.0)),
+        Action::Hold(HoldReason::ResizeInFlight { to: Instances(9) })
+    );
     bench.report(9, 9);
     assert_eq!(bench.tick(90, Some(10.0)).resized_to(), Some(14));
 }
@@ -200,6 +306,10 @@ fn a_shrink_of_a_group_that_emr_cannot_fill_does_not_stop_the_next_one() {
         bench.note(Outcome::Accepted);
         bench.report(11, 4);
         bench.scene.groups[1].state = state;
-        assert_eq!(bench.tick(30, Some(80.0)).resized_to(), Some(8), "{state}: four run, none has to go");
+        assert_eq!(
+            bench.tick(30, Some(80.0)).resized_to(),
+            Some(8),
+            "{state}: four run, none has to go"
+        );
     }
 }

@@ -12,7 +12,11 @@ fn a_rule_fires_exactly_when_its_condition_has_held_for_its_time() {
 fn one_sample_on_the_other_side_starts_the_time_anew() {
     let mut bench = Bench::new(available_memory(), 4);
     assert_eq!(bench.until_resize(0, 270, 10.0), None);
-    assert_eq!(bench.tick(300, Some(15.0)).reason(), Some("no_rule_ready"), "15 is not under 15");
+    assert_eq!(
+        bench.tick(300, Some(15.0)).reason(),
+        Some("no_rule_ready"),
+        "15 is not under 15"
+    );
     assert_eq!(bench.until_resize(330, 900, 10.0), Some((630, 9)));
 }
 
@@ -28,7 +32,11 @@ fn a_sample_that_is_repeated_does_not_advance_the_hold() {
         assert_eq!(bench.observe(&repeated).resized_to(), None);
     }
     assert_eq!(bench.until_resize(90, 270, 10.0), None);
-    assert_eq!(bench.until_resize(300, 900, 10.0), Some((300, 9)), "the clock is the samples'");
+    assert_eq!(
+        bench.until_resize(300, 900, 10.0),
+        Some((300, 9)),
+        "the clock is the samples'"
+    );
 }
 
 #[test]
@@ -39,7 +47,11 @@ fn a_gap_as_wide_as_the_allowance_is_bridged_and_one_sample_wider_restarts_the_h
         for s in (150..120 + gap_s).step_by(30) {
             assert_eq!(bench.tick(s, None).reason(), Some("missing_signal"));
         }
-        assert_eq!(bench.until_resize(120 + gap_s, 900, 10.0), Some((fires_at_s, 9)), "a gap of {gap_s} s");
+        assert_eq!(
+            bench.until_resize(120 + gap_s, 900, 10.0),
+            Some((fires_at_s, 9)),
+            "a gap of {gap_s} s"
+        );
     }
 }
 
@@ -56,7 +68,11 @@ fn a_value_that_is_not_a_number_counts_as_missing() {
     let mut bench = Bench::new(available_memory(), 4);
     bench.scene.groups[0].running = Instances(0);
     bench.scene.groups[1].running = Instances(0);
-    assert_eq!(bench.tick(0, Some(10.0)).reason(), Some("missing_signal"), "a share of no memory at all");
+    assert_eq!(
+        bench.tick(0, Some(10.0)).reason(),
+        Some("missing_signal"),
+        "a share of no memory at all"
+    );
 }
 
 #[test]
@@ -67,15 +83,30 @@ fn a_stale_value_is_named_with_its_age_and_never_acted_on() {
     stale.at = second(361);
     stale.cluster.measured_at = second(361);
     let action = bench.observe(&stale);
-    assert_eq!(action, Action::Hold(HoldReason::StaleData { signal: "yarn_memory_available_percent".into(), measured_at: second(270) }));
+    assert_eq!(
+        action,
+        Action::Hold(HoldReason::StaleData {
+            signal: "yarn_memory_available_percent".into(),
+            measured_at: second(270)
+        })
+    );
 }
 
 #[test]
 fn a_clock_that_goes_back_is_reported_and_restarts_every_hold() {
     let mut bench = Bench::new(available_memory(), 4);
     bench.until_resize(10_000, 10_270, 10.0);
-    assert_eq!(bench.tick(0, Some(10.0)), Action::Hold(HoldReason::ClockWentBack { last: second(10_270) }));
-    assert_eq!(bench.until_resize(30, 900, 10.0), Some((300, 9)), "held since the first sample of the new time");
+    assert_eq!(
+        bench.tick(0, Some(10.0)),
+        Action::Hold(HoldReason::ClockWentBack {
+            last: second(10_270)
+        })
+    );
+    assert_eq!(
+        bench.until_resize(30, 900, 10.0),
+        Some((300, 9)),
+        "held since the first sample of the new time"
+    );
 }
 
 #[test]
@@ -84,9 +115,16 @@ fn a_measurement_from_before_the_last_one_restarts_the_hold() {
     bench.until_resize(0, 240, 10.0);
     bench.scene.at = second(270);
     let mut older = bench.scene.observation();
-    older.yarn = older.yarn.map(|yarn| Sampled { measured_at: second(220), ..yarn });
+    older.yarn = older.yarn.map(|yarn| Sampled {
+        measured_at: second(220),
+        ..yarn
+    });
     assert_eq!(bench.observe(&older).resized_to(), None);
-    assert_eq!(bench.until_resize(300, 900, 10.0), Some((540, 9)), "300 s after the sample of 220 s, at the next poll");
+    assert_eq!(
+        bench.until_resize(300, 900, 10.0),
+        Some((540, 9)),
+        "300 s after the sample of 220 s, at the next poll"
+    );
 }
 
 #[test]
@@ -97,7 +135,11 @@ fn a_hold_does_not_outlive_the_time_in_which_its_condition_was_unknown() {
     );
     let mut bench = Bench::new(spec, 4);
     assert_eq!(bench.until_resize(0, 120, 10.0), None);
-    assert_eq!(bench.until_resize(150, 600, 50.0), None, "not short, and HDFS is unknown");
+    assert_eq!(
+        bench.until_resize(150, 600, 50.0),
+        None,
+        "not short, and HDFS is unknown"
+    );
     assert_eq!(bench.until_resize(630, 1_200, 10.0), Some((930, 9)));
 }
 
@@ -113,12 +155,19 @@ fn a_sample_without_a_result_ends_a_hold() {
         bench.scene.at = second(s);
         let mut observation = bench.scene.observation();
         let yarn = observation.yarn.as_mut().expect("YARN answers");
-        (yarn.value.containers_pending, yarn.value.containers_allocated) = (10, if s == 150 { 0 } else { 1 });
+        (
+            yarn.value.containers_pending,
+            yarn.value.containers_allocated,
+        ) = (10, if s == 150 { 0 } else { 1 });
         if bench.observe(&observation).resized_to().is_some() {
             fired_at_s.push(s);
         }
     }
-    assert_eq!(fired_at_s.first(), Some(&480), "300 s after the sample that followed the division by zero");
+    assert_eq!(
+        fired_at_s.first(),
+        Some(&480),
+        "300 s after the sample that followed the division by zero"
+    );
 }
 
 #[test]
@@ -138,7 +187,10 @@ fn a_measurement_from_the_future_is_never_acted_on() {
     let mut bench = Bench::new(policy(eager()), 9);
     bench.scene.available_percent = Some(80.0);
     let mut observation = bench.scene.observation();
-    observation.yarn = observation.yarn.map(|yarn| Sampled { measured_at: second(91), ..yarn });
+    observation.yarn = observation.yarn.map(|yarn| Sampled {
+        measured_at: second(91),
+        ..yarn
+    });
     assert_eq!(bench.observe(&observation).reason(), Some("stale_data"));
 }
 
@@ -147,6 +199,13 @@ fn a_description_from_the_future_starts_no_wait_that_never_ends() {
     let mut bench = Bench::new(policy(eager()), 4);
     bench.tick(0, Some(50.0));
     bench.report(12, 12);
-    assert_eq!(bench.tick_described(30, 1_000_000, 10.0).reason(), Some("stale_data"));
-    assert_eq!(bench.until_resize(60, 2_000, 10.0), Some((930, 17)), "an operator's resize, seen at 30 s");
+    assert_eq!(
+        bench.tick_described(30, 1_000_000, 10.0).reason(),
+        Some("stale_data")
+    );
+    assert_eq!(
+        bench.until_resize(60, 2_000, 10.0),
+        Some((930, 17)),
+        "an operator's resize, seen at 30 s"
+    );
 }

@@ -22,22 +22,34 @@ fn census(nodes: &[Load]) -> NodeCensus {
     NodeCensus(nodes.iter().enumerate().map(node).collect())
 }
 
-/// The resize to `to` of a task group with these nodes, which was asked to have `requested`; no application is there.
+/// The resize to `to` of a task group with these nodes, which was asked to have `requested`; no
+/// application is there.
 fn resize(nodes: &[Load], requested: u32, to: u32) -> Resize {
     resize_seen(census(nodes), requested, to, |_| {})
 }
 
 /// The resize of a task group with this census, and what else was seen of YARN.
-fn resize_seen(census: NodeCensus, requested: u32, to: u32, see: impl FnOnce(&mut Observation)) -> Resize {
+fn resize_seen(
+    census: NodeCensus,
+    requested: u32,
+    to: u32,
+    see: impl FnOnce(&mut Observation),
+) -> Resize {
     let rule = format!("{{ name: set, when: 'true', then: {{ set: {to} }} }}");
-    let target = format!("{{ group: {{ role: task }}, limits: {{ min: 0, max: 20 }}, rules: [{rule}] }}");
+    let target =
+        format!("{{ group: {{ role: task }}, limits: {{ min: 0, max: 20 }}, rules: [{rule}] }}");
     let mut bench = Bench::new(parsed(&format!("{{ name: t, targets: [{target}] }}")), 0);
     bench.report(requested, u32::try_from(census.0.len()).expect("few"));
     bench.scene.at = second(1_000);
     let mut observation = bench.scene.observation();
-    observation.nodes = Some(Sampled { value: census, measured_at: observation.at });
+    observation.nodes = Some(Sampled {
+        value: census,
+        measured_at: observation.at,
+    });
     see(&mut observation);
-    let Action::Resize(resize) = bench.observe(&observation) else { panic!("a resize") };
+    let Action::Resize(resize) = bench.observe(&observation) else {
+        panic!("a resize")
+    };
     resize
 }
 
@@ -47,7 +59,14 @@ fn names(ids: &[InstanceId]) -> Vec<&str> {
 
 #[test]
 fn application_masters_stay_then_the_busiest_as_many_as_remain_and_empty_nodes_go_first() {
-    let nodes = [(3, false, false), EMPTY, (1, true, false), (7, false, false), EMPTY, (5, false, false)];
+    let nodes = [
+        (3, false, false),
+        EMPTY,
+        (1, true, false),
+        (7, false, false),
+        EMPTY,
+        (5, false, false),
+    ];
     for (to, protect, prefer) in [
         (5, vec!["i-2", "i-3", "i-5", "i-0"], vec!["i-4"]),
         (3, vec!["i-2", "i-3", "i-5"], vec!["i-4", "i-1"]),
@@ -55,11 +74,16 @@ fn application_masters_stay_then_the_busiest_as_many_as_remain_and_empty_nodes_g
         (0, vec!["i-2"], vec!["i-4", "i-1"]),
     ] {
         let resize = resize(&nodes, 6, to);
-        assert_eq!((names(&resize.protect), names(&resize.prefer)), (protect, prefer), "to {to}");
+        assert_eq!(
+            (names(&resize.protect), names(&resize.prefer)),
+            (protect, prefer),
+            "to {to}"
+        );
     }
 }
 
-/// Node 0 runs two containers. The others are empty: since 50 s (1), since nobody knows when (2), since 300 s (3), 100 s (4) and 200 s (5).
+/// Node 0 runs two containers. The others are empty: since 50 s (1), since nobody knows when (2),
+/// since 300 s (3), 100 s (4) and 200 s (5).
 fn emptied() -> NodeCensus {
     let mut census = census(&[(2, false, false), EMPTY, EMPTY, EMPTY, EMPTY, EMPTY]);
     for (node, since_s) in [(1, 50), (3, 300), (4, 100), (5, 200)] {
@@ -74,7 +98,11 @@ type Apps = (u64, u64, Option<i64>);
 fn shrink_emptied(to: u32, (running, pending, oldest_s): Apps) -> Resize {
     resize_seen(emptied(), 6, to, |observation| {
         let yarn = &mut observation.yarn.as_mut().expect("YARN answers").value;
-        (yarn.apps_running, yarn.apps_pending, yarn.oldest_app_started_at) = (running, pending, oldest_s.map(second));
+        (
+            yarn.apps_running,
+            yarn.apps_pending,
+            yarn.oldest_app_started_at,
+        ) = (running, pending, oldest_s.map(second));
     })
 }
 
@@ -82,17 +110,69 @@ fn shrink_emptied(to: u32, (running, pending, oldest_s): Apps) -> Resize {
 fn empty_nodes_without_output_that_is_needed_go_first_then_those_that_have_been_empty_longest() {
     let nobody: Apps = (0, 0, None);
     for (why, to, apps, protect, prefer) in [
-        ("no application is there", 2, nobody, vec!["i-0"], vec!["i-5", "i-4", "i-3", "i-2"]),
-        ("1 and 4 were empty before", 4, (1, 0, Some(150)), vec!["i-0", "i-2", "i-3", "i-5"], vec!["i-4", "i-1"]),
-        ("5 has been empty longest of the rest", 3, (1, 0, Some(150)), vec!["i-0", "i-2", "i-3"], vec!["i-4", "i-1", "i-5"]),
-        ("2 may have been in use a moment ago", 1, (1, 0, Some(150)), vec!["i-0"], vec!["i-4", "i-1", "i-5", "i-3", "i-2"]),
-        ("3 became empty just when the oldest came", 3, (1, 0, Some(300)), vec!["i-0", "i-2", "i-3"], vec!["i-5", "i-4", "i-1"]),
-        ("its start is not told", 4, (1, 0, None), vec!["i-0", "i-2", "i-3", "i-5"], vec!["i-1", "i-4"]),
-        ("its master starts again", 4, (0, 1, None), vec!["i-0", "i-2", "i-3", "i-5"], vec!["i-1", "i-4"]),
-        ("all were in use since", 0, (3, 2, Some(10)), vec![], vec!["i-1", "i-4", "i-5", "i-3", "i-2"]),
+        (
+            "no application is there",
+            2,
+            nobody,
+            vec!["i-0"],
+            vec!["i-5", "i-4", "i-3", "i-2"],
+        ),
+        (
+            "1 and 4 were empty before",
+            4,
+            (1, 0, Some(150)),
+            vec!["i-0", "i-2", "i-3", "i-5"],
+            vec!["i-4", "i-1"],
+        ),
+        (
+            "5 has been empty longest of the rest",
+            3,
+            (1, 0, Some(150)),
+            vec!["i-0", "i-2", "i-3"],
+            vec!["i-4", "i-1", "i-5"],
+        ),
+        (
+            "2 may have been in use a moment ago",
+            1,
+            (1, 0, Some(150)),
+            vec!["i-0"],
+            vec!["i-4", "i-1", "i-5", "i-3", "i-2"],
+        ),
+        (
+            "3 became empty just when the oldest came",
+            3,
+            (1, 0, Some(300)),
+            vec!["i-0", "i-2", "i-3"],
+            vec!["i-5", "i-4", "i-1"],
+        ),
+        (
+            "its start is not told",
+            4,
+            (1, 0, None),
+            vec!["i-0", "i-2", "i-3", "i-5"],
+            vec!["i-1", "i-4"],
+        ),
+        (
+            "its master starts again",
+            4,
+            (0, 1, None),
+            vec!["i-0", "i-2", "i-3", "i-5"],
+            vec!["i-1", "i-4"],
+        ),
+        (
+            "all were in use since",
+            0,
+            (3, 2, Some(10)),
+            vec![],
+            vec!["i-1", "i-4", "i-5", "i-3", "i-2"],
+        ),
     ] {
         let resize = shrink_emptied(to, apps);
-        assert_eq!((names(&resize.protect), names(&resize.prefer)), (protect, prefer), "{why}");
+        assert_eq!(
+            (names(&resize.protect), names(&resize.prefer)),
+            (protect, prefer),
+            "{why}"
+        );
     }
 }
 
@@ -100,35 +180,64 @@ fn empty_nodes_without_output_that_is_needed_go_first_then_those_that_have_been_
 fn while_the_load_is_stale_an_empty_node_may_hold_output() {
     let resize = resize_seen(emptied(), 6, 5, |observation| {
         let stale_at = observation.at - Duration::from_secs(91);
-        observation.yarn.iter_mut().for_each(|yarn| yarn.measured_at = stale_at);
+        observation
+            .yarn
+            .iter_mut()
+            .for_each(|yarn| yarn.measured_at = stale_at);
     });
-    assert_eq!(names(&resize.prefer), ["i-1"], "not the last one, as if no application were there");
+    assert_eq!(
+        names(&resize.prefer),
+        ["i-1"],
+        "not the last one, as if no application were there"
+    );
 }
 
 #[test]
 fn an_instance_with_an_application_master_is_never_preferred() {
     let resize = resize(&[(0, true, false), EMPTY], 2, 1);
-    assert_eq!((names(&resize.protect), names(&resize.prefer)), (vec!["i-0"], vec!["i-1"]), "two sources that disagree");
+    assert_eq!(
+        (names(&resize.protect), names(&resize.prefer)),
+        (vec!["i-0"], vec!["i-1"]),
+        "two sources that disagree"
+    );
 }
 
 #[test]
 fn nodes_that_leave_already_are_neither_kept_nor_counted_again() {
-    let resize = resize(&[(4, false, true), (0, false, true), EMPTY, EMPTY, EMPTY], 3, 2);
-    assert_eq!((names(&resize.protect), names(&resize.prefer)), (vec![], vec!["i-4"]));
+    let resize = resize(
+        &[(4, false, true), (0, false, true), EMPTY, EMPTY, EMPTY],
+        3,
+        2,
+    );
+    assert_eq!(
+        (names(&resize.protect), names(&resize.prefer)),
+        (vec![], vec!["i-4"])
+    );
 }
 
 #[test]
 fn nodes_are_kept_while_an_earlier_scale_in_comes_down_to_a_larger_size_too() {
-    let resize = resize(&[(1, true, false), (2, false, false), (0, false, true), EMPTY], 1, 2);
+    let resize = resize(
+        &[(1, true, false), (2, false, false), (0, false, true), EMPTY],
+        1,
+        2,
+    );
     assert_eq!(resize.direction(), Direction::Out);
-    assert_eq!((names(&resize.protect), names(&resize.prefer)), (vec!["i-0", "i-1"], vec!["i-3"]));
+    assert_eq!(
+        (names(&resize.protect), names(&resize.prefer)),
+        (vec!["i-0", "i-1"], vec!["i-3"])
+    );
 }
 
 #[test]
 fn where_none_leaves_none_is_named() {
     for (requested, to) in [(2, 3), (2, 2 + 7), (9, 4)] {
         let resize = resize(&[EMPTY, (1, true, false)], requested, to);
-        assert_eq!((resize.protect.len(), resize.prefer.len()), (0, 0), "{requested} -> {to}");
+        assert_eq!(
+            (resize.protect.len(), resize.prefer.len()),
+            (0, 0),
+            "{requested} -> {to}"
+        );
     }
 }
 

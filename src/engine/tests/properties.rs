@@ -23,16 +23,24 @@ pub(super) fn moments() -> impl Strategy<Value = Vec<Moment>> {
         1 => Just(None),
     ];
     let available = prop_oneof![4 => Just(Some(10.0)), 4 => Just(Some(80.0)), 1 => Just(Some(50.0)), 1 => Just(None)];
-    let moment =
-        (prop_oneof![9 => Just(30_i64), 1 => -40_i64..400], available, 0_i64..60, any::<bool>(), outcome, proptest::bool::weighted(0.1));
-    let moment = moment.prop_map(|(gap_s, available_percent, delay_s, arrives, outcome, paused)| Moment {
-        gap_s,
-        available_percent,
-        delay_s,
-        arrives,
+    let moment = (
+        prop_oneof![9 => Just(30_i64), 1 => -40_i64..400],
+        available,
+        0_i64..60,
+        any::<bool>(),
         outcome,
-        paused,
-    });
+        proptest::bool::weighted(0.1),
+    );
+    let moment = moment.prop_map(
+        |(gap_s, available_percent, delay_s, arrives, outcome, paused)| Moment {
+            gap_s,
+            available_percent,
+            delay_s,
+            arrives,
+            outcome,
+            paused,
+        },
+    );
     proptest::collection::vec(moment, 1..120)
 }
 
@@ -53,9 +61,14 @@ pub(super) fn play(
             group.state = GroupState::Running;
         }
         let mut observation = scene.observation();
-        observation.yarn =
-            observation.yarn.map(|yarn| Sampled { measured_at: scene.at - Duration::from_secs(moment.delay_s.unsigned_abs()), ..yarn });
-        observation.control.pause = moment.paused.then(|| Pause { until: scene.at + Duration::from_secs(60), direction: None });
+        observation.yarn = observation.yarn.map(|yarn| Sampled {
+            measured_at: scene.at - Duration::from_secs(moment.delay_s.unsigned_abs()),
+            ..yarn
+        });
+        observation.control.pause = moment.paused.then(|| Pause {
+            until: scene.at + Duration::from_secs(60),
+            direction: None,
+        });
         let decision = engine.step(&observation).remove(0);
         each(&observation, &decision);
         if let Action::Resize(resize) = &decision.action {
@@ -63,7 +76,9 @@ pub(super) fn play(
             if let Some(outcome) = moment.outcome {
                 engine.note(&group.id.clone(), outcome);
             }
-            if matches!(moment.outcome, Some(Outcome::Accepted)) || (moment.outcome.is_none() && moment.arrives) {
+            if matches!(moment.outcome, Some(Outcome::Accepted))
+                || (moment.outcome.is_none() && moment.arrives)
+            {
                 group.requested = resize.to;
                 group.state = GroupState::Resizing;
             }
@@ -77,9 +92,20 @@ pub(super) fn busy_policy() -> Policy {
     let rules = vec![
         rule("short", Comparison::Less, 15.0, 60, grow(5), 0),
         rule("idle", Comparison::Greater, 75.0, 60, shrink(3), 120),
-        rule("very-idle", Comparison::Greater, 79.0, 90, Change::Shrink(Amount::Percent(crate::units::Percent(50.0))), 0),
+        rule(
+            "very-idle",
+            Comparison::Greater,
+            79.0,
+            90,
+            Change::Shrink(Amount::Percent(crate::units::Percent(50.0))),
+            0,
+        ),
     ];
-    let budget = Budget { direction: Direction::In, instances: Instances(6), per: HOUR };
+    let budget = Budget {
+        direction: Direction::In,
+        instances: Instances(6),
+        per: HOUR,
+    };
     guarded(
         rules,
         Guards {
@@ -122,12 +148,25 @@ targets:
 }
 
 fn extreme(bits: u64) -> impl Strategy<Value = u64> {
-    prop_oneof![Just(0), Just(1), Just(u64::MAX >> (64 - bits)), any::<u64>().prop_map(move |value| value >> (64 - bits))]
+    prop_oneof![
+        Just(0),
+        Just(1),
+        Just(u64::MAX >> (64 - bits)),
+        any::<u64>().prop_map(move |value| value >> (64 - bits))
+    ]
 }
 
 /// Mostly thirty seconds later, sometimes anywhere in time.
 fn instants() -> impl Strategy<Value = (bool, i64)> {
-    (proptest::bool::weighted(0.9), prop_oneof![Just(i64::MIN), Just(i64::MAX), any::<i64>(), -100_000_i64..100_000])
+    (
+        proptest::bool::weighted(0.9),
+        prop_oneof![
+            Just(i64::MIN),
+            Just(i64::MAX),
+            any::<i64>(),
+            -100_000_i64..100_000
+        ],
+    )
 }
 
 prop_compose! {

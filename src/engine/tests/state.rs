@@ -76,14 +76,34 @@ proptest! {
 fn a_state_is_refused_by_a_policy_that_it_was_not_taken_under() {
     let state = || Engine::new(available_memory()).state();
     let of_rules = |rules| Engine::restore(policy(rules), state()).err();
-    assert_eq!(of_rules(eager()), Some(StateMismatch::Target { target: 0, part: "rules" }));
-    assert_eq!(Engine::restore(whole_language(), state()).err(), Some(StateMismatch::Targets { found: 1, expected: 2 }));
+    assert_eq!(
+        of_rules(eager()),
+        Some(StateMismatch::Target {
+            target: 0,
+            part: "rules"
+        })
+    );
+    assert_eq!(
+        Engine::restore(whole_language(), state()).err(),
+        Some(StateMismatch::Targets {
+            found: 1,
+            expected: 2
+        })
+    );
 
     let mut bench = Bench::new(policy(eager()), 4);
     bench.tick(0, Some(10.0));
-    let by_hand = serde_json::to_string(&bench.engine.state()).expect("is written").replace("\"rule\":0", "\"rule\":7");
+    let by_hand = serde_json::to_string(&bench.engine.state())
+        .expect("is written")
+        .replace("\"rule\":0", "\"rule\":7");
     let state = serde_json::from_str(&by_hand).expect("is read back");
-    assert_eq!(Engine::restore(policy(eager()), state).err(), Some(StateMismatch::Target { target: 0, part: "resizes" }));
+    assert_eq!(
+        Engine::restore(policy(eager()), state).err(),
+        Some(StateMismatch::Target {
+            target: 0,
+            part: "resizes"
+        })
+    );
 }
 
 const EDITED: &str = "
@@ -108,7 +128,10 @@ fn edited(from: &str, to: &str) -> Policy {
 
 /// Edits the policy of a bench between two ticks.
 fn adopt(bench: Bench, policy: Policy) -> Bench {
-    Bench { engine: bench.engine.adopt(policy), scene: bench.scene }
+    Bench {
+        engine: bench.engine.adopt(policy),
+        scene: bench.scene,
+    }
 }
 
 #[test]
@@ -116,42 +139,61 @@ fn a_resize_on_its_way_and_its_cooldown_stay_with_the_group_under_an_edited_poli
     let mut bench = Bench::new(parsed(EDITED), 4);
     assert_eq!(bench.until_resize(0, 600, 80.0), Some((300, 1)));
     // Rules in another order: the resize is still that of `idle`.
-    let swapped = edited("    rules:\n", "    rules:\n      - { name: first, when: yarn_apps_pending > 1000, then: { grow: 1 } }\n");
+    let swapped = edited(
+        "    rules:\n",
+        "    rules:\n      - { name: first, when: yarn_apps_pending > 1000, then: { grow: 1 } }\n",
+    );
     let mut bench = adopt(bench, swapped);
     bench.report(1, 4);
-    assert_eq!(bench.tick(330, Some(80.0)).reason(), Some("resize_in_flight"), "and nobody takes it for an operator's");
+    assert_eq!(
+        bench.tick(330, Some(80.0)).reason(),
+        Some("resize_in_flight"),
+        "and nobody takes it for an operator's"
+    );
     bench.report(1, 1);
     assert_eq!(
         bench.tick(360, Some(80.0)),
-        Action::Hold(HoldReason::CoolingDown { rule: crate::observation::RuleName::new("idle"), until: second(960) })
+        Action::Hold(HoldReason::CoolingDown {
+            rule: crate::observation::RuleName::new("idle"),
+            until: second(960)
+        })
     );
     let mut bench = adopt(bench, edited("cooldown: 10m", "cooldown: 20m"));
     assert_eq!(
         bench.tick(390, Some(80.0)),
-        Action::Hold(HoldReason::CoolingDown { rule: crate::observation::RuleName::new("idle"), until: second(1_560) })
+        Action::Hold(HoldReason::CoolingDown {
+            rule: crate::observation::RuleName::new("idle"),
+            until: second(1_560)
+        })
     );
     let mut bench = adopt(bench, edited("name: idle", "name: other"));
-    assert_ne!(bench.tick(420, Some(80.0)).reason(), Some("cooling_down"), "a rule of another name has no cooldown");
+    assert_ne!(
+        bench.tick(420, Some(80.0)).reason(),
+        Some("cooling_down"),
+        "a rule of another name has no cooldown"
+    );
 }
 
 #[test]
 fn a_hold_goes_on_when_its_condition_is_unchanged_and_starts_afresh_when_it_is_not() {
     let edits = [
-        ("grow: 1 }", "grow: 2 }", Some(120)),            // another rule
-        ("for: 2m", "for: 3m", Some(180)),                // the same condition, for longer
-        ("percent < 15", "percent < 14", Some(180)),      // another condition
-        ("poll: 30s", "poll: 20s", Some(180)),            // other gaps are allowed
+        ("grow: 1 }", "grow: 2 }", Some(120)),       // another rule
+        ("for: 2m", "for: 3m", Some(180)),           // the same condition, for longer
+        ("percent < 15", "percent < 14", Some(180)), // another condition
+        ("poll: 30s", "poll: 20s", Some(180)),       // other gaps are allowed
         ("name: short", "name: memory-short", Some(180)), // another rule
-        ("period: 1m", "period: 2m", Some(120)),          // a signal that the rule does not read
-        ("role: task }", "id: ig-task }", Some(120)),     // the same group by another selector
-        ("role: task }", "role: core }", None),           // another group
+        ("period: 1m", "period: 2m", Some(120)),     // a signal that the rule does not read
+        ("role: task }", "id: ig-task }", Some(120)), // the same group by another selector
+        ("role: task }", "role: core }", None),      // another group
     ];
     for (from, to, expected) in edits {
         let mut bench = Bench::new(parsed(EDITED), 4);
         assert_eq!(bench.tick(0, Some(10.0)).resized_to(), None);
         assert_eq!(bench.tick(30, Some(10.0)).resized_to(), None);
         let mut bench = adopt(bench, edited(from, to));
-        let grown = (60..=300).step_by(30).find(|s| bench.tick(*s, Some(10.0)).resized_to() == Some(9));
+        let grown = (60..=300)
+            .step_by(30)
+            .find(|s| bench.tick(*s, Some(10.0)).resized_to() == Some(9));
         assert_eq!(grown, expected, "{from} -> {to}");
     }
 }
@@ -165,18 +207,37 @@ fn targets_find_their_past_by_selector_whatever_their_order() {
                  rules: [{{ name: short, when: yarn_memory_available_percent < 15, then: {{ grow: 5 }} }}]\n"
             )
         };
-        parsed(&format!("name: two\ntargets:\n{}{}", target(first), target(second)))
+        parsed(&format!(
+            "name: two\ntargets:\n{}{}",
+            target(first),
+            target(second)
+        ))
     };
-    let mut scene = Scene { available_percent: Some(10.0), ..Scene::new(vec![core_group(2), task_group(6)]) };
+    let mut scene = Scene {
+        available_percent: Some(10.0),
+        ..Scene::new(vec![core_group(2), task_group(6)])
+    };
     let mut engine = Engine::new(two("core", "task"));
-    assert!(engine.step(&scene.observation()).iter().all(|decision| decision.action.resized_to().is_some()));
+    assert!(
+        engine
+            .step(&scene.observation())
+            .iter()
+            .all(|decision| decision.action.resized_to().is_some())
+    );
     engine.note(&scene.groups[1].id, Outcome::Accepted);
     engine.note(&scene.groups[0].id, Outcome::NotSent);
     let mut engine = engine.adopt(two("task", "core"));
     scene.at = second(30);
     scene.groups[1].requested = Instances(11);
-    let actions: Vec<Action> = engine.step(&scene.observation()).into_iter().map(|decision| decision.action).collect();
-    assert_eq!(actions[0], Action::Hold(HoldReason::ResizeInFlight { to: Instances(11) }));
+    let actions: Vec<Action> = engine
+        .step(&scene.observation())
+        .into_iter()
+        .map(|decision| decision.action)
+        .collect();
+    assert_eq!(
+        actions[0],
+        Action::Hold(HoldReason::ResizeInFlight { to: Instances(11) })
+    );
     assert_eq!(actions[1].resized_to(), Some(7));
 }
 
@@ -188,47 +249,122 @@ fn the_most_core_nodes_ever_seen_are_known_to_a_target_that_is_new() {
              rules: [{{ name: idle, when: yarn_memory_available_percent > 75, then: {{ set: 1 }} }}]\n"
         ))
     };
-    let hdfs = HdfsLoad { capacity_total: Mebibytes(1_000), ..HdfsLoad::default() };
+    let hdfs = HdfsLoad {
+        capacity_total: Mebibytes(1_000),
+        ..HdfsLoad::default()
+    };
     let observe = |id: &str, core: u32, at: i64| {
-        let mut scene = Scene { available_percent: Some(80.0), ..Scene::new(vec![core_group(core), task_group(1)]) };
+        let mut scene = Scene {
+            available_percent: Some(80.0),
+            ..Scene::new(vec![core_group(core), task_group(1)])
+        };
         scene.groups[0].id = GroupId::new(id);
         scene.at = second(at);
         let mut observation = scene.observation();
-        observation.hdfs = Some(Sampled { value: hdfs, measured_at: second(at) });
+        observation.hdfs = Some(Sampled {
+            value: hdfs,
+            measured_at: second(at),
+        });
         observation
     };
     let mut engine = Engine::new(shrinking("core"));
-    assert_eq!(engine.step(&observe("ig-core", 10, 0))[0].action.resized_to(), Some(3), "EMR's replication for ten nodes");
+    assert_eq!(
+        engine.step(&observe("ig-core", 10, 0))[0]
+            .action
+            .resized_to(),
+        Some(3),
+        "EMR's replication for ten nodes"
+    );
     let mut engine = engine.adopt(shrinking("task")).adopt(shrinking("core"));
-    assert_eq!(engine.step(&observe("ig-other", 5, 30))[0].action.resized_to(), Some(3));
+    assert_eq!(
+        engine.step(&observe("ig-other", 5, 30))[0]
+            .action
+            .resized_to(),
+        Some(3)
+    );
 }
 
 #[test]
 fn a_resize_that_was_not_sent_is_decided_again_and_leaves_no_trace() {
     let flips = FlipBudget { max: 1, per: HOUR };
-    let guards = Guards { flips: Some(flips), reversal: Duration::ZERO, ..Guards::default() };
+    let guards = Guards {
+        flips: Some(flips),
+        reversal: Duration::ZERO,
+        ..Guards::default()
+    };
     let mut rules = eager();
     rules.iter_mut().for_each(|rule| rule.cooldown = HOUR);
     let mut bench = Bench::new(guarded(rules, guards), 6);
-    for (s, percent, expected) in [(0, 10.0, 11), (30, 80.0, 3), (60, 10.0, 11), (90, 10.0, 11), (120, 80.0, 3)] {
-        assert_eq!(bench.tick(s, Some(percent)).resized_to(), Some(expected), "at {s} s");
+    for (s, percent, expected) in [
+        (0, 10.0, 11),
+        (30, 80.0, 3),
+        (60, 10.0, 11),
+        (90, 10.0, 11),
+        (120, 80.0, 3),
+    ] {
+        assert_eq!(
+            bench.tick(s, Some(percent)).resized_to(),
+            Some(expected),
+            "at {s} s"
+        );
         bench.note(Outcome::NotSent);
     }
-    assert_eq!(bench.tick(150, Some(50.0)).reason(), Some("no_rule_ready"), "nothing in flight, no cooldown, nobody to yield to");
+    assert_eq!(
+        bench.tick(150, Some(50.0)).reason(),
+        Some("no_rule_ready"),
+        "nothing in flight, no cooldown, nobody to yield to"
+    );
 }
 
 #[test]
 fn a_resize_that_was_not_sent_leaves_the_one_before_it_in_flight() {
-    let mut bench = Bench::new(policy(vec![rule("all", Comparison::Less, 15.0, 0, Change::Set(Size::Maximum), 0), eager().remove(0)]), 6);
-    bench.engine = Engine::new(policy(vec![rule("short", Comparison::Less, 15.0, 0, grow(5), 0)]));
+    let mut bench = Bench::new(
+        policy(vec![
+            rule(
+                "all",
+                Comparison::Less,
+                15.0,
+                0,
+                Change::Set(Size::Maximum),
+                0,
+            ),
+            eager().remove(0),
+        ]),
+        6,
+    );
+    bench.engine = Engine::new(policy(vec![rule(
+        "short",
+        Comparison::Less,
+        15.0,
+        0,
+        grow(5),
+        0,
+    )]));
     assert_eq!(bench.tick(0, Some(10.0)).resized_to(), Some(11));
     bench.note(Outcome::Accepted);
     bench.report(11, 6);
-    bench.engine = bench.engine.clone().adopt(policy(vec![rule("most", Comparison::Less, 15.0, 0, Change::Set(Size::Maximum), 0)]));
+    bench.engine = bench.engine.clone().adopt(policy(vec![rule(
+        "most",
+        Comparison::Less,
+        15.0,
+        0,
+        Change::Set(Size::Maximum),
+        0,
+    )]));
     assert_eq!(bench.tick(30, Some(10.0)).resized_to(), Some(20));
     bench.note(Outcome::NotSent);
-    bench.engine = bench.engine.clone().adopt(policy(vec![rule("short", Comparison::Less, 15.0, 0, grow(5), 0)]));
-    assert_eq!(bench.tick(60, Some(10.0)), Action::Hold(HoldReason::ResizeInFlight { to: Instances(11) }));
+    bench.engine = bench.engine.clone().adopt(policy(vec![rule(
+        "short",
+        Comparison::Less,
+        15.0,
+        0,
+        grow(5),
+        0,
+    )]));
+    assert_eq!(
+        bench.tick(60, Some(10.0)),
+        Action::Hold(HoldReason::ResizeInFlight { to: Instances(11) })
+    );
 }
 
 #[test]
@@ -236,7 +372,10 @@ fn a_group_that_amazon_scales_is_left_alone_until_it_no_longer_is() {
     let mut bench = Bench::new(policy(eager()), 6);
     bench.scene.groups[1].scaled_by_amazon = true;
     for (s, percent) in [(0, 10.0), (30, 80.0), (60, 50.0)] {
-        assert_eq!(bench.tick(s, Some(percent)), Action::Hold(HoldReason::ScaledByAmazon));
+        assert_eq!(
+            bench.tick(s, Some(percent)),
+            Action::Hold(HoldReason::ScaledByAmazon)
+        );
     }
     bench.scene.groups[1].scaled_by_amazon = false;
     assert_eq!(bench.tick(90, Some(10.0)).resized_to(), Some(11));

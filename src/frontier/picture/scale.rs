@@ -1,8 +1,13 @@
 //! From values to pixels.
 
 /// Digits of round values, from few to many.
-const DIGITS: [&[f64]; 3] =
-    [&[1.0, 2.0, 5.0], &[1.0, 1.5, 2.0, 3.0, 5.0, 7.0], &[1.0, 1.2, 1.4, 1.6, 1.8, 2.0, 2.5, 3.0, 3.5, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0]];
+const DIGITS: [&[f64]; 3] = [
+    &[1.0, 2.0, 5.0],
+    &[1.0, 1.5, 2.0, 3.0, 5.0, 7.0],
+    &[
+        1.0, 1.2, 1.4, 1.6, 1.8, 2.0, 2.5, 3.0, 3.5, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0,
+    ],
+];
 /// With fewer one cannot read a scale.
 const TICKS_MIN: usize = 4;
 
@@ -28,20 +33,36 @@ impl Scale {
 
     /// Round values, at least four where the ends are some 20 % apart.
     pub fn ticks(&self) -> Vec<f64> {
-        let magnitudes = || (self.values.0.log10().floor() as i32)..=(self.values.1.log10().floor() as i32);
+        let magnitudes =
+            || (self.values.0.log10().floor() as i32)..=(self.values.1.log10().floor() as i32);
         let with = |digits: &[f64]| -> Vec<f64> {
-            let all = magnitudes().flat_map(|power| digits.iter().map(move |digit| rounded(digit * 10.0_f64.powi(power))));
+            let all = magnitudes().flat_map(|power| {
+                digits
+                    .iter()
+                    .map(move |digit| rounded(digit * 10.0_f64.powi(power)))
+            });
             all.filter(|value| self.holds(*value)).collect()
         };
-        DIGITS.iter().map(|digits| with(digits)).find(|ticks| ticks.len() >= TICKS_MIN).unwrap_or_else(|| with(DIGITS[2]))
+        DIGITS
+            .iter()
+            .map(|digits| with(digits))
+            .find(|ticks| ticks.len() >= TICKS_MIN)
+            .unwrap_or_else(|| with(DIGITS[2]))
     }
 }
 
 /// Holds all values, with a little room around them; from 1 to 10 where there is none above zero.
 pub(super) fn around(values: impl Iterator<Item = f64>) -> (f64, f64) {
-    let (low, high) =
-        values.filter(|value| *value > 0.0).fold((f64::INFINITY, 0.0_f64), |(low, high), value| (low.min(value), high.max(value)));
-    if high > 0.0 { (low * 0.93, high * 1.07) } else { (1.0, 10.0) }
+    let (low, high) = values
+        .filter(|value| *value > 0.0)
+        .fold((f64::INFINITY, 0.0_f64), |(low, high), value| {
+            (low.min(value), high.max(value))
+        });
+    if high > 0.0 {
+        (low * 0.93, high * 1.07)
+    } else {
+        (1.0, 10.0)
+    }
 }
 
 /// Without the dust of binary fractions: 0.35 instead of 0.35000000000000003.
@@ -60,13 +81,24 @@ mod tests {
             ((28.0, 137.0), vec![30.0, 50.0, 70.0, 100.0]),
             ((0.31, 0.52), vec![0.35, 0.4, 0.5]),
         ] {
-            assert_eq!(Scale { values, pixels: (0.0, 1.0) }.ticks(), expected, "{values:?}");
+            assert_eq!(
+                Scale {
+                    values,
+                    pixels: (0.0, 1.0)
+                }
+                .ticks(),
+                expected,
+                "{values:?}"
+            );
         }
     }
 
     #[test]
     fn equal_ratios_are_equal_distances_and_what_is_beyond_an_end_is_drawn_there() {
-        let scale = Scale { values: (10.0, 1_000.0), pixels: (200.0, 100.0) };
+        let scale = Scale {
+            values: (10.0, 1_000.0),
+            pixels: (200.0, 100.0),
+        };
         let places = [0.0, 10.0, 100.0, 1_000.0, 5_000.0].map(|value| scale.place(value).round());
         assert_eq!(places, [200.0, 200.0, 150.0, 100.0, 100.0]);
     }

@@ -1,5 +1,5 @@
-//! Amazon's two documents as the EMR API writes them: shapes only. What the values mean is judged by the translation, which can then report
-//! every wrong value at once, with its place.
+//! Amazon's two documents as the EMR API writes them: shapes only. What the values mean is judged
+//! by the translation, which can then report every wrong value at once, with its place.
 
 use serde::Deserialize;
 use serde::de::IgnoredAny;

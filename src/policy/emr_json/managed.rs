@@ -1,7 +1,9 @@
 //! `ManagedScalingPolicy`: limits within which a cluster follows its demand.
 
 use super::super::diagnostic::Diagnostic;
-use super::super::document::{CountText, DemandDocument, DemandUnitsText, NameText, PolicyDocument};
+use super::super::document::{
+    CountText, DemandDocument, DemandUnitsText, NameText, PolicyDocument,
+};
 use super::super::scalar;
 use super::super::yaml::At;
 use super::Translated;
@@ -9,15 +11,25 @@ use super::document::{ComputeLimits, ManagedScaling, Text};
 use super::notes::Notes;
 
 const MOST_UNITS: i64 = scalar::MOST_INSTANCES as i64;
-const UNITS: [(&str, &str); 3] = [("InstanceFleetUnits", "fleet-units"), ("Instances", "instances"), ("VCPU", "vcpu")];
+const UNITS: [(&str, &str); 3] = [
+    ("InstanceFleetUnits", "fleet-units"),
+    ("Instances", "instances"),
+    ("VCPU", "vcpu"),
+];
 const STRATEGIES: [(&str, bool); 2] = [("DEFAULT", false), ("ADVANCED", true)];
 const INDEXES: [(&str, ()); 5] = [("1", ()), ("25", ()), ("50", ()), ("75", ()), ("100", ())];
 
 /// As a policy that follows demand.
-pub fn translate(policy: &At<ManagedScaling>, cluster: Option<&Text>, mut notes: Notes) -> Result<Translated, Vec<Diagnostic>> {
+pub fn translate(
+    policy: &At<ManagedScaling>,
+    cluster: Option<&Text>,
+    mut notes: Notes,
+) -> Result<Translated, Vec<Diagnostic>> {
     let ManagedScaling { compute_limits, .. } = &policy.value;
     let demand = demand(&policy.value, &mut notes);
-    let Some(demand) = demand.filter(|_| notes.errors.is_empty()) else { return Err(notes.errors) };
+    let Some(demand) = demand.filter(|_| notes.errors.is_empty()) else {
+        return Err(notes.errors);
+    };
     let of_cluster = cluster.map_or(String::new(), |at| format!(" of cluster {}", at.value.0));
     let document = PolicyDocument {
         name: policy.with(NameText("emr-managed-scaling".to_owned())),
@@ -27,7 +39,11 @@ pub fn translate(policy: &At<ManagedScaling>, cluster: Option<&Text>, mut notes:
         demand: Some(compute_limits.with(demand)),
         targets: None,
     };
-    Ok(Translated { document, descriptions: Vec::new(), remarks: notes.remarks })
+    Ok(Translated {
+        document,
+        descriptions: Vec::new(),
+        remarks: notes.remarks,
+    })
 }
 
 fn demand(policy: &ManagedScaling, notes: &mut Notes) -> Option<DemandDocument> {
@@ -48,11 +64,21 @@ fn demand(policy: &ManagedScaling, notes: &mut Notes) -> Option<DemandDocument> 
 
 /// No part is more than the whole.
 fn check_limits(limits: &ComputeLimits, notes: &mut Notes) {
-    let max = notes.whole("ComputeLimits.MaximumCapacityUnits", &limits.maximum_capacity_units, 1..=MOST_UNITS);
+    let max = notes.whole(
+        "ComputeLimits.MaximumCapacityUnits",
+        &limits.maximum_capacity_units,
+        1..=MOST_UNITS,
+    );
     let parts = [
         ("MinimumCapacityUnits", Some(&limits.minimum_capacity_units)),
-        ("MaximumOnDemandCapacityUnits", limits.maximum_on_demand_capacity_units.as_ref()),
-        ("MaximumCoreCapacityUnits", limits.maximum_core_capacity_units.as_ref()),
+        (
+            "MaximumOnDemandCapacityUnits",
+            limits.maximum_on_demand_capacity_units.as_ref(),
+        ),
+        (
+            "MaximumCoreCapacityUnits",
+            limits.maximum_core_capacity_units.as_ref(),
+        ),
     ];
     for (field, at) in parts {
         let Some(at) = at else { continue };
@@ -60,8 +86,12 @@ fn check_limits(limits: &ComputeLimits, notes: &mut Notes) {
         if let (Some(part), Some(max)) = (notes.whole(&path, at, 0..=MOST_UNITS), max)
             && part > max
         {
-            let _: Option<()> =
-                notes.refuse(path, at, format!("{part} is above MaximumCapacityUnits, {max}"), format!("write {max} or less"));
+            let _: Option<()> = notes.refuse(
+                path,
+                at,
+                format!("{part} is above MaximumCapacityUnits, {max}"),
+                format!("write {max} or less"),
+            );
         }
     }
 }
@@ -69,12 +99,18 @@ fn check_limits(limits: &ComputeLimits, notes: &mut Notes) {
 /// The index counts with the strategy `ADVANCED` only.
 fn performance_index(policy: &ManagedScaling, notes: &mut Notes) -> Option<At<CountText>> {
     let strategy = policy.scaling_strategy.as_ref();
-    let is_advanced = strategy.is_some_and(|at| notes.one_of("ScalingStrategy", at, &STRATEGIES) == Some(true));
+    let is_advanced =
+        strategy.is_some_and(|at| notes.one_of("ScalingStrategy", at, &STRATEGIES) == Some(true));
     let at = policy.utilization_performance_index.as_ref()?;
     notes.one_of("UtilizationPerformanceIndex", at, &INDEXES)?;
     if !is_advanced {
         let help = "with the strategy DEFAULT the index is 50; write `\"ScalingStrategy\": \"ADVANCED\"` to use another one";
-        notes.remark("UtilizationPerformanceIndex", at, format!("{} counts with the strategy ADVANCED only", at.value.0), help);
+        notes.remark(
+            "UtilizationPerformanceIndex",
+            at,
+            format!("{} counts with the strategy ADVANCED only", at.value.0),
+            help,
+        );
         return None;
     }
     Some(at.with(CountText(at.value.0.clone())))

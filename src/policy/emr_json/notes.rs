@@ -18,24 +18,46 @@ pub struct Notes {
 
 impl Notes {
     pub fn new(root: &'static str) -> Self {
-        Self { root, errors: Vec::new(), remarks: Vec::new() }
+        Self {
+            root,
+            errors: Vec::new(),
+            remarks: Vec::new(),
+        }
     }
 
     /// Refuses the value of a field.
-    pub fn refuse<T>(&mut self, path: impl Display, at: &Text, message: impl Display, help: impl Into<String>) -> Option<T> {
+    pub fn refuse<T>(
+        &mut self,
+        path: impl Display,
+        at: &Text,
+        message: impl Display,
+        help: impl Into<String>,
+    ) -> Option<T> {
         let error = Diagnostic::error(at.span.clone(), format!("{}{path}: {message}", self.root));
         self.errors.push(error.help(help));
         None
     }
 
     /// Says what the value of a field became.
-    pub fn remark<P>(&mut self, path: impl Display, at: &At<P>, message: impl Display, help: impl Into<String>) {
-        let remark = Diagnostic::warning(at.span.clone(), format!("{}{path}: {message}", self.root));
+    pub fn remark<P>(
+        &mut self,
+        path: impl Display,
+        at: &At<P>,
+        message: impl Display,
+        help: impl Into<String>,
+    ) {
+        let remark =
+            Diagnostic::warning(at.span.clone(), format!("{}{path}: {message}", self.root));
         self.remarks.push(remark.help(help));
     }
 
     /// One of a few words.
-    pub fn one_of<T: Copy>(&mut self, path: impl Display, at: &Text, values: &[(&str, T)]) -> Option<T> {
+    pub fn one_of<T: Copy>(
+        &mut self,
+        path: impl Display,
+        at: &Text,
+        values: &[(&str, T)],
+    ) -> Option<T> {
         let written = at.value.0.as_str();
         if let Some((_, value)) = values.iter().find(|(name, _)| *name == written) {
             return Some(*value);
@@ -45,17 +67,32 @@ impl Notes {
             Some(meant) => format!("did you mean `{meant}`?"),
             None => format!("write one of {}", names().collect::<Vec<_>>().join(", ")),
         };
-        self.refuse(path, at, format!("`{written}` is not one of the possible values"), help)
+        self.refuse(
+            path,
+            at,
+            format!("`{written}` is not one of the possible values"),
+            help,
+        )
     }
 
     /// A whole number within `range`.
-    pub fn whole(&mut self, path: impl Display, at: &Text, range: RangeInclusive<i64>) -> Option<i64> {
+    pub fn whole(
+        &mut self,
+        path: impl Display,
+        at: &Text,
+        range: RangeInclusive<i64>,
+    ) -> Option<i64> {
         match at.value.0.trim().parse::<i64>() {
             Ok(number) if range.contains(&number) => Some(number),
             _ => {
                 let (least, most) = range.into_inner();
                 let help = format!("write a whole number from {least} to {most}");
-                self.refuse(path, at, format_args!("`{}` is not possible here", at.value.0), help)
+                self.refuse(
+                    path,
+                    at,
+                    format_args!("`{}` is not possible here", at.value.0),
+                    help,
+                )
             }
         }
     }
@@ -63,7 +100,12 @@ impl Notes {
     /// A text that is not empty.
     pub fn filled(&mut self, path: impl Display, at: &Text) -> Option<String> {
         match at.value.0.trim() {
-            "" => self.refuse(path, at, "this must not be empty", "write its name, or leave the field out where it may be missing"),
+            "" => self.refuse(
+                path,
+                at,
+                "this must not be empty",
+                "write its name, or leave the field out where it may be missing",
+            ),
             text => Some(text.to_owned()),
         }
     }
@@ -72,7 +114,12 @@ impl Notes {
     pub fn number(&mut self, path: impl Display, at: &Text) -> Option<f64> {
         match scalar::finite(&at.value.0) {
             Some(number) if number >= 0.0 => Some(number),
-            _ => self.refuse(path, at, format!("`{}` is not possible here", at.value.0), "write a number, 0 or more"),
+            _ => self.refuse(
+                path,
+                at,
+                format!("`{}` is not possible here", at.value.0),
+                "write a number, 0 or more",
+            ),
         }
     }
 }

@@ -1,6 +1,10 @@
-//! What was translated, as a file in Headroom's own language. It writes the fields that a translation fills, and no others.
+//! What was translated, as a file in Headroom's own language. It writes the fields that a
+//! translation fills, and no others.
 
-use super::super::document::{DemandDocument, Entries, GroupDocument, MetricDocument, RuleDocument, TargetDocument, ThenDocument};
+use super::super::document::{
+    DemandDocument, Entries, GroupDocument, MetricDocument, RuleDocument, TargetDocument,
+    ThenDocument,
+};
 use super::super::yaml::{At, scalar};
 use super::Translated;
 
@@ -8,13 +12,23 @@ const WIDTH: usize = 78;
 
 /// The file, with what needs a person in comments.
 pub fn yaml(translated: &Translated, file_name: &str) -> String {
-    let Translated { document, descriptions, remarks } = translated;
+    let Translated {
+        document,
+        descriptions,
+        remarks,
+    } = translated;
     let mut out = Writer(String::new());
     out.comment("", &format!("Converted from {file_name}."));
     if !remarks.is_empty() {
-        out.comment("", "What had no counterpart, or another one than its name says:");
+        out.comment(
+            "",
+            "What had no counterpart, or another one than its name says:",
+        );
         for remark in remarks {
-            let help = remark.help.as_ref().map_or(String::new(), |help| format!("; {help}"));
+            let help = remark
+                .help
+                .as_ref()
+                .map_or(String::new(), |help| format!("; {help}"));
             out.comment("", &format!("- {}{help}", remark.message));
         }
     }
@@ -28,7 +42,10 @@ pub fn yaml(translated: &Translated, file_name: &str) -> String {
     }
     if let Some(targets) = &document.targets {
         out.line("targets:");
-        targets.value.iter().for_each(|target| out.target(&target.value, descriptions));
+        targets
+            .value
+            .iter()
+            .for_each(|target| out.target(&target.value, descriptions));
     }
     out.0
 }
@@ -54,7 +71,13 @@ impl Writer {
     /// Words of a person or of a document: whatever they hold, each line is a comment.
     fn comment(&mut self, indent: &str, text: &str) {
         let mut line = format!("{indent}#");
-        let printable = |c: char| if c.is_control() || matches!(c, '\u{2028}' | '\u{2029}' | '\u{feff}') { ' ' } else { c };
+        let printable = |c: char| {
+            if c.is_control() || matches!(c, '\u{2028}' | '\u{2029}' | '\u{feff}') {
+                ' '
+            } else {
+                c
+            }
+        };
         let text: String = text.chars().map(printable).collect();
         for word in text.split_whitespace() {
             if line.chars().count() + 1 + word.chars().count() > WIDTH && !line.ends_with('#') {
@@ -78,7 +101,11 @@ impl Writer {
             self.field("    ", "metric_name", &metric.metric_name.value.0);
             self.line("    dimensions:");
             for (key, value) in &metric.dimensions.0 {
-                self.line(format!("      {}: {}", scalar(&key.value.0), scalar(&value.0)));
+                self.line(format!(
+                    "      {}: {}",
+                    scalar(&key.value.0),
+                    scalar(&value.0)
+                ));
             }
             self.optional("    ", "statistic", metric.statistic.as_ref());
             self.optional("    ", "period", metric.period.as_ref());
@@ -98,8 +125,16 @@ impl Writer {
 
     fn target(&mut self, target: &TargetDocument, descriptions: &[Option<String>]) {
         // Automatic scaling is for instance groups: there is no fleet.
-        let GroupDocument { role, name, id, fleet: _, market } = &target.group.value;
-        let market = market.as_ref().map_or(String::new(), |market| format!(", market: {}", market.value.0));
+        let GroupDocument {
+            role,
+            name,
+            id,
+            fleet: _,
+            market,
+        } = &target.group.value;
+        let market = market.as_ref().map_or(String::new(), |market| {
+            format!(", market: {}", market.value.0)
+        });
         let group = match (role, name, id) {
             (Some(role), ..) => format!("role: {}{market}", role.value.0),
             (_, Some(name), _) => format!("name: {}", scalar(&name.value.0)),
@@ -126,7 +161,9 @@ impl Writer {
         self.field("      - ", "name", &rule.name.value.0);
         self.optional("        ", "when", Some(&rule.when));
         self.optional("        ", "for", rule.hold_for.as_ref());
-        let ThenDocument { grow, shrink, set, .. } = &rule.then.value;
+        let ThenDocument {
+            grow, shrink, set, ..
+        } = &rule.then.value;
         let change = match (grow, shrink, set) {
             (Some(amount), ..) => format!("grow: {}", amount.value.0),
             (_, Some(amount), _) => format!("shrink: {}", amount.value.0),

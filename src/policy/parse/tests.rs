@@ -30,7 +30,10 @@ fn every_error_says_where_it_is_and_what_would_be_right() {
         ("for: 5m", "for: *x"),
         ("for: 5m", "\tfor: x"),
         ("{ grow: 5 }", "{ grow: 5"),
-        ("{ grow: 5 }", "{ track: { signal: avg(yarn_memory_allocated_percent, 5m), target: 80 } }"),
+        (
+            "{ grow: 5 }",
+            "{ track: { signal: avg(yarn_memory_allocated_percent, 5m), target: 80 } }",
+        ),
         // names
         ("name: memory-short\n", "name: 'Größe ⛅ a'\n"),
         ("role: task", "role: taks"),
@@ -53,17 +56,32 @@ fn every_error_says_where_it_is_and_what_would_be_right() {
         ("{ grow: 5 }", "{ set: mid }"),
         ("{ grow: 5 }", "{ }"),
         ("{ grow: 5 }", "{ grow: 5, shrink: 3 }"),
-        ("{ grow: 5 }", "{ track: { signal: yarn_memory_allocated_percent, target: 64GiB } }"),
-        ("{ grow: 5 }", "{ track: { signal: yarn_memory_allocated_percent, target: 0, tolerance: 1 } }"),
+        (
+            "{ grow: 5 }",
+            "{ track: { signal: yarn_memory_allocated_percent, target: 64GiB } }",
+        ),
+        (
+            "{ grow: 5 }",
+            "{ track: { signal: yarn_memory_allocated_percent, target: 0, tolerance: 1 } }",
+        ),
         // conditions
         (condition, "when: yarn_memory_availabel_percent < 15"),
         (condition, "when: 'yarn_memory_available_percent < 64GiB'"),
-        (condition, "when: |\n          yarn_memory_available_percent < 64GiB"),
-        (condition, "when: \"yarn_memory_\\u0061vailable_percent < 64GiB\""),
+        (
+            condition,
+            "when: |\n          yarn_memory_available_percent < 64GiB",
+        ),
+        (
+            condition,
+            "when: \"yarn_memory_\\u0061vailable_percent < 64GiB\"",
+        ),
         (condition, "when: yarn_memory_available_mib < 64GB"),
         (condition, "when: yarn_memory_available_percent"),
         (condition, "when: yarn_memory_available_percent < "),
-        (condition, "when: yarn_memory_available_percent < 15 && true"),
+        (
+            condition,
+            "when: yarn_memory_available_percent < 15 && true",
+        ),
         (condition, "when: yarn_memory_available_percent = 15"),
         (condition, "when: (yarn_memory_available_percent < 15"),
         (condition, "when: 5 < yarn_memory_available_percent < 15"),
@@ -72,11 +90,23 @@ fn every_error_says_where_it_is_and_what_would_be_right() {
         (condition, "when: emr_cluster_state > WAITING"),
         (condition, "when: average(yarn_apps_pending, 5m) > 1"),
         (condition, "when: avg(yarn_apps_pending, 300) > 1"),
-        (condition, "when: avg(yarn_apps_pending + 1, 5m) < 15 and foo > 3 and IsIdle > 0"),
-        (condition, "when: greatest(yarn_apps_pending, yarn_memory_total_mib) > 3"),
+        (
+            condition,
+            "when: avg(yarn_apps_pending + 1, 5m) < 15 and foo > 3 and IsIdle > 0",
+        ),
+        (
+            condition,
+            "when: greatest(yarn_apps_pending, yarn_memory_total_mib) > 3",
+        ),
         // guards and the schedule
-        ("    rules:", "    step: { grow: 0 }\n    budget: { shrink: 0, per: 0s }\n    flips: { max: 4, per: 1x }\n    rules:"),
-        ("    rules:", "    provisioning: { quarantine: 2h }\n    hdfs: { replication: 0, max_used: 120% }\n    rules:"),
+        (
+            "    rules:",
+            "    step: { grow: 0 }\n    budget: { shrink: 0, per: 0s }\n    flips: { max: 4, per: 1x }\n    rules:",
+        ),
+        (
+            "    rules:",
+            "    provisioning: { quarantine: 2h }\n    hdfs: { replication: 0, max_used: 120% }\n    rules:",
+        ),
         (
             "    rules:",
             "    schedule:\n      - { name: w, days: [mon, tuesday], from: 8, to: '24:00', time_zone: Europe/Berln }\n    rules:",
@@ -92,7 +122,11 @@ fn every_error_says_where_it_is_and_what_would_be_right() {
 
 #[test]
 fn the_smallest_policy_has_the_documented_defaults() {
-    let policy = parse("name: p\ntargets: [{ group: { role: core }, limits: { min: 1, max: 2 } }]", "p").expect("valid");
+    let policy = parse(
+        "name: p\ntargets: [{ group: { role: core }, limits: { min: 1, max: 2 } }]",
+        "p",
+    )
+    .expect("valid");
     assert_eq!(policy.poll(), DEFAULT_POLL);
     assert_eq!(policy.targets()[0].guards, crate::policy::Guards::default());
     assert!(policy.targets()[0].rules.is_empty());
@@ -136,34 +170,81 @@ fn json_is_yaml() {
 
 #[test]
 fn all_errors_of_a_file_are_reported_in_its_order() {
-    let source = VALID.replace("for: 5m", "for: 300").replace("max: 20", "max: many").replace("available_percent", "free_percent");
+    let source = VALID
+        .replace("for: 5m", "for: 300")
+        .replace("max: 20", "max: many")
+        .replace("available_percent", "free_percent");
     let errors = parse(&source, "p").expect_err("three errors");
-    let places: Vec<usize> = errors.diagnostics().iter().map(|diagnostic| diagnostic.span.start).collect();
+    let places: Vec<usize> = errors
+        .diagnostics()
+        .iter()
+        .map(|diagnostic| diagnostic.span.start)
+        .collect();
     assert_eq!(places.len(), 3);
     assert!(places.is_sorted());
 }
 
 #[test]
 fn targets_and_metrics_that_collide_are_refused() {
-    let target = |group: &str| format!("  - {{ group: {{ {group} }}, limits: {{ min: 0, max: 2 }} }}\n");
+    let target =
+        |group: &str| format!("  - {{ group: {{ {group} }}, limits: {{ min: 0, max: 2 }} }}\n");
     let policy = |metrics: &str, targets: &str| format!("name: p\n{metrics}targets:\n{targets}");
-    let metric = |name: &str| format!("metrics: {{ {name}: {{ namespace: N, metric_name: M }} }}\n");
-    let many: String = (0..50).map(|number| target(&format!("name: g{number}"))).collect();
+    let metric =
+        |name: &str| format!("metrics: {{ {name}: {{ namespace: N, metric_name: M }} }}\n");
+    let many: String = (0..50)
+        .map(|number| target(&format!("name: g{number}")))
+        .collect();
     for (source, message) in [
-        (policy("", &(target("role: task") + &target("role: task"))), "two targets mean the same group"),
         (
-            policy("", &(target("role: task") + &target("role: task, market: spot"))),
+            policy("", &(target("role: task") + &target("role: task"))),
+            "two targets mean the same group",
+        ),
+        (
+            policy(
+                "",
+                &(target("role: task") + &target("role: task, market: spot")),
+            ),
             "two targets mean the same group (role: task, market: spot)",
         ),
-        (policy("", &(target("role: core") + &target("fleet: task, market: spot"))), "never both"),
+        (
+            policy(
+                "",
+                &(target("role: core") + &target("fleet: task, market: spot")),
+            ),
+            "never both",
+        ),
         (policy("", &many), "more than 49 targets"),
         ("name: p\ntargets: []".to_owned(), "a policy needs a target"),
-        (policy(&metric("avg"), &target("role: task")), "already means something else"),
-        (policy(&metric("AppsPending"), &target("role: task")), "already means something else"),
-        (policy(&metric("WAITING"), &target("role: task")), "already means something else"),
-        (policy(&metric("a-b"), &target("role: task")), "cannot be the name of a metric"),
-        (policy(&metric("a").replace("M }", "M, period: 90s }"), &target("role: task")), "no period of `90s`"),
-        (policy(&metric("a").replace("M }", "M, statistic: p99 }"), &target("role: task")), "`p99` is not possible here"),
+        (
+            policy(&metric("avg"), &target("role: task")),
+            "already means something else",
+        ),
+        (
+            policy(&metric("AppsPending"), &target("role: task")),
+            "already means something else",
+        ),
+        (
+            policy(&metric("WAITING"), &target("role: task")),
+            "already means something else",
+        ),
+        (
+            policy(&metric("a-b"), &target("role: task")),
+            "cannot be the name of a metric",
+        ),
+        (
+            policy(
+                &metric("a").replace("M }", "M, period: 90s }"),
+                &target("role: task"),
+            ),
+            "no period of `90s`",
+        ),
+        (
+            policy(
+                &metric("a").replace("M }", "M, statistic: p99 }"),
+                &target("role: task"),
+            ),
+            "`p99` is not possible here",
+        ),
         (String::new(), "the file is empty"),
         ("# nothing\n".to_owned(), "the file ends before"),
         (format!("{VALID}---\n{VALID}"), "a second document"),
@@ -195,7 +276,10 @@ fn demand_has_the_documented_defaults() {
 
 #[test]
 fn every_field_of_demand_arrives_in_the_model() {
-    let source = demanding("min: 2, max: 100, units: vcpu, max_core: 10, max_on_demand: 20, performance_index: 75", "");
+    let source = demanding(
+        "min: 2, max: 100, units: vcpu, max_core: 10, max_on_demand: 20, performance_index: 75",
+        "",
+    );
     let expected = Demand {
         min: 2,
         max: 100,
@@ -204,17 +288,46 @@ fn every_field_of_demand_arrives_in_the_model() {
         max_on_demand: 20,
         performance_index: PerformanceIndex::new(75).expect("in range"),
     };
-    assert_eq!(parse(&source, "p").expect("valid").demand(), Some(&expected));
+    assert_eq!(
+        parse(&source, "p").expect("valid").demand(),
+        Some(&expected)
+    );
 }
 
 #[test]
 fn demand_without_targets_scales_core_and_task() {
-    for (units, kind) in [("instances", "role"), ("vcpu", "role"), ("fleet-units", "fleet")] {
-        let policy = parse(&demanding(&format!("min: 1, max: 9, units: {units}"), ""), "p").expect("valid");
-        let selectors: Vec<String> = policy.targets().iter().map(|target| target.selector.to_string()).collect();
-        let parts = ["core, market: on-demand", "core, market: spot", "task, market: on-demand", "task, market: spot"];
-        assert_eq!(selectors, parts.map(|part| format!("{kind}: {part}")), "{units}");
-        assert!(policy.targets().iter().all(|target| target.guards == crate::policy::Guards::default()));
+    for (units, kind) in [
+        ("instances", "role"),
+        ("vcpu", "role"),
+        ("fleet-units", "fleet"),
+    ] {
+        let policy = parse(
+            &demanding(&format!("min: 1, max: 9, units: {units}"), ""),
+            "p",
+        )
+        .expect("valid");
+        let selectors: Vec<String> = policy
+            .targets()
+            .iter()
+            .map(|target| target.selector.to_string())
+            .collect();
+        let parts = [
+            "core, market: on-demand",
+            "core, market: spot",
+            "task, market: on-demand",
+            "task, market: spot",
+        ];
+        assert_eq!(
+            selectors,
+            parts.map(|part| format!("{kind}: {part}")),
+            "{units}"
+        );
+        assert!(
+            policy
+                .targets()
+                .iter()
+                .all(|target| target.guards == crate::policy::Guards::default())
+        );
     }
 }
 
@@ -222,9 +335,16 @@ fn demand_without_targets_scales_core_and_task() {
 fn a_target_that_follows_demand_has_its_own_limits_and_guards_or_those_of_demand() {
     let targets = "targets:\n  - { group: { role: core }, limits: { min: 2, max: 3 } }\n  - { group: { role: task }, reversal: 9m }\n";
     let policy = parse(&demanding("min: 1, max: 9", targets), "p").expect("valid");
-    let limits: Vec<(u32, u32)> = policy.targets().iter().map(|t| (t.limits.min().get(), t.limits.max().get())).collect();
+    let limits: Vec<(u32, u32)> = policy
+        .targets()
+        .iter()
+        .map(|t| (t.limits.min().get(), t.limits.max().get()))
+        .collect();
     assert_eq!(limits, [(2, 3), (0, 9)]);
-    assert_eq!(policy.targets()[1].guards.reversal, Duration::from_secs(540));
+    assert_eq!(
+        policy.targets()[1].guards.reversal,
+        Duration::from_secs(540)
+    );
 }
 
 #[test]
@@ -246,26 +366,55 @@ fn demand_that_makes_no_sense_is_refused_with_what_would_be_right() {
             "targets:\n  - group: { role: task }\n    rules:\n      - { name: r, when: true, then: { grow: 1 } }\n",
         ),
         demanding("min: 1, max: 9, units: fleet-units", task),
-        demanding("min: 1, max: 9, units: vcpu", "targets: [{ group: { fleet: task, market: spot } }]\n"),
+        demanding(
+            "min: 1, max: 9, units: vcpu",
+            "targets: [{ group: { fleet: task, market: spot } }]\n",
+        ),
         "name: p\n".to_owned(),
         format!("name: p\n{task}"),
     ];
-    let seen: Vec<String> = cases.iter().map(|source| parse(source, "policy.yaml").expect_err(source).to_string()).collect();
+    let seen: Vec<String> = cases
+        .iter()
+        .map(|source| parse(source, "policy.yaml").expect_err(source).to_string())
+        .collect();
     insta::assert_snapshot!(seen.join("\n\n"));
 }
 
 #[test]
 fn demand_is_counted_within_the_limits_of_a_comparison() {
     let limits = Limits::new(Instances(2), Instances(6)).expect("in order");
-    let of = |demand: &str| parse(&demanding(demand, ""), "p").expect("valid").with_limits(limits);
-    let numbers = |policy: &Policy| policy.demand().map(|d| (d.min, d.max, d.max_core, d.max_on_demand));
-    assert_eq!(numbers(&of("min: 1, max: 9, max_core: 4, max_on_demand: 8")), Some((2, 6, 4, 6)));
+    let of = |demand: &str| {
+        parse(&demanding(demand, ""), "p")
+            .expect("valid")
+            .with_limits(limits)
+    };
+    let numbers = |policy: &Policy| {
+        policy
+            .demand()
+            .map(|d| (d.min, d.max, d.max_core, d.max_on_demand))
+    };
+    assert_eq!(
+        numbers(&of("min: 1, max: 9, max_core: 4, max_on_demand: 8")),
+        Some((2, 6, 4, 6))
+    );
     assert_eq!(numbers(&of("min: 1, max: 3")), Some((2, 6, 6, 6)));
-    assert_eq!(numbers(&of("min: 1, max: 90, units: vcpu")), Some((1, 90, 90, 90)));
-    let shared: Vec<u32> = of("min: 1, max: 9").targets().iter().map(|target| target.limits.min().get()).collect();
+    assert_eq!(
+        numbers(&of("min: 1, max: 90, units: vcpu")),
+        Some((1, 90, 90, 90))
+    );
+    let shared: Vec<u32> = of("min: 1, max: 9")
+        .targets()
+        .iter()
+        .map(|target| target.limits.min().get())
+        .collect();
     assert_eq!(shared, [0; 4], "all targets share the minimum");
-    let alone = of("min: 1, max: 9").on_group(&Selector::Role(Role::Task)).with_limits(limits);
-    assert_eq!((alone.targets().len(), alone.targets()[0].limits), (1, limits));
+    let alone = of("min: 1, max: 9")
+        .on_group(&Selector::Role(Role::Task))
+        .with_limits(limits);
+    assert_eq!(
+        (alone.targets().len(), alone.targets()[0].limits),
+        (1, limits)
+    );
 }
 
 mod properties {
@@ -325,7 +474,11 @@ mod properties {
     fn inside(source: &str) {
         if let Err(errors) = parse(source, "p.yaml") {
             for diagnostic in errors.diagnostics() {
-                assert!(diagnostic.span.start <= diagnostic.span.end && diagnostic.span.end <= source.len(), "{diagnostic:?}");
+                assert!(
+                    diagnostic.span.start <= diagnostic.span.end
+                        && diagnostic.span.end <= source.len(),
+                    "{diagnostic:?}"
+                );
                 assert!(!diagnostic.message.is_empty());
             }
             assert!(errors.to_string().contains("p.yaml:"), "{errors}");
@@ -334,7 +487,13 @@ mod properties {
 
     #[test]
     fn deep_and_long_conditions_are_refused_before_the_stack_ends() {
-        for text in ["(".repeat(100_000), "-".repeat(1_900), "not ".repeat(400), "avg(".repeat(400), format!("1{}", "+1".repeat(990))] {
+        for text in [
+            "(".repeat(100_000),
+            "-".repeat(1_900),
+            "not ".repeat(400),
+            "avg(".repeat(400),
+            format!("1{}", "+1".repeat(990)),
+        ] {
             inside(&VALID.replace("yarn_memory_available_percent < 15", &format!("'{text}'")));
         }
     }

@@ -13,7 +13,11 @@ struct Told {
 
 impl Told {
     fn new() -> Self {
-        Self { rig: Rig::new(Timestamp::EPOCH), narrator: Narrator::new(&policy()), pending: 0 }
+        Self {
+            rig: Rig::new(Timestamp::EPOCH),
+            narrator: Narrator::new(&policy()),
+            pending: 0,
+        }
     }
 
     fn report(&mut self) -> TickReport {
@@ -32,7 +36,10 @@ impl Told {
 
     fn tell(&mut self, report: &TickReport) -> Vec<String> {
         let lines = self.narrator.lines(report);
-        lines.into_iter().flat_map(|line| std::iter::once(line.text).chain(line.detail)).collect()
+        lines
+            .into_iter()
+            .flat_map(|line| std::iter::once(line.text).chain(line.detail))
+            .collect()
     }
 
     /// What is told over so many ticks.
@@ -70,7 +77,10 @@ fn a_refusal_is_told_in_emr_s_words() {
             answer.message = Some("Rate exceeded".into());
         }
         if let Some(line) = told.tell(&report).first() {
-            assert_eq!(line, "ig-task: grow 4 -> 9 was refused: throttled Rate exceeded");
+            assert_eq!(
+                line,
+                "ig-task: grow 4 -> 9 was refused: throttled Rate exceeded"
+            );
             return;
         }
     }
@@ -83,7 +93,10 @@ fn nodes_that_come_and_go_are_counted() {
     let mut stand = |requested, running| {
         let group = &mut told.rig.scene.groups[0];
         (group.requested, group.running) = (Instances(requested), Instances(running));
-        told.tick().into_iter().filter(|line| line.starts_with("ig-task: ") && line.contains("run")).collect::<Vec<_>>()
+        told.tick()
+            .into_iter()
+            .filter(|line| line.starts_with("ig-task: ") && line.contains("run"))
+            .collect::<Vec<_>>()
     };
     assert_eq!(stand(9, 4), [""; 0]);
     assert_eq!(stand(9, 5), ["ig-task: 1 node joined, 5 of 9 run"]);
@@ -109,13 +122,18 @@ fn a_source_that_fails_twice_in_a_row_is_told_and_so_is_its_return() {
     let mut told = Told::new();
     let mut with_failure = |fails: bool| {
         let mut report = told.report();
-        report.sources[0].error = fails.then_some(SourceError::Throttled { operation: "metrics" });
+        report.sources[0].error = fails.then_some(SourceError::Throttled {
+            operation: "metrics",
+        });
         told.tell(&report)
     };
     assert_eq!(with_failure(true), [""; 0]);
     assert_eq!(with_failure(false), [""; 0], "a moment");
     assert_eq!(with_failure(true), [""; 0]);
-    assert_eq!(with_failure(true), ["yarn_load cannot be read", "metrics is throttled by AWS"]);
+    assert_eq!(
+        with_failure(true),
+        ["yarn_load cannot be read", "metrics is throttled by AWS"]
+    );
     assert_eq!(with_failure(true), [""; 0]);
     assert_eq!(with_failure(false), ["yarn_load can be read again"]);
 }
@@ -126,7 +144,13 @@ fn a_hold_that_one_would_wonder_about_is_told_once() {
     told.rig.scene.groups[0].requested = Instances(20);
     told.rig.scene.groups[0].running = Instances(20);
     told.rig.scene.available_percent = Some(5.0);
-    assert_eq!(told.ticks(30), ["ig-task: stays at 20", "a change is wanted, but held by the maximum at 20"]);
+    assert_eq!(
+        told.ticks(30),
+        [
+            "ig-task: stays at 20",
+            "a change is wanted, but held by the maximum at 20"
+        ]
+    );
 }
 
 #[test]
@@ -136,7 +160,10 @@ fn the_date_comes_before_the_first_line_of_a_new_day() {
     assert_eq!(told.ticks(10).len(), 1);
     told.rig.scene.at = Timestamp::EPOCH + Duration::from_secs(2 * 86_400);
     told.pending = 0;
-    assert_eq!(told.tick(), ["a new day, 1970-01-03", "nothing waits any more, after 2d"]);
+    assert_eq!(
+        told.tick(),
+        ["a new day, 1970-01-03", "nothing waits any more, after 2d"]
+    );
 }
 
 #[test]
@@ -150,7 +177,13 @@ fn the_picture_is_one_short_line() {
         yarn.value.nodes.active = 4;
     }
     let picture = Picture::of(&report).expect("YARN is known");
-    assert_eq!((picture.used_percent, picture.text.as_str()), (100, "100 % of  4 nodes  ig-task 4 -> 20  1234 waiting  1.50 USD/h"));
+    assert_eq!(
+        (picture.used_percent, picture.text.as_str()),
+        (
+            100,
+            "100 % of  4 nodes  ig-task 4 -> 20  1234 waiting  1.50 USD/h"
+        )
+    );
     report.observation.yarn = None;
     assert_eq!(Picture::of(&report), None);
 }

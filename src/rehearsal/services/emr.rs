@@ -1,4 +1,5 @@
-//! What EMR says, in its JSON 1.1 protocol: a POST to `/` that names its operation in `X-Amz-Target`.
+//! What EMR says, in its JSON 1.1 protocol: a POST to `/` that names its operation in
+//! `X-Amz-Target`.
 //!
 //! The cluster has instance groups, no steps and no scaling policy of Amazon's.
 
@@ -24,7 +25,10 @@ const PAGE: usize = 500;
 
 /// Every operation that the rehearsal knows.
 pub async fn call(State(served): State<Served>, headers: HeaderMap, body: Bytes) -> Response {
-    let target = headers.get("x-amz-target").and_then(|target| target.to_str().ok()).unwrap_or_default();
+    let target = headers
+        .get("x-amz-target")
+        .and_then(|target| target.to_str().ok())
+        .unwrap_or_default();
     let operation = target.strip_prefix("ElasticMapReduce.").unwrap_or_default();
     let answer = match operation {
         "DescribeCluster" => describe_cluster(&served, &body).await,
@@ -35,13 +39,24 @@ pub async fn call(State(served): State<Served>, headers: HeaderMap, body: Bytes)
         "GetManagedScalingPolicy" => OfCluster::parse(&served, &body).map(|()| json!({})),
         "ModifyInstanceGroups" => modify_instance_groups(&served, &body).await,
         "TerminateJobFlows" => terminate_job_flows(&served, &body),
-        _ => Err(Refusal { kind: "UnknownOperationException", message: format!("a rehearsal does not know the operation `{target}`") }),
+        _ => Err(Refusal {
+            kind: "UnknownOperationException",
+            message: format!("a rehearsal does not know the operation `{target}`"),
+        }),
     };
     let (status, body) = match answer {
         Ok(answer) => (StatusCode::OK, answer),
-        Err(refusal) => (refusal.status(), json!({ "__type": refusal.kind, "message": refusal.message })),
+        Err(refusal) => (
+            refusal.status(),
+            json!({ "__type": refusal.kind, "message": refusal.message }),
+        ),
     };
-    (status, [(header::CONTENT_TYPE, "application/x-amz-json-1.1")], body.to_string()).into_response()
+    (
+        status,
+        [(header::CONTENT_TYPE, "application/x-amz-json-1.1")],
+        body.to_string(),
+    )
+        .into_response()
 }
 
 /// An error in EMR's words.
@@ -53,21 +68,34 @@ struct Refusal {
 
 impl Refusal {
     fn invalid_request(message: String) -> Self {
-        Self { kind: "InvalidRequestException", message }
+        Self {
+            kind: "InvalidRequestException",
+            message,
+        }
     }
 
     fn validation(message: String) -> Self {
-        Self { kind: "ValidationException", message }
+        Self {
+            kind: "ValidationException",
+            message,
+        }
     }
 
     fn status(&self) -> StatusCode {
-        if self.kind == "InternalServerException" { StatusCode::INTERNAL_SERVER_ERROR } else { StatusCode::BAD_REQUEST }
+        if self.kind == "InternalServerException" {
+            StatusCode::INTERNAL_SERVER_ERROR
+        } else {
+            StatusCode::BAD_REQUEST
+        }
     }
 }
 
 impl From<Ended> for Refusal {
     fn from(ended: Ended) -> Self {
-        Self { kind: "InternalServerException", message: ended.to_string() }
+        Self {
+            kind: "InternalServerException",
+            message: ended.to_string(),
+        }
     }
 }
 
@@ -89,20 +117,32 @@ impl OfCluster {
     fn check(&self, served: &Served) -> Result<(), Refusal> {
         match self.cluster_id.as_deref() {
             Some(id) if id == &*served.cluster_id => Ok(()),
-            Some(id) => Err(Refusal::invalid_request(format!("Cluster id '{id}' is not valid."))),
+            Some(id) => Err(Refusal::invalid_request(format!(
+                "Cluster id '{id}' is not valid."
+            ))),
             None => Err(Refusal::validation("ClusterId is missing".into())),
         }
     }
 }
 
 fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Refusal> {
-    serde_json::from_slice(body).map_err(|error| Refusal { kind: "SerializationException", message: error.to_string() })
+    serde_json::from_slice(body).map_err(|error| Refusal {
+        kind: "SerializationException",
+        message: error.to_string(),
+    })
 }
 
 async fn describe_cluster(served: &Served, body: &[u8]) -> Answer {
     OfCluster::parse(served, body)?;
-    let (start, state) = served.cluster.ask(|cluster| (cluster.start(), cluster.state())).await?;
-    let state = if served.is_terminating.load(Ordering::Relaxed) { ClusterState::Terminating } else { state };
+    let (start, state) = served
+        .cluster
+        .ask(|cluster| (cluster.start(), cluster.state()))
+        .await?;
+    let state = if served.is_terminating.load(Ordering::Relaxed) {
+        ClusterState::Terminating
+    } else {
+        state
+    };
     Ok(json!({ "Cluster": {
         "Id": *served.cluster_id,
         "Name": *served.name,
@@ -128,9 +168,20 @@ async fn list_instance_groups(served: &Served, body: &[u8]) -> Answer {
     OfCluster::parse(served, body)?;
     let (start, groups) = served
         .cluster
-        .ask(|cluster| (cluster.start(), cluster.groups().map(|(spec, status)| (spec.clone(), status)).collect::<Vec<_>>()))
+        .ask(|cluster| {
+            (
+                cluster.start(),
+                cluster
+                    .groups()
+                    .map(|(spec, status)| (spec.clone(), status))
+                    .collect::<Vec<_>>(),
+            )
+        })
         .await?;
-    let groups: Vec<Value> = groups.iter().map(|(spec, status)| group(spec, status, start)).collect();
+    let groups: Vec<Value> = groups
+        .iter()
+        .map(|(spec, status)| group(spec, status, start))
+        .collect();
     Ok(json!({ "InstanceGroups": groups }))
 }
 
@@ -189,13 +240,25 @@ async fn list_instances(served: &Served, body: &[u8]) -> Answer {
         })
         .await?;
     let is_wanted = |(spec, instance): &(&GroupSpec, &Instance)| {
-        request.instance_group_id.as_deref().is_none_or(|id| id == spec.id.as_str())
+        request
+            .instance_group_id
+            .as_deref()
+            .is_none_or(|id| id == spec.id.as_str())
             && takes(&request.instance_group_types, group_type(spec.role))
             && takes(&request.instance_states, instance_state(instance.state))
     };
-    let with_spec = instances.iter().filter_map(|instance| Some((specs.iter().find(|spec| spec.id == instance.group)?, instance)));
+    let with_spec = instances.iter().filter_map(|instance| {
+        Some((
+            specs.iter().find(|spec| spec.id == instance.group)?,
+            instance,
+        ))
+    });
     let mut wanted = with_spec.filter(is_wanted).skip(skip);
-    let page: Vec<Value> = wanted.by_ref().take(PAGE).map(|(spec, instance)| listed_instance(spec, instance)).collect();
+    let page: Vec<Value> = wanted
+        .by_ref()
+        .take(PAGE)
+        .map(|(spec, instance)| listed_instance(spec, instance))
+        .collect();
     let mut answer = json!({ "Instances": page });
     if wanted.next().is_some() {
         answer["Marker"] = skip.saturating_add(PAGE).to_string().into();
@@ -264,31 +327,63 @@ async fn modify_instance_groups(served: &Served, body: &[u8]) -> Answer {
     let request: ModifyInstanceGroups = parse(body)?;
     request.of.check(served)?;
     if served.is_terminating.load(Ordering::Relaxed) {
-        return Err(Refusal::validation("An instance group may only be modified when the cluster is running or waiting.".into()));
+        return Err(Refusal::validation(
+            "An instance group may only be modified when the cluster is running or waiting.".into(),
+        ));
     }
-    let known: Vec<GroupId> = served.cluster.ask(|cluster| cluster.groups().map(|(spec, _)| spec.id.clone()).collect()).await?;
-    let resizes = request.instance_groups.into_iter().map(|modification| modification.check(&known)).collect::<Result<Vec<_>, _>>()?;
+    let known: Vec<GroupId> = served
+        .cluster
+        .ask(|cluster| cluster.groups().map(|(spec, _)| spec.id.clone()).collect())
+        .await?;
+    let resizes = request
+        .instance_groups
+        .into_iter()
+        .map(|modification| modification.check(&known))
+        .collect::<Result<Vec<_>, _>>()?;
     let outcome = served.cluster.ask(move |cluster| {
-        resizes
-            .iter()
-            .try_for_each(|(group, to, shrink)| cluster.resize(group, *to, &shrink.instances_to_protect, &shrink.instances_to_terminate))
+        resizes.iter().try_for_each(|(group, to, shrink)| {
+            cluster.resize(
+                group,
+                *to,
+                &shrink.instances_to_protect,
+                &shrink.instances_to_terminate,
+            )
+        })
     });
-    outcome.await?.map(|()| json!({})).map_err(|unknown| Refusal::invalid_request(unknown.to_string()))
+    outcome
+        .await?
+        .map(|()| json!({}))
+        .map_err(|unknown| Refusal::invalid_request(unknown.to_string()))
 }
 
 impl Modification {
-    fn check(self, known: &[GroupId]) -> Result<(GroupId, Instances, InstanceResizePolicy), Refusal> {
+    fn check(
+        self,
+        known: &[GroupId],
+    ) -> Result<(GroupId, Instances, InstanceResizePolicy), Refusal> {
         let id = self.instance_group_id;
         if !known.contains(&id) {
-            return Err(Refusal::invalid_request(format!("Instance group id '{id}' is not valid.")));
+            return Err(Refusal::invalid_request(format!(
+                "Instance group id '{id}' is not valid."
+            )));
         }
         if !self.ec2_instance_ids_to_terminate.is_empty() {
             let message = "A rehearsal does not simulate EC2InstanceIdsToTerminate, which ends instances with what runs on them.";
             return Err(Refusal::validation(message.into()));
         }
-        let count = self.instance_count.and_then(|count| u32::try_from(count).ok());
-        let count = count.ok_or_else(|| Refusal::validation(format!("InstanceCount of '{id}' must be a whole number of instances.")))?;
-        Ok((id, Instances(count), self.shrink_policy.instance_resize_policy))
+        let count = self
+            .instance_count
+            .and_then(|count| u32::try_from(count).ok());
+        let count = count.ok_or_else(|| {
+            Refusal::validation(format!(
+                "InstanceCount of '{id}' must be a whole number of instances."
+            ))
+        })?;
+        Ok((
+            id,
+            Instances(count),
+            self.shrink_policy.instance_resize_policy,
+        ))
     }
 }
 
@@ -302,7 +397,11 @@ struct TerminateJobFlows {
 /// From then on the cluster says that it is terminating, and takes no resize.
 fn terminate_job_flows(served: &Served, body: &[u8]) -> Answer {
     let request: TerminateJobFlows = parse(body)?;
-    if request.job_flow_ids.iter().any(|id| id == &*served.cluster_id) {
+    if request
+        .job_flow_ids
+        .iter()
+        .any(|id| id == &*served.cluster_id)
+    {
         served.is_terminating.store(true, Ordering::Relaxed);
     }
     Ok(json!({}))

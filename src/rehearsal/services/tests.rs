@@ -3,7 +3,10 @@ use std::time::Duration;
 use aws_sdk_emr::Client;
 use aws_sdk_emr::config::{BehaviorVersion, Credentials, Region};
 use aws_sdk_emr::error::ProvideErrorMetadata;
-use aws_sdk_emr::types::{InstanceGroupModifyConfig, InstanceGroupState, InstanceResizePolicy, InstanceState, ShrinkPolicy};
+use aws_sdk_emr::types::{
+    InstanceGroupModifyConfig, InstanceGroupState, InstanceResizePolicy, InstanceState,
+    ShrinkPolicy,
+};
 use serde_json::Value;
 
 use super::*;
@@ -20,12 +23,18 @@ fn hour_of_work() -> Workload {
         id: "hour".into(),
         name: None,
         submit: Duration::ZERO,
-        application_master: Some(Resources { memory: Mebibytes(1_024), vcores: VirtualCores(1) }),
+        application_master: Some(Resources {
+            memory: Mebibytes(1_024),
+            vcores: VirtualCores(1),
+        }),
         stages: vec![Stage {
             after: vec![],
             memory: Mebibytes(2_048),
             vcores: VirtualCores(1),
-            tasks: vec![TaskRun { count: 19, duration: Duration::from_secs(3_600) }],
+            tasks: vec![TaskRun {
+                count: 19,
+                duration: Duration::from_secs(3_600),
+            }],
         }],
     };
     Workload::Jobs(JobLoad::of(START, &[job]).expect("a valid job"))
@@ -33,8 +42,11 @@ fn hour_of_work() -> Workload {
 
 /// The default cluster: two core nodes, no task node yet, six minutes to provision one.
 async fn serve(speed: u32) -> (Services, SimulatedCluster) {
-    let cluster = SimulatedCluster::start(Arc::new(hour_of_work()), Arc::default(), 1, speed).expect("work that fits");
-    let services = Services::start(cluster.clone(), CLUSTER_ID, "test").await.expect("a free port");
+    let cluster = SimulatedCluster::start(Arc::new(hour_of_work()), Arc::default(), 1, speed)
+        .expect("work that fits");
+    let services = Services::start(cluster.clone(), CLUSTER_ID, "test")
+        .await
+        .expect("a free port");
     (services, cluster)
 }
 
@@ -42,20 +54,31 @@ fn sdk(services: &Services) -> Client {
     let config = aws_sdk_emr::Config::builder()
         .behavior_version(BehaviorVersion::latest())
         .region(Region::new("us-east-1"))
-        .credentials_provider(Credentials::new("rehearsal", "rehearsal", None, None, "test"))
+        .credentials_provider(Credentials::new(
+            "rehearsal",
+            "rehearsal",
+            None,
+            None,
+            "test",
+        ))
         .endpoint_url(services.url().as_str())
         .build();
     Client::from_conf(config)
 }
 
 async fn get(services: &Services, path: &str) -> Value {
-    let answer = reqwest::get(services.url().join(path).expect("a path")).await.expect("an answer");
+    let answer = reqwest::get(services.url().join(path).expect("a path"))
+        .await
+        .expect("an answer");
     assert_eq!(answer.status(), 200, "{path}");
     serde_json::from_slice(&answer.bytes().await.expect("a body")).expect("JSON")
 }
 
 fn resize(group: &str, to: i32) -> InstanceGroupModifyConfig {
-    InstanceGroupModifyConfig::builder().instance_group_id(group).instance_count(to).build()
+    InstanceGroupModifyConfig::builder()
+        .instance_group_id(group)
+        .instance_count(to)
+        .build()
 }
 
 #[tokio::test]
@@ -76,7 +99,10 @@ async fn yarn_tells_what_runs_and_what_waits() {
     ] {
         assert_eq!(metrics[field], expected, "{field}");
     }
-    assert_eq!(metrics["totalClusterResourcesAcrossPartition"]["memory"], 2 * 12_288);
+    assert_eq!(
+        metrics["totalClusterResourcesAcrossPartition"]["memory"],
+        2 * 12_288
+    );
 }
 
 #[tokio::test]
@@ -84,41 +110,119 @@ async fn an_application_names_the_node_of_its_master_as_the_nodes_and_emr_name_i
     let (services, _cluster) = serve(1).await;
     let apps = get(&services, "/ws/v1/cluster/apps?states=RUNNING,ACCEPTED").await;
     let app = &apps["apps"]["app"][0];
-    assert_eq!((&app["state"], &app["runningContainers"]), (&"RUNNING".into(), &8.into()));
+    assert_eq!(
+        (&app["state"], &app["runningContainers"]),
+        (&"RUNNING".into(), &8.into())
+    );
     assert_eq!(app["startedTime"], START.as_millis());
     let nodes = get(&services, "/ws/v1/cluster/nodes").await;
     let nodes = nodes["nodes"]["node"].as_array().expect("nodes").clone();
     assert_eq!(nodes.len(), 2);
-    assert_eq!(nodes[0]["nodeHTTPAddress"], app["amHostHttpAddress"], "the first container goes to the first node");
-    let instances = sdk(&services).list_instances().cluster_id(CLUSTER_ID).send().await.expect("a list");
-    let names: Vec<_> = instances.instances().iter().filter_map(|instance| instance.private_dns_name()).collect();
-    assert_eq!(names, nodes.iter().map(|node| node["nodeHostName"].as_str().unwrap_or_default()).collect::<Vec<_>>());
-    assert_eq!(get(&services, "/ws/v1/cluster/apps?states=ACCEPTED").await["apps"], Value::Null);
+    assert_eq!(
+        nodes[0]["nodeHTTPAddress"], app["amHostHttpAddress"],
+        "the first container goes to the first node"
+    );
+    let instances = sdk(&services)
+        .list_instances()
+        .cluster_id(CLUSTER_ID)
+        .send()
+        .await
+        .expect("a list");
+    let names: Vec<_> = instances
+        .instances()
+        .iter()
+        .filter_map(|instance| instance.private_dns_name())
+        .collect();
+    assert_eq!(
+        names,
+        nodes
+            .iter()
+            .map(|node| node["nodeHostName"].as_str().unwrap_or_default())
+            .collect::<Vec<_>>()
+    );
+    assert_eq!(
+        get(&services, "/ws/v1/cluster/apps?states=ACCEPTED").await["apps"],
+        Value::Null
+    );
 }
 
 #[tokio::test]
 async fn jmx_answers_for_one_bean_or_for_all() {
     let (services, _cluster) = serve(1).await;
-    let queue = get(&services, "/jmx?qry=Hadoop:service=ResourceManager,name=QueueMetrics,q0=root").await;
+    let queue = get(
+        &services,
+        "/jmx?qry=Hadoop:service=ResourceManager,name=QueueMetrics,q0=root",
+    )
+    .await;
     assert_eq!(queue["beans"].as_array().map(Vec::len), Some(1));
     assert_eq!(queue["beans"][0]["AggregateContainersAllocated"], 8);
-    let hdfs = get(&services, "/jmx?qry=Hadoop:service=NameNode,name=FSNamesystem").await;
+    let hdfs = get(
+        &services,
+        "/jmx?qry=Hadoop:service=NameNode,name=FSNamesystem",
+    )
+    .await;
     assert_eq!(hdfs["beans"][0]["CapacityTotal"], (2_u64 * 256) << 30);
-    assert_eq!(get(&services, "/jmx?qry=no:such=bean").await["beans"], serde_json::json!([]));
-    assert_eq!(get(&services, "/jmx").await["beans"].as_array().map(Vec::len), Some(2));
+    assert_eq!(
+        get(&services, "/jmx?qry=no:such=bean").await["beans"],
+        serde_json::json!([])
+    );
+    assert_eq!(
+        get(&services, "/jmx").await["beans"]
+            .as_array()
+            .map(Vec::len),
+        Some(2)
+    );
 }
 
 #[tokio::test]
 async fn the_sdk_sees_the_cluster_and_its_groups() {
     let (services, _cluster) = serve(1).await;
     let sdk = sdk(&services);
-    let cluster = sdk.describe_cluster().cluster_id(CLUSTER_ID).send().await.expect("described").cluster.expect("a cluster");
-    assert_eq!(cluster.status().and_then(|status| status.state()).map(|state| state.as_str()), Some("RUNNING"));
-    let groups = sdk.list_instance_groups().cluster_id(CLUSTER_ID).send().await.expect("a list");
-    let told: Vec<_> = groups.instance_groups().iter().map(|group| (group.id(), group.requested_instance_count())).collect();
-    assert_eq!(told, [(Some("ig-core"), Some(2)), (Some("ig-task"), Some(0))]);
-    assert!(sdk.list_steps().cluster_id(CLUSTER_ID).send().await.expect("a list").steps().is_empty());
-    let managed = sdk.get_managed_scaling_policy().cluster_id(CLUSTER_ID).send().await.expect("an answer");
+    let cluster = sdk
+        .describe_cluster()
+        .cluster_id(CLUSTER_ID)
+        .send()
+        .await
+        .expect("described")
+        .cluster
+        .expect("a cluster");
+    assert_eq!(
+        cluster
+            .status()
+            .and_then(|status| status.state())
+            .map(|state| state.as_str()),
+        Some("RUNNING")
+    );
+    let groups = sdk
+        .list_instance_groups()
+        .cluster_id(CLUSTER_ID)
+        .send()
+        .await
+        .expect("a list");
+    let told: Vec<_> = groups
+        .instance_groups()
+        .iter()
+        .map(|group| (group.id(), group.requested_instance_count()))
+        .collect();
+    assert_eq!(
+        told,
+        [(Some("ig-core"), Some(2)), (Some("ig-task"), Some(0))]
+    );
+    assert!(
+        sdk.list_steps()
+            .cluster_id(CLUSTER_ID)
+            .send()
+            .await
+            .expect("a list")
+            .steps()
+            .is_empty()
+    );
+    let managed = sdk
+        .get_managed_scaling_policy()
+        .cluster_id(CLUSTER_ID)
+        .send()
+        .await
+        .expect("an answer");
     assert!(managed.managed_scaling_policy().is_none());
 }
 
@@ -126,66 +230,182 @@ async fn the_sdk_sees_the_cluster_and_its_groups() {
 async fn a_group_that_grows_is_resizing_until_its_nodes_have_joined() {
     let (services, cluster) = serve(3_600).await;
     let sdk = sdk(&services);
-    sdk.modify_instance_groups().cluster_id(CLUSTER_ID).instance_groups(resize("ig-task", 3)).send().await.expect("accepted");
-    let at_once = sdk.list_instances().cluster_id(CLUSTER_ID).instance_states(InstanceState::Provisioning).send().await.expect("a list");
+    sdk.modify_instance_groups()
+        .cluster_id(CLUSTER_ID)
+        .instance_groups(resize("ig-task", 3))
+        .send()
+        .await
+        .expect("accepted");
+    let at_once = sdk
+        .list_instances()
+        .cluster_id(CLUSTER_ID)
+        .instance_states(InstanceState::Provisioning)
+        .send()
+        .await
+        .expect("a list");
     assert_eq!(at_once.instances().len(), 3);
     loop {
-        let groups = sdk.list_instance_groups().cluster_id(CLUSTER_ID).send().await.expect("a list");
+        let groups = sdk
+            .list_instance_groups()
+            .cluster_id(CLUSTER_ID)
+            .send()
+            .await
+            .expect("a list");
         let group = groups.instance_groups()[1].clone();
-        let state = group.status().and_then(|status| status.state()).cloned().expect("a state");
+        let state = group
+            .status()
+            .and_then(|status| status.state())
+            .cloned()
+            .expect("a state");
         match (group.running_instance_count(), state) {
-            (Some(0), InstanceGroupState::Resizing) => tokio::time::sleep(Duration::from_millis(5)).await,
+            (Some(0), InstanceGroupState::Resizing) => {
+                tokio::time::sleep(Duration::from_millis(5)).await
+            }
             (Some(3), InstanceGroupState::Running) => break,
             other => panic!("nodes join together after six minutes: {other:?}"),
         }
     }
-    let waited = cluster.ask(|cluster| cluster.now().since(cluster.start())).await.expect("lives");
+    let waited = cluster
+        .ask(|cluster| cluster.now().since(cluster.start()))
+        .await
+        .expect("lives");
     assert!(waited >= Duration::from_secs(360), "{waited:?}");
-    assert_eq!(get(&services, "/ws/v1/cluster/metrics").await["clusterMetrics"]["containersPending"], 0);
+    assert_eq!(
+        get(&services, "/ws/v1/cluster/metrics").await["clusterMetrics"]["containersPending"],
+        0
+    );
 }
 
 #[tokio::test]
 async fn a_group_that_shrinks_keeps_what_is_protected() {
     let (services, _cluster) = serve(1).await;
     let sdk = sdk(&services);
-    let policy = InstanceResizePolicy::builder().instances_to_protect("i-core-2").build();
-    let shrink = ShrinkPolicy::builder().instance_resize_policy(policy).build();
-    let change = InstanceGroupModifyConfig::builder().instance_group_id("ig-core").instance_count(1).shrink_policy(shrink);
+    let policy = InstanceResizePolicy::builder()
+        .instances_to_protect("i-core-2")
+        .build();
+    let shrink = ShrinkPolicy::builder()
+        .instance_resize_policy(policy)
+        .build();
+    let change = InstanceGroupModifyConfig::builder()
+        .instance_group_id("ig-core")
+        .instance_count(1)
+        .shrink_policy(shrink);
     let change = change.build();
-    sdk.modify_instance_groups().cluster_id(CLUSTER_ID).instance_groups(change).send().await.expect("accepted");
+    sdk.modify_instance_groups()
+        .cluster_id(CLUSTER_ID)
+        .instance_groups(change)
+        .send()
+        .await
+        .expect("accepted");
     let nodes = get(&services, "/ws/v1/cluster/nodes").await;
-    let states: Vec<_> = nodes["nodes"]["node"].as_array().expect("nodes").iter().map(|node| node["state"].clone()).collect();
-    assert_eq!(states, ["DECOMMISSIONING", "RUNNING"], "without protection the newer one would go");
+    let states: Vec<_> = nodes["nodes"]["node"]
+        .as_array()
+        .expect("nodes")
+        .iter()
+        .map(|node| node["state"].clone())
+        .collect();
+    assert_eq!(
+        states,
+        ["DECOMMISSIONING", "RUNNING"],
+        "without protection the newer one would go"
+    );
 }
 
 #[tokio::test]
 async fn what_emr_refuses_is_refused_in_its_words() {
     let (services, _cluster) = serve(1).await;
     let sdk = sdk(&services);
-    let error = sdk.describe_cluster().cluster_id("j-OTHER").send().await.expect_err("another cluster");
-    assert_eq!((error.code(), error.message()), (Some("InvalidRequestException"), Some("Cluster id 'j-OTHER' is not valid.")));
-    let error = sdk.list_instance_fleets().cluster_id(CLUSTER_ID).send().await.expect_err("no fleets");
+    let error = sdk
+        .describe_cluster()
+        .cluster_id("j-OTHER")
+        .send()
+        .await
+        .expect_err("another cluster");
+    assert_eq!(
+        (error.code(), error.message()),
+        (
+            Some("InvalidRequestException"),
+            Some("Cluster id 'j-OTHER' is not valid.")
+        )
+    );
+    let error = sdk
+        .list_instance_fleets()
+        .cluster_id(CLUSTER_ID)
+        .send()
+        .await
+        .expect_err("no fleets");
     assert_eq!(error.code(), Some("InvalidRequestException"));
     let both = [resize("ig-task", 2), resize("ig-none", 2)];
-    let error = sdk.modify_instance_groups().cluster_id(CLUSTER_ID).set_instance_groups(Some(both.to_vec())).send().await;
+    let error = sdk
+        .modify_instance_groups()
+        .cluster_id(CLUSTER_ID)
+        .set_instance_groups(Some(both.to_vec()))
+        .send()
+        .await;
     let error = error.expect_err("an unknown group");
     assert_eq!(error.code(), Some("InvalidRequestException"));
-    let groups = sdk.list_instance_groups().cluster_id(CLUSTER_ID).send().await.expect("a list");
-    assert_eq!(groups.instance_groups()[1].requested_instance_count(), Some(0), "refused as a whole");
+    let groups = sdk
+        .list_instance_groups()
+        .cluster_id(CLUSTER_ID)
+        .send()
+        .await
+        .expect("a list");
+    assert_eq!(
+        groups.instance_groups()[1].requested_instance_count(),
+        Some(0),
+        "refused as a whole"
+    );
 
-    sdk.terminate_job_flows().job_flow_ids(CLUSTER_ID).send().await.expect("accepted");
-    let error = sdk.modify_instance_groups().cluster_id(CLUSTER_ID).instance_groups(resize("ig-task", 2)).send().await;
-    assert_eq!(error.expect_err("terminating").code(), Some("ValidationException"));
-    let cluster = sdk.describe_cluster().cluster_id(CLUSTER_ID).send().await.expect("described").cluster.expect("a cluster");
-    assert_eq!(cluster.status().and_then(|status| status.state()).map(|state| state.as_str()), Some("TERMINATING"));
+    sdk.terminate_job_flows()
+        .job_flow_ids(CLUSTER_ID)
+        .send()
+        .await
+        .expect("accepted");
+    let error = sdk
+        .modify_instance_groups()
+        .cluster_id(CLUSTER_ID)
+        .instance_groups(resize("ig-task", 2))
+        .send()
+        .await;
+    assert_eq!(
+        error.expect_err("terminating").code(),
+        Some("ValidationException")
+    );
+    let cluster = sdk
+        .describe_cluster()
+        .cluster_id(CLUSTER_ID)
+        .send()
+        .await
+        .expect("described")
+        .cluster
+        .expect("a cluster");
+    assert_eq!(
+        cluster
+            .status()
+            .and_then(|status| status.state())
+            .map(|state| state.as_str()),
+        Some("TERMINATING")
+    );
 }
 
 #[tokio::test]
 async fn long_lists_come_in_pages() {
     let (services, _cluster) = serve(1).await;
     let sdk = sdk(&services);
-    sdk.modify_instance_groups().cluster_id(CLUSTER_ID).instance_groups(resize("ig-task", 1_200)).send().await.expect("accepted");
-    let pages = sdk.list_instances().cluster_id(CLUSTER_ID).into_paginator().items().send().collect::<Result<Vec<_>, _>>().await;
+    sdk.modify_instance_groups()
+        .cluster_id(CLUSTER_ID)
+        .instance_groups(resize("ig-task", 1_200))
+        .send()
+        .await
+        .expect("accepted");
+    let pages = sdk
+        .list_instances()
+        .cluster_id(CLUSTER_ID)
+        .into_paginator()
+        .items()
+        .send()
+        .collect::<Result<Vec<_>, _>>()
+        .await;
     let pages = pages.expect("all pages");
     assert_eq!(pages.len(), 1_202);
     assert_eq!(pages[1_201].private_ip_address(), Some("10.0.4.187"));
@@ -195,8 +415,18 @@ async fn long_lists_come_in_pages() {
 async fn a_cluster_that_has_ended_leaves_its_run_and_answers_503() {
     let (services, cluster) = serve(1).await;
     let run = cluster.end().await.expect("lived");
-    assert_eq!((run.tasks_total, run.tasks_finished, run.instances.len()), (19, 0, 2));
+    assert_eq!(
+        (run.tasks_total, run.tasks_finished, run.instances.len()),
+        (19, 0, 2)
+    );
     assert_eq!(cluster.end().await.err(), Some(Ended));
-    let answer = reqwest::get(services.url().join("/ws/v1/cluster/metrics").expect("a path")).await.expect("an answer");
+    let answer = reqwest::get(
+        services
+            .url()
+            .join("/ws/v1/cluster/metrics")
+            .expect("a path"),
+    )
+    .await
+    .expect("an answer");
     assert_eq!(answer.status(), 503);
 }

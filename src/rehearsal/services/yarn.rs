@@ -17,7 +17,10 @@ use crate::units::{Mebibytes, Timestamp, VirtualCores};
 const VERSION: &str = "3.3.6";
 
 pub async fn info(State(served): State<Served>) -> Result<Json<Value>, Ended> {
-    let started_ms = served.cluster.ask(|cluster| cluster.start().as_millis()).await?;
+    let started_ms = served
+        .cluster
+        .ask(|cluster| cluster.start().as_millis())
+        .await?;
     Ok(Json(json!({ "clusterInfo": {
         "id": started_ms,
         "startedOn": started_ms,
@@ -30,8 +33,13 @@ pub async fn info(State(served): State<Served>) -> Result<Json<Value>, Ended> {
 }
 
 pub async fn metrics(State(served): State<Served>) -> Result<Json<Value>, Ended> {
-    let (yarn, submitted) = served.cluster.ask(|cluster| (cluster.yarn(), cluster.submitted())).await?;
-    Ok(Json(json!({ "clusterMetrics": cluster_metrics(&yarn, submitted) })))
+    let (yarn, submitted) = served
+        .cluster
+        .ask(|cluster| (cluster.yarn(), cluster.submitted()))
+        .await?;
+    Ok(Json(
+        json!({ "clusterMetrics": cluster_metrics(&yarn, submitted) }),
+    ))
 }
 
 /// Filters of `/nodes` and `/apps`; others are ignored, as YARN ignores what it does not know.
@@ -45,24 +53,63 @@ pub struct Filter {
 impl Filter {
     fn takes(&self, state: &str) -> bool {
         let states = self.states.as_deref().filter(|states| !states.is_empty());
-        states.is_none_or(|states| states.split(',').any(|wanted| wanted.trim().eq_ignore_ascii_case(state)))
+        states.is_none_or(|states| {
+            states
+                .split(',')
+                .any(|wanted| wanted.trim().eq_ignore_ascii_case(state))
+        })
     }
 }
 
-pub async fn nodes(State(served): State<Served>, Query(filter): Query<Filter>) -> Result<Json<Value>, Ended> {
-    let there = |instance: &Instance| matches!(instance.state, InstanceState::Running | InstanceState::Leaving) && takes_work(instance);
-    let (now, instances) =
-        served.cluster.ask(move |cluster| (cluster.now(), cluster.instances().filter(there).collect::<Vec<_>>())).await?;
-    let nodes = instances.iter().filter(|instance| filter.takes(node_state(instance))).map(|instance| node(instance, now));
+pub async fn nodes(
+    State(served): State<Served>,
+    Query(filter): Query<Filter>,
+) -> Result<Json<Value>, Ended> {
+    let there = |instance: &Instance| {
+        matches!(
+            instance.state,
+            InstanceState::Running | InstanceState::Leaving
+        ) && takes_work(instance)
+    };
+    let (now, instances) = served
+        .cluster
+        .ask(move |cluster| {
+            (
+                cluster.now(),
+                cluster.instances().filter(there).collect::<Vec<_>>(),
+            )
+        })
+        .await?;
+    let nodes = instances
+        .iter()
+        .filter(|instance| filter.takes(node_state(instance)))
+        .map(|instance| node(instance, now));
     Ok(Json(listed("nodes", "node", nodes.collect())))
 }
 
-/// Finished applications are not listed, as where `yarn.resourcemanager.max-completed-applications` is 0.
-pub async fn apps(State(served): State<Served>, Query(filter): Query<Filter>) -> Result<Json<Value>, Ended> {
-    let (start, now, applications, hosts) =
-        served.cluster.ask(|cluster| (cluster.start(), cluster.now(), cluster.applications(), hosts(cluster))).await?;
-    let wanted = applications.iter().filter(|application| filter.takes(application_state(application)));
-    let apps = wanted.take(filter.limit.unwrap_or(usize::MAX)).map(|application| app(application, start, now, &hosts));
+/// Finished applications are not listed, as where `yarn.resourcemanager.max-completed-applications`
+/// is 0.
+pub async fn apps(
+    State(served): State<Served>,
+    Query(filter): Query<Filter>,
+) -> Result<Json<Value>, Ended> {
+    let (start, now, applications, hosts) = served
+        .cluster
+        .ask(|cluster| {
+            (
+                cluster.start(),
+                cluster.now(),
+                cluster.applications(),
+                hosts(cluster),
+            )
+        })
+        .await?;
+    let wanted = applications
+        .iter()
+        .filter(|application| filter.takes(application_state(application)));
+    let apps = wanted
+        .take(filter.limit.unwrap_or(usize::MAX))
+        .map(|application| app(application, start, now, &hosts));
     Ok(Json(listed("apps", "app", apps.collect())))
 }
 
@@ -110,8 +157,14 @@ pub struct JmxQuery {
 }
 
 /// The beans of both servers: each ignores a query for what it does not have.
-pub async fn jmx(State(served): State<Served>, Query(query): Query<JmxQuery>) -> Result<Json<Value>, Ended> {
-    let (yarn, hdfs) = served.cluster.ask(|cluster| (cluster.yarn(), cluster.hdfs())).await?;
+pub async fn jmx(
+    State(served): State<Served>,
+    Query(query): Query<JmxQuery>,
+) -> Result<Json<Value>, Ended> {
+    let (yarn, hdfs) = served
+        .cluster
+        .ask(|cluster| (cluster.yarn(), cluster.hdfs()))
+        .await?;
     let mut beans = vec![queue_metrics(&yarn), fs_namesystem(&hdfs)];
     if let Some(wanted) = query.qry {
         beans.retain(|bean| bean["name"] == wanted.as_str());
@@ -160,7 +213,11 @@ fn cluster_metrics(yarn: &YarnLoad, apps_submitted: u64) -> Value {
 fn node(instance: &Instance, now: Timestamp) -> Value {
     let host = private_dns_name(instance.number);
     // A node that leaves offers nothing but what still runs on it.
-    let free = if instance.state == InstanceState::Running { instance.capacity.minus(instance.used) } else { Resources::default() };
+    let free = if instance.state == InstanceState::Running {
+        instance.capacity.minus(instance.used)
+    } else {
+        Resources::default()
+    };
     json!({
         "rack": "/default-rack",
         "state": node_state(instance),
@@ -178,10 +235,21 @@ fn node(instance: &Instance, now: Timestamp) -> Value {
     })
 }
 
-fn app(application: &Application, start: Timestamp, now: Timestamp, hosts: &BTreeMap<InstanceId, String>) -> Value {
+fn app(
+    application: &Application,
+    start: Timestamp,
+    now: Timestamp,
+    hosts: &BTreeMap<InstanceId, String>,
+) -> Value {
     let has_started = application.master != Master::Waiting;
     // Until its master runs, YARN reports -1 for what an application has.
-    let held = |amount: u64| if has_started { json!(amount) } else { json!(-1) };
+    let held = |amount: u64| {
+        if has_started {
+            json!(amount)
+        } else {
+            json!(-1)
+        }
+    };
     let mut app = json!({
         "id": format!("application_{}_{:04}", start.as_millis(), application.number + 1),
         "user": "hadoop",
@@ -246,7 +314,11 @@ fn fs_namesystem(hdfs: &HdfsLoad) -> Value {
 
 /// A list as YARN writes it: one that is empty is missing.
 fn listed(many: &str, one: &str, items: Vec<Value>) -> Value {
-    if items.is_empty() { json!({ many: null }) } else { json!({ many: { one: items } }) }
+    if items.is_empty() {
+        json!({ many: null })
+    } else {
+        json!({ many: { one: items } })
+    }
 }
 
 /// The simulated cluster knows all of them.
@@ -259,11 +331,17 @@ fn amounts(resources: Resources) -> Value {
 }
 
 fn allocated(yarn: &YarnLoad) -> Resources {
-    Resources { memory: yarn.memory_allocated, vcores: yarn.vcores_allocated.unwrap_or_default() }
+    Resources {
+        memory: yarn.memory_allocated,
+        vcores: yarn.vcores_allocated.unwrap_or_default(),
+    }
 }
 
 fn pending(yarn: &YarnLoad) -> Resources {
-    Resources { memory: yarn.memory_pending, vcores: yarn.vcores_pending.unwrap_or_default() }
+    Resources {
+        memory: yarn.memory_pending,
+        vcores: yarn.vcores_pending.unwrap_or_default(),
+    }
 }
 
 /// A primary node has no NodeManager.
@@ -279,9 +357,16 @@ const fn node_state(instance: &Instance) -> &'static str {
 }
 
 fn application_state(application: &Application) -> &'static str {
-    if application.master == Master::Waiting { "ACCEPTED" } else { "RUNNING" }
+    if application.master == Master::Waiting {
+        "ACCEPTED"
+    } else {
+        "RUNNING"
+    }
 }
 
 fn hosts(cluster: &SteppedCluster<'_>) -> BTreeMap<InstanceId, String> {
-    cluster.instances().map(|instance| (instance.id, private_dns_name(instance.number))).collect()
+    cluster
+        .instances()
+        .map(|instance| (instance.id, private_dns_name(instance.number)))
+        .collect()
 }

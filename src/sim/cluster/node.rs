@@ -87,7 +87,8 @@ impl Node {
         self.state == NodeState::Active && self.capacity.minus(self.used).covers(container)
     }
 
-    /// Adds the time since the last change of what is used, weighted with the used share of the scarcer resource. Before each such change.
+    /// Adds the time since the last change of what is used, weighted with the used share of the
+    /// scarcer resource. Before each such change.
     pub(super) fn settle(&mut self, now_ms: i64) {
         if now_ms > self.settled_ms {
             self.busy_ms += self.share() * (now_ms - self.settled_ms) as f64;
@@ -96,10 +97,17 @@ impl Node {
     }
 
     fn share(&self) -> f64 {
-        // Signed numbers become floating point in one instruction, and this is done twice for each container.
+        // Signed numbers become floating point in one instruction, and this is done twice for each
+        // container.
         let amount = |used: u64| used as i64 as f64;
-        let (of_memory, of_vcores) =
-            (amount(self.used.memory.get()) * self.share_of_mib, amount(self.used.vcores.get()) * self.share_of_vcore);
-        if of_memory > of_vcores { of_memory } else { of_vcores }
+        let (of_memory, of_vcores) = (
+            amount(self.used.memory.get()) * self.share_of_mib,
+            amount(self.used.vcores.get()) * self.share_of_vcore,
+        );
+        if of_memory > of_vcores {
+            of_memory
+        } else {
+            of_vcores
+        }
     }
 }

@@ -1,5 +1,5 @@
-//! Memory in service and memory that waits. All rates are constant between two events, so that each span has a closed form: masses are linear,
-//! waiting times are areas.
+//! Memory in service and memory that waits. All rates are constant between two events, so that each
+//! span has a closed form: masses are linear, waiting times are areas.
 
 use std::collections::VecDeque;
 
@@ -12,7 +12,8 @@ const TINY: f64 = 1e-9;
 /// Seconds that are rounding errors.
 const TINY_S: f64 = 1e-6;
 
-/// No container lives shorter: YARN takes as long to start and end one. It bounds the steps that a poll is cut into.
+/// No container lives shorter: YARN takes as long to start and end one. It bounds the steps that a
+/// poll is cut into.
 pub(super) const LEAST_LIFETIME_S: f64 = 1.0;
 
 #[derive(Clone, Debug)]
@@ -42,7 +43,11 @@ pub(super) struct Inflow {
 }
 
 impl Inflow {
-    pub const NONE: Self = Self { mib_per_s: 0.0, lifetime_s: LEAST_LIFETIME_S, parcel: u32::MAX };
+    pub const NONE: Self = Self {
+        mib_per_s: 0.0,
+        lifetime_s: LEAST_LIFETIME_S,
+        parcel: u32::MAX,
+    };
 }
 
 /// A parcel, or the later part of one, that did not find room.
@@ -127,7 +132,10 @@ impl Pool {
 
     /// Lets end what is due, and starts at once what finds room, unless starting takes time.
     pub fn settle(&mut self) {
-        if self.starting.is_some_and(|starting| starting.from_s + starting.lifetime_s <= self.clock_s) {
+        if self
+            .starting
+            .is_some_and(|starting| starting.from_s + starting.lifetime_s <= self.clock_s)
+        {
             self.flush();
         }
         self.service.settle(self.clock_s);
@@ -148,34 +156,89 @@ impl Pool {
 
     /// What happens until the next event, and when that is.
     fn course(&self, end_s: f64, inflow: Inflow) -> Course {
-        let (capacity, mass, departing) = (self.capacity_mib, self.service.mass_mib, self.service.departing);
+        let (capacity, mass, departing) = (
+            self.capacity_mib,
+            self.service.mass_mib,
+            self.service.departing,
+        );
         let head = self.backlog.front();
         let is_full = mass >= capacity * (1.0 - TINY);
         // Where there is no more room, starts replace departures.
-        let rate = if is_full { departing.min(self.most_starts_mib_s) } else { self.most_starts_mib_s };
-        let full_s = |starts: f64| if !is_full && starts > departing { (capacity - mass) / (starts - departing) } else { f64::INFINITY };
+        let rate = if is_full {
+            departing.min(self.most_starts_mib_s)
+        } else {
+            self.most_starts_mib_s
+        };
+        let full_s = |starts: f64| {
+            if !is_full && starts > departing {
+                (capacity - mass) / (starts - departing)
+            } else {
+                f64::INFINITY
+            }
+        };
         let (event_s, starts, lifetime_s, queues) = match head {
             // More runs than there is room for: nothing starts until it fits.
-            _ if mass > capacity * (1.0 + TINY) => ((mass - capacity) / departing, 0.0, inflow.lifetime_s, true),
+            _ if mass > capacity * (1.0 + TINY) => {
+                ((mass - capacity) / departing, 0.0, inflow.lifetime_s, true)
+            }
             // Room for all that arrives, until the capacity is reached.
-            None if inflow.mib_per_s <= rate => (full_s(inflow.mib_per_s), inflow.mib_per_s, inflow.lifetime_s, false),
+            None if inflow.mib_per_s <= rate => (
+                full_s(inflow.mib_per_s),
+                inflow.mib_per_s,
+                inflow.lifetime_s,
+                false,
+            ),
             // From the head of the queue.
-            Some(head) if head.parcel != Some(inflow.parcel) => ((head.left_mib / rate).min(full_s(rate)), rate, head.lifetime_s, true),
+            Some(head) if head.parcel != Some(inflow.parcel) => (
+                (head.left_mib / rate).min(full_s(rate)),
+                rate,
+                head.lifetime_s,
+                true,
+            ),
             // The queue holds only what arrives now.
             _ => {
                 let loss = rate - inflow.mib_per_s;
-                let empty_s = if loss > 0.0 { head.map_or(0.0, |head| head.left_mib) / loss } else { f64::INFINITY };
+                let empty_s = if loss > 0.0 {
+                    head.map_or(0.0, |head| head.left_mib) / loss
+                } else {
+                    f64::INFINITY
+                };
                 (empty_s.min(full_s(rate)), rate, inflow.lifetime_s, true)
             }
         };
         // What starts must be in service as a segment before its first part ends.
-        let first_end_s = self.starting.map_or(f64::INFINITY, |starting| starting.from_s + starting.lifetime_s);
-        let next_end_s = if starts > 0.0 { self.clock_s + lifetime_s } else { f64::INFINITY };
-        let change_s = self.service.next_change_s().min(first_end_s).min(next_end_s).min(end_s);
-        Course { until_s: change_s.min(self.clock_s + event_s.max(TINY_S)), starts, lifetime_s, queues }
+        let first_end_s = self.starting.map_or(f64::INFINITY, |starting| {
+            starting.from_s + starting.lifetime_s
+        });
+        let next_end_s = if starts > 0.0 {
+            self.clock_s + lifetime_s
+        } else {
+            f64::INFINITY
+        };
+        let change_s = self
+            .service
+            .next_change_s()
+            .min(first_end_s)
+            .min(next_end_s)
+            .min(end_s);
+        Course {
+            until_s: change_s.min(self.clock_s + event_s.max(TINY_S)),
+            starts,
+            lifetime_s,
+            queues,
+        }
     }
 
-    fn pass(&mut self, Course { until_s, starts, lifetime_s, queues }: Course, inflow: Inflow) {
+    fn pass(
+        &mut self,
+        Course {
+            until_s,
+            starts,
+            lifetime_s,
+            queues,
+        }: Course,
+        inflow: Inflow,
+    ) {
         let span_s = until_s - self.clock_s;
         let middle_s = (self.clock_s + until_s) / 2.0;
         let before = self.service.mass_mib;
@@ -183,7 +246,10 @@ impl Pool {
         let mut started = starts * span_s;
         if queues {
             self.queue(came, middle_s, inflow.lifetime_s, Some(inflow.parcel));
-            started = self.backlog.front().map_or(0.0, |head| head.left_mib.min(started));
+            started = self
+                .backlog
+                .front()
+                .map_or(0.0, |head| head.left_mib.min(started));
             self.start_head(started, middle_s);
         } else {
             self.note_wait(0.0, came, self.clock_s);
@@ -211,19 +277,40 @@ impl Pool {
             }
             _ => {
                 self.flush();
-                self.starting = Some(Starting { lifetime_s, from_s, until_s, mass_mib, moment });
+                self.starting = Some(Starting {
+                    lifetime_s,
+                    from_s,
+                    until_s,
+                    mass_mib,
+                    moment,
+                });
             }
         }
     }
 
-    /// Puts what has started into service: it ends around one lifetime after the middle of its start, no more spread than it started.
+    /// Puts what has started into service: it ends around one lifetime after the middle of its
+    /// start, no more spread than it started.
     fn flush(&mut self) {
-        let Some(Starting { lifetime_s, from_s, until_s, mass_mib, moment }) = self.starting.take() else { return };
+        let Some(Starting {
+            lifetime_s,
+            from_s,
+            until_s,
+            mass_mib,
+            moment,
+        }) = self.starting.take()
+        else {
+            return;
+        };
         let middle_s = moment / mass_mib;
         let widest_s = (middle_s - from_s).min(until_s - middle_s);
         let half_s = if widest_s > TINY_S { widest_s } else { 0.0 };
         let ends_s = middle_s + lifetime_s;
-        self.service.push(Segment { from_s: ends_s - half_s, until_s: ends_s + half_s, mass_mib, lifetime_s });
+        self.service.push(Segment {
+            from_s: ends_s - half_s,
+            until_s: ends_s + half_s,
+            mass_mib,
+            lifetime_s,
+        });
     }
 
     /// Adds to the end of the queue memory that arrived around an instant.
@@ -253,7 +340,9 @@ impl Pool {
 
     /// So much of the head of the queue starts around an instant.
     fn start_head(&mut self, mass_mib: f64, at_s: f64) {
-        let Some(head) = self.backlog.front_mut().filter(|_| mass_mib > 0.0) else { return };
+        let Some(head) = self.backlog.front_mut().filter(|_| mass_mib > 0.0) else {
+            return;
+        };
         head.starts += mass_mib * at_s;
         head.left_mib -= mass_mib;
         self.backlog_mib -= mass_mib;
@@ -266,7 +355,11 @@ impl Pool {
             }
             if head.parcel.is_some() {
                 let arrived_s = head.arrivals / head.mass_mib;
-                self.note_wait(((head.starts - head.arrivals) / head.mass_mib).max(0.0), head.mass_mib, arrived_s);
+                self.note_wait(
+                    ((head.starts - head.arrivals) / head.mass_mib).max(0.0),
+                    head.mass_mib,
+                    arrived_s,
+                );
             }
         }
     }
@@ -276,14 +369,23 @@ impl Pool {
         let hour = |since_s: f64| (since_s / 3_600.0) as u64;
         match self.waits.last_mut() {
             _ if weight <= 0.0 => {}
-            Some(last) if last.seconds == seconds && hour(last.since_s) == hour(since_s) => last.weight += weight,
-            _ => self.waits.push(Wait { seconds, weight, since_s }),
+            Some(last) if last.seconds == seconds && hour(last.since_s) == hour(since_s) => {
+                last.weight += weight
+            }
+            _ => self.waits.push(Wait {
+                seconds,
+                weight,
+                since_s,
+            }),
         }
     }
 
     /// The work that waits, in mebibyte-seconds.
     #[cfg(test)]
     pub fn backlog_work(&self) -> f64 {
-        self.backlog.iter().map(|waiting| waiting.left_mib * waiting.lifetime_s).sum()
+        self.backlog
+            .iter()
+            .map(|waiting| waiting.left_mib * waiting.lifetime_s)
+            .sum()
     }
 }

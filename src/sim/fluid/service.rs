@@ -3,7 +3,8 @@
 use std::cmp::{Ordering, Reverse};
 use std::collections::BinaryHeap;
 
-/// Memory that ends evenly between two instants, or at once where they are equal. Seconds since the start.
+/// Memory that ends evenly between two instants, or at once where they are equal. Seconds since the
+/// start.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Segment {
     pub from_s: f64,
@@ -22,7 +23,11 @@ impl Segment {
         if now_s <= self.from_s {
             return Some(*self);
         }
-        Some(Self { from_s: now_s, mass_mib: self.rate() * (self.until_s - now_s), ..*self })
+        Some(Self {
+            from_s: now_s,
+            mass_mib: self.rate() * (self.until_s - now_s),
+            ..*self
+        })
     }
 
     /// Its memory-time after an instant at which nothing of it has ended.
@@ -47,7 +52,10 @@ impl Segment {
 /// Segments by the instant from which they end.
 impl Ord for Segment {
     fn cmp(&self, other: &Self) -> Ordering {
-        self.from_s.total_cmp(&other.from_s).then(self.until_s.total_cmp(&other.until_s)).then(self.mass_mib.total_cmp(&other.mass_mib))
+        self.from_s
+            .total_cmp(&other.from_s)
+            .then(self.until_s.total_cmp(&other.until_s))
+            .then(self.mass_mib.total_cmp(&other.mass_mib))
     }
 }
 
@@ -82,7 +90,8 @@ impl Service {
         self.upcoming.extend(segments.into_iter().map(Reverse));
     }
 
-    /// Lets begin to end, and end, what is due. Time must not pass beyond [`next_change_s`](Self::next_change_s) without it.
+    /// Lets begin to end, and end, what is due. Time must not pass beyond
+    /// [`next_change_s`](Self::next_change_s) without it.
     pub fn settle(&mut self, now_s: f64) {
         let mut has_changed = false;
         while let Some(Reverse(segment)) = self.upcoming.peek().copied()
@@ -102,7 +111,11 @@ impl Service {
         }
         if has_changed {
             // Not `sum`: that of nothing is -0.0, by which nobody should divide.
-            self.departing = self.ending.iter().map(Segment::rate).fold(0.0, std::ops::Add::add);
+            self.departing = self
+                .ending
+                .iter()
+                .map(Segment::rate)
+                .fold(0.0, std::ops::Add::add);
         }
         self.mass_mib = self.mass_mib.max(0.0);
     }
@@ -114,23 +127,56 @@ impl Service {
 
     /// When the rate next changes; infinite if nothing runs.
     pub fn next_change_s(&self) -> f64 {
-        let begins = self.upcoming.peek().map_or(f64::INFINITY, |Reverse(segment)| segment.from_s);
-        self.ending.iter().map(|segment| segment.until_s).fold(begins, f64::min)
+        let begins = self
+            .upcoming
+            .peek()
+            .map_or(f64::INFINITY, |Reverse(segment)| segment.from_s);
+        self.ending
+            .iter()
+            .map(|segment| segment.until_s)
+            .fold(begins, f64::min)
     }
 
     /// When nothing of what runs now runs any more.
     pub fn last_end_s(&self) -> Option<f64> {
-        let ends = self.upcoming.iter().map(|Reverse(segment)| segment.until_s).chain(self.ending.iter().map(|segment| segment.until_s));
+        let ends = self
+            .upcoming
+            .iter()
+            .map(|Reverse(segment)| segment.until_s)
+            .chain(self.ending.iter().map(|segment| segment.until_s));
         ends.max_by(f64::total_cmp)
     }
 
     /// Takes the same share out of everything.
     pub fn split(&mut self, share: f64, now_s: f64) -> Vec<Segment> {
-        let upcoming = std::mem::take(&mut self.upcoming).into_vec().into_iter().map(|Reverse(segment)| segment);
-        let running: Vec<Segment> = upcoming.chain(self.ending.drain(..).filter_map(|segment| segment.rest(now_s))).collect();
-        let part = |share: f64| move |segment: &Segment| Segment { mass_mib: segment.mass_mib * share, ..*segment };
-        let taken: Vec<Segment> = running.iter().map(part(share)).filter(|segment| segment.mass_mib > 0.0).collect();
-        self.upcoming = running.iter().map(part(1.0 - share)).filter(|segment| segment.mass_mib > 0.0).map(Reverse).collect();
+        let upcoming = std::mem::take(&mut self.upcoming)
+            .into_vec()
+            .into_iter()
+            .map(|Reverse(segment)| segment);
+        let running: Vec<Segment> = upcoming
+            .chain(
+                self.ending
+                    .drain(..)
+                    .filter_map(|segment| segment.rest(now_s)),
+            )
+            .collect();
+        let part = |share: f64| {
+            move |segment: &Segment| Segment {
+                mass_mib: segment.mass_mib * share,
+                ..*segment
+            }
+        };
+        let taken: Vec<Segment> = running
+            .iter()
+            .map(part(share))
+            .filter(|segment| segment.mass_mib > 0.0)
+            .collect();
+        self.upcoming = running
+            .iter()
+            .map(part(1.0 - share))
+            .filter(|segment| segment.mass_mib > 0.0)
+            .map(Reverse)
+            .collect();
         self.mass_mib *= 1.0 - share;
         self.departing = 0.0;
         self.settle(now_s);
@@ -141,6 +187,9 @@ impl Service {
     #[cfg(test)]
     pub fn work(&self, now_s: f64) -> f64 {
         let upcoming = self.upcoming.iter().map(|Reverse(segment)| *segment);
-        upcoming.chain(self.ending.iter().filter_map(|segment| segment.rest(now_s))).map(|segment| segment.work_after(now_s)).sum()
+        upcoming
+            .chain(self.ending.iter().filter_map(|segment| segment.rest(now_s)))
+            .map(|segment| segment.work_after(now_s))
+            .sum()
     }
 }

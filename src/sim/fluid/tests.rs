@@ -9,7 +9,11 @@ use crate::trace::Job;
 use crate::units::Instances;
 
 fn inflow(mib_per_s: f64, lifetime_s: f64) -> Inflow {
-    Inflow { mib_per_s, lifetime_s, parcel: 0 }
+    Inflow {
+        mib_per_s,
+        lifetime_s,
+        parcel: 0,
+    }
 }
 
 fn pool(capacity_mib: f64) -> Pool {
@@ -25,43 +29,76 @@ fn a_step_of_load_fills_for_one_lifetime_and_then_stays_whatever_the_ticks() {
         for tick in 1..=ticks {
             pool.flow(300.0 / f64::from(ticks), inflow(10.0, 60.0));
             let expected = 10.0 * (300.0 * f64::from(tick) / f64::from(ticks)).min(60.0);
-            assert!((pool.service.mass_mib - expected).abs() < 1e-6, "{ticks} ticks: {} for {expected}", pool.service.mass_mib);
+            assert!(
+                (pool.service.mass_mib - expected).abs() < 1e-6,
+                "{ticks} ticks: {} for {expected}",
+                pool.service.mass_mib
+            );
         }
         assert_eq!(pool.backlog_mib(), 0.0);
         let area = 10.0 * 60.0 * (300.0 - 30.0);
-        assert!((pool.busy_s * 1e6 - area).abs() < 1e-3, "{} for {area}", pool.busy_s * 1e6);
+        assert!(
+            (pool.busy_s * 1e6 - area).abs() < 1e-3,
+            "{} for {area}",
+            pool.busy_s * 1e6
+        );
     }
 }
 
 #[test]
 fn beyond_the_capacity_the_rest_waits_and_is_served_wave_by_wave_in_order() {
-    // 10 MiB/s of 60 s each would need 600 MiB; there are 300. They are full at 30 s and begin to end at 60 s: in each minute 30 s bring room
-    // for what came in 30 s. What arrived in the first second after 30 s starts at 60 s; the last, at 120 s, starts after three minutes.
+    // 10 MiB/s of 60 s each would need 600 MiB; there are 300. They are full at 30 s and begin to
+    // end at 60 s: in each minute 30 s bring room for what came in 30 s. What arrived in the first
+    // second after 30 s starts at 60 s; the last, at 120 s, starts after three minutes.
     let mut pool = pool(300.0);
     for _ in 0..4 {
         pool.flow(30.0, inflow(10.0, 60.0));
     }
-    assert!((pool.backlog_mib() - 600.0).abs() < 1e-3, "{}", pool.backlog_mib());
+    assert!(
+        (pool.backlog_mib() - 600.0).abs() < 1e-3,
+        "{}",
+        pool.backlog_mib()
+    );
     pool.flow(600.0, Inflow::NONE);
     assert!(pool.backlog_mib() < 1e-6 && pool.service.mass_mib < 1e-6);
     // 300 start as they come, 300 wait 30 s (30..60 -> 60..90), 300 wait 60 s, 300 wait 90 s.
-    let waiting: f64 = pool.waits.iter().map(|wait| wait.seconds * wait.weight).sum();
+    let waiting: f64 = pool
+        .waits
+        .iter()
+        .map(|wait| wait.seconds * wait.weight)
+        .sum();
     let expected = 300.0 * (30.0 + 60.0 + 90.0);
-    assert!((waiting - expected).abs() < 1e-3 * expected, "{waiting} for {expected}");
+    assert!(
+        (waiting - expected).abs() < 1e-3 * expected,
+        "{waiting} for {expected}"
+    );
 }
 
 #[test]
 fn where_starting_takes_time_a_burst_starts_little_by_little() {
-    // 300 MiB of 60 s at once, of which 10 start each second; in the 150 that fit, starts go on when departures begin at 60 s.
+    // 300 MiB of 60 s at once, of which 10 start each second; in the 150 that fit, starts go on
+    // when departures begin at 60 s.
     let mut pool = pool(150.0);
     pool.most_starts_mib_s = 10.0;
     pool.add(300.0, 60.0, 0);
-    for (span_s, in_service, waiting) in
-        [(5.0, 50.0, 250.0), (10.0, 150.0, 150.0), (45.0, 150.0, 150.0), (6.0, 150.0, 90.0), (9.0, 150.0, 0.0)]
-    {
+    for (span_s, in_service, waiting) in [
+        (5.0, 50.0, 250.0),
+        (10.0, 150.0, 150.0),
+        (45.0, 150.0, 150.0),
+        (6.0, 150.0, 90.0),
+        (9.0, 150.0, 0.0),
+    ] {
         pool.flow(span_s, Inflow::NONE);
-        assert!((pool.service.mass_mib - in_service).abs() < 1e-3, "{} for {in_service}", pool.service.mass_mib);
-        assert!((pool.backlog_mib() - waiting).abs() < 1e-3, "{} for {waiting}", pool.backlog_mib());
+        assert!(
+            (pool.service.mass_mib - in_service).abs() < 1e-3,
+            "{} for {in_service}",
+            pool.service.mass_mib
+        );
+        assert!(
+            (pool.backlog_mib() - waiting).abs() < 1e-3,
+            "{} for {waiting}",
+            pool.backlog_mib()
+        );
     }
     pool.flow(60.0, Inflow::NONE);
     assert!(pool.service.mass_mib < 1e-6);
@@ -73,7 +110,11 @@ fn an_inflow_faster_than_starts_waits() {
     let mut pool = pool(1e6);
     pool.most_starts_mib_s = 15.0;
     pool.flow(10.0, inflow(20.0, 60.0));
-    assert!((pool.backlog_mib() - 50.0).abs() < 1e-3, "{}", pool.backlog_mib());
+    assert!(
+        (pool.backlog_mib() - 50.0).abs() < 1e-3,
+        "{}",
+        pool.backlog_mib()
+    );
     pool.flow(4.0, Inflow::NONE);
     assert!(pool.backlog_mib() < 1e-6 && (pool.service.mass_mib - 200.0).abs() < 1e-3);
 }
@@ -115,28 +156,42 @@ proptest! {
     }
 }
 
-/// Jobs from a simple generator: exponential gaps, a few tasks each, of one size or of very different sizes.
+/// Jobs from a simple generator: exponential gaps, a few tasks each, of one size or of very
+/// different sizes.
 fn generated(jobs: u32, gap_s: f64, tasks: u32, lifetimes_s: &[f64]) -> Vec<Job> {
     let luck = crate::sim::luck::Luck::new(11);
     let mut submit_s = 0.0;
     let of = |index: u32| {
-        submit_s += -gap_s * luck.draw(crate::sim::luck::Purpose::SpotLife, 0, u64::from(index)).ln();
+        submit_s += -gap_s
+            * luck
+                .draw(crate::sim::luck::Purpose::SpotLife, 0, u64::from(index))
+                .ln();
         let lifetime_s = lifetimes_s[index as usize % lifetimes_s.len()];
         let count = 1 + index * 7 % tasks;
-        job(&format!("j{index}"), submit_s, &vec![lifetime_s; count as usize])
+        job(
+            &format!("j{index}"),
+            submit_s,
+            &vec![lifetime_s; count as usize],
+        )
     };
     (0..jobs).map(of).collect()
 }
 
-/// The same work in both worlds: the jobs, and the observations that a daemon took of them on a cluster with room for everything.
+/// The same work in both worlds: the jobs, and the observations that a daemon took of them on a
+/// cluster with room for everything.
 fn both(jobs: &[Job], scenario: &Scenario, script: Script) -> (Run, Run) {
     let mut ample = scenario.clone();
     ample.groups[0].count = Instances(100);
     let seen = run_jobs(jobs, &ample, &[], 0);
     let mut builder = ObservedLoad::builder(None);
-    seen.observations.iter().for_each(|observation| builder.push(observation));
+    seen.observations
+        .iter()
+        .for_each(|observation| builder.push(observation));
     let load = builder.finish().expect("a recording");
-    (run_jobs(jobs, scenario, script, 0), run_fluid(&load, scenario, script, 0))
+    (
+        run_jobs(jobs, scenario, script, 0),
+        run_fluid(&load, scenario, script, 0),
+    )
 }
 
 /// What the difference between both worlds may be, for one kind of tasks.
@@ -148,13 +203,28 @@ struct Tolerance {
 
 #[test]
 fn jobs_and_the_observations_of_them_agree() {
-    let ups_and_downs: Vec<(f64, u32)> = (0..1_000).map(|step| (f64::from(step) * 900.0, [4, 9, 6, 12][step as usize % 4])).collect();
-    // Where nodes leave under load, YARN's emptiest ones go first; in the fluid all carry the same. That is most of the difference in cost.
-    // Of tasks that are shorter than the time between two polls, the observations show a sample only.
-    let sampled = Tolerance { cost_percent: 6.0, wait_percent: 25.0, wait_s: 10.0 };
-    let seen = |wait_s| Tolerance { cost_percent: 3.5, wait_percent: 3.0, wait_s };
-    let kinds: [(&[f64], Tolerance); 4] =
-        [(&[90.0], seen(9.0)), (&[20.0, 60.0, 300.0], seen(12.0)), (&[1_200.0], seen(40.0)), (&[8.0], sampled)];
+    let ups_and_downs: Vec<(f64, u32)> = (0..1_000)
+        .map(|step| (f64::from(step) * 900.0, [4, 9, 6, 12][step as usize % 4]))
+        .collect();
+    // Where nodes leave under load, YARN's emptiest ones go first; in the fluid all carry the same.
+    // That is most of the difference in cost. Of tasks that are shorter than the time between two
+    // polls, the observations show a sample only.
+    let sampled = Tolerance {
+        cost_percent: 6.0,
+        wait_percent: 25.0,
+        wait_s: 10.0,
+    };
+    let seen = |wait_s| Tolerance {
+        cost_percent: 3.5,
+        wait_percent: 3.0,
+        wait_s,
+    };
+    let kinds: [(&[f64], Tolerance); 4] = [
+        (&[90.0], seen(9.0)),
+        (&[20.0, 60.0, 300.0], seen(12.0)),
+        (&[1_200.0], seen(40.0)),
+        (&[8.0], sampled),
+    ];
     for (lifetimes_s, tolerance) in kinds {
         let mean_s = lifetimes_s.iter().sum::<f64>() / lifetimes_s.len() as f64;
         // About 24 slots busy on average.
@@ -165,20 +235,36 @@ fn jobs_and_the_observations_of_them_agree() {
             let (exact, fluid) = both(&jobs, &world, script);
             let (cost, fluid_cost) = (node_hours(&exact), node_hours(&fluid));
             let (wait_s, fluid_wait_s) = (mean_wait_s(&exact), mean_wait_s(&fluid));
-            let case = format!("tasks of {lifetimes_s:?} s on {nodes} nodes, {} resizes: ", script.len());
-            println!("{case}node-hours {cost:.2} {fluid_cost:.2}, wait {wait_s:.2} {fluid_wait_s:.2} s");
-            assert!((fluid_cost / cost - 1.0).abs() <= tolerance.cost_percent / 100.0, "{case}{fluid_cost} for {cost} node-hours");
-            let allowed_s = tolerance.wait_s.max(wait_s * tolerance.wait_percent / 100.0);
-            assert!((fluid_wait_s - wait_s).abs() <= allowed_s, "{case}{fluid_wait_s} for {wait_s} s of waiting");
+            let case = format!(
+                "tasks of {lifetimes_s:?} s on {nodes} nodes, {} resizes: ",
+                script.len()
+            );
+            println!(
+                "{case}node-hours {cost:.2} {fluid_cost:.2}, wait {wait_s:.2} {fluid_wait_s:.2} s"
+            );
+            assert!(
+                (fluid_cost / cost - 1.0).abs() <= tolerance.cost_percent / 100.0,
+                "{case}{fluid_cost} for {cost} node-hours"
+            );
+            let allowed_s = tolerance
+                .wait_s
+                .max(wait_s * tolerance.wait_percent / 100.0);
+            assert!(
+                (fluid_wait_s - wait_s).abs() <= allowed_s,
+                "{case}{fluid_wait_s} for {wait_s} s of waiting"
+            );
         }
     }
 }
 
-/// A recording of four containers of 1,000 MiB that come at 0 and run for ten minutes; its last observation, at 570 s, still sees them.
+/// A recording of four containers of 1,000 MiB that come at 0 and run for ten minutes; its last
+/// observation, at 570 s, still sees them.
 fn four_containers() -> ObservedLoad {
     let seen = run_jobs(&[job("a", 0.0, &[600.0; 4])], &scenario(4, 1), &[], 0);
     let mut builder = ObservedLoad::builder(None);
-    seen.observations.iter().for_each(|observation| builder.push(observation));
+    seen.observations
+        .iter()
+        .for_each(|observation| builder.push(observation));
     builder.finish().expect("a recording")
 }
 
@@ -187,8 +273,14 @@ fn a_leaving_node_finishes_its_share() {
     let run = run_fluid(&four_containers(), &scenario(2, 4), &[(60.0, 1)], 0);
     let paid = paid(&run);
     let gone_s = paid.iter().copied().fold(f64::INFINITY, f64::min);
-    assert!((540.0..=570.0).contains(&gone_s), "two containers run on it until 570 s; it is gone at {gone_s}");
-    assert_eq!((run.tasks_rerun, run.tasks_finished, run.tasks_total), (0, 4, 4));
+    assert!(
+        (540.0..=570.0).contains(&gone_s),
+        "two containers run on it until 570 s; it is gone at {gone_s}"
+    );
+    assert_eq!(
+        (run.tasks_rerun, run.tasks_finished, run.tasks_total),
+        (0, 4, 4)
+    );
 }
 
 #[test]
@@ -197,10 +289,21 @@ fn a_share_killed_at_the_decommission_timeout_runs_again() {
     world.decommission_timeout = seconds(120.0);
     let run = run_fluid(&four_containers(), &world, &[(60.0, 1)], 0);
     assert_eq!((run.tasks_rerun, run.tasks_finished), (2, 4));
-    assert!((run.lost_work.as_secs_f64() - 2.0 * 180.0).abs() < 15.0, "{:?}", run.lost_work);
-    assert!((run.end.seconds_since(run.start) - 750.0).abs() < 15.0, "{}", run.end);
+    assert!(
+        (run.lost_work.as_secs_f64() - 2.0 * 180.0).abs() < 15.0,
+        "{:?}",
+        run.lost_work
+    );
+    assert!(
+        (run.end.seconds_since(run.start) - 750.0).abs() < 15.0,
+        "{}",
+        run.end
+    );
     let busy_s: f64 = run.instances.iter().map(|life| life.busy_s).sum();
-    assert!((busy_s * 4.0 - 2_280.0 - run.lost_work.as_secs_f64()).abs() < 60.0, "{busy_s}");
+    assert!(
+        (busy_s * 4.0 - 2_280.0 - run.lost_work.as_secs_f64()).abs() < 60.0,
+        "{busy_s}"
+    );
 }
 
 #[test]

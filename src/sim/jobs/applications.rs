@@ -12,7 +12,8 @@ impl JobWorld<'_> {
     /// Jobs that have arrived and are not finished, in order of arrival.
     pub(super) fn unfinished_applications(&self, cluster: &Cluster) -> Vec<Application> {
         let held = self.held_by_job();
-        let unfinished = (self.oldest as u32..self.arrived as u32).filter(|job| self.jobs[*job as usize].stages_left > 0);
+        let unfinished = (self.oldest as u32..self.arrived as u32)
+            .filter(|job| self.jobs[*job as usize].stages_left > 0);
         let application = |job: u32| {
             let spec = &self.load.jobs[job as usize];
             let (containers, allocated) = held.get(&job).copied().unwrap_or_default();
@@ -51,8 +52,14 @@ impl JobWorld<'_> {
     fn progress(&self, job: u32) -> Percent {
         let spec = &self.load.jobs[job as usize];
         let stages = spec.first_stage as usize..(spec.first_stage + spec.stages) as usize;
-        let tasks: u64 = self.load.stages[stages.clone()].iter().map(|stage| stage.tasks).sum();
-        let unfinished: u64 = self.stages[stages].iter().map(|stage| stage.unfinished).sum();
+        let tasks: u64 = self.load.stages[stages.clone()]
+            .iter()
+            .map(|stage| stage.tasks)
+            .sum();
+        let unfinished: u64 = self.stages[stages]
+            .iter()
+            .map(|stage| stage.unfinished)
+            .sum();
         Percent(100.0 * (tasks - unfinished) as f64 / tasks.max(1) as f64)
     }
 }

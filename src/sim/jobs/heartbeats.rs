@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use crate::sim::cluster::NodeIndex;
 
-/// Nodes that took a container since their last heartbeat. Where the interval is zero there are none.
+/// Nodes that took a container since their last heartbeat. Where the interval is zero there are
+/// none.
 #[derive(Debug)]
 pub(super) struct Heartbeats {
     interval_ms: i64,
@@ -16,7 +17,11 @@ pub(super) struct Heartbeats {
 
 impl Heartbeats {
     pub fn new(interval: Duration) -> Self {
-        Self { interval_ms: interval.as_millis() as i64, waiting: BTreeSet::new(), next: VecDeque::new() }
+        Self {
+            interval_ms: interval.as_millis() as i64,
+            waiting: BTreeSet::new(),
+            next: VecDeque::new(),
+        }
     }
 
     /// A node has taken a container.
@@ -29,7 +34,8 @@ impl Heartbeats {
 
     fn wait(&mut self, node: NodeIndex, now_ms: i64) {
         if self.waiting.insert(node) {
-            self.next.push_back((now_ms.saturating_add(self.interval_ms), node));
+            self.next
+                .push_back((now_ms.saturating_add(self.interval_ms), node));
         }
     }
 

@@ -64,7 +64,8 @@ pub(super) struct Request {
 pub(super) struct Taken {
     /// Zero for a master, which ends with its job.
     pub duration_ms: i64,
-    /// Since when it could have started; `None` for a master, and for a task that has been started before.
+    /// Since when it could have started; `None` for a master, and for a task that has been started
+    /// before.
     pub ready_ms: Option<i64>,
 }
 
@@ -72,7 +73,11 @@ impl JobState {
     pub fn new(spec: &JobSpec) -> Self {
         Self {
             stages_left: spec.stages,
-            master: if spec.application_master.is_some() { MasterState::Inactive } else { MasterState::Absent },
+            master: if spec.application_master.is_some() {
+                MasterState::Inactive
+            } else {
+                MasterState::Absent
+            },
             ready_ms: 0,
             master_was_up: false,
             held: Mebibytes::ZERO,
@@ -140,14 +145,24 @@ impl JobWorld<'_> {
     /// The next container of a job that is in the queue.
     pub(super) fn request(&self, job: u32) -> Request {
         let state = &self.jobs[job as usize];
-        let stage = if state.master == MasterState::Waiting { NONE } else { state.first };
-        Request { job, stage, each: self.size_of(job, stage) }
+        let stage = if state.master == MasterState::Waiting {
+            NONE
+        } else {
+            state.first
+        };
+        Request {
+            job,
+            stage,
+            each: self.size_of(job, stage),
+        }
     }
 
     /// What a container of a stage takes, or the application master.
     pub(super) fn size_of(&self, job: u32, stage: u32) -> Resources {
         match stage {
-            NONE => self.load.jobs[job as usize].application_master.unwrap_or_default(),
+            NONE => self.load.jobs[job as usize]
+                .application_master
+                .unwrap_or_default(),
             stage => self.load.stages[stage as usize].each,
         }
     }
@@ -166,15 +181,18 @@ impl JobWorld<'_> {
         self.containers_pending -= 1;
         if stage == NONE {
             self.masters_waiting -= 1;
-            return Taken { duration_ms: 0, ready_ms: None };
+            return Taken {
+                duration_ms: 0,
+                ready_ms: None,
+            };
         }
         let task = self.take_task(stage);
         self.unlink_if_spent(stage);
         task
     }
 
-    /// The first stages could have run ever since the job came and its master could have been up: that the master had to wait is no fault of
-    /// theirs.
+    /// The first stages could have run ever since the job came and its master could have been up:
+    /// that the master had to wait is no fault of theirs.
     pub(super) fn master_is_up(&mut self, job: u32, container: u32) {
         let start_ms = self.application_start_ms;
         let state = &mut self.jobs[job as usize];
@@ -211,11 +229,13 @@ impl JobWorld<'_> {
         }
     }
 
-    /// Puts a job where it belongs in the queue, or out of it when there is nothing to start. Whatever changes what a job asks for next ends here.
+    /// Puts a job where it belongs in the queue, or out of it when there is nothing to start.
+    /// Whatever changes what a job asks for next ends here.
     pub(super) fn requeue(&mut self, job: u32) {
         self.first = None;
         let state = &mut self.jobs[job as usize];
-        let wants = state.master == MasterState::Waiting || (state.may_start_tasks() && state.first != NONE);
+        let wants = state.master == MasterState::Waiting
+            || (state.may_start_tasks() && state.first != NONE);
         let place = wants.then_some(match self.scheduler {
             Scheduler::Fifo | Scheduler::Capacity => (0, job),
             Scheduler::Fair => (state.held.get(), job),
@@ -236,12 +256,20 @@ impl JobWorld<'_> {
     /// Tasks of a job that could start if its master ran, and what they take.
     fn startable(&self, job: u32) -> (u64, Resources) {
         let linked = |stage: u32| (stage != NONE).then_some(stage);
-        let stages = std::iter::successors(linked(self.jobs[job as usize].first), |stage| linked(self.stages[*stage as usize].next));
-        stages.fold((0, Resources::default()), |(containers, resources), stage| {
-            let state = &self.stages[stage as usize];
-            let count = state.never_started + u64::from(state.lost);
-            (containers + count, resources.plus(self.load.stages[stage as usize].each.times(count)))
-        })
+        let stages = std::iter::successors(linked(self.jobs[job as usize].first), |stage| {
+            linked(self.stages[*stage as usize].next)
+        });
+        stages.fold(
+            (0, Resources::default()),
+            |(containers, resources), stage| {
+                let state = &self.stages[stage as usize];
+                let count = state.never_started + u64::from(state.lost);
+                (
+                    containers + count,
+                    resources.plus(self.load.stages[stage as usize].each.times(count)),
+                )
+            },
+        )
     }
 
     fn want_tasks(&mut self, stage: u32, count: u64) {
@@ -257,7 +285,10 @@ impl JobWorld<'_> {
         let state = &mut self.stages[stage as usize];
         if state.lost > 0 {
             state.lost -= 1;
-            return Taken { duration_ms: self.take_shortest_lost(stage), ready_ms: None };
+            return Taken {
+                duration_ms: self.take_shortest_lost(stage),
+                ready_ms: None,
+            };
         }
         let run = self.load.runs[state.run as usize];
         state.never_started -= 1;
@@ -266,11 +297,20 @@ impl JobWorld<'_> {
             state.run += 1;
             state.started_of_run = 0;
         }
-        Taken { duration_ms: run.duration_ms, ready_ms: Some(state.ready_ms) }
+        Taken {
+            duration_ms: run.duration_ms,
+            ready_ms: Some(state.ready_ms),
+        }
     }
 
     fn take_shortest_lost(&mut self, stage: u32) -> i64 {
-        let Some((&key, count)) = self.lost.range_mut((stage, i64::MIN)..=(stage, i64::MAX)).next() else { return 0 };
+        let Some((&key, count)) = self
+            .lost
+            .range_mut((stage, i64::MIN)..=(stage, i64::MAX))
+            .next()
+        else {
+            return 0;
+        };
         *count -= 1;
         if *count == 0 {
             self.lost.remove(&key);

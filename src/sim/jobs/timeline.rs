@@ -1,25 +1,32 @@
-//! When containers end: a calendar queue, because most of a simulation is putting ends in order and taking the next one.
+//! When containers end: a calendar queue, because most of a simulation is putting ends in order and
+//! taking the next one.
 //!
-//! Ends are sorted into buckets of a few seconds by time alone, and one bucket at a time by everything else (R. Brown, "Calendar queues: a fast
-//! O(1) priority queue implementation for the simulation event set problem", CACM 31(10), 1988). What lies beyond the last bucket waits in a heap.
+//! Ends are sorted into buckets of a few seconds by time alone, and one bucket at a time by
+//! everything else (R. Brown, "Calendar queues: a fast O(1) priority queue implementation for the
+//! simulation event set problem", CACM 31(10), 1988). What lies beyond the last bucket waits in a
+//! heap.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
-/// A bucket is `2^12` ms long, all of them together 35 minutes: a bucket then holds few of the containers of a cluster, most end within all, and all
-/// of them stay in the fastest cache.
+/// A bucket is `2^12` ms long, all of them together 35 minutes: a bucket then holds few of the
+/// containers of a cluster, most end within all, and all of them stay in the fastest cache.
 const BUCKET_BITS: u32 = 12;
 const BUCKETS: usize = 1 << 9;
 const WORD: usize = u64::BITS as usize;
 
-/// A task is done, or an application master is up: when, in which container, and its generation. One number, so that comparing two of them
-/// takes no branch; times are not negative.
+/// A task is done, or an application master is up: when, in which container, and its generation.
+/// One number, so that comparing two of them takes no branch; times are not negative.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Completion(u128);
 
 impl Completion {
     pub fn new(at_ms: i64, container: u32, generation: u32) -> Self {
-        Self(u128::from(at_ms.unsigned_abs()) << 64 | u128::from(container) << 32 | u128::from(generation))
+        Self(
+            u128::from(at_ms.unsigned_abs()) << 64
+                | u128::from(container) << 32
+                | u128::from(generation),
+        )
     }
 
     pub fn at_ms(self) -> i64 {
@@ -54,7 +61,13 @@ pub(super) struct Timeline {
 
 impl Timeline {
     pub fn new() -> Self {
-        Self { due: Vec::new(), current: 0, buckets: vec![Vec::new(); BUCKETS], occupied: [0; BUCKETS / WORD], later: BinaryHeap::new() }
+        Self {
+            due: Vec::new(),
+            current: 0,
+            buckets: vec![Vec::new(); BUCKETS],
+            occupied: [0; BUCKETS / WORD],
+            later: BinaryHeap::new(),
+        }
     }
 
     pub fn peek(&self) -> Option<Completion> {
@@ -111,7 +124,11 @@ impl Timeline {
             && next.bucket().saturating_sub(self.current) < BUCKETS as u64
         {
             self.later.pop();
-            if next.bucket() <= self.current { self.due.insert(0, next) } else { self.put_off(next) }
+            if next.bucket() <= self.current {
+                self.due.insert(0, next)
+            } else {
+                self.put_off(next)
+            }
         }
     }
 

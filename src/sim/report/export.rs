@@ -7,7 +7,8 @@ use serde::Serialize;
 use crate::sim::scorecard::Scorecard;
 use crate::sim::statistics::Summary;
 
-/// `{"runs": [...], "summaries": [...]}`: every run as it was given, then each policy of each trace over its seeds.
+/// `{"runs": [...], "summaries": [...]}`: every run as it was given, then each policy of each trace
+/// over its seeds.
 ///
 /// # Errors
 /// None that a scorecard can cause; a figure that is not a number becomes `null`.
@@ -17,7 +18,10 @@ pub fn json(cards: &[Scorecard]) -> serde_json::Result<String> {
         runs: &'a [Scorecard],
         summaries: Vec<PolicySummary>,
     }
-    let mut text = serde_json::to_string_pretty(&Document { runs: cards, summaries: summaries(cards)? })?;
+    let mut text = serde_json::to_string_pretty(&Document {
+        runs: cards,
+        summaries: summaries(cards)?,
+    })?;
     text.push('\n');
     Ok(text)
 }
@@ -31,7 +35,9 @@ pub fn csv(cards: &[Scorecard]) -> Result<Vec<u8>, csv::Error> {
     for card in cards {
         writer.serialize(card)?;
     }
-    writer.into_inner().map_err(|error| csv::Error::from(error.into_error()))
+    writer
+        .into_inner()
+        .map_err(|error| csv::Error::from(error.into_error()))
 }
 
 /// One policy on one trace.
@@ -48,7 +54,10 @@ struct PolicySummary {
 fn summaries(cards: &[Scorecard]) -> serde_json::Result<Vec<PolicySummary>> {
     let mut groups: Vec<Vec<&Scorecard>> = Vec::new();
     for card in cards {
-        match groups.iter_mut().find(|group| group[0].trace == card.trace && group[0].policy == card.policy) {
+        match groups
+            .iter_mut()
+            .find(|group| group[0].trace == card.trace && group[0].policy == card.policy)
+        {
             Some(group) => group.push(card),
             None => groups.push(vec![card]),
         }
@@ -60,13 +69,23 @@ fn summaries(cards: &[Scorecard]) -> serde_json::Result<Vec<PolicySummary>> {
 fn summary(group: &[&Scorecard]) -> serde_json::Result<PolicySummary> {
     let mut values: BTreeMap<String, Vec<f64>> = BTreeMap::new();
     for card in group {
-        let serde_json::Value::Object(fields) = serde_json::to_value(card)? else { continue };
+        let serde_json::Value::Object(fields) = serde_json::to_value(card)? else {
+            continue;
+        };
         for (name, value) in fields {
             if let Some(number) = value.as_f64().filter(|_| name != "seed") {
                 values.entry(name).or_default().push(number);
             }
         }
     }
-    let figures = values.into_iter().map(|(name, values)| (name, Summary::of(&values))).collect();
-    Ok(PolicySummary { trace: group[0].trace.clone(), policy: group[0].policy.clone(), seeds: group.len(), figures })
+    let figures = values
+        .into_iter()
+        .map(|(name, values)| (name, Summary::of(&values)))
+        .collect();
+    Ok(PolicySummary {
+        trace: group[0].trace.clone(),
+        policy: group[0].policy.clone(),
+        seeds: group.len(),
+        figures,
+    })
 }

@@ -22,7 +22,10 @@ pub struct Series<'a> {
 /// # Errors
 /// When the file cannot be written.
 pub fn write(path: &Path, runs: &[Series]) -> Result<(), SeriesError> {
-    let failed = |source| SeriesError { path: path.to_owned(), source };
+    let failed = |source| SeriesError {
+        path: path.to_owned(),
+        source,
+    };
     let content = lines(runs).map_err(|error| failed(error.into()))?;
     write_whole(path, &content).map_err(failed)
 }
@@ -59,7 +62,9 @@ fn lines(runs: &[Series]) -> Result<Vec<u8>, csv::Error> {
             writer.serialize(line(run, point))?;
         }
     }
-    writer.into_inner().map_err(|error| csv::Error::from(error.into_error()))
+    writer
+        .into_inner()
+        .map_err(|error| csv::Error::from(error.into_error()))
 }
 
 fn line<'a>(run: &Series<'a>, point: &SeriesPoint) -> Line<'a> {
@@ -87,7 +92,10 @@ mod tests {
 
     #[test]
     fn runs_follow_each_other_in_one_file_under_one_heading() {
-        let resources = |memory, vcores| Resources { memory: Mebibytes(memory), vcores: VirtualCores(vcores) };
+        let resources = |memory, vcores| Resources {
+            memory: Mebibytes(memory),
+            vcores: VirtualCores(vcores),
+        };
         let points = [SeriesPoint {
             at: Timestamp::from_millis(1_772_409_630_000),
             requested: Instances(5),
@@ -98,7 +106,12 @@ mod tests {
         }];
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("series.csv");
-        let run = |policy| Series { trace: "t", policy, seed: 1, points: &points };
+        let run = |policy| Series {
+            trace: "t",
+            policy,
+            seed: 1,
+            points: &points,
+        };
         write(&path, &[run("a"), run("b, with a comma")]).expect("writes");
         assert_eq!(
             std::fs::read_to_string(&path).expect("reads"),
@@ -112,6 +125,9 @@ mod tests {
     #[test]
     fn a_missing_folder_is_named() {
         let error = write(Path::new("no/such/folder/series.csv"), &[]).expect_err("no folder");
-        assert_eq!(error.to_string(), "no/such/folder/series.csv cannot be written");
+        assert_eq!(
+            error.to_string(),
+            "no/such/folder/series.csv cannot be written"
+        );
     }
 }

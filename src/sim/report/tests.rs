@@ -4,10 +4,18 @@ use super::table::{Look, render};
 use super::verdict::verdict;
 use super::*;
 
-const PLAIN: Look = Look { width: 80, colour: false };
+const PLAIN: Look = Look {
+    width: 80,
+    colour: false,
+};
 
 fn trace(goal_s: u64) -> TraceNote {
-    TraceNote { name: "office-day".to_owned(), kind: Kind::Jobs, synthetic: true, slo_wait: Duration::from_secs(goal_s) }
+    TraceNote {
+        name: "office-day".to_owned(),
+        kind: Kind::Jobs,
+        synthetic: true,
+        slo_wait: Duration::from_secs(goal_s),
+    }
 }
 
 /// A scorecard in which only what the tests look at differs.
@@ -51,7 +59,13 @@ pub(super) fn card(policy: &str, seed: u64, cost_usd: f64, wait_p95_s: f64) -> S
 }
 
 fn compare(goal_s: u64, policies: &[(&str, f64, f64)]) -> Comparison {
-    Comparison::new(trace(goal_s), policies.iter().map(|(policy, cost, wait)| card(policy, 1, *cost, *wait)).collect())
+    Comparison::new(
+        trace(goal_s),
+        policies
+            .iter()
+            .map(|(policy, cost, wait)| card(policy, 1, *cost, *wait))
+            .collect(),
+    )
 }
 
 fn seven() -> Comparison {
@@ -82,7 +96,12 @@ fn the_table_of_several_seeds_shows_how_sure_it_is() {
     for seed in 1..=5 {
         let noise = [0.0, 1.5, -0.7, 0.4, -1.1][seed as usize - 1];
         cards.push(card("fixed-max", seed, 131.64, 16.4 + noise));
-        cards.push(card("available-memory", seed, 45.62 + noise, 280.0 + 20.0 * noise));
+        cards.push(card(
+            "available-memory",
+            seed,
+            45.62 + noise,
+            280.0 + 20.0 * noise,
+        ));
         cards.push(card("dataproc", seed, 45.9 - noise, 296.0 + 10.0 * noise));
         cards.push(card("fixed-min", seed, 30.96, 85_962.0 + 1_000.0 * noise));
     }
@@ -93,8 +112,19 @@ fn the_table_of_several_seeds_shows_how_sure_it_is() {
 
 #[test]
 fn two_traces_share_one_legend_that_says_what_waiting_is_for_each() {
-    let mut recorded = compare(60, &[("fixed-max", 2_131.64, 0.0), ("a-policy-of-our-own-with-a-long-name", 0.61, 3.2)]);
-    recorded.trace = TraceNote { name: "june.trace.zst".to_owned(), kind: Kind::Observations, synthetic: false, ..recorded.trace };
+    let mut recorded = compare(
+        60,
+        &[
+            ("fixed-max", 2_131.64, 0.0),
+            ("a-policy-of-our-own-with-a-long-name", 0.61, 3.2),
+        ],
+    );
+    recorded.trace = TraceNote {
+        name: "june.trace.zst".to_owned(),
+        kind: Kind::Observations,
+        synthetic: false,
+        ..recorded.trace
+    };
     let text = render(&[seven(), recorded], PLAIN);
     assert_fits(&text, 80);
     insta::assert_snapshot!(text);
@@ -104,27 +134,55 @@ fn two_traces_share_one_legend_that_says_what_waiting_is_for_each() {
 fn tasks_that_ran_again_are_told() {
     let mut stormy = card("dataproc", 1, 10.0, 5.0);
     stormy.tasks_rerun = 12;
-    let text = render(&[Comparison::new(trace(60), vec![stormy, card("fixed-max", 1, 30.0, 5.0)])], PLAIN);
-    assert!(text.contains("\nTasks that were lost and ran again: dataproc 12.\n"), "{text}");
+    let text = render(
+        &[Comparison::new(
+            trace(60),
+            vec![stormy, card("fixed-max", 1, 30.0, 5.0)],
+        )],
+        PLAIN,
+    );
+    assert!(
+        text.contains("\nTasks that were lost and ran again: dataproc 12.\n"),
+        "{text}"
+    );
     assert!(!render(&[seven()], PLAIN).contains("ran again"));
 }
 
 #[test]
 fn colour_is_off_unless_asked_for() {
     assert!(!render(&[seven()], PLAIN).contains('\u{1b}'));
-    assert!(render(&[seven()], Look { colour: true, ..PLAIN }).contains('\u{1b}'));
+    assert!(
+        render(
+            &[seven()],
+            Look {
+                colour: true,
+                ..PLAIN
+            }
+        )
+        .contains('\u{1b}')
+    );
 }
 
 #[test]
 fn a_narrow_terminal_breaks_names_and_not_figures() {
-    let text = render(&[seven()], Look { width: 72, colour: false });
+    let text = render(
+        &[seven()],
+        Look {
+            width: 72,
+            colour: false,
+        },
+    );
     assert_fits(&text, 72);
     assert!(text.contains("131.64"), "{text}");
 }
 
 fn assert_fits(text: &str, width: usize) {
     for line in text.lines() {
-        assert!(line.chars().count() <= width, "{} columns: {line}", line.chars().count());
+        assert!(
+            line.chars().count() <= width,
+            "{} columns: {line}",
+            line.chars().count()
+        );
     }
 }
 
@@ -133,31 +191,48 @@ fn the_verdict_says_who_wins_and_what_it_gives_up() {
     for (goal_s, policies, expected) in [
         (
             300,
-            vec![("fixed-max", 100.0, 16.0), ("dataproc", 70.0, 250.0), ("available-memory", 62.0, 130.0), ("fixed-min", 30.0, 90_000.0)],
+            vec![
+                ("fixed-max", 100.0, 16.0),
+                ("dataproc", 70.0, 250.0),
+                ("available-memory", 62.0, 130.0),
+                ("fixed-min", 30.0, 90_000.0),
+            ],
             "available-memory wins: 62.00 USD, the cheapest of 3 policies with p95 waiting (2m 10s) within the goal of 5m; 11 % less than \
              the runner-up dataproc and 38 % less than fixed-max; fixed-min would cost 52 % less than available-memory but wait 1d 01h (p95).",
         ),
         (
             60,
-            vec![("fixed-max", 100.0, 16.0), ("available-memory", 62.0, 130.0)],
+            vec![
+                ("fixed-max", 100.0, 16.0),
+                ("available-memory", 62.0, 130.0),
+            ],
             "fixed-max wins: 100.00 USD, the only policy with p95 waiting (16s) within the goal of 1m; available-memory would cost 38 % \
              less than fixed-max but wait 2m 10s (p95).",
         ),
         (
             300,
-            vec![("fixed-max", 100.0, 16.0), ("available-memory", 62.0, 130.0)],
+            vec![
+                ("fixed-max", 100.0, 16.0),
+                ("available-memory", 62.0, 130.0),
+            ],
             "available-memory wins: 62.00 USD, the cheapest of 2 policies with p95 waiting (2m 10s) within the goal of 5m; 38 % less than \
              the runner-up fixed-max.",
         ),
         (
             10,
-            vec![("fixed-max", 100.0, 16.0), ("available-memory", 62.0, 130.0)],
+            vec![
+                ("fixed-max", 100.0, 16.0),
+                ("available-memory", 62.0, 130.0),
+            ],
             "fixed-max wins only by waiting least: p95 waiting of 16s against a goal of 10s, which no policy meets; it costs 100.00 USD; \
              available-memory would cost 38 % less than fixed-max but wait 2m 10s (p95).",
         ),
         (
             10,
-            vec![("fixed-max", 100.0, 160.0), ("available-memory", 62.0, 130.0)],
+            vec![
+                ("fixed-max", 100.0, 160.0),
+                ("available-memory", 62.0, 130.0),
+            ],
             "available-memory wins only by waiting least: p95 waiting of 2m 10s against a goal of 10s, which no policy meets; it costs \
              62.00 USD, 38 % less than fixed-max, the lowest cost of all.",
         ),
@@ -176,11 +251,23 @@ fn the_verdict_says_who_wins_and_what_it_gives_up() {
 fn a_difference_that_may_be_chance_is_called_so_and_a_clear_one_is_not() {
     let cards = |difference: [f64; 3]| {
         let pairs = (1..).zip(difference);
-        pairs.flat_map(|(seed, by)| [card("a", seed, 50.0 + seed as f64, 20.0), card("b", seed, 50.0 + seed as f64 + by, 20.0)]).collect()
+        pairs
+            .flat_map(|(seed, by)| {
+                [
+                    card("a", seed, 50.0 + seed as f64, 20.0),
+                    card("b", seed, 50.0 + seed as f64 + by, 20.0),
+                ]
+            })
+            .collect()
     };
     let unclear = verdict(&Comparison::new(trace(60), cards([0.5, -0.4, 0.3])));
-    assert!(unclear.contains("practically as much as the runner-up b (with 3 seeds, that may be chance)"), "{unclear}");
-    // The costs overlap from seed to seed, and yet b costs more on every single one: only pairs can show it.
+    assert!(
+        unclear
+            .contains("practically as much as the runner-up b (with 3 seeds, that may be chance)"),
+        "{unclear}"
+    );
+    // The costs overlap from seed to seed, and yet b costs more on every single one: only pairs can
+    // show it.
     let clear = verdict(&Comparison::new(trace(60), cards([0.5, 0.6, 0.55])));
     assert!(!clear.contains("chance"), "{clear}");
     assert!(clear.starts_with("a wins: 52.00 ± 2.48 USD, "), "{clear}");
@@ -190,36 +277,81 @@ fn a_difference_that_may_be_chance_is_called_so_and_a_clear_one_is_not() {
 fn a_policy_that_leaves_work_undone_cannot_win() {
     let mut lazy = card("lazy", 1, 1.0, 0.0);
     lazy.tasks_finished = 52;
-    let comparison = Comparison::new(trace(60), vec![lazy.clone(), card("fixed-max", 1, 100.0, 16.0)]);
-    assert_eq!(comparison.winner().map(|(row, _)| row.policy.as_str()), Some("fixed-max"));
+    let comparison = Comparison::new(
+        trace(60),
+        vec![lazy.clone(), card("fixed-max", 1, 100.0, 16.0)],
+    );
+    assert_eq!(
+        comparison.winner().map(|(row, _)| row.policy.as_str()),
+        Some("fixed-max")
+    );
     assert!(!comparison.is_dominated(&comparison.rows()[1]));
-    assert!(verdict(&comparison).ends_with(" lazy left 21500 of 21552 tasks undone and cannot win."), "{}", verdict(&comparison));
+    assert!(
+        verdict(&comparison).ends_with(" lazy left 21500 of 21552 tasks undone and cannot win."),
+        "{}",
+        verdict(&comparison)
+    );
     let alone = Comparison::new(trace(60), vec![lazy]);
-    assert!(verdict(&alone).starts_with("No policy finished all the work, so none wins. lazy left "), "{}", verdict(&alone));
+    assert!(
+        verdict(&alone).starts_with("No policy finished all the work, so none wins. lazy left "),
+        "{}",
+        verdict(&alone)
+    );
 }
 
 #[test]
 fn json_has_the_runs_field_by_field_and_a_summary_for_each_policy() {
-    let cards = [card("a", 1, 10.0, 5.0), card("a", 2, 12.0, 5.0), card("b", 1, 30.0, 0.0)];
+    let cards = [
+        card("a", 1, 10.0, 5.0),
+        card("a", 2, 12.0, 5.0),
+        card("b", 1, 30.0, 0.0),
+    ];
     let text = export::json(&cards).expect("serialises");
     let document: serde_json::Value = serde_json::from_str(&text).expect("parses");
-    let runs: Vec<Scorecard> = serde_json::from_value(document["runs"].clone()).expect("scorecards");
+    let runs: Vec<Scorecard> =
+        serde_json::from_value(document["runs"].clone()).expect("scorecards");
     assert_eq!(runs, cards);
     let first = &document["summaries"][0];
-    assert_eq!((&first["trace"], &first["policy"], &first["seeds"]), (&"office-day".into(), &"a".into(), &2.into()));
+    assert_eq!(
+        (&first["trace"], &first["policy"], &first["seeds"]),
+        (&"office-day".into(), &"a".into(), &2.into())
+    );
     assert_eq!(first["cost_usd"]["mean"], 11.0);
-    assert!(first["cost_usd"]["ci95_half_width"].as_f64().is_some_and(|half_width| (half_width - 12.706).abs() < 0.01), "{first}");
-    assert_eq!(document["summaries"][1]["cost_usd"], serde_json::json!({ "mean": 30.0, "ci95_half_width": null, "n": 1 }));
+    assert!(
+        first["cost_usd"]["ci95_half_width"]
+            .as_f64()
+            .is_some_and(|half_width| (half_width - 12.706).abs() < 0.01),
+        "{first}"
+    );
+    assert_eq!(
+        document["summaries"][1]["cost_usd"],
+        serde_json::json!({ "mean": 30.0, "ci95_half_width": null, "n": 1 })
+    );
     assert!(first.get("seed").is_none() && first.get("eta_vs_fixed_max").is_none());
 }
 
 #[test]
 fn csv_has_a_line_for_each_run_and_empty_cells_for_missing_figures() {
-    let content = export::csv(&[card("a", 1, 10.0, 5.0), card("b, with a comma", 1, 30.0, 0.0)]).expect("serialises");
+    let content = export::csv(&[
+        card("a", 1, 10.0, 5.0),
+        card("b, with a comma", 1, 30.0, 0.0),
+    ])
+    .expect("serialises");
     let mut reader = csv::Reader::from_reader(content.as_slice());
-    assert_eq!(reader.headers().expect("a heading").iter().take(4).collect::<Vec<_>>(), ["trace", "policy", "seed", "cost_usd"]);
+    assert_eq!(
+        reader
+            .headers()
+            .expect("a heading")
+            .iter()
+            .take(4)
+            .collect::<Vec<_>>(),
+        ["trace", "policy", "seed", "cost_usd"]
+    );
     let rows: Vec<csv::StringRecord> = reader.records().collect::<Result<_, _>>().expect("rows");
-    assert_eq!(rows.iter().map(|row| row[1].to_owned()).collect::<Vec<_>>(), ["a", "b, with a comma"]);
+    assert_eq!(
+        rows.iter().map(|row| row[1].to_owned()).collect::<Vec<_>>(),
+        ["a", "b, with a comma"]
+    );
     assert_eq!(rows[0].iter().next_back(), Some(""));
 }
 

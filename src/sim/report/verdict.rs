@@ -18,7 +18,11 @@ pub fn verdict(comparison: &Comparison) -> String {
     };
     for row in comparison.rows().iter().filter(|row| row.unfinished() > 0) {
         let total: u64 = row.cards.iter().map(|card| card.tasks_total).sum();
-        sentence += &format!(" {} left {} of {total} tasks undone and cannot win.", row.policy, row.unfinished());
+        sentence += &format!(
+            " {} left {} of {total} tasks undone and cannot win.",
+            row.policy,
+            row.unfinished()
+        );
     }
     sentence
 }
@@ -26,26 +30,45 @@ pub fn verdict(comparison: &Comparison) -> String {
 fn alone(only: &Row, meets: bool, goal: &str) -> String {
     let judged = if meets { "within" } else { "beyond" };
     let (cost, waits) = (cost(only), wait(only.wait_p95_s.mean));
-    format!("{} costs {cost} with p95 waiting of {waits}, {judged} the goal of {goal}; there is nothing to compare it with.", only.policy)
+    format!(
+        "{} costs {cost} with p95 waiting of {waits}, {judged} the goal of {goal}; there is nothing to compare it with.",
+        only.policy
+    )
 }
 
 fn within_goal(comparison: &Comparison, winner: &Row, goal: &str) -> String {
-    let others = || comparison.rows().iter().filter(|row| row.policy != winner.policy && row.unfinished() == 0);
+    let others = || {
+        comparison
+            .rows()
+            .iter()
+            .filter(|row| row.policy != winner.policy && row.unfinished() == 0)
+    };
     let within: Vec<&Row> = others().filter(|row| comparison.meets_goal(row)).collect();
     let standing = match within.len() {
         0 => "the only policy with".to_owned(),
         others => format!("the cheapest of {} policies with", others + 1),
     };
     let (cost, waits) = (cost(winner), wait(winner.wait_p95_s.mean));
-    let mut sentence = format!("{} wins: {cost}, {standing} p95 waiting ({waits}) within the goal of {goal}", winner.policy);
+    let mut sentence = format!(
+        "{} wins: {cost}, {standing} p95 waiting ({waits}) within the goal of {goal}",
+        winner.policy
+    );
     let mut margins = Vec::new();
     // Rows come in the order of their cost: the first one is the next best.
     if let Some(next) = within.first() {
         let chance = chance(winner, next, |card| card.cost_usd);
-        margins.push(format!("{} the runner-up {}{chance}", compared(winner.cost_usd.mean, next.cost_usd.mean), next.policy));
+        margins.push(format!(
+            "{} the runner-up {}{chance}",
+            compared(winner.cost_usd.mean, next.cost_usd.mean),
+            next.policy
+        ));
     }
     let next_is_fixed_max = within.first().is_some_and(|next| next.policy == FIXED_MAX);
-    margins.extend(others().find(|row| row.policy == FIXED_MAX && !next_is_fixed_max).map(|row| margin(winner, row)));
+    margins.extend(
+        others()
+            .find(|row| row.policy == FIXED_MAX && !next_is_fixed_max)
+            .map(|row| margin(winner, row)),
+    );
     if !margins.is_empty() {
         sentence += &format!("; {}", margins.join(" and "));
     }
@@ -56,10 +79,17 @@ fn within_goal(comparison: &Comparison, winner: &Row, goal: &str) -> String {
 }
 
 fn beyond_goal(comparison: &Comparison, winner: &Row, goal: &str) -> String {
-    let others = || comparison.rows().iter().filter(|row| row.policy != winner.policy && row.unfinished() == 0);
+    let others = || {
+        comparison
+            .rows()
+            .iter()
+            .filter(|row| row.policy != winner.policy && row.unfinished() == 0)
+    };
     let (cost, waits) = (cost(winner), wait(winner.wait_p95_s.mean));
     let next = others().min_by(|a, b| super::order(&a.by_waiting(), &b.by_waiting()));
-    let chance = next.map_or(String::new(), |next| chance(winner, next, |card| card.wait_p95_s));
+    let chance = next.map_or(String::new(), |next| {
+        chance(winner, next, |card| card.wait_p95_s)
+    });
     let mut sentence = format!(
         "{} wins only by waiting least: p95 waiting of {waits} against a goal of {goal}, which no policy meets{chance}; it costs {cost}",
         winner.policy
@@ -76,12 +106,22 @@ fn beyond_goal(comparison: &Comparison, winner: &Row, goal: &str) -> String {
 
 /// What the cheapest policy would save, and what that costs in waiting.
 fn alternative(winner: &Row, cheaper: &Row) -> String {
-    let (saves, waits) = (compared(cheaper.cost_usd.mean, winner.cost_usd.mean), wait(cheaper.wait_p95_s.mean));
-    format!("{} would cost {saves} {} but wait {waits} (p95)", cheaper.policy, winner.policy)
+    let (saves, waits) = (
+        compared(cheaper.cost_usd.mean, winner.cost_usd.mean),
+        wait(cheaper.wait_p95_s.mean),
+    );
+    format!(
+        "{} would cost {saves} {} but wait {waits} (p95)",
+        cheaper.policy, winner.policy
+    )
 }
 
 fn margin(winner: &Row, other: &Row) -> String {
-    format!("{} {}", compared(winner.cost_usd.mean, other.cost_usd.mean), other.policy)
+    format!(
+        "{} {}",
+        compared(winner.cost_usd.mean, other.cost_usd.mean),
+        other.policy
+    )
 }
 
 fn cost(row: &Row) -> String {
@@ -91,8 +131,13 @@ fn cost(row: &Row) -> String {
     }
 }
 
-/// A remark where the difference between two policies, taken in pairs of the same seed, is not significant at 95 %.
+/// A remark where the difference between two policies, taken in pairs of the same seed, is not
+/// significant at 95 %.
 fn chance(a: &Row, b: &Row, figure: fn(&Scorecard) -> f64) -> String {
     let summary = paired_difference(&b.cards, &a.cards, figure);
-    if summary.excludes_zero() == Some(false) { format!(" (with {} seeds, that may be chance)", summary.n) } else { String::new() }
+    if summary.excludes_zero() == Some(false) {
+        format!(" (with {} seeds, that may be chance)", summary.n)
+    } else {
+        String::new()
+    }
 }

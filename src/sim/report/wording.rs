@@ -1,6 +1,7 @@
 //! Figures as people write them.
 
-/// A waiting time at the precision that a comparison needs: `0s`, `4.2s`, `42s`, `2m 10s`, `1h 05m`, `6d 10h`.
+/// A waiting time at the precision that a comparison needs: `0s`, `4.2s`, `42s`, `2m 10s`, `1h
+/// 05m`, `6d 10h`.
 pub fn wait(seconds: f64) -> String {
     if !seconds.is_finite() {
         return "-".to_owned();
@@ -19,12 +20,20 @@ pub fn wait(seconds: f64) -> String {
 
 /// US dollars to the cent.
 pub fn usd(amount: f64) -> String {
-    if amount.is_finite() { format!("{amount:.2}") } else { "-".to_owned() }
+    if amount.is_finite() {
+        format!("{amount:.2}")
+    } else {
+        "-".to_owned()
+    }
 }
 
 /// A count that may be a mean over seeds.
 pub fn count(amount: f64) -> String {
-    if amount.fract() == 0.0 { format!("{amount:.0}") } else { format!("{amount:.1}") }
+    if amount.fract() == 0.0 {
+        format!("{amount:.0}")
+    } else {
+        format!("{amount:.1}")
+    }
 }
 
 /// `38 % less than`, as seen from `own`; differences below half a percent are none.

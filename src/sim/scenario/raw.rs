@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use serde::{Deserialize, Deserializer};
 
-use super::{GroupSpec, Hdfs, Metrics, Provisioning, Scenario, ScenarioError, Scheduler, Spot, YarnDelays};
+use super::{
+    GroupSpec, Hdfs, Metrics, Provisioning, Scenario, ScenarioError, Scheduler, Spot, YarnDelays,
+};
 use crate::observation::{GroupId, GroupKind, Market, Role};
 use crate::policy::Limits;
 use crate::policy::diagnostic::{Diagnostic, PolicyErrors};
@@ -23,12 +25,18 @@ const DEAREST_USD_H: f64 = 1_000.0;
 
 pub(super) fn parse(text: &str, file: &Path) -> Result<Scenario, ScenarioError> {
     let name = file.display().to_string();
-    let refused = |problem| ScenarioError::Refused { file: file.to_owned(), source: PolicyErrors::new(&name, text, vec![problem]) };
+    let refused = |problem| ScenarioError::Refused {
+        file: file.to_owned(),
+        source: PolicyErrors::new(&name, text, vec![problem]),
+    };
     let mut raw: RawScenario = yaml::read(text).map_err(refused)?;
     let table = match &raw.prices {
         Some(prices) => PriceTable::shipped()
             .with_override_file(&file.with_file_name(prices))
-            .map_err(|source| ScenarioError::Prices { file: file.to_owned(), source })?,
+            .map_err(|source| ScenarioError::Prices {
+                file: file.to_owned(),
+                source,
+            })?,
         None => PriceTable::shipped(),
     };
     if raw.name.is_empty() {
@@ -38,7 +46,10 @@ pub(super) fn parse(text: &str, file: &Path) -> Result<Scenario, ScenarioError> 
 }
 
 fn refuse<T>(place: &Range<usize>, field: &str, problem: impl Display) -> Result<T, Diagnostic> {
-    Err(Diagnostic::error(place.clone(), format!("`{field}`: {problem}")))
+    Err(Diagnostic::error(
+        place.clone(),
+        format!("`{field}`: {problem}"),
+    ))
 }
 
 fn refuse_type<T>(place: &Range<usize>, problem: &PricingError) -> Result<T, Diagnostic> {
@@ -180,10 +191,18 @@ impl<'de> Deserialize<'de> for Text {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         const LONGEST: Duration = Duration::from_secs(100 * 365 * 86_400);
         let text = String::deserialize(deserializer)?;
-        let refuse = |why: &str| serde::de::Error::custom(format!("`{text}` is {why}; write a duration such as 90s, 6m or 1h 30m"));
+        let refuse = |why: &str| {
+            serde::de::Error::custom(format!(
+                "`{text}` is {why}; write a duration such as 90s, 6m or 1h 30m"
+            ))
+        };
         let signed: jiff::SignedDuration = text.parse().map_err(|_| refuse("not a duration"))?;
         let duration = Duration::try_from(signed).map_err(|_| refuse("negative"))?;
-        if duration > LONGEST { Err(refuse("longer than a hundred years")) } else { Ok(Self(duration)) }
+        if duration > LONGEST {
+            Err(refuse("longer than a hundred years"))
+        } else {
+            Ok(Self(duration))
+        }
     }
 }
 
@@ -196,10 +215,24 @@ impl RawScenario {
         let default = Scenario::default();
         let groups = check_groups(self.cluster.groups, table)?;
         let poll = match self.poll {
-            Some(At { value: Text(poll), span }) if poll < Duration::from_secs(1) => {
-                return refuse(&span, "poll", format_args!("{} is too short; it must be at least 1s", display_duration(poll)));
+            Some(At {
+                value: Text(poll),
+                span,
+            }) if poll < Duration::from_secs(1) => {
+                return refuse(
+                    &span,
+                    "poll",
+                    format_args!(
+                        "{} is too short; it must be at least 1s",
+                        display_duration(poll)
+                    ),
+                );
             }
-            poll => poll.map(|At { value: Text(poll), .. }| poll),
+            poll => poll.map(
+                |At {
+                     value: Text(poll), ..
+                 }| poll,
+            ),
         };
         Ok(Scenario {
             name: self.name,
@@ -208,45 +241,90 @@ impl RawScenario {
             poll,
             scheduler: self.scheduler,
             yarn: self.yarn.into(),
-            provisioning: self.provisioning.map_or(Ok(default.provisioning), |own| own.value.check(&own.span, default.provisioning))?,
+            provisioning: self.provisioning.map_or(Ok(default.provisioning), |own| {
+                own.value.check(&own.span, default.provisioning)
+            })?,
             decommission_timeout: or(self.decommission_timeout, default.decommission_timeout),
-            spot: self.spot.map_or(Ok(default.spot), |own| own.value.check(&own.span, default.spot))?,
-            metrics: self.metrics.map_or(Ok(default.metrics), |own| own.value.check(&own.span, default.metrics))?,
-            hdfs: self.hdfs.map_or(Ok(default.hdfs), |own| own.value.check(&own.span, default.hdfs))?,
+            spot: self.spot.map_or(Ok(default.spot), |own| {
+                own.value.check(&own.span, default.spot)
+            })?,
+            metrics: self.metrics.map_or(Ok(default.metrics), |own| {
+                own.value.check(&own.span, default.metrics)
+            })?,
+            hdfs: self.hdfs.map_or(Ok(default.hdfs), |own| {
+                own.value.check(&own.span, default.hdfs)
+            })?,
             slo_wait: or(self.slo.wait, default.slo_wait),
         })
     }
 }
 
-fn check_groups(raw: At<Vec<At<RawGroup>>>, table: &PriceTable) -> Result<Vec<GroupSpec>, Diagnostic> {
+fn check_groups(
+    raw: At<Vec<At<RawGroup>>>,
+    table: &PriceTable,
+) -> Result<Vec<GroupSpec>, Diagnostic> {
     let mut groups: Vec<GroupSpec> = Vec::with_capacity(raw.value.len());
     for At { value, span } in raw.value {
         let group = value.check(&span, table)?;
         if groups.iter().any(|other| other.name == group.name) {
-            return refuse(&span, "name", format_args!("a second group is called `{}`; give each its own name", group.name));
+            return refuse(
+                &span,
+                "name",
+                format_args!(
+                    "a second group is called `{}`; give each its own name",
+                    group.name
+                ),
+            );
         }
         if groups.iter().any(|other| other.id == group.id) {
-            return refuse(&span, "id", format_args!("a second group has the id `{}`; give each its own", group.id));
+            return refuse(
+                &span,
+                "id",
+                format_args!(
+                    "a second group has the id `{}`; give each its own",
+                    group.id
+                ),
+            );
         }
         groups.push(group);
     }
     if !groups.iter().any(|group| group.role != Role::Primary) {
-        return refuse(&raw.span, "groups", "there is no core or task group, so nothing could run; add one");
+        return refuse(
+            &raw.span,
+            "groups",
+            "there is no core or task group, so nothing could run; add one",
+        );
     }
     Ok(groups)
 }
 
 impl RawGroup {
     fn check(self, place: &Range<usize>, table: &PriceTable) -> Result<GroupSpec, Diagnostic> {
-        let most = self.limits.as_ref().map_or(0, |limits| limits.max).max(self.count);
+        let most = self
+            .limits
+            .as_ref()
+            .map_or(0, |limits| limits.max)
+            .max(self.count);
         if most > MOST_INSTANCES {
-            return refuse(place, "count", format_args!("{most} instances are more than the {MOST_INSTANCES} that a group may have"));
+            return refuse(
+                place,
+                "count",
+                format_args!(
+                    "{most} instances are more than the {MOST_INSTANCES} that a group may have"
+                ),
+            );
         }
         let limits = match self.limits {
             None => None,
             Some(RawLimits { min, max }) => match Limits::new(Instances(min), Instances(max)) {
                 Some(limits) => Some(limits),
-                None => return refuse(place, "limits", format_args!("min {min} is above max {max}; write min: {max}, max: {min}")),
+                None => {
+                    return refuse(
+                        place,
+                        "limits",
+                        format_args!("min {min} is above max {max}; write min: {max}, max: {min}"),
+                    );
+                }
             },
         };
         let instance_type = &self.r#type.value;
@@ -255,7 +333,10 @@ impl RawGroup {
             (_, Some(RawNode { memory_mib: 0, .. } | RawNode { vcores: 0, .. })) => {
                 return refuse(place, "node", "a node needs memory and cores");
             }
-            (_, Some(RawNode { memory_mib, vcores })) => Resources { memory: Mebibytes(memory_mib), vcores: VirtualCores(vcores) },
+            (_, Some(RawNode { memory_mib, vcores })) => Resources {
+                memory: Mebibytes(memory_mib),
+                vcores: VirtualCores(vcores),
+            },
             (_, None) => match table.instance_type(instance_type) {
                 Ok(known) => known.yarn,
                 Err(unknown) => return refuse_type(&self.r#type.span, &unknown),
@@ -289,34 +370,75 @@ impl RawGroup {
 
 impl RawPrice {
     fn check(self, place: &Range<usize>) -> Result<Rates, Diagnostic> {
-        let Self { ec2_usd_h, emr_usd_h, ebs_usd_h } = self;
-        if [ec2_usd_h, emr_usd_h, ebs_usd_h].iter().all(|price| (0.0..=DEAREST_USD_H).contains(price)) {
-            Ok(Rates { ec2_usd_h, emr_usd_h, ebs_usd_h })
+        let Self {
+            ec2_usd_h,
+            emr_usd_h,
+            ebs_usd_h,
+        } = self;
+        if [ec2_usd_h, emr_usd_h, ebs_usd_h]
+            .iter()
+            .all(|price| (0.0..=DEAREST_USD_H).contains(price))
+        {
+            Ok(Rates {
+                ec2_usd_h,
+                emr_usd_h,
+                ebs_usd_h,
+            })
         } else {
-            refuse(place, "price", format_args!("a price is a number of dollars an hour from 0 to {DEAREST_USD_H}"))
+            refuse(
+                place,
+                "price",
+                format_args!("a price is a number of dollars an hour from 0 to {DEAREST_USD_H}"),
+            )
         }
     }
 }
 
 impl From<RawYarn> for YarnDelays {
-    fn from(RawYarn { application_start, container_overhead, heartbeat }: RawYarn) -> Self {
+    fn from(
+        RawYarn {
+            application_start,
+            container_overhead,
+            heartbeat,
+        }: RawYarn,
+    ) -> Self {
         let [application_start, container_overhead, heartbeat] =
             [application_start, container_overhead, heartbeat].map(|text| or(text, Duration::ZERO));
-        Self { application_start, container_overhead, heartbeat }
+        Self {
+            application_start,
+            container_overhead,
+            heartbeat,
+        }
     }
 }
 
 impl RawProvisioning {
-    fn check(self, place: &Range<usize>, default: Provisioning) -> Result<Provisioning, Diagnostic> {
+    fn check(
+        self,
+        place: &Range<usize>,
+        default: Provisioning,
+    ) -> Result<Provisioning, Diagnostic> {
         let median = or(self.median, default.median);
         let p95 = or(self.p95, median);
         if p95 < median {
-            return refuse(place, "p95", format_args!("must not be below the median, {}", display_duration(median)));
+            return refuse(
+                place,
+                "p95",
+                format_args!("must not be below the median, {}", display_duration(median)),
+            );
         }
         if median.is_zero() && !p95.is_zero() {
-            return refuse(place, "median", "must be above 0s when p95 is: a lognormal time has no zero median");
+            return refuse(
+                place,
+                "median",
+                "must be above 0s when p95 is: a lognormal time has no zero median",
+            );
         }
-        Ok(Provisioning { median, p95, failure: percent(place, "failure_percent", self.failure_percent)? })
+        Ok(Provisioning {
+            median,
+            p95,
+            failure: percent(place, "failure_percent", self.failure_percent)?,
+        })
     }
 }
 
@@ -324,15 +446,25 @@ impl RawSpot {
     fn check(self, place: &Range<usize>, default: Spot) -> Result<Spot, Diagnostic> {
         let rate = self.interruptions_per_hour;
         if !(0.0..=1_000.0).contains(&rate) {
-            return refuse(place, "interruptions_per_hour", format_args!("{rate} is not between 0 and 1000"));
+            return refuse(
+                place,
+                "interruptions_per_hour",
+                format_args!("{rate} is not between 0 and 1000"),
+            );
         }
-        Ok(Spot { interruptions_per_hour: rate, notice: or(self.notice, default.notice) })
+        Ok(Spot {
+            interruptions_per_hour: rate,
+            notice: or(self.notice, default.notice),
+        })
     }
 }
 
 impl RawMetrics {
     fn check(self, place: &Range<usize>, default: Metrics) -> Result<Metrics, Diagnostic> {
-        Ok(Metrics { delay: or(self.delay, default.delay), loss: percent(place, "loss_percent", self.loss_percent)? })
+        Ok(Metrics {
+            delay: or(self.delay, default.delay),
+            loss: percent(place, "loss_percent", self.loss_percent)?,
+        })
     }
 }
 
@@ -341,7 +473,9 @@ impl RawHdfs {
         let mebibytes = |gib: u64| Mebibytes(gib.saturating_mul(1024));
         let hdfs = Hdfs {
             used: self.used_gib.map_or(default.used, mebibytes),
-            capacity_per_node: self.capacity_gib_per_node.map_or(default.capacity_per_node, mebibytes),
+            capacity_per_node: self
+                .capacity_gib_per_node
+                .map_or(default.capacity_per_node, mebibytes),
             replication: self.replication.unwrap_or(default.replication),
         };
         if hdfs.capacity_per_node.get() == 0 {
@@ -355,5 +489,13 @@ impl RawHdfs {
 }
 
 fn percent(place: &Range<usize>, field: &str, value: f64) -> Result<Percent, Diagnostic> {
-    if (0.0..=100.0).contains(&value) { Ok(Percent(value)) } else { refuse(place, field, format_args!("{value} is not between 0 and 100")) }
+    if (0.0..=100.0).contains(&value) {
+        Ok(Percent(value))
+    } else {
+        refuse(
+            place,
+            field,
+            format_args!("{value} is not between 0 and 100"),
+        )
+    }
 }

@@ -8,8 +8,13 @@ fn parse(text: &str) -> Result<Scenario, ScenarioError> {
 
 fn refused(text: &str) -> String {
     let error = parse(text).expect_err("refused");
-    let causes = std::iter::successors(Some(&error as &dyn std::error::Error), |error| error.source());
-    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+    let causes = std::iter::successors(Some(&error as &dyn std::error::Error), |error| {
+        error.source()
+    });
+    causes
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join(": ")
 }
 
 const GROUPS: &str = "cluster:\n  groups:\n    - { name: core, role: core, type: m5.xlarge, market: on-demand, count: 2 }\n";
@@ -20,9 +25,15 @@ fn a_scenario_of_groups_only_has_the_documented_defaults() {
     let default = Scenario::default();
     assert_eq!(scenario.groups, [default.groups[0].clone()]);
     assert_eq!(scenario.provisioning, default.provisioning);
-    assert_eq!((scenario.spot, scenario.metrics, scenario.hdfs), (default.spot, default.metrics, default.hdfs));
+    assert_eq!(
+        (scenario.spot, scenario.metrics, scenario.hdfs),
+        (default.spot, default.metrics, default.hdfs)
+    );
     assert_eq!(scenario.yarn, YarnDelays::default());
-    assert_eq!((scenario.slo_wait, scenario.decommission_timeout), (Duration::from_secs(60), Duration::from_secs(3_600)));
+    assert_eq!(
+        (scenario.slo_wait, scenario.decommission_timeout),
+        (Duration::from_secs(60), Duration::from_secs(3_600))
+    );
 }
 
 #[test]
@@ -48,17 +59,46 @@ slo: { wait: 2m }
     let scenario = parse(text).expect("a scenario");
     let workers = &scenario.groups[1];
     assert_eq!(workers.id.as_str(), "if-workers/spot");
-    assert_eq!((workers.node.memory, workers.node.vcores.get()), (Mebibytes(1_000), 3));
+    assert_eq!(
+        (workers.node.memory, workers.node.vcores.get()),
+        (Mebibytes(1_000), 3)
+    );
     assert_eq!(workers.limits, Limits::new(Instances(1), Instances(9)));
     assert_eq!(scenario.poll, Some(Duration::from_secs(60)));
     assert_eq!(scenario.scheduler, Scheduler::Fair);
-    let [application_start, container_overhead, heartbeat] = [6.0, 1.5, 1.0].map(Duration::from_secs_f64);
-    assert_eq!(scenario.yarn, YarnDelays { application_start, container_overhead, heartbeat });
-    assert_eq!((scenario.provisioning.p95, scenario.provisioning.failure), (Duration::from_secs(540), Percent(2.5)));
-    assert_eq!(scenario.spot, Spot { interruptions_per_hour: 0.25, notice: Duration::from_secs(90) });
-    assert_eq!(scenario.metrics, Metrics { delay: Duration::from_secs(45), loss: Percent(1.0) });
+    let [application_start, container_overhead, heartbeat] =
+        [6.0, 1.5, 1.0].map(Duration::from_secs_f64);
+    assert_eq!(
+        scenario.yarn,
+        YarnDelays {
+            application_start,
+            container_overhead,
+            heartbeat
+        }
+    );
+    assert_eq!(
+        (scenario.provisioning.p95, scenario.provisioning.failure),
+        (Duration::from_secs(540), Percent(2.5))
+    );
+    assert_eq!(
+        scenario.spot,
+        Spot {
+            interruptions_per_hour: 0.25,
+            notice: Duration::from_secs(90)
+        }
+    );
+    assert_eq!(
+        scenario.metrics,
+        Metrics {
+            delay: Duration::from_secs(45),
+            loss: Percent(1.0)
+        }
+    );
     assert_eq!(scenario.hdfs.core_nodes_needed(), 3);
-    assert_eq!((scenario.slo_wait, scenario.decommission_timeout), (Duration::from_secs(120), Duration::from_secs(1_800)));
+    assert_eq!(
+        (scenario.slo_wait, scenario.decommission_timeout),
+        (Duration::from_secs(120), Duration::from_secs(1_800))
+    );
 }
 
 #[test]
@@ -69,24 +109,68 @@ fn what_cannot_be_is_refused_with_its_place() {
         ("cluster: { groups: [] }\nfoo: 1", "foo"),
         (&GROUPS.replace("m5.xlarge", "m5.xlrge"), "m5.xlrge"),
         (&GROUPS.replace("count: 2", "count: -2"), "count"),
-        (&GROUPS.replace("count: 2", "count: 2000000"), "2000000 instances"),
-        (&GROUPS.replace("count: 2", "count: 2, limits: { min: 3, max: 1 }"), "min 3 is above max 1"),
-        (&GROUPS.replace("count: 2", "count: 2, node: { memory_mib: 0, vcores: 1 }"), "`node`"),
-        (&format!("{GROUPS}    - {{ name: core, role: task, type: m5.xlarge, market: spot, count: 0 }}"), "`name`"),
-        (&format!("{GROUPS}provisioning: {{ median: 6m, p95: 5m }}"), "`p95`"),
-        (&format!("{GROUPS}provisioning: {{ median: 0s, p95: 5m }}"), "`median`"),
-        (&format!("{GROUPS}provisioning: {{ median: -6m }}"), "negative"),
-        (&format!("{GROUPS}provisioning: {{ median: soon }}"), "not a duration"),
-        (&format!("{GROUPS}provisioning: {{ failure_percent: 101 }}"), "`failure_percent`"),
-        (&format!("{GROUPS}spot: {{ interruptions_per_hour: .nan }}"), "`interruptions_per_hour`"),
-        (&format!("{GROUPS}metrics: {{ loss_percent: -1 }}"), "`loss_percent`"),
-        (&format!("{GROUPS}hdfs: {{ capacity_gib_per_node: 0 }}"), "`capacity_gib_per_node`"),
-        (&format!("{GROUPS}hdfs: {{ replication: 0 }}"), "`replication`"),
+        (
+            &GROUPS.replace("count: 2", "count: 2000000"),
+            "2000000 instances",
+        ),
+        (
+            &GROUPS.replace("count: 2", "count: 2, limits: { min: 3, max: 1 }"),
+            "min 3 is above max 1",
+        ),
+        (
+            &GROUPS.replace("count: 2", "count: 2, node: { memory_mib: 0, vcores: 1 }"),
+            "`node`",
+        ),
+        (
+            &format!(
+                "{GROUPS}    - {{ name: core, role: task, type: m5.xlarge, market: spot, count: 0 }}"
+            ),
+            "`name`",
+        ),
+        (
+            &format!("{GROUPS}provisioning: {{ median: 6m, p95: 5m }}"),
+            "`p95`",
+        ),
+        (
+            &format!("{GROUPS}provisioning: {{ median: 0s, p95: 5m }}"),
+            "`median`",
+        ),
+        (
+            &format!("{GROUPS}provisioning: {{ median: -6m }}"),
+            "negative",
+        ),
+        (
+            &format!("{GROUPS}provisioning: {{ median: soon }}"),
+            "not a duration",
+        ),
+        (
+            &format!("{GROUPS}provisioning: {{ failure_percent: 101 }}"),
+            "`failure_percent`",
+        ),
+        (
+            &format!("{GROUPS}spot: {{ interruptions_per_hour: .nan }}"),
+            "`interruptions_per_hour`",
+        ),
+        (
+            &format!("{GROUPS}metrics: {{ loss_percent: -1 }}"),
+            "`loss_percent`",
+        ),
+        (
+            &format!("{GROUPS}hdfs: {{ capacity_gib_per_node: 0 }}"),
+            "`capacity_gib_per_node`",
+        ),
+        (
+            &format!("{GROUPS}hdfs: {{ replication: 0 }}"),
+            "`replication`",
+        ),
         (&format!("{GROUPS}poll: 10ms"), "poll"),
     ];
     for (text, expected) in cases {
         let message = refused(text);
-        assert!(message.contains("scenario.yaml") && message.contains(expected), "{text}\n--\n{message}");
+        assert!(
+            message.contains("scenario.yaml") && message.contains(expected),
+            "{text}\n--\n{message}"
+        );
     }
 }
 
@@ -101,8 +185,12 @@ cluster:
     - { name: later, role: task, type: m5.xlarge, market: on-demand, count: 0, limits: { min: 0, max: 1 }, node: { memory_mib: 20000, vcores: 2 } }
 ";
     let scenario = parse(text).expect("a scenario");
-    let takes =
-        |memory_mib, vcores| scenario.offers(Resources { memory: Mebibytes(memory_mib), vcores: crate::units::VirtualCores(vcores) });
+    let takes = |memory_mib, vcores| {
+        scenario.offers(Resources {
+            memory: Mebibytes(memory_mib),
+            vcores: crate::units::VirtualCores(vcores),
+        })
+    };
     assert!(takes(12_288, 4) && takes(20_000, 2));
     assert!(!takes(20_000, 4) && !takes(20_001, 1));
 }

@@ -8,28 +8,64 @@ fn seconds(s: u64) -> Timestamp {
 }
 
 fn rates(ec2_usd_h: f64) -> RateCurve {
-    RateCurve::constant(Rates { ec2_usd_h, emr_usd_h: ec2_usd_h / 4.0, ebs_usd_h: 0.0 })
+    RateCurve::constant(Rates {
+        ec2_usd_h,
+        emr_usd_h: ec2_usd_h / 4.0,
+        ebs_usd_h: 0.0,
+    })
 }
 
 fn scorecard(run: &Run, rates: &[RateCurve]) -> Scorecard {
-    let label = Label { trace: "t".into(), policy: "p".into(), seed: 7 };
+    let label = Label {
+        trace: "t".into(),
+        policy: "p".into(),
+        seed: 7,
+    };
     let demand_nodes = StepCurve(vec![(run.start, 2)]);
-    Scorecard::of(label, run, &Measure { rates, bounds: Bounds::default(), demand_nodes: &demand_nodes, slo_wait: Duration::from_secs(60) })
+    Scorecard::of(
+        label,
+        run,
+        &Measure {
+            rates,
+            bounds: Bounds::default(),
+            demand_nodes: &demand_nodes,
+            slo_wait: Duration::from_secs(60),
+        },
+    )
 }
 
 fn life(group: usize, launched_s: u64, terminated_s: Option<u64>, busy_s: f64) -> InstanceLife {
-    InstanceLife { group, launched_at: seconds(launched_s), terminated_at: terminated_s.map(seconds), busy_s }
+    InstanceLife {
+        group,
+        launched_at: seconds(launched_s),
+        terminated_at: terminated_s.map(seconds),
+        busy_s,
+    }
 }
 
 fn hour(instances: Vec<InstanceLife>) -> Run {
-    Run { start: seconds(0), end: seconds(3_600), instances, ..Run::default() }
+    Run {
+        start: seconds(0),
+        end: seconds(3_600),
+        instances,
+        ..Run::default()
+    }
 }
 
 #[test]
 fn each_instance_is_paid_at_the_rates_of_its_group_until_it_goes_or_the_run_ends() {
-    let card =
-        scorecard(&hour(vec![life(0, 0, None, 0.0), life(1, 1_800, None, 0.0), life(1, 0, Some(900), 0.0)]), &[rates(1.0), rates(4.0)]);
-    assert_eq!((card.ec2_usd, card.emr_usd, card.ebs_usd, card.cost_usd), (4.0, 1.0, 0.0, 5.0));
+    let card = scorecard(
+        &hour(vec![
+            life(0, 0, None, 0.0),
+            life(1, 1_800, None, 0.0),
+            life(1, 0, Some(900), 0.0),
+        ]),
+        &[rates(1.0), rates(4.0)],
+    );
+    assert_eq!(
+        (card.ec2_usd, card.emr_usd, card.ebs_usd, card.cost_usd),
+        (4.0, 1.0, 0.0, 5.0)
+    );
     assert_eq!(card.node_hours, 1.75);
 }
 
@@ -44,7 +80,11 @@ fn idle_money_is_what_paid_for_unused_time() {
         // Rounding may report a little more than all.
         (life(0, 0, None, 3_600.1), 0.0),
     ] {
-        assert_eq!(scorecard(&hour(vec![instance]), &[rates(1.0)]).idle_usd, idle_usd, "{instance:?}");
+        assert_eq!(
+            scorecard(&hour(vec![instance]), &[rates(1.0)]).idle_usd,
+            idle_usd,
+            "{instance:?}"
+        );
     }
 }
 
@@ -63,7 +103,13 @@ fn slowdown_is_bounded_below_by_one_and_for_short_jobs() {
         (vec![job(0, 5, 1)], Some(1.0)),
         (vec![job(0, 300, 100), job(50, 150, 100)], Some(2.0)),
     ] {
-        let card = scorecard(&Run { jobs: jobs.clone(), ..hour(vec![]) }, &[]);
+        let card = scorecard(
+            &Run {
+                jobs: jobs.clone(),
+                ..hour(vec![])
+            },
+            &[],
+        );
         assert_eq!(card.bounded_slowdown_mean, mean, "{jobs:?}");
     }
 }
@@ -75,7 +121,13 @@ fn makespan_runs_from_the_first_submission_to_the_last_completion() {
         finished_at: seconds(finished_s),
         unhindered: Duration::ZERO,
     };
-    let card = scorecard(&Run { jobs: vec![job(500, 700), job(100, 300)], ..hour(vec![]) }, &[]);
+    let card = scorecard(
+        &Run {
+            jobs: vec![job(500, 700), job(100, 300)],
+            ..hour(vec![])
+        },
+        &[],
+    );
     assert_eq!((card.makespan_s, card.jobs_finished), (600.0, 2));
     assert_eq!(scorecard(&hour(vec![]), &[]).makespan_s, 3_600.0);
 }
@@ -84,24 +136,60 @@ fn makespan_runs_from_the_first_submission_to_the_last_completion() {
 fn elasticity_and_waits_are_those_of_the_run() {
     let run = Run {
         supply_nodes: StepCurve(vec![(seconds(0), 1.0), (seconds(900), 4.0)]),
-        waits: vec![Wait { seconds: 90.0, weight: 1.0, since_s: 0.0 }, Wait { seconds: 0.0, weight: 3.0, since_s: 0.0 }],
+        waits: vec![
+            Wait {
+                seconds: 90.0,
+                weight: 1.0,
+                since_s: 0.0,
+            },
+            Wait {
+                seconds: 0.0,
+                weight: 3.0,
+                since_s: 0.0,
+            },
+        ],
         lost_work: Duration::from_secs(1_800),
         ..hour(vec![])
     };
     let card = scorecard(&run, &[]);
-    assert_eq!((card.theta_u, card.theta_o, card.tau_u, card.tau_o), (12.5, 75.0, 25.0, 75.0));
-    assert_eq!((card.wait_mean_s, card.wait_p50_s, card.wait_max_s, card.slo_miss_percent), (22.5, 0.0, 90.0, 25.0));
+    assert_eq!(
+        (card.theta_u, card.theta_o, card.tau_u, card.tau_o),
+        (12.5, 75.0, 25.0, 75.0)
+    );
+    assert_eq!(
+        (
+            card.wait_mean_s,
+            card.wait_p50_s,
+            card.wait_max_s,
+            card.slo_miss_percent
+        ),
+        (22.5, 0.0, 90.0, 25.0)
+    );
     assert_eq!(card.lost_work_h, 0.5);
     assert_eq!(card.eta_vs_fixed_max, None);
 }
 
 #[test]
 fn eta_compares_with_the_fixed_maximum() {
-    let with_supply = |nodes: f64| scorecard(&Run { supply_nodes: StepCurve(vec![(seconds(0), nodes)]), ..hour(vec![]) }, &[]);
+    let with_supply = |nodes: f64| {
+        scorecard(
+            &Run {
+                supply_nodes: StepCurve(vec![(seconds(0), nodes)]),
+                ..hour(vec![])
+            },
+            &[],
+        )
+    };
     let (fixed_max, close) = (with_supply(18.0), with_supply(3.0));
-    assert_eq!(fixed_max.clone().with_eta_over(&fixed_max).eta_vs_fixed_max, Some(1.0));
+    assert_eq!(
+        fixed_max.clone().with_eta_over(&fixed_max).eta_vs_fixed_max,
+        Some(1.0)
+    );
     assert_eq!(close.with_eta_over(&fixed_max).eta_vs_fixed_max, Some(2.0));
-    assert_eq!(with_supply(2.0).with_eta_over(&fixed_max).eta_vs_fixed_max, None);
+    assert_eq!(
+        with_supply(2.0).with_eta_over(&fixed_max).eta_vs_fixed_max,
+        None
+    );
 }
 
 proptest! {

@@ -23,7 +23,11 @@ impl WaitProfile {
             return Self::default();
         }
         // Most work does not wait at all under most policies: only the rest needs sorting.
-        let mut waited: Vec<Wait> = waits.iter().filter(|wait| wait.weight > 0.0 && wait.seconds > 0.0).copied().collect();
+        let mut waited: Vec<Wait> = waits
+            .iter()
+            .filter(|wait| wait.weight > 0.0 && wait.seconds > 0.0)
+            .copied()
+            .collect();
         waited.sort_unstable_by(|a, b| a.seconds.total_cmp(&b.seconds));
         let unhindered = total - sum(&waited, |wait| wait.weight);
         let [p50_s, p95_s, p99_s] = quantiles(&waited, unhindered, total, [50.0, 95.0, 99.0]);
@@ -40,8 +44,14 @@ impl WaitProfile {
     }
 }
 
-/// Nearest rank: the shortest wait such that at least so many percent of the weight waited no longer. `percents` ascend.
-fn quantiles<const N: usize>(waited: &[Wait], unhindered: f64, total: f64, percents: [f64; N]) -> [f64; N] {
+/// Nearest rank: the shortest wait such that at least so many percent of the weight waited no
+/// longer. `percents` ascend.
+fn quantiles<const N: usize>(
+    waited: &[Wait],
+    unhindered: f64,
+    total: f64,
+    percents: [f64; N],
+) -> [f64; N] {
     let mut so_far = unhindered;
     let mut seconds = 0.0;
     let mut longer = waited.iter();
@@ -55,7 +65,8 @@ fn quantiles<const N: usize>(waited: &[Wait], unhindered: f64, total: f64, perce
     })
 }
 
-/// Starts at a positive zero: the standard library's sum of nothing is -0.0, which would be printed so.
+/// Starts at a positive zero: the standard library's sum of nothing is -0.0, which would be printed
+/// so.
 fn sum(waits: &[Wait], of: impl Fn(&Wait) -> f64) -> f64 {
     waits.iter().map(of).fold(0.0, std::ops::Add::add)
 }
@@ -66,15 +77,31 @@ mod tests {
     use proptest::prelude::*;
 
     fn profile(waits: impl IntoIterator<Item = (f64, f64)>) -> WaitProfile {
-        let waits: Vec<Wait> = waits.into_iter().map(|(seconds, weight)| Wait { seconds, weight, since_s: 0.0 }).collect();
+        let waits: Vec<Wait> = waits
+            .into_iter()
+            .map(|(seconds, weight)| Wait {
+                seconds,
+                weight,
+                since_s: 0.0,
+            })
+            .collect();
         WaitProfile::of(&waits, Duration::from_secs(60))
     }
 
     #[test]
     fn quantiles_are_the_nearest_rank() {
-        for (count, p50_s, p95_s, p99_s) in [(1, 1.0, 1.0, 1.0), (2, 1.0, 2.0, 2.0), (20, 10.0, 19.0, 20.0), (100, 50.0, 95.0, 99.0)] {
+        for (count, p50_s, p95_s, p99_s) in [
+            (1, 1.0, 1.0, 1.0),
+            (2, 1.0, 2.0, 2.0),
+            (20, 10.0, 19.0, 20.0),
+            (100, 50.0, 95.0, 99.0),
+        ] {
             let got = profile((1..=count).rev().map(|s| (f64::from(s), 1.0)));
-            assert_eq!((got.p50_s, got.p95_s, got.p99_s, got.max_s), (p50_s, p95_s, p99_s, f64::from(count)), "{count} waits");
+            assert_eq!(
+                (got.p50_s, got.p95_s, got.p99_s, got.max_s),
+                (p50_s, p95_s, p99_s, f64::from(count)),
+                "{count} waits"
+            );
         }
     }
 
@@ -94,14 +121,20 @@ mod tests {
             )
         }));
         assert_eq!(weighted, single);
-        assert_eq!((weighted.p50_s, weighted.p95_s, weighted.p99_s), (5.0, 70.0, 100.0));
+        assert_eq!(
+            (weighted.p50_s, weighted.p95_s, weighted.p99_s),
+            (5.0, 70.0, 100.0)
+        );
         assert_eq!((weighted.mean_s, weighted.slo_miss_percent), (13.0, 10.0));
     }
 
     #[test]
     fn work_that_did_not_wait_counts_in_every_figure() {
         let got = profile([(0.0, 98.0), (50.0, 2.0), (900.0, 0.0)]);
-        assert_eq!((got.p50_s, got.p95_s, got.p99_s, got.max_s, got.mean_s), (0.0, 0.0, 50.0, 50.0, 1.0));
+        assert_eq!(
+            (got.p50_s, got.p95_s, got.p99_s, got.max_s, got.mean_s),
+            (0.0, 0.0, 50.0, 50.0, 1.0)
+        );
     }
 
     #[test]

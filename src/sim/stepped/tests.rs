@@ -19,7 +19,11 @@ fn task_group() -> GroupId {
 fn jobs() -> Vec<Job> {
     vec![
         job("a", 0.0, &[30.0, 45.5, 60.0]),
-        staged("b", 20.0, &[(&[], &[10.0, 70.0]), (&[0], &[25.0, 25.0, 25.0])]),
+        staged(
+            "b",
+            20.0,
+            &[(&[], &[10.0, 70.0]), (&[0], &[25.0, 25.0, 25.0])],
+        ),
         job("c", 61.5, &[5.0; 9]),
     ]
 }
@@ -59,14 +63,31 @@ fn an_earlier_time_changes_nothing() {
 
 #[test]
 fn a_resize_takes_effect_at_once_and_its_nodes_come_later() {
-    let (workload, mut scenario) = (Workload::Jobs(load(&[job("a", 0.0, &[600.0; 8])])), scenario(1, 2));
+    let (workload, mut scenario) = (
+        Workload::Jobs(load(&[job("a", 0.0, &[600.0; 8])])),
+        scenario(1, 2),
+    );
     provision(&mut scenario, 60);
     let mut cluster = SteppedCluster::new(&workload, &scenario, 1).expect("fits");
-    cluster.resize(&task_group(), Instances(3), &[], &[]).expect("known");
-    let sizes = |cluster: &SteppedCluster<'_>| cluster.groups().map(|(_, group)| (group.requested.get(), group.running.get())).next();
+    cluster
+        .resize(&task_group(), Instances(3), &[], &[])
+        .expect("known");
+    let sizes = |cluster: &SteppedCluster<'_>| {
+        cluster
+            .groups()
+            .map(|(_, group)| (group.requested.get(), group.running.get()))
+            .next()
+    };
     assert_eq!(sizes(&cluster), Some((3, 1)));
     let states: Vec<InstanceState> = cluster.instances().map(|instance| instance.state).collect();
-    assert_eq!(states, [InstanceState::Running, InstanceState::Launching, InstanceState::Launching]);
+    assert_eq!(
+        states,
+        [
+            InstanceState::Running,
+            InstanceState::Launching,
+            InstanceState::Launching
+        ]
+    );
     cluster.advance_to(at(60.0));
     assert_eq!(sizes(&cluster), Some((3, 3)));
     assert_eq!(cluster.yarn().containers_pending, 2);
@@ -74,12 +95,23 @@ fn a_resize_takes_effect_at_once_and_its_nodes_come_later() {
 
 #[test]
 fn a_group_that_shrinks_lets_go_of_what_it_is_told_to_and_keeps_what_it_is_told_to() {
-    let (workload, scenario) = (Workload::Jobs(load(&[job("a", 0.0, &[600.0; 4])])), scenario(4, 1));
+    let (workload, scenario) = (
+        Workload::Jobs(load(&[job("a", 0.0, &[600.0; 4])])),
+        scenario(4, 1),
+    );
     let mut cluster = SteppedCluster::new(&workload, &scenario, 1).expect("fits");
     let ids: Vec<InstanceId> = cluster.instances().map(|instance| instance.id).collect();
-    cluster.resize(&task_group(), Instances(2), &ids[3..], &ids[..1]).expect("known");
-    let leaving = cluster.instances().filter(|instance| instance.state == InstanceState::Leaving).map(|instance| instance.id);
-    assert_eq!(leaving.collect::<Vec<_>>(), [ids[0].clone(), ids[2].clone()]);
+    cluster
+        .resize(&task_group(), Instances(2), &ids[3..], &ids[..1])
+        .expect("known");
+    let leaving = cluster
+        .instances()
+        .filter(|instance| instance.state == InstanceState::Leaving)
+        .map(|instance| instance.id);
+    assert_eq!(
+        leaving.collect::<Vec<_>>(),
+        [ids[0].clone(), ids[2].clone()]
+    );
 }
 
 #[test]
@@ -87,7 +119,10 @@ fn an_unknown_group_is_refused() {
     let (workload, scenario) = (Workload::Jobs(load(&jobs())), scenario(2, 2));
     let mut cluster = SteppedCluster::new(&workload, &scenario, 1).expect("fits");
     let other = GroupId::new("ig-other");
-    assert_eq!(cluster.resize(&other, Instances(3), &[], &[]), Err(UnknownGroup(other)));
+    assert_eq!(
+        cluster.resize(&other, Instances(3), &[], &[]),
+        Err(UnknownGroup(other))
+    );
 }
 
 #[test]
@@ -96,16 +131,42 @@ fn applications_say_where_their_master_is_and_how_far_they_are() {
     with_master.application_master = Some(SLOT);
     let mut waiting = job("late", 50.0, &[10.0]);
     waiting.application_master = Some(SLOT);
-    let (workload, scenario) = (Workload::Jobs(load(&[with_master, waiting])), scenario(1, 3));
+    let (workload, scenario) = (
+        Workload::Jobs(load(&[with_master, waiting])),
+        scenario(1, 3),
+    );
     let mut cluster = SteppedCluster::new(&workload, &scenario, 1).expect("fits");
     cluster.advance_to(at(150.0));
     let applications = cluster.applications();
     let node = cluster.instances().next().expect("a node").id;
-    let seen: Vec<_> = applications.iter().map(|app| (&*app.name, app.master.clone(), app.containers, app.progress.get())).collect();
-    assert_eq!(seen, [("etl", Master::On(node), 3, 25.0), ("late", Master::Waiting, 0, 0.0)]);
+    let seen: Vec<_> = applications
+        .iter()
+        .map(|app| {
+            (
+                &*app.name,
+                app.master.clone(),
+                app.containers,
+                app.progress.get(),
+            )
+        })
+        .collect();
+    assert_eq!(
+        seen,
+        [
+            ("etl", Master::On(node), 3, 25.0),
+            ("late", Master::Waiting, 0, 0.0)
+        ]
+    );
     assert_eq!(cluster.submitted(), 2);
     cluster.advance_to(at(2_000.0));
-    assert_eq!((cluster.applications().len(), cluster.submitted(), cluster.is_finished()), (0, 2, true));
+    assert_eq!(
+        (
+            cluster.applications().len(),
+            cluster.submitted(),
+            cluster.is_finished()
+        ),
+        (0, 2, true)
+    );
 }
 
 #[test]
@@ -113,12 +174,27 @@ fn of_a_recording_every_node_has_its_share_and_all_of_it_is_one_application() {
     let scenario = scenario(2, 4);
     let recorded = run_jobs(&[job("a", 0.0, &[300.0; 6])], &scenario, &[], 1);
     let mut load = ObservedLoad::builder(None);
-    recorded.observations.iter().for_each(|observation| load.push(observation));
+    recorded
+        .observations
+        .iter()
+        .for_each(|observation| load.push(observation));
     let workload = Workload::Observations(load.finish().expect("a recording"));
     let mut cluster = SteppedCluster::new(&workload, &scenario, 1).expect("fits");
     cluster.advance_to(at(100.0));
-    let (yarn, shares) = (cluster.yarn(), cluster.instances().map(|instance| instance.containers).collect::<Vec<_>>());
+    let (yarn, shares) = (
+        cluster.yarn(),
+        cluster
+            .instances()
+            .map(|instance| instance.containers)
+            .collect::<Vec<_>>(),
+    );
     assert_eq!((yarn.containers_allocated, shares), (6, vec![3, 3]));
     let applications = cluster.applications();
-    assert_eq!(applications.iter().map(|app| (app.containers, app.master.clone())).collect::<Vec<_>>(), [(6, Master::None)]);
+    assert_eq!(
+        applications
+            .iter()
+            .map(|app| (app.containers, app.master.clone()))
+            .collect::<Vec<_>>(),
+        [(6, Master::None)]
+    );
 }

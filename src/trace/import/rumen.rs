@@ -1,6 +1,8 @@
-//! Concatenated JSON objects, one a job: Rumen's digest of the MapReduce job history, or the input of Hadoop's scheduler load simulator (SLS).
+//! Concatenated JSON objects, one a job: Rumen's digest of the MapReduce job history, or the input
+//! of Hadoop's scheduler load simulator (SLS).
 //!
-//! Rumen: `org.apache.hadoop.tools.rumen.LoggedJob`. SLS: `SchedulerLoadSimulator.md` and `SLSConfiguration` in `apache/hadoop`.
+//! Rumen: `org.apache.hadoop.tools.rumen.LoggedJob`. SLS: `SchedulerLoadSimulator.md` and
+//! `SLSConfiguration` in `apache/hadoop`.
 
 mod sls;
 
@@ -14,7 +16,9 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
-use super::{ImportError, Imported, Names, Source, Tally, elapsed, imported, malformed, run_lengths};
+use super::{
+    ImportError, Imported, Names, Source, Tally, elapsed, imported, malformed, run_lengths,
+};
 use crate::trace::journal::json_problem;
 use crate::trace::{Job, Resources, Stage};
 use crate::units::{Mebibytes, Timestamp, VirtualCores};
@@ -29,12 +33,21 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { each: Resources { memory: Mebibytes(1024), vcores: VirtualCores(1) }, start: Timestamp::EPOCH }
+        Self {
+            each: Resources {
+                memory: Mebibytes(1024),
+                vcores: VirtualCores(1),
+            },
+            start: Timestamp::EPOCH,
+        }
     }
 }
 
 /// Opens one source after the other; several files are one workload.
-pub fn import(sources: impl IntoIterator<Item = Result<Source, ImportError>>, options: &Options) -> Result<Imported, ImportError> {
+pub fn import(
+    sources: impl IntoIterator<Item = Result<Source, ImportError>>,
+    options: &Options,
+) -> Result<Imported, ImportError> {
     let mut names = Names::default();
     let mut collected = Collected::default();
     for source in sources {
@@ -48,7 +61,8 @@ pub fn import(sources: impl IntoIterator<Item = Result<Source, ImportError>>, op
 /// Jobs of both formats, before their times are put on one clock.
 #[derive(Default)]
 struct Collected {
-    /// With the instant of their submission in milliseconds since the epoch; `submit` is not yet set.
+    /// With the instant of their submission in milliseconds since the epoch; `submit` is not yet
+    /// set.
     rumen: Vec<(i64, Job)>,
     sls: Vec<Job>,
     left_out: Tally,
@@ -56,21 +70,32 @@ struct Collected {
 
 impl Collected {
     fn finish(self, names: &Names, options: &Options) -> Result<Imported, ImportError> {
-        let Self { rumen, mut sls, left_out } = self;
+        let Self {
+            rumen,
+            mut sls,
+            left_out,
+        } = self;
         let Some(first_ms) = rumen.iter().map(|(submit_ms, _)| *submit_ms).min() else {
             return imported(format!("SLS {names}"), options.start, sls, left_out);
         };
         if !sls.is_empty() {
-            let problem = "Rumen's times are instants, SLS's count from zero; import each format on its own";
+            let problem =
+                "Rumen's times are instants, SLS's count from zero; import each format on its own";
             return Err(ImportError::Options { problem });
         }
         for (submit_ms, mut job) in rumen {
             let problem = "its submit time is more than a hundred years after the first";
-            job.submit =
-                elapsed(first_ms, submit_ms).ok_or_else(|| ImportError::NoJobs { problem: format!("job {}: {problem}", job.id) })?;
+            job.submit = elapsed(first_ms, submit_ms).ok_or_else(|| ImportError::NoJobs {
+                problem: format!("job {}: {problem}", job.id),
+            })?;
             sls.push(job);
         }
-        imported(format!("Rumen {names}"), Timestamp::from_millis(first_ms), sls, left_out)
+        imported(
+            format!("Rumen {names}"),
+            Timestamp::from_millis(first_ms),
+            sls,
+            left_out,
+        )
     }
 }
 
@@ -130,20 +155,49 @@ fn unknown() -> i64 {
     -1
 }
 
-fn read_source(source: Source, options: &Options, collected: &mut Collected) -> Result<(), ImportError> {
+fn read_source(
+    source: Source,
+    options: &Options,
+    collected: &mut Collected,
+) -> Result<(), ImportError> {
     let Source { name, decoded } = source;
     let line = Rc::new(Cell::new(1));
-    let counted = LineCounter { input: decoded.input, line: Rc::clone(&line) };
+    let counted = LineCounter {
+        input: decoded.input,
+        line: Rc::clone(&line),
+    };
     for entry in serde_json::Deserializer::from_reader(counted).into_iter::<Entry>() {
         let entry = entry.map_err(|error| unreadable(&name, error))?;
         // The parser has read up to the object's end, so that is the line known here.
-        let refused = |problem: String| malformed(&name, line.get(), format!("in the job that ends here, {problem}"));
+        let refused = |problem: String| {
+            malformed(
+                &name,
+                line.get(),
+                format!("in the job that ends here, {problem}"),
+            )
+        };
         match entry {
-            Entry { sls_tasks: Some(_), .. } => sls::add_jobs(entry, options, collected).map_err(refused)?,
-            Entry { id: Some(_), maps: Some(_), .. } | Entry { id: Some(_), reduces: Some(_), .. } => {
+            Entry {
+                sls_tasks: Some(_), ..
+            } => sls::add_jobs(entry, options, collected).map_err(refused)?,
+            Entry {
+                id: Some(_),
+                maps: Some(_),
+                ..
+            }
+            | Entry {
+                id: Some(_),
+                reduces: Some(_),
+                ..
+            } => {
                 add_job(entry, options, collected).map_err(refused)?;
             }
-            _ => return Err(refused("expected a Rumen job (jobID, mapTasks, reduceTasks) or an SLS job (job.tasks)".to_owned())),
+            _ => {
+                return Err(refused(
+                    "expected a Rumen job (jobID, mapTasks, reduceTasks) or an SLS job (job.tasks)"
+                        .to_owned(),
+                ));
+            }
         }
     }
     Ok(())
@@ -152,9 +206,22 @@ fn read_source(source: Source, options: &Options, collected: &mut Collected) -> 
 fn unreadable(path: &Path, error: serde_json::Error) -> ImportError {
     let line = error.line().max(1) as u64;
     match error.classify() {
-        serde_json::error::Category::Io => ImportError::Read { path: path.to_owned(), line, source: error.into() },
-        serde_json::error::Category::Eof => malformed(path, line, "the file ends inside a job; copy it again"),
-        _ => malformed(path, line, format!("{}; expected one JSON object a job, one after the other", json_problem(&error))),
+        serde_json::error::Category::Io => ImportError::Read {
+            path: path.to_owned(),
+            line,
+            source: error.into(),
+        },
+        serde_json::error::Category::Eof => {
+            malformed(path, line, "the file ends inside a job; copy it again")
+        }
+        _ => malformed(
+            path,
+            line,
+            format!(
+                "{}; expected one JSON object a job, one after the other",
+                json_problem(&error)
+            ),
+        ),
     }
 }
 
@@ -167,44 +234,91 @@ fn add_job(entry: Entry, options: &Options, collected: &mut Collected) -> Result
     let properties = entry.properties.unwrap_or_default();
     let size = |phase: &str, logged_mib: Option<i64>| Resources {
         memory: property(&properties, &format!("mapreduce.{phase}.memory.mb"))
-            .or(logged_mib.and_then(|mib| u64::try_from(mib).ok()).filter(|mib| *mib > 0))
+            .or(logged_mib
+                .and_then(|mib| u64::try_from(mib).ok())
+                .filter(|mib| *mib > 0))
             .map_or(options.each.memory, Mebibytes),
-        vcores: property(&properties, &format!("mapreduce.{phase}.cpu.vcores")).map_or(options.each.vcores, VirtualCores),
+        vcores: property(&properties, &format!("mapreduce.{phase}.cpu.vcores"))
+            .map_or(options.each.vcores, VirtualCores),
     };
-    let phases = [(entry.maps, size("map", entry.map_mib)), (entry.reduces, size("reduce", entry.reduce_mib))];
+    let phases = [
+        (entry.maps, size("map", entry.map_mib)),
+        (entry.reduces, size("reduce", entry.reduce_mib)),
+    ];
     let mut stages = Vec::new();
     for (tasks, each) in phases {
-        let tasks = run_lengths(successful_durations(tasks.unwrap_or_default(), &mut collected.left_out)?);
+        let tasks = run_lengths(successful_durations(
+            tasks.unwrap_or_default(),
+            &mut collected.left_out,
+        )?);
         if !tasks.is_empty() {
-            let after = if stages.is_empty() { Vec::new() } else { vec![0] };
-            stages.push(Stage { after, memory: each.memory, vcores: each.vcores, tasks });
+            let after = if stages.is_empty() {
+                Vec::new()
+            } else {
+                vec![0]
+            };
+            stages.push(Stage {
+                after,
+                memory: each.memory,
+                vcores: each.vcores,
+                tasks,
+            });
         }
     }
-    collected.left_out.add(entry.others.map_or(0, |others| others.len() as u64), "set-up and clean-up tasks");
+    collected.left_out.add(
+        entry.others.map_or(0, |others| others.len() as u64),
+        "set-up and clean-up tasks",
+    );
     if stages.is_empty() {
         collected.left_out.add(1, "jobs in which no task succeeded");
         return Ok(());
     }
-    let application_master = property(&properties, "yarn.app.mapreduce.am.resource.mb").map(|mib| Resources {
-        memory: Mebibytes(mib),
-        vcores: VirtualCores(property(&properties, "yarn.app.mapreduce.am.resource.cpu-vcores").unwrap_or(1)),
-    });
-    let (id, name) = (entry.id.unwrap_or_default().into(), entry.name.map(Into::into));
-    collected.rumen.push((submit_ms, Job { id, name, submit: Duration::ZERO, application_master, stages }));
+    let application_master =
+        property(&properties, "yarn.app.mapreduce.am.resource.mb").map(|mib| Resources {
+            memory: Mebibytes(mib),
+            vcores: VirtualCores(
+                property(&properties, "yarn.app.mapreduce.am.resource.cpu-vcores").unwrap_or(1),
+            ),
+        });
+    let (id, name) = (
+        entry.id.unwrap_or_default().into(),
+        entry.name.map(Into::into),
+    );
+    collected.rumen.push((
+        submit_ms,
+        Job {
+            id,
+            name,
+            submit: Duration::ZERO,
+            application_master,
+            stages,
+        },
+    ));
     Ok(())
 }
 
 /// A Hadoop property that is a positive whole number.
 fn property(properties: &BTreeMap<String, Option<String>>, key: &str) -> Option<u64> {
-    properties.get(key)?.as_ref()?.trim().parse().ok().filter(|value| *value > 0)
+    properties
+        .get(key)?
+        .as_ref()?
+        .trim()
+        .parse()
+        .ok()
+        .filter(|value| *value > 0)
 }
 
 /// How long the attempt that succeeded ran, for each task that has one.
-fn successful_durations(tasks: Vec<LoggedTask>, left_out: &mut Tally) -> Result<Vec<Duration>, String> {
+fn successful_durations(
+    tasks: Vec<LoggedTask>,
+    left_out: &mut Tally,
+) -> Result<Vec<Duration>, String> {
     let mut durations = Vec::with_capacity(tasks.len());
     for task in tasks {
         let attempts = task.attempts.unwrap_or_default();
-        let succeeded = |attempt: &&LoggedAttempt| matches!(attempt.result.as_deref(), Some("SUCCESS" | "SUCCEEDED"));
+        let succeeded = |attempt: &&LoggedAttempt| {
+            matches!(attempt.result.as_deref(), Some("SUCCESS" | "SUCCEEDED"))
+        };
         let Some(attempt) = attempts.iter().rev().find(succeeded) else {
             left_out.add(attempts.len() as u64, FAILED_ATTEMPTS);
             left_out.add(1, "tasks of which no attempt succeeded");

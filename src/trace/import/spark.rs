@@ -1,7 +1,8 @@
 //! Spark event logs (`spark.eventLog.enabled`): JSON lines, plain or zstd, one log an application.
 //!
-//! An application becomes one job. On YARN it is the executors that are containers, but what it *demands* is tasks, so each task becomes a
-//! slice of an executor: its memory (overhead included) divided by its task slots. docs/traces.md says what is kept and what is lost.
+//! An application becomes one job. On YARN it is the executors that are containers, but what it
+//! *demands* is tasks, so each task becomes a slice of an executor: its memory (overhead included)
+//! divided by its task slots. docs/traces.md says what is kept and what is lost.
 
 mod events;
 mod inputs;
@@ -17,13 +18,18 @@ use super::{ImportError, Imported, Names, Source, Tally, elapsed, imported, malf
 use crate::trace::Job;
 use crate::trace::journal::json_problem;
 use crate::units::Timestamp;
-use events::{ApplicationStart, EnvironmentUpdate, JobEnd, JobStart, Name, ResourceProfileAdded, StageSubmitted, TaskEnd};
+use events::{
+    ApplicationStart, EnvironmentUpdate, JobEnd, JobStart, Name, ResourceProfileAdded,
+    StageSubmitted, TaskEnd,
+};
 pub use inputs::applications;
 use sizes::Sizes;
 use stages::Stages;
 
 /// Opens one source after the other; each is the log of one application.
-pub fn import(sources: impl IntoIterator<Item = Result<Source, ImportError>>) -> Result<Imported, ImportError> {
+pub fn import(
+    sources: impl IntoIterator<Item = Result<Source, ImportError>>,
+) -> Result<Imported, ImportError> {
     let mut names = Names::default();
     let mut left_out = Tally::default();
     let mut jobs = Vec::new();
@@ -35,15 +41,26 @@ pub fn import(sources: impl IntoIterator<Item = Result<Source, ImportError>>) ->
             None => left_out.add(1, "applications without a finished task"),
         }
     }
-    let first_ms = jobs.iter().map(|(submit_ms, _)| *submit_ms).min().unwrap_or_default();
+    let first_ms = jobs
+        .iter()
+        .map(|(submit_ms, _)| *submit_ms)
+        .min()
+        .unwrap_or_default();
     let on_one_clock = |(submit_ms, mut job): (i64, Job)| {
         job.submit = elapsed(first_ms, submit_ms)?;
         Some(job)
     };
     let Some(jobs) = jobs.into_iter().map(on_one_clock).collect() else {
-        return Err(ImportError::NoJobs { problem: "the applications are more than a hundred years apart".to_owned() });
+        return Err(ImportError::NoJobs {
+            problem: "the applications are more than a hundred years apart".to_owned(),
+        });
     };
-    imported(format!("Spark {names}"), Timestamp::from_millis(first_ms), jobs, left_out)
+    imported(
+        format!("Spark {names}"),
+        Timestamp::from_millis(first_ms),
+        jobs,
+        left_out,
+    )
 }
 
 /// What has been read of one application.
@@ -55,7 +72,8 @@ struct Application {
 }
 
 impl Application {
-    /// The job and the instant of its submission in milliseconds since the epoch; `None` when no task finished.
+    /// The job and the instant of its submission in milliseconds since the epoch; `None` when no
+    /// task finished.
     fn read(source: Source, left_out: &mut Tally) -> Result<Option<(i64, Job)>, ImportError> {
         let mut lines = source.lines();
         let name = lines.name.clone();
@@ -63,18 +81,33 @@ impl Application {
         while let Some(line) = lines.next_line()? {
             match application.event(line.bytes, left_out) {
                 Ok(()) => {}
-                Err(_) if !line.terminated && serde_json::from_slice::<IgnoredAny>(line.bytes).is_err() => {
+                Err(_)
+                    if !line.terminated
+                        && serde_json::from_slice::<IgnoredAny>(line.bytes).is_err() =>
+                {
                     left_out.add(1, "last lines that were cut off");
                 }
                 Err(problem) => return Err(malformed(&name, line.number, problem)),
             }
         }
-        let Self { start, sizes, stages } = application;
+        let Self {
+            start,
+            sizes,
+            stages,
+        } = application;
         let Some(start) = start else {
-            let problem = "no SparkListenerApplicationStart; expected a whole Spark event log, plain or zstd".to_owned();
-            return Err(ImportError::Unusable { path: name, problem });
+            let problem =
+                "no SparkListenerApplicationStart; expected a whole Spark event log, plain or zstd"
+                    .to_owned();
+            return Err(ImportError::Unusable {
+                path: name,
+                problem,
+            });
         };
-        let unusable = |problem| ImportError::Unusable { path: name, problem };
+        let unusable = |problem| ImportError::Unusable {
+            path: name,
+            problem,
+        };
         let stages = stages.finish(&sizes).map_err(unusable)?;
         if stages.is_empty() {
             return Ok(None);
@@ -92,11 +125,17 @@ impl Application {
     fn event(&mut self, line: &[u8], left_out: &mut Tally) -> Result<(), String> {
         match &*parse::<Name<'_>>(line)?.event {
             "SparkListenerApplicationStart" => self.start = Some(parse::<ApplicationStart>(line)?),
-            "SparkListenerEnvironmentUpdate" => self.sizes.set_properties(parse::<EnvironmentUpdate>(line)?.properties),
-            "SparkListenerResourceProfileAdded" => self.sizes.add_profile(parse::<ResourceProfileAdded>(line)?),
+            "SparkListenerEnvironmentUpdate" => self
+                .sizes
+                .set_properties(parse::<EnvironmentUpdate>(line)?.properties),
+            "SparkListenerResourceProfileAdded" => {
+                self.sizes.add_profile(parse::<ResourceProfileAdded>(line)?)
+            }
             "SparkListenerJobStart" => self.stages.job_start(parse::<JobStart>(line)?),
             "SparkListenerJobEnd" => self.stages.job_end(&parse::<JobEnd>(line)?),
-            "SparkListenerStageSubmitted" => self.stages.submitted(parse::<StageSubmitted>(line)?.stage),
+            "SparkListenerStageSubmitted" => {
+                self.stages.submitted(parse::<StageSubmitted>(line)?.stage)
+            }
             "SparkListenerTaskEnd" => self.stages.task_end(&parse::<TaskEnd>(line)?, left_out)?,
             _ => {}
         }
@@ -105,7 +144,12 @@ impl Application {
 }
 
 fn parse<'de, T: Deserialize<'de>>(line: &'de [u8]) -> Result<T, String> {
-    serde_json::from_slice(line).map_err(|error| format!("{}; expected an event of a Spark event log, plain or zstd", json_problem(&error)))
+    serde_json::from_slice(line).map_err(|error| {
+        format!(
+            "{}; expected an event of a Spark event log, plain or zstd",
+            json_problem(&error)
+        )
+    })
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
-//! SWIM workloads (`SWIMProjectUCB/SWIM`): six tab-separated columns, job id, submit (s), gap to the previous job (s), map input, shuffle and
-//! reduce output (bytes). No durations, no memory, no task counts: a task model supplies them.
+//! SWIM workloads (`SWIMProjectUCB/SWIM`): six tab-separated columns, job id, submit (s), gap to
+//! the previous job (s), map input, shuffle and reduce output (bytes). No durations, no memory, no
+//! task counts: a task model supplies them.
 
 use std::time::Duration;
 
@@ -7,10 +8,12 @@ use super::{ImportError, Imported, Names, Source, Tally, imported, malformed};
 use crate::trace::{Job, Resources, Stage, TaskRun, seconds};
 use crate::units::{Mebibytes, Timestamp, VirtualCores, display_duration};
 
-/// The task model: how bytes become tasks. The default is the reference model by which simulators are compared on these workloads.
+/// The task model: how bytes become tasks. The default is the reference model by which simulators
+/// are compared on these workloads.
 ///
 /// `bytes = max(input, shuffle, output)`; `tasks = clamp(ceil(bytes / split), 1, tasks_max)`;
-/// `task_s = clamp(floor(split_s * bytes / split / tasks), task_min_s, task_max_s)`; no dependencies.
+/// `task_s = clamp(floor(split_s * bytes / split / tasks), task_min_s, task_max_s)`; no
+/// dependencies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Options {
     /// Bytes that one task takes on.
@@ -22,7 +25,8 @@ pub struct Options {
     pub task_max_s: u32,
     /// What each task takes.
     pub each: Resources,
-    /// Jobs submitted at this time or later are left out: samples of a day may hold a few of the next one.
+    /// Jobs submitted at this time or later are left out: samples of a day may hold a few of the
+    /// next one.
     pub cut: Duration,
     /// The instant of submit time zero, which the files do not tell.
     pub start: Timestamp,
@@ -36,7 +40,10 @@ impl Default for Options {
             split_s: 30,
             task_min_s: 5,
             task_max_s: 300,
-            each: Resources { memory: Mebibytes(3072), vcores: VirtualCores(1) },
+            each: Resources {
+                memory: Mebibytes(3072),
+                vcores: VirtualCores(1),
+            },
             cut: Duration::from_secs(86_400),
             start: Timestamp::EPOCH,
         }
@@ -44,7 +51,10 @@ impl Default for Options {
 }
 
 /// Opens one source after the other; several files are one workload.
-pub fn import(sources: impl IntoIterator<Item = Result<Source, ImportError>>, options: &Options) -> Result<Imported, ImportError> {
+pub fn import(
+    sources: impl IntoIterator<Item = Result<Source, ImportError>>,
+    options: &Options,
+) -> Result<Imported, ImportError> {
     options.check()?;
     let mut names = Names::default();
     let mut jobs = Vec::new();
@@ -55,7 +65,8 @@ pub fn import(sources: impl IntoIterator<Item = Result<Source, ImportError>>, op
         let mut lines = source.lines();
         let name = lines.name.clone();
         while let Some(line) = lines.next_line()? {
-            let row = Row::parse(line.bytes).map_err(|problem| malformed(&name, line.number, problem))?;
+            let row =
+                Row::parse(line.bytes).map_err(|problem| malformed(&name, line.number, problem))?;
             if row.submit >= options.cut {
                 late += 1;
             } else {
@@ -64,9 +75,18 @@ pub fn import(sources: impl IntoIterator<Item = Result<Source, ImportError>>, op
         }
     }
     let mut left_out = Tally::default();
-    left_out.add(late, format!("jobs submitted at {} or later; --cut to change", display_duration(options.cut)));
+    left_out.add(
+        late,
+        format!(
+            "jobs submitted at {} or later; --cut to change",
+            display_duration(options.cut)
+        ),
+    );
     imported(
-        format!("SWIM {names}; durations are not recorded, tasks follow a model: {}", options.describe()),
+        format!(
+            "SWIM {names}; durations are not recorded, tasks follow a model: {}",
+            options.describe()
+        ),
         options.start,
         jobs,
         left_out,
@@ -90,7 +110,13 @@ impl Options {
     fn describe(&self) -> String {
         format!(
             "one for each {}, at most {}, {} s for each {0}, {} to {} s; each {} and {}",
-            self.split, self.tasks_max, self.split_s, self.task_min_s, self.task_max_s, self.each.memory, self.each.vcores
+            self.split,
+            self.tasks_max,
+            self.split_s,
+            self.task_min_s,
+            self.task_max_s,
+            self.each.memory,
+            self.each.vcores
         )
     }
 
@@ -104,9 +130,18 @@ impl Options {
             after: Vec::new(),
             memory: self.each.memory,
             vcores: self.each.vcores,
-            tasks: vec![TaskRun { count, duration: Duration::from_secs(task_s) }],
+            tasks: vec![TaskRun {
+                count,
+                duration: Duration::from_secs(task_s),
+            }],
         };
-        Job { id: row.id.into(), name: None, submit: row.submit, application_master: None, stages: vec![stage] }
+        Job {
+            id: row.id.into(),
+            name: None,
+            submit: row.submit,
+            application_master: None,
+            stages: vec![stage],
+        }
     }
 }
 
@@ -119,21 +154,32 @@ struct Row<'a> {
 
 impl<'a> Row<'a> {
     fn parse(line: &'a [u8]) -> Result<Self, String> {
-        let text = str::from_utf8(line).map_err(|_| "not text; SWIM files are tab-separated text".to_owned())?;
+        let text = str::from_utf8(line)
+            .map_err(|_| "not text; SWIM files are tab-separated text".to_owned())?;
         let columns: Vec<&str> = text.trim_end_matches('\r').split('\t').collect();
         let [id, submit, _gap, input, shuffle, output] = columns[..] else {
             let found = columns.len();
-            return Err(format!("expected six columns separated by tabs (job, submit, gap, input, shuffle, output), found {found}"));
+            return Err(format!(
+                "expected six columns separated by tabs (job, submit, gap, input, shuffle, output), found {found}"
+            ));
         };
         let bytes = |column: &str, text: &str| {
-            text.trim().parse::<u64>().map_err(|_| format!("{column} is {text:?}; expected a number of bytes, without sign or fraction"))
+            text.trim().parse::<u64>().map_err(|_| {
+                format!(
+                    "{column} is {text:?}; expected a number of bytes, without sign or fraction"
+                )
+            })
         };
         let submit = submit
             .trim()
             .parse::<f64>()
             .map_err(|_| format!("submit is {submit:?}; expected seconds"))
-            .and_then(|submit_s| seconds::from_f64(submit_s).map_err(|problem| format!("submit: {problem}")))?;
-        let bytes = bytes("input", input)?.max(bytes("shuffle", shuffle)?).max(bytes("output", output)?);
+            .and_then(|submit_s| {
+                seconds::from_f64(submit_s).map_err(|problem| format!("submit: {problem}"))
+            })?;
+        let bytes = bytes("input", input)?
+            .max(bytes("shuffle", shuffle)?)
+            .max(bytes("output", output)?);
         Ok(Self { id, submit, bytes })
     }
 }
@@ -162,8 +208,19 @@ mod tests {
             (u64::MAX, 64, 300),
         ];
         for (bytes, count, task_s) in cases {
-            let job = Options::default().job(&Row { id: "j", submit: Duration::ZERO, bytes });
-            assert_eq!(job.stages[0].tasks, [TaskRun { count, duration: Duration::from_secs(task_s) }], "{bytes} bytes");
+            let job = Options::default().job(&Row {
+                id: "j",
+                submit: Duration::ZERO,
+                bytes,
+            });
+            assert_eq!(
+                job.stages[0].tasks,
+                [TaskRun {
+                    count,
+                    duration: Duration::from_secs(task_s)
+                }],
+                "{bytes} bytes"
+            );
         }
     }
 
@@ -171,12 +228,21 @@ mod tests {
     fn jobs_at_or_after_the_cut_are_left_out_and_counted() {
         let imported = import_text(
             "a\t10\t10\t1\t2\t3\nb\t5\t0\t1\t2\t3\r\nc\t20\t10\t1\t2\t3\n",
-            &Options { cut: Duration::from_secs(20), ..Options::default() },
+            &Options {
+                cut: Duration::from_secs(20),
+                ..Options::default()
+            },
         )
         .expect("imports");
         let ids: Vec<&str> = imported.jobs.iter().map(|job| &*job.id).collect();
         assert_eq!(ids, ["b", "a"], "ordered by submit time");
-        assert_eq!(imported.left_out, [LeftOut { count: 1, what: "jobs submitted at 20s or later; --cut to change".into() }]);
+        assert_eq!(
+            imported.left_out,
+            [LeftOut {
+                count: 1,
+                what: "jobs submitted at 20s or later; --cut to change".into()
+            }]
+        );
     }
 
     #[test]
@@ -189,13 +255,21 @@ mod tests {
             ("a\tnan\t1\t1\t1\t1\n", "submit"),
         ];
         for (text, expected) in cases {
-            let error = import_text(text, &Options::default()).expect_err(text).to_string();
-            assert!(error.starts_with("w.tsv:1: ") && error.contains(expected), "{error}");
+            let error = import_text(text, &Options::default())
+                .expect_err(text)
+                .to_string();
+            assert!(
+                error.starts_with("w.tsv:1: ") && error.contains(expected),
+                "{error}"
+            );
         }
     }
 
     #[test]
     fn an_empty_file_has_no_jobs() {
-        assert!(matches!(import_text("", &Options::default()), Err(ImportError::NoJobs { .. })));
+        assert!(matches!(
+            import_text("", &Options::default()),
+            Err(ImportError::NoJobs { .. })
+        ));
     }
 }

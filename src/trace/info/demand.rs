@@ -12,11 +12,13 @@ const CELLS: usize = 2048;
 
 /// What jobs ask for when nothing waits: every task starts the moment its stage is ready.
 ///
-/// Jobs come in the order of their submission, so everything before the latest submission is settled: only tasks that still run are kept.
+/// Jobs come in the order of their submission, so everything before the latest submission is
+/// settled: only tasks that still run are kept.
 #[derive(Default)]
 pub(super) struct Sweep {
     pub curve: Curve,
-    /// Changes still to come: when (ms), and by how much memory (MiB) and how many vcores. At one instant, those that end come first.
+    /// Changes still to come: when (ms), and by how much memory (MiB) and how many vcores. At one
+    /// instant, those that end come first.
     changes: BinaryHeap<Reverse<(u64, i128, i128)>>,
     now_ms: u64,
     memory_mib: i128,
@@ -30,7 +32,13 @@ impl Sweep {
         self.settle(submit_ms);
         let mut stage_ends: Vec<u64> = Vec::with_capacity(job.stages.len());
         for stage in &job.stages {
-            let ready_ms = stage.after.iter().filter_map(|before| stage_ends.get(*before as usize)).copied().max().unwrap_or(submit_ms);
+            let ready_ms = stage
+                .after
+                .iter()
+                .filter_map(|before| stage_ends.get(*before as usize))
+                .copied()
+                .max()
+                .unwrap_or(submit_ms);
             let mut stage_end = ready_ms;
             for run in &stage.tasks {
                 let end_ms = ready_ms.saturating_add(millis(run.duration));
@@ -40,7 +48,12 @@ impl Sweep {
             stage_ends.push(stage_end);
         }
         if let Some(master) = job.application_master {
-            self.change(submit_ms, stage_ends.into_iter().max().unwrap_or(submit_ms), 1, master);
+            self.change(
+                submit_ms,
+                stage_ends.into_iter().max().unwrap_or(submit_ms),
+                1,
+                master,
+            );
         }
     }
 
@@ -59,18 +72,31 @@ impl Sweep {
 
     /// Draws everything that happens before `until_ms`.
     fn settle(&mut self, until_ms: u64) {
-        while let Some(Reverse((at_ms, memory_mib, vcores))) = self.changes.peek().copied().filter(|Reverse(change)| change.0 < until_ms) {
+        while let Some(Reverse((at_ms, memory_mib, vcores))) = self
+            .changes
+            .peek()
+            .copied()
+            .filter(|Reverse(change)| change.0 < until_ms)
+        {
             self.changes.pop();
-            self.curve.add(Duration::from_millis(self.now_ms), Duration::from_millis(at_ms), self.memory_mib as f64);
+            self.curve.add(
+                Duration::from_millis(self.now_ms),
+                Duration::from_millis(at_ms),
+                self.memory_mib as f64,
+            );
             self.now_ms = at_ms;
             self.memory_mib += memory_mib;
             self.vcores += vcores;
-            self.peak = most_of_each(self.peak, Resources::from_i128(self.memory_mib, self.vcores));
+            self.peak = most_of_each(
+                self.peak,
+                Resources::from_i128(self.memory_mib, self.vcores),
+            );
         }
     }
 }
 
-/// The mean of a quantity over equal cells of time. When time runs past the last cell, two cells become one, so any span fits.
+/// The mean of a quantity over equal cells of time. When time runs past the last cell, two cells
+/// become one, so any span fits.
 #[derive(Clone, Debug)]
 pub(super) struct Curve {
     cell_ms: u64,
@@ -88,7 +114,11 @@ struct Cell {
 
 impl Default for Curve {
     fn default() -> Self {
-        Self { cell_ms: 1, cells: vec![Cell::default(); CELLS], end_ms: 0 }
+        Self {
+            cell_ms: 1,
+            cells: vec![Cell::default(); CELLS],
+            end_ms: 0,
+        }
     }
 }
 
@@ -105,7 +135,8 @@ impl Curve {
         }
         for position in from_ms / self.cell_ms..=(to_ms - 1) / self.cell_ms {
             let cell_start = position * self.cell_ms;
-            let known_ms = (to_ms.min(cell_start.saturating_add(self.cell_ms)) - from_ms.max(cell_start)) as f64;
+            let known_ms = (to_ms.min(cell_start.saturating_add(self.cell_ms))
+                - from_ms.max(cell_start)) as f64;
             let cell = &mut self.cells[position as usize];
             cell.sum += value * known_ms;
             cell.known_ms += known_ms;
@@ -117,7 +148,8 @@ impl Curve {
         Duration::from_millis(self.end_ms)
     }
 
-    /// The mean over each of `columns` equal parts of the whole span; `None` where nothing is known.
+    /// The mean over each of `columns` equal parts of the whole span; `None` where nothing is
+    /// known.
     pub fn columns(&self, columns: usize) -> Vec<Option<f64>> {
         let mut coarse = vec![Cell::default(); columns];
         let used = self.end_ms.div_ceil(self.cell_ms).max(1);
@@ -125,19 +157,29 @@ impl Curve {
             // A cell wider than a column fills all columns that it touches.
             let first = position * columns / used as usize;
             let last = (((position + 1) * columns).div_ceil(used as usize)).max(first + 1);
-            let touched = if used as usize >= columns { first..first + 1 } else { first..last.min(columns) };
+            let touched = if used as usize >= columns {
+                first..first + 1
+            } else {
+                first..last.min(columns)
+            };
             for column in &mut coarse[touched] {
                 column.sum += cell.sum;
                 column.known_ms += cell.known_ms;
             }
         }
-        coarse.iter().map(|cell| (cell.known_ms > 0.0).then(|| cell.sum / cell.known_ms)).collect()
+        coarse
+            .iter()
+            .map(|cell| (cell.known_ms > 0.0).then(|| cell.sum / cell.known_ms))
+            .collect()
     }
 
     fn widen(&mut self) {
         for position in 0..CELLS / 2 {
             let (left, right) = (self.cells[2 * position], self.cells[2 * position + 1]);
-            self.cells[position] = Cell { sum: left.sum + right.sum, known_ms: left.known_ms + right.known_ms };
+            self.cells[position] = Cell {
+                sum: left.sum + right.sum,
+                known_ms: left.known_ms + right.known_ms,
+            };
         }
         self.cells[CELLS / 2..].fill(Cell::default());
         self.cell_ms *= 2;

@@ -18,8 +18,16 @@ const BLOCKS: [char; 9] = [' ', '▁', '▂', '▃', '▄', '▅', '▆', '▇',
 impl fmt::Display for Info {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{}", self.path.display())?;
-        let made = if self.header.synthetic { "synthetic" } else { "recorded" };
-        line(f, "kind", format_args!("{}, {made}", self.header.kind.as_str()))?;
+        let made = if self.header.synthetic {
+            "synthetic"
+        } else {
+            "recorded"
+        };
+        line(
+            f,
+            "kind",
+            format_args!("{}, {made}", self.header.kind.as_str()),
+        )?;
         if !self.header.source.is_empty() {
             wrapped(f, "source", &self.header.source)?;
         }
@@ -29,7 +37,14 @@ impl fmt::Display for Info {
             Contents::Observations(totals) => observations(f, totals)?,
         }
         if let Some(torn) = &self.torn_tail {
-            line(f, "torn tail", format_args!("line {} was cut off and is not counted ({} bytes)", torn.line, torn.bytes))?;
+            line(
+                f,
+                "torn tail",
+                format_args!(
+                    "line {} was cut off and is not counted ({} bytes)",
+                    torn.line, torn.bytes
+                ),
+            )?;
         }
         let what = match self.contents {
             Contents::Jobs(_) => "Memory that tasks would take if nothing waited",
@@ -42,49 +57,156 @@ impl fmt::Display for Info {
 /// One line: what an import tells.
 impl fmt::Display for JobTotals {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let span = coarse(self.last_submit.saturating_sub(self.first_submit.unwrap_or_default()));
+        let span = coarse(
+            self.last_submit
+                .saturating_sub(self.first_submit.unwrap_or_default()),
+        );
         let (jobs, tasks) = (counted(self.jobs, "job"), counted(self.tasks, "task"));
-        write!(f, "{jobs}, {tasks}, {:.2} core-hours, {:.1} GiB-hours, submitted over {span}", self.core_hours, self.gib_hours)
+        write!(
+            f,
+            "{jobs}, {tasks}, {:.2} core-hours, {:.1} GiB-hours, submitted over {span}",
+            self.core_hours, self.gib_hours
+        )
     }
 }
 
 fn jobs(f: &mut fmt::Formatter<'_>, totals: &JobTotals) -> fmt::Result {
     let first = totals.first_submit.unwrap_or_default();
-    line(f, "jobs", format_args!("{}, submitted from {} to {}", grouped(totals.jobs), coarse(first), coarse(totals.last_submit)))?;
-    line(f, "without wait", format_args!("the last task ends at {}", coarse(totals.unhindered_end)))?;
+    line(
+        f,
+        "jobs",
+        format_args!(
+            "{}, submitted from {} to {}",
+            grouped(totals.jobs),
+            coarse(first),
+            coarse(totals.last_submit)
+        ),
+    )?;
+    line(
+        f,
+        "without wait",
+        format_args!("the last task ends at {}", coarse(totals.unhindered_end)),
+    )?;
     line(f, "stages", grouped(totals.stages))?;
     line(f, "tasks", grouped(totals.tasks))?;
-    let quantile = |share| display_duration(totals.task_lengths.quantile(share).unwrap_or_default()).to_string();
-    line(f, "durations", format_args!("p50 {}, p95 {}, max {}", quantile(0.5), quantile(0.95), quantile(1.0)))?;
-    line(f, "work", format_args!("{:.2} core-hours, {:.1} GiB-hours", totals.core_hours, totals.gib_hours))?;
-    line(f, "largest", format_args!("{} a container", size(totals.largest)))?;
-    line(f, "peak", format_args!("{} if nothing waited", size(totals.peak)))
+    let quantile = |share| {
+        display_duration(totals.task_lengths.quantile(share).unwrap_or_default()).to_string()
+    };
+    line(
+        f,
+        "durations",
+        format_args!(
+            "p50 {}, p95 {}, max {}",
+            quantile(0.5),
+            quantile(0.95),
+            quantile(1.0)
+        ),
+    )?;
+    line(
+        f,
+        "work",
+        format_args!(
+            "{:.2} core-hours, {:.1} GiB-hours",
+            totals.core_hours, totals.gib_hours
+        ),
+    )?;
+    line(
+        f,
+        "largest",
+        format_args!("{} a container", size(totals.largest)),
+    )?;
+    line(
+        f,
+        "peak",
+        format_args!("{} if nothing waited", size(totals.peak)),
+    )
 }
 
 fn observations(f: &mut fmt::Formatter<'_>, totals: &ObservationTotals) -> fmt::Result {
-    let last = totals.last.map(|(at, _)| at).or(totals.first).unwrap_or_default();
+    let last = totals
+        .last
+        .map(|(at, _)| at)
+        .or(totals.first)
+        .unwrap_or_default();
     let span = coarse(last.since(totals.first.unwrap_or_default()));
     let every = display_duration(totals.intervals.quantile(0.5).unwrap_or_default()).to_string();
-    line(f, "records", format_args!("{} over {span}, usually every {every}", counted(totals.observations, "observation")))?;
+    line(
+        f,
+        "records",
+        format_args!(
+            "{} over {span}, usually every {every}",
+            counted(totals.observations, "observation")
+        ),
+    )?;
     if totals.without_yarn > 0 {
-        line(f, "", format_args!("{} without YARN", counted(totals.without_yarn, "observation")))?;
+        line(
+            f,
+            "",
+            format_args!(
+                "{} without YARN",
+                counted(totals.without_yarn, "observation")
+            ),
+        )?;
     }
-    line(f, "", format_args!("{}, {}", counted(totals.decisions, "decision"), counted(totals.outcomes, "outcome")))?;
+    line(
+        f,
+        "",
+        format_args!(
+            "{}, {}",
+            counted(totals.decisions, "decision"),
+            counted(totals.outcomes, "outcome")
+        ),
+    )?;
     match totals.gaps() {
-        Some((count, widest)) => {
-            line(f, "gaps", format_args!("{} wider than three intervals, the widest {}", grouped(count), coarse(widest)))?
-        }
+        Some((count, widest)) => line(
+            f,
+            "gaps",
+            format_args!(
+                "{} wider than three intervals, the widest {}",
+                grouped(count),
+                coarse(widest)
+            ),
+        )?,
         None => line(f, "gaps", "none")?,
     }
     if totals.without_vcores > 0 {
-        line(f, "", format_args!("{} without vcores", counted(totals.without_vcores, "observation")))?;
+        line(
+            f,
+            "",
+            format_args!(
+                "{} without vcores",
+                counted(totals.without_vcores, "observation")
+            ),
+        )?;
     }
     if totals.without_yarn + totals.without_vcores == totals.observations {
-        line(f, "work", format_args!("{:.1} GiB-hours allocated", totals.gib_hours))?;
-        return line(f, "peak", format_args!("{} GiB allocated and pending", gib(totals.peak.memory.as_f64() / 1024.0)));
+        line(
+            f,
+            "work",
+            format_args!("{:.1} GiB-hours allocated", totals.gib_hours),
+        )?;
+        return line(
+            f,
+            "peak",
+            format_args!(
+                "{} GiB allocated and pending",
+                gib(totals.peak.memory.as_f64() / 1024.0)
+            ),
+        );
     }
-    line(f, "work", format_args!("{:.2} core-hours, {:.1} GiB-hours allocated", totals.core_hours, totals.gib_hours))?;
-    line(f, "peak", format_args!("{} allocated and pending", size(totals.peak)))
+    line(
+        f,
+        "work",
+        format_args!(
+            "{:.2} core-hours, {:.1} GiB-hours allocated",
+            totals.core_hours, totals.gib_hours
+        ),
+    )?;
+    line(
+        f,
+        "peak",
+        format_args!("{} allocated and pending", size(totals.peak)),
+    )
 }
 
 fn line(f: &mut fmt::Formatter<'_>, label: &str, value: impl fmt::Display) -> fmt::Result {
@@ -114,12 +236,19 @@ fn wrapped(f: &mut fmt::Formatter<'_>, label: &str, text: &str) -> fmt::Result {
 fn picture(f: &mut fmt::Formatter<'_>, what: &str, demand: &Curve, header: &Header) -> fmt::Result {
     let width = WIDTH - MARGIN;
     let columns = demand.columns(width);
-    let highest_gib = columns.iter().flatten().fold(0.0_f64, |highest, mib| highest.max(mib / 1024.0));
+    let highest_gib = columns
+        .iter()
+        .flatten()
+        .fold(0.0_f64, |highest, mib| highest.max(mib / 1024.0));
     if highest_gib <= 0.0 {
         return Ok(());
     }
     let top_gib = round_up(highest_gib);
-    writeln!(f, "\n  {what} (GiB, mean of each {})", coarse(demand.end() / width as u32))?;
+    writeln!(
+        f,
+        "\n  {what} (GiB, mean of each {})",
+        coarse(demand.end() / width as u32)
+    )?;
     for row in (0..PICTURE_ROWS).rev() {
         let label = match row {
             _ if row == PICTURE_ROWS - 1 => short(top_gib),
@@ -127,20 +256,46 @@ fn picture(f: &mut fmt::Formatter<'_>, what: &str, demand: &Curve, header: &Head
             0 => "0".to_owned(),
             _ => String::new(),
         };
-        let bars: String = columns.iter().map(|mib| block(mib.map(|mib| mib / 1024.0 / top_gib), row)).collect();
-        writeln!(f, "{label:>width$} ┤{}", bars.trim_end(), width = MARGIN - 2)?;
+        let bars: String = columns
+            .iter()
+            .map(|mib| block(mib.map(|mib| mib / 1024.0 / top_gib), row))
+            .collect();
+        writeln!(
+            f,
+            "{label:>width$} ┤{}",
+            bars.trim_end(),
+            width = MARGIN - 2
+        )?;
     }
-    writeln!(f, "{:>width$} └{}", "", "─".repeat(width), width = MARGIN - 2)?;
-    let format = if demand.end() < Duration::from_secs(3_600) { "%F %T" } else { "%F %H:%M" };
-    let [left, middle, right] = [Duration::ZERO, demand.end() / 2, demand.end()].map(|elapsed| instant(header, elapsed, format));
+    writeln!(
+        f,
+        "{:>width$} └{}",
+        "",
+        "─".repeat(width),
+        width = MARGIN - 2
+    )?;
+    let format = if demand.end() < Duration::from_secs(3_600) {
+        "%F %T"
+    } else {
+        "%F %H:%M"
+    };
+    let [left, middle, right] = [Duration::ZERO, demand.end() / 2, demand.end()]
+        .map(|elapsed| instant(header, elapsed, format));
     let half = width.saturating_sub(middle.chars().count()) / 2;
     let labels = format!("{left:<half$}{middle}");
-    writeln!(f, "{:>MARGIN$}{labels}{right:>rest$}", "", rest = width.saturating_sub(labels.chars().count()))
+    writeln!(
+        f,
+        "{:>MARGIN$}{labels}{right:>rest$}",
+        "",
+        rest = width.saturating_sub(labels.chars().count())
+    )
 }
 
 /// The part of a bar that lies in this row; a dot on the ground where nothing is known.
 fn block(share: Option<f64>, row: usize) -> char {
-    let Some(share) = share else { return if row == 0 { '·' } else { ' ' } };
+    let Some(share) = share else {
+        return if row == 0 { '·' } else { ' ' };
+    };
     let eighths = (share * (8 * PICTURE_ROWS) as f64).round() as usize;
     // What is there is seen, however little it is.
     let eighths = if share > 0.0 { eighths.max(1) } else { 0 };
@@ -151,7 +306,11 @@ fn block(share: Option<f64>, row: usize) -> char {
 fn round_up(value: f64) -> f64 {
     let magnitude = 10_f64.powf(value.log10().floor());
     let steps = [1.0, 1.2, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0];
-    steps.into_iter().map(|step| step * magnitude).find(|candidate| *candidate >= value).unwrap_or(10.0 * magnitude)
+    steps
+        .into_iter()
+        .map(|step| step * magnitude)
+        .find(|candidate| *candidate >= value)
+        .unwrap_or(10.0 * magnitude)
 }
 
 /// A number in at most six characters.
@@ -165,15 +324,27 @@ fn short(value: f64) -> String {
 }
 
 fn size(each: Resources) -> String {
-    format!("{} GiB, {}", gib(each.memory.as_f64() / 1024.0), counted(each.vcores.get(), "vcore"))
+    format!(
+        "{} GiB, {}",
+        gib(each.memory.as_f64() / 1024.0),
+        counted(each.vcores.get(), "vcore")
+    )
 }
 
 fn counted(number: u64, what: &str) -> String {
-    format!("{} {what}{}", grouped(number), if number == 1 { "" } else { "s" })
+    format!(
+        "{} {what}{}",
+        grouped(number),
+        if number == 1 { "" } else { "s" }
+    )
 }
 
 fn gib(value: f64) -> String {
-    if value.fract() == 0.0 { grouped(value as u64) } else { format!("{value:.2}") }
+    if value.fract() == 0.0 {
+        grouped(value as u64)
+    } else {
+        format!("{value:.2}")
+    }
 }
 
 /// Digits in groups of three.
@@ -205,9 +376,16 @@ fn instant(header: &Header, elapsed: Duration, format: &str) -> String {
     if header.start == Timestamp::EPOCH {
         return coarse(elapsed).to_string();
     }
-    (header.start + elapsed).to_jiff().strftime(format).to_string()
+    (header.start + elapsed)
+        .to_jiff()
+        .strftime(format)
+        .to_string()
 }
 
 fn start(header: &Header) -> String {
-    if header.start == Timestamp::EPOCH { "not known; times count from 0".to_owned() } else { header.start.to_string() }
+    if header.start == Timestamp::EPOCH {
+        "not known; times count from 0".to_owned()
+    } else {
+        header.start.to_string()
+    }
 }

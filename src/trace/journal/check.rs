@@ -1,4 +1,5 @@
-//! What must hold of records beyond their syntax. Reader and writer ask the same question, so what was written can be read.
+//! What must hold of records beyond their syntax. Reader and writer ask the same question, so what
+//! was written can be read.
 
 use std::time::Duration;
 
@@ -13,8 +14,13 @@ pub(crate) const TASKS_MAX: u64 = 1_000_000_000;
 /// Why a record does not belong where it stands, and what would be right.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum InvalidRecord {
-    #[error("the record `{found}` does not belong in a trace of kind {kind}; each kind has its own file")]
-    WrongKind { found: &'static str, kind: &'static str },
+    #[error(
+        "the record `{found}` does not belong in a trace of kind {kind}; each kind has its own file"
+    )]
+    WrongKind {
+        found: &'static str,
+        kind: &'static str,
+    },
     #[error("the job is submitted at {}, before the one above it ({}); order jobs by `submit_s`", display_duration(*submit), display_duration(*last))]
     SubmitWentBack { submit: Duration, last: Duration },
     #[error("the job has no stages; a job without work is left out of a trace")]
@@ -23,9 +29,13 @@ pub enum InvalidRecord {
     NoTasks { stage: usize },
     #[error("the job has more than {TASKS_MAX} tasks; is a count wrong?")]
     TooManyTasks,
-    #[error("stage {stage} waits for stage {after}; a stage can only wait for one that stands before it")]
+    #[error(
+        "stage {stage} waits for stage {after}; a stage can only wait for one that stands before it"
+    )]
     AfterLater { stage: usize, after: u32 },
-    #[error("the tasks of stage {stage} take neither memory nor vcores; give `memory_mib`, `vcores` or both")]
+    #[error(
+        "the tasks of stage {stage} take neither memory nor vcores; give `memory_mib`, `vcores` or both"
+    )]
     NoSize { stage: usize },
     #[error("a time of more than a hundred years; times are in seconds")]
     TooLong,
@@ -41,7 +51,10 @@ pub(crate) struct Sequence {
 
 impl Sequence {
     pub fn new(kind: Kind) -> Self {
-        Self { kind, last_submit: Duration::ZERO }
+        Self {
+            kind,
+            last_submit: Duration::ZERO,
+        }
     }
 
     /// The next record in file order.
@@ -54,7 +67,10 @@ impl Sequence {
             Record::Job(_) => ("job", Kind::Jobs),
         };
         if home != self.kind {
-            return Err(InvalidRecord::WrongKind { found, kind: self.kind.as_str() });
+            return Err(InvalidRecord::WrongKind {
+                found,
+                kind: self.kind.as_str(),
+            });
         }
         match record {
             Record::Job(job) => self.job(job),
@@ -66,7 +82,10 @@ impl Sequence {
 
     fn job(&mut self, job: &Job) -> Result<(), InvalidRecord> {
         if job.submit < self.last_submit {
-            return Err(InvalidRecord::SubmitWentBack { submit: job.submit, last: self.last_submit });
+            return Err(InvalidRecord::SubmitWentBack {
+                submit: job.submit,
+                last: self.last_submit,
+            });
         }
         self.last_submit = job.submit;
         check_job(job)
@@ -74,16 +93,30 @@ impl Sequence {
 
     fn observation(&mut self, observation: &Observation) -> Result<(), InvalidRecord> {
         // JSON has no word for these: written as they are, they could not be read back.
-        match observation.metrics.iter().find(|(_, metric)| !metric.value.is_finite()) {
-            Some((id, metric)) => Err(InvalidRecord::NotFinite { what: format!("metric {id}"), value: metric.value }),
+        match observation
+            .metrics
+            .iter()
+            .find(|(_, metric)| !metric.value.is_finite())
+        {
+            Some((id, metric)) => Err(InvalidRecord::NotFinite {
+                what: format!("metric {id}"),
+                value: metric.value,
+            }),
             None => Ok(()),
         }
     }
 }
 
 fn readings_are_finite(decision: &Decision) -> Result<(), InvalidRecord> {
-    match decision.readings.iter().find(|reading| !reading.value.is_finite()) {
-        Some(reading) => Err(InvalidRecord::NotFinite { what: format!("reading {}", reading.signal), value: reading.value }),
+    match decision
+        .readings
+        .iter()
+        .find(|reading| !reading.value.is_finite())
+    {
+        Some(reading) => Err(InvalidRecord::NotFinite {
+            what: format!("reading {}", reading.signal),
+            value: reading.value,
+        }),
         None => Ok(()),
     }
 }
@@ -99,14 +132,28 @@ pub(crate) fn check_job(job: &Job) -> Result<(), InvalidRecord> {
     let mut tasks_total = 0_u64;
     for (position, stage) in job.stages.iter().enumerate() {
         check_stage(position, stage)?;
-        tasks_total = stage.tasks.iter().fold(tasks_total, |sum, run| sum.saturating_add(run.count.into()));
+        tasks_total = stage
+            .tasks
+            .iter()
+            .fold(tasks_total, |sum, run| sum.saturating_add(run.count.into()));
     }
-    if tasks_total > TASKS_MAX { Err(InvalidRecord::TooManyTasks) } else { Ok(()) }
+    if tasks_total > TASKS_MAX {
+        Err(InvalidRecord::TooManyTasks)
+    } else {
+        Ok(())
+    }
 }
 
 fn check_stage(position: usize, stage: &Stage) -> Result<(), InvalidRecord> {
-    if let Some(&after) = stage.after.iter().find(|after| **after as usize >= position) {
-        return Err(InvalidRecord::AfterLater { stage: position, after });
+    if let Some(&after) = stage
+        .after
+        .iter()
+        .find(|after| **after as usize >= position)
+    {
+        return Err(InvalidRecord::AfterLater {
+            stage: position,
+            after,
+        });
     }
     if stage.memory.get() == 0 && stage.vcores.get() == 0 {
         return Err(InvalidRecord::NoSize { stage: position });
@@ -114,7 +161,11 @@ fn check_stage(position: usize, stage: &Stage) -> Result<(), InvalidRecord> {
     if stage.tasks.is_empty() || stage.tasks.iter().any(|run| run.count == 0) {
         return Err(InvalidRecord::NoTasks { stage: position });
     }
-    if stage.tasks.iter().any(|run| run.duration > seconds::LONGEST) {
+    if stage
+        .tasks
+        .iter()
+        .any(|run| run.duration > seconds::LONGEST)
+    {
         return Err(InvalidRecord::TooLong);
     }
     Ok(())

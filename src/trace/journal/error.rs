@@ -13,7 +13,11 @@ pub enum TraceError {
     #[error("{} cannot be read", path.display())]
     Open { path: PathBuf, source: io::Error },
     #[error("{}:{line}: cannot be read any further; if the file is damaged, copy or import it again", path.display())]
-    Read { path: PathBuf, line: u64, source: io::Error },
+    Read {
+        path: PathBuf,
+        line: u64,
+        source: io::Error,
+    },
     #[error("{} has no files named journal-TIME.jsonl or journal-TIME.jsonl.zst; name a trace, or the folder of a journal", folder.display())]
     NoSegments { folder: PathBuf },
     #[error("{}: the file is empty; a trace starts with a header line (docs/traces.md)", path.display())]
@@ -25,9 +29,17 @@ pub enum TraceError {
     #[error("{}:1: the header is wrong: {problem}; docs/traces.md lists its fields", path.display())]
     Header { path: PathBuf, problem: String },
     #[error("{}:{line}: not a record: {problem}; correct the line, or delete it", path.display())]
-    Malformed { path: PathBuf, line: u64, problem: String },
+    Malformed {
+        path: PathBuf,
+        line: u64,
+        problem: String,
+    },
     #[error("{}:{line}: {problem}", path.display())]
-    Invalid { path: PathBuf, line: u64, problem: InvalidRecord },
+    Invalid {
+        path: PathBuf,
+        line: u64,
+        problem: InvalidRecord,
+    },
     #[error("{}:{line}: a line longer than {} MiB is not a record; is this a trace?", path.display(), LINE_BYTES_MAX >> 20)]
     LineTooLong { path: PathBuf, line: u64 },
     #[error("{}: truncated: the zstd stream ends after {records} records; copy, import or generate it again", path.display())]

@@ -2,7 +2,8 @@
 
 use std::io::{self, BufRead, BufReader, Cursor, Read};
 
-/// No record is longer. A file of garbage without a newline is given up here instead of filling the memory.
+/// No record is longer. A file of garbage without a newline is given up here instead of filling the
+/// memory.
 pub(crate) const LINE_BYTES_MAX: usize = 64 << 20;
 
 /// Large enough that a whole zstd block (128 KiB) is handed over at once.
@@ -20,11 +21,17 @@ pub(crate) struct Decoded {
 /// Looks at the first bytes, not at a file name, to tell whether `input` is compressed.
 pub(crate) fn decode(mut input: impl Read + Send + 'static) -> io::Result<Decoded> {
     let mut magic = Vec::with_capacity(ZSTD_MAGIC.len());
-    input.by_ref().take(ZSTD_MAGIC.len() as u64).read_to_end(&mut magic)?;
+    input
+        .by_ref()
+        .take(ZSTD_MAGIC.len() as u64)
+        .read_to_end(&mut magic)?;
     let compressed = magic == ZSTD_MAGIC;
     let whole = Cursor::new(magic).chain(input);
     let input: Box<dyn BufRead + Send> = if compressed {
-        Box::new(BufReader::with_capacity(BUFFER_BYTES, zstd::Decoder::new(whole)?))
+        Box::new(BufReader::with_capacity(
+            BUFFER_BYTES,
+            zstd::Decoder::new(whole)?,
+        ))
     } else {
         Box::new(BufReader::with_capacity(BUFFER_BYTES, whole))
     };
@@ -63,7 +70,13 @@ pub(crate) enum LineErrorCause {
 
 impl Lines {
     pub fn new(input: Box<dyn BufRead + Send>) -> Self {
-        Self { input, buffer: Vec::new(), number: 0, offset: 0, bytes_max: LINE_BYTES_MAX }
+        Self {
+            input,
+            buffer: Vec::new(),
+            number: 0,
+            offset: 0,
+            bytes_max: LINE_BYTES_MAX,
+        }
     }
 
     /// Bytes up to the end of the last line, its newline included.
@@ -82,8 +95,15 @@ impl Lines {
             self.buffer.clear();
             self.number += 1;
             let limit = self.bytes_max as u64 + 1;
-            let read = self.input.by_ref().take(limit).read_until(b'\n', &mut self.buffer);
-            let read = read.map_err(|source| LineError { line: self.number, cause: LineErrorCause::Read(source) })?;
+            let read = self
+                .input
+                .by_ref()
+                .take(limit)
+                .read_until(b'\n', &mut self.buffer);
+            let read = read.map_err(|source| LineError {
+                line: self.number,
+                cause: LineErrorCause::Read(source),
+            })?;
             if read == 0 {
                 return Ok(None);
             }
@@ -93,10 +113,17 @@ impl Lines {
                 self.buffer.pop();
             }
             if self.buffer.len() > self.bytes_max {
-                return Err(LineError { line: self.number, cause: LineErrorCause::TooLong });
+                return Err(LineError {
+                    line: self.number,
+                    cause: LineErrorCause::TooLong,
+                });
             }
             if !self.buffer.trim_ascii().is_empty() {
-                return Ok(Some(Line { number: self.number, bytes: &self.buffer, terminated }));
+                return Ok(Some(Line {
+                    number: self.number,
+                    bytes: &self.buffer,
+                    terminated,
+                }));
             }
         }
     }
@@ -114,15 +141,26 @@ mod tests {
     fn blank_lines_are_skipped_but_counted() {
         let mut lines = lines(b"a\n\n \r\nb");
         let first = lines.next_line().expect("reads").expect("a line");
-        assert_eq!((first.number, first.bytes, first.terminated), (1, &b"a"[..], true));
+        assert_eq!(
+            (first.number, first.bytes, first.terminated),
+            (1, &b"a"[..], true)
+        );
         let second = lines.next_line().expect("reads").expect("a line");
-        assert_eq!((second.number, second.bytes, second.terminated), (4, &b"b"[..], false));
+        assert_eq!(
+            (second.number, second.bytes, second.terminated),
+            (4, &b"b"[..], false)
+        );
         assert!(lines.next_line().expect("reads").is_none());
     }
 
     #[test]
     fn a_line_may_be_as_long_as_the_bound_and_no_longer() {
-        for (text, fits) in [(&b"1234\n"[..], true), (b"1234", true), (b"12345\n", false), (b"12345", false)] {
+        for (text, fits) in [
+            (&b"1234\n"[..], true),
+            (b"1234", true),
+            (b"12345\n", false),
+            (b"12345", false),
+        ] {
             let mut lines = lines(text);
             lines.bytes_max = 4;
             assert_eq!(lines.next_line().is_ok(), fits, "{text:?}");

@@ -14,12 +14,15 @@ use super::lines::{Line, LineError, LineErrorCause, Lines, decode};
 use super::segments::segments;
 use crate::trace::{FORMAT_VERSION, Header, Kind, Record};
 
-/// A trace that is being read: an iterator over its records, after the header. The files of a journal are read as one trace.
+/// A trace that is being read: an iterator over its records, after the header. The files of a
+/// journal are read as one trace.
 ///
 /// Nothing follows an error. How a file may end:
-/// * A last line without newline that is not JSON is what a writer leaves that was killed: it is left out, and [`torn_tail`](Self::torn_tail) says so.
-/// * A zstd stream that stops early has lost many records. Of a recording (observations) those before the cut are as good as ever, and
-///   the cut is reported in the same way; a list of jobs without its end is another workload, so it is an error.
+/// * A last line without newline that is not JSON is what a writer leaves that was killed: it is
+///   left out, and [`torn_tail`](Self::torn_tail) says so.
+/// * A zstd stream that stops early has lost many records. Of a recording (observations) those
+///   before the cut are as good as ever, and the cut is reported in the same way; a list of jobs
+///   without its end is another workload, so it is an error.
 pub struct TraceReader {
     /// The file that is being read.
     path: PathBuf,
@@ -42,27 +45,44 @@ pub struct TornTail {
     pub path: PathBuf,
     /// The line that is incomplete.
     pub line: u64,
-    /// What there is of it, after decompression. A plain file shortened by this many bytes is whole again.
+    /// What there is of it, after decompression. A plain file shortened by this many bytes is whole
+    /// again.
     pub bytes: u64,
 }
 
 impl TraceReader {
-    /// Opens a trace, plain or zstd (told by its first bytes), and reads its header. A folder is taken for a journal.
+    /// Opens a trace, plain or zstd (told by its first bytes), and reads its header. A folder is
+    /// taken for a journal.
     pub fn open(path: &Path) -> Result<Self, TraceError> {
-        let unreadable = |source| TraceError::Open { path: path.to_owned(), source };
+        let unreadable = |source| TraceError::Open {
+            path: path.to_owned(),
+            source,
+        };
         if !path.is_dir() {
             return Self::from_reader(path, File::open(path).map_err(unreadable)?);
         }
-        let mut files: VecDeque<PathBuf> = segments(path).map_err(unreadable)?.into_iter().map(|segment| segment.path).collect();
-        let first = files.pop_front().ok_or_else(|| TraceError::NoSegments { folder: path.to_owned() })?;
+        let mut files: VecDeque<PathBuf> = segments(path)
+            .map_err(unreadable)?
+            .into_iter()
+            .map(|segment| segment.path)
+            .collect();
+        let first = files.pop_front().ok_or_else(|| TraceError::NoSegments {
+            folder: path.to_owned(),
+        })?;
         let (first, file) = open_segment(first)?;
         let reader = Self::from_reader(first, file)?;
         require_observations(&reader.path, &reader.header)?;
-        Ok(Self { following: files, ..reader })
+        Ok(Self {
+            following: files,
+            ..reader
+        })
     }
 
     /// Like [`open`](Self::open), for what is already open; `name` stands for the path in errors.
-    pub fn from_reader(name: impl Into<PathBuf>, input: impl Read + Send + 'static) -> Result<Self, TraceError> {
+    pub fn from_reader(
+        name: impl Into<PathBuf>,
+        input: impl Read + Send + 'static,
+    ) -> Result<Self, TraceError> {
         let path = name.into();
         let decoded = match decode(input) {
             Ok(decoded) => decoded,
@@ -71,7 +91,17 @@ impl TraceReader {
         let mut lines = Lines::new(decoded.input);
         let header = read_header(&path, &mut lines)?;
         let sequence = Sequence::new(header.kind);
-        Ok(Self { path, following: VecDeque::new(), lines, line: 1, header, sequence, records: 0, torn_tail: None, finished: false })
+        Ok(Self {
+            path,
+            following: VecDeque::new(),
+            lines,
+            line: 1,
+            header,
+            sequence,
+            records: 0,
+            torn_tail: None,
+            finished: false,
+        })
     }
 
     pub fn header(&self) -> &Header {
@@ -103,12 +133,28 @@ impl TraceReader {
         let record = match serde_json::from_slice::<Record>(line.bytes) {
             Ok(record) => record,
             Err(_) if is_torn(&line) => {
-                self.torn_tail = Some(TornTail { path: path.clone(), line: number, bytes: line.bytes.len() as u64 });
+                self.torn_tail = Some(TornTail {
+                    path: path.clone(),
+                    line: number,
+                    bytes: line.bytes.len() as u64,
+                });
                 return Ok(None);
             }
-            Err(error) => return Err(TraceError::Malformed { path: path.clone(), line: number, problem: json_problem(&error) }),
+            Err(error) => {
+                return Err(TraceError::Malformed {
+                    path: path.clone(),
+                    line: number,
+                    problem: json_problem(&error),
+                });
+            }
         };
-        self.sequence.check(&record).map_err(|problem| TraceError::Invalid { path: path.clone(), line: number, problem })?;
+        self.sequence
+            .check(&record)
+            .map_err(|problem| TraceError::Invalid {
+                path: path.clone(),
+                line: number,
+                problem,
+            })?;
         self.line = number;
         self.records += 1;
         Ok(Some(record))
@@ -116,7 +162,9 @@ impl TraceReader {
 
     /// Goes on with the next file of a journal, if there is one.
     fn next_file(&mut self) -> Result<bool, TraceError> {
-        let Some(path) = self.following.pop_front() else { return Ok(false) };
+        let Some(path) = self.following.pop_front() else {
+            return Ok(false);
+        };
         let (path, file) = open_segment(path)?;
         let Self { lines, header, .. } = Self::from_reader(path.clone(), file)?;
         require_observations(&path, &header)?;
@@ -138,10 +186,21 @@ impl TraceReader {
         let (path, line) = (self.path.clone(), error.line);
         match error.cause {
             LineErrorCause::TooLong => Err(TraceError::LineTooLong { path, line }),
-            LineErrorCause::Read(source) if source.kind() != io::ErrorKind::UnexpectedEof => Err(TraceError::Read { path, line, source }),
-            LineErrorCause::Read(_) if self.header.kind == Kind::Jobs => Err(TraceError::Truncated { path, records: self.records }),
+            LineErrorCause::Read(source) if source.kind() != io::ErrorKind::UnexpectedEof => {
+                Err(TraceError::Read { path, line, source })
+            }
+            LineErrorCause::Read(_) if self.header.kind == Kind::Jobs => {
+                Err(TraceError::Truncated {
+                    path,
+                    records: self.records,
+                })
+            }
             LineErrorCause::Read(_) => {
-                self.torn_tail = Some(TornTail { path, line, bytes: self.lines.unfinished_bytes() });
+                self.torn_tail = Some(TornTail {
+                    path,
+                    line,
+                    bytes: self.lines.unfinished_bytes(),
+                });
                 Ok(())
             }
         }
@@ -167,7 +226,9 @@ fn open_segment(path: PathBuf) -> Result<(PathBuf, File), TraceError> {
         Ok(file) => Ok((path, file)),
         Err(source) => {
             let compressed = path.with_added_extension("zst");
-            File::open(&compressed).map(|file| (compressed, file)).map_err(|_| TraceError::Open { path, source })
+            File::open(&compressed)
+                .map(|file| (compressed, file))
+                .map_err(|_| TraceError::Open { path, source })
         }
     }
 }
@@ -176,8 +237,12 @@ fn require_observations(path: &Path, header: &Header) -> Result<(), TraceError> 
     match header.kind {
         Kind::Observations => Ok(()),
         Kind::Jobs => {
-            let problem = "a journal is of kind observations, and this file of kind jobs".to_owned();
-            Err(TraceError::Header { path: path.to_owned(), problem })
+            let problem =
+                "a journal is of kind observations, and this file of kind jobs".to_owned();
+            Err(TraceError::Header {
+                path: path.to_owned(),
+                problem,
+            })
         }
     }
 }
@@ -200,18 +265,34 @@ fn read_header(path: &Path, lines: &mut Lines) -> Result<Header, TraceError> {
             return Err(match cause {
                 LineErrorCause::TooLong => TraceError::LineTooLong { path: path(), line },
                 LineErrorCause::Read(source) if source.kind() == io::ErrorKind::UnexpectedEof => {
-                    TraceError::Truncated { path: path(), records: 0 }
+                    TraceError::Truncated {
+                        path: path(),
+                        records: 0,
+                    }
                 }
-                LineErrorCause::Read(source) => TraceError::Read { path: path(), line, source },
+                LineErrorCause::Read(source) => TraceError::Read {
+                    path: path(),
+                    line,
+                    source,
+                },
             });
         }
     };
     let Version { headroom_trace } =
-        serde_json::from_slice(line.bytes).map_err(|error| TraceError::NotATrace { path: path(), problem: json_problem(&error) })?;
+        serde_json::from_slice(line.bytes).map_err(|error| TraceError::NotATrace {
+            path: path(),
+            problem: json_problem(&error),
+        })?;
     if headroom_trace != FORMAT_VERSION {
-        return Err(TraceError::UnsupportedVersion { path: path(), found: headroom_trace });
+        return Err(TraceError::UnsupportedVersion {
+            path: path(),
+            found: headroom_trace,
+        });
     }
-    serde_json::from_slice(line.bytes).map_err(|error| TraceError::Header { path: path(), problem: json_problem(&error) })
+    serde_json::from_slice(line.bytes).map_err(|error| TraceError::Header {
+        path: path(),
+        problem: json_problem(&error),
+    })
 }
 
 /// The parser's words without its own line number, which counts inside the line.

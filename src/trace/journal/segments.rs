@@ -1,4 +1,5 @@
-//! The files of a journal: a folder of traces that follow each other, the last one still being written.
+//! The files of a journal: a folder of traces that follow each other, the last one still being
+//! written.
 
 use std::fs;
 use std::io;
@@ -25,17 +26,25 @@ impl Segment {
     /// A segment that is to be appended to.
     pub fn plain(folder: &Path, begin: Timestamp) -> Self {
         let begin_text = begin.to_jiff().strftime(TIME_FORMAT);
-        Self { path: folder.join(format!("{PREFIX}{begin_text}{PLAIN}")), begin, is_compressed: false }
+        Self {
+            path: folder.join(format!("{PREFIX}{begin_text}{PLAIN}")),
+            begin,
+            is_compressed: false,
+        }
     }
 
     /// Where the segment is, or will be, once it is compressed.
     pub fn compressed_path(&self) -> PathBuf {
-        if self.is_compressed { self.path.clone() } else { self.path.with_added_extension("zst") }
+        if self.is_compressed {
+            self.path.clone()
+        } else {
+            self.path.with_added_extension("zst")
+        }
     }
 }
 
-/// The segments in a folder, oldest first. Of a segment that is there plain and compressed, as a crash may leave it, the plain one is told:
-/// it is whole.
+/// The segments in a folder, oldest first. Of a segment that is there plain and compressed, as a
+/// crash may leave it, the plain one is told: it is whole.
 ///
 /// # Errors
 /// When the folder cannot be read.
@@ -44,7 +53,11 @@ pub fn segments(folder: &Path) -> io::Result<Vec<Segment>> {
     for entry in fs::read_dir(folder)? {
         let path = entry?.path();
         let name = path.file_name().unwrap_or_default().to_string_lossy();
-        found.extend(time_of(&name).map(|(begin, is_compressed)| Segment { path: path.clone(), begin, is_compressed }));
+        found.extend(time_of(&name).map(|(begin, is_compressed)| Segment {
+            path: path.clone(),
+            begin,
+            is_compressed,
+        }));
     }
     found.sort_by_key(|segment| (segment.begin, segment.is_compressed));
     found.dedup_by_key(|segment| segment.begin);
@@ -60,7 +73,10 @@ fn time_of(name: &str) -> Option<(Timestamp, bool)> {
     };
     let civil = jiff::civil::DateTime::strptime(TIME_FORMAT, time).ok()?;
     let instant = civil.to_zoned(jiff::tz::TimeZone::UTC).ok()?;
-    Some((Timestamp::from_millis(instant.timestamp().as_millisecond()), is_compressed))
+    Some((
+        Timestamp::from_millis(instant.timestamp().as_millisecond()),
+        is_compressed,
+    ))
 }
 
 #[cfg(test)]
@@ -69,16 +85,33 @@ mod tests {
 
     #[test]
     fn a_name_tells_the_time_to_the_millisecond_and_sorts_by_it() {
-        let millis = [0, 1, 999, 1_795_000_000_000, 1_795_000_000_120, 1_795_000_001_003];
+        let millis = [
+            0,
+            1,
+            999,
+            1_795_000_000_000,
+            1_795_000_000_120,
+            1_795_000_001_003,
+        ];
         let names: Vec<String> = millis
             .map(|ms| Segment::plain(Path::new("f"), Timestamp::from_millis(ms)))
-            .map(|segment| segment.path.file_name().expect("a name").to_string_lossy().into_owned())
+            .map(|segment| {
+                segment
+                    .path
+                    .file_name()
+                    .expect("a name")
+                    .to_string_lossy()
+                    .into_owned()
+            })
             .to_vec();
         assert_eq!(names[4], "journal-2026-11-18T11-06-40.120Z.jsonl");
         assert!(names.is_sorted());
         for (ms, name) in millis.into_iter().zip(names) {
             assert_eq!(time_of(&name), Some((Timestamp::from_millis(ms), false)));
-            assert_eq!(time_of(&format!("{name}.zst")), Some((Timestamp::from_millis(ms), true)));
+            assert_eq!(
+                time_of(&format!("{name}.zst")),
+                Some((Timestamp::from_millis(ms), true))
+            );
         }
     }
 
@@ -87,7 +120,12 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let segment = Segment::plain(folder.path(), Timestamp::from_millis(5));
         let other = folder.path().join("journal-old.jsonl");
-        for path in [&segment.path, &segment.compressed_path(), &other, &folder.path().join("lock")] {
+        for path in [
+            &segment.path,
+            &segment.compressed_path(),
+            &other,
+            &folder.path().join("lock"),
+        ] {
             fs::write(path, "").expect("writes");
         }
         assert_eq!(segments(folder.path()).expect("lists"), [segment]);

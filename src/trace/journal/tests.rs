@@ -9,15 +9,22 @@ use proptest::collection::{btree_map, vec};
 use proptest::prelude::*;
 
 use super::{TornTail, TraceError, TraceReader, TraceWriter};
-use crate::decision::{Action, Cause, Decision, HoldReason, Limiter, Outcome, Reading, Rejection, Resize, RuleReport, RuleState};
+use crate::decision::{
+    Action, Cause, Decision, HoldReason, Limiter, Outcome, Reading, Rejection, Resize, RuleReport,
+    RuleState,
+};
 use crate::observation::*;
 use crate::trace::info::Info;
-use crate::trace::{FORMAT_VERSION, Header, Job, Kind, OutcomeRecord, Record, Resources, Stage, TaskRun};
+use crate::trace::{
+    FORMAT_VERSION, Header, Job, Kind, OutcomeRecord, Record, Resources, Stage, TaskRun,
+};
 use crate::units::{Instances, Mebibytes, Timestamp, VirtualCores};
 
 const JOBS: &str = r#"{"headroom_trace":1,"kind":"jobs","start":"2026-03-02T08:00:00Z"}"#;
-const OBSERVATIONS: &str = r#"{"headroom_trace":1,"kind":"observations","start":"2026-03-02T08:00:00Z"}"#;
-const JOB: &str = r#"{"job":{"id":"a","submit_s":5,"stages":[{"memory_mib":1024,"vcores":1,"tasks":[[2,10]]}]}}"#;
+const OBSERVATIONS: &str =
+    r#"{"headroom_trace":1,"kind":"observations","start":"2026-03-02T08:00:00Z"}"#;
+const JOB: &str =
+    r#"{"job":{"id":"a","submit_s":5,"stages":[{"memory_mib":1024,"vcores":1,"tasks":[[2,10]]}]}}"#;
 const OBSERVATION: &str = r#"{"observation":{"at":"2026-03-02T08:00:30Z","cluster":{"value":{"state":"RUNNING","groups":[]},"measured_at":"2026-03-02T08:00:30Z"}}}"#;
 
 fn open(bytes: impl AsRef<[u8]>) -> Result<TraceReader, TraceError> {
@@ -31,7 +38,11 @@ fn read(bytes: impl AsRef<[u8]>) -> Result<(Vec<Record>, Option<TornTail>), Trac
 }
 
 fn torn_tail(bytes: u64) -> TornTail {
-    TornTail { path: "t.trace".into(), line: 3, bytes }
+    TornTail {
+        path: "t.trace".into(),
+        line: 3,
+        bytes,
+    }
 }
 
 fn zstd(text: &str) -> Vec<u8> {
@@ -64,7 +75,9 @@ fn a_torn_last_line_is_left_out_and_reported() {
 
 #[test]
 fn a_line_that_is_cut_but_ends_in_a_newline_is_an_error() {
-    let error = read(format!("{JOBS}\n{}\n{JOB}\n", &JOB[..20])).expect_err("malformed").to_string();
+    let error = read(format!("{JOBS}\n{}\n{JOB}\n", &JOB[..20]))
+        .expect_err("malformed")
+        .to_string();
     assert!(error.starts_with("t.trace:2: not a record: EOF"), "{error}");
 }
 
@@ -72,7 +85,10 @@ fn a_line_that_is_cut_but_ends_in_a_newline_is_an_error() {
 fn a_truncated_zstd_is_an_error_for_jobs() {
     let bytes = zstd(&format!("{JOBS}\n{JOB}\n"));
     let error = read(&bytes[..bytes.len() - 6]).expect_err("truncated");
-    assert!(error.to_string().contains("truncated") && error.to_string().contains("generate it again"), "{error}");
+    assert!(
+        error.to_string().contains("truncated") && error.to_string().contains("generate it again"),
+        "{error}"
+    );
 }
 
 #[test]
@@ -88,32 +104,88 @@ fn a_truncated_zstd_of_observations_gives_what_was_flushed() {
 
 #[test]
 fn what_is_wrong_is_said_with_its_place() {
-    let stage = |stage: &str| format!(r#"{JOBS}{}{{"job":{{"id":"b","submit_s":1,"stages":[{stage}]}}}}{}"#, "\n", "\n");
+    let stage = |stage: &str| {
+        format!(
+            r#"{JOBS}{}{{"job":{{"id":"b","submit_s":1,"stages":[{stage}]}}}}{}"#,
+            "\n", "\n"
+        )
+    };
     let cases = [
         (String::new(), "t.trace: the file is empty"),
         ("\n\n".to_owned(), "t.trace: the file is empty"),
         ("job0\t1\t1".to_owned(), "t.trace:1: not a Headroom trace"),
         (r#"{"a":1}"#.to_owned(), "t.trace:1: not a Headroom trace"),
-        (JOBS.replace(":1,", ":2,"), "t.trace:1: the trace has format version 2"),
-        (JOBS.replace("jobs", "tasks"), "t.trace:1: the header is wrong: unknown variant `tasks`"),
-        (JOBS.replace("start", "begin"), "t.trace:1: the header is wrong: unknown field `begin`"),
-        (format!("{JOBS}\n{OBSERVATION}\n"), "t.trace:2: the record `observation` does not belong in a trace of kind jobs"),
-        (format!("{OBSERVATIONS}\n{JOB}\n"), "t.trace:2: the record `job` does not belong in a trace of kind observations"),
-        (format!("{JOBS}\n{JOB}\nwhat\n{JOB}\n"), "t.trace:3: not a record: expected value"),
-        (format!("{JOBS}\n{}\n", JOB.replace("[2,10]", "[2,-10]")), "t.trace:2: not a record: -10 s is a negative time"),
-        (format!("{JOBS}\n{}\n", JOB.replace("\"submit_s\":5", "\"submit_s\":1e300")), "longer than a hundred years"),
-        (format!("{JOBS}\n{JOB}\n\n{}\n", JOB.replace(":5", ":4")), "t.trace:4: the job is submitted at 4s, before the one above it (5s)"),
+        (
+            JOBS.replace(":1,", ":2,"),
+            "t.trace:1: the trace has format version 2",
+        ),
+        (
+            JOBS.replace("jobs", "tasks"),
+            "t.trace:1: the header is wrong: unknown variant `tasks`",
+        ),
+        (
+            JOBS.replace("start", "begin"),
+            "t.trace:1: the header is wrong: unknown field `begin`",
+        ),
+        (
+            format!("{JOBS}\n{OBSERVATION}\n"),
+            "t.trace:2: the record `observation` does not belong in a trace of kind jobs",
+        ),
+        (
+            format!("{OBSERVATIONS}\n{JOB}\n"),
+            "t.trace:2: the record `job` does not belong in a trace of kind observations",
+        ),
+        (
+            format!("{JOBS}\n{JOB}\nwhat\n{JOB}\n"),
+            "t.trace:3: not a record: expected value",
+        ),
+        (
+            format!("{JOBS}\n{}\n", JOB.replace("[2,10]", "[2,-10]")),
+            "t.trace:2: not a record: -10 s is a negative time",
+        ),
+        (
+            format!(
+                "{JOBS}\n{}\n",
+                JOB.replace("\"submit_s\":5", "\"submit_s\":1e300")
+            ),
+            "longer than a hundred years",
+        ),
+        (
+            format!("{JOBS}\n{JOB}\n\n{}\n", JOB.replace(":5", ":4")),
+            "t.trace:4: the job is submitted at 4s, before the one above it (5s)",
+        ),
         (stage(""), "t.trace:2: the job has no stages"),
-        (stage(r#"{"memory_mib":1,"vcores":1,"tasks":[]}"#), "t.trace:2: stage 0 has no tasks"),
-        (stage(r#"{"memory_mib":1,"vcores":1,"tasks":[[0,1]]}"#), "t.trace:2: stage 0 has no tasks"),
-        (stage(r#"{"memory_mib":0,"vcores":0,"tasks":[[1,1]]}"#), "t.trace:2: the tasks of stage 0 take neither"),
-        (stage(r#"{"after":[0],"memory_mib":1,"vcores":1,"tasks":[[1,1]]}"#), "t.trace:2: stage 0 waits for stage 0"),
-        (stage(r#"{"memory_mib":1,"vcores":1,"tasks":[[4000000000,1]]}"#), "t.trace:2: the job has more than 1000000000 tasks"),
-        (stage(r#"{"memory_mib":-1,"vcores":1,"tasks":[[1,1]]}"#), "t.trace:2: not a record: invalid value"),
+        (
+            stage(r#"{"memory_mib":1,"vcores":1,"tasks":[]}"#),
+            "t.trace:2: stage 0 has no tasks",
+        ),
+        (
+            stage(r#"{"memory_mib":1,"vcores":1,"tasks":[[0,1]]}"#),
+            "t.trace:2: stage 0 has no tasks",
+        ),
+        (
+            stage(r#"{"memory_mib":0,"vcores":0,"tasks":[[1,1]]}"#),
+            "t.trace:2: the tasks of stage 0 take neither",
+        ),
+        (
+            stage(r#"{"after":[0],"memory_mib":1,"vcores":1,"tasks":[[1,1]]}"#),
+            "t.trace:2: stage 0 waits for stage 0",
+        ),
+        (
+            stage(r#"{"memory_mib":1,"vcores":1,"tasks":[[4000000000,1]]}"#),
+            "t.trace:2: the job has more than 1000000000 tasks",
+        ),
+        (
+            stage(r#"{"memory_mib":-1,"vcores":1,"tasks":[[1,1]]}"#),
+            "t.trace:2: not a record: invalid value",
+        ),
     ];
     for (text, expected) in cases {
         let error = read(&text).expect_err(&text).to_string();
-        assert!(error.contains(expected), "{text}\n  expected {expected}\n  got      {error}");
+        assert!(
+            error.contains(expected),
+            "{text}\n  expected {expected}\n  got      {error}"
+        );
     }
 }
 
@@ -129,8 +201,11 @@ fn a_writer_that_is_dropped_leaves_nothing_behind_and_the_old_file_alone() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("t.trace");
     std::fs::write(&path, "old").expect("written");
-    let mut writer = TraceWriter::create(&path, &header(Kind::Jobs, String::new())).expect("creates");
-    writer.write(&serde_json::from_str(JOB).expect("a record")).expect("writes");
+    let mut writer =
+        TraceWriter::create(&path, &header(Kind::Jobs, String::new())).expect("creates");
+    writer
+        .write(&serde_json::from_str(JOB).expect("a record"))
+        .expect("writes");
     drop(writer);
     assert_eq!(std::fs::read_to_string(&path).expect("reads"), "old");
     assert_eq!(folder.path().read_dir().expect("lists").count(), 1);
@@ -139,19 +214,47 @@ fn a_writer_that_is_dropped_leaves_nothing_behind_and_the_old_file_alone() {
 #[test]
 fn a_writer_refuses_what_could_not_be_read_back() {
     let folder = tempfile::tempdir().expect("a folder");
-    let mut writer = TraceWriter::create(&folder.path().join("t"), &header(Kind::Observations, String::new())).expect("creates");
-    let Record::Observation(mut observation) = serde_json::from_str(OBSERVATION).expect("a record") else { panic!("an observation") };
+    let mut writer = TraceWriter::create(
+        &folder.path().join("t"),
+        &header(Kind::Observations, String::new()),
+    )
+    .expect("creates");
+    let Record::Observation(mut observation) = serde_json::from_str(OBSERVATION).expect("a record")
+    else {
+        panic!("an observation")
+    };
     let at = observation.at;
-    observation.metrics.insert(MetricId::new("lag"), Sampled { value: f64::NAN, measured_at: at });
-    let error = writer.write(&Record::Observation(observation)).expect_err("NaN").to_string();
+    observation.metrics.insert(
+        MetricId::new("lag"),
+        Sampled {
+            value: f64::NAN,
+            measured_at: at,
+        },
+    );
+    let error = writer
+        .write(&Record::Observation(observation))
+        .expect_err("NaN")
+        .to_string();
     assert!(error.contains("metric lag is NaN"), "{error}");
-    assert!(writer.write(&serde_json::from_str(JOB).expect("a record")).is_err());
+    assert!(
+        writer
+            .write(&serde_json::from_str(JOB).expect("a record"))
+            .is_err()
+    );
 }
 
 #[test]
 fn a_folder_that_does_not_exist_is_said() {
-    let error = TraceWriter::create(Path::new("/nowhere/at/all/t.trace"), &header(Kind::Jobs, String::new())).err().expect("fails");
-    assert_eq!(error.to_string(), "/nowhere/at/all/t.trace cannot be written");
+    let error = TraceWriter::create(
+        Path::new("/nowhere/at/all/t.trace"),
+        &header(Kind::Jobs, String::new()),
+    )
+    .err()
+    .expect("fails");
+    assert_eq!(
+        error.to_string(),
+        "/nowhere/at/all/t.trace cannot be written"
+    );
 }
 
 proptest! {
@@ -205,7 +308,11 @@ fn every_beginning_of_a_plain_journal_is_read() {
         let behind = text[..cut].rsplit('\n').next().unwrap_or_default();
         let whole = behind.is_empty() || behind == OBSERVATION || cut == OBSERVATIONS.len();
         assert_eq!(torn.is_none(), whole, "cut at {cut}");
-        assert_eq!(records.len(), text[..cut].matches("}}}").count(), "cut at {cut}");
+        assert_eq!(
+            records.len(),
+            text[..cut].matches("}}}").count(),
+            "cut at {cut}"
+        );
     }
 }
 
@@ -218,7 +325,13 @@ fn write(path: &Path, header: &Header, records: &[Record]) {
 }
 
 fn header(kind: Kind, source: String) -> Header {
-    Header { headroom_trace: FORMAT_VERSION, kind, start: Timestamp::from_millis(1_772_438_400_123), source, synthetic: true }
+    Header {
+        headroom_trace: FORMAT_VERSION,
+        kind,
+        start: Timestamp::from_millis(1_772_438_400_123),
+        source,
+        synthetic: true,
+    }
 }
 
 fn jobs() -> impl Strategy<Value = Vec<Record>> {
@@ -229,44 +342,69 @@ fn jobs() -> impl Strategy<Value = Vec<Record>> {
 }
 
 fn job() -> impl Strategy<Value = Job> {
-    let master = prop::option::of((any::<u64>(), any::<u64>())).prop_map(|master| master.map(|(memory, vcores)| resources(memory, vcores)));
-    (any::<String>(), prop::option::of(any::<String>()), milliseconds(), master, vec(stage(), 1..5)).prop_map(
-        |(id, name, submit, application_master, mut stages)| {
+    let master = prop::option::of((any::<u64>(), any::<u64>()))
+        .prop_map(|master| master.map(|(memory, vcores)| resources(memory, vcores)));
+    (
+        any::<String>(),
+        prop::option::of(any::<String>()),
+        milliseconds(),
+        master,
+        vec(stage(), 1..5),
+    )
+        .prop_map(|(id, name, submit, application_master, mut stages)| {
             for (position, stage) in stages.iter_mut().enumerate() {
                 stage.after.retain(|before| (*before as usize) < position);
             }
-            Job { id: id.into(), name: name.map(Arc::from), submit, application_master, stages }
+            Job {
+                id: id.into(),
+                name: name.map(Arc::from),
+                submit,
+                application_master,
+                stages,
+            }
+        })
+}
+
+fn stage() -> impl Strategy<Value = Stage> {
+    let runs = vec(
+        (1..10_000_u32, milliseconds()).prop_map(|(count, duration)| TaskRun { count, duration }),
+        1..4,
+    );
+    (vec(0..4_u32, 0..3), 1..u64::MAX, any::<u64>(), runs).prop_map(
+        |(after, memory, vcores, tasks)| Stage {
+            after,
+            memory: Mebibytes(memory),
+            vcores: VirtualCores(vcores),
+            tasks,
         },
     )
 }
 
-fn stage() -> impl Strategy<Value = Stage> {
-    let runs = vec((1..10_000_u32, milliseconds()).prop_map(|(count, duration)| TaskRun { count, duration }), 1..4);
-    (vec(0..4_u32, 0..3), 1..u64::MAX, any::<u64>(), runs).prop_map(|(after, memory, vcores, tasks)| Stage {
-        after,
-        memory: Mebibytes(memory),
-        vcores: VirtualCores(vcores),
-        tasks,
-    })
-}
-
 fn milliseconds() -> impl Strategy<Value = Duration> {
-    prop_oneof![(0..100_u64).prop_map(Duration::from_secs), (0..3_200_000_000_000_u64).prop_map(Duration::from_millis)]
+    prop_oneof![
+        (0..100_u64).prop_map(Duration::from_secs),
+        (0..3_200_000_000_000_u64).prop_map(Duration::from_millis)
+    ]
 }
 
 fn resources(memory: u64, vcores: u64) -> Resources {
-    Resources { memory: Mebibytes(memory), vcores: VirtualCores(vcores) }
+    Resources {
+        memory: Mebibytes(memory),
+        vcores: VirtualCores(vcores),
+    }
 }
 
 fn observations() -> impl Strategy<Value = Vec<Record>> {
     let record = prop_oneof![
         observation().prop_map(|observation| Record::Observation(Box::new(observation))),
         decision().prop_map(|decision| Record::Decision(Box::new(decision))),
-        (timestamp(), any::<String>(), outcome()).prop_map(|(at, group, outcome)| Record::Outcome(OutcomeRecord {
-            at,
-            group: GroupId::new(group),
-            outcome
-        })),
+        (timestamp(), any::<String>(), outcome()).prop_map(|(at, group, outcome)| Record::Outcome(
+            OutcomeRecord {
+                at,
+                group: GroupId::new(group),
+                outcome
+            }
+        )),
     ];
     vec(record, 1..8).prop_map(|mut records| {
         let mut last = Timestamp::from_millis(-1_000_000_000_000_000);
@@ -290,25 +428,70 @@ fn finite() -> impl Strategy<Value = f64> {
 
 fn observation() -> impl Strategy<Value = Observation> {
     let metrics = btree_map(any::<String>().prop_map(MetricId::new), finite(), 0..3);
-    let nodes = prop::option::of(vec((any::<String>(), any::<u32>(), any::<bool>(), any::<bool>()), 0..3));
-    (timestamp(), timestamp(), prop::option::of(any::<[u64; 8]>()), nodes, metrics, cluster(), any::<bool>(), any::<bool>()).prop_map(
-        |(at, measured_at, yarn, nodes, metrics, cluster, paused, leader)| Observation {
-            at,
-            yarn: yarn.map(|numbers| Sampled { value: yarn_load(numbers), measured_at }),
-            hdfs: yarn.map(|numbers| Sampled { value: HdfsLoad { blocks_missing: numbers[7], ..HdfsLoad::default() }, measured_at }),
-            nodes: nodes.map(|nodes| Sampled { value: census(nodes), measured_at }),
-            metrics: metrics.into_iter().map(|(id, value)| (id, Sampled { value, measured_at })).collect(),
-            cluster: Sampled { value: cluster, measured_at },
-            control: Control {
-                pause: paused.then_some(Pause { until: measured_at, direction: Some(Direction::In) }),
-                leader,
-                looks_at_nodes: false,
-            },
-        },
+    let nodes = prop::option::of(vec(
+        (any::<String>(), any::<u32>(), any::<bool>(), any::<bool>()),
+        0..3,
+    ));
+    (
+        timestamp(),
+        timestamp(),
+        prop::option::of(any::<[u64; 8]>()),
+        nodes,
+        metrics,
+        cluster(),
+        any::<bool>(),
+        any::<bool>(),
     )
+        .prop_map(
+            |(at, measured_at, yarn, nodes, metrics, cluster, paused, leader)| Observation {
+                at,
+                yarn: yarn.map(|numbers| Sampled {
+                    value: yarn_load(numbers),
+                    measured_at,
+                }),
+                hdfs: yarn.map(|numbers| Sampled {
+                    value: HdfsLoad {
+                        blocks_missing: numbers[7],
+                        ..HdfsLoad::default()
+                    },
+                    measured_at,
+                }),
+                nodes: nodes.map(|nodes| Sampled {
+                    value: census(nodes),
+                    measured_at,
+                }),
+                metrics: metrics
+                    .into_iter()
+                    .map(|(id, value)| (id, Sampled { value, measured_at }))
+                    .collect(),
+                cluster: Sampled {
+                    value: cluster,
+                    measured_at,
+                },
+                control: Control {
+                    pause: paused.then_some(Pause {
+                        until: measured_at,
+                        direction: Some(Direction::In),
+                    }),
+                    leader,
+                    looks_at_nodes: false,
+                },
+            },
+        )
 }
 
-fn yarn_load([total, available, allocated, pending, vcores, containers, released, apps]: [u64; 8]) -> YarnLoad {
+fn yarn_load(
+    [
+        total,
+        available,
+        allocated,
+        pending,
+        vcores,
+        containers,
+        released,
+        apps,
+    ]: [u64; 8],
+) -> YarnLoad {
     YarnLoad {
         memory_total: Mebibytes(total),
         memory_available: Mebibytes(available),
@@ -336,49 +519,97 @@ fn census(nodes: Vec<(String, u32, bool, bool)>) -> NodeCensus {
 }
 
 fn cluster() -> impl Strategy<Value = ClusterStatus> {
-    let group = (prop::option::of(any::<String>()), any::<u32>(), any::<u32>(), prop::sample::select(GroupState::ALL), any::<bool>())
+    let group = (
+        prop::option::of(any::<String>()),
+        any::<u32>(),
+        any::<u32>(),
+        prop::sample::select(GroupState::ALL),
+        any::<bool>(),
+    )
         .prop_map(|(name, requested, running, state, fleet)| GroupStatus {
             id: GroupId::new("ig-1"),
             name: name.map(Arc::from),
             role: Role::Task,
-            kind: if fleet { GroupKind::Fleet } else { GroupKind::Group },
+            kind: if fleet {
+                GroupKind::Fleet
+            } else {
+                GroupKind::Group
+            },
             market: Market::Spot,
             state,
             requested: Instances(requested),
             running: Instances(running),
             scaled_by_amazon: false,
         });
-    (prop::sample::select(ClusterState::ALL), vec(group, 0..3), any::<u32>(), prop::option::of(timestamp()))
-        .prop_map(|(state, groups, steps_pending, idle_since)| ClusterStatus { state, groups, steps_pending, steps_running: 0, idle_since })
+    (
+        prop::sample::select(ClusterState::ALL),
+        vec(group, 0..3),
+        any::<u32>(),
+        prop::option::of(timestamp()),
+    )
+        .prop_map(|(state, groups, steps_pending, idle_since)| ClusterStatus {
+            state,
+            groups,
+            steps_pending,
+            steps_running: 0,
+            idle_since,
+        })
 }
 
 fn decision() -> impl Strategy<Value = Decision> {
     let action = prop_oneof![
-        timestamp().prop_map(|until| Action::Hold(HoldReason::CoolingDown { rule: RuleName::new("r"), until })),
-        any::<String>().prop_map(|signal| Action::Hold(HoldReason::MissingSignal { signal: signal.into() })),
+        timestamp().prop_map(|until| Action::Hold(HoldReason::CoolingDown {
+            rule: RuleName::new("r"),
+            until
+        })),
+        any::<String>().prop_map(|signal| Action::Hold(HoldReason::MissingSignal {
+            signal: signal.into()
+        })),
         any::<(u32, u32, bool)>().prop_map(|(from, to, by_rule)| Action::Resize(Resize {
             from: Instances(from),
             to: Instances(to),
-            because: if by_rule { Cause::Rule(RuleName::new("r")) } else { Cause::BelowMinimum },
+            because: if by_rule {
+                Cause::Rule(RuleName::new("r"))
+            } else {
+                Cause::BelowMinimum
+            },
             wanted: Instances(to),
             limited_by: by_rule.then_some(Limiter::Budget),
             protect: vec![InstanceId::new("i-1")],
             prefer: Vec::new(),
         })),
     ];
-    (timestamp(), 0..9_usize, action, vec(finite(), 0..3)).prop_map(|(at, target, action, values)| Decision {
-        at,
-        target,
-        group: (target > 3).then(|| GroupId::new("ig-1")),
-        requested: Instances(1),
-        running: Instances(2),
-        action,
-        rules: vec![RuleReport { rule: RuleName::new("r"), state: RuleState::Holding { since: at, until: at } }],
-        readings: values.into_iter().map(|value| Reading { signal: "s".into(), value }).collect(),
-        demand: None,
-    })
+    (timestamp(), 0..9_usize, action, vec(finite(), 0..3)).prop_map(
+        |(at, target, action, values)| Decision {
+            at,
+            target,
+            group: (target > 3).then(|| GroupId::new("ig-1")),
+            requested: Instances(1),
+            running: Instances(2),
+            action,
+            rules: vec![RuleReport {
+                rule: RuleName::new("r"),
+                state: RuleState::Holding {
+                    since: at,
+                    until: at,
+                },
+            }],
+            readings: values
+                .into_iter()
+                .map(|value| Reading {
+                    signal: "s".into(),
+                    value,
+                })
+                .collect(),
+            demand: None,
+        },
+    )
 }
 
 fn outcome() -> impl Strategy<Value = Outcome> {
-    prop_oneof![Just(Outcome::Accepted), Just(Outcome::Unknown), Just(Outcome::Rejected(Rejection::Throttled))]
+    prop_oneof![
+        Just(Outcome::Accepted),
+        Just(Outcome::Unknown),
+        Just(Outcome::Rejected(Rejection::Throttled))
+    ]
 }

@@ -13,8 +13,9 @@ const ZSTD_LEVEL: i32 = 3;
 
 /// A trace that is being written, zstd when its name ends in `.zst`.
 ///
-/// The records go to a temporary file in the same folder; [`finish`](Self::finish) gives it its name. Dropped before that, nothing is left
-/// behind, and a trace that had the name before stays as it was.
+/// The records go to a temporary file in the same folder; [`finish`](Self::finish) gives it its
+/// name. Dropped before that, nothing is left behind, and a trace that had the name before stays as
+/// it was.
 pub struct TraceWriter {
     path: PathBuf,
     output: Output,
@@ -31,9 +32,18 @@ enum Output {
 impl TraceWriter {
     /// Creates the temporary file and writes the header.
     pub fn create(path: &Path, header: &Header) -> Result<Self, TraceError> {
-        let output = Output::create(path).map_err(|source| TraceError::Write { path: path.to_owned(), source })?;
+        let output = Output::create(path).map_err(|source| TraceError::Write {
+            path: path.to_owned(),
+            source,
+        })?;
         let sequence = Sequence::new(header.kind);
-        let mut writer = Self { path: path.to_owned(), output, sequence, line: Vec::new(), lines_written: 0 };
+        let mut writer = Self {
+            path: path.to_owned(),
+            output,
+            sequence,
+            line: Vec::new(),
+            lines_written: 0,
+        };
         writer.write_line(header)?;
         Ok(writer)
     }
@@ -41,20 +51,25 @@ impl TraceWriter {
     /// Appends a record.
     ///
     /// # Errors
-    /// When the record could not be read back: of the wrong kind, out of order, or invalid in itself.
+    /// When the record could not be read back: of the wrong kind, out of order, or invalid in
+    /// itself.
     pub fn write(&mut self, record: &Record) -> Result<(), TraceError> {
-        self.sequence.check(record).map_err(|problem| TraceError::Invalid {
-            path: self.path.clone(),
-            line: self.lines_written + 1,
-            problem,
-        })?;
+        self.sequence
+            .check(record)
+            .map_err(|problem| TraceError::Invalid {
+                path: self.path.clone(),
+                line: self.lines_written + 1,
+                problem,
+            })?;
         self.write_line(record)
     }
 
     /// Makes the file durable and gives it its name, in place of any file that has it.
     pub fn finish(self) -> Result<(), TraceError> {
         let Self { path, output, .. } = self;
-        output.persist().map_err(|source| TraceError::Write { path, source })
+        output
+            .persist()
+            .map_err(|source| TraceError::Write { path, source })
     }
 
     fn write_line(&mut self, value: &impl serde::Serialize) -> Result<(), TraceError> {
@@ -65,7 +80,10 @@ impl TraceWriter {
                 self.line.push(b'\n');
                 self.output.write_all(&self.line)
             })
-            .map_err(|source| TraceError::Write { path: self.path.clone(), source })?;
+            .map_err(|source| TraceError::Write {
+                path: self.path.clone(),
+                source,
+            })?;
         self.lines_written += 1;
         Ok(())
     }
@@ -87,7 +105,9 @@ impl Output {
             Self::Plain(file) => file,
             Self::Zstd(encoder) => encoder.finish()?,
         };
-        let file = buffered.into_inner().map_err(io::IntoInnerError::into_error)?;
+        let file = buffered
+            .into_inner()
+            .map_err(io::IntoInnerError::into_error)?;
         file.persist()
     }
 

@@ -26,8 +26,13 @@ fn policy() -> PolicyText {
 
 fn written(path: &str) -> Vec<String> {
     let policy = policy();
-    let slots = policy.slots(path).unwrap_or_else(|error| panic!("{path}: {error}"));
-    slots.iter().map(|slot| policy.written(slot).unwrap_or("(added)").to_owned()).collect()
+    let slots = policy
+        .slots(path)
+        .unwrap_or_else(|error| panic!("{path}: {error}"));
+    slots
+        .iter()
+        .map(|slot| policy.written(slot).unwrap_or("(added)").to_owned())
+        .collect()
 }
 
 #[test]
@@ -52,10 +57,22 @@ fn paths_lead_to_values() {
 #[test]
 fn a_path_that_leads_nowhere_is_told_what_is_there() {
     for (path, message) in [
-        ("rules.memory.shrt.for", "the policy has no `rules.memory.shrt.for`; did you mean `targets[1].rules.memory.for`?"),
-        ("targets[2].rules.memory.for", "the policy has no `targets[2].rules.memory.for`; did you mean `targets[1].rules.memory.for`?"),
-        ("targets[0].rules.memory", "the policy has no `targets[0].rules.memory`; did you mean `targets[0].rules.memory.when`?"),
-        ("limits", "`limits` is no single value; name one inside it, such as `limits.min`"),
+        (
+            "rules.memory.shrt.for",
+            "the policy has no `rules.memory.shrt.for`; did you mean `targets[1].rules.memory.for`?",
+        ),
+        (
+            "targets[2].rules.memory.for",
+            "the policy has no `targets[2].rules.memory.for`; did you mean `targets[1].rules.memory.for`?",
+        ),
+        (
+            "targets[0].rules.memory",
+            "the policy has no `targets[0].rules.memory`; did you mean `targets[0].rules.memory.when`?",
+        ),
+        (
+            "limits",
+            "`limits` is no single value; name one inside it, such as `limits.min`",
+        ),
         (
             "targets[1].rules.memory.threshold",
             "the condition of rule `memory` is not one comparison with a number on its right, as in `yarn_memory_available_percent < 15`, so \
@@ -69,25 +86,39 @@ fn a_path_that_leads_nowhere_is_told_what_is_there() {
 #[test]
 fn values_are_replaced_and_everything_else_stays() {
     let policy = policy();
-    let slots: Vec<Slot> = ["rules.memory.short.for", "rules.memory.short.threshold", "rules.memory.then.shrink"]
-        .iter()
-        .flat_map(|path| policy.slots(path).expect(path))
-        .collect();
+    let slots: Vec<Slot> = [
+        "rules.memory.short.for",
+        "rules.memory.short.threshold",
+        "rules.memory.then.shrink",
+    ]
+    .iter()
+    .flat_map(|path| policy.slots(path).expect(path))
+    .collect();
     let made = policy.with(slots.iter().zip(["90s", "22", "4"].map(str::to_owned)));
-    let expected = POLICY.replace("for: 5m #", "for: 90s #").replace("< 15\"", "< 22\"").replace("20%", "4");
+    let expected = POLICY
+        .replace("for: 5m #", "for: 90s #")
+        .replace("< 15\"", "< 22\"")
+        .replace("20%", "4");
     assert_eq!(made, expected);
 }
 
 #[test]
 fn what_is_left_out_is_added_where_it_belongs() {
     let policy = policy();
-    let cooldown = policy.slots("targets[0].rules.memory.short.cooldown").expect("may be added");
-    let hold_for = policy.slots("targets[0].rules.memory.for").expect("may be added");
+    let cooldown = policy
+        .slots("targets[0].rules.memory.short.cooldown")
+        .expect("may be added");
+    let hold_for = policy
+        .slots("targets[0].rules.memory.for")
+        .expect("may be added");
     let reversal = policy.slots("targets[1].reversal").expect("may be added");
     let slots = cooldown.iter().chain(&hold_for).chain(&reversal);
     let made = policy.with(slots.zip(["4m", "2m", "30s"].map(str::to_owned)));
     let expected = POLICY
-        .replace("      - name: memory.short\n", "      - name: memory.short\n        cooldown: 4m\n")
+        .replace(
+            "      - name: memory.short\n",
+            "      - name: memory.short\n        cooldown: 4m\n",
+        )
         .replacen("{ name: memory, when", "{ name: memory, for: 2m, when", 1)
         .replace("{ role: core }\n", "{ role: core }\n    reversal: 30s\n");
     assert_eq!(made, expected);
@@ -98,5 +129,8 @@ fn an_alias_is_replaced_where_it_is_defined() {
     let text = "name: a\ntargets:\n  - { group: { role: task }, stabilization: &long 5m, reversal: *long }\n";
     let policy = PolicyText::read(text).expect("YAML");
     let slots = policy.slots("reversal").expect("a value");
-    assert_eq!(policy.with(slots.iter().zip(["7m".to_owned()])), text.replace("5m", "7m"));
+    assert_eq!(
+        policy.with(slots.iter().zip(["7m".to_owned()])),
+        text.replace("5m", "7m")
+    );
 }

@@ -51,9 +51,15 @@ check_managed_scaling = false # moto lacks the operation
         fs::write(folder.path().join("headroom.toml"), settings).expect("writes");
         let mut command = program();
         // From within the folder, so that no path of this machine gets into the journal.
-        command.args(["run", "--config", "headroom.toml"]).current_dir(folder.path());
-        command.env("AWS_ENDPOINT_URL", moto.endpoint().as_str()).env("AWS_EC2_METADATA_DISABLED", "true");
-        command.env("AWS_ACCESS_KEY_ID", "any").env("AWS_SECRET_ACCESS_KEY", "any");
+        command
+            .args(["run", "--config", "headroom.toml"])
+            .current_dir(folder.path());
+        command
+            .env("AWS_ENDPOINT_URL", moto.endpoint().as_str())
+            .env("AWS_EC2_METADATA_DISABLED", "true");
+        command
+            .env("AWS_ACCESS_KEY_ID", "any")
+            .env("AWS_SECRET_ACCESS_KEY", "any");
         let mut process = Process::start("headroom", &mut command, folder.path());
         let ready = address.join("readyz").expect("an address");
         eventually("headroom is ready", seconds(30), async || {
@@ -61,7 +67,11 @@ check_managed_scaling = false # moto lacks the operation
             http::text(&ready).await
         })
         .await;
-        Self { process, folder, address }
+        Self {
+            process,
+            folder,
+            address,
+        }
     }
 
     /// Where it serves HTTP.
@@ -82,17 +92,32 @@ check_managed_scaling = false # moto lacks the operation
     /// Asks it to end, as systemd does, and waits until it has; panics when it ends badly.
     pub async fn stop(&mut self) {
         self.process.terminate();
-        let success = eventually("headroom ends", seconds(15), async || self.process.success()).await;
+        let success = eventually("headroom ends", seconds(15), async || {
+            self.process.success()
+        })
+        .await;
         assert!(success, "headroom ended badly:\n{}", self.log());
     }
 }
 
 /// What a command of the program prints; panics when it fails.
 pub fn headroom(arguments: &[&str]) -> String {
-    let Output { status, stdout, stderr } = program().args(arguments).stdin(Stdio::null()).output().expect("starts");
+    let Output {
+        status,
+        stdout,
+        stderr,
+    } = program()
+        .args(arguments)
+        .stdin(Stdio::null())
+        .output()
+        .expect("starts");
     let text = |bytes| String::from_utf8(bytes).expect("UTF-8");
     let (stdout, stderr) = (text(stdout), text(stderr));
-    assert!(status.success(), "headroom {}\n{stdout}{stderr}", arguments.join(" "));
+    assert!(
+        status.success(),
+        "headroom {}\n{stdout}{stderr}",
+        arguments.join(" ")
+    );
     stdout
 }
 

@@ -23,7 +23,8 @@ pub struct FleetKeeper {
 #[derive(Debug)]
 struct Fleet {
     group: Group,
-    /// Instances that were launched already: the first so many of the group. None is launched twice.
+    /// Instances that were launched already: the first so many of the group. None is launched
+    /// twice.
     launched: usize,
     /// Launched and not asked to leave, in that order.
     here: Vec<Instance>,
@@ -53,7 +54,10 @@ impl FleetKeeper {
     pub async fn stop(mut self) {
         self.task.abort();
         let ended = (&mut self.task).await;
-        assert!(ended.is_err_and(|end| end.is_cancelled()), "the keeper of the fleet has failed");
+        assert!(
+            ended.is_err_and(|end| end.is_cancelled()),
+            "the keeper of the fleet has failed"
+        );
     }
 }
 
@@ -65,7 +69,13 @@ impl Drop for FleetKeeper {
 
 impl Fleet {
     fn new(group: Group) -> Self {
-        Self { group, launched: 0, here: Vec::new(), launches: BTreeMap::new(), leaving: BTreeSet::new() }
+        Self {
+            group,
+            launched: 0,
+            here: Vec::new(),
+            launches: BTreeMap::new(),
+            leaving: BTreeSet::new(),
+        }
     }
 
     async fn follow(&mut self, yarn: &Arc<YarnCluster>, moto: &Moto, provisioning: Duration) {
@@ -73,7 +83,12 @@ impl Fleet {
         if requested > self.here.len() {
             self.launch(yarn, requested - self.here.len(), provisioning);
         } else if requested < self.here.len() {
-            let chosen = leaving(&self.here, &yarn.nodes().await, &moto.wishes(&self.group.id), self.here.len() - requested);
+            let chosen = leaving(
+                &self.here,
+                &yarn.nodes().await,
+                &moto.wishes(&self.group.id),
+                self.here.len() - requested,
+            );
             self.release(yarn, chosen).await;
         }
         self.terminate_the_drained(yarn).await;
@@ -81,7 +96,11 @@ impl Fleet {
 
     fn launch(&mut self, yarn: &Arc<YarnCluster>, count: usize, provisioning: Duration) {
         for _ in 0..count {
-            let instance = self.group.instances.get(self.launched).expect("the test needs more instances than moto was given");
+            let instance = self
+                .group
+                .instances
+                .get(self.launched)
+                .expect("the test needs more instances than moto was given");
             self.launched += 1;
             self.here.push(instance.clone());
             let (yarn, host) = (Arc::clone(yarn), instance.private_dns_name.clone());
@@ -89,13 +108,15 @@ impl Fleet {
                 tokio::time::sleep(provisioning).await;
                 yarn.start_node(&host);
             });
-            self.launches.insert(instance.private_dns_name.clone(), launch);
+            self.launches
+                .insert(instance.private_dns_name.clone(), launch);
         }
     }
 
     /// Gives up launches under way; lets nodes drain.
     async fn release(&mut self, yarn: &YarnCluster, hosts: Vec<String>) {
-        self.here.retain(|instance| !hosts.contains(&instance.private_dns_name));
+        self.here
+            .retain(|instance| !hosts.contains(&instance.private_dns_name));
         let mut nodes = Vec::new();
         for host in hosts {
             match self.launches.remove(&host) {
@@ -111,7 +132,12 @@ impl Fleet {
         if self.leaving.is_empty() {
             return;
         }
-        let there: BTreeSet<String> = yarn.nodes().await.into_iter().map(|node| node.host).collect();
+        let there: BTreeSet<String> = yarn
+            .nodes()
+            .await
+            .into_iter()
+            .map(|node| node.host)
+            .collect();
         let gone: Vec<String> = self.leaving.difference(&there).cloned().collect();
         for host in gone {
             self.leaving.remove(&host);
@@ -120,14 +146,27 @@ impl Fleet {
     }
 }
 
-/// Which of a group's instances go: those that were named, then those that have not joined, then those with the fewest containers, the
-/// protected ones last.
+/// Which of a group's instances go: those that were named, then those that have not joined, then
+/// those with the fewest containers, the protected ones last.
 fn leaving(here: &[Instance], nodes: &[Node], wishes: &Wishes, count: usize) -> Vec<String> {
-    let containers: BTreeMap<&str, u32> = nodes.iter().map(|node| (node.host.as_str(), node.num_containers)).collect();
+    let containers: BTreeMap<&str, u32> = nodes
+        .iter()
+        .map(|node| (node.host.as_str(), node.num_containers))
+        .collect();
     let mut order: Vec<&Instance> = here.iter().collect();
     order.sort_by_key(|instance| {
-        let busy = containers.get(instance.private_dns_name.as_str()).map(|containers| containers + 1);
-        (!wishes.terminate.contains(&instance.id), wishes.protect.contains(&instance.id), busy)
+        let busy = containers
+            .get(instance.private_dns_name.as_str())
+            .map(|containers| containers + 1);
+        (
+            !wishes.terminate.contains(&instance.id),
+            wishes.protect.contains(&instance.id),
+            busy,
+        )
     });
-    order.into_iter().take(count).map(|instance| instance.private_dns_name.clone()).collect()
+    order
+        .into_iter()
+        .take(count)
+        .map(|instance| instance.private_dns_name.clone())
+        .collect()
 }

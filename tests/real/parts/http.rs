@@ -7,13 +7,23 @@ use serde::de::DeserializeOwned;
 
 /// What a service answers to GET; none while it cannot be reached or answers something else.
 pub async fn get<T: DeserializeOwned>(url: &Url) -> Option<T> {
-    let answer = reqwest::Client::new().get(url.clone()).timeout(Duration::from_secs(5)).send().await.ok()?;
+    let answer = reqwest::Client::new()
+        .get(url.clone())
+        .timeout(Duration::from_secs(5))
+        .send()
+        .await
+        .ok()?;
     serde_json::from_slice(&answer.bytes().await.ok()?).ok()
 }
 
 /// The text that a service answers to GET, if it is well.
 pub async fn text(url: &Url) -> Option<String> {
-    let answer = reqwest::Client::new().get(url.clone()).timeout(Duration::from_secs(5)).send().await.ok()?;
+    let answer = reqwest::Client::new()
+        .get(url.clone())
+        .timeout(Duration::from_secs(5))
+        .send()
+        .await
+        .ok()?;
     answer.error_for_status().ok()?.text().await.ok()
 }
 

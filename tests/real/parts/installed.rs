@@ -30,7 +30,13 @@ pub fn promtool() -> PathBuf {
 }
 
 fn part(name: &str, path: &str) -> PathBuf {
-    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("target/real").join(path);
-    assert!(path.exists(), "{name} is missing: {} does not exist; run tests/run real, which installs it", path.display());
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+        .join("target/real")
+        .join(path);
+    assert!(
+        path.exists(),
+        "{name} is missing: {} does not exist; run tests/run real, which installs it",
+        path.display()
+    );
     path
 }

@@ -25,7 +25,10 @@ impl YarnCluster {
     pub async fn submit(&self, job: &Job) -> String {
         let jar = distributed_shell();
         let mut command = self.java(64);
-        command.arg("org.apache.hadoop.yarn.applications.distributedshell.Client").arg("-jar").arg(jar);
+        command
+            .arg("org.apache.hadoop.yarn.applications.distributedshell.Client")
+            .arg("-jar")
+            .arg(jar);
         for (option, value) in [
             ("appname", job.name.clone()),
             ("shell_command", format!("sleep {}", job.seconds)),
@@ -37,34 +40,48 @@ impl YarnCluster {
         ] {
             command.args([format!("-{option}"), value]);
         }
-        let mut client = Process::start(&format!("submit-{}", job.name), &mut command, self.folder());
-        // The client would go on to watch the application. YARN can be asked instead, and a Java process less is alive.
-        eventually(&format!("YARN accepts {}", job.name), seconds(60), async || {
-            let id = submitted(&client.log());
-            if id.is_none() {
-                client.must_run();
-            }
-            id
-        })
+        let mut client =
+            Process::start(&format!("submit-{}", job.name), &mut command, self.folder());
+        // The client would go on to watch the application. YARN can be asked instead, and a Java
+        // process less is alive.
+        eventually(
+            &format!("YARN accepts {}", job.name),
+            seconds(60),
+            async || {
+                let id = submitted(&client.log());
+                if id.is_none() {
+                    client.must_run();
+                }
+                id
+            },
+        )
         .await
     }
 
     /// The application once it has ended.
     pub async fn finished(&self, id: &str, within_s: u64) -> Application {
         eventually(&format!("{id} ends"), seconds(within_s), async || {
-            self.applications().await.into_iter().find(|application| application.id == id && application.finished_time > 0)
+            self.applications()
+                .await
+                .into_iter()
+                .find(|application| application.id == id && application.finished_time > 0)
         })
         .await
     }
 }
 
 fn submitted(log: &str) -> Option<String> {
-    let line = log.lines().find(|line| line.contains("Submitted application application_"))?;
+    let line = log
+        .lines()
+        .find(|line| line.contains("Submitted application application_"))?;
     line.split_whitespace().last().map(String::from)
 }
 
 fn distributed_shell() -> PathBuf {
     let jars = std::fs::read_dir(installed::hadoop()).expect("a folder");
     let paths = jars.map(|jar| jar.expect("an entry").path());
-    paths.into_iter().find(|path| path.display().to_string().contains("distributedshell")).expect("DistributedShell is among the jars")
+    paths
+        .into_iter()
+        .find(|path| path.display().to_string().contains("distributedshell"))
+        .expect("DistributedShell is among the jars")
 }

@@ -1,4 +1,5 @@
-//! moto's server: EMR's API, implemented by others. It keeps a cluster and the sizes of its groups, and starts nothing.
+//! moto's server: EMR's API, implemented by others. It keeps a cluster and the sizes of its groups,
+//! and starts nothing.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -13,7 +14,8 @@ use tempfile::TempDir;
 use super::process::Process;
 use super::{eventually, free_port, http, installed, seconds};
 
-/// Instances that a cluster can draw on for its task group. moto makes up instances, with addresses, only when it makes a cluster.
+/// Instances that a cluster can draw on for its task group. moto makes up instances, with
+/// addresses, only when it makes a cluster.
 const SPARE: u32 = 120;
 
 /// The server with one cluster in it: a primary, core nodes, and an empty task group.
@@ -54,8 +56,12 @@ impl Moto {
         let folder = tempfile::tempdir().expect("a folder");
         let port = free_port();
         let mut command = Command::new(installed::moto_server());
-        command.args(["-H", "127.0.0.1", "-p", &port.to_string()]).env("MOTO_EC2_LOAD_DEFAULT_AMIS", "false");
-        command.env("MOTO_ENABLE_RECORDING", "true").env("MOTO_RECORDER_FILEPATH", recording(folder.path()));
+        command
+            .args(["-H", "127.0.0.1", "-p", &port.to_string()])
+            .env("MOTO_EC2_LOAD_DEFAULT_AMIS", "false");
+        command
+            .env("MOTO_ENABLE_RECORDING", "true")
+            .env("MOTO_RECORDER_FILEPATH", recording(folder.path()));
         let mut server = Process::start("moto", &mut command, folder.path());
         let endpoint = http::local(port);
         eventually("moto answers", seconds(60), async || {
@@ -66,7 +72,14 @@ impl Moto {
         let cluster_id = run_cluster(&endpoint, core_nodes).await;
         let core = group(&endpoint, &cluster_id, "core").await;
         let task = group(&endpoint, &cluster_id, "task").await;
-        let moto = Self { _server: server, folder, endpoint, cluster_id, core, task };
+        let moto = Self {
+            _server: server,
+            folder,
+            endpoint,
+            cluster_id,
+            core,
+            task,
+        };
         moto.resize(&moto.task.id, 0, &Wishes::default()).await;
         moto
     }
@@ -78,22 +91,42 @@ impl Moto {
 
     /// How many instances the group was asked to have.
     pub async fn requested(&self, group_id: &str) -> usize {
-        let groups = call(&self.endpoint, "ListInstanceGroups", json!({ "ClusterId": self.cluster_id })).await;
-        let group = listed(&groups, "InstanceGroups").find(|group| group["Id"] == group_id).expect("the group");
-        group["RequestedInstanceCount"].as_u64().and_then(|count| usize::try_from(count).ok()).expect("a number")
+        let groups = call(
+            &self.endpoint,
+            "ListInstanceGroups",
+            json!({ "ClusterId": self.cluster_id }),
+        )
+        .await;
+        let group = listed(&groups, "InstanceGroups")
+            .find(|group| group["Id"] == group_id)
+            .expect("the group");
+        group["RequestedInstanceCount"]
+            .as_u64()
+            .and_then(|count| usize::try_from(count).ok())
+            .expect("a number")
     }
 
     /// Asks for a size, as an operator would.
     pub async fn resize(&self, group_id: &str, count: u32, wishes: &Wishes) {
         let policy = json!({ "InstanceResizePolicy": { "InstancesToTerminate": wishes.terminate, "InstancesToProtect": wishes.protect } });
-        let group = json!({ "InstanceGroupId": group_id, "InstanceCount": count, "ShrinkPolicy": policy });
-        call(&self.endpoint, "ModifyInstanceGroups", json!({ "ClusterId": self.cluster_id, "InstanceGroups": [group] })).await;
+        let group =
+            json!({ "InstanceGroupId": group_id, "InstanceCount": count, "ShrinkPolicy": policy });
+        call(
+            &self.endpoint,
+            "ModifyInstanceGroups",
+            json!({ "ClusterId": self.cluster_id, "InstanceGroups": [group] }),
+        )
+        .await;
     }
 
-    /// What the last ModifyInstanceGroups wished for in this group. moto forgets that, but records all that it was sent.
+    /// What the last ModifyInstanceGroups wished for in this group. moto forgets that, but records
+    /// all that it was sent.
     pub fn wishes(&self, group_id: &str) -> Wishes {
         let text = std::fs::read_to_string(recording(self.folder.path())).expect("a recording");
-        text.lines().filter_map(|line| wishes_of(line, group_id)).next_back().unwrap_or_default()
+        text.lines()
+            .filter_map(|line| wishes_of(line, group_id))
+            .next_back()
+            .unwrap_or_default()
     }
 }
 
@@ -104,11 +137,23 @@ fn recording(folder: &Path) -> PathBuf {
 /// One call of EMR's API. moto reads service and region from the signature, and does not verify it.
 async fn call(endpoint: &Url, operation: &str, body: Value) -> Value {
     let signature = "AWS4-HMAC-SHA256 Credential=any/20260101/us-east-1/elasticmapreduce/aws4_request, SignedHeaders=host, Signature=any";
-    let request = reqwest::Client::new().post(endpoint.clone()).timeout(seconds(30)).header("Authorization", signature);
-    let request =
-        request.header("Content-Type", "application/x-amz-json-1.1").header("X-Amz-Target", format!("ElasticMapReduce.{operation}"));
-    let answer = request.body(body.to_string()).send().await.and_then(reqwest::Response::error_for_status);
-    let bytes = answer.unwrap_or_else(|e| panic!("{operation}: {e}")).bytes().await.expect("an answer");
+    let request = reqwest::Client::new()
+        .post(endpoint.clone())
+        .timeout(seconds(30))
+        .header("Authorization", signature);
+    let request = request
+        .header("Content-Type", "application/x-amz-json-1.1")
+        .header("X-Amz-Target", format!("ElasticMapReduce.{operation}"));
+    let answer = request
+        .body(body.to_string())
+        .send()
+        .await
+        .and_then(reqwest::Response::error_for_status);
+    let bytes = answer
+        .unwrap_or_else(|e| panic!("{operation}: {e}"))
+        .bytes()
+        .await
+        .expect("an answer");
     serde_json::from_slice(&bytes).expect("JSON")
 }
 
@@ -118,8 +163,11 @@ fn listed<'a>(answer: &'a Value, name: &str) -> impl Iterator<Item = &'a Value> 
 
 async fn run_cluster(endpoint: &Url, core_nodes: u32) -> String {
     let group = |name: &str, role: &str, market: &str, count: u32| json!({ "Name": name, "InstanceRole": role, "Market": market, "InstanceType": "m5.xlarge", "InstanceCount": count });
-    let groups =
-        [group("primary", "MASTER", "ON_DEMAND", 1), group("core", "CORE", "ON_DEMAND", core_nodes), group("task", "TASK", "SPOT", SPARE)];
+    let groups = [
+        group("primary", "MASTER", "ON_DEMAND", 1),
+        group("core", "CORE", "ON_DEMAND", core_nodes),
+        group("task", "TASK", "SPOT", SPARE),
+    ];
     let cluster = json!({
         "Name": "real-parts",
         "ReleaseLabel": "emr-6.15.0",
@@ -131,16 +179,25 @@ async fn run_cluster(endpoint: &Url, core_nodes: u32) -> String {
 }
 
 async fn group(endpoint: &Url, cluster_id: &str, name: &str) -> Group {
-    let groups = call(endpoint, "ListInstanceGroups", json!({ "ClusterId": cluster_id })).await;
-    let id = string(&listed(&groups, "InstanceGroups").find(|group| group["Name"] == name).expect("the group")["Id"]);
+    let groups = call(
+        endpoint,
+        "ListInstanceGroups",
+        json!({ "ClusterId": cluster_id }),
+    )
+    .await;
+    let id = string(
+        &listed(&groups, "InstanceGroups")
+            .find(|group| group["Name"] == name)
+            .expect("the group")["Id"],
+    );
     let mut instances = Vec::new();
     let mut request = json!({ "ClusterId": cluster_id, "InstanceGroupId": id });
     loop {
         let page = call(endpoint, "ListInstances", request.clone()).await;
-        instances.extend(
-            listed(&page, "Instances")
-                .map(|instance| Instance { id: string(&instance["Ec2InstanceId"]), private_dns_name: string(&instance["PrivateDnsName"]) }),
-        );
+        instances.extend(listed(&page, "Instances").map(|instance| Instance {
+            id: string(&instance["Ec2InstanceId"]),
+            private_dns_name: string(&instance["PrivateDnsName"]),
+        }));
         request["Marker"] = page["Marker"].clone();
         if request["Marker"].is_null() {
             return Group { id, instances };
@@ -160,13 +217,31 @@ fn wishes_of(line: &str, group_id: &str) -> Option<Wishes> {
         body: String,
     }
     let recorded: Recorded = serde_json::from_str(line).ok()?;
-    let target = recorded.headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("x-amz-target"))?.1.as_str()?;
+    let target = recorded
+        .headers
+        .iter()
+        .find(|(name, _)| name.eq_ignore_ascii_case("x-amz-target"))?
+        .1
+        .as_str()?;
     if target != "ElasticMapReduce.ModifyInstanceGroups" {
         return None;
     }
     let body: Value = serde_json::from_slice(&BASE64_STANDARD.decode(recorded.body).ok()?).ok()?;
-    let group = body["InstanceGroups"].as_array()?.iter().find(|group| group["InstanceGroupId"] == group_id)?;
+    let group = body["InstanceGroups"]
+        .as_array()?
+        .iter()
+        .find(|group| group["InstanceGroupId"] == group_id)?;
     let policy = &group["ShrinkPolicy"]["InstanceResizePolicy"];
-    let ids = |name: &str| policy[name].as_array().into_iter().flatten().filter_map(|id| id.as_str().map(String::from)).collect();
-    Some(Wishes { terminate: ids("InstancesToTerminate"), protect: ids("InstancesToProtect") })
+    let ids = |name: &str| {
+        policy[name]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(|id| id.as_str().map(String::from))
+            .collect()
+    };
+    Some(Wishes {
+        terminate: ids("InstancesToTerminate"),
+        protect: ids("InstancesToProtect"),
+    })
 }

@@ -18,8 +18,17 @@ impl Process {
         let log = folder.join(format!("{name}.log"));
         let out = File::create(&log).expect("a log file");
         let err = out.try_clone().expect("the same file");
-        let child = command.stdin(Stdio::null()).stdout(out).stderr(err).spawn().unwrap_or_else(|e| panic!("{name} does not start: {e}"));
-        Self { name: name.into(), child, log }
+        let child = command
+            .stdin(Stdio::null())
+            .stdout(out)
+            .stderr(err)
+            .spawn()
+            .unwrap_or_else(|e| panic!("{name} does not start: {e}"));
+        Self {
+            name: name.into(),
+            child,
+            log,
+        }
     }
 
     pub fn is_running(&mut self) -> bool {
@@ -28,13 +37,23 @@ impl Process {
 
     /// Asks it to end (SIGTERM).
     pub fn terminate(&self) {
-        let status = Command::new("kill").arg(self.child.id().to_string()).status().expect("kill starts");
-        assert!(status.success(), "{} has ended before it was asked to", self.name);
+        let status = Command::new("kill")
+            .arg(self.child.id().to_string())
+            .status()
+            .expect("kill starts");
+        assert!(
+            status.success(),
+            "{} has ended before it was asked to",
+            self.name
+        );
     }
 
     /// Whether it ended well; none while it runs.
     pub fn success(&mut self) -> Option<bool> {
-        self.child.try_wait().expect("a process of ours").map(|status| status.success())
+        self.child
+            .try_wait()
+            .expect("a process of ours")
+            .map(|status| status.success())
     }
 
     /// What it has printed so far.
@@ -45,7 +64,12 @@ impl Process {
     /// Panics with the end of its output when it has ended by itself.
     pub fn must_run(&mut self) {
         let (running, log) = (self.is_running(), self.log());
-        assert!(running, "{} has ended; its last words:\n{}", self.name, last_lines(&log, 30));
+        assert!(
+            running,
+            "{} has ended; its last words:\n{}",
+            self.name,
+            last_lines(&log, 30)
+        );
     }
 }
 
@@ -57,15 +81,27 @@ impl Drop for Process {
     }
 }
 
-/// Kills all processes whose environment names `folder`: containers that outlived their NodeManager.
+/// Kills all processes whose environment names `folder`: containers that outlived their
+/// NodeManager.
 pub fn kill_all_of(folder: &Path) {
     let folder = folder.as_os_str().as_encoded_bytes();
     for entry in fs::read_dir("/proc").into_iter().flatten().flatten() {
         let name = entry.file_name();
-        let Some(pid) = name.to_str().filter(|name| name.bytes().all(|byte| byte.is_ascii_digit())) else { continue };
+        let Some(pid) = name
+            .to_str()
+            .filter(|name| name.bytes().all(|byte| byte.is_ascii_digit()))
+        else {
+            continue;
+        };
         let environment = fs::read(entry.path().join("environ")).unwrap_or_default();
-        if environment.windows(folder.len()).any(|window| window == folder) {
-            let _ = Command::new("kill").args(["-KILL", pid]).stderr(Stdio::null()).status();
+        if environment
+            .windows(folder.len())
+            .any(|window| window == folder)
+        {
+            let _ = Command::new("kill")
+                .args(["-KILL", pid])
+                .stderr(Stdio::null())
+                .status();
         }
     }
 }

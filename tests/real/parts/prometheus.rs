@@ -37,8 +37,17 @@ impl Prometheus {
     /// Scrapes each of `targets`, of which host and port count, at `/metrics`.
     pub async fn start(targets: &[&Url]) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
-        let address = |url: &Url| format!("{}:{}", url.host_str().expect("a host"), url.port().expect("a port"));
-        let targets: Vec<String> = targets.iter().map(|target| format!("'{}'", address(target))).collect();
+        let address = |url: &Url| {
+            format!(
+                "{}:{}",
+                url.host_str().expect("a host"),
+                url.port().expect("a port")
+            )
+        };
+        let targets: Vec<String> = targets
+            .iter()
+            .map(|target| format!("'{}'", address(target)))
+            .collect();
         let configuration = format!(
             "global: {{ scrape_interval: 1s }}\nscrape_configs:\n  - {{ job_name: headroom, static_configs: [{{ targets: [{}] }}] }}\n",
             targets.join(", ")
@@ -49,7 +58,10 @@ impl Prometheus {
         let mut command = Command::new(installed::prometheus());
         command
             .arg(format!("--config.file={}", file.display()))
-            .arg(format!("--storage.tsdb.path={}", folder.path().join("data").display()))
+            .arg(format!(
+                "--storage.tsdb.path={}",
+                folder.path().join("data").display()
+            ))
             .arg(format!("--web.listen-address={}", address(&api)));
         let mut server = Process::start("prometheus", &mut command, folder.path());
         let ready = api.join("-/ready").expect("an address");
@@ -58,7 +70,11 @@ impl Prometheus {
             http::text(&ready).await
         })
         .await;
-        Self { _server: server, _folder: folder, api }
+        Self {
+            _server: server,
+            _folder: folder,
+            api,
+        }
     }
 
     /// What an instant query finds now; nothing when it finds nothing or is wrong.
@@ -73,19 +89,34 @@ impl Prometheus {
         }
         let mut url = self.api.join("api/v1/query").expect("an address");
         url.query_pairs_mut().append_pair("query", query);
-        http::get(&url).await.map(|answer: Answer| answer.data.result).unwrap_or_default()
+        http::get(&url)
+            .await
+            .map(|answer: Answer| answer.data.result)
+            .unwrap_or_default()
     }
 }
 
 /// What `promtool check metrics` finds wrong with an exposition; empty when nothing.
 pub fn promtool_check_metrics(exposition: &str) -> String {
     let mut command = Command::new(installed::promtool());
-    command.args(["check", "metrics"]).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+        .args(["check", "metrics"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
     let mut child = command.spawn().expect("promtool starts");
-    child.stdin.take().expect("piped").write_all(exposition.as_bytes()).expect("writes");
+    child
+        .stdin
+        .take()
+        .expect("piped")
+        .write_all(exposition.as_bytes())
+        .expect("writes");
     let output = child.wait_with_output().expect("ends");
     let problems = [output.stdout, output.stderr].concat();
     let problems = String::from_utf8_lossy(&problems).into_owned();
-    assert!(output.status.success() || !problems.is_empty(), "promtool fails without a word");
+    assert!(
+        output.status.success() || !problems.is_empty(),
+        "promtool fails without a word"
+    );
     problems
 }

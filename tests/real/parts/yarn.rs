@@ -1,4 +1,5 @@
-//! A Hadoop YARN cluster: a ResourceManager and NodeManagers, each a Java process of this machine, on its local file system.
+//! A Hadoop YARN cluster: a ResourceManager and NodeManagers, each a Java process of this machine,
+//! on its local file system.
 
 mod configuration;
 
@@ -18,7 +19,8 @@ use tempfile::TempDir;
 use super::process::{Process, kill_all_of};
 use super::{eventually, http, pause, seconds, within};
 
-/// What every NodeManager claims to have: a machine of this size costs nothing as long as containers only sleep.
+/// What every NodeManager claims to have: a machine of this size costs nothing as long as
+/// containers only sleep.
 pub const NODE_MEMORY_MIB: u32 = 12_288;
 pub const NODE_VCORES: u32 = 8;
 
@@ -77,7 +79,11 @@ impl YarnCluster {
         let folder = tempfile::tempdir().expect("a folder");
         let rest = http::local(configuration::write(folder.path()));
         let main = "org.apache.hadoop.yarn.server.resourcemanager.ResourceManager";
-        let resource_manager = Process::start("resource-manager", configuration::java(folder.path(), 256).arg(main), folder.path());
+        let resource_manager = Process::start(
+            "resource-manager",
+            configuration::java(folder.path(), 256).arg(main),
+            folder.path(),
+        );
         let cluster = Self {
             folder,
             rest,
@@ -99,11 +105,15 @@ impl YarnCluster {
         self.folder.path()
     }
 
-    /// Starts a NodeManager under a host name that only this cluster knows; it joins some seconds later. No name is used twice.
+    /// Starts a NodeManager under a host name that only this cluster knows; it joins some seconds
+    /// later. No name is used twice.
     pub fn start_node(&self, host: &str) {
         let mut nodes = self.node_managers.lock().expect("whole");
         let excluded = self.excluded.lock().expect("whole");
-        assert!(!nodes.contains_key(host) && !excluded.iter().any(|name| name == host), "{host} was a node before");
+        assert!(
+            !nodes.contains_key(host) && !excluded.iter().any(|name| name == host),
+            "{host} was a node before"
+        );
         self.learn_host(host, nodes.len() + excluded.len());
         let folder = self.folder().join(host);
         let mut command = self.java(96);
@@ -117,10 +127,14 @@ impl YarnCluster {
         ] {
             command.arg(format!("-Dyarn.nodemanager.{key}={value}"));
         }
-        nodes.insert(host.into(), Process::start(host, &mut command, self.folder()));
+        nodes.insert(
+            host.into(),
+            Process::start(host, &mut command, self.folder()),
+        );
     }
 
-    /// Asks for nodes to be decommissioned: they take no new containers, and are gone when theirs have ended or `timeout` is over.
+    /// Asks for nodes to be decommissioned: they take no new containers, and are gone when theirs
+    /// have ended or `timeout` is over.
     pub async fn decommission(&self, hosts: &[String], timeout: Duration) {
         let list = {
             let mut excluded = self.excluded.lock().expect("whole");
@@ -129,7 +143,13 @@ impl YarnCluster {
         };
         fs::write(self.folder().join("exclude"), list).expect("writes");
         let mut command = self.java(64);
-        command.args(["org.apache.hadoop.yarn.client.cli.RMAdminCLI", "-refreshNodes", "-g", &timeout.as_secs().to_string(), "-server"]);
+        command.args([
+            "org.apache.hadoop.yarn.client.cli.RMAdminCLI",
+            "-refreshNodes",
+            "-g",
+            &timeout.as_secs().to_string(),
+            "-server",
+        ]);
         let mut admin = Process::start("refresh-nodes", &mut command, self.folder());
         within("rmadmin -refreshNodes", seconds(30), async {
             while admin.is_running() {
@@ -155,7 +175,9 @@ impl YarnCluster {
             #[serde(default)]
             node: Vec<Node>,
         }
-        let answer: Answer = self.ask("nodes?states=RUNNING,DECOMMISSIONING,UNHEALTHY").await;
+        let answer: Answer = self
+            .ask("nodes?states=RUNNING,DECOMMISSIONING,UNHEALTHY")
+            .await;
         answer.nodes.map(|nodes| nodes.node).unwrap_or_default()
     }
 
@@ -174,8 +196,9 @@ impl YarnCluster {
         answer.apps.map(|apps| apps.app).unwrap_or_default()
     }
 
-    /// The nodes of an application's containers that have started, one entry for each. The ResourceManager counts a container in
-    /// [`Node::num_containers`] as soon as it has found room for it.
+    /// The nodes of an application's containers that have started, one entry for each. The
+    /// ResourceManager counts a container in [`Node::num_containers`] as soon as it has found room
+    /// for it.
     pub async fn started_containers(&self, application: &str) -> Vec<String> {
         #[derive(Deserialize)]
         struct Answer {
@@ -189,10 +212,22 @@ impl YarnCluster {
             /// Host and port.
             assigned_node_id: String,
         }
-        let attempt = format!("{}_000001", application.replace("application", "appattempt"));
-        let answer: Answer = self.ask(&format!("apps/{application}/appattempts/{attempt}/containers")).await;
-        let started = answer.container.into_iter().filter(|container| container.container_state == "RUNNING");
-        started.filter_map(|container| Some(container.assigned_node_id.split_once(':')?.0.to_owned())).collect()
+        let attempt = format!(
+            "{}_000001",
+            application.replace("application", "appattempt")
+        );
+        let answer: Answer = self
+            .ask(&format!(
+                "apps/{application}/appattempts/{attempt}/containers"
+            ))
+            .await;
+        let started = answer
+            .container
+            .into_iter()
+            .filter(|container| container.container_state == "RUNNING");
+        started
+            .filter_map(|container| Some(container.assigned_node_id.split_once(':')?.0.to_owned()))
+            .collect()
     }
 
     pub async fn metrics(&self) -> Metrics {
@@ -207,8 +242,10 @@ impl YarnCluster {
 
     /// Waits until so many nodes are active.
     pub async fn active(&self, nodes: u32) {
-        eventually(&format!("{nodes} active nodes"), seconds(90), async || (self.metrics().await.active_nodes == nodes).then_some(()))
-            .await;
+        eventually(&format!("{nodes} active nodes"), seconds(90), async || {
+            (self.metrics().await.active_nodes == nodes).then_some(())
+        })
+        .await;
     }
 
     /// A Java program with Hadoop's classes, the cluster's configuration and its host names.
@@ -218,7 +255,11 @@ impl YarnCluster {
 
     /// What the ResourceManager answers, once it does: it takes its time to start, and under load.
     async fn ask<T: DeserializeOwned>(&self, what: &str) -> T {
-        let url = self.rest.join("ws/v1/cluster/").and_then(|base| base.join(what)).expect("an address");
+        let url = self
+            .rest
+            .join("ws/v1/cluster/")
+            .and_then(|base| base.join(what))
+            .expect("an address");
         within("the ResourceManager answers", seconds(60), async {
             loop {
                 self.resource_manager.lock().expect("whole").must_run();
@@ -235,7 +276,13 @@ impl YarnCluster {
     fn learn_host(&self, host: &str, known: usize) {
         let path = self.folder().join("hosts");
         let mut hosts = fs::read_to_string(&path).expect("reads");
-        writeln!(hosts, "127.0.{}.{} {host}", 1 + known / 250, 1 + known % 250).expect("a string");
+        writeln!(
+            hosts,
+            "127.0.{}.{} {host}",
+            1 + known / 250,
+            1 + known % 250
+        )
+        .expect("a string");
         let partial = self.folder().join("hosts.partial");
         fs::write(&partial, hosts).expect("writes");
         fs::rename(partial, path).expect("renames");
@@ -246,7 +293,10 @@ impl Drop for YarnCluster {
     fn drop(&mut self) {
         if std::thread::panicking() {
             self.folder.disable_cleanup(true);
-            eprintln!("the logs of YARN are kept in {}", self.folder.path().display());
+            eprintln!(
+                "the logs of YARN are kept in {}",
+                self.folder.path().display()
+            );
         }
         self.node_managers.lock().expect("whole").clear();
         kill_all_of(self.folder.path());

@@ -1,4 +1,5 @@
-//! The load that is recorded: queries at random, batch jobs on the clock, something long, and pauses.
+//! The load that is recorded: queries at random, batch jobs on the clock, something long, and
+//! pauses.
 
 use std::time::Duration;
 
@@ -9,12 +10,46 @@ use crate::parts::jobs::Job;
 use crate::parts::seconds;
 
 /// From minute to minute, the mean time between queries. Nobody asks in between.
-const QUERIES: [(u64, u64, f64); 5] = [(0, 9, 60.0), (13, 22, 35.0), (22, 26, 20.0), (32, 44, 45.0), (47, 55, 30.0)];
+const QUERIES: [(u64, u64, f64); 5] = [
+    (0, 9, 60.0),
+    (13, 22, 35.0),
+    (22, 26, 20.0),
+    (32, 44, 45.0),
+    (47, 55, 30.0),
+];
 const ON_THE_CLOCK: [Recurring; 4] = [
-    Recurring { at_min: &[2, 14, 26, 38, 50], name: "etl", containers: 30, seconds: 75, memory_mib: 1_536, vcores: 1 },
-    Recurring { at_min: &[6, 34], name: "report", containers: 48, seconds: 40, memory_mib: 2_048, vcores: 1 },
-    Recurring { at_min: &[17, 41], name: "model", containers: 6, seconds: 300, memory_mib: 3_072, vcores: 2 },
-    Recurring { at_min: &[23, 48], name: "compaction", containers: 80, seconds: 12, memory_mib: 1_024, vcores: 1 },
+    Recurring {
+        at_min: &[2, 14, 26, 38, 50],
+        name: "etl",
+        containers: 30,
+        seconds: 75,
+        memory_mib: 1_536,
+        vcores: 1,
+    },
+    Recurring {
+        at_min: &[6, 34],
+        name: "report",
+        containers: 48,
+        seconds: 40,
+        memory_mib: 2_048,
+        vcores: 1,
+    },
+    Recurring {
+        at_min: &[17, 41],
+        name: "model",
+        containers: 6,
+        seconds: 300,
+        memory_mib: 3_072,
+        vcores: 2,
+    },
+    Recurring {
+        at_min: &[23, 48],
+        name: "compaction",
+        containers: 80,
+        seconds: 12,
+        memory_mib: 1_024,
+        vcores: 1,
+    },
 ];
 
 /// The same job at some minutes of the hour.
@@ -30,17 +65,41 @@ struct Recurring {
 /// Jobs by when they are to be submitted, the same each time.
 pub fn schedule(length: Duration) -> Vec<(Duration, Job)> {
     let mut luck = ChaCha8Rng::seed_from_u64(1);
-    let mut schedule: Vec<(Duration, Job)> = QUERIES.iter().flat_map(|period| queries(&mut luck, *period)).collect();
-    for Recurring { at_min, name, containers, seconds: seconds_each, memory_mib, vcores } in ON_THE_CLOCK {
-        let job = Job { name: name.into(), containers, seconds: seconds_each, memory_mib, vcores };
-        schedule.extend(at_min.iter().map(|minute| (seconds(60 * minute), job.clone())));
+    let mut schedule: Vec<(Duration, Job)> = QUERIES
+        .iter()
+        .flat_map(|period| queries(&mut luck, *period))
+        .collect();
+    for Recurring {
+        at_min,
+        name,
+        containers,
+        seconds: seconds_each,
+        memory_mib,
+        vcores,
+    } in ON_THE_CLOCK
+    {
+        let job = Job {
+            name: name.into(),
+            containers,
+            seconds: seconds_each,
+            memory_mib,
+            vcores,
+        };
+        schedule.extend(
+            at_min
+                .iter()
+                .map(|minute| (seconds(60 * minute), job.clone())),
+        );
     }
     schedule.sort_by_key(|(at, _)| *at);
     schedule.retain(|(at, _)| *at < length);
     schedule
 }
 
-fn queries(luck: &mut ChaCha8Rng, (from_min, to_min, mean_gap_s): (u64, u64, f64)) -> Vec<(Duration, Job)> {
+fn queries(
+    luck: &mut ChaCha8Rng,
+    (from_min, to_min, mean_gap_s): (u64, u64, f64),
+) -> Vec<(Duration, Job)> {
     let mut queries = Vec::new();
     let mut at_s = 60.0 * from_min as f64;
     loop {

@@ -35,7 +35,10 @@ mod tests {
 
     #[test]
     fn nothing_that_someone_else_wrote_becomes_markup() {
-        assert_eq!(Escaped("<b title='x'>a & \"b\"").to_string(), "&lt;b title=&#39;x&#39;&gt;a &amp; &quot;b&quot;");
+        assert_eq!(
+            Escaped("<b title='x'>a & \"b\"").to_string(),
+            "&lt;b title=&#39;x&#39;&gt;a &amp; &quot;b&quot;"
+        );
         assert_eq!(Escaped("größer >").to_string(), "größer &gt;");
         assert_eq!(Escaped("").to_string(), "");
     }

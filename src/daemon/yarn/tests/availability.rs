@@ -9,19 +9,26 @@ async fn standby(active: Option<&Url>) -> Fake {
         // What it answers while it looks for an active one: a `Refresh` header, and no `Location`.
         None => Canned::status(307),
     };
-    fake.answers("/", elsewhere).answers("/info", Canned::json(fixture!("info-standby")));
+    fake.answers("/", elsewhere)
+        .answers("/info", Canned::json(fixture!("info-standby")));
     fake
 }
 
 /// Another process than the one of `info-active` that claims to be active.
 fn rival() -> Canned {
-    edited(fixture!("info-active"), |info| info["clusterInfo"]["id"] = json!(1_760_000_099_000_i64))
+    edited(fixture!("info-active"), |info| {
+        info["clusterInfo"]["id"] = json!(1_760_000_099_000_i64)
+    })
 }
 
 async fn read_in_time(yarn: &mut Yarn) -> YarnReading {
     let watch = Stopwatch::start();
     let reading = yarn.read(&Clock::real()).await;
-    assert!(watch.elapsed() < TIMEOUT + Duration::from_millis(500), "{:?}", watch.elapsed());
+    assert!(
+        watch.elapsed() < TIMEOUT + Duration::from_millis(500),
+        "{:?}",
+        watch.elapsed()
+    );
     reading
 }
 
@@ -29,17 +36,31 @@ async fn read_in_time(yarn: &mut Yarn) -> YarnReading {
 async fn failure(yarn: &mut Yarn) -> SourceError {
     let reading = read_in_time(yarn).await;
     assert_eq!(reading.active, None);
-    assert_eq!(reading.load.clone().unwrap_err(), reading.nodes.unwrap_err());
+    assert_eq!(
+        reading.load.clone().unwrap_err(),
+        reading.nodes.unwrap_err()
+    );
     reading.load.unwrap_err()
 }
 
 #[tokio::test]
 async fn nobody_that_can_be_read_is_said_as_it_is() {
     let text = Fake::start().await;
-    text.answers("/", Canned::typed("text/plain", "There is no active RM right now.\nHA Zookeeper Connection State: ..."));
+    text.answers(
+        "/",
+        Canned::typed(
+            "text/plain",
+            "There is no active RM right now.\nHA Zookeeper Connection State: ...",
+        ),
+    );
     let html = Fake::start().await;
     html.answers("/", Canned::typed("text/html", "<html>"));
-    let dripping = endless("HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n\r\n{", b" ".to_vec(), Duration::from_millis(20)).await;
+    let dripping = endless(
+        "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n\r\n{",
+        b" ".to_vec(),
+        Duration::from_millis(20),
+    )
+    .await;
     let silent = silent().await;
     let (standby, down) = (standby(None).await, nobody().await);
     let table = [
@@ -51,16 +72,28 @@ async fn nobody_that_can_be_read_is_said_as_it_is() {
         (&down, "unreachable"),
     ];
     for (address, label) in table {
-        assert_eq!(failure(&mut yarn(&[address])).await.label(), label, "{address}");
+        assert_eq!(
+            failure(&mut yarn(&[address])).await.label(),
+            label,
+            "{address}"
+        );
     }
 }
 
 #[tokio::test]
 async fn states_are_told_in_the_order_of_the_addresses() {
     let (first, second) = (standby(None).await, standby(None).await);
-    first.answers("/info", Canned::json(fixture!("info-standby").replace("STANDBY", "INITIALIZING")));
-    let message = failure(&mut yarn(&[&second.url, &first.url])).await.to_string();
-    let expected = format!("there is not exactly one active ResourceManager: {} is STANDBY, {} is INITIALIZING", second.url, first.url);
+    first.answers(
+        "/info",
+        Canned::json(fixture!("info-standby").replace("STANDBY", "INITIALIZING")),
+    );
+    let message = failure(&mut yarn(&[&second.url, &first.url]))
+        .await
+        .to_string();
+    let expected = format!(
+        "there is not exactly one active ResourceManager: {} is STANDBY, {} is INITIALIZING",
+        second.url, first.url
+    );
     assert_eq!(message, expected);
 }
 
@@ -106,11 +139,20 @@ async fn a_standby_points_to_an_active_one_that_is_not_configured() {
 async fn a_standby_that_points_nowhere_of_use_leads_nowhere() {
     let fake = standby(None).await;
     let down = nobody().await;
-    let targets =
-        [fake.url.as_str(), down.as_str(), "http://192.0.2.1:1/cluster", "ftp://rm2/ws/v1/cluster/metrics", "/ws/v1/cluster/metrics"];
+    let targets = [
+        fake.url.as_str(),
+        down.as_str(),
+        "http://192.0.2.1:1/cluster",
+        "ftp://rm2/ws/v1/cluster/metrics",
+        "/ws/v1/cluster/metrics",
+    ];
     for target in targets {
         fake.answers("/metrics", Canned::redirect(target));
-        assert_eq!(failure(&mut yarn(&[&fake.url])).await.label(), "no_active", "{target}");
+        assert_eq!(
+            failure(&mut yarn(&[&fake.url])).await.label(),
+            "no_active",
+            "{target}"
+        );
     }
 }
 
@@ -118,9 +160,15 @@ async fn a_standby_that_points_nowhere_of_use_leads_nowhere() {
 async fn standbys_that_point_to_each_other_are_no_loop() {
     let first = standby(None).await;
     let second = standby(Some(&first.url)).await;
-    first.answers("/metrics", Canned::redirect(second.url.join("/ws/v1/cluster/metrics").unwrap()));
+    first.answers(
+        "/metrics",
+        Canned::redirect(second.url.join("/ws/v1/cluster/metrics").unwrap()),
+    );
     assert_eq!(failure(&mut yarn(&[&first.url])).await.label(), "no_active");
-    assert_eq!(failure(&mut yarn(&[&first.url, &second.url])).await.label(), "no_active");
+    assert_eq!(
+        failure(&mut yarn(&[&first.url, &second.url])).await.label(),
+        "no_active"
+    );
 }
 
 #[tokio::test]
@@ -128,8 +176,13 @@ async fn a_failover_between_two_readings_is_followed() {
     let (first, second) = (active().await, active().await);
     second.answers("/info", Canned::json(fixture!("info-standby")));
     let mut yarn = yarn(&[&first.url, &second.url]);
-    assert_eq!(read_in_time(&mut yarn).await.active.as_ref(), Some(&first.url));
-    first.answers("/", Canned::status(307)).answers("/info", Canned::json(fixture!("info-standby")));
+    assert_eq!(
+        read_in_time(&mut yarn).await.active.as_ref(),
+        Some(&first.url)
+    );
+    first
+        .answers("/", Canned::status(307))
+        .answers("/info", Canned::json(fixture!("info-standby")));
     second.answers("/info", rival());
     let reading = read_in_time(&mut yarn).await;
     assert_eq!(reading.active.as_ref(), Some(&second.url));
@@ -140,10 +193,19 @@ async fn a_failover_between_two_readings_is_followed() {
 async fn a_failover_within_a_reading_leaves_it_without_numbers() {
     let fake = active().await;
     for path in ["/metrics", "/nodes", "/apps"] {
-        fake.answers(path, Canned::redirect("http://127.0.0.1:1/ws/v1/cluster/metrics"));
+        fake.answers(
+            path,
+            Canned::redirect("http://127.0.0.1:1/ws/v1/cluster/metrics"),
+        );
     }
     let reading = yarn(&[&fake.url]).read(&Clock::real()).await;
-    assert_eq!((reading.load.unwrap_err().label(), reading.nodes.unwrap_err().label()), ("status", "status"));
+    assert_eq!(
+        (
+            reading.load.unwrap_err().label(),
+            reading.nodes.unwrap_err().label()
+        ),
+        ("status", "status")
+    );
 }
 
 #[tokio::test]
@@ -151,12 +213,22 @@ async fn of_two_that_claim_to_be_active_none_is_believed() {
     let (first, second) = (active().await, active().await);
     let mut yarn = yarn(&[&first.url, &second.url]);
     yarn.read(&Clock::real()).await.load.unwrap();
-    // The one that was active before is believed at once, but not against a rival that is heard by the end.
-    first.answers("/metrics", Canned::json(fixture!("metrics")).after(Duration::from_millis(300)));
+    // The one that was active before is believed at once, but not against a rival that is heard by
+    // the end.
+    first.answers(
+        "/metrics",
+        Canned::json(fixture!("metrics")).after(Duration::from_millis(300)),
+    );
     second.answers("/info", rival());
     for _ in 0..2 {
         let error = failure(&mut yarn).await.to_string();
-        assert!(error.contains(&format!("{} is ACTIVE, {} is ACTIVE", first.url, second.url)), "{error}");
+        assert!(
+            error.contains(&format!(
+                "{} is ACTIVE, {} is ACTIVE",
+                first.url, second.url
+            )),
+            "{error}"
+        );
     }
 }
 
@@ -165,9 +237,14 @@ async fn one_process_under_two_addresses_is_called_by_the_local_one() {
     let (by_name, local) = (active().await, active().await);
     let http = HttpGet::new(None).unwrap();
     let addresses = vec![by_name.url.clone(), local.url.clone()];
-    let reading = Yarn::new(http, addresses, Some(local.url.clone()), TIMEOUT, ALLOWANCE).read(&Clock::real()).await;
+    let reading = Yarn::new(http, addresses, Some(local.url.clone()), TIMEOUT, ALLOWANCE)
+        .read(&Clock::real())
+        .await;
     assert_eq!(reading.active.as_ref(), Some(&local.url));
-    assert!(reading.active_is_local && reading.load.is_ok(), "{reading:?}");
+    assert!(
+        reading.active_is_local && reading.load.is_ok(),
+        "{reading:?}"
+    );
 }
 
 #[tokio::test]
@@ -175,7 +252,18 @@ async fn beside_a_standby_the_active_one_is_not_local() {
     let active = active().await;
     let local = standby(None).await;
     let http = HttpGet::new(None).unwrap();
-    let reading = Yarn::new(http, vec![active.url.clone()], Some(local.url.clone()), TIMEOUT, ALLOWANCE).read(&Clock::real()).await;
+    let reading = Yarn::new(
+        http,
+        vec![active.url.clone()],
+        Some(local.url.clone()),
+        TIMEOUT,
+        ALLOWANCE,
+    )
+    .read(&Clock::real())
+    .await;
     assert_eq!(reading.active.as_ref(), Some(&active.url));
-    assert!(!reading.active_is_local && reading.load.is_ok(), "{reading:?}");
+    assert!(
+        !reading.active_is_local && reading.load.is_ok(),
+        "{reading:?}"
+    );
 }

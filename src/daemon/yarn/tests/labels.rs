@@ -8,15 +8,27 @@ async fn labelled() -> Fake {
     fake.answers("/metrics", Canned::json(fixture!("labels-metrics")))
         .answers("/nodes", Canned::json(fixture!("labels-nodes")))
         .answers("/apps", Canned::json(fixture!("labels-apps")))
-        .answers("/get-node-labels", Canned::json(fixture!("labels-get-node-labels")))
+        .answers(
+            "/get-node-labels",
+            Canned::json(fixture!("labels-get-node-labels")),
+        )
         .answers("/scheduler", Canned::json(fixture!("labels-scheduler")))
-        .answers("/jmx PartitionQueueMetrics", Canned::json(fixture!("labels-partition-queue-metrics")));
+        .answers(
+            "/jmx PartitionQueueMetrics",
+            Canned::json(fixture!("labels-partition-queue-metrics")),
+        );
     fake
 }
 
 /// What is unknown of the other partitions is zero in these.
 fn amounts(load: &YarnLoad) -> [u64; 5] {
-    let memory = [load.memory_total, load.memory_available, load.memory_allocated, load.memory_reserved, load.memory_pending];
+    let memory = [
+        load.memory_total,
+        load.memory_available,
+        load.memory_allocated,
+        load.memory_reserved,
+        load.memory_pending,
+    ];
     memory.map(Mebibytes::get)
 }
 
@@ -28,9 +40,25 @@ async fn the_load_is_that_of_all_partitions() {
     let fake = labelled().await;
     let load = read(&fake).await.load.unwrap().value;
     assert_eq!(amounts(&load), OVER_PARTITIONS_MIB);
-    let vcores = [load.vcores_total, load.vcores_available, load.vcores_allocated, load.vcores_reserved, load.vcores_pending];
-    assert_eq!(vcores, [12, 4, 7, 1, 9].map(|cores| Some(VirtualCores(cores))));
-    assert_eq!([load.containers_allocated, load.containers_pending, load.containers_reserved], [7, 9, 1]);
+    let vcores = [
+        load.vcores_total,
+        load.vcores_available,
+        load.vcores_allocated,
+        load.vcores_reserved,
+        load.vcores_pending,
+    ];
+    assert_eq!(
+        vcores,
+        [12, 4, 7, 1, 9].map(|cores| Some(VirtualCores(cores)))
+    );
+    assert_eq!(
+        [
+            load.containers_allocated,
+            load.containers_pending,
+            load.containers_reserved
+        ],
+        [7, 9, 1]
+    );
     assert_eq!(load.containers_released_total, Some(640));
     assert_eq!((load.apps_running, load.apps_pending), (2, 1));
 }
@@ -38,51 +66,97 @@ async fn the_load_is_that_of_all_partitions() {
 #[tokio::test]
 async fn what_waits_for_a_label_counts_even_while_no_node_has_it() {
     let fake = labelled().await;
-    fake.answers("/nodes", Canned::json(fixture!("labels-nodes").replace("nodeLabels", "formerLabels")));
-    assert_eq!(amounts(&read(&fake).await.load.unwrap().value), OVER_PARTITIONS_MIB);
+    fake.answers(
+        "/nodes",
+        Canned::json(fixture!("labels-nodes").replace("nodeLabels", "formerLabels")),
+    );
+    assert_eq!(
+        amounts(&read(&fake).await.load.unwrap().value),
+        OVER_PARTITIONS_MIB
+    );
 }
 
 #[tokio::test]
 async fn labels_on_nodes_count_even_where_no_list_of_labels_is_served() {
     let fake = labelled().await;
     fake.answers("/get-node-labels", Canned::status(404));
-    assert_eq!(amounts(&read(&fake).await.load.unwrap().value), OVER_PARTITIONS_MIB);
+    assert_eq!(
+        amounts(&read(&fake).await.load.unwrap().value),
+        OVER_PARTITIONS_MIB
+    );
 }
 
 #[tokio::test]
 async fn the_empty_label_of_the_default_partition_is_none() {
     let fake = active().await;
     let unlabelled = edited(fixture!("nodes"), |nodes| {
-        nodes["nodes"]["node"].as_array_mut().unwrap().iter_mut().for_each(|node| node["nodeLabels"] = json!([""]));
+        nodes["nodes"]["node"]
+            .as_array_mut()
+            .unwrap()
+            .iter_mut()
+            .for_each(|node| node["nodeLabels"] = json!([""]));
     });
     fake.answers("/nodes", unlabelled);
     let reading = read(&fake).await;
-    assert!(reading.calls.iter().all(|call| call.operation != "scheduler"), "{:?}", reading.calls);
-    assert!(reading.load.unwrap().value.containers_released_total.is_some());
+    assert!(
+        reading
+            .calls
+            .iter()
+            .all(|call| call.operation != "scheduler"),
+        "{:?}",
+        reading.calls
+    );
+    assert!(
+        reading
+            .load
+            .unwrap()
+            .value
+            .containers_released_total
+            .is_some()
+    );
 }
 
 #[tokio::test]
 async fn a_list_of_labels_that_fails_leads_the_careful_way() {
     let fake = labelled().await;
     fake.answers("/get-node-labels", Canned::status(500))
-        .answers("/nodes", Canned::json(fixture!("labels-nodes").replace("nodeLabels", "formerLabels")));
-    assert_eq!(amounts(&read(&fake).await.load.unwrap().value), OVER_PARTITIONS_MIB);
+        .answers(
+            "/nodes",
+            Canned::json(fixture!("labels-nodes").replace("nodeLabels", "formerLabels")),
+        );
+    assert_eq!(
+        amounts(&read(&fake).await.load.unwrap().value),
+        OVER_PARTITIONS_MIB
+    );
 }
 
 #[tokio::test]
 async fn without_the_partitions_the_load_is_unknown_and_the_nodes_are_not() {
-    let without_resources = Canned::json(fixture!("labels-scheduler").replacen("\"resources\"", "\"other\"", 1));
+    let without_resources =
+        Canned::json(fixture!("labels-scheduler").replacen("\"resources\"", "\"other\"", 1));
     let faults = [
         ("/scheduler", Canned::status(404), "status"),
         ("/scheduler", without_resources, "malformed"),
         (
             "/scheduler",
-            edited(fixture!("labels-scheduler"), |scheduler| drop(scheduler["scheduler"]["schedulerInfo"]["queues"].take())),
+            edited(fixture!("labels-scheduler"), |scheduler| {
+                drop(scheduler["scheduler"]["schedulerInfo"]["queues"].take())
+            }),
             "malformed",
         ),
-        ("/scheduler", Canned::json(fixture!("labels-scheduler")).after(TIMEOUT * 2), "timed_out"),
+        (
+            "/scheduler",
+            Canned::json(fixture!("labels-scheduler")).after(TIMEOUT * 2),
+            "timed_out",
+        ),
         ("/jmx PartitionQueueMetrics", Canned::status(500), "status"),
-        ("/metrics", Canned::json(fixture!("labels-metrics").replace("totalClusterResourcesAcrossPartition", "other")), "malformed"),
+        (
+            "/metrics",
+            Canned::json(
+                fixture!("labels-metrics").replace("totalClusterResourcesAcrossPartition", "other"),
+            ),
+            "malformed",
+        ),
     ];
     for (path, fault, label) in faults {
         let fake = labelled().await;
@@ -96,26 +170,52 @@ async fn without_the_partitions_the_load_is_unknown_and_the_nodes_are_not() {
 #[tokio::test]
 async fn a_queue_without_its_partitions_is_named() {
     let fake = labelled().await;
-    fake.answers("/scheduler", Canned::json(fixture!("labels-scheduler").replacen("\"resources\"", "\"other\"", 1)));
+    fake.answers(
+        "/scheduler",
+        Canned::json(fixture!("labels-scheduler").replacen("\"resources\"", "\"other\"", 1)),
+    );
     let problem = problem(read(&fake).await.load);
-    assert!(problem.starts_with("scheduler.schedulerInfo.queues.queue[0]: missing field `resources`"), "{problem}");
+    assert!(
+        problem.starts_with("scheduler.schedulerInfo.queues.queue[0]: missing field `resources`"),
+        "{problem}"
+    );
 }
 
 #[tokio::test]
 async fn before_hadoop_3_3_containers_are_known_while_none_waits_outside_the_default_partition() {
     let fake = labelled().await;
-    fake.answers("/jmx PartitionQueueMetrics", Canned::json(r#"{"beans":[]}"#));
+    fake.answers(
+        "/jmx PartitionQueueMetrics",
+        Canned::json(r#"{"beans":[]}"#),
+    );
     let refused = problem(read(&fake).await.load);
-    assert!(refused.starts_with("how many containers wait in the partition CORE is not told"), "{refused}");
+    assert!(
+        refused.starts_with("how many containers wait in the partition CORE is not told"),
+        "{refused}"
+    );
 
     let nothing_waits = |scheduler: &mut Value| {
-        for queue in scheduler["scheduler"]["schedulerInfo"]["queues"]["queue"].as_array_mut().unwrap() {
-            queue["resources"]["resourceUsagesByPartition"][1]["pending"] = json!({ "memory": 0, "vCores": 0 });
+        for queue in scheduler["scheduler"]["schedulerInfo"]["queues"]["queue"]
+            .as_array_mut()
+            .unwrap()
+        {
+            queue["resources"]["resourceUsagesByPartition"][1]["pending"] =
+                json!({ "memory": 0, "vCores": 0 });
         }
     };
-    fake.answers("/scheduler", edited(fixture!("labels-scheduler"), nothing_waits));
+    fake.answers(
+        "/scheduler",
+        edited(fixture!("labels-scheduler"), nothing_waits),
+    );
     let load = read(&fake).await.load.unwrap().value;
-    assert_eq!([load.containers_allocated, load.containers_pending, load.containers_reserved], [7, 3, 1]);
+    assert_eq!(
+        [
+            load.containers_allocated,
+            load.containers_pending,
+            load.containers_reserved
+        ],
+        [7, 3, 1]
+    );
     assert_eq!(load.containers_released_total, None);
 
     fake.answers("/nodes", Canned::status(500));

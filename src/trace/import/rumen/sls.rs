@@ -51,22 +51,38 @@ impl TryFrom<NumberOrText> for Whole {
     fn try_from(written: NumberOrText) -> Result<Self, String> {
         match written {
             NumberOrText::Number(number) => Ok(Self(number)),
-            NumberOrText::Text(text) => text.trim().parse().map(Self).map_err(|_| format!("{text:?} is not a whole number")),
+            NumberOrText::Text(text) => text
+                .trim()
+                .parse()
+                .map(Self)
+                .map_err(|_| format!("{text:?} is not a whole number")),
         }
     }
 }
 
 /// One job, or `job.count` copies of it.
-pub(super) fn add_jobs(entry: Entry, options: &Options, collected: &mut Collected) -> Result<(), String> {
+pub(super) fn add_jobs(
+    entry: Entry,
+    options: &Options,
+    collected: &mut Collected,
+) -> Result<(), String> {
     let start_ms = entry.sls_start_ms.map_or(0, |start| start.0);
-    let submit = elapsed(0, start_ms).ok_or_else(|| format!("job.start.ms is {start_ms}; expected milliseconds from zero"))?;
+    let submit = elapsed(0, start_ms)
+        .ok_or_else(|| format!("job.start.ms is {start_ms}; expected milliseconds from zero"))?;
     let copies = entry.sls_count.map_or(1, |count| count.0.max(1));
     if copies > COPIES_MAX {
-        return Err(format!("job.count is {copies}; at most {COPIES_MAX} copies make sense"));
+        return Err(format!(
+            "job.count is {copies}; at most {COPIES_MAX} copies make sense"
+        ));
     }
     let tasks = entry.sls_tasks.unwrap_or_default();
-    let delayed = tasks.iter().filter(|task| task.request_delay_ms.is_some_and(|delay| delay.0 > 0)).count();
-    collected.left_out.add(delayed as u64, "request delays (container.request.delay)");
+    let delayed = tasks
+        .iter()
+        .filter(|task| task.request_delay_ms.is_some_and(|delay| delay.0 > 0))
+        .count();
+    collected
+        .left_out
+        .add(delayed as u64, "request delays (container.request.delay)");
     let stages = stages(&tasks, options)?;
     if stages.is_empty() {
         collected.left_out.add(1, "jobs without tasks");
@@ -79,15 +95,28 @@ pub(super) fn add_jobs(entry: Entry, options: &Options, collected: &mut Collecte
             vcores: VirtualCores(size("am.vcores", vcores, options.each.vcores.get())?),
         }),
     };
-    let id = entry.sls_id.unwrap_or_else(|| format!("job_{}", collected.sls.len() + 1));
+    let id = entry
+        .sls_id
+        .unwrap_or_else(|| format!("job_{}", collected.sls.len() + 1));
     for copy in 1..=copies {
-        let id: Arc<str> = if copies == 1 { id.as_str().into() } else { format!("{id}_{copy}").into() };
-        collected.sls.push(Job { id, name: None, submit, application_master, stages: stages.clone() });
+        let id: Arc<str> = if copies == 1 {
+            id.as_str().into()
+        } else {
+            format!("{id}_{copy}").into()
+        };
+        collected.sls.push(Job {
+            id,
+            name: None,
+            submit,
+            application_master,
+            stages: stages.clone(),
+        });
     }
     Ok(())
 }
 
-/// One stage for each size of the maps (and of every other type), then, after all of them, one for each size of the reduces.
+/// One stage for each size of the maps (and of every other type), then, after all of them, one for
+/// each size of the reduces.
 fn stages(tasks: &[Task], options: &Options) -> Result<Vec<Stage>, String> {
     let mut stages: Vec<Stage> = Vec::new();
     let is_reduce = |task: &&Task| task.kind.as_deref() == Some("reduce");
@@ -97,13 +126,29 @@ fn stages(tasks: &[Task], options: &Options) -> Result<Vec<Stage>, String> {
         let after: Vec<u32> = (0..stages.len() as u32).collect();
         for task in phase {
             let each = Resources {
-                memory: Mebibytes(size("container.memory-mb", task.memory_mib, options.each.memory.get())?),
-                vcores: VirtualCores(size("container.vcores", task.vcores, options.each.vcores.get())?),
+                memory: Mebibytes(size(
+                    "container.memory-mb",
+                    task.memory_mib,
+                    options.each.memory.get(),
+                )?),
+                vcores: VirtualCores(size(
+                    "container.vcores",
+                    task.vcores,
+                    options.each.vcores.get(),
+                )?),
             };
             let run = task.run()?;
-            match stages[after.len()..].iter_mut().find(|stage| stage.each() == each) {
+            match stages[after.len()..]
+                .iter_mut()
+                .find(|stage| stage.each() == each)
+            {
                 Some(stage) => push_run(&mut stage.tasks, run),
-                None => stages.push(Stage { after: after.clone(), memory: each.memory, vcores: each.vcores, tasks: vec![run] }),
+                None => stages.push(Stage {
+                    after: after.clone(),
+                    memory: each.memory,
+                    vcores: each.vcores,
+                    tasks: vec![run],
+                }),
             }
         }
     }
@@ -113,9 +158,10 @@ fn stages(tasks: &[Task], options: &Options) -> Result<Vec<Stage>, String> {
 fn size(field: &str, written: Option<Whole>, default: u64) -> Result<u64, String> {
     match written {
         None => Ok(default),
-        Some(Whole(size)) => {
-            u64::try_from(size).ok().filter(|size| *size > 0).ok_or_else(|| format!("{field} is {size}; expected at least 1"))
-        }
+        Some(Whole(size)) => u64::try_from(size)
+            .ok()
+            .filter(|size| *size > 0)
+            .ok_or_else(|| format!("{field} is {size}; expected at least 1")),
     }
 }
 
@@ -126,7 +172,10 @@ impl Task {
             .ok()
             .filter(|count| u64::from(*count) <= TASKS_MAX)
             .ok_or_else(|| format!("count is {count}; a job has at most {TASKS_MAX} tasks"))?;
-        Ok(TaskRun { count, duration: self.duration()? })
+        Ok(TaskRun {
+            count,
+            duration: self.duration()?,
+        })
     }
 
     fn duration(&self) -> Result<Duration, String> {

@@ -1,4 +1,5 @@
-//! The events of a Spark event log that matter here, and of each the fields that matter (`org.apache.spark.util.JsonProtocol`).
+//! The events of a Spark event log that matter here, and of each the fields that matter
+//! (`org.apache.spark.util.JsonProtocol`).
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;

@@ -5,10 +5,12 @@ use std::path::{Path, PathBuf};
 
 use crate::trace::import::ImportError;
 
-/// What Spark puts before the application's id in the name of a folder of a rolling log (`spark.eventLog.rolling.enabled`).
+/// What Spark puts before the application's id in the name of a folder of a rolling log
+/// (`spark.eventLog.rolling.enabled`).
 const ROLLING_PREFIX: &str = "eventlog_v2_";
 
-/// For each application the files of its log in order. A folder stands for every log in it; a folder of a rolling log is one application.
+/// For each application the files of its log in order. A folder stands for every log in it; a
+/// folder of a rolling log is one application.
 pub fn applications(paths: &[PathBuf]) -> Result<Vec<Vec<PathBuf>>, ImportError> {
     let mut found = Vec::new();
     for path in paths {
@@ -35,8 +37,18 @@ fn is_rolling(folder: &Path) -> bool {
 
 /// `events_1_<app>`, `events_2_<app>` ... in the order of their numbers.
 fn pieces(folder: &Path) -> Result<Vec<PathBuf>, ImportError> {
-    let number = |path: &PathBuf| file_name(path).strip_prefix("events_")?.split('_').next()?.parse::<u64>().ok();
-    let mut numbered: Vec<(u64, PathBuf)> = entries(folder)?.into_iter().filter_map(|path| Some((number(&path)?, path))).collect();
+    let number = |path: &PathBuf| {
+        file_name(path)
+            .strip_prefix("events_")?
+            .split('_')
+            .next()?
+            .parse::<u64>()
+            .ok()
+    };
+    let mut numbered: Vec<(u64, PathBuf)> = entries(folder)?
+        .into_iter()
+        .filter_map(|path| Some((number(&path)?, path)))
+        .collect();
     numbered.sort();
     if numbered.is_empty() {
         return Err(ImportError::Unusable {
@@ -49,7 +61,10 @@ fn pieces(folder: &Path) -> Result<Vec<PathBuf>, ImportError> {
 
 /// By name, without hidden files and markers such as `_SUCCESS`.
 fn entries(folder: &Path) -> Result<Vec<PathBuf>, ImportError> {
-    let unreadable = |source: io::Error| ImportError::Open { path: folder.to_owned(), source };
+    let unreadable = |source: io::Error| ImportError::Open {
+        path: folder.to_owned(),
+        source,
+    };
     let mut paths = Vec::new();
     for entry in folder.read_dir().map_err(unreadable)? {
         let path = entry.map_err(unreadable)?.path();
@@ -62,7 +77,10 @@ fn entries(folder: &Path) -> Result<Vec<PathBuf>, ImportError> {
 }
 
 fn file_name(path: &Path) -> String {
-    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
+    path.file_name()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .into_owned()
 }
 
 #[cfg(test)]
@@ -89,9 +107,15 @@ mod tests {
         let expected = vec![
             vec![place("app_1")],
             vec![place("app_3.zstd")],
-            vec![place("eventlog_v2_app_2/events_9_app_2"), place("eventlog_v2_app_2/events_10_app_2")],
+            vec![
+                place("eventlog_v2_app_2/events_9_app_2"),
+                place("eventlog_v2_app_2/events_10_app_2"),
+            ],
         ];
-        assert_eq!(applications(&[folder.path().to_owned()]).expect("listed"), expected);
+        assert_eq!(
+            applications(&[folder.path().to_owned()]).expect("listed"),
+            expected
+        );
         assert_eq!(applications(&[rolling]).expect("listed"), expected[2..]);
     }
 }

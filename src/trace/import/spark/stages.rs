@@ -36,7 +36,13 @@ impl Stages {
         for info in job.stages {
             self.stage(info).job.get_or_insert(job.id);
         }
-        self.jobs.insert(job.id, SparkJob { submit_ms: job.submit_ms, end_ms: None });
+        self.jobs.insert(
+            job.id,
+            SparkJob {
+                submit_ms: job.submit_ms,
+                end_ms: None,
+            },
+        );
     }
 
     pub fn job_end(&mut self, job: &JobEnd) {
@@ -62,7 +68,9 @@ impl Stages {
             )
         })?;
         // The index counts within one attempt of the stage only, the partition within the stage.
-        let key = task.partition.map_or((end.stage_attempt, task.index), |partition| (0, partition));
+        let key = task
+            .partition
+            .map_or((end.stage_attempt, task.index), |partition| (0, partition));
         match self.stages.entry(end.stage).or_default().tasks.entry(key) {
             Entry::Vacant(first) => {
                 first.insert((task.id, duration));
@@ -89,7 +97,11 @@ impl Stages {
             }
         });
         let finished: Vec<Stage> = finished.collect();
-        match finished.iter().flat_map(|stage| &stage.tasks).any(|run| run.duration > seconds::LONGEST) {
+        match finished
+            .iter()
+            .flat_map(|stage| &stage.tasks)
+            .any(|run| run.duration > seconds::LONGEST)
+        {
             true => Err("a task of more than a hundred years".to_owned()),
             false => Ok(finished),
         }
@@ -105,15 +117,16 @@ impl Stages {
 
 /// Which stage waits for which, as positions among the stages that ran.
 ///
-/// Within a Spark job the log says it. Between jobs it is the driver that waits: a job that was submitted after others had ended follows
-/// them, so its first stages wait for their last ones.
+/// Within a Spark job the log says it. Between jobs it is the driver that waits: a job that was
+/// submitted after others had ended follows them, so its first stages wait for their last ones.
 struct Order<'a> {
     stages: &'a BTreeMap<i64, StageSeen>,
     jobs: &'a BTreeMap<i64, SparkJob>,
     position: BTreeMap<i64, u32>,
     /// For each job the stages that ran and that no other stage of the job waits for.
     last_stages: BTreeMap<i64, Vec<u32>>,
-    /// Jobs that ran stages and ended: end, the latest submission among those that ended no later, and the job; by end.
+    /// Jobs that ran stages and ended: end, the latest submission among those that ended no later,
+    /// and the job; by end.
     ended: Vec<(i64, i64, i64)>,
 }
 
@@ -131,15 +144,26 @@ impl<'a> Order<'a> {
                 last_stages.entry(job).or_default().push(position[id]);
             }
         }
-        let mut ended: Vec<(i64, i64, i64)> =
-            last_stages.keys().filter_map(|id| jobs.get(id).and_then(|job| Some((job.end_ms?, job.submit_ms, *id)))).collect();
+        let mut ended: Vec<(i64, i64, i64)> = last_stages
+            .keys()
+            .filter_map(|id| {
+                jobs.get(id)
+                    .and_then(|job| Some((job.end_ms?, job.submit_ms, *id)))
+            })
+            .collect();
         ended.sort_unstable();
         let mut latest_submit = i64::MIN;
         for (_, submit, _) in &mut ended {
             latest_submit = latest_submit.max(*submit);
             *submit = latest_submit;
         }
-        Self { stages, jobs, position, last_stages, ended }
+        Self {
+            stages,
+            jobs,
+            position,
+            last_stages,
+            ended,
+        }
     }
 
     fn after(&self) -> Vec<Vec<u32>> {
@@ -147,11 +171,24 @@ impl<'a> Order<'a> {
             .values()
             .zip(0..)
             .map(|(stage, own): (_, u32)| {
-                let ran = stage.parents.iter().filter(|parent| self.position.contains_key(parent));
+                let ran = stage
+                    .parents
+                    .iter()
+                    .filter(|parent| self.position.contains_key(parent));
                 let mut after: Vec<u32> = ran.clone().map(|parent| self.position[parent]).collect();
-                let starts_job = !ran.clone().any(|parent| self.stages[parent].job == stage.job);
-                if let Some(job) = stage.job.and_then(|job| self.jobs.get(&job)).filter(|_| starts_job) {
-                    after.extend(self.jobs_before(job).iter().flat_map(|(_, _, before)| &self.last_stages[before]));
+                let starts_job = !ran
+                    .clone()
+                    .any(|parent| self.stages[parent].job == stage.job);
+                if let Some(job) = stage
+                    .job
+                    .and_then(|job| self.jobs.get(&job))
+                    .filter(|_| starts_job)
+                {
+                    after.extend(
+                        self.jobs_before(job)
+                            .iter()
+                            .flat_map(|(_, _, before)| &self.last_stages[before]),
+                    );
                 }
                 // Whatever a damaged log claims: a stage never waits for itself or a later one.
                 after.retain(|before| *before < own);
@@ -162,10 +199,15 @@ impl<'a> Order<'a> {
             .collect()
     }
 
-    /// Jobs that had ended when `job` was submitted, without those that another of them followed in turn.
+    /// Jobs that had ended when `job` was submitted, without those that another of them followed in
+    /// turn.
     fn jobs_before(&self, job: &SparkJob) -> &[(i64, i64, i64)] {
-        let before = &self.ended[..self.ended.partition_point(|(end_ms, ..)| *end_ms <= job.submit_ms)];
-        let latest_submit = before.last().map_or(i64::MIN, |(_, latest_submit, _)| *latest_submit);
+        let before = &self.ended[..self
+            .ended
+            .partition_point(|(end_ms, ..)| *end_ms <= job.submit_ms)];
+        let latest_submit = before
+            .last()
+            .map_or(i64::MIN, |(_, latest_submit, _)| *latest_submit);
         &before[before.partition_point(|(end_ms, ..)| *end_ms <= latest_submit)..]
     }
 }

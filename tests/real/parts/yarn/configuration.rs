@@ -16,30 +16,51 @@ log4j.appender.console.layout=org.apache.log4j.PatternLayout
 log4j.appender.console.layout.ConversionPattern=%d{ISO8601} %p %c{2}: %m%n
 ";
 
-/// Writes the files that Hadoop reads into `folder`, and tells the port of the ResourceManager's REST API.
+/// Writes the files that Hadoop reads into `folder`, and tells the port of the ResourceManager's
+/// REST API.
 pub fn write(folder: &Path) -> u16 {
     let configuration = folder.join("configuration");
     fs::create_dir(&configuration).expect("a folder");
     let rest_port = free_port();
-    fs::write(configuration.join("yarn-site.xml"), yarn_site(folder, rest_port)).expect("writes");
-    let core_site = [("fs.defaultFS", String::from("file:///")), ("hadoop.tmp.dir", folder.join("tmp").display().to_string())];
+    fs::write(
+        configuration.join("yarn-site.xml"),
+        yarn_site(folder, rest_port),
+    )
+    .expect("writes");
+    let core_site = [
+        ("fs.defaultFS", String::from("file:///")),
+        ("hadoop.tmp.dir", folder.join("tmp").display().to_string()),
+    ];
     fs::write(configuration.join("core-site.xml"), properties(&core_site)).expect("writes");
     fs::write(configuration.join("log4j.properties"), LOG4J).expect("writes");
     fs::write(folder.join("exclude"), "").expect("writes");
     let this_machine = fs::read_to_string("/proc/sys/kernel/hostname").expect("reads");
-    fs::write(folder.join("hosts"), format!("127.0.0.1 localhost {}\n", this_machine.trim())).expect("writes");
+    fs::write(
+        folder.join("hosts"),
+        format!("127.0.0.1 localhost {}\n", this_machine.trim()),
+    )
+    .expect("writes");
     rest_port
 }
 
-/// A Java program with Hadoop's classes, this configuration, and the host names of `FOLDER/hosts`. Containers inherit its options.
+/// A Java program with Hadoop's classes, this configuration, and the host names of `FOLDER/hosts`.
+/// Containers inherit its options.
 pub fn java(folder: &Path, heap_mib: u32) -> Command {
     let home = installed::java();
     let mut command = Command::new(home.join("bin/java"));
-    // A small machine starts many of them: little memory and a quick start count, not speed. Hadoop's injection needs java.lang open.
-    let options = "-XX:+UseSerialGC -XX:TieredStopAtLevel=1 --add-opens=java.base/java.lang=ALL-UNNAMED";
+    // A small machine starts many of them: little memory and a quick start count, not speed.
+    // Hadoop's injection needs java.lang open.
+    let options =
+        "-XX:+UseSerialGC -XX:TieredStopAtLevel=1 --add-opens=java.base/java.lang=ALL-UNNAMED";
     command
         .env("JAVA_HOME", &home)
-        .env("JAVA_TOOL_OPTIONS", format!("{options} -Djdk.net.hosts.file={}", folder.join("hosts").display()))
+        .env(
+            "JAVA_TOOL_OPTIONS",
+            format!(
+                "{options} -Djdk.net.hosts.file={}",
+                folder.join("hosts").display()
+            ),
+        )
         .arg(format!("-Xmx{heap_mib}m"))
         .arg(format!("-Duser.home={}", folder.display()))
         .args(["-cp", &class_path(folder)]);
@@ -53,25 +74,62 @@ fn yarn_site(folder: &Path, rest_port: u16) -> String {
     properties(&[
         ("yarn.resourcemanager.webapp.address", address(rest_port)),
         ("yarn.resourcemanager.address", address(free_port())),
-        ("yarn.resourcemanager.scheduler.address", address(free_port())),
-        ("yarn.resourcemanager.resource-tracker.address", address(free_port())),
+        (
+            "yarn.resourcemanager.scheduler.address",
+            address(free_port()),
+        ),
+        (
+            "yarn.resourcemanager.resource-tracker.address",
+            address(free_port()),
+        ),
         ("yarn.resourcemanager.admin.address", address(free_port())),
         ("yarn.resourcemanager.nodes.exclude-path", path("exclude")),
-        ("yarn.resourcemanager.decommissioning-nodes-watcher.poll-interval-secs", given("1")),
-        ("yarn.nm.liveness-monitor.expiry-interval-ms", given("20000")),
+        (
+            "yarn.resourcemanager.decommissioning-nodes-watcher.poll-interval-secs",
+            given("1"),
+        ),
+        (
+            "yarn.nm.liveness-monitor.expiry-interval-ms",
+            given("20000"),
+        ),
         ("yarn.scheduler.minimum-allocation-mb", given("256")),
         ("yarn.scheduler.capacity.root.queues", given("default")),
-        ("yarn.scheduler.capacity.root.default.capacity", given("100")),
-        ("yarn.scheduler.capacity.maximum-am-resource-percent", given("0.5")),
+        (
+            "yarn.scheduler.capacity.root.default.capacity",
+            given("100"),
+        ),
+        (
+            "yarn.scheduler.capacity.maximum-am-resource-percent",
+            given("0.5"),
+        ),
         // Memory and vcores both count, as they do in the simulator.
-        ("yarn.scheduler.capacity.resource-calculator", given("org.apache.hadoop.yarn.util.resource.DominantResourceCalculator")),
+        (
+            "yarn.scheduler.capacity.resource-calculator",
+            given("org.apache.hadoop.yarn.util.resource.DominantResourceCalculator"),
+        ),
         ("yarn.application.classpath", class_path(folder)),
-        ("yarn.nodemanager.resource.memory-mb", NODE_MEMORY_MIB.to_string()),
-        ("yarn.nodemanager.resource.cpu-vcores", NODE_VCORES.to_string()),
-        ("yarn.nodemanager.env-whitelist", given("JAVA_HOME,JAVA_TOOL_OPTIONS")),
-        // How full this machine's disks are, and how much of its memory a container really takes, is not what is tested.
-        ("yarn.nodemanager.disk-health-checker.enable", given("false")),
-        ("yarn.nodemanager.disk-health-checker.max-disk-utilization-per-disk-percentage", given("100")),
+        (
+            "yarn.nodemanager.resource.memory-mb",
+            NODE_MEMORY_MIB.to_string(),
+        ),
+        (
+            "yarn.nodemanager.resource.cpu-vcores",
+            NODE_VCORES.to_string(),
+        ),
+        (
+            "yarn.nodemanager.env-whitelist",
+            given("JAVA_HOME,JAVA_TOOL_OPTIONS"),
+        ),
+        // How full this machine's disks are, and how much of its memory a container really takes,
+        // is not what is tested.
+        (
+            "yarn.nodemanager.disk-health-checker.enable",
+            given("false"),
+        ),
+        (
+            "yarn.nodemanager.disk-health-checker.max-disk-utilization-per-disk-percentage",
+            given("100"),
+        ),
         ("yarn.nodemanager.container-monitor.enabled", given("false")),
         ("yarn.nodemanager.vmem-check-enabled", given("false")),
         ("yarn.nodemanager.pmem-check-enabled", given("false")),
@@ -79,13 +137,21 @@ fn yarn_site(folder: &Path, rest_port: u16) -> String {
 }
 
 fn class_path(folder: &Path) -> String {
-    format!("{}:{}/*", folder.join("configuration").display(), installed::hadoop().display())
+    format!(
+        "{}:{}/*",
+        folder.join("configuration").display(),
+        installed::hadoop().display()
+    )
 }
 
 fn properties(properties: &[(&str, String)]) -> String {
     let mut xml = String::from("<configuration>\n");
     for (name, value) in properties {
-        writeln!(xml, "<property><name>{name}</name><value>{value}</value></property>").expect("a string");
+        writeln!(
+            xml,
+            "<property><name>{name}</name><value>{value}</value></property>"
+        )
+        .expect("a string");
     }
     xml + "</configuration>\n"
 }
