@@ -10,7 +10,7 @@ use headroom::policy::baselines;
 use headroom::sim::load::Source;
 use headroom::sim::observed::ObservedLoad;
 use headroom::sim::scenario::Scenario;
-use headroom::sim::workload::{JobLoad, Workload};
+use headroom::sim::trace_work::{JobLoad, TraceWork};
 use headroom::sim::{Recording, simulate};
 
 /// "Grow by 5 under 15 % for 5 minutes; shrink by 3 over 75 % for 3 minutes", on the default
@@ -27,11 +27,11 @@ fn seed_rules(scenario: &Scenario) -> Policy {
 }
 
 /// What a daemon would have recorded in 30 days, every 30 s: 86,400 observations.
-fn thirty_days_of_observations(scenario: &Scenario) -> Workload {
+fn thirty_days_of_observations(scenario: &Scenario) -> TraceWork {
     let month = Model::NightlyBatch
         .workload(Some(30.25), 1.0)
         .expect("valid");
-    let jobs = Workload::Jobs(
+    let jobs = TraceWork::Jobs(
         JobLoad::of(month.start, &generate::generate(&month, 1)).expect("valid jobs"),
     );
     let recording = Recording {
@@ -48,7 +48,7 @@ fn thirty_days_of_observations(scenario: &Scenario) -> Workload {
         "{} observations",
         run.observations.len()
     );
-    Workload::Observations(load.finish().expect("a recording"))
+    TraceWork::Observations(load.finish().expect("a recording"))
 }
 
 fn observations(criterion: &mut Criterion) {

@@ -1,28 +1,28 @@
 //! Which of all policies would do best on recorded work, what it would save against what ran, and
 //! how sure that is.
 //!
-//! Everything that is always at hand takes part ([`contestants`]), and rules whose values are
+//! Everything that is always at hand takes part ([`alternatives`]), and rules whose values are
 //! searched. The interval comes from days that the choice did not see: without each day in turn the
 //! choice is made again among everything whose values no result has led to.
 
 pub mod actual;
-pub mod contestants;
+pub mod alternatives;
 pub mod report;
 
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
 
+use crate::evaluation::statistics::Summary;
 use crate::policy::Policy;
 use crate::policy::parse::parse;
 use crate::sim::SimError;
-use crate::sim::statistics::Summary;
-use crate::tune::arena::{Arena, DayFigures, Figures, TraceFigures};
+use crate::tune::evaluator::{DayFigures, Evaluator, Figures, TraceFigures};
 use crate::tune::frontier::{Judged, best};
 use crate::tune::search::{Candidate, Effort, search};
-use crate::tune::space::Space;
+use crate::tune::search_space::SearchSpace;
 use crate::tune::unseen::{self, Fold};
-use contestants::Contestant;
+use alternatives::Alternative;
 
 /// Resamples of the days; more would not change the first digits of an interval.
 const RESAMPLES: usize = 2_000;
@@ -31,10 +31,10 @@ const TAIL: f64 = 0.025;
 
 /// What is to be advised on.
 pub struct Question<'a> {
-    pub arena: &'a Arena<'a>,
+    pub evaluator: &'a Evaluator<'a>,
     /// Never empty; the first one is what others are compared with when nothing is known of what
     /// ran.
-    pub contestants: &'a [Contestant],
+    pub alternatives: &'a [Alternative],
     /// What ran, for each trace; `None` when one of them does not tell.
     pub actual: Option<Vec<TraceFigures>>,
     /// For each policy whose values are searched.
@@ -53,7 +53,7 @@ pub struct Advice {
     pub unseen: Option<Unseen>,
 }
 
-/// A contestant and how it did.
+/// A alternative and how it did.
 #[derive(Clone, Debug)]
 pub struct Ranked {
     pub name: String,
@@ -90,47 +90,47 @@ pub struct Unseen {
 }
 
 /// How many simulations of each trace [`advise`] makes, at most.
-pub fn runs(contestants: &[Contestant], effort: Effort, seeds: u64) -> u64 {
-    let searched = contestants
+pub fn runs(alternatives: &[Alternative], effort: Effort, seeds: u64) -> u64 {
+    let searched = alternatives
         .iter()
-        .filter(|contestant| contestant.is_searched)
+        .filter(|alternative| alternative.is_searched)
         .count() as u64;
     let searches = searched * (1 + effort.candidates as u64);
-    searches + (contestants.len() as u64 + searched) * seeds
+    searches + (alternatives.len() as u64 + searched) * seeds
 }
 
 /// Tries everything. `advance` is called after each simulation, on any thread.
 ///
 /// # Errors
-/// When a policy does not fit a cluster of the arena, or its work fits none of the nodes.
+/// When a policy does not fit a cluster of the evaluator, or its work fits none of the nodes.
 pub fn advise(question: Question<'_>, advance: impl Fn() + Sync) -> Result<Advice, SimError> {
     let Question {
-        arena,
-        contestants,
+        evaluator,
+        alternatives,
         actual,
         effort,
         seeds,
     } = question;
-    let goal_s = arena.goal().as_secs_f64();
-    let mut entries: Vec<Entry> = contestants
+    let goal_s = evaluator.goal().as_secs_f64();
+    let mut entries: Vec<Entry> = alternatives
         .iter()
         .map(|given| Entry {
-            contestant: given.clone(),
+            alternative: given.clone(),
             policy: given.policy.clone(),
         })
         .collect();
     let mut designed: Vec<Candidate> = Vec::new();
-    for contestant in contestants
+    for alternative in alternatives
         .iter()
-        .filter(|contestant| contestant.is_searched)
+        .filter(|alternative| alternative.is_searched)
     {
-        let Ok(space) = Space::new(&contestant.text, &contestant.name, &[]) else {
+        let Ok(space) = SearchSpace::new(&alternative.text, &alternative.name, &[]) else {
             continue;
         };
-        let candidates = search(arena, &space, &contestant.policy, effort, &advance)?;
+        let candidates = search(evaluator, &space, &alternative.policy, effort, &advance)?;
         let judged: Vec<Judged> = candidates.iter().map(Candidate::judged).collect();
         entries.extend(
-            best(&judged, goal_s).and_then(|index| tuned(contestant, &space, &candidates[index])),
+            best(&judged, goal_s).and_then(|index| tuned(alternative, &space, &candidates[index])),
         );
         designed.extend(
             candidates
@@ -142,7 +142,7 @@ pub fn advise(question: Question<'_>, advance: impl Fn() + Sync) -> Result<Advic
         .par_iter()
         .map(|entry| {
             let run = |seed: u64| {
-                let figures = arena.run(&entry.policy, effort.seed.wrapping_add(seed));
+                let figures = evaluator.run(&entry.policy, effort.seed.wrapping_add(seed));
                 advance();
                 figures
             };
@@ -152,14 +152,19 @@ pub fn advise(question: Question<'_>, advance: impl Fn() + Sync) -> Result<Advic
                 .collect::<Result<Vec<Figures>, SimError>>()
         })
         .collect::<Result<Vec<Vec<Figures>>, SimError>>()?;
-    let reference = reference(actual, &contestants[0].name, &tried[0]);
+    let reference = reference(actual, &alternatives[0].name, &tried[0]);
     // The first one must be one that all others are compared with, whatever it is.
     let given = tried
         .iter()
-        .take(contestants.len())
+        .take(alternatives.len())
         .map(|figures| Candidate::given(figures[0].clone()));
     let pool: Vec<Candidate> = given.chain(designed).collect();
-    let unseen = Unseen::of(&unseen::days(arena, &pool), &reference, arena, effort.seed);
+    let unseen = Unseen::of(
+        &unseen::days(evaluator, &pool),
+        &reference,
+        evaluator,
+        effort.seed,
+    );
     Ok(Advice {
         ranked: ranked(entries, &tried, goal_s),
         reference,
@@ -168,21 +173,21 @@ pub fn advise(question: Question<'_>, advance: impl Fn() + Sync) -> Result<Advic
 }
 
 struct Entry {
-    contestant: Contestant,
+    alternative: Alternative,
     policy: Policy,
 }
 
 /// The policy with the values that were found.
-fn tuned(contestant: &Contestant, space: &Space, candidate: &Candidate) -> Option<Entry> {
+fn tuned(alternative: &Alternative, space: &SearchSpace, candidate: &Candidate) -> Option<Entry> {
     if candidate.values.is_empty() {
         return None;
     }
-    let name = format!("{}, tuned", contestant.name);
+    let name = format!("{}, tuned", alternative.name);
     let text = space.found(&candidate.values);
     let policy = parse(&text, &name).ok()?;
     Some(Entry {
         policy: policy.clone(),
-        contestant: Contestant {
+        alternative: Alternative {
             name,
             text,
             policy,
@@ -220,8 +225,8 @@ fn ranked(entries: Vec<Entry>, tried: &[Vec<Figures>], goal_s: f64) -> Vec<Ranke
         let is_finished = figures.iter().all(|figures| figures.unfinished() == 0);
         let keeps_goal = is_finished && wait_p95_s.mean <= goal_s;
         Ranked {
-            name: entry.contestant.name,
-            text: entry.contestant.text,
+            name: entry.alternative.name,
+            text: entry.alternative.text,
             cost_usd,
             wait_p95_s,
             keeps_goal,
@@ -244,8 +249,13 @@ fn ranked(entries: Vec<Entry>, tried: &[Vec<Figures>], goal_s: f64) -> Vec<Ranke
 }
 
 impl Unseen {
-    fn of(folds: &[Fold], reference: &Reference, arena: &Arena<'_>, seed: u64) -> Option<Self> {
-        let first_days: Vec<usize> = arena
+    fn of(
+        folds: &[Fold],
+        reference: &Reference,
+        evaluator: &Evaluator<'_>,
+        seed: u64,
+    ) -> Option<Self> {
+        let first_days: Vec<usize> = evaluator
             .days_of_traces()
             .scan(0, |next, days| {
                 let first = *next;

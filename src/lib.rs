@@ -6,7 +6,7 @@
 //! and yields a [`decision`] for every target at every tick. A [`trace`] holds observations, or
 //! jobs, as they were recorded; [`sim`] replays it against a simulated cluster with that same
 //! engine, and says what a policy would have cost; [`tune`] searches for a better one, [`advise`]
-//! for the best of all, and [`frontier`] holds policies against all that could have been chosen.
+//! for the best of all, and [`compare`] holds policies against all that could have been chosen.
 //! [`check`] looks at policies before they are tried, [`generate`] makes synthetic traces,
 //! [`units`] keeps instances from being added to mebibytes, and [`file`](mod@file) writes files
 //! whole.
@@ -19,19 +19,24 @@
 
 pub mod advise;
 pub mod check;
+pub mod compare;
 #[cfg(feature = "daemon")]
 pub mod daemon;
 pub mod decision;
 pub mod engine;
+pub mod evaluation;
 pub mod explain;
 pub mod file;
-pub mod frontier;
 pub mod generate;
+pub mod import;
 pub mod observation;
 pub mod policy;
 pub mod pricing;
 #[cfg(feature = "daemon")]
+pub mod record;
+#[cfg(feature = "daemon")]
 pub mod rehearsal;
+pub mod replay;
 pub mod sim;
 pub mod trace;
 pub mod tune;

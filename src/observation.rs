@@ -27,7 +27,7 @@ pub struct Observation {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hdfs: Option<Sampled<HdfsLoad>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub nodes: Option<Sampled<NodeCensus>>,
+    pub nodes: Option<Sampled<NodeSnapshot>>,
     /// Values of the CloudWatch metrics that the policy declares. Whoever observes leaves out what
     /// is not a finite number: a journal cannot hold it, and the engine must not see what the
     /// journal does not.
@@ -109,7 +109,7 @@ pub struct HdfsLoad {
 /// Every NodeManager with what runs on it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct NodeCensus(pub Vec<NodeLoad>);
+pub struct NodeSnapshot(pub Vec<NodeLoad>);
 
 /// One NodeManager.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

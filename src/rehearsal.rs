@@ -21,21 +21,22 @@ use tokio::task::JoinHandle;
 
 use crate::daemon::clock::Clock;
 use crate::daemon::journal::{self, JournalError};
-use crate::daemon::report::TickReport;
 use crate::daemon::settings::{
     AwsSettings, HdfsSettings, LogFormat, LogSettings, Settings, YarnSettings,
 };
 use crate::daemon::start::{StartError, start};
+use crate::daemon::state_dir;
+use crate::daemon::telemetry::report::TickReport;
+use crate::daemon::telemetry::server;
 use crate::daemon::tick::Daemon;
-use crate::daemon::{server, state_dir};
+use crate::evaluation::trials::started_within_limits;
 use crate::observation::GroupKind;
 use crate::policy::Policy;
 use crate::policy::diagnostic::PolicyErrors;
 use crate::policy::parse::parse;
-use crate::sim::compare::started_within_limits;
 use crate::sim::run::Run;
 use crate::sim::scenario::Scenario;
-use crate::sim::workload::Workload;
+use crate::sim::trace_work::TraceWork;
 use crate::sim::{SimError, check_targets};
 pub use services::Services;
 pub use simulated::{Ended, SimulatedCluster};
@@ -51,7 +52,7 @@ const FINISHED_EVERY: Duration = Duration::from_secs(10);
 pub struct Plan {
     /// What the simulation is called.
     pub name: String,
-    pub workload: Arc<Workload>,
+    pub workload: Arc<TraceWork>,
     pub scenario: Scenario,
     /// The file that the daemon reads its policy from.
     pub policy: PathBuf,

@@ -1,44 +1,39 @@
 //! The simulator: the same engine, a simulated cluster, a simulated clock.
 
-pub mod bounds;
 mod capacity;
 mod cluster;
-pub mod compare;
-pub mod elasticity;
 mod event_loop;
 mod fluid;
 mod jobs;
 pub mod load;
 mod luck;
+pub mod no_wait;
 mod observe;
 pub mod observed;
 pub mod recorded;
-pub mod report;
 pub mod run;
 pub mod scenario;
-pub mod scorecard;
-pub mod statistics;
 pub mod stepped;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]
 mod tests;
+pub mod trace_work;
 pub mod transient;
-pub mod workload;
-mod world;
+mod workload;
 
 use crate::decision::{Action, Decision, Outcome};
 use crate::engine::Engine;
 use crate::observation::{GroupStatus, Observation};
 use crate::policy::Policy;
 use crate::policy::demand::DemandUnits;
-use crate::trace::Resources;
+use crate::units::Resources;
 use event_loop::drive;
-use fluid::FluidWorld;
-use jobs::JobWorld;
+use fluid::FluidWorkload;
+use jobs::ContainerWorkload;
 use run::Run;
 use scenario::{GroupSpec, Scenario};
-use workload::Workload;
+use trace_work::TraceWork;
 
 /// What a simulation writes down beside the facts that the scorecard needs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -116,7 +111,7 @@ pub enum SimError {
 /// Before anything is simulated: a policy that does not fit the scenario's groups, or work that
 /// fits none of its nodes.
 pub fn simulate(
-    workload: &Workload,
+    workload: &TraceWork,
     scenario: &Scenario,
     policy: &Policy,
     seed: u64,
@@ -135,16 +130,16 @@ pub fn simulate(
         engine.next_wakeup().0
     };
     Ok(match workload {
-        Workload::Jobs(load) => drive(
-            JobWorld::new(load, scenario),
+        TraceWork::Jobs(load) => drive(
+            ContainerWorkload::new(load, scenario),
             load.start,
             scenario,
             seed,
             record,
             decide,
         ),
-        Workload::Observations(load) => drive(
-            FluidWorld::new(load, scenario),
+        TraceWork::Observations(load) => drive(
+            FluidWorkload::new(load, scenario),
             load.start,
             scenario,
             seed,
@@ -228,9 +223,9 @@ pub fn check_targets(policy: &Policy, scenario: &Scenario) -> Result<(), SimErro
 }
 
 /// There is work, and each container fits some node.
-fn check_work(workload: &Workload, scenario: &Scenario) -> Result<(), SimError> {
+fn check_work(workload: &TraceWork, scenario: &Scenario) -> Result<(), SimError> {
     match workload {
-        Workload::Jobs(load) => {
+        TraceWork::Jobs(load) => {
             if load.jobs.is_empty() {
                 return Err(SimError::NoWork);
             }
@@ -267,7 +262,7 @@ fn check_work(workload: &Workload, scenario: &Scenario) -> Result<(), SimError> 
                 largest,
             })
         }
-        Workload::Observations(load) if load.parcels.is_empty() => Err(SimError::NoWork),
-        Workload::Observations(_) => Ok(()),
+        TraceWork::Observations(load) if load.parcels.is_empty() => Err(SimError::NoWork),
+        TraceWork::Observations(_) => Ok(()),
     }
 }

@@ -1,11 +1,8 @@
 //! The one record format: JSON lines, optionally zstd, with a header. What the daemon writes down
 //! is what the simulator replays.
 
-pub mod fold;
-pub mod import;
 pub mod info;
 pub mod journal;
-pub mod verify;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,7 +15,7 @@ use crate::observation::{GroupId, Observation};
 use crate::policy::Policy;
 use crate::policy::diagnostic::PolicyErrors;
 use crate::policy::parse::parse;
-use crate::units::{Mebibytes, Timestamp, VirtualCores};
+use crate::units::{Mebibytes, Resources, Timestamp, VirtualCores};
 
 /// The version of the format that this program writes, and the newest that it reads.
 pub const FORMAT_VERSION: u32 = 1;
@@ -166,16 +163,6 @@ impl Stage {
     }
 }
 
-/// What one container takes, or what a node offers.
-#[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize,
-)]
-pub struct Resources {
-    #[serde(rename = "memory_mib")]
-    pub memory: Mebibytes,
-    pub vcores: VirtualCores,
-}
-
 /// `count` equal tasks, written as `[count, seconds]`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TaskRun {
@@ -201,7 +188,7 @@ impl<'de> Deserialize<'de> for TaskRun {
 struct Seconds(#[serde(with = "seconds")] Duration);
 
 /// Durations as seconds, to the millisecond; negative and absurd ones are refused.
-mod seconds {
+pub(crate) mod seconds {
     use super::{Deserialize, Deserializer, Duration, Serializer};
 
     /// A hundred years: no recording is longer, and sums of such durations do not overflow.

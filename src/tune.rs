@@ -1,29 +1,29 @@
 //! Searching the values of a policy: what each set of values would cost on traces, how long work
 //! would wait, and how sure that is.
 //!
-//! A [`Space`] says what is varied, an [`Arena`] on which traces and clusters. [`tune`] searches
+//! A [`SearchSpace`] says what is varied, an [`Evaluator`] on which traces and clusters. [`tune`] searches
 //! with one seed, tries the few best again with several, and judges the choice on days that it did
 //! not see.
 
-pub mod arena;
+pub mod evaluator;
 pub mod frontier;
-pub mod knob;
-pub mod places;
+pub mod locations;
+pub mod parameter;
 pub mod plot;
 pub mod report;
 pub mod search;
-pub mod space;
+pub mod search_space;
 pub mod unseen;
 
 use rayon::prelude::*;
 
+use crate::evaluation::statistics::Summary;
 use crate::policy::Policy;
 use crate::sim::SimError;
-use crate::sim::statistics::Summary;
-use arena::{Arena, Figures};
+use evaluator::{Evaluator, Figures};
 use frontier::{Judged, best, frontier};
 use search::{Candidate, Effort, search};
-use space::Space;
+use search_space::SearchSpace;
 use unseen::Confidence;
 
 /// So many of the best are tried with several seeds.
@@ -106,16 +106,16 @@ pub fn runs(effort: Effort, seeds: u64) -> u64 {
 /// any thread.
 ///
 /// # Errors
-/// When the policies do not fit a cluster of the arena, or its work fits none of the nodes.
+/// When the policies do not fit a cluster of the evaluator, or its work fits none of the nodes.
 pub fn tune(
-    arena: &Arena<'_>,
-    space: &Space,
+    evaluator: &Evaluator<'_>,
+    space: &SearchSpace,
     start: &Policy,
     effort: Effort,
     seeds: u64,
     advance: impl Fn() + Sync,
 ) -> Result<Tuned, SimError> {
-    let candidates = search(arena, space, start, effort, &advance)?;
+    let candidates = search(evaluator, space, start, effort, &advance)?;
     let judged: Vec<Judged> = candidates.iter().map(Candidate::judged).collect();
     let frontier = frontier(&judged);
     let trial = |candidate: usize| {
@@ -127,7 +127,7 @@ pub fn tune(
                 space.policy(values).ok()
             };
             let figures = policy
-                .map(|policy| arena.run(&policy, effort.seed.wrapping_add(seed)))
+                .map(|policy| evaluator.run(&policy, effort.seed.wrapping_add(seed)))
                 .transpose();
             advance();
             figures
@@ -144,7 +144,7 @@ pub fn tune(
                 .collect(),
         ))
     };
-    let chosen = finalists(&judged, &frontier, arena.goal().as_secs_f64());
+    let chosen = finalists(&judged, &frontier, evaluator.goal().as_secs_f64());
     let finalists = chosen
         .into_par_iter()
         .map(trial)
@@ -154,10 +154,10 @@ pub fn tune(
             .iter()
             .map(Finalist::judged)
             .collect::<Vec<Judged>>(),
-        arena.goal().as_secs_f64(),
+        evaluator.goal().as_secs_f64(),
     );
-    let on_days = Confidence::of(&unseen::days(arena, &candidates));
-    let on_traces = Confidence::of(&unseen::traces(arena, &candidates));
+    let on_days = Confidence::of(&unseen::days(evaluator, &candidates));
+    let on_traces = Confidence::of(&unseen::traces(evaluator, &candidates));
     Ok(Tuned {
         candidates,
         frontier,

@@ -257,6 +257,16 @@ pub fn display_duration(duration: Duration) -> impl fmt::Display {
     Compact(duration)
 }
 
+/// What one container takes, or what a node offers.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize,
+)]
+pub struct Resources {
+    #[serde(rename = "memory_mib")]
+    pub memory: Mebibytes,
+    pub vcores: VirtualCores,
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

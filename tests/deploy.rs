@@ -5,9 +5,9 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use headroom::daemon::emr::Operation;
-use headroom::daemon::metrics::Families;
 use headroom::daemon::settings::{DEFAULTS, Flags, Settings};
+use headroom::daemon::sources::emr::Operation;
+use headroom::daemon::telemetry::metrics::Families;
 use serde_json::Value;
 
 fn file(path: &str) -> String {
@@ -130,7 +130,7 @@ fn metrics_in(query: &str) -> Vec<String> {
 
 fn unknown_metrics(query: &str) -> Vec<String> {
     let is_known = |name: &String| {
-        let series_of = |family: &&headroom::daemon::metrics::Family| {
+        let series_of = |family: &&headroom::daemon::telemetry::metrics::Family| {
             *name == family.name
                 || (family.kind == "histogram"
                     && name

@@ -9,8 +9,8 @@ use crate::observation::{GroupStatus, Observation, Role};
 use crate::sim::SimError;
 use crate::sim::scenario::{GroupSpec, Provisioning, Scenario, Spot};
 use crate::sim::stepped::SteppedCluster;
-use crate::sim::workload::Workload;
-use crate::tune::arena::{DayFigures, TraceFigures, day_of, p95_s, share_out};
+use crate::sim::trace_work::TraceWork;
+use crate::tune::evaluator::{DayFigures, TraceFigures, day_of, p95_s, share_out};
 use crate::units::{Instances, Percent, Timestamp};
 
 /// What the recording left undone has so many days to be done in, on the last recorded size.
@@ -138,7 +138,7 @@ impl<'a> ActualBuilder<'a> {
     ///
     /// # Errors
     /// When instances ran that have no price, or there is no work.
-    pub fn finish(mut self, work: &Workload, goal: Duration) -> Result<TraceFigures, ActualError> {
+    pub fn finish(mut self, work: &TraceWork, goal: Duration) -> Result<TraceFigures, ActualError> {
         if let Some(unpriced) = self.unpriced {
             return Err(unpriced.into());
         }
@@ -200,12 +200,12 @@ fn without_surprises(scenario: &Scenario) -> Scenario {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::evaluation::trials::{Candidate, Testbed};
     use crate::generate::{self, Scenario as Model};
     use crate::observation::GroupId;
     use crate::policy::baselines;
-    use crate::sim::compare::{Contestant, Course};
     use crate::sim::observed::ObservedLoad;
-    use crate::sim::workload::JobLoad;
+    use crate::sim::trace_work::JobLoad;
     use crate::sim::{Recording, simulate};
 
     /// A simulated cluster is recorded; what it is said to have cost is compared with its own
@@ -213,7 +213,7 @@ mod tests {
     #[test]
     fn a_recorded_cluster_costs_what_it_did() {
         let model = Model::OfficeDay.workload(Some(2.0), 1.0).expect("valid");
-        let jobs = Workload::Jobs(
+        let jobs = TraceWork::Jobs(
             JobLoad::of(model.start, &generate::generate(&model, 1)).expect("valid jobs"),
         );
         let scenario = Scenario::default();
@@ -248,10 +248,10 @@ mod tests {
             });
             actual.push(&observation);
         }
-        let work = Workload::Observations(load.finish().expect("a recording"));
-        let course = Course::new("t".into(), &jobs, &scenario).expect("something to scale");
-        let card = course
-            .compare(&[Contestant::of(policy)], 1..2, Recording::default(), || ())
+        let work = TraceWork::Observations(load.finish().expect("a recording"));
+        let testbed = Testbed::new("t".into(), &jobs, &scenario).expect("something to scale");
+        let card = testbed
+            .compare(&[Candidate::of(policy)], 1..2, Recording::default(), || ())
             .expect("simulates")
             .remove(0)
             .card;

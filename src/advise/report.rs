@@ -6,10 +6,10 @@ use comfy_table::{CellAlignment, LineStyle, Table, TableStyle};
 use serde::Serialize;
 
 use super::{Advice, Ranked, Unseen};
+use crate::evaluation::report::table::wrapped;
+use crate::evaluation::report::wording::{compared, usd, wait};
+use crate::evaluation::statistics::Summary;
 use crate::policy::baselines::FIXED_MAX;
-use crate::sim::report::table::wrapped;
-use crate::sim::report::wording::{compared, usd, wait};
-use crate::sim::statistics::Summary;
 use crate::units::display_duration;
 
 /// Who waits at most so many times as long waits little longer.

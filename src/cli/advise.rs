@@ -5,15 +5,15 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use headroom::advise::actual::ActualBuilder;
-use headroom::advise::contestants::contestants;
+use headroom::advise::alternatives::alternatives;
 use headroom::advise::report::Report;
 use headroom::advise::{self, Question};
+use headroom::evaluation::trials::scaled_group;
 use headroom::file::write_whole;
-use headroom::sim::compare::scaled_group;
 use headroom::sim::load::{Loaded, Source};
 use headroom::trace::journal::TraceReader;
 use headroom::trace::{Kind, Record};
-use headroom::tune::arena::{Arena, TraceFigures, days_of};
+use headroom::tune::evaluator::{Evaluator, TraceFigures, days_of};
 use headroom::tune::search::{CANDIDATES_MAX, Effort};
 
 /// Say which policy would have done best on recorded work, and what it saves
@@ -74,23 +74,23 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
             );
         }
     }
-    let contestants = contestants(&first.scenario, scaled, limits);
+    let alternatives = alternatives(&first.scenario, scaled, limits);
     let goal = goal(args, &read)?;
     let traces = read
         .iter()
         .map(|(source, loaded)| (source.name.clone(), &loaded.workload, &source.scenario));
-    let arena = Arena::new(traces, goal);
-    contestants
+    let evaluator = Evaluator::new(traces, goal);
+    alternatives
         .iter()
-        .try_for_each(|contestant| arena.check(&contestant.policy))?;
+        .try_for_each(|alternative| evaluator.check(&alternative.policy))?;
     let effort = Effort {
         candidates: args.candidates as usize,
         seed: args.seed,
     };
-    let progress = super::tune::progress(advise::runs(&contestants, effort, args.seeds.into()))?;
+    let progress = super::tune::progress(advise::runs(&alternatives, effort, args.seeds.into()))?;
     let question = Question {
-        arena: &arena,
-        contestants: &contestants,
+        evaluator: &evaluator,
+        alternatives: &alternatives,
         actual: actual(&read, goal),
         effort,
         seeds: args.seeds.into(),
@@ -101,13 +101,13 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         write_whole(path, best.text.as_bytes())
             .with_context(|| format!("{} cannot be written", path.display()))?;
     }
-    let names: Vec<String> = arena.traces().map(str::to_owned).collect();
+    let names: Vec<String> = evaluator.traces().map(str::to_owned).collect();
     let out = args.out.as_ref().map(|path| path.display().to_string());
     let report = Report {
         advice: &advice,
         traces: &names,
         goal,
-        span_days: arena.span_days(),
+        span_days: evaluator.span_days(),
         out: out.as_deref(),
     };
     let output = if args.json {

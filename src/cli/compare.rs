@@ -5,17 +5,17 @@ use std::path::{Path, PathBuf};
 
 use super::simulate::distinct;
 use anyhow::{Context, bail};
-use headroom::frontier::report::Report;
-use headroom::frontier::survey::Field;
-use headroom::frontier::{Hindsight, MONOTONY_INDEXES, Survey, text};
+use headroom::compare::benchmark::Field;
+use headroom::compare::report::Report;
+use headroom::compare::{Hindsight, MONOTONY_INDEXES, Survey, text};
+use headroom::evaluation::trials::{Candidate, Testbed};
+use headroom::import::{self, swim};
 use headroom::policy::Policy;
 use headroom::policy::parse::parse;
 use headroom::sim::check_targets;
-use headroom::sim::compare::{Contestant, Course};
 use headroom::sim::load::{Loaded, Source};
 use headroom::sim::scenario::Scenario;
-use headroom::sim::workload::{JobLoad, Workload};
-use headroom::trace::import::{self, swim};
+use headroom::sim::trace_work::{JobLoad, TraceWork};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 /// Where traces are when none is named.
@@ -23,7 +23,7 @@ const SIMULATIONS: &str = "simulations";
 /// A folder with public recordings that are too large to ship.
 const SHARED: &str = "HEADROOM_SHARED";
 /// The cluster on which SWIM workloads run.
-const SWIM_SCENARIO: &str = include_str!("../frontier/swim.yaml");
+const SWIM_SCENARIO: &str = include_str!("../compare/swim.yaml");
 /// How many seeds show that the performance index is monotone.
 const MONOTONY_SEEDS: u64 = 20;
 
@@ -99,7 +99,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
 struct Track {
     name: String,
     scenario: Scenario,
-    workload: Workload,
+    workload: TraceWork,
     synthetic: bool,
 }
 
@@ -195,7 +195,7 @@ fn read_swim(path: &Path) -> anyhow::Result<Track> {
     Ok(Track {
         name,
         scenario,
-        workload: Workload::Jobs(load),
+        workload: TraceWork::Jobs(load),
         synthetic: false,
     })
 }
@@ -212,14 +212,14 @@ fn survey(
     policies: &[(PathBuf, Policy)],
     kept: Option<&Report>,
 ) -> anyhow::Result<Survey> {
-    let contestants = policies.iter().map(|(path, policy)| {
+    let candidates = policies.iter().map(|(path, policy)| {
         check_targets(policy, &track.scenario).with_context(|| path.display().to_string())?;
-        Ok(Contestant::of(policy.clone()))
+        Ok(Candidate::of(policy.clone()))
     });
-    let contestants = contestants.collect::<anyhow::Result<Vec<_>>>()?;
-    let course = Course::new(track.name.clone(), &track.workload, &track.scenario)
+    let candidates = candidates.collect::<anyhow::Result<Vec<_>>>()?;
+    let testbed = Testbed::new(track.name.clone(), &track.workload, &track.scenario)
         .with_context(|| track.name.clone())?;
-    let field = Field::new(course, track.synthetic, args.seeds);
+    let field = Field::new(testbed, track.synthetic, args.seeds);
     let hindsight = kept
         .map(|report| kept_hindsight(report, &field, &track.name))
         .transpose()?;
@@ -237,7 +237,7 @@ fn survey(
     } else {
         field.hindsight_runs()
     };
-    let other_runs = (indexes.len() + contestants.len()) as u64 * args.seeds
+    let other_runs = (indexes.len() + candidates.len()) as u64 * args.seeds
         + MONOTONY_INDEXES.len() as u64 * monotony_seeds;
     let style = ProgressStyle::with_template("{msg} {wide_bar} {pos} of {len} runs")?;
     let progress =
@@ -252,7 +252,7 @@ fn survey(
         demand: field.demand(&indexes, args.seeds, finished)?,
         monotony: field.demand(&MONOTONY_INDEXES, monotony_seeds, finished)?,
         monotony_seeds,
-        given: field.given(&contestants, finished)?,
+        given: field.given(&candidates, finished)?,
     };
     progress.finish_and_clear();
     Ok(survey)

@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Subcommand;
-use headroom::trace::Resources;
-use headroom::trace::import::{ImportError, Imported, Source, csv, rumen, spark, swim};
+use headroom::import::{ImportError, Imported, Source, csv, rumen, spark, swim};
 use headroom::trace::info::JobTotals;
+use headroom::units::Resources;
 use headroom::units::{Mebibytes, Timestamp, VirtualCores};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 

@@ -6,8 +6,8 @@ use anyhow::Context;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use clap::Subcommand;
 use headroom::daemon::clock::Clock;
-use headroom::daemon::record::{self, Asked, Recorded, When};
 use headroom::file::write_whole;
+use headroom::record::{self, Asked, Recorded, When};
 use headroom::units::display_duration;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 

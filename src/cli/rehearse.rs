@@ -8,7 +8,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
-use headroom::daemon::report::TickReport;
+use headroom::daemon::telemetry::report::TickReport;
+use headroom::evaluation::scorecard::Label;
+use headroom::evaluation::trials::{Candidate, Testbed, scaled_group};
 use headroom::file::write_whole;
 use headroom::policy::Selector;
 use headroom::policy::baselines::{self, Baseline};
@@ -16,9 +18,7 @@ use headroom::policy::scalar;
 use headroom::rehearsal::narrator::{Line, Narrator, Picture, time_of_day};
 use headroom::rehearsal::{Ending, Plan, Rehearsal, Rehearsed, summary};
 use headroom::sim::Recording;
-use headroom::sim::compare::{Contestant, Course, scaled_group};
 use headroom::sim::load::Source;
-use headroom::sim::scorecard::Label;
 use headroom::units::display_duration;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use tempfile::TempDir;
@@ -114,7 +114,7 @@ async fn rehearse(plan: Plan, folder: Folder) -> anyhow::Result<()> {
         .run(asked_to_stop, |report| stage.show(report))
         .await?;
     stage.live.finish_and_clear();
-    say(&conclusion(&plan, Contestant::of(policy), &rehearsed)?)?;
+    say(&conclusion(&plan, Candidate::of(policy), &rehearsed)?)?;
     say(&next_steps(&journal, &folder))
 }
 
@@ -205,11 +205,7 @@ fn introduction(plan: &Plan, rehearsal: &Rehearsal) -> String {
     )
 }
 
-fn conclusion(
-    plan: &Plan,
-    contestant: Contestant,
-    rehearsed: &Rehearsed,
-) -> anyhow::Result<String> {
+fn conclusion(plan: &Plan, candidate: Candidate, rehearsed: &Rehearsed) -> anyhow::Result<String> {
     let run = &rehearsed.run;
     let lasted = whole_seconds(run.end.since(run.start));
     let why = match rehearsed.ending {
@@ -228,16 +224,16 @@ fn conclusion(
         "\n{why} after {}: {jobs}{done} of {total} tasks have run.\n\n",
         display_duration(lasted)
     );
-    let course = Course::new(plan.name.clone(), &plan.workload, &plan.scenario)?;
+    let testbed = Testbed::new(plan.name.clone(), &plan.workload, &plan.scenario)?;
     let label = Label {
         trace: plan.name.clone(),
-        policy: contestant.name.clone(),
+        policy: candidate.name.clone(),
         seed: plan.seed,
     };
-    let card = course.score(label, run);
+    let card = testbed.score(label, run);
     if rehearsed.ending == Ending::WorkDone {
-        let simulated = course.compare(
-            &[contestant],
+        let simulated = testbed.compare(
+            &[candidate],
             plan.seed..plan.seed.saturating_add(1),
             Recording::default(),
             || {},

@@ -5,9 +5,10 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use headroom::daemon::clock::Clock;
-use headroom::daemon::report::TickReport;
 use headroom::daemon::settings::{Flags, LogFormat, LogSettings, Settings};
-use headroom::daemon::{discovery, server, start};
+use headroom::daemon::telemetry::report::TickReport;
+use headroom::daemon::telemetry::server;
+use headroom::daemon::{discovery, start};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 

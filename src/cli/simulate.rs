@@ -6,18 +6,18 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use clap::ValueEnum;
+use headroom::evaluation::report::series::{self, Series};
+use headroom::evaluation::report::table::{self, Look};
+use headroom::evaluation::report::{Comparison, TraceNote, export};
+use headroom::evaluation::scorecard::Scorecard;
+use headroom::evaluation::trials::{Candidate, Testbed, Trial};
 use headroom::policy::Policy;
 use headroom::policy::baselines::{self, BASELINES, Baseline};
 use headroom::policy::diagnostic::nearest;
 use headroom::policy::parse::parse;
-use headroom::sim::compare::{Contestant, Course, Trial};
 use headroom::sim::load::{LoadError, Loaded, Source};
-use headroom::sim::report::series::{self, Series};
-use headroom::sim::report::table::{self, Look};
-use headroom::sim::report::{Comparison, TraceNote, export};
-use headroom::sim::scorecard::Scorecard;
+use headroom::sim::trace_work::TraceWork;
 use headroom::sim::transient;
-use headroom::sim::workload::Workload;
 use headroom::sim::{Recording, check_targets};
 use headroom::units::display_duration;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -51,7 +51,7 @@ Examples:
   headroom simulate simulations/office-day
   headroom simulate simulations/* --seeds 20
   headroom simulate my.trace.zst --policy my-policy.yaml --policy fixed-max
-  headroom simulate my.trace.zst --scenario cluster.yaml --series course.csv
+  headroom simulate my.trace.zst --scenario cluster.yaml --series testbed.csv
   headroom simulate simulations/spot-storm --seeds 20 --format json
   headroom simulate --verify /var/lib/headroom/journal"
 )]
@@ -234,7 +234,7 @@ fn warn_of_what_is_missing(source: &Source, loaded: &Loaded) {
             torn.line
         ));
     }
-    if let Workload::Observations(load) = &loaded.workload
+    if let TraceWork::Observations(load) = &loaded.workload
         && let [(from, to), rest @ ..] = load.gaps()
     {
         let more = if rest.is_empty() {
@@ -247,7 +247,7 @@ fn warn_of_what_is_missing(source: &Source, loaded: &Loaded) {
             source.trace.display()
         ));
     }
-    if let Workload::Observations(load) = &loaded.workload
+    if let TraceWork::Observations(load) = &loaded.workload
         && !load.knows_vcores()
     {
         let trace = source.trace.display();
@@ -269,13 +269,13 @@ fn compare(
         .as_deref()
         .unwrap_or(Path::new("the default cluster"))
         .display();
-    let course = Course::new(name.to_owned(), &loaded.workload, &source.scenario)
+    let testbed = Testbed::new(name.to_owned(), &loaded.workload, &source.scenario)
         .with_context(|| scenario_file.to_string())?;
-    let contestants = contestants(&course, policies)?;
+    let candidates = candidates(&testbed, policies)?;
     // Within u64: the parser of the arguments leaves room for the most seeds.
     let seeds = args.seed..args.seed + u64::from(args.seeds);
     let style = ProgressStyle::with_template("{msg} {wide_bar} {pos} of {len} runs")?;
-    let runs = course.runs(&contestants, u64::from(args.seeds));
+    let runs = testbed.runs(&candidates, u64::from(args.seeds));
     let progress = ProgressBar::with_draw_target(Some(runs), ProgressDrawTarget::hidden())
         .with_style(style)
         .with_message(name.to_owned());
@@ -283,7 +283,7 @@ fn compare(
         series: args.series.is_some(),
         observations: false,
     };
-    let trials = course.compare(&contestants, seeds, recording, || {
+    let trials = testbed.compare(&candidates, seeds, recording, || {
         super::advance(&progress, 1)
     });
     progress.finish_and_clear();
@@ -291,27 +291,27 @@ fn compare(
     trials.with_context(|| source.trace.display().to_string())
 }
 
-fn contestants(course: &Course<'_>, policies: &[Named]) -> anyhow::Result<Vec<Contestant>> {
+fn candidates(testbed: &Testbed<'_>, policies: &[Named]) -> anyhow::Result<Vec<Candidate>> {
     if policies.is_empty() {
-        return Ok(course.all_baselines());
+        return Ok(testbed.all_baselines());
     }
-    let mut contestants: Vec<Contestant> = Vec::with_capacity(policies.len());
+    let mut candidates: Vec<Candidate> = Vec::with_capacity(policies.len());
     for policy in policies {
-        let mut contestant = match policy {
-            Named::Baseline(baseline) => course.baseline(baseline),
-            Named::TransientPerJob => Contestant::transient_per_job(),
+        let mut candidate = match policy {
+            Named::Baseline(baseline) => testbed.baseline(baseline),
+            Named::TransientPerJob => Candidate::transient_per_job(),
             Named::File { file, policy } => {
-                check_targets(policy, course.scenario).with_context(|| file.clone())?;
-                Contestant::of(policy.clone())
+                check_targets(policy, testbed.scenario).with_context(|| file.clone())?;
+                Candidate::of(policy.clone())
             }
         };
-        contestant.name = distinct(
-            &contestant.name,
-            contestants.iter().map(|other| other.name.as_str()),
+        candidate.name = distinct(
+            &candidate.name,
+            candidates.iter().map(|other| other.name.as_str()),
         );
-        contestants.push(contestant);
+        candidates.push(candidate);
     }
-    Ok(contestants)
+    Ok(candidates)
 }
 
 /// Two policies, or traces, of one name are told apart by a number.

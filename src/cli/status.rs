@@ -4,9 +4,9 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
-use headroom::daemon::server::DEFAULT_LISTEN;
-use headroom::daemon::status::Status;
-use headroom::daemon::status::text::text;
+use headroom::daemon::telemetry::server::DEFAULT_LISTEN;
+use headroom::daemon::telemetry::status::Status;
+use headroom::daemon::telemetry::status::text::text;
 
 /// A daemon answers from memory: what takes longer does not work.
 const TIMEOUT: Duration = Duration::from_secs(5);

@@ -11,10 +11,10 @@ use headroom::policy::emr_json;
 use headroom::policy::parse::{parse, parse_with_places};
 use headroom::policy::scalar;
 use headroom::sim::load::{Loaded, Source};
-use headroom::tune::arena::Arena;
+use headroom::tune::evaluator::Evaluator;
 use headroom::tune::report::Report;
 use headroom::tune::search::{CANDIDATES_MAX, Effort};
-use headroom::tune::space::Space;
+use headroom::tune::search_space::SearchSpace;
 use headroom::tune::{self, Tuned, plot};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
@@ -87,7 +87,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     // A document of Amazon's is searched as the policy that it becomes.
     let text =
         emr_json::import(&text, &file, None)?.map_or(text, |imported| imported.yaml().to_owned());
-    let space = Space::new(&text, &file, &args.vary)?;
+    let space = SearchSpace::new(&text, &file, &args.vary)?;
     let start = parse(&text, &file)?;
     let read = read(&args.traces, args.scenario.as_deref())?;
     let least = || {
@@ -99,25 +99,30 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let traces = read
         .iter()
         .map(|(source, loaded)| (source.name.clone(), &loaded.workload, &source.scenario));
-    let arena = Arena::new(traces, args.wait_p95.unwrap_or_else(least));
-    arena.check(&start).with_context(|| file.clone())?;
+    let evaluator = Evaluator::new(traces, args.wait_p95.unwrap_or_else(least));
+    evaluator.check(&start).with_context(|| file.clone())?;
     let effort = Effort {
         candidates: args.candidates as usize,
         seed: args.seed,
     };
     let progress = progress(tune::runs(effort, args.seeds.into()))?;
-    let tuned = tune::tune(&arena, &space, &start, effort, args.seeds.into(), || {
-        super::advance(&progress, 1)
-    })?;
+    let tuned = tune::tune(
+        &evaluator,
+        &space,
+        &start,
+        effort,
+        args.seeds.into(),
+        || super::advance(&progress, 1),
+    )?;
     progress.finish_and_clear();
     let report = Report {
-        arena: &arena,
+        evaluator: &evaluator,
         space: &space,
         tuned: &tuned,
         effort,
         file: &file,
     };
-    write_outputs(args, &arena, &space, &tuned)?;
+    write_outputs(args, &evaluator, &space, &tuned)?;
     let output = if args.json {
         report.json()?
     } else {
@@ -152,12 +157,12 @@ pub fn duration(text: &str) -> Result<Duration, String> {
 
 fn write_outputs(
     args: &Args,
-    arena: &Arena<'_>,
-    space: &Space,
+    evaluator: &Evaluator<'_>,
+    space: &SearchSpace,
     tuned: &Tuned,
 ) -> anyhow::Result<()> {
     if let Some(path) = &args.svg {
-        write_whole(path, plot::svg(arena, tuned).as_bytes())
+        write_whole(path, plot::svg(evaluator, tuned).as_bytes())
             .with_context(|| format!("{} cannot be written", path.display()))?;
     }
     let Some(path) = &args.out else { return Ok(()) };

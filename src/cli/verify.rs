@@ -4,8 +4,8 @@ use std::path::Path;
 
 use anyhow::bail;
 use headroom::decision::Decision;
+use headroom::replay::verify::{Difference, Verification, verify};
 use headroom::trace::journal::TraceReader;
-use headroom::trace::verify::{Difference, Verification, verify};
 
 /// Makes the decisions of journals again and says whether they are those that were recorded.
 pub fn run(journals: &[impl AsRef<Path>]) -> anyhow::Result<()> {

@@ -17,10 +17,10 @@ use aws_sdk_emr::types::{
 };
 
 use crate::daemon::clock::Stopwatch;
-use crate::daemon::emr::{Operation, fleet_of, market_of_fleet};
-use crate::daemon::failure::Failure;
 use crate::daemon::settings::AwsSettings;
-use crate::daemon::source::Call;
+use crate::daemon::sources::emr::{Operation, fleet_of, market_of_fleet};
+use crate::daemon::sources::failure::Failure;
+use crate::daemon::sources::source::Call;
 use crate::decision::{Outcome, Rejection, Resize};
 use crate::observation::{
     ClusterState, ClusterStatus, GroupId, GroupKind, GroupState, GroupStatus, InstanceId, Market,

@@ -18,7 +18,7 @@ use std::time::Duration;
 use crate::engine::Engine;
 use crate::file::write_whole;
 use crate::policy::diagnostic::PolicyErrors;
-use crate::trace::fold::StartError;
+use crate::replay::fold::StartError;
 use crate::trace::journal::{InvalidRecord, Segment, Sequence, TraceError, segments};
 use crate::trace::{FORMAT_VERSION, Header, Kind, Record, SavedState, Start};
 use crate::units::Timestamp;

@@ -4,15 +4,15 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::daemon::clock::Clock;
-use crate::daemon::cloudwatch::{CloudWatch, CloudWatchReading};
-use crate::daemon::emr::Emr;
-use crate::daemon::emr::start::StartProblem;
-use crate::daemon::hdfs::Hdfs;
-use crate::daemon::report::{Source, SourceReport};
-use crate::daemon::source::{Call, SourceError};
-use crate::daemon::yarn::{Yarn, YarnNode, YarnReading};
+use crate::daemon::sources::cloudwatch::{CloudWatch, CloudWatchReading};
+use crate::daemon::sources::emr::Emr;
+use crate::daemon::sources::emr::start::StartProblem;
+use crate::daemon::sources::hdfs::Hdfs;
+use crate::daemon::sources::source::{Call, SourceError};
+use crate::daemon::sources::yarn::{Yarn, YarnNode, YarnReading};
+use crate::daemon::telemetry::report::{Source, SourceReport};
 use crate::observation::{
-    ClusterStatus, Control, MetricId, NodeCensus, NodeLoad, Observation, Pause, Sampled,
+    ClusterStatus, Control, MetricId, NodeLoad, NodeSnapshot, Observation, Pause, Sampled,
 };
 use crate::policy::Policy;
 use crate::units::Timestamp;
@@ -113,7 +113,7 @@ impl Observer {
         {
             self.sources.emr.note_work();
         }
-        let nodes = yarn.nodes.clone().and_then(|nodes| self.census(nodes));
+        let nodes = yarn.nodes.clone().and_then(|nodes| self.snapshot(nodes));
         let mut sources = vec![
             self.source(
                 Source::Emr,
@@ -168,17 +168,17 @@ impl Observer {
     }
 
     /// Nodes under the names of their instances. One that EMR does not know yet leaves the whole
-    /// census unknown: it may host what must not be let go.
-    fn census(
+    /// snapshot unknown: it may host what must not be let go.
+    fn snapshot(
         &mut self,
         nodes: Sampled<Vec<YarnNode>>,
-    ) -> Result<Sampled<NodeCensus>, SourceError> {
+    ) -> Result<Sampled<NodeSnapshot>, SourceError> {
         let hosts = self.sources.emr.hosts();
-        let mut census = Vec::with_capacity(nodes.value.len());
+        let mut snapshot = Vec::with_capacity(nodes.value.len());
         let mut stranger = None;
         for node in nodes.value {
             match hosts.get(&node.host) {
-                Some(host) => census.push(NodeLoad {
+                Some(host) => snapshot.push(NodeLoad {
                     instance: host.instance.clone(),
                     group: host.group.clone(),
                     containers: node.containers,
@@ -191,7 +191,7 @@ impl Observer {
         }
         match stranger {
             None => Ok(Sampled {
-                value: NodeCensus(census),
+                value: NodeSnapshot(snapshot),
                 measured_at: nodes.measured_at,
             }),
             Some(host) => {

@@ -4,9 +4,9 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::daemon::clock::Clock;
-use crate::daemon::emr::start::StartProblem;
 use crate::daemon::observe::Observer;
-use crate::daemon::source::SourceError;
+use crate::daemon::sources::emr::start::StartProblem;
+use crate::daemon::sources::source::SourceError;
 use crate::policy::Policy;
 
 /// A service may be starting, or throttling; so often it is asked.

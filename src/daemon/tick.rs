@@ -6,13 +6,15 @@ use std::time::Duration;
 
 use crate::daemon::act::{Actuator, Answer, Order};
 use crate::daemon::clock::{Clock, Stopwatch};
-use crate::daemon::cost::CostMeter;
 use crate::daemon::journal::{Journal, JournalError, Upkeep};
-use crate::daemon::monitor::Monitor;
 use crate::daemon::observe::{Look, Observer};
-use crate::daemon::report::{Phases, ResizeAnswer, ShadowReport, Source, SourceReport, TickReport};
-use crate::daemon::source::{Call, News, Trouble};
+use crate::daemon::sources::source::{Call, News, Trouble};
 use crate::daemon::state_dir::StateDir;
+use crate::daemon::telemetry::cost::CostMeter;
+use crate::daemon::telemetry::monitor::Monitor;
+use crate::daemon::telemetry::report::{
+    Phases, ResizeAnswer, ShadowReport, Source, SourceReport, TickReport,
+};
 use crate::decision::{Action, Decision, Outcome, Resize};
 use crate::engine::Engine;
 use crate::observation::{GroupId, Observation};

@@ -19,7 +19,7 @@ use crate::decision::{
     Action, Cause, Decision, DemandReport, HoldReason, Reading, RuleReport, RuleState,
 };
 use crate::observation::{
-    GroupId, GroupState, GroupStatus, NodeCensus, Observation, Role, YarnLoad,
+    GroupId, GroupState, GroupStatus, NodeSnapshot, Observation, Role, YarnLoad,
 };
 use crate::policy::condition::Leaf;
 use crate::policy::signal::{Signal, SignalSource};
@@ -98,7 +98,7 @@ impl Tick<'_> {
     }
 
     /// What runs on each node, if that was observed lately.
-    pub fn census(&self) -> Option<&NodeCensus> {
+    pub fn snapshot(&self) -> Option<&NodeSnapshot> {
         let sample = self.observation.nodes.as_ref()?;
         (self.at().since(sample.measured_at) <= self.allowance).then_some(&sample.value)
     }

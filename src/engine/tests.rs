@@ -17,8 +17,8 @@ use crate::decision::{
     Action, Cause, Decision, HoldReason, Limiter, Outcome, Rejection, RuleState,
 };
 use crate::observation::{
-    ClusterState, Direction, GroupId, GroupState, GroupStatus, HdfsLoad, InstanceId, NodeCensus,
-    NodeLoad, Observation, Pause, Role, Sampled,
+    ClusterState, Direction, GroupId, GroupState, GroupStatus, HdfsLoad, InstanceId, NodeLoad,
+    NodeSnapshot, Observation, Pause, Role, Sampled,
 };
 use crate::policy::condition::{Comparison, Condition, Expr};
 use crate::policy::signal::{Signal, SignalSource};

@@ -9,8 +9,8 @@ use rand_chacha::ChaCha8Rng;
 use statrs::distribution::{ContinuousCDF, Normal};
 
 use super::model::{Bursts, Choice, JobShape, LogNormal, Recurring, Size, Stream};
-use crate::trace::{Job, Resources, Stage, TaskRun};
-use crate::units::{Mebibytes, VirtualCores};
+use crate::trace::{Job, Stage, TaskRun};
+use crate::units::{Mebibytes, Resources, VirtualCores};
 
 /// Task durations are written in steps of 0.1 s, and of 1 s where a task of the stage takes longer
 /// than this on average: equal neighbours share a run, which keeps traces small, at an error of at

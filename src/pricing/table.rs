@@ -6,8 +6,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use crate::observation::Market;
-use crate::trace::Resources;
-use crate::units::{Mebibytes, Percent, VirtualCores};
+use crate::units::{Mebibytes, Percent, Resources, VirtualCores};
 
 use super::Rates;
 

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::daemon::report::{ResizeAnswer, Source, TickReport};
-use crate::daemon::status::answer_to;
+use crate::daemon::telemetry::report::{ResizeAnswer, Source, TickReport};
+use crate::daemon::telemetry::status::answer_to;
 use crate::decision::{Action, Cause, Decision, HoldReason, Outcome, Resize};
 use crate::observation::{Direction, GroupId, GroupStatus, Observation};
 use crate::policy::Policy;

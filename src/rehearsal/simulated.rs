@@ -11,7 +11,7 @@ use crate::sim::SimError;
 use crate::sim::run::Run;
 use crate::sim::scenario::Scenario;
 use crate::sim::stepped::SteppedCluster;
-use crate::sim::workload::Workload;
+use crate::sim::trace_work::TraceWork;
 
 /// A handle; copies speak to the same cluster. The cluster ends with the last of them.
 #[derive(Clone)]
@@ -39,7 +39,7 @@ impl SimulatedCluster {
     /// # Errors
     /// When there is no work, or some of it fits none of the nodes.
     pub fn start(
-        workload: Arc<Workload>,
+        workload: Arc<TraceWork>,
         scenario: Arc<Scenario>,
         seed: u64,
         speed: u32,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::sim::scorecard::Scorecard;
+use crate::evaluation::scorecard::Scorecard;
 use crate::units::display_duration;
 
 /// One line for each scorecard, under one heading.

@@ -4,7 +4,7 @@ use std::path::Path;
 use super::narrator::Narrator;
 use super::*;
 use crate::decision::{Action, Outcome};
-use crate::sim::workload::JobLoad;
+use crate::sim::trace_work::JobLoad;
 use crate::trace::journal::TraceReader;
 use crate::trace::{Job, Record, Stage, TaskRun};
 use crate::units::{Mebibytes, Timestamp, VirtualCores};
@@ -21,7 +21,7 @@ targets:
 
 /// Two jobs of 24 tasks of ten minutes, half an hour apart, on a cluster whose two core nodes run
 /// eight at a time.
-fn workload() -> Arc<Workload> {
+fn workload() -> Arc<TraceWork> {
     let job = |id: &str, submit_s| Job {
         id: id.into(),
         name: None,
@@ -37,7 +37,7 @@ fn workload() -> Arc<Workload> {
             }],
         }],
     };
-    Arc::new(Workload::Jobs(
+    Arc::new(TraceWork::Jobs(
         JobLoad::of(Timestamp::EPOCH, &[job("first", 0), job("second", 2_700)])
             .expect("valid jobs"),
     ))

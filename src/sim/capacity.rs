@@ -1,7 +1,6 @@
 //! Arithmetic of memory and virtual cores together.
 
-use crate::trace::Resources;
-use crate::units::{Mebibytes, VirtualCores};
+use crate::units::{Mebibytes, Resources, VirtualCores};
 
 impl Resources {
     /// Both amounts are at least those of `other`.

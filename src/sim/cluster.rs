@@ -21,8 +21,7 @@ use super::luck::{Luck, Purpose};
 use super::run::{InstanceLife, StepCurve};
 use super::scenario::{GroupSpec, Scenario};
 use crate::observation::{Direction, InstanceId, Market, Role};
-use crate::trace::Resources;
-use crate::units::{Instances, Timestamp};
+use crate::units::{Instances, Resources, Timestamp};
 pub(super) use node::{Group, Node, NodeState};
 
 /// Launches that may fail in a row before a group is suspended.
@@ -47,7 +46,7 @@ pub(super) struct Cluster<'a> {
     /// What containers hold on leaving nodes.
     pub used_leaving: Resources,
     /// Grows when a node joins or terminates.
-    pub census_version: u64,
+    pub snapshot_version: u64,
     pub decommissioned: u32,
     pub lost: u32,
     /// What happened to nodes and the world of work has not yet been told.
@@ -97,7 +96,7 @@ impl<'a> Cluster<'a> {
             offered: Resources::default(),
             used: Resources::default(),
             used_leaving: Resources::default(),
-            census_version: 0,
+            snapshot_version: 0,
             decommissioned: 0,
             lost: 0,
             changes: Vec::new(),
@@ -365,7 +364,7 @@ impl<'a> Cluster<'a> {
         node.idle_since_ms = now_ms;
         let (group, ordinal) = (node.group, node.ordinal);
         self.groups[group].launching -= 1;
-        self.census_version += 1;
+        self.snapshot_version += 1;
         self.activate(index, now_ms);
         let rate = self.scenario.spot.interruptions_per_hour;
         if let (Market::Spot, Ok(lifetime_h)) = (self.spec(group).market, Exp::new(rate)) {
@@ -456,7 +455,7 @@ impl<'a> Cluster<'a> {
         node.state = NodeState::Terminated;
         node.terminated_ms = Some(now_ms);
         self.present.retain(|present| *present != index);
-        self.census_version += 1;
+        self.snapshot_version += 1;
     }
 
     /// Draining nodes stay after all, those with most to do first.

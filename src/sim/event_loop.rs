@@ -5,7 +5,7 @@ use super::cluster::{Cluster, Group, Wishes};
 use super::observe::{Load, Observer};
 use super::run::{MemoryTime, Run, SeriesPoint};
 use super::scenario::Scenario;
-use super::world::World;
+use super::workload::Workload;
 use crate::decision::{Action, Decision};
 use crate::observation::Observation;
 use crate::units::{Instances, Timestamp};
@@ -20,7 +20,7 @@ const SHORTEST_POLL_MS: i64 = 1_000;
 /// Simulates until all work is done. `decide` replaces the decisions by those on an observation,
 /// and yields when to observe next. Every resize is accepted.
 pub(super) fn drive(
-    world: impl World,
+    world: impl Workload,
     start: Timestamp,
     scenario: &Scenario,
     seed: u64,
@@ -55,7 +55,7 @@ pub(super) struct Simulation<'a, W: ?Sized> {
     backlog: MemoryTime,
 }
 
-impl<'a, W: World + ?Sized> Simulation<'a, W> {
+impl<'a, W: Workload + ?Sized> Simulation<'a, W> {
     pub fn new(world: Box<W>, start: Timestamp, scenario: &'a Scenario, seed: u64) -> Self {
         let cluster = Cluster::new(scenario, seed, start);
         let mut simulation = Self {
@@ -148,7 +148,7 @@ struct Polled<'a, W, D> {
     decisions: Vec<Decision>,
 }
 
-impl<W: World, D: FnMut(&Observation, &mut Vec<Decision>) -> Timestamp> Polled<'_, W, D> {
+impl<W: Workload, D: FnMut(&Observation, &mut Vec<Decision>) -> Timestamp> Polled<'_, W, D> {
     fn run(mut self) -> Run {
         let mut poll_ms = 0;
         while self.simulation.advance_to(poll_ms) {

@@ -23,9 +23,8 @@ use super::observed::{ObservedLoad, Parcel};
 use super::run::Run;
 use super::scenario::Scenario;
 use super::stepped::{Application, Master};
-use super::world::World;
-use crate::trace::Resources;
-use crate::units::{Mebibytes, Percent, VirtualCores};
+use super::workload::Workload;
+use crate::units::{Mebibytes, Percent, Resources, VirtualCores};
 use pool::{Inflow, LEAST_LIFETIME_S, Pool};
 use service::Segment;
 
@@ -33,7 +32,7 @@ use service::Segment;
 const TRACE_OF_WORK_MIB: f64 = 1e-3;
 
 #[derive(Debug)]
-pub(super) struct FluidWorld<'a> {
+pub(super) struct FluidWorkload<'a> {
     load: &'a ObservedLoad,
     now_ms: i64,
     /// The parcel that arrives now, or next.
@@ -62,7 +61,7 @@ struct LeavingNode {
     empty_at_ms: i64,
 }
 
-impl World for FluidWorld<'_> {
+impl Workload for FluidWorkload<'_> {
     fn advance(&mut self, until_ms: i64, cluster: &mut Cluster) -> i64 {
         let now_ms = self
             .next_event_ms()
@@ -209,7 +208,7 @@ impl World for FluidWorld<'_> {
     }
 }
 
-impl<'a> FluidWorld<'a> {
+impl<'a> FluidWorkload<'a> {
     pub fn new(load: &'a ObservedLoad, scenario: &Scenario) -> Self {
         Self {
             load,

@@ -21,10 +21,9 @@ use super::observe::Load;
 use super::run::{JobLife, Run, Wait};
 use super::scenario::{Scenario, Scheduler};
 use super::stepped::Application;
-use super::workload::JobLoad;
-use super::world::World;
-use crate::trace::Resources;
-use crate::units::{Mebibytes, Timestamp};
+use super::trace_work::JobLoad;
+use super::workload::Workload;
+use crate::units::{Mebibytes, Resources, Timestamp};
 use heartbeats::Heartbeats;
 use queue::{JobState, MasterState, Request, StageState, Taken};
 use timeline::{Completion, Timeline};
@@ -37,7 +36,7 @@ pub const APPLICATION_MASTER_SHARE: f64 = 0.5;
 const NONE: u32 = u32::MAX;
 
 #[derive(Debug)]
-pub(super) struct JobWorld<'a> {
+pub(super) struct ContainerWorkload<'a> {
     load: &'a JobLoad,
     scheduler: Scheduler,
     /// See [`YarnDelays`](super::scenario::YarnDelays).
@@ -107,7 +106,7 @@ struct Container {
     runs: bool,
 }
 
-impl World for JobWorld<'_> {
+impl Workload for ContainerWorkload<'_> {
     fn advance(&mut self, until_ms: i64, cluster: &mut Cluster) -> i64 {
         // Most containers end while nothing waits for their room: then nobody has to be asked.
         while let Some(now_ms) = self.next_event_ms().filter(|at_ms| *at_ms <= until_ms) {
@@ -194,7 +193,7 @@ impl World for JobWorld<'_> {
     }
 }
 
-impl<'a> JobWorld<'a> {
+impl<'a> ContainerWorkload<'a> {
     pub fn new(load: &'a JobLoad, scenario: &Scenario) -> Self {
         Self {
             load,

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::scenario::{Scenario, ScenarioError};
-use super::workload::{ReadError, Workload};
+use super::trace_work::{ReadError, TraceWork};
 use crate::trace::Header;
 use crate::trace::journal::{TornTail, TraceError, TraceReader, segments};
 
@@ -30,7 +30,7 @@ pub struct Source {
 #[derive(Clone, Debug)]
 pub struct Loaded {
     pub header: Header,
-    pub workload: Workload,
+    pub workload: TraceWork,
     pub torn_tail: Option<TornTail>,
 }
 
@@ -46,7 +46,7 @@ pub enum LoadError {
     #[error(transparent)]
     Trace(#[from] TraceError),
     #[error("{}", path.display())]
-    Workload {
+    TraceWork {
         path: PathBuf,
         source: ReadError<TraceError>,
     },
@@ -59,7 +59,7 @@ impl LoadError {
         use super::observed::ObservedError::NoTurnover;
         matches!(
             self,
-            Self::Workload {
+            Self::TraceWork {
                 source: ReadError::Observed(NoTurnover { .. }),
                 ..
             }
@@ -114,10 +114,10 @@ impl Source {
     pub fn read(&self, assumed_container_lifetime: Option<Duration>) -> Result<Loaded, LoadError> {
         let mut reader = TraceReader::open(&self.trace)?;
         let header = reader.header().clone();
-        let workload = Workload::read(&header, reader.by_ref(), assumed_container_lifetime)
+        let workload = TraceWork::read(&header, reader.by_ref(), assumed_container_lifetime)
             .map_err(|source| match source {
                 ReadError::Trace(source) => LoadError::Trace(source),
-                source => LoadError::Workload {
+                source => LoadError::TraceWork {
                     path: self.trace.clone(),
                     source,
                 },

@@ -7,11 +7,10 @@ use super::cluster::{Cluster, Node, NodeIndex};
 use super::luck::{Luck, Purpose};
 use super::scenario::{GroupSpec, Scenario};
 use crate::observation::{
-    ClusterState, ClusterStatus, Control, HdfsLoad, NodeCensus, NodeLoad, NodesByState,
+    ClusterState, ClusterStatus, Control, HdfsLoad, NodeLoad, NodeSnapshot, NodesByState,
     Observation, Role, Sampled, YarnLoad,
 };
-use crate::trace::Resources;
-use crate::units::{Instances, Mebibytes, Timestamp};
+use crate::units::{Instances, Mebibytes, Resources, Timestamp};
 
 /// What the work looks like to YARN.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -38,8 +37,8 @@ struct Measured {
     at: Timestamp,
     yarn: YarnLoad,
     hdfs: HdfsLoad,
-    census: Vec<NodeLoad>,
-    /// The nodes behind `census`, and the cluster's census version in which they were there.
+    snapshot: Vec<NodeLoad>,
+    /// The nodes behind `snapshot`, and the cluster's snapshot version in which they were there.
     nodes: Vec<NodeIndex>,
     version: Option<u64>,
 }
@@ -127,7 +126,7 @@ impl<'a> Observer<'a> {
     fn measure(&mut self, at: Timestamp, load: &Load, cluster: &Cluster) {
         let shown = self.observation.nodes.take();
         if let (Some(sample), Some(measured)) = (shown, self.measured.front_mut()) {
-            measured.census = sample.value.0;
+            measured.snapshot = sample.value.0;
         }
         (self.observation.yarn, self.observation.hdfs) = (None, None);
         match self.measured.back_mut() {
@@ -169,9 +168,9 @@ impl<'a> Observer<'a> {
         });
         if knows_nodes {
             // Lent, not copied: the next poll gives it back.
-            let census = std::mem::take(&mut measured.census);
+            let snapshot = std::mem::take(&mut measured.snapshot);
             self.observation.nodes = Some(Sampled {
-                value: NodeCensus(census),
+                value: NodeSnapshot(snapshot),
                 measured_at,
             });
         }
@@ -192,8 +191,8 @@ impl Measured {
         let is_worker = |node: &Node| {
             node.is_there() && cluster.scenario.groups[node.group].role != Role::Primary
         };
-        if self.version != Some(cluster.census_version) {
-            self.version = Some(cluster.census_version);
+        if self.version != Some(cluster.snapshot_version) {
+            self.version = Some(cluster.snapshot_version);
             self.nodes.clear();
             self.nodes.extend(
                 cluster
@@ -201,14 +200,14 @@ impl Measured {
                     .iter()
                     .filter(|index| is_worker(&cluster.nodes[**index as usize])),
             );
-            self.census.clear();
-            self.census.extend(
+            self.snapshot.clear();
+            self.snapshot.extend(
                 self.nodes
                     .iter()
                     .map(|index| node_load(&cluster.nodes[*index as usize], cluster)),
             );
         }
-        for (load, index) in self.census.iter_mut().zip(&self.nodes) {
+        for (load, index) in self.snapshot.iter_mut().zip(&self.nodes) {
             let node = &cluster.nodes[*index as usize];
             load.containers = node.containers;
             load.has_application_master = node.application_masters > 0;

@@ -33,20 +33,20 @@ pub enum ObservedError {
 /// Arriving work, by the interval between two observations in which it came.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ObservedLoad {
-    pub(super) start: Timestamp,
+    pub(crate) start: Timestamp,
     /// The last observation, since the start.
-    pub(super) end_ms: i64,
+    pub(crate) end_ms: i64,
     /// In order of arrival; no two overlap.
-    pub(super) parcels: Vec<Parcel>,
+    pub(crate) parcels: Vec<Parcel>,
     /// Mean memory of a container.
-    pub(super) container_mib: f64,
+    pub(crate) container_mib: f64,
     gaps: Vec<(Timestamp, Timestamp)>,
     knows_vcores: bool,
 }
 
 /// Memory that arrives evenly between two instants, or at once where they are equal.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Parcel {
+pub(crate) struct Parcel {
     pub from_ms: i64,
     pub span_ms: u32,
     /// Mean lifetime of its containers.
@@ -72,7 +72,7 @@ impl ObservedLoad {
     }
 
     #[cfg(test)]
-    pub(super) fn of_parcels(start: Timestamp, parcels: Vec<Parcel>) -> Self {
+    pub(crate) fn of_parcels(start: Timestamp, parcels: Vec<Parcel>) -> Self {
         let end_ms = parcels.iter().map(Parcel::until_ms).max().unwrap_or(0);
         Self {
             start,

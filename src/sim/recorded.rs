@@ -1,7 +1,7 @@
 //! The simulator held against a real cluster: recorded work on the recorded capacity, beside what
 //! the real ResourceManager reported.
 //!
-//! Nodes come and go as the census of the recording says; nothing is provisioned and no policy
+//! Nodes come and go as the snapshot of the recording says; nothing is provisioned and no policy
 //! decides. A node that drained in the recording takes no new containers in the simulation and is
 //! gone when it is empty there. A node that was gone at once drains as well.
 
@@ -11,8 +11,8 @@ use std::time::Duration;
 use super::SimError;
 use super::scenario::{Hdfs, Provisioning, Scenario, Spot};
 use super::stepped::{Instance, InstanceState, SteppedCluster, UnknownGroup};
-use super::workload::Workload;
-use crate::observation::{GroupId, InstanceId, NodeCensus, Observation, Sampled, YarnLoad};
+use super::trace_work::TraceWork;
+use crate::observation::{GroupId, InstanceId, NodeSnapshot, Observation, Sampled, YarnLoad};
 use crate::units::{Instances, Mebibytes, Percent, Timestamp, VirtualCores};
 
 /// Nothing in a replay is left to luck.
@@ -48,7 +48,7 @@ pub enum RecordedError {
 /// was seen less than twice.
 pub fn replay(
     observations: &[Observation],
-    workload: &Workload,
+    workload: &TraceWork,
     scenario: &Scenario,
 ) -> Result<Vec<Moment>, RecordedError> {
     let at_first = observations
@@ -56,7 +56,7 @@ pub fn replay(
         .find_map(|observation| observation.nodes.as_ref());
     let calm = without_surprises(
         scenario,
-        at_first.map_or(&NodeCensus::default(), |census| &census.value),
+        at_first.map_or(&NodeSnapshot::default(), |snapshot| &snapshot.value),
     );
     let mut cluster = FollowingCluster {
         cluster: SteppedCluster::new(workload, &calm, SEED)?,
@@ -65,12 +65,12 @@ pub fn replay(
     };
     let mut moments = Vec::with_capacity(observations.len());
     for observation in observations {
-        if let Some(census) = &observation.nodes {
+        if let Some(snapshot) = &observation.nodes {
             let unknown = |UnknownGroup(group)| RecordedError::NoGroup {
                 group,
                 scenario: scenario.name.clone(),
             };
-            cluster.follow(census).map_err(unknown)?;
+            cluster.follow(snapshot).map_err(unknown)?;
         }
         if let Some(Sampled {
             value: recorded,
@@ -198,7 +198,7 @@ impl Curve {
 
 /// The same kinds of nodes, as many as there were at first, there the moment they are wanted, and
 /// taken by nobody but the recording.
-fn without_surprises(scenario: &Scenario, at_first: &NodeCensus) -> Scenario {
+fn without_surprises(scenario: &Scenario, at_first: &NodeSnapshot) -> Scenario {
     let mut calm = scenario.clone();
     for group in &mut calm.groups {
         group.count = Instances(
@@ -236,20 +236,20 @@ struct FollowingCluster<'a> {
 }
 
 impl FollowingCluster<'_> {
-    /// What changed since the last census did so half-way between the two: nobody knows better.
-    fn follow(&mut self, census: &Sampled<NodeCensus>) -> Result<(), UnknownGroup> {
+    /// What changed since the last snapshot did so half-way between the two: nobody knows better.
+    fn follow(&mut self, snapshot: &Sampled<NodeSnapshot>) -> Result<(), UnknownGroup> {
         let before = self
             .seen_at
-            .replace(census.measured_at)
-            .unwrap_or(census.measured_at);
+            .replace(snapshot.measured_at)
+            .unwrap_or(snapshot.measured_at);
         self.cluster
-            .advance_to(before + census.measured_at.since(before) / 2);
+            .advance_to(before + snapshot.measured_at.since(before) / 2);
         let mut recorded: BTreeMap<GroupId, BTreeSet<&InstanceId>> = self
             .cluster
             .groups()
             .map(|(spec, _)| (spec.id.clone(), BTreeSet::new()))
             .collect();
-        for node in census.value.0.iter().filter(|node| !node.draining) {
+        for node in snapshot.value.0.iter().filter(|node| !node.draining) {
             recorded
                 .get_mut(&node.group)
                 .ok_or_else(|| UnknownGroup(node.group.clone()))?

@@ -4,8 +4,7 @@ use std::ops::Range;
 use std::time::Duration;
 
 use crate::observation::Observation;
-use crate::trace::Resources;
-use crate::units::{Instances, Mebibytes, Timestamp};
+use crate::units::{Instances, Mebibytes, Resources, Timestamp};
 
 /// A quantity that changes in steps: each value holds from its instant until the next one. Instants
 /// never decrease.

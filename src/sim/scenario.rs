@@ -13,8 +13,7 @@ use crate::observation::{GroupId, GroupKind, GroupState, GroupStatus, Market, Ro
 use crate::policy::Limits;
 use crate::policy::diagnostic::PolicyErrors;
 use crate::pricing::{PriceTable, PricingError, Rates};
-use crate::trace::Resources;
-use crate::units::{Instances, Mebibytes, Percent};
+use crate::units::{Instances, Mebibytes, Percent, Resources};
 
 /// A simulated cluster and its surroundings. [`Scenario::parse`] and [`Scenario::default`] build
 /// it.

@@ -5,21 +5,20 @@ use std::sync::Arc;
 
 use super::cluster::{NodeState, Wishes};
 use super::event_loop::Simulation;
-use super::fluid::FluidWorld;
-use super::jobs::JobWorld;
+use super::fluid::FluidWorkload;
+use super::jobs::ContainerWorkload;
 use super::observe::{hdfs_load, yarn_load};
 use super::run::Run;
 use super::scenario::{GroupSpec, Scenario};
+use super::trace_work::TraceWork;
 use super::workload::Workload;
-use super::world::World;
 use super::{SimError, check_work};
 use crate::observation::{ClusterState, GroupId, GroupStatus, HdfsLoad, InstanceId, YarnLoad};
-use crate::trace::Resources;
-use crate::units::{Instances, Percent, Timestamp};
+use crate::units::{Instances, Percent, Resources, Timestamp};
 
 /// Stands still until it is told what time it is. Goes on when its work is done, idle.
 pub struct SteppedCluster<'a> {
-    simulation: Simulation<'a, dyn World + 'a>,
+    simulation: Simulation<'a, dyn Workload + 'a>,
 }
 
 /// One instance, from its launch on.
@@ -82,14 +81,14 @@ impl<'a> SteppedCluster<'a> {
     /// # Errors
     /// When there is no work, or some of it fits none of the nodes.
     pub fn new(
-        workload: &'a Workload,
+        workload: &'a TraceWork,
         scenario: &'a Scenario,
         seed: u64,
     ) -> Result<Self, SimError> {
         check_work(workload, scenario)?;
-        let world: Box<dyn World + 'a> = match workload {
-            Workload::Jobs(load) => Box::new(JobWorld::new(load, scenario)),
-            Workload::Observations(load) => Box::new(FluidWorld::new(load, scenario)),
+        let world: Box<dyn Workload + 'a> = match workload {
+            TraceWork::Jobs(load) => Box::new(ContainerWorkload::new(load, scenario)),
+            TraceWork::Observations(load) => Box::new(FluidWorkload::new(load, scenario)),
         };
         let mut simulation = Simulation::new(world, workload.start(), scenario, seed);
         // What comes at the very start is there when one looks first.

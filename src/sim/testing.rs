@@ -4,16 +4,16 @@ use std::time::Duration;
 
 use super::Recording;
 use super::event_loop::drive;
-use super::fluid::FluidWorld;
-use super::jobs::JobWorld;
+use super::fluid::FluidWorkload;
+use super::jobs::ContainerWorkload;
 use super::observed::ObservedLoad;
 use super::run::Run;
 use super::scenario::{Scenario, Scheduler};
-use super::workload::JobLoad;
+use super::trace_work::JobLoad;
 use crate::decision::{Action, Cause, Decision, Resize};
 use crate::observation::{GroupId, Market, NodeLoad, Observation};
-use crate::trace::{Job, Resources, Stage, TaskRun};
-use crate::units::{Instances, Mebibytes, Percent, Timestamp, VirtualCores};
+use crate::trace::{Job, Stage, TaskRun};
+use crate::units::{Instances, Mebibytes, Percent, Resources, Timestamp, VirtualCores};
 
 pub const POLL_S: u64 = 30;
 
@@ -111,12 +111,12 @@ fn scripted<'a>(
 /// masters, as the engine does.
 fn resize(observation: &Observation, to: u32) -> Decision {
     let group = &observation.cluster.value.groups[0];
-    let census: &[NodeLoad] = observation
+    let snapshot: &[NodeLoad] = observation
         .nodes
         .as_ref()
         .map_or(&[], |nodes| &nodes.value.0);
     let ids = |wanted: fn(&NodeLoad) -> bool| {
-        census
+        snapshot
             .iter()
             .filter(|node| wanted(node))
             .map(|node| node.instance.clone())
@@ -156,7 +156,7 @@ pub fn watch_jobs(
 ) -> Run {
     let load = load(jobs);
     drive(
-        JobWorld::new(&load, scenario),
+        ContainerWorkload::new(&load, scenario),
         load.start,
         scenario,
         seed,
@@ -167,7 +167,7 @@ pub fn watch_jobs(
 
 pub fn run_fluid(load: &ObservedLoad, scenario: &Scenario, script: Script, seed: u64) -> Run {
     drive(
-        FluidWorld::new(load, scenario),
+        FluidWorkload::new(load, scenario),
         load.start,
         scenario,
         seed,

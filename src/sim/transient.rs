@@ -4,16 +4,15 @@
 //! No policy decides anything here; it is what many do instead of scaling, and so worth comparing
 //! with.
 
-use super::bounds::{no_wait_demand, nodes_needed};
+use super::no_wait::{no_wait_demand, nodes_needed};
 use super::run::{InstanceLife, Run, StepCurve, Wait};
 use super::scenario::{GroupSpec, Scenario};
-use super::workload::{JobLoad, Workload};
+use super::trace_work::{JobLoad, TraceWork};
 use super::{Recording, SimError, simulate};
 use crate::observation::{GroupId, Role};
 use crate::policy::baselines;
 use crate::policy::{Limits, Selector};
-use crate::trace::Resources;
-use crate::units::{Instances, Timestamp};
+use crate::units::{Instances, Resources, Timestamp};
 
 /// What results call it.
 pub const NAME: &str = "transient-per-job";
@@ -37,7 +36,7 @@ pub fn transient_per_job(
     };
     let mut supply_changes = Vec::new();
     for job in 0..load.job_count() {
-        let alone = Workload::Jobs(load.job_alone(job));
+        let alone = TraceWork::Jobs(load.job_alone(job));
         let peak = nodes_needed(&no_wait_demand(&alone), scenario.groups[scaled].node)
             .0
             .iter()

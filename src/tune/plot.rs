@@ -4,9 +4,9 @@
 use std::fmt::Write;
 
 use super::Tuned;
-use super::arena::Arena;
+use super::evaluator::Evaluator;
 use super::search::Candidate;
-use crate::sim::report::wording::wait;
+use crate::evaluation::report::wording::wait;
 use crate::units::display_duration;
 
 const WIDTH: f64 = 760.0;
@@ -27,8 +27,8 @@ const WAIT_MARKS_S: [f64; 14] = [
 ];
 
 /// An SVG of p95 waiting against cost.
-pub fn svg(arena: &Arena<'_>, tuned: &Tuned) -> String {
-    let axes = Axes::around(tuned, arena.goal().as_secs_f64());
+pub fn svg(evaluator: &Evaluator<'_>, tuned: &Tuned) -> String {
+    let axes = Axes::around(tuned, evaluator.goal().as_secs_f64());
     let drawn: Vec<&Candidate> = tuned
         .candidates
         .iter()
@@ -40,8 +40,8 @@ pub fn svg(arena: &Arena<'_>, tuned: &Tuned) -> String {
          aria-label=\"Cost against waiting\" font-family=\"system-ui, sans-serif\" font-size=\"12\">\n\
          <rect width=\"100%\" height=\"100%\" fill=\"#ffffff\"/>\n"
     );
-    title(&mut svg, arena, tuned, hidden);
-    axes.draw(&mut svg, arena);
+    title(&mut svg, evaluator, tuned, hidden);
+    axes.draw(&mut svg, evaluator);
     for candidate in drawn {
         let (x, y) = axes.place(candidate);
         let _ = writeln!(
@@ -65,8 +65,8 @@ pub fn svg(arena: &Arena<'_>, tuned: &Tuned) -> String {
     svg + "</svg>\n"
 }
 
-fn title(svg: &mut String, arena: &Arena<'_>, tuned: &Tuned, hidden: usize) {
-    let traces = escaped(&arena.traces().collect::<Vec<_>>().join(", "));
+fn title(svg: &mut String, evaluator: &Evaluator<'_>, tuned: &Tuned, hidden: usize) {
+    let traces = escaped(&evaluator.traces().collect::<Vec<_>>().join(", "));
     let beyond = if hidden > 0 {
         format!(", {hidden} of them beyond the picture")
     } else {
@@ -173,7 +173,7 @@ impl Axes {
             - (HEIGHT - TOP - BOTTOM) * (usd - self.least_usd) / (self.most_usd - self.least_usd)
     }
 
-    fn draw(&self, svg: &mut String, arena: &Arena<'_>) {
+    fn draw(&self, svg: &mut String, evaluator: &Evaluator<'_>) {
         let (right, bottom) = (WIDTH - RIGHT, HEIGHT - BOTTOM);
         let step = round_step((self.most_usd - self.least_usd) / 6.0);
         let first = (self.least_usd / step).ceil() as i64;
@@ -217,7 +217,7 @@ impl Axes {
                 bottom + 19.0
             );
         }
-        let goal_x = self.x(arena.goal().as_secs_f64());
+        let goal_x = self.x(evaluator.goal().as_secs_f64());
         let _ = writeln!(
             svg,
             "<path d=\"M{LEFT} {bottom}H{right}M{LEFT} {TOP}V{bottom}\" stroke=\"#8795a1\" fill=\"none\"/>\n\
@@ -227,7 +227,7 @@ impl Axes {
              <text transform=\"translate(18 {:.1}) rotate(-90)\" text-anchor=\"middle\" fill=\"#1c2733\">cost, USD</text>",
             goal_x + 5.0,
             TOP + 12.0,
-            display_duration(arena.goal()),
+            display_duration(evaluator.goal()),
             (LEFT + right) / 2.0,
             bottom + 42.0,
             (TOP + bottom) / 2.0

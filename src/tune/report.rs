@@ -6,14 +6,14 @@ use comfy_table::{
 use serde::Serialize;
 
 use super::Tuned;
-use super::arena::Arena;
-use super::knob::Knob;
+use super::evaluator::Evaluator;
+use super::parameter::Parameter;
 use super::search::{Candidate, Effort};
-use super::space::Space;
+use super::search_space::SearchSpace;
 use super::unseen::Confidence;
-use crate::sim::report::table::wrapped;
-use crate::sim::report::wording::{compared, usd, wait};
-use crate::sim::statistics::Summary;
+use crate::evaluation::report::table::wrapped;
+use crate::evaluation::report::wording::{compared, usd, wait};
+use crate::evaluation::statistics::Summary;
 use crate::units::display_duration;
 
 /// Longer frontiers are thinned out.
@@ -26,8 +26,8 @@ const STYLE: TableStyle =
 /// A search and what it was about.
 #[derive(Clone, Copy)]
 pub struct Report<'a> {
-    pub arena: &'a Arena<'a>,
-    pub space: &'a Space,
+    pub evaluator: &'a Evaluator<'a>,
+    pub space: &'a SearchSpace,
     pub tuned: &'a Tuned,
     pub effort: Effort,
     /// The policy's file.
@@ -39,7 +39,7 @@ impl Report<'_> {
     pub fn text(&self, width: u16) -> String {
         let mut text = wrapped(&self.title(), width);
         text += "\n";
-        text += &self.knobs(width).trim_fmt();
+        text += &self.parameters(width).trim_fmt();
         text += "\n\n";
         text += &self.frontier(width).trim_fmt();
         text += "\n\n";
@@ -54,8 +54,8 @@ impl Report<'_> {
     }
 
     fn title(&self) -> String {
-        let traces: Vec<&str> = self.arena.traces().collect();
-        let goal = display_duration(self.arena.goal());
+        let traces: Vec<&str> = self.evaluator.traces().collect();
+        let goal = display_duration(self.evaluator.goal());
         format!(
             "{} on {}: {} policies tried. Goal: p95 wait of at most {goal}{}.",
             self.file,
@@ -69,18 +69,18 @@ impl Report<'_> {
         )
     }
 
-    fn knobs(&self, width: u16) -> Table {
+    fn parameters(&self, width: u16) -> Table {
         let mut table = plain(width);
         table.set_header(["", "varied", "from .. to", "as written"]);
-        for (number, knob) in self.space.knobs().iter().enumerate() {
-            let written = knob
+        for (number, parameter) in self.space.parameters().iter().enumerate() {
+            let written = parameter
                 .written
                 .clone()
                 .unwrap_or_else(|| "(left out)".to_owned());
             table.add_row([
                 format!("{}", number + 1),
-                knob.path.clone(),
-                knob.range.to_string(),
+                parameter.path.clone(),
+                parameter.range.to_string(),
                 written,
             ]);
         }
@@ -89,7 +89,7 @@ impl Report<'_> {
 
     fn frontier(&self, width: u16) -> Table {
         let mut table = plain(width);
-        let columns = self.space.knobs().len().min(MOST_COLUMNS);
+        let columns = self.space.parameters().len().min(MOST_COLUMNS);
         let numbers = (1..=columns).map(|number| number.to_string());
         table.set_header(
             [
@@ -121,7 +121,7 @@ impl Report<'_> {
             table.add_row(
                 figures
                     .into_iter()
-                    .chain(values(self.space.knobs(), candidate).take(columns)),
+                    .chain(values(self.space.parameters(), candidate).take(columns)),
             );
         }
         for column in table.column_iter_mut() {
@@ -149,7 +149,7 @@ impl Report<'_> {
         let (Some(chosen), Some(start)) = (self.tuned.chosen(), self.tuned.start()) else {
             return "No policy finished all the work, so none can be recommended.".to_owned();
         };
-        let goal_s = self.arena.goal().as_secs_f64();
+        let goal_s = self.evaluator.goal().as_secs_f64();
         let standing = if chosen.wait_p95_s.mean <= goal_s {
             "The best"
         } else {
@@ -192,10 +192,10 @@ impl Report<'_> {
     /// # Errors
     /// None that a search can cause; a figure that is not a number becomes `null`.
     pub fn json(&self) -> serde_json::Result<String> {
-        let knob = |knob: &Knob| KnobRow {
-            path: knob.path.clone(),
-            range: knob.range.to_string(),
-            written: knob.written.clone(),
+        let parameter = |parameter: &Parameter| KnobRow {
+            path: parameter.path.clone(),
+            range: parameter.range.to_string(),
+            written: parameter.written.clone(),
         };
         let row = |candidate: &Candidate| CandidateRow {
             values: if candidate.values.is_empty() {
@@ -214,10 +214,10 @@ impl Report<'_> {
         };
         let document = Document {
             policy: self.file,
-            traces: self.arena.traces().collect(),
-            goal_wait_p95_s: self.arena.goal().as_secs_f64(),
+            traces: self.evaluator.traces().collect(),
+            goal_wait_p95_s: self.evaluator.goal().as_secs_f64(),
             seed: self.effort.seed,
-            varied: self.space.knobs().iter().map(knob).collect(),
+            varied: self.space.parameters().iter().map(parameter).collect(),
             candidates: self.tuned.candidates.iter().map(row).collect(),
             frontier: &self.tuned.frontier,
             finalists: self.tuned.finalists.iter().map(finalist).collect(),
@@ -275,16 +275,19 @@ struct FinalistRow {
     wait_p95_s: Summary,
 }
 
-fn values<'k>(knobs: &'k [Knob], candidate: &'k Candidate) -> impl Iterator<Item = String> + 'k {
-    let written = |knob: &Knob| knob.written.clone().unwrap_or_else(|| "-".to_owned());
-    knobs
-        .iter()
-        .enumerate()
-        .map(move |(index, knob)| match candidate.values.get(index) {
+fn values<'k>(
+    parameters: &'k [Parameter],
+    candidate: &'k Candidate,
+) -> impl Iterator<Item = String> + 'k {
+    let written =
+        |parameter: &Parameter| parameter.written.clone().unwrap_or_else(|| "-".to_owned());
+    parameters.iter().enumerate().map(
+        move |(index, parameter)| match candidate.values.get(index) {
             // Narrow enough for many columns.
             Some(value) => value.to_string().replace(' ', ""),
-            None => written(knob),
-        })
+            None => written(parameter),
+        },
+    )
 }
 
 fn told(confidence: &Confidence, unit: &str) -> String {

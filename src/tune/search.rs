@@ -7,10 +7,10 @@ use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
 
-use super::arena::{Arena, Figures};
+use super::evaluator::{Evaluator, Figures};
 use super::frontier::{Judged, best, frontier};
-use super::knob::Value;
-use super::space::Space;
+use super::parameter::Value;
+use super::search_space::SearchSpace;
 use crate::policy::Policy;
 use crate::sim::SimError;
 
@@ -41,7 +41,7 @@ pub struct Effort {
 /// A policy that was tried.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Candidate {
-    /// One for each knob; none for the policy as it is written.
+    /// One for each parameter; none for the policy as it is written.
     pub values: Vec<Value>,
     pub figures: Figures,
     /// It was chosen before any result was known.
@@ -77,26 +77,26 @@ impl Candidate {
 /// # Errors
 /// When the policies do not fit a cluster.
 pub fn search(
-    arena: &Arena<'_>,
-    space: &Space,
+    evaluator: &Evaluator<'_>,
+    space: &SearchSpace,
     start: &Policy,
     effort: Effort,
     advance: impl Fn() + Sync,
 ) -> Result<Vec<Candidate>, SimError> {
     let mut searched = Searched {
-        arena,
+        evaluator,
         space,
         effort,
         advance: &advance,
         candidates: Vec::new(),
         tried: BTreeSet::new(),
     };
-    let figures = arena.run(start, effort.seed)?;
+    let figures = evaluator.run(start, effort.seed)?;
     advance();
     searched.candidates.push(Candidate::given(figures));
     let total = effort.candidates.min(CANDIDATES_MAX);
     let designed = ((total as f64 * DESIGNED_SHARE) as usize).max(1);
-    let dimensions = space.knobs().len() as u32;
+    let dimensions = space.parameters().len() as u32;
     let points = (0..designed as u32)
         .map(|index| sobol_point(index, dimensions, effort.seed))
         .collect();
@@ -130,8 +130,8 @@ fn sobol_point(index: u32, dimensions: u32, seed: u64) -> Vec<f64> {
 }
 
 struct Searched<'a, A> {
-    arena: &'a Arena<'a>,
-    space: &'a Space,
+    evaluator: &'a Evaluator<'a>,
+    space: &'a SearchSpace,
     effort: Effort,
     advance: &'a A,
     candidates: Vec<Candidate>,
@@ -143,7 +143,8 @@ impl<A: Fn() + Sync> Searched<'_, A> {
     /// Tries points, on all cores. Points whose values have been tried, or make no policy together,
     /// are passed over.
     fn try_points(&mut self, points: Vec<Vec<f64>>, is_designed: bool) -> Result<(), SimError> {
-        let (space, arena, effort, advance) = (self.space, self.arena, self.effort, self.advance);
+        let (space, evaluator, effort, advance) =
+            (self.space, self.evaluator, self.effort, self.advance);
         let new: Vec<(Vec<f64>, Vec<Value>)> = points
             .into_iter()
             .map(|point| (space.values(&point), point))
@@ -154,7 +155,7 @@ impl<A: Fn() + Sync> Searched<'_, A> {
             let figures = space
                 .policy(&values)
                 .ok()
-                .map(|policy| arena.run(&policy, effort.seed));
+                .map(|policy| evaluator.run(&policy, effort.seed));
             advance();
             Ok(figures.transpose()?.map(|figures| Candidate {
                 values,
@@ -181,7 +182,7 @@ impl<A: Fn() + Sync> Searched<'_, A> {
         if parents.is_empty() {
             return Vec::new();
         }
-        let chosen = best(&judged, self.arena.goal().as_secs_f64());
+        let chosen = best(&judged, self.evaluator.goal().as_secs_f64());
         let middle = parents
             .iter()
             .position(|index| Some(*index) == chosen)
@@ -259,13 +260,13 @@ mod tests {
     use crate::generate::{self, Scenario as Model};
     use crate::policy::parse::parse;
     use crate::sim::scenario::Scenario;
-    use crate::sim::workload::{JobLoad, Workload};
+    use crate::sim::trace_work::{JobLoad, TraceWork};
 
     const RULES: &str = include_str!("../../policies/available-memory.yaml");
 
-    fn morning() -> Workload {
+    fn morning() -> TraceWork {
         let model = Model::OfficeDay.workload(Some(0.5), 0.5).expect("valid");
-        Workload::Jobs(
+        TraceWork::Jobs(
             JobLoad::of(model.start, &generate::generate(&model, 1)).expect("valid jobs"),
         )
     }
@@ -273,13 +274,13 @@ mod tests {
     fn searched(effort: Effort, vary: &[&str]) -> Vec<Candidate> {
         let (workload, scenario) = (morning(), Scenario::default());
         let vary: Vec<String> = vary.iter().map(|&text| text.to_owned()).collect();
-        let space = Space::new(RULES, "rules.yaml", &vary).expect("a space");
+        let space = SearchSpace::new(RULES, "rules.yaml", &vary).expect("a space");
         let start = parse(RULES, "rules.yaml").expect("a policy");
-        let arena = Arena::new(
+        let evaluator = Evaluator::new(
             [("morning".to_owned(), &workload, &scenario)],
             Duration::from_secs(300),
         );
-        search(&arena, &space, &start, effort, || ()).expect("simulates")
+        search(&evaluator, &space, &start, effort, || ()).expect("simulates")
     }
 
     #[test]

@@ -6,9 +6,9 @@
 
 use serde::Serialize;
 
-use super::arena::{Arena, DayFigures};
+use super::evaluator::{DayFigures, Evaluator};
 use super::search::Candidate;
-use crate::sim::statistics::Summary;
+use crate::evaluation::statistics::Summary;
 
 /// What was left out, and how the choice that did not see it did there.
 #[derive(Clone, Debug, PartialEq)]
@@ -45,8 +45,8 @@ pub struct Confidence {
 }
 
 /// Leaves out each day of each trace; nothing where there is only one day in all.
-pub fn days(arena: &Arena<'_>, candidates: &[Candidate]) -> Vec<Fold> {
-    let pool = Pool::of(arena, candidates);
+pub fn days(evaluator: &Evaluator<'_>, candidates: &[Candidate]) -> Vec<Fold> {
+    let pool = Pool::of(evaluator, candidates);
     let all = pool
         .traces
         .iter()
@@ -60,8 +60,8 @@ pub fn days(arena: &Arena<'_>, candidates: &[Candidate]) -> Vec<Fold> {
 }
 
 /// Leaves out each trace; nothing where there is only one.
-pub fn traces(arena: &Arena<'_>, candidates: &[Candidate]) -> Vec<Fold> {
-    let pool = Pool::of(arena, candidates);
+pub fn traces(evaluator: &Evaluator<'_>, candidates: &[Candidate]) -> Vec<Fold> {
+    let pool = Pool::of(evaluator, candidates);
     if pool.traces.len() < 2 {
         Vec::new()
     } else {
@@ -108,7 +108,7 @@ struct Member<'a> {
 }
 
 impl<'a> Pool<'a> {
-    fn of(arena: &Arena<'_>, candidates: &'a [Candidate]) -> Self {
+    fn of(evaluator: &Evaluator<'_>, candidates: &'a [Candidate]) -> Self {
         let is_member =
             |candidate: &Candidate| candidate.is_designed && candidate.figures.unfinished() == 0;
         let members = candidates
@@ -122,12 +122,12 @@ impl<'a> Pool<'a> {
                     .figures
                     .traces
                     .iter()
-                    .map(super::arena::TraceFigures::total)
+                    .map(super::evaluator::TraceFigures::total)
                     .collect(),
             });
         Self {
             candidates: members.collect(),
-            traces: arena.days_of_traces().collect(),
+            traces: evaluator.days_of_traces().collect(),
         }
     }
 

@@ -191,7 +191,7 @@ fn an_output_that_cannot_be_written_is_refused_before_the_work() {
             "generate office-day --out precious --rate nan",
             "import csv missing.csv --out empty-folder",
             "simulate missing.jsonl --series empty-folder",
-            "simulate missing.jsonl --series missing/course.csv",
+            "simulate missing.jsonl --series missing/testbed.csv",
         ]
     ));
 }

@@ -141,17 +141,17 @@ fn the_same_command_prints_the_same_bytes_on_any_number_of_threads() {
 #[test]
 fn a_series_is_written_for_every_run() {
     let folder = Folder::new();
-    folder.stdout("simulate day --policy mine.yaml --policy fixed-max --series course.csv");
-    let course = folder.read("course.csv");
+    folder.stdout("simulate day --policy mine.yaml --policy fixed-max --series testbed.csv");
+    let testbed = folder.read("testbed.csv");
     assert!(
-        course.starts_with("trace,policy,seed,at,instances_requested,instances_running,"),
-        "{course}"
+        testbed.starts_with("trace,policy,seed,at,instances_requested,instances_running,"),
+        "{testbed}"
     );
     for run in [
         "day,mine,1,2026-03-02T00:00:00Z,",
         "day,fixed-max,1,2026-03-02T00:00:00Z,",
     ] {
-        assert!(course.contains(run), "{run} in {course}");
+        assert!(testbed.contains(run), "{run} in {testbed}");
     }
 }
 

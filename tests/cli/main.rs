@@ -5,7 +5,7 @@ mod bad_input;
 mod commands;
 mod convert;
 #[cfg(feature = "daemon")]
-#[path = "../../src/daemon/cloudwatch/testing.rs"]
+#[path = "../../src/daemon/sources/cloudwatch/testing.rs"]
 #[expect(dead_code, reason = "the library's tests use more of it")]
 mod fake_cloudwatch;
 mod journals;

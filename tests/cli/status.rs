@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use headroom::daemon::clock::Clock;
-use headroom::daemon::monitor::{Identity, Monitor};
-use headroom::daemon::server;
+use headroom::daemon::telemetry::monitor::{Identity, Monitor};
+use headroom::daemon::telemetry::server;
 use headroom::policy::parse::parse;
 
 use super::{Folder, POLICY};

@@ -4,14 +4,14 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use headroom::evaluation::scorecard::Scorecard;
+use headroom::evaluation::trials::{Candidate, Testbed, Trial};
 use headroom::policy::Limits;
 use headroom::policy::baselines::{self, BASELINES};
-use headroom::sim::compare::{Contestant, Course, Trial};
 use headroom::sim::load::Source;
 use headroom::sim::observed::ObservedLoad;
 use headroom::sim::scenario::Scenario;
-use headroom::sim::scorecard::Scorecard;
-use headroom::sim::workload::{JobLoad, Workload};
+use headroom::sim::trace_work::{JobLoad, TraceWork};
 use headroom::sim::{Recording, simulate};
 use headroom::trace::journal::TraceReader;
 use headroom::trace::{Job, Record, Stage};
@@ -37,7 +37,7 @@ fn folder(scenario: &str) -> PathBuf {
 }
 
 /// What a daemon would have recorded of these jobs on a cluster so large that nothing waited.
-fn observations_of(jobs: &Workload, scenario: &Scenario) -> Workload {
+fn observations_of(jobs: &TraceWork, scenario: &Scenario) -> TraceWork {
     let mut ample = scenario.clone();
     ample.groups[0].count = Instances(500);
     let idle = baselines::FIXED_MAX.policy(Limits::exactly(Instances::ZERO));
@@ -56,12 +56,12 @@ fn observations_of(jobs: &Workload, scenario: &Scenario) -> Workload {
     run.observations
         .iter()
         .for_each(|observation| load.push(observation));
-    Workload::Observations(load.finish().expect("a recording"))
+    TraceWork::Observations(load.finish().expect("a recording"))
 }
 
 /// Each stage as a job of its own, submitted when it would be ready if nothing waited, without
 /// application masters.
-fn independent_stages(trace: &Path) -> Workload {
+fn independent_stages(trace: &Path) -> TraceWork {
     let reader = TraceReader::open(trace).expect("opens");
     let start = reader.header().start;
     let mut stages: Vec<Job> = Vec::new();
@@ -99,7 +99,7 @@ fn independent_stages(trace: &Path) -> Workload {
         }
     }
     stages.sort_by_key(|job| job.submit);
-    Workload::Jobs(JobLoad::of(start, &stages).expect("valid jobs"))
+    TraceWork::Jobs(JobLoad::of(start, &stages).expect("valid jobs"))
 }
 
 /// What a policy does in the mean: of a single run, luck moves cost by several percent and waiting
@@ -111,15 +111,15 @@ struct Means {
 }
 
 /// All baselines but the one that is swamped with work in both.
-fn means(workload: &Workload, scenario: &Scenario) -> Vec<Means> {
-    let course = Course::new("agreement".into(), workload, scenario).expect("something to scale");
-    let contestants: Vec<Contestant> = BASELINES
+fn means(workload: &TraceWork, scenario: &Scenario) -> Vec<Means> {
+    let testbed = Testbed::new("agreement".into(), workload, scenario).expect("something to scale");
+    let candidates: Vec<Candidate> = BASELINES
         .iter()
         .filter(|one| one.name != "fixed-min")
-        .map(|one| course.baseline(one))
+        .map(|one| testbed.baseline(one))
         .collect();
-    let trials = course
-        .compare(&contestants, 1..1 + SEEDS, Recording::default(), || ())
+    let trials = testbed
+        .compare(&candidates, 1..1 + SEEDS, Recording::default(), || ())
         .expect("simulates");
     let of_policy = |trials: &[Trial]| {
         let mean = |figure: fn(&Scorecard) -> f64| {
@@ -135,7 +135,7 @@ fn means(workload: &Workload, scenario: &Scenario) -> Vec<Means> {
 }
 
 /// Prints a row for ARCHITECTURE.md: `cargo test --test simulation agree -- --nocapture`.
-fn assert_agree(name: &str, jobs: &Workload, scenario: &Scenario, tolerance: Tolerance) {
+fn assert_agree(name: &str, jobs: &TraceWork, scenario: &Scenario, tolerance: Tolerance) {
     let observations = observations_of(jobs, scenario);
     for (exact, fluid) in means(jobs, scenario)
         .into_iter()

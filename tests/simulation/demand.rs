@@ -3,10 +3,10 @@
 
 use std::path::Path;
 
+use headroom::evaluation::trials::{Candidate, Testbed, Trial, scaled_group};
 use headroom::policy::parse::parse;
 use headroom::policy::{Policy, Selector};
 use headroom::sim::Recording;
-use headroom::sim::compare::{Contestant, Course, Trial, scaled_group};
 use headroom::sim::load::Source;
 use headroom::sim::scenario::Scenario;
 
@@ -38,14 +38,14 @@ fn trials(scenario: &str, indexes: &[u8], recording: Recording) -> Vec<Vec<Trial
         .join(scenario);
     let source = Source::find(&folder, None).expect("a trace");
     let loaded = source.read(None).expect("reads");
-    let course = Course::new(source.name, &loaded.workload, &source.scenario)
+    let testbed = Testbed::new(source.name, &loaded.workload, &source.scenario)
         .expect("a group that is scaled");
-    let contestants: Vec<Contestant> = indexes
+    let candidates: Vec<Candidate> = indexes
         .iter()
-        .map(|index| Contestant::of(following(&source.scenario, *index)))
+        .map(|index| Candidate::of(following(&source.scenario, *index)))
         .collect();
-    let mut trials = course
-        .compare(&contestants, SEEDS, recording, || ())
+    let mut trials = testbed
+        .compare(&candidates, SEEDS, recording, || ())
         .expect("simulates")
         .into_iter();
     indexes

@@ -3,12 +3,12 @@
 use std::path::Path;
 use std::time::Duration;
 
+use headroom::evaluation::statistics::Summary;
 use headroom::policy::baselines;
 use headroom::policy::{Limits, Policy, Selector};
 use headroom::sim::run::Wait;
 use headroom::sim::scenario::Scenario;
-use headroom::sim::statistics::Summary;
-use headroom::sim::workload::{JobLoad, Workload};
+use headroom::sim::trace_work::{JobLoad, TraceWork};
 use headroom::sim::{Recording, simulate};
 use headroom::trace::{Job, Stage, TaskRun};
 use headroom::units::{Instances, Mebibytes, Timestamp, VirtualCores};
@@ -41,7 +41,7 @@ fn one_node(servers: u32) -> (Scenario, Policy) {
 }
 
 /// Single tasks that come at random, `arrivals_per_s` on average.
-fn arrivals(arrivals_per_s: f64, seed: u64, service_s: impl Fn(f64) -> f64) -> Workload {
+fn arrivals(arrivals_per_s: f64, seed: u64, service_s: impl Fn(f64) -> f64) -> TraceWork {
     let mut luck = ChaCha8Rng::seed_from_u64(seed);
     let mut uniform = || ((luck.next_u64() >> 12) as f64 + 0.5) * f64::EPSILON;
     let mut now_s = 0.0;
@@ -67,7 +67,7 @@ fn arrivals(arrivals_per_s: f64, seed: u64, service_s: impl Fn(f64) -> f64) -> W
             }
         })
         .collect();
-    Workload::Jobs(JobLoad::of(Timestamp::EPOCH, &jobs).expect("valid jobs"))
+    TraceWork::Jobs(JobLoad::of(Timestamp::EPOCH, &jobs).expect("valid jobs"))
 }
 
 fn simulated_mean_wait(

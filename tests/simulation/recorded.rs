@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use headroom::observation::Observation;
 use headroom::sim::load::Source;
 use headroom::sim::recorded::{Curves, Deviation, replay};
-use headroom::sim::workload::Workload;
+use headroom::sim::trace_work::TraceWork;
 use headroom::trace::Record;
 use headroom::trace::journal::TraceReader;
 use headroom::units::Percent;
@@ -18,10 +18,10 @@ fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("simulations/recorded-yarn")
 }
 
-fn workload(trace: &Path) -> Workload {
+fn workload(trace: &Path) -> TraceWork {
     let mut reader = TraceReader::open(trace).expect("opens");
     let header = reader.header().clone();
-    Workload::read(&header, reader.by_ref(), None).expect("a trace that can be simulated")
+    TraceWork::read(&header, reader.by_ref(), None).expect("a trace that can be simulated")
 }
 
 fn observations(trace: &Path) -> Vec<Observation> {
@@ -36,7 +36,7 @@ fn observations(trace: &Path) -> Vec<Observation> {
         .collect()
 }
 
-fn deviation(workload: &Workload) -> Deviation {
+fn deviation(workload: &TraceWork) -> Deviation {
     let Source {
         trace, scenario, ..
     } = Source::find(&folder(), None).expect("a scenario");

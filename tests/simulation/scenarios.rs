@@ -4,10 +4,10 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use headroom::evaluation::scorecard::Scorecard;
+use headroom::evaluation::trials::Testbed;
 use headroom::sim::Recording;
-use headroom::sim::compare::Course;
 use headroom::sim::load::Source;
-use headroom::sim::scorecard::Scorecard;
 
 const SEEDS: std::ops::Range<u64> = 1..4;
 
@@ -25,10 +25,10 @@ fn folders() -> Vec<PathBuf> {
 fn cards(folder: &Path) -> Vec<Scorecard> {
     let source = Source::find(folder, None).expect("a scenario");
     let loaded = source.read(None).expect("a trace");
-    let course = Course::new(source.name.clone(), &loaded.workload, &source.scenario)
+    let testbed = Testbed::new(source.name.clone(), &loaded.workload, &source.scenario)
         .expect("something to scale");
-    let trials = course
-        .compare(&course.all_baselines(), SEEDS, Recording::default(), || ())
+    let trials = testbed
+        .compare(&testbed.all_baselines(), SEEDS, Recording::default(), || ())
         .expect("simulates");
     trials.into_iter().map(|trial| trial.card).collect()
 }

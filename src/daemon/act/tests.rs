@@ -2,7 +2,7 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::*;
-use crate::daemon::emr::testing::{CLUSTER, FakeEmr, Reply, config, settings};
+use crate::daemon::sources::emr::testing::{CLUSTER, FakeEmr, Reply, config, settings};
 use crate::decision::Cause;
 use crate::observation::Role;
 use crate::units::Timestamp;

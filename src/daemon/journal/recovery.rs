@@ -9,7 +9,7 @@ use crate::decision::Decision;
 use crate::engine::Engine;
 use crate::observation::Observation;
 use crate::policy::Policy;
-use crate::trace::fold::{begin, fold};
+use crate::replay::fold::{begin, fold};
 use crate::trace::journal::{Segment, TraceReader, segments};
 use crate::trace::{Record, Start};
 

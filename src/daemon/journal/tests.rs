@@ -234,7 +234,7 @@ proptest! {
         let mut engine = Engine::new(rig.engine.policy().clone());
         let mut decided = Vec::new();
         for record in &records {
-            decided.extend(crate::trace::fold::fold(&mut engine, record));
+            decided.extend(crate::replay::fold::fold(&mut engine, record));
             if let Record::Decision(decision) = record {
                 prop_assert_eq!(decided.pop(), Some((**decision).clone()), "{}", path.display());
             }

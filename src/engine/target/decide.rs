@@ -259,7 +259,7 @@ impl TargetState {
         {
             return Some(HoldReason::ReversalGuard { until });
         }
-        if direction == Direction::In && now.tick.needs_nodes && now.tick.census().is_none() {
+        if direction == Direction::In && now.tick.needs_nodes && now.tick.snapshot().is_none() {
             return Some(HoldReason::MissingSignal {
                 signal: "nodes".into(),
             });

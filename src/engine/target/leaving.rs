@@ -35,15 +35,15 @@ pub(super) fn choose_nodes(
     group: &GroupStatus,
     to: Instances,
 ) -> (Vec<InstanceId>, Vec<InstanceId>) {
-    let Some(census) = tick.census().filter(|_| to < group.running) else {
+    let Some(snapshot) = tick.snapshot().filter(|_| to < group.running) else {
         return Default::default();
     };
-    let (draining, staying): (Vec<&NodeLoad>, Vec<_>) = census
+    let (draining, staying): (Vec<&NodeLoad>, Vec<_>) = snapshot
         .0
         .iter()
         .filter(|node| node.group == group.id)
         .partition(|node| node.draining);
-    // Of equals the last one goes first: where the census is in order of arrival, the newest.
+    // Of equals the last one goes first: where the snapshot is in order of arrival, the newest.
     let mut in_turn: Vec<(Turn, &NodeLoad)> = staying
         .into_iter()
         .rev()

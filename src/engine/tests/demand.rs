@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use super::properties::anything;
 use super::*;
 use crate::decision::DemandReport;
-use crate::observation::{HdfsLoad, InstanceId, NodeCensus, NodeLoad, NodesByState, YarnLoad};
+use crate::observation::{HdfsLoad, InstanceId, NodeLoad, NodeSnapshot, NodesByState, YarnLoad};
 
 /// Memory of a node in these tests.
 const NODE_MIB: u64 = 1_024;
@@ -512,7 +512,7 @@ proptest! {
             let capacity_total = Mebibytes(100 * nodes.len() as u64);
             let hdfs = HdfsLoad { capacity_total, capacity_used: Mebibytes(used_mib), ..HdfsLoad::default() };
             observation.hdfs = Some(Sampled { value: hdfs, measured_at });
-            observation.nodes = Some(Sampled { value: NodeCensus(nodes.clone()), measured_at });
+            observation.nodes = Some(Sampled { value: NodeSnapshot(nodes.clone()), measured_at });
             let decision = cluster.engine.step(&observation).remove(0);
             if let Action::Resize(resize) = &decision.action {
                 for node in nodes.iter().filter(|node| node.has_application_master) {

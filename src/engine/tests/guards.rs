@@ -373,7 +373,7 @@ fn a_scale_in_waits_while_it_is_not_known_any_more_what_runs_where() {
     bench.scene.available_percent = Some(50.0);
     let mut observation = bench.scene.observation();
     observation.nodes = Some(Sampled {
-        value: NodeCensus::default(),
+        value: NodeSnapshot::default(),
         measured_at: observation.at,
     });
     bench.observe(&observation);

@@ -10,7 +10,7 @@ type Load = (u32, bool, bool);
 
 const EMPTY: Load = (0, false, false);
 
-fn census(nodes: &[Load]) -> NodeCensus {
+fn snapshot(nodes: &[Load]) -> NodeSnapshot {
     let node = |(k, (containers, has_application_master, draining)): (usize, &Load)| NodeLoad {
         instance: InstanceId::new(format!("i-{k}")),
         group: task_group(0).id,
@@ -19,18 +19,18 @@ fn census(nodes: &[Load]) -> NodeCensus {
         draining: *draining,
         idle_since: None,
     };
-    NodeCensus(nodes.iter().enumerate().map(node).collect())
+    NodeSnapshot(nodes.iter().enumerate().map(node).collect())
 }
 
 /// The resize to `to` of a task group with these nodes, which was asked to have `requested`; no
 /// application is there.
 fn resize(nodes: &[Load], requested: u32, to: u32) -> Resize {
-    resize_seen(census(nodes), requested, to, |_| {})
+    resize_seen(snapshot(nodes), requested, to, |_| {})
 }
 
-/// The resize of a task group with this census, and what else was seen of YARN.
+/// The resize of a task group with this snapshot, and what else was seen of YARN.
 fn resize_seen(
-    census: NodeCensus,
+    snapshot: NodeSnapshot,
     requested: u32,
     to: u32,
     see: impl FnOnce(&mut Observation),
@@ -39,11 +39,11 @@ fn resize_seen(
     let target =
         format!("{{ group: {{ role: task }}, limits: {{ min: 0, max: 20 }}, rules: [{rule}] }}");
     let mut bench = Bench::new(parsed(&format!("{{ name: t, targets: [{target}] }}")), 0);
-    bench.report(requested, u32::try_from(census.0.len()).expect("few"));
+    bench.report(requested, u32::try_from(snapshot.0.len()).expect("few"));
     bench.scene.at = second(1_000);
     let mut observation = bench.scene.observation();
     observation.nodes = Some(Sampled {
-        value: census,
+        value: snapshot,
         measured_at: observation.at,
     });
     see(&mut observation);
@@ -84,12 +84,12 @@ fn application_masters_stay_then_the_busiest_as_many_as_remain_and_empty_nodes_g
 
 /// Node 0 runs two containers. The others are empty: since 50 s (1), since nobody knows when (2),
 /// since 300 s (3), 100 s (4) and 200 s (5).
-fn emptied() -> NodeCensus {
-    let mut census = census(&[(2, false, false), EMPTY, EMPTY, EMPTY, EMPTY, EMPTY]);
+fn emptied() -> NodeSnapshot {
+    let mut snapshot = snapshot(&[(2, false, false), EMPTY, EMPTY, EMPTY, EMPTY, EMPTY]);
     for (node, since_s) in [(1, 50), (3, 300), (4, 100), (5, 200)] {
-        census.0[node].idle_since = Some(second(since_s));
+        snapshot.0[node].idle_since = Some(second(since_s));
     }
-    census
+    snapshot
 }
 
 /// So many applications run and wait, the oldest of them since so many seconds.

@@ -1,6 +1,6 @@
 use super::*;
-use crate::daemon::report::testing::{Rig, policy};
-use crate::daemon::source::SourceError;
+use crate::daemon::sources::source::SourceError;
+use crate::daemon::telemetry::report::testing::{Rig, policy};
 use crate::decision::Rejection;
 use crate::units::Mebibytes;
 

@@ -10,15 +10,15 @@ use aws_sdk_emr::types::{
 use serde_json::Value;
 
 use super::*;
-use crate::sim::workload::{JobLoad, Workload};
-use crate::trace::{Job, Resources, Stage, TaskRun};
-use crate::units::{Mebibytes, Timestamp, VirtualCores};
+use crate::sim::trace_work::{JobLoad, TraceWork};
+use crate::trace::{Job, Stage, TaskRun};
+use crate::units::{Mebibytes, Resources, Timestamp, VirtualCores};
 
 const CLUSTER_ID: &str = "j-REHEARSAL";
 const START: Timestamp = Timestamp::from_millis(1_772_438_400_000);
 
 /// A job of an hour that fills the two core nodes (four vcores each) and lets 12 tasks wait.
-fn hour_of_work() -> Workload {
+fn hour_of_work() -> TraceWork {
     let job = Job {
         id: "hour".into(),
         name: None,
@@ -37,7 +37,7 @@ fn hour_of_work() -> Workload {
             }],
         }],
     };
-    Workload::Jobs(JobLoad::of(START, &[job]).expect("a valid job"))
+    TraceWork::Jobs(JobLoad::of(START, &[job]).expect("a valid job"))
 }
 
 /// The default cluster: two core nodes, no task node yet, six minutes to provision one.

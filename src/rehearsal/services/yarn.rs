@@ -11,8 +11,7 @@ use super::{Served, private_dns_name};
 use crate::observation::{HdfsLoad, InstanceId, YarnLoad};
 use crate::rehearsal::simulated::Ended;
 use crate::sim::stepped::{Application, Instance, InstanceState, Master, SteppedCluster};
-use crate::trace::Resources;
-use crate::units::{Mebibytes, Timestamp, VirtualCores};
+use crate::units::{Mebibytes, Resources, Timestamp, VirtualCores};
 
 const VERSION: &str = "3.3.6";
 

@@ -1,8 +1,7 @@
 //! One group and one node.
 
 use crate::observation::{Direction, GroupState, InstanceId};
-use crate::trace::Resources;
-use crate::units::Instances;
+use crate::units::{Instances, Resources};
 
 #[derive(Clone, Debug, Default)]
 pub(in crate::sim) struct Group {

@@ -76,7 +76,7 @@ struct Starting {
 
 /// What happens until an instant.
 #[derive(Clone, Copy, Debug)]
-struct Course {
+struct Span {
     until_s: f64,
     /// Starts, in mebibytes per second, and the lifetime of what starts.
     starts: f64,
@@ -112,7 +112,7 @@ impl Pool {
         let end_s = self.clock_s + span_s;
         self.settle();
         while self.clock_s < end_s {
-            self.pass(self.course(end_s, inflow), inflow);
+            self.pass(self.span(end_s, inflow), inflow);
             self.settle();
         }
         self.flush();
@@ -155,7 +155,7 @@ impl Pool {
     }
 
     /// What happens until the next event, and when that is.
-    fn course(&self, end_s: f64, inflow: Inflow) -> Course {
+    fn span(&self, end_s: f64, inflow: Inflow) -> Span {
         let (capacity, mass, departing) = (
             self.capacity_mib,
             self.service.mass_mib,
@@ -221,7 +221,7 @@ impl Pool {
             .min(first_end_s)
             .min(next_end_s)
             .min(end_s);
-        Course {
+        Span {
             until_s: change_s.min(self.clock_s + event_s.max(TINY_S)),
             starts,
             lifetime_s,
@@ -231,12 +231,12 @@ impl Pool {
 
     fn pass(
         &mut self,
-        Course {
+        Span {
             until_s,
             starts,
             lifetime_s,
             queues,
-        }: Course,
+        }: Span,
         inflow: Inflow,
     ) {
         let span_s = until_s - self.clock_s;

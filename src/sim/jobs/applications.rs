@@ -3,12 +3,11 @@
 use std::collections::BTreeMap;
 
 use super::queue::MasterState;
-use super::{Cluster, JobWorld};
+use super::{Cluster, ContainerWorkload};
 use crate::sim::stepped::{Application, Master};
-use crate::trace::Resources;
-use crate::units::Percent;
+use crate::units::{Percent, Resources};
 
-impl JobWorld<'_> {
+impl ContainerWorkload<'_> {
     /// Jobs that have arrived and are not finished, in order of arrival.
     pub(super) fn unfinished_applications(&self, cluster: &Cluster) -> Vec<Application> {
         let held = self.held_by_job();

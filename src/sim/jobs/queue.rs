@@ -1,10 +1,9 @@
 //! What of a job can start next, and in which order jobs are asked.
 
-use super::{JobWorld, NONE};
+use super::{ContainerWorkload, NONE};
 use crate::sim::scenario::Scheduler;
-use crate::sim::workload::{JobSpec, StageSpec};
-use crate::trace::Resources;
-use crate::units::Mebibytes;
+use crate::sim::trace_work::{JobSpec, StageSpec};
+use crate::units::{Mebibytes, Resources};
 
 #[derive(Clone, Debug)]
 pub(super) struct JobState {
@@ -108,7 +107,7 @@ impl StageState {
     }
 }
 
-impl JobWorld<'_> {
+impl ContainerWorkload<'_> {
     /// The first stages of a job, which wait for no other, can start.
     pub(super) fn make_first_ready(&mut self, job: u32, now_ms: i64) {
         let spec = &self.load.jobs[job as usize];

@@ -1,8 +1,8 @@
 use crate::sim::run::Run;
 use crate::sim::scenario::{Scenario, Scheduler};
 use crate::sim::testing::*;
-use crate::trace::{Job, Resources};
-use crate::units::Timestamp;
+use crate::trace::Job;
+use crate::units::{Resources, Timestamp};
 
 #[test]
 fn fifo_serves_strictly_in_order_to_the_millisecond() {
@@ -85,9 +85,9 @@ fn containers_are_spread_over_the_nodes_in_turn() {
     let mut seen = Vec::new();
     let jobs = [job("a", 0.0, &[100.0, 100.0, 100.0])];
     watch_jobs(&jobs, &scenario(3, 2), &[], 0, |observation| {
-        let census = &observation.nodes.as_ref().expect("a census").value.0;
+        let snapshot = &observation.nodes.as_ref().expect("a snapshot").value.0;
         seen.push(
-            census
+            snapshot
                 .iter()
                 .map(|node| node.containers)
                 .collect::<Vec<_>>(),
@@ -241,9 +241,9 @@ fn losing_a_master_loses_the_running_tasks_of_its_job_but_not_the_finished_ones(
     let mut scenario = one_slot_nodes(4);
     scenario.decommission_timeout = seconds(0.0);
     let load = load(&jobs);
-    let mut world = super::JobWorld::new(&load, &scenario);
+    let mut world = super::ContainerWorkload::new(&load, &scenario);
     let mut cluster = crate::sim::cluster::Cluster::new(&scenario, 0, Timestamp::EPOCH);
-    use crate::sim::world::World;
+    use crate::sim::workload::Workload;
     for change in std::mem::take(&mut cluster.changes) {
         world.on(change, 0, &mut cluster);
     }
@@ -355,7 +355,7 @@ fn nodes_are_idle_since_they_joined_or_their_last_container_left_and_the_oldest_
     let mut seen = Vec::new();
     watch_jobs(&jobs, &scenario, &[(60.0, 4)], 0, |observation| {
         let second = |at: Option<Timestamp>| at.map(|at| at.as_millis() / 1_000);
-        let census = &observation.nodes.as_ref().expect("a census").value.0;
+        let snapshot = &observation.nodes.as_ref().expect("a snapshot").value.0;
         let oldest = observation
             .yarn
             .as_ref()
@@ -363,7 +363,7 @@ fn nodes_are_idle_since_they_joined_or_their_last_container_left_and_the_oldest_
             .value
             .oldest_app_started_at;
         seen.push((
-            census
+            snapshot
                 .iter()
                 .map(|node| second(node.idle_since))
                 .collect::<Vec<_>>(),

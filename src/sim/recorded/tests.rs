@@ -19,7 +19,7 @@ fn observations(rows: &[Row]) -> Vec<Observation> {
         };
         let mut observation = crate::engine::testing::Scene::new(Vec::new()).observation();
         observation.nodes = Some(Sampled {
-            value: NodeCensus(nodes.chars().map(node).collect()),
+            value: NodeSnapshot(nodes.chars().map(node).collect()),
             measured_at: at,
         });
         let yarn = YarnLoad {
@@ -71,8 +71,12 @@ fn nodes_come_half_way_between_two_looks_and_a_draining_one_finishes_what_it_run
         (70, "aB", 0, 0),
         (90, "a", 0, 0),
     ];
-    let moments =
-        replay(&observations(&rows), &Workload::Jobs(jobs), &scenario(0, 2)).expect("replays");
+    let moments = replay(
+        &observations(&rows),
+        &TraceWork::Jobs(jobs),
+        &scenario(0, 2),
+    )
+    .expect("replays");
     assert_eq!(
         simulated(&moments),
         [
@@ -97,8 +101,12 @@ fn the_node_that_left_is_the_one_that_leaves() {
         (40, "b", 0, 0),
         (60, "b", 0, 0),
     ];
-    let moments =
-        replay(&observations(&rows), &Workload::Jobs(jobs), &scenario(0, 1)).expect("replays");
+    let moments = replay(
+        &observations(&rows),
+        &TraceWork::Jobs(jobs),
+        &scenario(0, 1),
+    )
+    .expect("replays");
     assert_eq!(
         simulated(&moments),
         [(1, 0, 1), (1, 0, 2), (1, 0, 1), (1, 0, 1)]
@@ -117,7 +125,12 @@ fn an_error_is_the_mean_over_time_of_the_differences() {
         (50, "a", 1, 0),
     ];
     let deviation = Deviation::of(
-        &replay(&observations(&rows), &Workload::Jobs(jobs), &scenario(0, 2)).expect("replays"),
+        &replay(
+            &observations(&rows),
+            &TraceWork::Jobs(jobs),
+            &scenario(0, 2),
+        )
+        .expect("replays"),
     );
     assert_eq!(
         deviation.containers_allocated,
@@ -137,7 +150,7 @@ fn an_error_is_the_mean_over_time_of_the_differences() {
 
 #[test]
 fn what_cannot_be_replayed_is_refused() {
-    let jobs = Workload::Jobs(load(&[job("a", 0.0, &[40.0])]));
+    let jobs = TraceWork::Jobs(load(&[job("a", 0.0, &[40.0])]));
     let rows = observations(&[(0, "a", 1, 0), (0, "a", 1, 0)]);
     assert_eq!(
         replay(&rows, &jobs, &scenario(1, 2)),

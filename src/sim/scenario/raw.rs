@@ -15,8 +15,7 @@ use crate::policy::Limits;
 use crate::policy::diagnostic::{Diagnostic, PolicyErrors};
 use crate::policy::yaml::{self, At};
 use crate::pricing::{PriceTable, PricingError, Rates};
-use crate::trace::Resources;
-use crate::units::{Instances, Mebibytes, Percent, VirtualCores, display_duration};
+use crate::units::{Instances, Mebibytes, Percent, Resources, VirtualCores, display_duration};
 
 /// More instances than this in one group are a typing error: EMR's own quotas end long before.
 const MOST_INSTANCES: u32 = 100_000;

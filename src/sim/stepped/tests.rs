@@ -32,7 +32,7 @@ proptest! {
     #[test]
     fn however_often_one_looks_the_same_happens(steps_s in prop::collection::vec(0.0..20.0_f64, 1..60)) {
         let (jobs, scenario) = (jobs(), scenario(2, 2));
-        let workload = Workload::Jobs(load(&jobs));
+        let workload = TraceWork::Jobs(load(&jobs));
         let mut cluster = SteppedCluster::new(&workload, &scenario, 1).expect("fits");
         let mut now_s = 0.0;
         for step_s in steps_s {
@@ -54,7 +54,7 @@ proptest! {
 
 #[test]
 fn an_earlier_time_changes_nothing() {
-    let (workload, scenario) = (Workload::Jobs(load(&jobs())), scenario(2, 2));
+    let (workload, scenario) = (TraceWork::Jobs(load(&jobs())), scenario(2, 2));
     let mut cluster = SteppedCluster::new(&workload, &scenario, 1).expect("fits");
     cluster.advance_to(at(50.0));
     cluster.advance_to(at(10.0));
@@ -64,7 +64,7 @@ fn an_earlier_time_changes_nothing() {
 #[test]
 fn a_resize_takes_effect_at_once_and_its_nodes_come_later() {
     let (workload, mut scenario) = (
-        Workload::Jobs(load(&[job("a", 0.0, &[600.0; 8])])),
+        TraceWork::Jobs(load(&[job("a", 0.0, &[600.0; 8])])),
         scenario(1, 2),
     );
     provision(&mut scenario, 60);
@@ -96,7 +96,7 @@ fn a_resize_takes_effect_at_once_and_its_nodes_come_later() {
 #[test]
 fn a_group_that_shrinks_lets_go_of_what_it_is_told_to_and_keeps_what_it_is_told_to() {
     let (workload, scenario) = (
-        Workload::Jobs(load(&[job("a", 0.0, &[600.0; 4])])),
+        TraceWork::Jobs(load(&[job("a", 0.0, &[600.0; 4])])),
         scenario(4, 1),
     );
     let mut cluster = SteppedCluster::new(&workload, &scenario, 1).expect("fits");
@@ -116,7 +116,7 @@ fn a_group_that_shrinks_lets_go_of_what_it_is_told_to_and_keeps_what_it_is_told_
 
 #[test]
 fn an_unknown_group_is_refused() {
-    let (workload, scenario) = (Workload::Jobs(load(&jobs())), scenario(2, 2));
+    let (workload, scenario) = (TraceWork::Jobs(load(&jobs())), scenario(2, 2));
     let mut cluster = SteppedCluster::new(&workload, &scenario, 1).expect("fits");
     let other = GroupId::new("ig-other");
     assert_eq!(
@@ -132,7 +132,7 @@ fn applications_say_where_their_master_is_and_how_far_they_are() {
     let mut waiting = job("late", 50.0, &[10.0]);
     waiting.application_master = Some(SLOT);
     let (workload, scenario) = (
-        Workload::Jobs(load(&[with_master, waiting])),
+        TraceWork::Jobs(load(&[with_master, waiting])),
         scenario(1, 3),
     );
     let mut cluster = SteppedCluster::new(&workload, &scenario, 1).expect("fits");
@@ -178,7 +178,7 @@ fn of_a_recording_every_node_has_its_share_and_all_of_it_is_one_application() {
         .observations
         .iter()
         .for_each(|observation| load.push(observation));
-    let workload = Workload::Observations(load.finish().expect("a recording"));
+    let workload = TraceWork::Observations(load.finish().expect("a recording"));
     let mut cluster = SteppedCluster::new(&workload, &scenario, 1).expect("fits");
     cluster.advance_to(at(100.0));
     let (yarn, shares) = (

@@ -5,7 +5,8 @@ use std::collections::BinaryHeap;
 use std::time::Duration;
 
 use super::most_of_each;
-use crate::trace::{Job, Resources};
+use crate::trace::Job;
+use crate::units::Resources;
 
 /// Twice as many as a wide terminal has columns, several times over.
 const CELLS: usize = 2048;

@@ -4,8 +4,8 @@ use std::fmt;
 use std::time::Duration;
 
 use super::{Contents, Curve, Info, JobTotals, ObservationTotals};
-use crate::trace::{Header, Resources};
-use crate::units::{Timestamp, display_duration};
+use crate::trace::Header;
+use crate::units::{Resources, Timestamp, display_duration};
 
 const WIDTH: usize = 80;
 const PICTURE_ROWS: usize = 8;

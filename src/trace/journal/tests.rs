@@ -15,10 +15,8 @@ use crate::decision::{
 };
 use crate::observation::*;
 use crate::trace::info::Info;
-use crate::trace::{
-    FORMAT_VERSION, Header, Job, Kind, OutcomeRecord, Record, Resources, Stage, TaskRun,
-};
-use crate::units::{Instances, Mebibytes, Timestamp, VirtualCores};
+use crate::trace::{FORMAT_VERSION, Header, Job, Kind, OutcomeRecord, Record, Stage, TaskRun};
+use crate::units::{Instances, Mebibytes, Resources, Timestamp, VirtualCores};
 
 const JOBS: &str = r#"{"headroom_trace":1,"kind":"jobs","start":"2026-03-02T08:00:00Z"}"#;
 const OBSERVATIONS: &str =
@@ -457,7 +455,7 @@ fn observation() -> impl Strategy<Value = Observation> {
                     measured_at,
                 }),
                 nodes: nodes.map(|nodes| Sampled {
-                    value: census(nodes),
+                    value: snapshot(nodes),
                     measured_at,
                 }),
                 metrics: metrics
@@ -506,7 +504,7 @@ fn yarn_load(
     }
 }
 
-fn census(nodes: Vec<(String, u32, bool, bool)>) -> NodeCensus {
+fn snapshot(nodes: Vec<(String, u32, bool, bool)>) -> NodeSnapshot {
     let node = |(instance, containers, has_application_master, draining)| NodeLoad {
         instance: InstanceId::new(instance),
         group: GroupId::new("ig-1"),
@@ -515,7 +513,7 @@ fn census(nodes: Vec<(String, u32, bool, bool)>) -> NodeCensus {
         draining,
         idle_since: (containers % 2 == 0).then(|| Timestamp::from_millis(i64::from(containers))),
     };
-    NodeCensus(nodes.into_iter().map(node).collect())
+    NodeSnapshot(nodes.into_iter().map(node).collect())
 }
 
 fn cluster() -> impl Strategy<Value = ClusterStatus> {

@@ -1,0 +1,221 @@
+//! What the active ResourceManager answers to one reading, and what follows from it.
+
+use reqwest::Url;
+use serde::de::DeserializeOwned;
+
+use crate::daemon::sources::http_get::{HttpGet, TimeLimit, malformed, timed};
+use crate::daemon::sources::jmx::{self, Beans};
+use crate::daemon::sources::source::{Call, SourceError};
+use crate::daemon::sources::yarn::YarnNode;
+use crate::daemon::sources::yarn::active::{Active, endpoint};
+use crate::daemon::sources::yarn::load;
+use crate::daemon::sources::yarn::node_snapshot::snapshot;
+use crate::daemon::sources::yarn::wire::{
+    App, Apps, ClusterMetrics, Metrics, Node, NodeLabels, Nodes, PartitionCounts, Scheduler,
+    SchedulerInfo, Turnover,
+};
+use crate::observation::YarnLoad;
+
+/// The largest answers that are read. Hadoop 3.3 writes 2.2 kB a node and 1.3 kB an application:
+/// 4,000 and 10,000 of them fit twice.
+const NODES_LIMIT_BYTES: usize = 24 << 20;
+const APPS_LIMIT_BYTES: usize = 32 << 20;
+/// Each queue takes about 15 kB.
+const SCHEDULER_LIMIT_BYTES: usize = 16 << 20;
+const SMALL_LIMIT_BYTES: usize = 1 << 20;
+
+/// The parts of one reading, as far as they came.
+#[derive(Debug)]
+pub struct Answers {
+    metrics: Part<ClusterMetrics>,
+    nodes: Part<Vec<Node>>,
+    apps: Part<Vec<App>>,
+    turnover: Part<Turnover>,
+    /// `None` where no labels exist.
+    partitions: Option<Partitions>,
+    metrics_url: Url,
+    nodes_url: Url,
+    pub calls: Vec<Call>,
+}
+
+/// What is asked only where node labels exist.
+#[derive(Debug)]
+struct Partitions {
+    scheduler: Part<SchedulerInfo>,
+    counts: Part<Vec<PartitionCounts>>,
+}
+
+type Part<T> = Result<T, SourceError>;
+
+impl Answers {
+    pub async fn ask(http: &HttpGet, active: &Active, limit: TimeLimit) -> Self {
+        let reader = Reader {
+            http,
+            address: &active.address,
+            limit,
+        };
+        let (metrics_url, nodes_url) = (
+            endpoint(&active.address, "metrics"),
+            nodes_url(&active.address),
+        );
+        let jmx_url = jmx::query(
+            &active.address,
+            "Hadoop:service=ResourceManager,name=QueueMetrics,q0=root",
+        );
+        let (apps_url, labels_url) = (
+            apps_url(active),
+            endpoint(&active.address, "get-node-labels"),
+        );
+        let ((metrics, m), (nodes, n), (apps, a), (beans, j), (labels, l)) = tokio::join!(
+            reader.get::<Metrics>("metrics", &metrics_url, SMALL_LIMIT_BYTES),
+            reader.get::<Nodes>("nodes", &nodes_url, NODES_LIMIT_BYTES),
+            reader.get::<Apps>("apps", &apps_url, APPS_LIMIT_BYTES),
+            reader.get::<Beans<Turnover>>("jmx", &jmx_url, SMALL_LIMIT_BYTES),
+            reader.get::<NodeLabels>("get-node-labels", &labels_url, SMALL_LIMIT_BYTES),
+        );
+        let mut answers = Self {
+            metrics: metrics.map(|metrics| metrics.cluster_metrics),
+            nodes: nodes.map(|nodes| nodes.nodes.map(|list| list.node).unwrap_or_default()),
+            apps: apps.map(|apps| apps.apps.map(|list| list.app).unwrap_or_default()),
+            turnover: beans.and_then(|beans| beans.one(&jmx_url)),
+            partitions: None,
+            metrics_url,
+            nodes_url,
+            calls: vec![m, n, a, j, l],
+        };
+        if answers.labels_may_exist(&labels) {
+            let (partitions, calls) = reader.partitions().await;
+            answers.partitions = Some(partitions);
+            answers.calls.extend(calls);
+        }
+        answers
+    }
+
+    /// The load over all partitions, and when the oldest application started where that was told.
+    pub fn load(&self) -> Result<YarnLoad, SourceError> {
+        let load = self.load_of_partitions()?;
+        let oldest_app_started_at = self
+            .apps
+            .as_ref()
+            .ok()
+            .and_then(|apps| load::oldest_start(apps, load.apps_running));
+        Ok(YarnLoad {
+            oldest_app_started_at,
+            ..load
+        })
+    }
+
+    fn load_of_partitions(&self) -> Result<YarnLoad, SourceError> {
+        let metrics = self.metrics.as_ref().map_err(Clone::clone)?;
+        let released = self
+            .turnover
+            .as_ref()
+            .ok()
+            .map(|turnover| turnover.aggregate_containers_released);
+        let Some(partitions) = &self.partitions else {
+            return Ok(load::of_default_partition(metrics, released));
+        };
+        let scheduler = partitions.scheduler.as_ref().map_err(Clone::clone)?;
+        // Only the CapacityScheduler knows partitions: to the others, all nodes are in the default
+        // one.
+        if scheduler.kind != "capacityScheduler" {
+            return Ok(load::of_default_partition(metrics, released));
+        }
+        let counts = partitions.counts.as_ref().map_err(Clone::clone)?;
+        let nodes = self.nodes.as_ref().ok().map(Vec::as_slice);
+        load::over_partitions(metrics, scheduler, counts, nodes)
+            .map_err(|problem| malformed(&self.metrics_url, problem))
+    }
+
+    /// The nodes with what runs on them. Where the applications are not known, neither is where
+    /// their masters run.
+    pub fn snapshot(&self) -> Result<Vec<YarnNode>, SourceError> {
+        let nodes = self.nodes.as_ref().map_err(Clone::clone)?;
+        let apps = self.apps.as_ref().map_err(Clone::clone)?;
+        snapshot(nodes, apps).map_err(|problem| malformed(&self.nodes_url, problem))
+    }
+
+    /// A label can exist, with work waiting for it, while no node has it: the nodes do not tell
+    /// enough. Where the list of labels cannot be had, the careful way is right in any case; a
+    /// service that does not know labels at all has none.
+    fn labels_may_exist(&self, labels: &Part<NodeLabels>) -> bool {
+        let on_nodes = self.nodes.as_ref().is_ok_and(|nodes| {
+            nodes
+                .iter()
+                .flat_map(|node| &node.node_labels)
+                .any(|label| !label.is_empty())
+        });
+        let listed = match labels {
+            Ok(labels) => labels.exist(),
+            Err(SourceError::Status { status, .. }) => *status != 404,
+            Err(_) => true,
+        };
+        on_nodes || listed
+    }
+}
+
+/// One ResourceManager, and the time that is left to ask it.
+struct Reader<'a> {
+    http: &'a HttpGet,
+    address: &'a Url,
+    limit: TimeLimit,
+}
+
+impl Reader<'_> {
+    async fn get<T: DeserializeOwned>(
+        &self,
+        operation: &'static str,
+        url: &Url,
+        limit_bytes: usize,
+    ) -> (Part<T>, Call) {
+        timed(operation, self.http.json(url, limit_bytes, self.limit)).await
+    }
+
+    async fn partitions(&self) -> (Partitions, [Call; 2]) {
+        let scheduler_url = endpoint(self.address, "scheduler");
+        let jmx_url = jmx::query(
+            self.address,
+            "Hadoop:service=ResourceManager,name=PartitionQueueMetrics,partition=*,q0=root",
+        );
+        let ((scheduler, s), (counts, c)) = tokio::join!(
+            self.get::<Scheduler>("scheduler", &scheduler_url, SCHEDULER_LIMIT_BYTES),
+            self.get::<Beans<PartitionCounts>>("jmx", &jmx_url, SMALL_LIMIT_BYTES),
+        );
+        let scheduler = scheduler.map(|answer| answer.scheduler.scheduler_info);
+        (
+            Partitions {
+                scheduler,
+                counts: counts.map(|answer| answer.beans),
+            },
+            [s, c],
+        )
+    }
+}
+
+/// Only the nodes that are there: a cluster that scales leaves behind ever more of those that were.
+fn nodes_url(active: &Url) -> Url {
+    let mut url = endpoint(active, "nodes");
+    url.set_query(Some("states=RUNNING,DECOMMISSIONING,UNHEALTHY"));
+    url
+}
+
+/// Only the applications that have a master or wait for one, and without their requests and
+/// resources, which are the bulk of the answer. Hadoop 2 refuses to leave out what it does not
+/// know.
+fn apps_url(active: &Active) -> Url {
+    let major: Option<u32> = active
+        .version
+        .split('.')
+        .next()
+        .and_then(|major| major.parse().ok());
+    let left_out = if major.is_some_and(|major| major >= 3) {
+        "resourceRequests,timeouts,resourceInfo"
+    } else {
+        "resourceRequests"
+    };
+    let mut url = endpoint(&active.address, "apps");
+    url.set_query(Some(&format!(
+        "states=RUNNING,ACCEPTED&deSelects={left_out}"
+    )));
+    url
+}

@@ -1,0 +1,238 @@
+//! From the ResourceManager's numbers to the load over all partitions.
+
+use std::collections::BTreeSet;
+
+use crate::daemon::sources::yarn::wire::{
+    App, AppState, ClusterMetrics, Node, PartitionCounts, PartitionUsage, Resource, SchedulerInfo,
+};
+use crate::observation::{NodesByState, YarnLoad};
+use crate::units::{Mebibytes, Timestamp, VirtualCores};
+
+/// The load of a cluster without node labels, where the default partition is all there is.
+pub fn of_default_partition(metrics: &ClusterMetrics, released: Option<u64>) -> YarnLoad {
+    YarnLoad {
+        memory_total: Mebibytes(metrics.total_mib),
+        memory_available: Mebibytes(not_negative(metrics.available_mib)),
+        memory_allocated: Mebibytes(metrics.allocated_mib),
+        memory_reserved: Mebibytes(metrics.reserved_mib),
+        memory_pending: Mebibytes(metrics.pending_mib),
+        vcores_total: Some(VirtualCores(metrics.total_virtual_cores)),
+        vcores_available: Some(VirtualCores(not_negative(metrics.available_virtual_cores))),
+        vcores_allocated: Some(VirtualCores(metrics.allocated_virtual_cores)),
+        vcores_reserved: Some(VirtualCores(metrics.reserved_virtual_cores)),
+        vcores_pending: Some(VirtualCores(metrics.pending_virtual_cores)),
+        containers_allocated: metrics.containers_allocated,
+        containers_pending: metrics.containers_pending,
+        containers_reserved: metrics.containers_reserved,
+        containers_released_total: released,
+        apps_running: metrics.apps_running,
+        apps_pending: metrics.apps_pending,
+        oldest_app_started_at: None,
+        nodes: NodesByState {
+            active: metrics.active_nodes,
+            decommissioning: metrics.decommissioning_nodes,
+            decommissioned: metrics.decommissioned_nodes,
+            lost: metrics.lost_nodes,
+            unhealthy: metrics.unhealthy_nodes,
+        },
+    }
+}
+
+/// The load over all partitions of a cluster with node labels. `counts` is empty before Hadoop 3.3.
+///
+/// # Errors
+/// What cannot be told for all partitions, by the name of the field.
+pub fn over_partitions(
+    metrics: &ClusterMetrics,
+    scheduler: &SchedulerInfo,
+    counts: &[PartitionCounts],
+    nodes: Option<&[Node]>,
+) -> Result<YarnLoad, String> {
+    let total = metrics
+        .total_across_partitions
+        .ok_or("node labels exist, but `totalClusterResourcesAcrossPartition` is missing")?;
+    let queues = scheduler
+        .queues
+        .as_ref()
+        .ok_or("node labels exist, but `scheduler.schedulerInfo.queues` is missing")?;
+    let usages: Vec<&PartitionUsage> = queues
+        .queue
+        .iter()
+        .flat_map(|queue| &queue.resources.resource_usages_by_partition)
+        .collect();
+    let used = sum(usages.iter().map(|usage| usage.used));
+    let reserved = sum(usages.iter().map(|usage| usage.reserved));
+    let pending = sum(usages.iter().map(|usage| usage.pending));
+    let containers = containers(metrics, &usages, counts, nodes)?;
+    Ok(YarnLoad {
+        memory_total: Mebibytes(total.memory),
+        memory_available: Mebibytes(total.memory.saturating_sub(used.memory)),
+        memory_allocated: Mebibytes(used.memory.saturating_sub(reserved.memory)),
+        memory_reserved: Mebibytes(reserved.memory),
+        memory_pending: Mebibytes(pending.memory),
+        vcores_total: Some(VirtualCores(total.vcores)),
+        vcores_available: Some(VirtualCores(total.vcores.saturating_sub(used.vcores))),
+        vcores_allocated: Some(VirtualCores(used.vcores.saturating_sub(reserved.vcores))),
+        vcores_reserved: Some(VirtualCores(reserved.vcores)),
+        vcores_pending: Some(VirtualCores(pending.vcores)),
+        containers_allocated: containers.allocated,
+        containers_pending: containers.pending,
+        containers_reserved: containers.reserved,
+        containers_released_total: containers.released,
+        ..of_default_partition(metrics, None)
+    })
+}
+
+/// When the first of the applications that run or wait was submitted. Where one of them may not be
+/// seen, it could be any time.
+pub fn oldest_start(apps: &[App], running: u64) -> Option<Timestamp> {
+    let present: Vec<&App> = apps
+        .iter()
+        .filter(|app| app.state != AppState::Other)
+        .collect();
+    let is_complete = present.len() as u64 >= running;
+    let starts = present
+        .iter()
+        .map(|app| app.started_time.filter(|ms| *ms > 0))
+        .collect::<Option<Vec<i64>>>();
+    starts
+        .filter(|_| is_complete)?
+        .into_iter()
+        .min()
+        .map(Timestamp::from_millis)
+}
+
+/// Containers over all partitions.
+struct Containers {
+    allocated: u64,
+    pending: u64,
+    reserved: u64,
+    released: Option<u64>,
+}
+
+/// Newer versions count containers by partition. Older ones count the default partition, which is
+/// enough while nothing waits in the others.
+fn containers(
+    metrics: &ClusterMetrics,
+    usages: &[&PartitionUsage],
+    counts: &[PartitionCounts],
+    nodes: Option<&[Node]>,
+) -> Result<Containers, String> {
+    let counted: BTreeSet<&str> = counts
+        .iter()
+        .map(|count| count.partition.as_str())
+        .collect();
+    if usages
+        .iter()
+        .all(|usage| counted.contains(usage.partition_name.as_str()))
+    {
+        let total = |field: fn(&PartitionCounts) -> u64| {
+            counts.iter().map(field).fold(0, u64::saturating_add)
+        };
+        return Ok(Containers {
+            allocated: total(|count| count.allocated_containers),
+            pending: total(|count| count.pending_containers),
+            reserved: total(|count| count.reserved_containers),
+            released: Some(total(|count| count.aggregate_containers_released)),
+        });
+    }
+    let is_waiting = |usage: &PartitionUsage| {
+        usage.pending != Resource::NONE || usage.reserved != Resource::NONE
+    };
+    match (
+        usages
+            .iter()
+            .find(|usage| !usage.partition_name.is_empty() && is_waiting(usage)),
+        nodes,
+    ) {
+        (Some(usage), _) => Err(format!(
+            "how many containers wait in the partition {} is not told (`PartitionQueueMetrics`); Hadoop tells since version 3.3",
+            usage.partition_name
+        )),
+        (None, None) => Err(
+            "how many containers run in all partitions is not known without the nodes".to_owned(),
+        ),
+        (None, Some(nodes)) => Ok(Containers {
+            allocated: nodes
+                .iter()
+                .map(|node| u64::from(node.num_containers))
+                .sum(),
+            pending: metrics.containers_pending,
+            reserved: metrics.containers_reserved,
+            released: None,
+        }),
+    }
+}
+
+fn sum(amounts: impl Iterator<Item = Resource>) -> Resource {
+    amounts.fold(Resource::NONE, |sum, amount| Resource {
+        memory: sum.memory.saturating_add(amount.memory),
+        vcores: sum.vcores.saturating_add(amount.vcores),
+    })
+}
+
+/// Less than nothing available is nothing available.
+fn not_negative(amount: i64) -> u64 {
+    u64::try_from(amount).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn app(state: AppState, started_time: Option<i64>) -> App {
+        App {
+            id: "application_1_1".to_owned(),
+            state,
+            started_time,
+            am_host_http_address: None,
+            unmanaged_application: false,
+        }
+    }
+
+    #[test]
+    fn the_oldest_application_is_known_only_where_all_that_run_can_be_seen() {
+        use AppState::{Accepted, Other, Running};
+        let table = [
+            ("none", vec![], 0, None),
+            (
+                "several",
+                vec![app(Running, Some(70)), app(Running, Some(50))],
+                2,
+                Some(50),
+            ),
+            (
+                "the oldest waits, maybe for its master to start again",
+                vec![app(Accepted, Some(40)), app(Running, Some(50))],
+                1,
+                Some(40),
+            ),
+            (
+                "one that is over",
+                vec![app(Other, Some(10)), app(Running, Some(50))],
+                1,
+                Some(50),
+            ),
+            (
+                "one is hidden",
+                vec![app(Running, Some(50)), app(Running, Some(0))],
+                2,
+                None,
+            ),
+            (
+                "one does not say",
+                vec![app(Running, Some(50)), app(Running, None)],
+                2,
+                None,
+            ),
+            ("one is not listed", vec![app(Running, Some(50))], 2, None),
+        ];
+        for (name, apps, running, expected) in table {
+            assert_eq!(
+                oldest_start(&apps, running).map(Timestamp::as_millis),
+                expected,
+                "{name}"
+            );
+        }
+    }
+}

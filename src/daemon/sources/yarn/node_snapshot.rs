@@ -1,0 +1,187 @@
+//! What runs on which node, application masters above all.
+
+use std::collections::BTreeSet;
+
+use crate::daemon::sources::yarn::YarnNode;
+use crate::daemon::sources::yarn::wire::{App, AppState, Node, NodeState};
+
+/// Every node that is there. A node without a master must be known to have none: what puts that in
+/// doubt is an error.
+pub fn snapshot(nodes: &[Node], apps: &[App]) -> Result<Vec<YarnNode>, String> {
+    let masters = masters(apps)?;
+    let present: Vec<&Node> = nodes
+        .iter()
+        .filter(|node| node.state != NodeState::Elsewhere)
+        .collect();
+    let containers: u64 = present
+        .iter()
+        .map(|node| u64::from(node.num_containers))
+        .sum();
+    if containers > 0 && apps.is_empty() {
+        return Err(format!(
+            "{containers} containers run, but no application is listed; may this user see all applications (`yarn.admin.acl`)?"
+        ));
+    }
+    let snapshot: Vec<YarnNode> = present
+        .into_iter()
+        .map(|node| entry(node, &masters))
+        .collect();
+    if !masters.is_empty() && !snapshot.iter().any(|node| node.has_application_master) {
+        return Err(format!(
+            "{} application masters run, but on none of the {} nodes that are listed",
+            masters.len(),
+            snapshot.len()
+        ));
+    }
+    Ok(snapshot)
+}
+
+/// Addresses of the nodes that run application masters, and their hosts alone.
+fn masters(apps: &[App]) -> Result<BTreeSet<&str>, String> {
+    let mut masters = BTreeSet::new();
+    for app in apps.iter().filter(|app| app.state != AppState::Other) {
+        match &app.am_host_http_address {
+            Some(address) => {
+                masters.insert(address.as_str());
+            }
+            None if app.state == AppState::Running && !app.unmanaged_application => {
+                return Err(format!(
+                    "it is not said where the application master of {} runs (`amHostHttpAddress`); may this user see all applications \
+                     (`yarn.admin.acl`)?",
+                    app.id
+                ));
+            }
+            None => {}
+        }
+    }
+    Ok(masters)
+}
+
+fn entry(node: &Node, masters: &BTreeSet<&str>) -> YarnNode {
+    YarnNode {
+        host: node.node_host_name.clone(),
+        containers: node.num_containers,
+        has_application_master: masters.contains(node.http_address.as_str()),
+        draining: node.state == NodeState::Decommissioning,
+        idle_since: None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn node(host: &str, num_containers: u32) -> Node {
+        let http_address = format!("{host}:8042");
+        Node {
+            node_host_name: host.to_owned(),
+            state: NodeState::Running,
+            http_address,
+            num_containers,
+            node_labels: Vec::new(),
+        }
+    }
+
+    fn app(state: AppState, master: Option<&str>) -> App {
+        let am_host_http_address = master.map(|host| format!("{host}:8042"));
+        App {
+            id: "application_1_1".to_owned(),
+            state,
+            started_time: None,
+            am_host_http_address,
+            unmanaged_application: false,
+        }
+    }
+
+    #[test]
+    fn a_node_without_master_must_be_known_to_have_none() {
+        use AppState::{Accepted, Other, Running};
+        let unmanaged = App {
+            unmanaged_application: true,
+            ..app(Running, None)
+        };
+        let table = [
+            ("idle", 0, vec![], Ok(false)),
+            ("a master", 1, vec![app(Running, Some("a"))], Ok(true)),
+            (
+                "a master that starts",
+                1,
+                vec![app(Accepted, Some("a"))],
+                Ok(true),
+            ),
+            (
+                "a master that is over",
+                0,
+                vec![app(Other, Some("a"))],
+                Ok(false),
+            ),
+            (
+                "waiting for a master",
+                0,
+                vec![app(Accepted, None)],
+                Ok(false),
+            ),
+            (
+                "a master outside the cluster",
+                1,
+                vec![unmanaged],
+                Ok(false),
+            ),
+            (
+                "applications hidden",
+                1,
+                vec![],
+                Err("1 containers run, but no application is listed"),
+            ),
+            (
+                "a master hidden",
+                1,
+                vec![app(Running, None)],
+                Err("it is not said where the application master of application_1_1 runs"),
+            ),
+            (
+                "a master nowhere",
+                1,
+                vec![app(Running, Some("b"))],
+                Err("1 application masters run, but on none of the 1 nodes"),
+            ),
+            (
+                "one master on a node that has gone",
+                1,
+                vec![app(Running, Some("a")), app(Running, Some("b"))],
+                Ok(true),
+            ),
+        ];
+        for (name, containers, apps, expected) in table {
+            match (snapshot(&[node("a", containers)], &apps), expected) {
+                (Ok(snapshot), Ok(has_master)) => {
+                    assert_eq!(snapshot[0].has_application_master, has_master, "{name}")
+                }
+                (Err(problem), Err(start)) => {
+                    assert!(problem.starts_with(start), "{name}: {problem}")
+                }
+                (snapshot, _) => panic!("{name}: {snapshot:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn nodes_of_one_host_are_told_apart_by_their_port() {
+        let second = Node {
+            http_address: "a:8043".to_owned(),
+            ..node("a", 1)
+        };
+        let snapshot = snapshot(
+            &[node("a", 1), second],
+            &[app(AppState::Running, Some("a"))],
+        )
+        .unwrap();
+        assert_eq!(
+            snapshot
+                .iter()
+                .map(|node| node.has_application_master)
+                .collect::<Vec<_>>(),
+            [true, false]
+        );
+    }
+}

@@ -1,0 +1,165 @@
+use std::time::Duration;
+
+use super::*;
+use crate::daemon::sources::source::SourceError;
+use crate::daemon::telemetry::report::testing::{Rig, demand, policy};
+use crate::daemon::telemetry::report::{ShadowReport, TickReport};
+use crate::decision::{Cause, HoldReason, Limiter, Outcome, Rejection, Resize};
+
+const START: Timestamp = Timestamp::from_millis(1_772_438_400_000);
+
+fn status(report: &TickReport, last_resize: Option<PastResize>) -> Status {
+    let mut tick = TickStatus::new(report, &policy(), &[last_resize]);
+    let now = report.observation.at + Duration::from_secs(12);
+    tick.age(now);
+    let words = tick.targets[0].words.clone();
+    let (from, to) = (START, report.observation.at);
+    Status {
+        version: "0.1.0".to_owned(),
+        cluster_id: "j-1".to_owned(),
+        policy: PolicyStatus {
+            name: "by-the-book".to_owned(),
+            file: "book.yaml".to_owned(),
+            poll_s: 30.0,
+        },
+        dry_run: false,
+        started_at: START,
+        now,
+        unhealthy: Vec::new(),
+        unready: Vec::new(),
+        tick: Some(tick),
+        failure: None,
+        recent: vec![Stretch {
+            target: 0,
+            group: Some(GroupId::new("ig-task")),
+            from,
+            to,
+            ticks: 9,
+            is_resize: false,
+            words,
+        }],
+    }
+}
+
+#[test]
+fn a_terminal_shows_the_state_in_words_first() {
+    let mut rig = Rig::new(START);
+    rig.scene.available_percent = Some(10.0);
+    let (mut report, mut resized) = (rig.tick(), None);
+    for _ in 0..14 {
+        report = rig.tick();
+        if let Action::Resize(_) = &report.decisions[0].action {
+            let words = words::decision(&report.decisions[0], report.answers.first());
+            resized = Some(PastResize {
+                decision: report.decisions[0].clone(),
+                answer: report.answers.first().cloned(),
+                words,
+            });
+        }
+    }
+    report.shadows.push(ShadowReport {
+        policy: "bold".to_owned(),
+        decisions: report.decisions.clone(),
+    });
+    report.sources[1].error = Some(SourceError::Throttled {
+        operation: "DescribeCluster",
+    });
+    report.sources[2].measured_at = None;
+    let mut status = status(&report, resized);
+    status.unready = vec!["cloudwatch: what is known is missing".to_owned()];
+    insta::assert_snapshot!(text::text(&status));
+}
+
+#[test]
+fn a_target_that_follows_demand_shows_the_numbers_of_it() {
+    let mut report = Rig::new(START).tick();
+    report.decisions[0].demand = Some(Box::new(demand()));
+    let shown = text::text(&status(&report, None));
+    let demand: Vec<&str> = shown
+        .lines()
+        .skip_while(|line| !line.starts_with("  demand"))
+        .take_while(|line| !line.is_empty())
+        .collect();
+    insta::assert_snapshot!(demand.join("\n"), @r"
+    demand  pending 310.0 GiB
+            190.0 GiB of it will have been served in 40s
+            120.0 GiB remain = 10.0 units in turns
+            100 % of these and of 4.0 in use are needed
+            needed 14, expected from earlier days 9, kept 4, of which other groups have 2
+            idle units are kept for 15m
+            new units take 6m 40s
+    ");
+}
+
+#[test]
+fn a_status_survives_being_written_and_read() {
+    let status = status(&Rig::new(START).tick(), None);
+    let json = serde_json::to_string(&status).expect("serialises");
+    assert_eq!(
+        serde_json::from_str::<Status>(&json).expect("parses"),
+        status
+    );
+}
+
+#[test]
+fn every_outcome_of_a_resize_reads_as_a_sentence() {
+    let resize = Resize {
+        from: Instances(4),
+        to: Instances(9),
+        because: Cause::Rule(RuleName::new("memory-short")),
+        wanted: Instances(14),
+        limited_by: Some(Limiter::Step),
+        protect: Vec::new(),
+        prefer: Vec::new(),
+    };
+    let mut decision = Rig::new(START).tick().decisions.remove(0);
+    decision.action = Action::Resize(resize);
+    let group = GroupId::new("ig-task");
+    for (outcome, message, expected) in [
+        (Outcome::Accepted, None, "EMR has accepted it"),
+        (Outcome::NotSent, None, "not sent, this is a dry run"),
+        (
+            Outcome::Rejected(Rejection::AccessDenied),
+            Some("not authorized"),
+            "EMR refused it (access denied): not authorized",
+        ),
+        (
+            Outcome::Unknown,
+            None,
+            "EMR has not answered, the next look at the cluster will tell",
+        ),
+    ] {
+        let answer = ResizeAnswer {
+            group: group.clone(),
+            outcome,
+            message: message.map(str::to_owned),
+        };
+        let expected = format!(
+            "Growing from 4 to 9: rule memory-short (wanted 14, held by the step cap); {expected}"
+        );
+        assert_eq!(words::decision(&decision, Some(&answer)), expected);
+    }
+    decision.action = Action::Hold(HoldReason::NoRuleReady);
+    assert_eq!(
+        words::decision(&decision, None),
+        "Held at 4: no rule asks for a change"
+    );
+    assert_eq!(
+        words::shadow(&decision),
+        "would hold at 4: no rule asks for a change"
+    );
+}
+
+#[test]
+fn a_core_group_that_is_scaled_needs_hdfs_and_a_task_group_does_not() {
+    let mut rig = Rig::new(START);
+    let report = rig.tick();
+    let mut groups = report.observation.cluster.value.groups.clone();
+    let required = |groups: &[GroupStatus]| required_sources(&policy(), &report.decisions, groups);
+    assert_eq!(
+        required(&groups),
+        BTreeSet::from([Source::YarnLoad, Source::Emr, Source::CloudWatch])
+    );
+    groups[0].role = Role::Core;
+    assert!(required(&groups).contains(&Source::Hdfs));
+}

@@ -1,0 +1,190 @@
+//! The jobs of an SLS input file.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use super::{Collected, Entry, Options};
+use crate::import::{elapsed, push_run};
+use crate::trace::journal::TASKS_MAX;
+use crate::trace::{Job, Stage, TaskRun};
+use crate::units::{Mebibytes, Resources, VirtualCores};
+
+/// A `job.count` above it is a mistake: each copy is a job of its own.
+const COPIES_MAX: i64 = 1_000_000;
+
+#[derive(Deserialize)]
+pub(super) struct Task {
+    count: Option<Whole>,
+    #[serde(rename = "container.duration.ms", alias = "duration.ms")]
+    duration_ms: Option<Whole>,
+    #[serde(rename = "container.start.ms")]
+    start_ms: Option<Whole>,
+    #[serde(rename = "container.end.ms")]
+    end_ms: Option<Whole>,
+    #[serde(rename = "container.memory-mb", alias = "container.memory")]
+    memory_mib: Option<Whole>,
+    #[serde(rename = "container.vcores")]
+    vcores: Option<Whole>,
+    #[serde(rename = "container.type")]
+    kind: Option<String>,
+    #[serde(rename = "container.request.delay")]
+    request_delay_ms: Option<Whole>,
+}
+
+/// SLS reads its numbers from text, so both spellings occur.
+#[derive(Clone, Copy, Deserialize)]
+#[serde(try_from = "NumberOrText")]
+pub(super) struct Whole(i64);
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum NumberOrText {
+    Number(i64),
+    Text(String),
+}
+
+impl TryFrom<NumberOrText> for Whole {
+    type Error = String;
+
+    fn try_from(written: NumberOrText) -> Result<Self, String> {
+        match written {
+            NumberOrText::Number(number) => Ok(Self(number)),
+            NumberOrText::Text(text) => text
+                .trim()
+                .parse()
+                .map(Self)
+                .map_err(|_| format!("{text:?} is not a whole number")),
+        }
+    }
+}
+
+/// One job, or `job.count` copies of it.
+pub(super) fn add_jobs(
+    entry: Entry,
+    options: &Options,
+    collected: &mut Collected,
+) -> Result<(), String> {
+    let start_ms = entry.sls_start_ms.map_or(0, |start| start.0);
+    let submit = elapsed(0, start_ms)
+        .ok_or_else(|| format!("job.start.ms is {start_ms}; expected milliseconds from zero"))?;
+    let copies = entry.sls_count.map_or(1, |count| count.0.max(1));
+    if copies > COPIES_MAX {
+        return Err(format!(
+            "job.count is {copies}; at most {COPIES_MAX} copies make sense"
+        ));
+    }
+    let tasks = entry.sls_tasks.unwrap_or_default();
+    let delayed = tasks
+        .iter()
+        .filter(|task| task.request_delay_ms.is_some_and(|delay| delay.0 > 0))
+        .count();
+    collected
+        .left_out
+        .add(delayed as u64, "request delays (container.request.delay)");
+    let stages = stages(&tasks, options)?;
+    if stages.is_empty() {
+        collected.left_out.add(1, "jobs without tasks");
+        return Ok(());
+    }
+    let application_master = match (entry.am_memory_mib, entry.am_vcores) {
+        (None, None) => None,
+        (memory, vcores) => Some(Resources {
+            memory: Mebibytes(size("am.memory-mb", memory, options.each.memory.get())?),
+            vcores: VirtualCores(size("am.vcores", vcores, options.each.vcores.get())?),
+        }),
+    };
+    let id = entry
+        .sls_id
+        .unwrap_or_else(|| format!("job_{}", collected.sls.len() + 1));
+    for copy in 1..=copies {
+        let id: Arc<str> = if copies == 1 {
+            id.as_str().into()
+        } else {
+            format!("{id}_{copy}").into()
+        };
+        collected.sls.push(Job {
+            id,
+            name: None,
+            submit,
+            application_master,
+            stages: stages.clone(),
+        });
+    }
+    Ok(())
+}
+
+/// One stage for each size of the maps (and of every other type), then, after all of them, one for
+/// each size of the reduces.
+fn stages(tasks: &[Task], options: &Options) -> Result<Vec<Stage>, String> {
+    let mut stages: Vec<Stage> = Vec::new();
+    let is_reduce = |task: &&Task| task.kind.as_deref() == Some("reduce");
+    let maps: Vec<&Task> = tasks.iter().filter(|task| !is_reduce(task)).collect();
+    let reduces: Vec<&Task> = tasks.iter().filter(is_reduce).collect();
+    for phase in [maps, reduces] {
+        let after: Vec<u32> = (0..stages.len() as u32).collect();
+        for task in phase {
+            let each = Resources {
+                memory: Mebibytes(size(
+                    "container.memory-mb",
+                    task.memory_mib,
+                    options.each.memory.get(),
+                )?),
+                vcores: VirtualCores(size(
+                    "container.vcores",
+                    task.vcores,
+                    options.each.vcores.get(),
+                )?),
+            };
+            let run = task.run()?;
+            match stages[after.len()..]
+                .iter_mut()
+                .find(|stage| stage.each() == each)
+            {
+                Some(stage) => push_run(&mut stage.tasks, run),
+                None => stages.push(Stage {
+                    after: after.clone(),
+                    memory: each.memory,
+                    vcores: each.vcores,
+                    tasks: vec![run],
+                }),
+            }
+        }
+    }
+    Ok(stages)
+}
+
+fn size(field: &str, written: Option<Whole>, default: u64) -> Result<u64, String> {
+    match written {
+        None => Ok(default),
+        Some(Whole(size)) => u64::try_from(size)
+            .ok()
+            .filter(|size| *size > 0)
+            .ok_or_else(|| format!("{field} is {size}; expected at least 1")),
+    }
+}
+
+impl Task {
+    fn run(&self) -> Result<TaskRun, String> {
+        let count = self.count.map_or(1, |count| count.0.max(1));
+        let count = u32::try_from(count)
+            .ok()
+            .filter(|count| u64::from(*count) <= TASKS_MAX)
+            .ok_or_else(|| format!("count is {count}; a job has at most {TASKS_MAX} tasks"))?;
+        Ok(TaskRun {
+            count,
+            duration: self.duration()?,
+        })
+    }
+
+    fn duration(&self) -> Result<Duration, String> {
+        let (start_ms, end_ms) = match (self.duration_ms, self.start_ms, self.end_ms) {
+            (Some(duration), ..) => (0, duration.0),
+            (None, Some(start), Some(end)) => (start.0, end.0),
+            _ => return Err("a task has neither container.duration.ms nor both container.start.ms and container.end.ms".to_owned()),
+        };
+        elapsed(start_ms, end_ms)
+            .ok_or_else(|| format!("a task starts at {start_ms} ms and ends at {end_ms} ms; expected an end after the start"))
+    }
+}

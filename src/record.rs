@@ -1,0 +1,197 @@
+//! A trace of observations from CloudWatch's history, for a cluster beside which no daemon ran.
+//!
+//! EMR publishes what it knows of a cluster under `AWS/ElasticMapReduce`. The history is fetched in
+//! parts, which are kept in a file beside the trace until all are there, so that an interruption
+//! loses at most one.
+
+mod history;
+mod observations;
+mod partial;
+mod plan;
+mod scenario;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use aws_config::SdkConfig;
+use aws_sdk_cloudwatch::Client;
+
+use crate::daemon::sources::source::SourceError;
+use crate::observation::Role;
+use crate::trace::journal::{TraceError, TraceWriter};
+use crate::trace::{FORMAT_VERSION, Header, Kind, Record};
+use crate::units::{Timestamp, display_duration};
+use history::History;
+use partial::Partial;
+
+pub use plan::{Asked, Plan, PlanError, When, WhenError};
+pub use scenario::{Sizes, scenario};
+
+/// What became a trace.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Recorded {
+    pub observations: usize,
+    /// Of these, with YARN's load.
+    pub with_yarn: usize,
+    pub plan: Plan,
+    /// Time between two observations: the plan's period, or five minutes where EMR published no
+    /// more often.
+    pub step: Duration,
+    /// Of each role of which CloudWatch counted nodes.
+    pub sizes: BTreeMap<Role, Sizes>,
+}
+
+/// Why there is no trace.
+#[derive(Debug, thiserror::Error)]
+pub enum RecordError {
+    #[error(transparent)]
+    Plan(#[from] PlanError),
+    #[error("no region is set: give --region, or set AWS_REGION")]
+    NoRegion,
+    #[error(
+        "{} holds the beginning of another recording (cluster {} in {region}, from {}, to {}); finish that one, or delete the file",
+        path.display(), asked.cluster_id, asked.from, asked.to
+    )]
+    OtherRecording {
+        path: PathBuf,
+        asked: Box<Asked>,
+        region: String,
+    },
+    #[error("{}: CloudWatch no longer keeps the points that it still lacks; delete it to begin anew", path.display())]
+    OutOfDate { path: PathBuf },
+    #[error("{} is not a file that this program wrote; move it away", path.display())]
+    NotPartial {
+        path: PathBuf,
+        source: serde_json::Error,
+    },
+    #[error("{} cannot be read, written or deleted", path.display())]
+    File {
+        path: PathBuf,
+        source: std::io::Error,
+    },
+    #[error("{done} of {total} parts are in {}; the same command continues from there", path.display())]
+    Interrupted {
+        done: usize,
+        total: usize,
+        path: PathBuf,
+        source: SourceError,
+    },
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    #[error(
+        "CloudWatch has no points of cluster {cluster_id} in {region} from {from} to {to}; {hint}"
+    )]
+    NoPoints {
+        cluster_id: String,
+        region: String,
+        from: Timestamp,
+        to: Timestamp,
+        hint: String,
+    },
+    #[error(
+        "CloudWatch has points of cluster {cluster_id}, but none of YARN's memory and containers: {missing} missing; does YARN run on it?"
+    )]
+    NoYarn { cluster_id: String, missing: String },
+    #[error(transparent)]
+    Trace(#[from] TraceError),
+}
+
+/// Fetches what is asked for, or what is still missing of it, and writes the trace whole.
+/// `progress` is told how many parts are there, and of how many: once before the first is fetched,
+/// then after each.
+///
+/// # Errors
+/// When the times make no sense, CloudWatch does not answer or knows nothing, or a file cannot be
+/// written.
+pub async fn cloudwatch(
+    config: &SdkConfig,
+    asked: &Asked,
+    now: Timestamp,
+    out: &Path,
+    mut progress: impl FnMut(usize, usize),
+) -> Result<Recorded, RecordError> {
+    let region = config.region().ok_or(RecordError::NoRegion)?.to_string();
+    let client = Client::new(config);
+    let mut partial = Partial::open(out, asked, &region, now)?;
+    let parts = partial.plan().parts();
+    progress(partial.done(), parts.len());
+    for (from, to) in &parts[partial.done().min(parts.len())..] {
+        let part = history::fetch(
+            &client,
+            &asked.cluster_id,
+            (*from, *to),
+            partial.plan().period,
+        )
+        .await;
+        partial.add(part.map_err(|source| partial.interrupted(source))?)?;
+        progress(partial.done(), parts.len());
+    }
+    let history = partial.history();
+    if history.is_empty() {
+        let Plan { from, to, .. } = *partial.plan();
+        partial.delete()?;
+        let hint = history::hint(&client, &asked.cluster_id).await;
+        return Err(RecordError::NoPoints {
+            cluster_id: asked.cluster_id.clone(),
+            region,
+            from,
+            to,
+            hint,
+        });
+    }
+    match write(&history, asked, &region, partial.plan(), out) {
+        // All is fetched: another attempt has only to write.
+        Err(error @ RecordError::Trace(_)) => Err(error),
+        written => partial.delete().and(written),
+    }
+}
+
+fn write(
+    history: &History,
+    asked: &Asked,
+    region: &str,
+    plan: &Plan,
+    out: &Path,
+) -> Result<Recorded, RecordError> {
+    let (history, step) = history.on_native_grid(plan.period);
+    let observations = observations::observations(&history, step);
+    let with_yarn = observations
+        .iter()
+        .filter(|observation| observation.yarn.is_some())
+        .count();
+    if with_yarn == 0 {
+        let missing = observations::missing(&history).join(", ");
+        return Err(RecordError::NoYarn {
+            cluster_id: asked.cluster_id.clone(),
+            missing,
+        });
+    }
+    let header = Header {
+        headroom_trace: FORMAT_VERSION,
+        kind: Kind::Observations,
+        start: observations.first().map_or(plan.from, |first| first.at),
+        source: format!(
+            "CloudWatch's history of cluster {} in {region}, means of {}. Estimated: pending memory (pending containers times the mean size of \
+             a running one). Not known: vcores, released containers, steps, the market of the instances (written as on-demand).",
+            asked.cluster_id,
+            display_duration(step)
+        ),
+        synthetic: false,
+    };
+    let mut writer = TraceWriter::create(out, &header)?;
+    let (count, sizes) = (observations.len(), scenario::sizes(&observations));
+    for observation in observations {
+        writer.write(&Record::Observation(Box::new(observation)))?;
+    }
+    writer.finish()?;
+    Ok(Recorded {
+        observations: count,
+        with_yarn,
+        plan: plan.clone(),
+        step,
+        sizes,
+    })
+}
