@@ -1,5 +1,5 @@
 # syntax=docker/dockerfile:1
-# One binary, which needs glibc and the certificate authorities to believe, not run by root.
+# One binary with glibc and the certificate authorities, run as user 65532.
 
 FROM rust:1.95-slim-bookworm AS build
 RUN apt-get update \
@@ -9,8 +9,8 @@ WORKDIR /src
 COPY . .
 RUN --mount=type=cache,target=/usr/local/cargo/registry \
     --mount=type=cache,target=/src/target \
-    cargo build --locked --release --bin headroom \
-    && install -D target/release/headroom /out/headroom \
+    cargo build --locked --profile dist --features daemon \
+    && install -D target/dist/headroom /out/headroom \
     && install -d /out/state
 
 FROM debian:bookworm-slim
@@ -22,9 +22,9 @@ COPY --from=build --chown=65532:65532 /out/state /var/lib/headroom
 COPY policies /usr/share/headroom/policies
 USER 65532:65532
 VOLUME /var/lib/headroom
-# HTTP is for the container itself only, until HEADROOM__LISTEN=0.0.0.0:9742 opens it.
+# The status page is reachable from inside the container only; HEADROOM__LISTEN=0.0.0.0:9742 opens it.
 EXPOSE 9742
 HEALTHCHECK --interval=30s --timeout=6s --start-period=60s CMD ["/usr/local/bin/headroom", "status", "--health"]
 ENTRYPOINT ["/usr/local/bin/headroom"]
-# Settings: mount /etc/headroom, or name a policy in HEADROOM__POLICY.
+# For settings, mount /etc/headroom or set HEADROOM__POLICY to a policy file.
 CMD ["run"]

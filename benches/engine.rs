@@ -13,8 +13,8 @@ use headroom::observation::{
 use headroom::policy::parse::parse;
 use headroom::units::{Instances, Mebibytes, Timestamp, VirtualCores};
 
-/// Ten rules: thresholds, arithmetic, and, or, not; none of them fires, so that every step does the
-/// whole work.
+/// Ten rules with thresholds, arithmetic, and, or, not. None of them fires, so that every step
+/// evaluates all of them.
 const TEN_RULES: &str = "
 name: ten-rules
 targets:

@@ -1,4 +1,4 @@
-//! Whole simulations: `cargo bench --bench simulate`. Reading the trace is not part of them.
+//! Whole simulations, without reading the trace: `cargo bench --bench simulate`.
 
 use std::hint::black_box;
 use std::path::Path;
@@ -7,14 +7,14 @@ use criterion::{Criterion, criterion_group, criterion_main};
 use headroom::generate::{self, Scenario as Model};
 use headroom::policy::Policy;
 use headroom::policy::baselines;
-use headroom::sim::load::Source;
-use headroom::sim::observed::ObservedLoad;
+use headroom::sim::input::Source;
+use headroom::sim::job_work::JobWork;
+use headroom::sim::observed_work::ObservedWork;
 use headroom::sim::scenario::Scenario;
-use headroom::sim::trace_work::{JobLoad, TraceWork};
+use headroom::sim::trace_work::TraceWork;
 use headroom::sim::{Recording, simulate};
 
-/// "Grow by 5 under 15 % for 5 minutes; shrink by 3 over 75 % for 3 minutes", on the default
-/// cluster.
+/// Grow by 5 below 15% available memory for 5 minutes, and shrink by 3 above 75% for 3 minutes.
 fn seed_rules(scenario: &Scenario) -> Policy {
     let limits = scenario
         .groups
@@ -26,20 +26,20 @@ fn seed_rules(scenario: &Scenario) -> Policy {
         .policy(limits)
 }
 
-/// What a daemon would have recorded in 30 days, every 30 s: 86,400 observations.
+/// The observations that a daemon would have recorded in 30 days, every 30 s: 86,400 of them.
 fn thirty_days_of_observations(scenario: &Scenario) -> TraceWork {
     let month = Model::NightlyBatch
         .workload(Some(30.25), 1.0)
         .expect("valid");
     let jobs = TraceWork::Jobs(
-        JobLoad::of(month.start, &generate::generate(&month, 1)).expect("valid jobs"),
+        JobWork::from_jobs(month.start, &generate::generate(&month, 1)).expect("valid jobs"),
     );
     let recording = Recording {
         observations: true,
         series: false,
     };
     let run = simulate(&jobs, scenario, &seed_rules(scenario), 1, recording).expect("simulates");
-    let mut load = ObservedLoad::builder(None);
+    let mut load = ObservedWork::builder(None);
     run.observations
         .iter()
         .for_each(|observation| load.push(observation));

@@ -1,13 +1,15 @@
 //! Which of all policies would do best on recorded work, what it would save against what ran, and
 //! how sure that is.
 //!
-//! Everything that is always at hand takes part ([`alternatives`]), and rules whose values are
-//! searched. The interval comes from days that the choice did not see: without each day in turn the
+//! It tries all [`alternatives`], and rules whose values are searched. The interval comes from days that the choice did not see: without each day in turn the
 //! choice is made again among everything whose values no result has led to.
 
 pub mod actual;
 pub mod alternatives;
 pub mod report;
+
+use std::cmp::Ordering;
+use std::time::Duration;
 
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -18,7 +20,7 @@ use crate::policy::Policy;
 use crate::policy::parse::parse;
 use crate::sim::SimError;
 use crate::tune::evaluator::{DayFigures, Evaluator, Figures, TraceFigures};
-use crate::tune::frontier::{Judged, best};
+use crate::tune::frontier::{Judged, best, frontier};
 use crate::tune::search::{Candidate, Effort, search};
 use crate::tune::search_space::SearchSpace;
 use crate::tune::unseen::{self, Fold};
@@ -26,26 +28,34 @@ use alternatives::Alternative;
 
 /// Resamples of the days; more would not change the first digits of an interval.
 const RESAMPLES: usize = 2_000;
-/// Both tails together are 5 %.
+/// Both tails together are 5%.
 const TAIL: f64 = 0.025;
 
-/// What is to be advised on.
+/// What to advise on.
 pub struct Question<'a> {
+    /// The traces, their clusters and the goal.
     pub evaluator: &'a Evaluator<'a>,
     /// Never empty; the first one is what others are compared with when nothing is known of what
     /// ran.
     pub alternatives: &'a [Alternative],
-    /// What ran, for each trace; `None` when one of them does not tell.
+    /// At least 95% of the work waits no longer; without a goal values are not searched, and only
+    /// a policy that is better than all others is recommended.
+    pub goal: Option<Duration>,
+    /// What ran, for each trace; `None` when a trace does not show it.
     pub actual: Option<Vec<TraceFigures>>,
     /// For each policy whose values are searched.
     pub effort: Effort,
+    /// How often each alternative runs, with consecutive seeds.
     pub seeds: u64,
 }
 
-/// What would do best.
+/// The alternatives in order, and how sure the choice is.
 #[derive(Clone, Debug)]
 pub struct Advice {
-    /// All that took part, the cheapest that keep the goal first, then those that wait least.
+    /// The goal that was set.
+    pub goal: Option<Duration>,
+    /// All policies that were tried. With a goal: those that keep it first, by cost, then the others
+    /// by waiting. Without: those that no other policy beats first, each part by cost.
     pub ranked: Vec<Ranked>,
     /// What the best is compared with.
     pub reference: Reference,
@@ -53,16 +63,23 @@ pub struct Advice {
     pub unseen: Option<Unseen>,
 }
 
-/// A alternative and how it did.
+/// An alternative and how it did.
 #[derive(Clone, Debug)]
 pub struct Ranked {
+    /// The alternative's name.
     pub name: String,
     /// The policy file, ready to deploy.
     pub text: String,
+    /// The cost, in US dollars.
     pub cost_usd: Summary,
+    /// The p95 wait, in seconds.
     pub wait_p95_s: Summary,
+    /// All work was done.
+    pub is_finished: bool,
     /// p95 waiting is within the goal on each trace, and all work was done.
     pub keeps_goal: bool,
+    /// No other policy costs less without longer p95 waiting, or waits less without more cost.
+    pub is_unbeaten: bool,
 }
 
 /// What the best is compared with.
@@ -70,8 +87,11 @@ pub struct Ranked {
 pub struct Reference {
     /// The recorded cluster itself, rather than a policy that is simulated.
     pub is_actual: bool,
+    /// The policy's name, or `what ran`.
     pub name: String,
+    /// The cost, in US dollars.
     pub cost_usd: f64,
+    /// The p95 wait, in seconds.
     pub wait_p95_s: f64,
     /// The same day by day, trace after trace.
     days: Vec<DayFigures>,
@@ -80,20 +100,23 @@ pub struct Reference {
 /// What all days that were left out say together.
 #[derive(Clone, Copy, Debug, PartialEq, serde::Serialize)]
 pub struct Unseen {
+    /// How many days were left out.
     pub days: usize,
+    /// On how many of these days the choice kept the goal.
     pub within_goal: usize,
     /// Against the reference; negative where it would cost more.
     pub saved_usd_a_day: f64,
-    /// The 95 % interval: percentiles over days drawn again and again.
+    /// The 95% interval: percentiles over days drawn again and again.
     pub saved_usd_a_day_low: f64,
+    /// The upper end of the same interval.
     pub saved_usd_a_day_high: f64,
 }
 
 /// How many simulations of each trace [`advise`] makes, at most.
-pub fn runs(alternatives: &[Alternative], effort: Effort, seeds: u64) -> u64 {
+pub fn runs(alternatives: &[Alternative], has_goal: bool, effort: Effort, seeds: u64) -> u64 {
     let searched = alternatives
         .iter()
-        .filter(|alternative| alternative.is_searched)
+        .filter(|alternative| alternative.is_searched && has_goal)
         .count() as u64;
     let searches = searched * (1 + effort.candidates as u64);
     searches + (alternatives.len() as u64 + searched) * seeds
@@ -107,6 +130,7 @@ pub fn advise(question: Question<'_>, advance: impl Fn() + Sync) -> Result<Advic
     let Question {
         evaluator,
         alternatives,
+        goal,
         actual,
         effort,
         seeds,
@@ -122,7 +146,7 @@ pub fn advise(question: Question<'_>, advance: impl Fn() + Sync) -> Result<Advic
     let mut designed: Vec<Candidate> = Vec::new();
     for alternative in alternatives
         .iter()
-        .filter(|alternative| alternative.is_searched)
+        .filter(|alternative| alternative.is_searched && goal.is_some())
     {
         let Ok(space) = SearchSpace::new(&alternative.text, &alternative.name, &[]) else {
             continue;
@@ -159,14 +183,13 @@ pub fn advise(question: Question<'_>, advance: impl Fn() + Sync) -> Result<Advic
         .take(alternatives.len())
         .map(|figures| Candidate::given(figures[0].clone()));
     let pool: Vec<Candidate> = given.chain(designed).collect();
-    let unseen = Unseen::of(
-        &unseen::days(evaluator, &pool),
-        &reference,
-        evaluator,
-        effort.seed,
-    );
+    let unseen = goal.and_then(|_| {
+        let folds = unseen::days(evaluator, &pool);
+        Unseen::of(&folds, &reference, evaluator, effort.seed)
+    });
     Ok(Advice {
-        ranked: ranked(entries, &tried, goal_s),
+        goal,
+        ranked: ranked(entries, &tried, goal),
         reference,
         unseen,
     })
@@ -216,36 +239,84 @@ fn reference(actual: Option<Vec<TraceFigures>>, name: &str, otherwise: &[Figures
     }
 }
 
-fn ranked(entries: Vec<Entry>, tried: &[Vec<Figures>], goal_s: f64) -> Vec<Ranked> {
-    let rank = |(entry, figures): (Entry, &Vec<Figures>)| {
+fn ranked(entries: Vec<Entry>, tried: &[Vec<Figures>], goal: Option<Duration>) -> Vec<Ranked> {
+    let mut ranked: Vec<Ranked> = entries
+        .into_iter()
+        .zip(tried)
+        .map(|(entry, figures)| Ranked::new(entry.alternative, figures, goal))
+        .collect();
+    let judged: Vec<Judged> = ranked.iter().map(Ranked::judged).collect();
+    for index in frontier(&judged) {
+        ranked[index].is_unbeaten = true;
+    }
+    match goal {
+        Some(_) => ranked.sort_by(by_goal),
+        None => ranked.sort_by(|one, other| {
+            other
+                .is_unbeaten
+                .cmp(&one.is_unbeaten)
+                .then(by_cost(one, other))
+        }),
+    }
+    ranked
+}
+
+/// Those that keep the goal by cost, then the others by waiting.
+fn by_goal(one: &Ranked, other: &Ranked) -> Ordering {
+    let by_figures = if one.keeps_goal {
+        by_cost(one, other)
+    } else {
+        by_wait(one, other).then(by_cost(one, other))
+    };
+    other.keeps_goal.cmp(&one.keeps_goal).then(by_figures)
+}
+
+fn by_cost(one: &Ranked, other: &Ranked) -> Ordering {
+    let by_cost = one.cost_usd.mean.total_cmp(&other.cost_usd.mean);
+    by_cost.then(by_wait(one, other))
+}
+
+fn by_wait(one: &Ranked, other: &Ranked) -> Ordering {
+    one.wait_p95_s.mean.total_cmp(&other.wait_p95_s.mean)
+}
+
+impl Ranked {
+    fn new(alternative: Alternative, figures: &[Figures], goal: Option<Duration>) -> Self {
         let over = |figure: fn(&Figures) -> f64| {
             Summary::of(&figures.iter().map(figure).collect::<Vec<f64>>())
         };
-        let (cost_usd, wait_p95_s) = (over(Figures::cost_usd), over(Figures::wait_p95_s));
+        let wait_p95_s = over(Figures::wait_p95_s);
         let is_finished = figures.iter().all(|figures| figures.unfinished() == 0);
-        let keeps_goal = is_finished && wait_p95_s.mean <= goal_s;
-        Ranked {
-            name: entry.alternative.name,
-            text: entry.alternative.text,
-            cost_usd,
+        let is_within = goal.is_some_and(|goal| wait_p95_s.mean <= goal.as_secs_f64());
+        Self {
+            name: alternative.name,
+            text: alternative.text,
+            cost_usd: over(Figures::cost_usd),
             wait_p95_s,
-            keeps_goal,
+            is_finished,
+            keeps_goal: is_finished && is_within,
+            is_unbeaten: false,
         }
-    };
-    let mut ranked: Vec<Ranked> = entries.into_iter().zip(tried).map(rank).collect();
-    ranked.sort_by(|one, other| {
-        let by_cost = one.cost_usd.mean.total_cmp(&other.cost_usd.mean);
-        let by_wait = one.wait_p95_s.mean.total_cmp(&other.wait_p95_s.mean);
-        other
-            .keeps_goal
-            .cmp(&one.keeps_goal)
-            .then(if one.keeps_goal {
-                by_cost.then(by_wait)
-            } else {
-                by_wait.then(by_cost)
-            })
-    });
-    ranked
+    }
+
+    fn judged(&self) -> Judged {
+        Judged {
+            cost_usd: self.cost_usd.mean,
+            wait_s: self.wait_p95_s.mean,
+            finished: self.is_finished,
+        }
+    }
+}
+
+impl Advice {
+    /// The policy to run: with a goal the first in rank; without, the only one that no other beats.
+    /// `None` when none is better than all others.
+    pub fn recommended(&self) -> Option<&Ranked> {
+        let first = self.ranked.first()?;
+        let is_second_unbeaten = self.ranked.get(1).is_some_and(|second| second.is_unbeaten);
+        let is_best = self.goal.is_some() || (first.is_unbeaten && !is_second_unbeaten);
+        is_best.then_some(first)
+    }
 }
 
 impl Unseen {
@@ -287,7 +358,7 @@ impl Unseen {
     }
 }
 
-/// The 95 % percentile interval of the mean (B. Efron, 1979).
+/// The 95% percentile interval of the mean (B. Efron, 1979).
 fn bootstrap(values: &[f64], seed: u64) -> (f64, f64) {
     let mut luck = ChaCha8Rng::seed_from_u64(seed);
     let count = values.len();

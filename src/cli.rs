@@ -1,15 +1,24 @@
-//! One module a command; each has its arguments and a `run`.
+//! The command line. Each command is a module with its arguments and a function `run`.
 
 mod advise;
 mod baselines;
 mod check;
 mod compare;
+mod completions;
 mod convert;
 mod explain;
 mod generate;
 mod import;
+mod inputs;
+#[cfg(feature = "daemon")]
+mod live;
+mod man;
+#[cfg(not(feature = "daemon"))]
+mod not_built;
+mod output;
 #[cfg(feature = "daemon")]
 mod pause;
+mod progress_bar;
 #[cfg(feature = "daemon")]
 mod record;
 #[cfg(feature = "daemon")]
@@ -24,32 +33,37 @@ mod trace;
 mod tune;
 mod verify;
 
-use std::fmt::Display;
-use std::io::{self, IsTerminal, Write};
-use std::path::Path;
 use std::process::ExitCode;
-use std::time::Duration;
 
-use anyhow::Context;
-use clap::{Parser, Subcommand};
-use headroom::file::WholeFile;
-use headroom::policy::diagnostic::PolicyErrors;
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use clap::{CommandFactory, Parser, Subcommand};
 
-/// Scaling policies for Amazon EMR: try them on recorded or synthetic work, and see what each would
-/// have cost.
+#[cfg(feature = "daemon")]
+use live::Command as Live;
+#[cfg(not(feature = "daemon"))]
+use not_built::Command as Live;
+use output::complain;
+
+/// Scaling policies for Amazon EMR: try them on recorded or synthetic work, see what each would cost,
+/// and run the best
 #[derive(Parser)]
 #[command(
     version,
     max_term_width = 100,
-    after_help = "To begin with:
+    arg_required_else_help = true,
+    after_help = "First steps:
   headroom generate office-day --out day.trace.zst   make a day of work
-  headroom simulate day.trace.zst                    compare the baselines on it
-  headroom baselines show hpa > mine.yaml            take one of them, change it
-  headroom check mine.yaml                           is it still right?
+  headroom simulate day.trace.zst                    compare policies on it
+  headroom baselines show hpa > mine.yaml            start with one of them
+  headroom check mine.yaml                           check it after each edit
   headroom simulate day.trace.zst --policy mine.yaml --policy fixed-max
 
-Exit codes: 0 well, 1 the input was refused, 2 wrong usage."
+`headroom COMMAND --help` has the options of a command, with examples.
+
+Exit codes:
+  0  success
+  1  failure: input was refused, a file could not be read or written, a policy
+     test failed, or the daemon did not start or does not answer
+  2  wrong usage of the command line"
 )]
 struct Arguments {
     #[command(subcommand)]
@@ -67,117 +81,41 @@ enum Command {
     Explain(explain::Args),
     Schema(schema::Args),
     Import(import::Args),
-    #[cfg(feature = "daemon")]
-    Record(record::Args),
     Generate(generate::Args),
     Trace(trace::Args),
     Baselines(baselines::Args),
-    #[cfg(feature = "daemon")]
-    Rehearse(rehearse::Args),
-    #[cfg(feature = "daemon")]
-    Run(run::Args),
-    #[cfg(feature = "daemon")]
-    Status(status::Args),
-    #[cfg(feature = "daemon")]
-    Pause(pause::Args),
-    #[cfg(feature = "daemon")]
-    Resume(pause::ResumeArgs),
+    #[command(flatten)]
+    Live(Live),
+    Completions(completions::Args),
+    Man(man::Args),
 }
 
-/// Exit codes: 0 well, 1 the input was refused, 2 usage (by clap).
+/// Runs the command line. Exit codes: 0 for success, 1 for a failure, and 2, from clap, for wrong
+/// usage.
 pub fn main() -> ExitCode {
-    let result = match Arguments::parse().command {
-        Command::Simulate(args) => simulate::run(&args),
-        Command::Compare(args) => compare::run(&args),
-        Command::Tune(args) => tune::run(&args),
-        Command::Advise(args) => advise::run(&args),
-        #[cfg(feature = "daemon")]
-        Command::Status(args) => return code(status::run(&args)),
-        Command::Check(args) => return code(check::run(&args)),
-        Command::Convert(args) => convert::run(&args),
-        Command::Explain(args) => explain::run(&args),
-        Command::Schema(args) => schema::run(&args),
-        Command::Import(args) => import::run(&args),
-        #[cfg(feature = "daemon")]
-        Command::Record(args) => record::run(&args),
-        Command::Generate(args) => generate::run(&args),
-        Command::Trace(args) => trace::run(&args),
-        Command::Baselines(args) => baselines::run(&args),
-        #[cfg(feature = "daemon")]
-        Command::Rehearse(args) => rehearse::run(&args),
-        #[cfg(feature = "daemon")]
-        Command::Run(args) => run::run(&args),
-        #[cfg(feature = "daemon")]
-        Command::Pause(args) => pause::run(&args),
-        #[cfg(feature = "daemon")]
-        Command::Resume(args) => pause::resume(&args),
-    };
-    code(result.map(|()| ExitCode::SUCCESS))
-}
-
-fn code(result: anyhow::Result<ExitCode>) -> ExitCode {
-    result.unwrap_or_else(|error| {
+    run(&Arguments::parse().command).unwrap_or_else(|error| {
         complain(&error);
         ExitCode::FAILURE
     })
 }
 
-/// One story on stderr, from the place to the cause. What is wrong with a file that a person wrote
-/// is shown in that file.
-fn complain(error: &anyhow::Error) {
-    match error
-        .chain()
-        .find_map(|cause| cause.downcast_ref::<PolicyErrors>())
-    {
-        Some(errors) => note(errors.render(io::stderr().is_terminal())),
-        None => note(format_args!("error: {error:#}")),
+fn run(command: &Command) -> anyhow::Result<ExitCode> {
+    match command {
+        Command::Simulate(args) => simulate::run(args),
+        Command::Compare(args) => compare::run(args),
+        Command::Tune(args) => tune::run(args),
+        Command::Advise(args) => advise::run(args),
+        Command::Check(args) => return check::run(args),
+        Command::Convert(args) => convert::run(args),
+        Command::Explain(args) => explain::run(args),
+        Command::Schema(args) => schema::run(args),
+        Command::Import(args) => import::run(args),
+        Command::Generate(args) => generate::run(args),
+        Command::Trace(args) => trace::run(args),
+        Command::Baselines(args) => baselines::run(args),
+        Command::Live(command) => return command.run(),
+        Command::Completions(args) => completions::run(args, Arguments::command()),
+        Command::Man(args) => man::run(args, Arguments::command()),
     }
-}
-
-/// A line on stderr. That nobody can read it is no reason to fail.
-fn note(text: impl Display) {
-    let _ = writeln!(io::stderr(), "{text}");
-}
-
-/// Writes a result to stdout. A reader that has seen enough, such as `head`, closes the pipe: that
-/// is not an error.
-fn print(text: &[u8]) -> anyhow::Result<()> {
-    let mut stdout = io::stdout().lock();
-    match stdout.write_all(text).and_then(|()| stdout.flush()) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            Err(error).context("standard output cannot be written")
-        }
-        _ => Ok(()),
-    }
-}
-
-/// How wide tables may be.
-fn terminal_width() -> u16 {
-    terminal_size::terminal_size().map_or(80, |(terminal_size::Width(columns), _)| {
-        columns.clamp(60, 120)
-    })
-}
-
-/// Refuses an output that could not be written, before minutes are spent on what would go there.
-fn check_output(path: &Path) -> anyhow::Result<()> {
-    WholeFile::create(path)
-        .map(drop)
-        .with_context(|| format!("{} cannot be written", path.display()))
-}
-
-/// A progress bar for a file whose records are not known in number.
-fn counting_records(path: &Path) -> anyhow::Result<ProgressBar> {
-    let style = ProgressStyle::with_template("{msg} {spinner} {human_pos} records")?;
-    let progress =
-        ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden()).with_style(style);
-    Ok(progress.with_message(path.display().to_string()))
-}
-
-/// Moves a hidden progress bar on; it is shown on stderr once the work has taken a second.
-/// indicatif draws on terminals only.
-fn advance(progress: &ProgressBar, by: u64) {
-    progress.inc(by);
-    if progress.is_hidden() && progress.elapsed() > Duration::from_secs(1) {
-        progress.set_draw_target(ProgressDrawTarget::stderr());
-    }
+    .map(|()| ExitCode::SUCCESS)
 }

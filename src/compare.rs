@@ -1,17 +1,17 @@
-//! The frontier test: what each baseline could have reached with hindsight, and what `demand:`
-//! reaches without.
+//! The benchmark of policies: what each baseline could have reached with hindsight, and what
+//! `demand:` reaches without.
 //!
-//! On each trace every baseline is tried with all its settings ([`sweep`]). The cheapest of them
-//! all at a given p95 waiting is the *hindsight frontier* ([`envelope`]): no one who had to choose
-//! a setting beforehand would have done better with these policies. `demand:` then runs with one
-//! text for every trace, over its performance index, and is held against that frontier ([`aims`]).
+//! On each trace every baseline is tried with all its [`settings`]. The cheapest of all these runs
+//! at a given p95 waiting is the *hindsight frontier* ([`envelope`]): choosing a
+//! setting beforehand cannot do better with these policies. `demand:` then runs over its
+//! performance index and is compared with that frontier ([`cells`]).
 
-pub mod aims;
-pub mod benchmark;
+pub mod cells;
 pub mod envelope;
 pub mod picture;
 pub mod report;
-pub mod sweep;
+pub mod runner;
+pub mod settings;
 #[cfg(test)]
 mod testing;
 pub mod text;
@@ -21,20 +21,24 @@ use serde::{Deserialize, Serialize};
 /// One policy on one trace: means over the seeds.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Point {
-    /// With its settings.
+    /// The policy's name, with its settings.
     pub policy: String,
+    /// The mean cost, in US dollars.
     pub cost_usd: f64,
+    /// The mean p95 waiting, in seconds.
     pub wait_p95_s: f64,
-    /// The largest size that was ever asked for, of the scaled group, in any of the runs.
+    /// The largest size of the scaled group that was requested in any run.
     pub peak_nodes: u32,
-    /// Over all seeds; such a policy is never better than another.
+    /// Tasks left undone, over all seeds; such a policy is never better than another.
     pub unfinished_tasks: u64,
 }
 
 /// `demand:` at one performance index.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct DemandPoint {
+    /// From 1, least cost, to 100, least waiting.
     pub performance_index: u8,
+    /// What it reached.
     #[serde(flatten)]
     pub point: Point,
 }
@@ -43,41 +47,43 @@ pub struct DemandPoint {
 /// used again.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Hindsight {
+    /// The trace's name.
     pub trace: String,
+    /// Made by a generator rather than recorded.
     pub synthetic: bool,
+    /// Runs of each policy.
     pub seeds: u64,
+    /// The least size of the scaled group.
     pub min_nodes: u32,
+    /// The largest size of the scaled group.
     pub max_nodes: u32,
     /// Capacity follows demand instantly and nothing waits.
     pub no_wait_usd: f64,
     /// Nothing waits, the future is known, provisioning is paid for.
     pub clairvoyant_usd: f64,
-    /// The baselines as people run them.
+    /// The baselines with their default settings.
     pub defaults: Vec<Point>,
     /// The baselines with all their settings.
     pub swept: Vec<Point>,
 }
 
-/// All that is known of one trace.
+/// The benchmark on one trace.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Survey {
+pub struct Benchmark {
+    /// What the baselines reach.
     pub hindsight: Hindsight,
-    /// By performance index.
+    /// What `demand:` reaches, by performance index.
     pub demand: Vec<DemandPoint>,
-    /// The same at [`MONOTONY_INDEXES`], with more seeds.
-    pub monotony: Vec<DemandPoint>,
-    pub monotony_seeds: u64,
     /// Policies that were named on the command line.
-    #[serde(default)]
-    pub given: Vec<Point>,
+    #[serde(default, alias = "given")]
+    pub policies: Vec<Point>,
 }
 
-/// What a policy gets that does not say.
+/// The performance index of a policy that does not set one.
 pub const DEFAULT_INDEX: u8 = 50;
-/// Where cost may never fall, and waiting never rise, from one to the next.
-pub const MONOTONY_INDEXES: [u8; 5] = [1, 25, 50, 75, 100];
 
 impl Point {
+    /// Whether all work was done.
     pub fn is_finished(&self) -> bool {
         self.unfinished_tasks == 0
     }

@@ -1,5 +1,5 @@
-//! The daemon beside a live cluster: it observes the cluster, lets the engine decide, writes the
-//! decision down and calls EMR.
+//! The daemon, which scales a live cluster: it observes the cluster, lets the engine decide, writes the
+//! decision to a journal and calls EMR.
 //!
 //! [`sources`] read YARN, HDFS, EMR and CloudWatch, [`tick`] is the loop, and [`telemetry`] shows
 //! what the loop did.

@@ -11,8 +11,8 @@ use crate::observation::{ClusterState, Direction, GroupId, GroupState, InstanceI
 use crate::units::{Instances, Timestamp};
 pub use demand::{DemandReport, Resource};
 
-/// What happens to one target at one tick. Every tick yields one for every target, a
-/// [`Action::Hold`] with its reason included.
+/// What the engine does about one target at one tick. Every tick yields one decision per target; to do
+/// nothing is an [`Action::Hold`] with its reason.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Decision {
@@ -31,11 +31,12 @@ pub struct Decision {
     /// Values of the signals and windows that the target's rules read, as far as they are known.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub readings: Vec<Reading>,
-    /// How the policy's demand stands, for a target of a `demand:` policy, as far as it is known.
+    /// How the size was computed, for a target of a `demand:` policy, if the demand is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub demand: Option<Box<DemandReport>>,
 }
 
+/// What is done: nothing, for a reason, or a resize.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Action {
@@ -50,19 +51,20 @@ pub struct Resize {
     pub from: Instances,
     pub to: Instances,
     pub because: Cause,
-    /// What was wanted before limits, steps, budgets and floors.
-    pub wanted: Instances,
-    /// What kept `to` from being `wanted`.
+    /// The size that was asked for, before limits, step, budgets and floor.
+    #[serde(alias = "wanted")]
+    pub desired: Instances,
+    /// What kept `to` from being `desired`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limited_by: Option<Limiter>,
-    /// Instances to keep where some have to leave: those with application masters, then the busiest
-    /// ones, then empty ones that may still hold output of a running application, as many as
-    /// remain.
+    /// Instances to keep when some are terminated: those with application masters, then the busiest
+    /// ones, then empty ones that may still store output of a running application. There are as many
+    /// as remain.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub protect: Vec<InstanceId>,
-    /// Instances to let go first where some have to leave, at most as many as leave: nothing runs
-    /// on them. Those that may hold output of a running application come last, the one that has
-    /// been empty longest first.
+    /// Instances to terminate first, at most as many as have to be: nothing runs on them. Those that
+    /// may store output of a running application are last, beginning with the one that has been empty
+    /// longest.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub prefer: Vec<InstanceId>,
 }
@@ -77,7 +79,7 @@ impl Resize {
     }
 }
 
-/// Who wants a resize.
+/// Who asks for a resize.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Cause {
@@ -88,7 +90,7 @@ pub enum Cause {
     AboveMaximum,
 }
 
-/// What cut a resize short, or stopped it.
+/// What reduced a resize, or stopped it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Limiter {
@@ -100,22 +102,22 @@ pub enum Limiter {
     Stabilization,
 }
 
-/// Why nothing is done: a closed set, each variant a value of a metric label.
+/// Why nothing is done. The set is closed, and each variant is a value of a metric label.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "reason", rename_all = "snake_case")]
 pub enum HoldReason {
     /// Everything is known, and no rule asks for a change.
     NoRuleReady,
-    /// Everything is known, and the room is what the demand asks for within its limits.
+    /// Everything is known, and the cluster has the size that demand asks for within its limits.
     DemandMet,
-    /// No rule asks for a change, and at least one could not be judged because this signal is too
-    /// old.
+    /// No rule asks for a change, and the state of at least one is unknown because this signal is
+    /// too old.
     StaleData {
         signal: Arc<str>,
         measured_at: Timestamp,
     },
-    /// No rule asks for a change, and at least one could not be judged because this signal was not
-    /// observed, or not for as long as a window needs.
+    /// No rule asks for a change, and the state of at least one is unknown because this signal was
+    /// not observed, or not for as long as a window needs.
     MissingSignal {
         signal: Arc<str>,
     },
@@ -132,7 +134,7 @@ pub enum HoldReason {
         limiter: Limiter,
         size: Instances,
     },
-    /// The remaining core nodes could not hold the blocks, or blocks lack copies.
+    /// The remaining core nodes could not store the blocks, or blocks are missing copies.
     HdfsFloor {
         floor: Instances,
     },
@@ -140,7 +142,7 @@ pub enum HoldReason {
     FlipBudgetSpent {
         until: Timestamp,
     },
-    /// The last resize went the other way a moment ago.
+    /// The last resize in the other direction is too recent.
     ReversalGuard {
         until: Timestamp,
     },
@@ -148,7 +150,7 @@ pub enum HoldReason {
     Frozen {
         window: Arc<str>,
     },
-    /// A resize failed; growth waits.
+    /// A scale-out failed; the next one waits.
     Quarantined {
         until: Timestamp,
     },
@@ -159,12 +161,12 @@ pub enum HoldReason {
     YieldingToOperator {
         until: Timestamp,
     },
-    /// Another instance acts.
+    /// This daemon is a standby; another one leads.
     NotLeader,
     ClusterNotReady {
         state: ClusterState,
     },
-    /// The group is in a state in which EMR takes no resize.
+    /// The group is in a state in which EMR accepts no resize.
     GroupNotReady {
         state: GroupState,
     },
@@ -178,7 +180,7 @@ pub enum HoldReason {
     GroupTaken {
         target: usize,
     },
-    /// EMR refused the last call; the next one waits.
+    /// EMR refused the last call, and the next one waits.
     CallRefused {
         rejection: Rejection,
         until: Timestamp,
@@ -233,7 +235,7 @@ impl HoldReason {
     }
 }
 
-/// How one rule stands.
+/// The state of one rule at one tick.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RuleReport {
@@ -241,25 +243,25 @@ pub struct RuleReport {
     pub state: RuleState,
 }
 
+/// The state of a rule at one tick, in Prometheus' words. The aliases are the names that earlier
+/// versions wrote into journals.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RuleState {
-    /// A signal that could decide it is missing or stale.
+    /// A signal that could decide the condition is missing or stale.
     Unknown,
-    NotTrue,
-    /// True since `since`, at every sample, but not yet for long enough.
-    Holding {
-        since: Timestamp,
-        until: Timestamp,
-    },
-    /// True for long enough, but an earlier resize of this rule completed too recently.
-    CoolingDown {
-        until: Timestamp,
-    },
-    /// Asks for this size.
-    Ready {
-        to: Instances,
-    },
+    /// The condition is false.
+    #[serde(alias = "not_true")]
+    Inactive,
+    /// The condition has been true at every sample since `since`, but not yet for long enough.
+    #[serde(alias = "holding")]
+    Pending { since: Timestamp, until: Timestamp },
+    /// The condition has been true for long enough, but the last resize of this rule completed too
+    /// recently.
+    CoolingDown { until: Timestamp },
+    /// The condition has been true for long enough, and the rule asks for this size.
+    #[serde(alias = "ready")]
+    Firing { to: Instances },
 }
 
 impl RuleState {
@@ -267,15 +269,15 @@ impl RuleState {
     pub const fn label(&self) -> &'static str {
         match self {
             Self::Unknown => "unknown",
-            Self::NotTrue => "not_true",
-            Self::Holding { .. } => "holding",
+            Self::Inactive => "inactive",
+            Self::Pending { .. } => "pending",
             Self::CoolingDown { .. } => "cooling_down",
-            Self::Ready { .. } => "ready",
+            Self::Firing { .. } => "firing",
         }
     }
 }
 
-/// A value as the rules saw it.
+/// A value that rules read.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Reading {
@@ -285,20 +287,20 @@ pub struct Reading {
     pub value: f64,
 }
 
-/// What became of a resize that was sent.
+/// How EMR answered a resize.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
     Accepted,
     Rejected(Rejection),
-    /// Sent, no answer: counts as in flight until the cluster has been described again.
+    /// No answer arrived: the resize counts as in flight until EMR describes the cluster again.
     Unknown,
-    /// Decided in a dry run: no call was made, and nothing follows from the decision.
+    /// No call was made, because this is a dry run. Nothing follows from the decision.
     NotSent,
 }
 
 impl Outcome {
-    /// The label value: the variant in snake case; of a refusal, its kind.
+    /// The label value: the variant in snake case; for a refusal, its kind.
     pub const fn label(self) -> &'static str {
         match self {
             Self::Accepted => "accepted",
@@ -367,7 +369,7 @@ impl fmt::Display for Resize {
         };
         write!(f, "{verb} {} -> {}: {}", self.from, self.to, self.because)?;
         if let Some(limiter) = self.limited_by {
-            write!(f, " (wanted {}, {limiter})", self.wanted)?;
+            write!(f, " (wanted {}, {limiter})", self.desired)?;
         }
         Ok(())
     }

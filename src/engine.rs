@@ -1,16 +1,17 @@
-//! The decision engine: a pure function of what was observed. No clock, I/O, lock or randomness;
-//! `now` arrives inside the observation.
+//! The decision engine: a pure function of what was observed. It has no clock, I/O, lock or
+//! randomness; `now` is the time of the observation.
 //!
-//! Everything that must be equal in the live and in the simulated world lives here: holds, windows,
-//! resizes in flight, cooldowns, limits, pauses. The state is restored from what [`Engine::state`]
-//! wrote down, or by folding the same observations and outcomes again.
+//! Everything that has to be equal on a live and on a simulated cluster is in here: `for` timers,
+//! windows, in-flight resizes, cooldowns, limits, pauses. An engine is restored from what
+//! [`Engine::state`] wrote down, or by folding the same observations and outcomes again.
 
 mod demand;
-mod flight;
-mod hold;
+mod for_timer;
+mod in_flight;
 mod limits;
-mod memory;
 mod propose;
+mod samples;
+mod scope;
 mod state;
 mod target;
 #[cfg(test)]
@@ -23,232 +24,232 @@ use serde::{Deserialize, Serialize};
 
 use crate::decision::{Action, Decision, HoldReason, Outcome};
 use crate::observation::{ClusterState, GroupId, GroupStatus, Observation, Sampled};
-use crate::policy::Policy;
 use crate::policy::demand::Demand;
+use crate::policy::{GroupMatch, Policy};
 use crate::units::{Instances, Timestamp};
 use demand::DemandState;
-use demand::shares::Member;
-use memory::{Knowledge, SignalPast, SignalTrack};
+use samples::{Freshness, SignalSamples};
 pub use state::{EngineState, StateMismatch};
-use target::{TargetState, Tick, Wish};
+use target::{DemandedSize, TargetState, Tick};
 
-/// Folds observations and outcomes; yields decisions.
+/// Takes observations and outcomes, and decides about every target of a policy.
 #[derive(Clone, Debug)]
 pub struct Engine {
     policy: Policy,
     targets: Vec<TargetState>,
-    /// What was learned, for a policy that follows demand.
-    demand: DemandState,
-    /// EMR's samples as a signal: what it says is stale when it is too old.
-    cluster: SignalTrack,
-    /// Nodes have been observed, or looked for: from then on nothing is let go while it is not
-    /// known what runs where.
+    history: ClusterHistory,
+    /// Decisions contain the states of rules and the values that they read.
+    with_reports: bool,
+}
+
+/// What the engine keeps of the whole cluster between two ticks.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct ClusterHistory {
+    /// Nodes have been observed, or are looked at. From then on nothing scales in while it is not
+    /// known what runs on each node.
     needs_nodes: bool,
     last_at: Option<Timestamp>,
     wakeup: (Timestamp, WakeReason),
-    /// Decisions say how the rules stand and what was read.
-    tells_why: bool,
+    /// The samples of EMR's description of the cluster.
+    cluster: SignalSamples,
+    /// What a `demand:` policy has learned.
+    #[serde(default)]
+    demand: DemandState,
 }
 
-/// Why the engine wants to see the cluster again.
+/// Why the engine asks for the next observation at that time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum WakeReason {
-    /// It is time for the next observation.
+    /// The poll interval of the policy ends.
     Poll,
     /// A wait ends before that: a cooldown, a pause, a quarantine, a guard.
     WaitEnds,
 }
 
 impl Engine {
+    /// An engine that has observed nothing yet.
     pub fn new(policy: Policy) -> Self {
         let targets = policy
             .targets()
             .iter()
-            .map(|target| TargetState::new(target.clone(), policy.poll()))
+            .map(|target| TargetState::new(target.clone()))
             .collect();
-        let cluster = cluster_track(&policy, SignalPast::default());
         Self {
             policy,
             targets,
-            demand: DemandState::default(),
-            cluster,
-            needs_nodes: false,
-            last_at: None,
-            wakeup: (Timestamp::EPOCH, WakeReason::Poll),
-            tells_why: true,
+            history: ClusterHistory {
+                needs_nodes: false,
+                last_at: None,
+                wakeup: (Timestamp::EPOCH, WakeReason::Poll),
+                cluster: SignalSamples::default(),
+                demand: DemandState::default(),
+            },
+            with_reports: true,
         }
     }
 
-    /// Decides the same; its decisions do not say how the rules stand and what was read, for
-    /// whoever only acts on them.
+    /// Leaves the states of rules and the values that they read out of decisions, which saves time
+    /// when only the actions matter. The actions are unchanged.
     #[must_use]
     pub fn without_reports(self) -> Self {
         Self {
-            tells_why: false,
+            with_reports: false,
             ..self
         }
     }
 
+    /// The policy that this engine follows.
     pub fn policy(&self) -> &Policy {
         &self.policy
     }
 
-    /// One decision for every target of the policy, in file order.
+    /// Takes an observation. Returns one decision for each target of the policy, in file order.
     pub fn step(&mut self, observation: &Observation) -> Vec<Decision> {
         let mut decisions = Vec::with_capacity(self.targets.len());
         self.step_into(observation, &mut decisions);
         decisions
     }
 
-    /// As [`step`](Self::step), into a list whose former content goes: for whoever steps a million
-    /// times.
+    /// Does the same as [`step`](Self::step), and replaces the content of `decisions`: a caller that
+    /// steps a million times allocates the list once.
     pub fn step_into(&mut self, observation: &Observation, decisions: &mut Vec<Decision>) {
         decisions.clear();
-        let went_back = self
-            .last_at
-            .replace(observation.at)
-            .filter(|last| observation.at < *last);
+        let at = observation.at;
+        let went_back = self.history.last_at.replace(at).filter(|last| at < *last);
         if went_back.is_some() {
-            self.cluster.forget();
-            self.targets
-                .iter_mut()
-                .for_each(|target| target.forget(observation.at));
-            self.demand.forget();
+            self.restart_clock(at);
         }
-        self.cluster.update(
-            observation.at,
-            Some(Sampled {
-                value: 0.0,
-                measured_at: observation.cluster.measured_at,
-            }),
-        );
-        let barrier = self.barrier(observation, went_back);
-        self.needs_nodes |= observation.nodes.is_some() || observation.control.looks_at_nodes;
+        let described = Sampled {
+            value: 0.0,
+            measured_at: observation.cluster.measured_at,
+        };
+        let max_age = self.policy.poll() * 3;
+        let (_, description) = self.history.cluster.update(at, Some(described), max_age);
+        let cluster_hold = cluster_hold(observation, description, went_back);
+        self.history.needs_nodes |=
+            observation.nodes.is_some() || observation.control.looks_at_nodes;
         let tick = Tick {
             observation,
-            cluster: &self.cluster,
-            needs_nodes: self.needs_nodes,
+            cluster: &self.history.cluster,
+            needs_nodes: self.history.needs_nodes,
             poll: self.policy.poll(),
-            allowance: self.policy.poll() * 3,
-            tells_why: self.tells_why,
+            max_age,
+            with_reports: self.with_reports,
         };
-        let wishes = self
-            .policy
-            .demand()
-            .map(|demand| wishes(&mut self.demand, demand, &tick, &self.targets));
+        let groups = self.policy.match_groups(&observation.cluster.value.groups);
+        let demanded = self.policy.demand().map(|demand| {
+            demanded_sizes(
+                &mut self.history.demand,
+                demand,
+                &tick,
+                &self.targets,
+                &groups,
+            )
+        });
         for (index, target) in self.targets.iter_mut().enumerate() {
-            let wish = wishes.as_ref().and_then(|wishes| wishes[index].as_ref());
-            let decision = target.step(&tick, barrier.as_ref(), wish, decisions);
+            let demanded = demanded.as_ref().and_then(|sizes| sizes[index].as_ref());
+            let decision = target.step(
+                &tick,
+                cluster_hold.as_ref(),
+                demanded,
+                index,
+                &groups[index],
+            );
             decisions.push(decision);
         }
-        self.wakeup = next_wakeup(
-            observation.at,
-            observation.at + self.policy.poll(),
-            decisions,
-            &self.targets,
-        );
+        self.history.wakeup = next_wakeup(at, at + self.policy.poll(), decisions, &self.targets);
     }
 
-    /// What became of the resize that the last step decided for this group. Without a note it
-    /// counts as sent and unanswered.
+    /// Adjusts to a clock that went back to `at`.
+    fn restart_clock(&mut self, at: Timestamp) {
+        self.history.cluster.clear();
+        for target in &mut self.targets {
+            target.restart_clock(at);
+        }
+        self.history.demand.restart_clock();
+    }
+
+    /// Takes the answer of EMR to the resize that the last step decided for this group. Without a
+    /// note, the resize counts as sent and unanswered.
     pub fn note(&mut self, group: &GroupId, outcome: Outcome) {
-        for target in self
-            .targets
-            .iter_mut()
-            .filter(|target| target.group.as_ref() == Some(group))
-        {
-            target.flight.note(outcome);
+        for target in &mut self.targets {
+            target.note(group, outcome);
         }
     }
 
-    /// Takes a recorded decision for what happened, in place of what the last step decided: they
-    /// differ when the policy has changed since.
-    pub fn recall(&mut self, decision: &Decision) {
-        for target in self
-            .targets
-            .iter_mut()
-            .filter(|target| target.group.is_some() && target.group == decision.group)
-        {
-            target.recall(decision);
+    /// Puts a recorded decision in the place of what the last step decided about the same group. The
+    /// two differ if the policy or the version has changed since it was recorded.
+    pub fn apply_recorded(&mut self, decision: &Decision) {
+        for target in &mut self.targets {
+            target.apply_recorded(decision);
         }
     }
 
     /// When the cluster should be observed next, and why then.
     pub fn next_wakeup(&self) -> (Timestamp, WakeReason) {
-        self.wakeup
-    }
-
-    /// A reason to hold that concerns every target.
-    fn barrier(
-        &self,
-        observation: &Observation,
-        went_back: Option<Timestamp>,
-    ) -> Option<HoldReason> {
-        if let Some(last) = went_back {
-            return Some(HoldReason::ClockWentBack { last });
-        }
-        if let Knowledge::Stale(measured_at) = self.cluster.now() {
-            return Some(HoldReason::StaleData {
-                signal: self.cluster.name.clone(),
-                measured_at,
-            });
-        }
-        if !observation.control.leader {
-            return Some(HoldReason::NotLeader);
-        }
-        match observation.cluster.value.state {
-            ClusterState::Running | ClusterState::Waiting => None,
-            state => Some(HoldReason::ClusterNotReady { state }),
-        }
+        self.history.wakeup
     }
 }
 
-/// What the demand wants of each target; `None` of those that the cluster does not have.
-fn wishes(
+/// A reason to hold that concerns every target. `description` is how recent EMR's description of the
+/// cluster is, and `went_back` the time of the last observation if it is later than this one.
+fn cluster_hold(
+    observation: &Observation,
+    description: Freshness,
+    went_back: Option<Timestamp>,
+) -> Option<HoldReason> {
+    if let Some(last) = went_back {
+        return Some(HoldReason::ClockWentBack { last });
+    }
+    if let Freshness::Stale(measured_at) = description {
+        return Some(HoldReason::StaleData {
+            signal: "cluster".into(),
+            measured_at,
+        });
+    }
+    if !observation.control.leader {
+        return Some(HoldReason::NotLeader);
+    }
+    match observation.cluster.value.state {
+        ClusterState::Running | ClusterState::Waiting => None,
+        state => Some(HoldReason::ClusterNotReady { state }),
+    }
+}
+
+/// What a `demand:` policy asks of each target; `None` for a target without a group.
+fn demanded_sizes(
     state: &mut DemandState,
     demand: &Demand,
     tick: &Tick,
     targets: &[TargetState],
-) -> Vec<Option<Wish>> {
-    let mut taken: Vec<&GroupId> = Vec::new();
-    let members: Vec<Option<(&GroupStatus, Member)>> = targets
-        .iter()
-        .map(|target| {
-            let (group, member) = target
-                .member(tick.observation)
-                .filter(|(group, _)| !taken.contains(&&group.id))?;
-            taken.push(&group.id);
-            Some((group, member))
-        })
-        .collect();
-    let groups: Vec<&GroupStatus> = members.iter().flatten().map(|(group, _)| *group).collect();
-    let mut plan = state.plan(demand, tick, &groups);
-    let present: Vec<Member> = members
-        .iter()
-        .flatten()
-        .map(|(_, member)| *member)
-        .collect();
-    let mut sizes = plan
-        .as_mut()
-        .map_or_else(|_| Vec::new(), |plan| plan.shares(&present))
-        .into_iter();
-    let wish = |_: (&GroupStatus, Member)| match &plan {
-        Ok(plan) => sizes
-            .next()
-            .map(|size| Wish::Size(Instances(size), Box::new(plan.report.clone()))),
-        Err(reason) => Some(Wish::Unknown(reason.clone())),
+    matches: &[GroupMatch<'_>],
+) -> Vec<Option<DemandedSize>> {
+    let mut groups: Vec<&GroupStatus> = Vec::new();
+    let mut members = Vec::new();
+    for (target, found) in targets.iter().zip(matches) {
+        if let Some(group) = found.group() {
+            groups.push(group);
+            members.push(target.member(tick.observation.at, group));
+        }
+    }
+    let has_group = matches.iter().map(|found| found.group().is_some());
+    let mut plan = match state.plan(demand, tick, &groups) {
+        Ok(plan) => plan,
+        Err(reason) => {
+            return has_group
+                .map(|has_group| has_group.then(|| DemandedSize::Unknown(reason.clone())))
+                .collect();
+        }
     };
-    let mut wish = wish;
-    members
-        .into_iter()
-        .map(|member| member.and_then(&mut wish))
+    let mut sizes = plan.shares(&members).into_iter();
+    has_group
+        .map(|has_group| {
+            let size = has_group.then(|| sizes.next()).flatten()?;
+            let report = Box::new(plan.report.clone());
+            Some(DemandedSize::Known(Instances(size), report))
+        })
         .collect()
-}
-
-/// EMR's description as a signal, with its past.
-fn cluster_track(policy: &Policy, past: SignalPast) -> SignalTrack {
-    SignalTrack::with_past("cluster".into(), policy.poll() * 3, past)
 }
 
 /// The next poll, or the first end of a wait before it.
@@ -258,17 +259,16 @@ fn next_wakeup(
     decisions: &[Decision],
     targets: &[TargetState],
 ) -> (Timestamp, WakeReason) {
-    let of_action = decisions
+    let holds = decisions
         .iter()
         .filter_map(|decision| match &decision.action {
             Action::Hold(reason) => reason.until(),
             Action::Resize(_) => None,
         });
-    let of_rules = targets.iter().filter_map(TargetState::cooling_until);
-    let earliest = of_action.chain(of_rules).filter(|until| *until > at).min();
-    earliest
-        .filter(|until| *until < poll)
-        .map_or((poll, WakeReason::Poll), |until| {
-            (until, WakeReason::WaitEnds)
-        })
+    let cooldowns = targets.iter().filter_map(TargetState::cooling_until);
+    let earliest = holds.chain(cooldowns).filter(|until| *until > at).min();
+    match earliest {
+        Some(until) if until < poll => (until, WakeReason::WaitEnds),
+        _ => (poll, WakeReason::Poll),
+    }
 }

@@ -2,8 +2,10 @@
 //! other policies and with what was possible at best.
 
 pub mod bounds;
+pub mod default_cluster;
 pub mod elasticity;
 pub mod report;
 pub mod scorecard;
+pub mod shortage;
 pub mod statistics;
 pub mod trials;

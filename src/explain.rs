@@ -1,11 +1,12 @@
-//! Why a daemon did, or did not, scale, told from what it wrote down.
+//! Explains from a journal why a daemon scaled, or did not.
 //!
-//! A [`Timeline`] has what happened, in the order in which it happened; a [`Moment`] has everything
-//! about one tick. Both can instead be about a policy that was not in force: it is asked at every
-//! tick, while the cluster does what it really did.
+//! A [`Timeline`] lists what happened in order; a [`Moment`] shows everything about one tick. Both
+//! can also explain a policy that was not in force: its engine decides at every tick, on the sizes
+//! that the cluster really had.
 
 mod moment;
 mod text;
+mod ticks;
 mod timeline;
 mod when;
 mod words;
@@ -19,80 +20,37 @@ use crate::engine::Engine;
 use crate::observation::{GroupId, Observation};
 use crate::policy::Policy;
 use crate::trace::journal::{TraceError, TraceReader};
-use crate::trace::{OutcomeRecord, Record, Start};
 use crate::units::Timestamp;
 pub use moment::{Moment, ReadingMoment, RuleMoment, SourceMoment, TargetMoment};
+pub use ticks::TargetFilter;
+use ticks::{Event, Tick, Ticks};
 pub use timeline::{Entry, Timeline, What};
 pub use when::When;
 
-/// Which targets are told about.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum TargetFilter {
-    All,
-    /// Position in the policy, from zero.
-    Position(usize),
-    /// Id or name of a group.
-    Group(String),
-}
-
-impl TargetFilter {
-    /// A number, from one, or a group.
-    pub fn parse(text: &str) -> Self {
-        let position = text
-            .parse::<usize>()
-            .ok()
-            .and_then(|number| number.checked_sub(1));
-        position.map_or_else(|| Self::Group(text.to_owned()), Self::Position)
-    }
-
-    fn admits(&self, decision: &Decision, observation: &Observation) -> bool {
-        match self {
-            Self::All => true,
-            Self::Position(position) => decision.target == *position,
-            Self::Group(text) => decision.group.as_ref().is_some_and(|id| {
-                let group = observation
-                    .cluster
-                    .value
-                    .groups
-                    .iter()
-                    .find(|group| group.id == *id);
-                id.as_str() == text
-                    || group.is_some_and(|group| group.name.as_deref() == Some(text))
-            }),
-        }
-    }
-}
-
-impl std::fmt::Display for TargetFilter {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::All => f.write_str("any target"),
-            Self::Position(position) => write!(f, "target {}", position + 1),
-            Self::Group(text) => write!(f, "a target with the group {text}"),
-        }
-    }
-}
-
-/// Why there is nothing to tell.
+/// Why there is nothing to explain.
 #[derive(Debug, thiserror::Error)]
+#[expect(
+    missing_docs,
+    reason = "each variant's message is its documentation; the fields are its parts"
+)]
 pub enum ExplainError {
     #[error(transparent)]
     Trace(#[from] TraceError),
-    #[error("{}: there are no observations in it; name a daemon's journal", path.display())]
+    #[error("{} has no observations; pass the journal of a daemon", path.display())]
     NoObservations { path: PathBuf },
-    #[error("{}: there are observations, but no decisions; --policy FILE tells what that policy would have decided on them", path.display())]
+    #[error("{} has observations, but no decisions; use --policy FILE to see what a policy would have decided", path.display())]
     NoDecisions { path: PathBuf },
-    #[error("nothing was decided about {wanted}; there is {known}")]
+    #[error("there are no decisions about {wanted}; the journal has {known}")]
     NoTarget { wanted: TargetFilter, known: String },
-    #[error("nothing was observed at {when} or before; the recording begins at {first}")]
+    #[error("there are no observations at or before {when}; the recording begins at {first}")]
     TooEarly { when: When, first: Timestamp },
 }
 
-/// What happened in a recording, from its beginning to its end. `shadow` is told about in place of
-/// the policy that was in force. `on_record` is called after each record.
+/// Explains a recording from its beginning to its end. With `shadow`, explains that policy instead
+/// of the one in force. Calls `on_record` after each record.
 ///
 /// # Errors
-/// When it cannot be read, or holds no decisions, or none about the target.
+/// When the recording cannot be read, or has no decisions about the targets of the filter.
 pub fn timeline(
     reader: &mut TraceReader,
     shadow: Option<Policy>,
@@ -106,11 +64,10 @@ pub fn timeline(
     Ok(builder.finish())
 }
 
-/// The last tick that is not later than `when`, with all that was known and thought then. `shadow`
-/// and `on_record` as for [`timeline`].
+/// Explains the last tick at or before `when`. `shadow` and `on_record` as for [`timeline`].
 ///
 /// # Errors
-/// As [`timeline`]; and when the recording begins later.
+/// As [`timeline`], and when the recording begins after `when`.
 pub fn moment(
     reader: &mut TraceReader,
     shadow: Option<Policy>,
@@ -134,35 +91,7 @@ pub fn moment(
     Ok(Moment::of(&tick, filter))
 }
 
-/// Records put together.
-enum Event {
-    Start(Box<Start>),
-    Tick(Box<Tick>),
-}
-
-/// One observation with all that followed from it.
-#[derive(Clone, Debug)]
-struct Tick {
-    observation: Observation,
-    decisions: Vec<Decision>,
-    outcomes: Vec<OutcomeRecord>,
-    /// The policy that decided; `None` when the recording does not hold it, or this version does
-    /// not accept it.
-    policy: Option<Arc<Policy>>,
-    /// Nothing was to be carried out.
-    is_hypothetical: bool,
-}
-
-impl Tick {
-    fn outcome(&self, decision: &Decision) -> Option<Outcome> {
-        self.outcomes
-            .iter()
-            .find(|answer| decision.group.as_ref() == Some(&answer.group))
-            .map(|answer| answer.outcome)
-    }
-}
-
-/// Reads a recording to its end and checks that something in it is admitted.
+/// Reads a recording to its end, and fails if the filter admits none of its decisions.
 fn read(
     reader: &mut TraceReader,
     shadow: Option<Policy>,
@@ -195,74 +124,39 @@ fn read(
         on_record();
     }
     ticks.end_tick(&mut pass_on);
-    let path = || reader.place().0.to_owned();
-    match () {
-        () if !has_ticks => Err(ExplainError::NoObservations { path: path() }),
-        () if targets.is_empty() => Err(ExplainError::NoDecisions { path: path() }),
-        () if !is_admitted => Err(ExplainError::NoTarget {
+    let path = reader.place().0.to_owned();
+    if !has_ticks {
+        return Err(ExplainError::NoObservations { path });
+    }
+    if targets.is_empty() {
+        return Err(ExplainError::NoDecisions { path });
+    }
+    if !is_admitted {
+        return Err(ExplainError::NoTarget {
             wanted: filter.clone(),
             known: listed(&targets),
-        }),
-        () => Ok(()),
+        });
     }
+    Ok(())
 }
 
 fn listed(targets: &BTreeMap<usize, Option<GroupId>>) -> String {
-    let one = |(position, group): (&usize, &Option<GroupId>)| {
-        let group = group
-            .as_ref()
-            .map_or("no group".to_owned(), |group| format!("group {group}"));
-        format!("target {} ({group})", position + 1)
-    };
-    targets.iter().map(one).collect::<Vec<_>>().join(", ")
-}
-
-/// Puts records together.
-#[derive(Default)]
-struct Ticks {
-    policy: Option<Arc<Policy>>,
-    is_dry_run: bool,
-    tick: Option<Tick>,
-}
-
-impl Ticks {
-    fn take(&mut self, record: Record, each: &mut impl FnMut(Event)) {
-        match (record, &mut self.tick) {
-            (Record::Observation(observation), _) => {
-                self.end_tick(each);
-                self.tick = Some(Tick {
-                    observation: *observation,
-                    decisions: Vec::new(),
-                    outcomes: Vec::new(),
-                    policy: self.policy.clone(),
-                    is_hypothetical: self.is_dry_run,
-                });
-            }
-            (Record::Start(start), _) => {
-                self.end_tick(each);
-                self.policy = start.policy.parse().ok().map(Arc::new);
-                self.is_dry_run = start.dry_run;
-                each(Event::Start(start));
-            }
-            (Record::Decision(decision), Some(tick)) => tick.decisions.push(*decision),
-            (Record::Outcome(outcome), Some(tick)) => tick.outcomes.push(outcome),
-            (Record::Decision(_) | Record::Outcome(_) | Record::Job(_), _) => {}
-        }
+    let mut names = Vec::new();
+    for (position, group) in targets {
+        let number = position + 1;
+        names.push(match group {
+            Some(group) => format!("target {number} (group {group})"),
+            None => format!("target {number} (no group)"),
+        });
     }
-
-    fn end_tick(&mut self, each: &mut impl FnMut(Event)) {
-        self.tick
-            .take()
-            .into_iter()
-            .for_each(|tick| each(Event::Tick(Box::new(tick))));
-    }
+    names.join(", ")
 }
 
-/// A policy that is asked and not obeyed.
+/// A policy that decides at every tick, but whose decisions are not carried out.
 struct Shadow {
     engine: Engine,
     policy: Arc<Policy>,
-    /// What it decided last, where the recording does not say what was done instead.
+    /// Its last decisions, when the recording has none of its own to follow instead.
     unfollowed: Vec<Decision>,
 }
 
@@ -275,9 +169,8 @@ impl Shadow {
         }
     }
 
-    /// What the policy makes of a tick. It then takes what really happened for its own doing, so
-    /// that it neither waits for a resize that was never sent, nor yields to one that it did not
-    /// expect.
+    /// Decides on a tick, then makes the engine believe that the recorded decisions were its own. So it
+    /// neither waits for a resize that was never sent, nor yields to one that it did not expect.
     fn ask(&mut self, tick: Tick) -> Tick {
         for before in std::mem::take(&mut self.unfollowed) {
             self.follow(&before, &tick.observation);
@@ -288,7 +181,7 @@ impl Shadow {
         }
         tick.decisions
             .iter()
-            .for_each(|decision| self.engine.recall(decision));
+            .for_each(|decision| self.engine.apply_recorded(decision));
         tick.outcomes
             .iter()
             .for_each(|answer| self.engine.note(&answer.group, answer.outcome));
@@ -301,7 +194,7 @@ impl Shadow {
         }
     }
 
-    /// Another size is taken for an accepted resize, as if it had been decided at the last tick.
+    /// Tells the engine that a change of size was a resize of its own, decided at the last tick.
     fn follow(&mut self, before: &Decision, now: &Observation) {
         let Some(id) = &before.group else { return };
         let from = before.requested;
@@ -327,12 +220,12 @@ impl Shadow {
             from,
             to,
             because,
-            wanted: to,
+            desired: to,
             limited_by: None,
             protect: Vec::new(),
             prefer: Vec::new(),
         };
-        self.engine.recall(&Decision {
+        self.engine.apply_recorded(&Decision {
             action: Action::Resize(resize),
             ..before.clone()
         });

@@ -1,4 +1,4 @@
-//! Files are written whole or not at all.
+//! Writing files atomically.
 
 use std::fs::File;
 use std::io::{self, Write};
@@ -9,8 +9,9 @@ use tempfile::NamedTempFile;
 const TEMPORARY_PREFIX: &str = ".headroom-";
 const TEMPORARY_SUFFIX: &str = ".tmp";
 
-/// A file that gets its name at the end. Until then whoever reads `path` sees what was there
-/// before; dropped before [`persist`](Self::persist), nothing is left behind.
+/// A file that is written under a temporary name and renamed when it is complete. Until then,
+/// readers of `path` see the old file. A `WholeFile` that is dropped before
+/// [`persist`](Self::persist) removes its temporary file.
 pub struct WholeFile {
     path: PathBuf,
     temporary: NamedTempFile,
@@ -25,14 +26,13 @@ impl WholeFile {
         if path.is_dir() {
             return Err(io::Error::new(
                 io::ErrorKind::IsADirectory,
-                "it is a folder; name a file in it",
+                "it is a folder; pass a file in it",
             ));
         }
         let folder = folder_of(path);
         let mut builder = tempfile::Builder::new();
         builder.prefix(TEMPORARY_PREFIX).suffix(TEMPORARY_SUFFIX);
-        // Temporary files are private by default; this one becomes an ordinary file, as far as the
-        // umask allows.
+        // Temporary files are private by default, but this one becomes an ordinary file.
         #[cfg(unix)]
         builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
         let temporary = builder
@@ -44,10 +44,10 @@ impl WholeFile {
         })
     }
 
-    /// Makes the content durable and gives it its name, in place of any file that has it.
+    /// Syncs the content to disk and renames the file to its final name, replacing an older file.
     ///
     /// # Errors
-    /// When the disk refuses; the old file is then still there.
+    /// When the disk is full or fails. The old file is then unchanged.
     pub fn persist(self) -> io::Result<()> {
         self.temporary.as_file().sync_all()?;
         self.temporary
@@ -67,25 +67,24 @@ impl Write for WholeFile {
     }
 }
 
-/// Writes `content` to `path`, in place of any file that is there.
+/// Writes `content` to `path` atomically, replacing an older file.
 ///
 /// # Errors
-/// When the folder cannot be written or the disk refuses.
+/// When the folder cannot be written, or the disk is full or fails.
 pub fn write_whole(path: &Path, content: &[u8]) -> io::Result<()> {
     let mut file = WholeFile::create(path)?;
     file.write_all(content)?;
     file.persist()
 }
 
-/// A file that a [`WholeFile`] was writing. When nobody is writing any more, its process was
-/// killed.
+/// Whether the path is the temporary file of a [`WholeFile`]. One that no process writes any more
+/// was left by a killed process.
 pub fn is_temporary(path: &Path) -> bool {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     name.starts_with(TEMPORARY_PREFIX) && name.ends_with(TEMPORARY_SUFFIX)
 }
 
-/// The folder and the cause, without the name of the temporary file, which means nothing to a
-/// person.
+/// Names the folder and the cause instead of the temporary file, which means nothing to the user.
 fn about_folder(folder: &Path, error: &io::Error) -> io::Error {
     let problem = match error.kind() {
         io::ErrorKind::NotFound => "the folder does not exist; create it first".to_owned(),
@@ -100,15 +99,15 @@ fn about_folder(folder: &Path, error: &io::Error) -> io::Error {
     io::Error::new(error.kind(), format!("{}: {problem}", folder.display()))
 }
 
-/// A bare file name lies in the current folder.
+/// The folder of a path; for a bare file name, the current folder.
 fn folder_of(path: &Path) -> &Path {
     path.parent()
         .filter(|folder| !folder.as_os_str().is_empty())
         .unwrap_or(Path::new("."))
 }
 
-/// Without this the new name itself may be lost in a power failure. Elsewhere than on Unix a folder
-/// cannot be opened for it.
+/// Syncs the folder to disk, without which a power failure may undo the renaming. Only Unix can open
+/// a folder for that.
 fn sync_folder(folder: &Path) -> io::Result<()> {
     if cfg!(unix) {
         File::open(folder)?.sync_all()
@@ -139,7 +138,7 @@ mod tests {
         for (path, expected) in [
             (
                 folder.path().to_owned(),
-                "it is a folder; name a file in it".to_owned(),
+                "it is a folder; pass a file in it".to_owned(),
             ),
             (
                 folder.path().join("missing/out"),

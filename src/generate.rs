@@ -1,8 +1,7 @@
-//! Synthetic workloads: four scenarios, each a documented set of parameters, drawn with a seed. See
-//! `docs/workload-model.md`.
+//! Generates synthetic workloads: four scenarios, each a set of parameters that
+//! `docs/workload-model.md` documents.
 //!
-//! The same parameters and seed give the same jobs. Nothing here was recorded from a cluster, and
-//! every trace says so (`synthetic`).
+//! The same parameters and seed give the same jobs. Every generated trace is marked as `synthetic`.
 
 mod draw;
 pub mod model;
@@ -13,66 +12,26 @@ use std::time::Duration;
 
 use crate::trace::journal::{TraceError, TraceWriter};
 use crate::trace::{FORMAT_VERSION, Header, Job, Kind, Record};
-use model::Workload;
+pub use model::Scenario;
+use model::WorkloadModel;
 
 /// The longest workload, in days.
 pub const DAYS_MAX: f64 = 366.0;
 /// The largest factor on the number of jobs.
 pub const RATE_MAX: f64 = 100.0;
-/// Jobs are held in memory until they are sorted: more than this are refused.
+/// The most jobs of a workload: they are kept in memory for sorting.
 pub const JOBS_MAX: f64 = 1e6;
 
-/// A kind of workload that this program can make.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Scenario {
-    OfficeDay,
-    NightlyBatch,
-    ShortContainers,
-    SpotStorm,
-}
-
 impl Scenario {
-    pub const ALL: [Self; 4] = [
-        Self::OfficeDay,
-        Self::NightlyBatch,
-        Self::ShortContainers,
-        Self::SpotStorm,
-    ];
-
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::OfficeDay => "office-day",
-            Self::NightlyBatch => "nightly-batch",
-            Self::ShortContainers => "short-containers",
-            Self::SpotStorm => "spot-storm",
-        }
-    }
-
-    /// One line for a list of scenarios.
-    pub const fn summary(self) -> &'static str {
-        match self {
-            Self::OfficeDay => "one working day of queries and batch, in bursts",
-            Self::NightlyBatch => "the same three large jobs each night, for 14 days",
-            Self::ShortContainers => "floods of tasks shorter than 30 s, for 8 hours",
-            Self::SpotStorm => "a steady load of long tasks, for 12 hours",
-        }
-    }
-
-    pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL
-            .into_iter()
-            .find(|scenario| scenario.name() == name)
-    }
-
-    /// The scenario's parameters, with another length or another number of jobs where asked for.
+    /// The scenario's parameters, changed to another length or number of jobs.
     ///
-    /// `rate` multiplies the jobs that arrive at random; jobs with a fixed time of day come as
-    /// often as before and grow in size.
+    /// `rate` multiplies the number of jobs that arrive at random, and the size of jobs with a fixed
+    /// time of day.
     ///
     /// # Errors
-    /// When `days` or `rate` is not above zero or beyond its limit, or when both together make more
-    /// than [`JOBS_MAX`] jobs.
-    pub fn workload(self, days: Option<f64>, rate: f64) -> Result<Workload, GenerateError> {
+    /// When `days` or `rate` is not above zero or exceeds its limit, or both together make more than
+    /// [`JOBS_MAX`] jobs.
+    pub fn workload(self, days: Option<f64>, rate: f64) -> Result<WorkloadModel, GenerateError> {
         let mut workload = scenarios::parameters(self);
         if let Some(days) = days {
             if !(days > 0.0 && days <= DAYS_MAX) {
@@ -93,10 +52,9 @@ impl Scenario {
 }
 
 /// The jobs of a workload, in the order in which they are submitted.
-pub fn generate(workload: &Workload, seed: u64) -> Vec<Job> {
+pub fn generate(workload: &WorkloadModel, seed: u64) -> Vec<Job> {
     let mut jobs = Vec::new();
-    // Each class draws from streams of its own: a parameter of one class leaves the jobs of the
-    // others as they were.
+    // Each class draws from its own random streams, so that changing one class does not change the jobs of others.
     for (index, stream) in workload.streams.iter().enumerate() {
         jobs.extend(draw::random_jobs(stream, workload.span, seed, index as u64));
     }
@@ -112,7 +70,7 @@ pub fn generate(workload: &Workload, seed: u64) -> Vec<Job> {
     jobs
 }
 
-/// Tasks of all stages, the application master not counted.
+/// The number of tasks of all stages, without the application master.
 pub fn task_count(job: &Job) -> u64 {
     job.stages
         .iter()
@@ -121,8 +79,8 @@ pub fn task_count(job: &Job) -> u64 {
         .sum()
 }
 
-/// The first line of a trace of this workload; `command` is what makes the same trace again.
-pub fn header(workload: &Workload, command: &str) -> Header {
+/// The header of a trace of this workload; `command` generates the same trace again.
+pub fn header(workload: &WorkloadModel, command: &str) -> Header {
     Header {
         headroom_trace: FORMAT_VERSION,
         kind: Kind::Jobs,
@@ -132,8 +90,7 @@ pub fn header(workload: &Workload, command: &str) -> Header {
     }
 }
 
-/// Writes a trace whole: a file of this name is replaced at the end or not at all. A name that ends
-/// in `.zst` is compressed.
+/// Writes a trace atomically, replacing an older file. It is compressed if the name ends in `.zst`.
 ///
 /// # Errors
 /// When the file cannot be written.
@@ -144,15 +101,16 @@ pub fn write(path: &Path, header: &Header, jobs: Vec<Job>) -> Result<(), TraceEr
     writer.finish()
 }
 
-/// Why there is no workload, or no file.
+/// Why a workload cannot be generated.
 #[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "each variant's message is its documentation")]
 pub enum GenerateError {
     #[error("{0} days: use a number above 0 and at most {DAYS_MAX}")]
     Days(f64),
     #[error("rate {0}: use a factor above 0 and at most {RATE_MAX}")]
     Rate(f64),
     #[error(
-        "that makes about {expected:.0} jobs, and {JOBS_MAX:.0} are the limit: use fewer days or a lower rate"
+        "this makes about {expected:.0} jobs, more than the limit of {JOBS_MAX:.0}: use fewer days or a lower rate"
     )]
     TooManyJobs { expected: f64 },
 }

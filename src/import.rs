@@ -1,4 +1,4 @@
-//! Turns recordings of other tools into job traces.
+//! Imports workloads from the file formats of other tools as job traces.
 
 pub mod csv;
 pub mod rumen;
@@ -19,13 +19,17 @@ use crate::trace::journal::{InvalidRecord, TraceError, TraceWriter, check_job};
 use crate::trace::{FORMAT_VERSION, Header, Job, Kind, Record, TaskRun};
 use crate::units::Timestamp;
 
-/// One file to import, with any zstd compression taken off, and the name by which errors call it.
+/// A file to import, decompressed if it was compressed, and the name that errors show for it.
 pub struct Source {
     name: PathBuf,
     decoded: Decoded,
 }
 
 impl Source {
+    /// Opens a file.
+    ///
+    /// # Errors
+    /// When it cannot be read.
     pub fn open(path: &Path) -> Result<Self, ImportError> {
         let file = File::open(path).map_err(|source| ImportError::Open {
             path: path.to_owned(),
@@ -34,7 +38,10 @@ impl Source {
         Self::new(path, file)
     }
 
-    /// Like [`open`](Self::open), for what is already open.
+    /// Like [`open`](Self::open) for an open file.
+    ///
+    /// # Errors
+    /// When its first bytes cannot be read.
     pub fn new(
         name: impl Into<PathBuf>,
         input: impl Read + Send + 'static,
@@ -46,7 +53,7 @@ impl Source {
         }
     }
 
-    /// Both, one after the other, as one file: a recording that was written in pieces.
+    /// Appends another file, for a recording that was written in pieces.
     #[must_use]
     pub fn followed_by(self, next: Self) -> Self {
         let compressed = self.decoded.compressed || next.decoded.compressed;
@@ -67,17 +74,22 @@ impl Source {
     }
 }
 
-/// What an importer made of its sources.
+/// An imported trace.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Imported {
+    /// The header of the trace.
     pub header: Header,
-    /// Ordered by submit time; never empty.
+    /// The jobs, at least one, ordered by submit time.
     pub jobs: Vec<Job>,
+    /// Everything in the sources that the trace does not contain.
     pub left_out: Vec<LeftOut>,
 }
 
 impl Imported {
-    /// Writes the trace whole, in place of any file of that name.
+    /// Writes the trace atomically, replacing an older file.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
     pub fn write(&self, path: &Path) -> Result<(), TraceError> {
         let mut writer = TraceWriter::create(path, &self.header)?;
         for job in &self.jobs {
@@ -87,11 +99,12 @@ impl Imported {
     }
 }
 
-/// Something in a source that is not in the trace, so that no one has to wonder where it went.
+/// Items of the sources that were left out of the trace.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LeftOut {
+    /// How many.
     pub count: u64,
-    /// In words, in the plural: "jobs without tasks".
+    /// What they are, in the plural: "jobs without tasks".
     pub what: String,
 }
 
@@ -101,12 +114,16 @@ impl fmt::Display for LeftOut {
     }
 }
 
-/// Why nothing was imported: the place, what was expected, and what helps.
+/// Why an import failed.
 #[derive(Debug, thiserror::Error)]
+#[expect(
+    missing_docs,
+    reason = "each variant's message is its documentation; the fields are its parts"
+)]
 pub enum ImportError {
     #[error("{} cannot be read", path.display())]
     Open { path: PathBuf, source: io::Error },
-    #[error("{}:{line}: cannot be read any further; if the file is damaged or still being written, copy it again", path.display())]
+    #[error("{}:{line}: cannot read further; if the file is damaged or still being written, copy it again", path.display())]
     Read {
         path: PathBuf,
         line: u64,
@@ -120,7 +137,7 @@ pub enum ImportError {
     },
     #[error("{}: {problem}", path.display())]
     Unusable { path: PathBuf, problem: String },
-    #[error("no jobs were found; {problem}")]
+    #[error("found no jobs; {problem}")]
     NoJobs { problem: String },
     #[error("job {id}: {problem}")]
     Invalid {
@@ -131,7 +148,7 @@ pub enum ImportError {
     Options { problem: &'static str },
 }
 
-/// Lines of a source; its errors name the place.
+/// The lines of a source.
 struct SourceLines {
     name: PathBuf,
     lines: Lines,
@@ -152,7 +169,7 @@ impl SourceLines {
                     name,
                     line,
                     format!(
-                        "a line longer than {} MiB; is this the right kind of file?",
+                        "the line is longer than {} MiB; check that this is the right kind of file",
                         LINE_BYTES_MAX >> 20
                     ),
                 ),
@@ -168,7 +185,7 @@ fn malformed(path: &Path, line: u64, problem: impl Into<String>) -> ImportError 
     }
 }
 
-/// Counts what is left out, under one name each, in the order in which it was met.
+/// Counts the items that are left out by description, in order of first occurrence.
 #[derive(Default)]
 struct Tally(Vec<LeftOut>);
 
@@ -185,7 +202,7 @@ impl Tally {
     }
 }
 
-/// The common end of every importer. Jobs of one instant keep the order of the sources.
+/// Validates and sorts the jobs of any importer. Jobs of the same instant keep their order.
 fn imported(
     source: String,
     start: Timestamp,
@@ -220,8 +237,7 @@ fn imported(
     })
 }
 
-/// Appends tasks to a stage; neighbours of equal length become one run, and the order of the tasks
-/// stays.
+/// Appends tasks to a stage. Consecutive tasks of equal duration are joined to one run.
 fn push_run(runs: &mut Vec<TaskRun>, next: TaskRun) {
     if let Some(last) = runs
         .last_mut()
@@ -242,7 +258,7 @@ fn run_lengths(durations: impl IntoIterator<Item = Duration>) -> Vec<TaskRun> {
     runs
 }
 
-/// From an instant in milliseconds to a later one, within what a trace can hold.
+/// The time between two instants in milliseconds, if it is not negative and a trace can hold it.
 fn elapsed(from_ms: i64, to_ms: i64) -> Option<Duration> {
     let ms = u64::try_from(to_ms.checked_sub(from_ms)?).ok()?;
     Some(Duration::from_millis(ms)).filter(|duration| *duration <= crate::trace::seconds::LONGEST)

@@ -1,4 +1,4 @@
-//! Headroom keeps just enough room on an Amazon EMR cluster.
+//! Headroom scales Amazon EMR clusters: it keeps just enough room for the work.
 //!
 //! > Observe -> decide -> act. *Decide* is a pure function of what was observed.
 //!
@@ -14,8 +14,6 @@
 //! What must stay true: the engine knows no clock, no I/O and no luck; time is the samples'; what
 //! was not observed is unknown and never causes a scale-in; a [`policy::Policy`] that exists is
 //! right; the same seed and inputs give the same bytes. `ARCHITECTURE.md` has the reasons.
-
-#![forbid(unsafe_code)]
 
 pub mod advise;
 pub mod check;

@@ -1,4 +1,4 @@
-//! What was seen of a cluster, and when each part of it was measured. The only input of the engine.
+//! What was observed of a cluster, and when each part was measured: the only input of the engine.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -8,15 +8,14 @@ use serde::{Deserialize, Serialize};
 
 use crate::units::{Instances, Mebibytes, Timestamp, VirtualCores};
 
-/// A value with the instant at which it was true, which is not the instant at which someone asked.
+/// A value with the instant at which it was measured, which may be earlier than the tick that read it.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Sampled<T> {
     pub value: T,
     pub measured_at: Timestamp,
 }
 
-/// Everything known at one tick. A part that could not be read is `None`; it is never filled with a
-/// guess.
+/// Everything known at one tick. A part that could not be read is `None` and never a guess.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Observation {
@@ -28,9 +27,8 @@ pub struct Observation {
     pub hdfs: Option<Sampled<HdfsLoad>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub nodes: Option<Sampled<NodeSnapshot>>,
-    /// Values of the CloudWatch metrics that the policy declares. Whoever observes leaves out what
-    /// is not a finite number: a journal cannot hold it, and the engine must not see what the
-    /// journal does not.
+    /// Values of the CloudWatch metrics that the policy declares. Numbers that are not finite must be
+    /// left out: a journal cannot store them, and the engine must see what the journal has.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub metrics: BTreeMap<MetricId, Sampled<f64>>,
     pub cluster: Sampled<ClusterStatus>,
@@ -52,7 +50,7 @@ pub struct YarnLoad {
     pub memory_reserved: Mebibytes,
     #[serde(rename = "memory_pending_mib")]
     pub memory_pending: Mebibytes,
-    /// Virtual cores are `None` where nobody counted them: CloudWatch's history knows memory only.
+    /// Virtual cores are `None` if they were not counted: CloudWatch's history has memory only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub vcores_total: Option<VirtualCores>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -68,14 +66,14 @@ pub struct YarnLoad {
     #[serde(default)]
     pub containers_reserved: u64,
     /// Containers released since the ResourceManager started: a counter that only grows, but
-    /// restarts at zero with it. JMX tells it, up to ten seconds late.
+    /// restarts at zero with it. It is read over JMX and up to ten seconds old.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub containers_released_total: Option<u64>,
     pub apps_running: u64,
     pub apps_pending: u64,
     /// When the first of the applications that are not over started, in YARN's sense: when it was
     /// submitted. Those that wait count, because one whose master starts again waits as well.
-    /// `None` when there is none, and where nobody told.
+    /// `None` if there is none, or if it was not reported.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub oldest_app_started_at: Option<Timestamp>,
     #[serde(default)]
@@ -125,12 +123,13 @@ pub struct NodeLoad {
     /// Already leaving (decommissioning).
     #[serde(default)]
     pub draining: bool,
-    /// Since when it was seen without containers: `None` while it has some, and where nobody told.
+    /// Since when the node was observed without containers; `None` while it has some, or if that was
+    /// not recorded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub idle_since: Option<Timestamp>,
 }
 
-/// What EMR says of the cluster.
+/// What EMR reports about the cluster.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ClusterStatus {
@@ -157,27 +156,27 @@ pub struct GroupStatus {
     pub kind: GroupKind,
     pub market: Market,
     pub state: GroupState,
-    /// What was asked of EMR.
+    /// The size that was requested from EMR.
     pub requested: Instances,
-    /// What is there.
+    /// The instances that run.
     pub running: Instances,
-    /// Amazon's own automatic or managed scaling has a policy for it: two masters would undo each
-    /// other's work.
+    /// Amazon's automatic or managed scaling has a policy for the group: two controllers would undo
+    /// each other's work.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub scaled_by_amazon: bool,
 }
 
-/// What the daemon's surroundings say about acting at all.
+/// Whether this daemon may act at all.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Control {
     /// Set while someone has paused scaling.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pause: Option<Pause>,
-    /// This instance may act: it sits beside the active ResourceManager and holds the lock.
+    /// This daemon is the leader: it runs on the primary node with the active ResourceManager and holds
+    /// the lock.
     pub leader: bool,
-    /// Whoever observes also looks at nodes: while it is not known what runs where, nothing may be
-    /// let go.
+    /// Nodes are observed too: nothing may scale in while it is not known what runs on each.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub looks_at_nodes: bool,
 }
@@ -208,7 +207,7 @@ pub struct Pause {
     pub direction: Option<Direction>,
 }
 
-/// Which way a group moves.
+/// The direction of a resize.
 #[derive(
     Clone,
     Copy,

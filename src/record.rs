@@ -1,8 +1,8 @@
-//! A trace of observations from CloudWatch's history, for a cluster beside which no daemon ran.
+//! Makes a trace of observations from CloudWatch's history, for a cluster without a daemon.
 //!
-//! EMR publishes what it knows of a cluster under `AWS/ElasticMapReduce`. The history is fetched in
-//! parts, which are kept in a file beside the trace until all are there, so that an interruption
-//! loses at most one.
+//! EMR publishes the load of a cluster under `AWS/ElasticMapReduce`. The history is fetched in parts,
+//! which are kept in a file next to the trace until all are complete, so that an interruption loses at
+//! most one part.
 
 mod history;
 mod observations;
@@ -19,7 +19,7 @@ use std::time::Duration;
 use aws_config::SdkConfig;
 use aws_sdk_cloudwatch::Client;
 
-use crate::daemon::sources::source::SourceError;
+use crate::daemon::sources::error::SourceError;
 use crate::observation::Role;
 use crate::trace::journal::{TraceError, TraceWriter};
 use crate::trace::{FORMAT_VERSION, Header, Kind, Record};
@@ -30,26 +30,28 @@ use partial::Partial;
 pub use plan::{Asked, Plan, PlanError, When, WhenError};
 pub use scenario::{Sizes, scenario};
 
-/// What became a trace.
+/// A finished recording.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Recorded {
+    /// The number of observations.
     pub observations: usize,
-    /// Of these, with YARN's load.
+    /// How many of them have YARN's load.
     pub with_yarn: usize,
+    /// The recorded span.
     pub plan: Plan,
-    /// Time between two observations: the plan's period, or five minutes where EMR published no
-    /// more often.
+    /// The time between two observations: the plan's period, or five minutes if EMR published only
+    /// every five.
     pub step: Duration,
-    /// Of each role of which CloudWatch counted nodes.
+    /// The sizes of each role of which CloudWatch counted nodes.
     pub sizes: BTreeMap<Role, Sizes>,
 }
 
-/// Why there is no trace.
+/// Why a recording failed.
 #[derive(Debug, thiserror::Error)]
 pub enum RecordError {
     #[error(transparent)]
     Plan(#[from] PlanError),
-    #[error("no region is set: give --region, or set AWS_REGION")]
+    #[error("no AWS region is set; name one with --region, or set AWS_REGION")]
     NoRegion,
     #[error(
         "{} holds the beginning of another recording (cluster {} in {region}, from {}, to {}); finish that one, or delete the file",
@@ -60,9 +62,9 @@ pub enum RecordError {
         asked: Box<Asked>,
         region: String,
     },
-    #[error("{}: CloudWatch no longer keeps the points that it still lacks; delete it to begin anew", path.display())]
+    #[error("{}: CloudWatch no longer has the rest of this recording; delete the file to start over", path.display())]
     OutOfDate { path: PathBuf },
-    #[error("{} is not a file that this program wrote; move it away", path.display())]
+    #[error("{} is not a partial recording; move it away", path.display())]
     NotPartial {
         path: PathBuf,
         source: serde_json::Error,
@@ -72,7 +74,7 @@ pub enum RecordError {
         path: PathBuf,
         source: std::io::Error,
     },
-    #[error("{done} of {total} parts are in {}; the same command continues from there", path.display())]
+    #[error("{done} of {total} parts are in {}; run the same command again to continue", path.display())]
     Interrupted {
         done: usize,
         total: usize,
@@ -92,19 +94,18 @@ pub enum RecordError {
         hint: String,
     },
     #[error(
-        "CloudWatch has points of cluster {cluster_id}, but none of YARN's memory and containers: {missing} missing; does YARN run on it?"
+        "CloudWatch has points of cluster {cluster_id}, but none of YARN's memory and containers ({missing}); check that YARN runs on the cluster"
     )]
     NoYarn { cluster_id: String, missing: String },
     #[error(transparent)]
     Trace(#[from] TraceError),
 }
 
-/// Fetches what is asked for, or what is still missing of it, and writes the trace whole.
-/// `progress` is told how many parts are there, and of how many: once before the first is fetched,
-/// then after each.
+/// Fetches a history, or the missing parts of it, and writes the trace. Calls `progress` with the
+/// number of finished parts and of all parts: before the first one, and after each.
 ///
 /// # Errors
-/// When the times make no sense, CloudWatch does not answer or knows nothing, or a file cannot be
+/// When the span is invalid, CloudWatch does not answer or has no points, or a file cannot be
 /// written.
 pub async fn cloudwatch(
     config: &SdkConfig,
@@ -143,7 +144,7 @@ pub async fn cloudwatch(
         });
     }
     match write(&history, asked, &region, partial.plan(), out) {
-        // All is fetched: another attempt has only to write.
+        // All parts are fetched; another attempt only has to write the trace.
         Err(error @ RecordError::Trace(_)) => Err(error),
         written => partial.delete().and(written),
     }

@@ -1,6 +1,5 @@
-//! The whole daemon beside a simulated cluster: everything is real but the cluster, which lives in
-//! this process and serves the APIs of YARN, HDFS and EMR on loopback. The only place where both
-//! worlds meet.
+//! Runs the whole daemon on a simulated cluster, which serves the APIs of YARN, HDFS and EMR on
+//! loopback. The only place where the simulator and the daemon meet.
 
 pub mod narrator;
 mod services;
@@ -41,33 +40,36 @@ use crate::sim::{SimError, check_targets};
 pub use services::Services;
 pub use simulated::{Ended, SimulatedCluster};
 
-/// What EMR calls every simulated cluster.
+/// The id of every simulated cluster.
 pub const CLUSTER_ID: &str = "j-REHEARSAL";
 
-/// How often, by the simulated clock, it is looked whether all work is done.
+/// How often, in simulated time, the rehearsal checks whether all work is done.
 const FINISHED_EVERY: Duration = Duration::from_secs(10);
 
-/// What is rehearsed, and how.
+/// The plan of a rehearsal.
 #[derive(Clone, Debug)]
 pub struct Plan {
-    /// What the simulation is called.
+    /// The name of the simulation.
     pub name: String,
+    /// The work.
     pub workload: Arc<TraceWork>,
+    /// The cluster.
     pub scenario: Scenario,
-    /// The file that the daemon reads its policy from.
+    /// The daemon's policy file.
     pub policy: PathBuf,
+    /// The seed of provisioning times, failures and interruptions.
     pub seed: u64,
-    /// Seconds of the simulation for each real one.
+    /// How many times faster than real time it runs.
     pub speed: u32,
-    /// Ends after this time of the simulation, whether all work is done or not.
+    /// The simulated time after which it ends, finished or not.
     pub at_most: Option<Duration>,
-    /// Where the daemon serves its status.
+    /// The address of the daemon's HTTP server.
     pub listen: SocketAddr,
     /// The daemon's state folder.
     pub state_dir: PathBuf,
 }
 
-/// Why a rehearsal cannot be.
+/// Why a rehearsal failed.
 #[derive(Debug, thiserror::Error)]
 pub enum RehearsalError {
     #[error("{} cannot be read", path.display())]
@@ -75,24 +77,24 @@ pub enum RehearsalError {
         path: PathBuf,
         source: std::io::Error,
     },
-    #[error("the policy is refused")]
+    #[error("the policy is invalid")]
     Policy(#[from] PolicyErrors),
     #[error(transparent)]
     Simulation(#[from] SimError),
     #[error(
-        "group `{group}` of scenario `{scenario}` is a fleet, and a rehearsal serves instance groups only; write `kind: group`"
+        "group `{group}` of scenario `{scenario}` is a fleet, but a rehearsal supports only instance groups; write `kind: group`"
     )]
     Fleet { group: String, scenario: String },
     #[error(
-        "{address} cannot be served; choose another one with --listen, such as 127.0.0.1:0 for any free port"
+        "cannot listen on {address}; choose another address with --listen, such as 127.0.0.1:0 for any free port"
     )]
     Listen {
         address: SocketAddr,
         source: std::io::Error,
     },
-    #[error("no port for the simulated services")]
+    #[error("the simulated services cannot listen on a loopback port")]
     Services(#[source] std::io::Error),
-    #[error("the daemon does not start")]
+    #[error("the daemon cannot start")]
     Start(#[from] StartError),
     #[error(transparent)]
     Journal(#[from] JournalError),
@@ -100,7 +102,7 @@ pub enum RehearsalError {
     Ended(#[from] Ended),
 }
 
-/// A daemon that has passed its self-test on a simulated cluster, and serves its status already.
+/// A daemon that has passed its self-test on a simulated cluster and serves its status page.
 pub struct Rehearsal {
     daemon: Daemon,
     cluster: SimulatedCluster,
@@ -116,24 +118,28 @@ pub struct Rehearsal {
 /// Why a rehearsal ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ending {
+    /// All work is done.
     WorkDone,
+    /// [`Plan::at_most`] has passed.
     TimeUp,
+    /// It was asked to stop.
     Stopped,
 }
 
 /// A rehearsal that has ended.
 #[derive(Debug)]
 pub struct Rehearsed {
+    /// Why it ended.
     pub ending: Ending,
+    /// What happened on the simulated cluster.
     pub run: Run,
 }
 
 impl Rehearsal {
-    /// Starts the cluster, its services, the daemon and its status page. Time runs from here on.
+    /// Starts the cluster, its services, the daemon and its status page. Simulated time starts here.
     ///
     /// # Errors
-    /// When policy, work and scenario do not fit each other, or what the daemon needs cannot be
-    /// had.
+    /// When policy, work and scenario do not fit together, or the daemon cannot start.
     pub async fn start(plan: Plan) -> Result<Self, RehearsalError> {
         let text =
             std::fs::read_to_string(&plan.policy).map_err(|source| RehearsalError::Unreadable {
@@ -190,16 +196,17 @@ impl Rehearsal {
         })
     }
 
-    /// Where the status page is; `/metrics` and the other endpoints are below it.
+    /// The address of the status page, `/metrics` and the other endpoints.
     pub fn status_url(&self) -> String {
         format!("http://{}", self.address)
     }
 
-    /// Where the simulated services are.
+    /// The address of the simulated services.
     pub fn services_url(&self) -> &Url {
         self.services.url()
     }
 
+    /// The daemon's policy.
     pub fn policy(&self) -> &Policy {
         &self.policy
     }
@@ -214,8 +221,7 @@ impl Rehearsal {
         &self.journal
     }
 
-    /// Runs until all work is done, the time is up or `stop` is ready; `on_tick` is told of every
-    /// tick.
+    /// Runs until all work is done, time is up or `stop` is ready. Calls `on_tick` after each tick.
     ///
     /// # Errors
     /// When the end of the journal cannot be made durable.
@@ -234,7 +240,7 @@ impl Rehearsal {
         self.daemon.run(end, on_tick).await?;
         let run = self.cluster.end().await?;
         let _ = self.stop.send(true);
-        // Whoever still reads the status page is not waited for.
+        // Open connections to the status page are not waited for.
         self.server.abort();
         Ok(Rehearsed { ending, run })
     }
@@ -252,7 +258,7 @@ async fn reaches_end(cluster: &SimulatedCluster, at_most: Option<Duration>) -> E
         clock
             .sleep_until(last.map_or(next, |last| last.min(next)))
             .await;
-        // A cluster that has ended does no more work.
+        // A cluster that has ended counts as finished.
         if cluster
             .ask(|cluster| cluster.is_finished())
             .await
@@ -267,11 +273,11 @@ async fn reaches_end(cluster: &SimulatedCluster, at_most: Option<Duration>) -> E
 }
 
 async fn until(mut stopped: watch::Receiver<bool>) {
-    // An error means that the sender is gone, which ends the wait as well.
+    // An error means that the sender is dropped, which ends the wait as well.
     let _ = stopped.wait_for(|stop| *stop).await;
 }
 
-/// A daemon's settings as they are on a primary node, but for the addresses.
+/// The daemon's settings: the defaults, with the addresses of the simulated services.
 fn settings(plan: &Plan, services: Url) -> Settings {
     let timeout = Duration::from_secs(10);
     Settings {
@@ -283,7 +289,7 @@ fn settings(plan: &Plan, services: Url) -> Settings {
         info_dir: PathBuf::new(),
         yarn: YarnSettings {
             resource_managers: vec![services.clone()],
-            beside: None,
+            local_resource_manager: None,
             timeout,
             ca_file: None,
         },
@@ -311,7 +317,7 @@ fn settings(plan: &Plan, services: Url) -> Settings {
     }
 }
 
-/// Reaches the simulated EMR and nothing else: neither the environment nor a profile has a say.
+/// An AWS configuration for the simulated EMR, independent of the environment and profiles.
 fn sdk_config(services: &Services) -> SdkConfig {
     let credentials = Credentials::new("rehearsal", "rehearsal", None, None, "rehearsal");
     SdkConfig::builder()

@@ -1,5 +1,5 @@
 //! Running an engine over recorded observations again: to restore its state after a restart, and to
-//! check that recorded decisions follow from what was observed.
+//! verify that the recorded decisions follow from the observations.
 
 pub mod fold;
 pub mod verify;

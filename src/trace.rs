@@ -1,5 +1,5 @@
-//! The one record format: JSON lines, optionally zstd, with a header. What the daemon writes down
-//! is what the simulator replays.
+//! The trace format: a header and records as JSON lines, optionally compressed with zstd. The daemon's
+//! journal and the simulator's input share it, so every journal can be replayed.
 
 pub mod info;
 pub mod journal;
@@ -24,27 +24,33 @@ pub const FORMAT_VERSION: u32 = 1;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Header {
-    /// The format's version.
+    /// The version of the format.
     pub headroom_trace: u32,
+    /// The kind of records in the trace.
     pub kind: Kind,
-    /// What the times of the records count from (jobs), or the first instant (observations).
+    /// For jobs, the instant that their times count from; for observations, the first instant.
     pub start: Timestamp,
-    /// Where the trace comes from, in words.
+    /// A description of where the trace comes from.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub source: String,
-    /// Made by a generator, not recorded from a cluster.
+    /// Whether the trace was generated instead of recorded from a cluster.
     #[serde(default)]
     pub synthetic: bool,
 }
 
+/// The kind of records in a trace. One trace never mixes both.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Kind {
+    /// Observations of a cluster, with the decisions and outcomes that followed: a recording or a
+    /// journal.
     Observations,
+    /// Applications with their stages and tasks.
     Jobs,
 }
 
 impl Kind {
+    /// The kind as the header writes it.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Observations => "observations",
@@ -57,104 +63,119 @@ impl Kind {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Record {
+    /// A daemon started to record, or a new segment of its journal begins.
     Start(Box<Start>),
+    /// The engine's input at one tick.
     Observation(Box<Observation>),
+    /// The decision about one target at the observation above.
     Decision(Box<Decision>),
+    /// The outcome of a resize above.
     Outcome(OutcomeRecord),
+    /// An application.
     Job(Job),
 }
 
-/// A daemon began to record, or began again: by which policy, and from where.
+/// The start of a recording or of a journal segment, with the policy in force.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Start {
+    /// When the daemon or the segment started.
     pub at: Timestamp,
-    /// The version of the program that records.
+    /// The version of the Headroom that records.
     pub headroom: String,
     /// The id of the cluster (`j-...`).
     pub cluster: String,
-    /// Decisions are written down and not carried out.
+    /// Whether decisions are only recorded, not carried out.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub dry_run: bool,
+    /// The policy in force.
     pub policy: PolicySource,
-    /// The state of the engine before the next record; absent when the engine is new, or goes on
-    /// from the record above.
+    /// The engine's state before the next record. Absent when the engine is new, or continues from
+    /// the record above.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub state: Option<SavedState>,
 }
 
-/// A policy as it was written, so that a recording explains itself without other files.
+/// The text of a policy, so that a recording can be explained without other files.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PolicySource {
-    /// Where the text was read; only named in errors.
+    /// The file that the text was read from, for error messages.
     pub file: String,
+    /// The policy's YAML.
     pub text: String,
 }
 
 impl PolicySource {
+    /// Parses the policy.
+    ///
     /// # Errors
-    /// When this version of the program does not accept the policy.
+    /// When this version of Headroom does not accept the policy.
     pub fn parse(&self) -> Result<Policy, PolicyErrors> {
         parse(&self.text, &self.file)
     }
 }
 
-/// The state of an engine in a record.
+/// The engine's state in a start record.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum SavedState {
+    /// A state that this version can restore.
     Known(Box<EngineState>),
-    /// Of a version of the program whose engine keeps something else.
+    /// A state of another version of Headroom, whose engine stores something else.
     Foreign(serde_json::Value),
 }
 
-/// What became of the resize of one group.
+/// The outcome of the resize of one group.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct OutcomeRecord {
+    /// When EMR answered, or the call failed.
     pub at: Timestamp,
+    /// The group that was to be resized.
     pub group: GroupId,
+    /// Whether EMR accepted the call.
     pub outcome: Outcome,
 }
 
-/// One application: when it came and what it had to do.
+/// One application: when it is submitted, and its work.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Job {
+    /// Unique in the trace.
     pub id: Arc<str>,
-    /// What recurs under the same name is the same work, run again.
+    /// Jobs with the same name are runs of the same work.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<Arc<str>>,
-    /// Since the header's `start`.
+    /// The time of submission, counted from the header's `start`.
     #[serde(rename = "submit_s", with = "seconds")]
     pub submit: Duration,
-    /// The container that starts first and lives as long as the job; none when the recording does
-    /// not say.
+    /// The container that starts first and lives as long as the job; `None` when the recording does
+    /// not include it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub application_master: Option<Resources>,
-    /// Never empty, and no cycle among their dependencies.
+    /// The stages, at least one. Each depends only on stages before it.
     pub stages: Vec<Stage>,
 }
 
-/// Tasks of one size that can start once the stages before them are finished.
+/// Tasks of the same size that can start when the stages they depend on are finished.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Stage {
-    /// Positions of the stages that must finish first; each smaller than this stage's own.
+    /// Positions of the stages that must finish first; each is smaller than this stage's position.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub after: Vec<u32>,
-    /// Of each task.
+    /// The memory of each task.
     #[serde(rename = "memory_mib")]
     pub memory: Mebibytes,
-    /// Of each task.
+    /// The virtual cores of each task.
     pub vcores: VirtualCores,
-    /// Run-length coded: so many tasks of so many seconds.
+    /// The tasks, run-length encoded by duration.
     pub tasks: Vec<TaskRun>,
 }
 
 impl Stage {
-    /// What each task takes.
+    /// The resources of each task.
     pub fn each(&self) -> Resources {
         Resources {
             memory: self.memory,
@@ -163,10 +184,12 @@ impl Stage {
     }
 }
 
-/// `count` equal tasks, written as `[count, seconds]`.
+/// A run of tasks with the same duration, written as `[count, seconds]`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TaskRun {
+    /// How many tasks.
     pub count: u32,
+    /// How long each task takes.
     pub duration: Duration,
 }
 
@@ -187,14 +210,14 @@ impl<'de> Deserialize<'de> for TaskRun {
 #[derive(Serialize, Deserialize)]
 struct Seconds(#[serde(with = "seconds")] Duration);
 
-/// Durations as seconds, to the millisecond; negative and absurd ones are refused.
+/// Durations as seconds, to the millisecond; negative and absurdly long ones are rejected.
 pub(crate) mod seconds {
     use super::{Deserialize, Deserializer, Duration, Serializer};
 
-    /// A hundred years: no recording is longer, and sums of such durations do not overflow.
+    /// A hundred years: longer than any recording, and sums of such durations do not overflow.
     const LONGEST_S: f64 = 3.2e9;
 
-    /// The same bound for times that were computed instead of read.
+    /// The same bound as a duration, for times that are computed instead of read.
     pub const LONGEST: Duration = Duration::from_secs(LONGEST_S as u64);
 
     /// Whole seconds, the common case, are written without a fraction.

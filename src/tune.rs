@@ -32,12 +32,11 @@ const FINALISTS: usize = 12;
 /// What a search found.
 #[derive(Clone, Debug)]
 pub struct Tuned {
-    /// Everything that was tried, with the first seed; the first one is the policy as it is
-    /// written.
+    /// Everything that was tried, with the first seed; the first one is the written policy.
     pub candidates: Vec<Candidate>,
     /// The candidates that no other beats, the cheapest first.
     pub frontier: Vec<usize>,
-    /// Those that were tried with several seeds, the policy as it is written and the best of the
+    /// Those that were tried with several seeds, the written policy and the best of the
     /// frontier, in the order of the candidates.
     pub finalists: Vec<Finalist>,
     /// The one among the finalists to take; `None` when none finished its work.
@@ -53,7 +52,9 @@ pub struct Tuned {
 pub struct Finalist {
     /// Its place among the candidates.
     pub candidate: usize,
+    /// The cost, in US dollars.
     pub cost_usd: Summary,
+    /// The p95 wait, in seconds.
     pub wait_p95_s: Summary,
     /// One for each seed.
     pub figures: Vec<Figures>,
@@ -88,7 +89,7 @@ impl Tuned {
         self.best.and_then(|best| self.finalists.get(best))
     }
 
-    /// The policy as it is written.
+    /// The written policy.
     pub fn start(&self) -> Option<&Finalist> {
         self.finalists
             .iter()
@@ -168,7 +169,7 @@ pub fn tune(
     })
 }
 
-/// The policy as it is written, and those of the frontier around the best: what keeps the goal with
+/// The written policy, and those of the frontier around the best: what keeps the goal with
 /// one seed may miss it with another.
 fn finalists(judged: &[Judged], frontier: &[usize], goal_s: f64) -> Vec<usize> {
     let middle = best(judged, goal_s)

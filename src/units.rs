@@ -1,5 +1,5 @@
 //! Newtypes that carry their unit, so that instances are never added to mebibytes. Arithmetic that
-//! keeps the unit, and no other logic.
+//! keeps the unit is all the logic they have.
 
 use std::fmt;
 use std::ops::{Add, AddAssign, Sub, SubAssign};
@@ -39,8 +39,8 @@ impl Timestamp {
         self.0.saturating_sub(earlier.0) as f64 / 1e3
     }
 
-    /// The last multiple of `period`, counted from the epoch, that is not later. A period of zero
-    /// is taken for a millisecond.
+    /// The last multiple of `period`, counted from the epoch, that is not later than this instant. A
+    /// period of zero counts as one millisecond.
     #[must_use]
     pub fn floor(self, period: Duration) -> Self {
         Self(
@@ -188,7 +188,7 @@ macro_rules! real {
 }
 
 real! {
-    /// A share in percent: 15 means 15 %.
+    /// A share in percent: 15 means 15%.
     Percent
 }
 real! {
@@ -265,6 +265,40 @@ pub struct Resources {
     #[serde(rename = "memory_mib")]
     pub memory: Mebibytes,
     pub vcores: VirtualCores,
+}
+
+impl Resources {
+    /// Whether both amounts are at least those of `other`.
+    pub fn covers(self, other: Self) -> bool {
+        self.memory >= other.memory && self.vcores >= other.vcores
+    }
+
+    /// The sum of both amounts.
+    #[must_use]
+    pub fn plus(self, other: Self) -> Self {
+        Self {
+            memory: self.memory + other.memory,
+            vcores: self.vcores + other.vcores,
+        }
+    }
+
+    /// The difference of both amounts, at least zero.
+    #[must_use]
+    pub fn minus(self, other: Self) -> Self {
+        Self {
+            memory: self.memory - other.memory,
+            vcores: self.vcores - other.vcores,
+        }
+    }
+
+    /// Both amounts, `count` times; saturates.
+    #[must_use]
+    pub fn times(self, count: u64) -> Self {
+        Self {
+            memory: Mebibytes(self.memory.get().saturating_mul(count)),
+            vcores: VirtualCores(self.vcores.get().saturating_mul(count)),
+        }
+    }
 }
 
 #[cfg(test)]

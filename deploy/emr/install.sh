@@ -1,14 +1,15 @@
 #!/usr/bin/env bash
-# Installs Headroom on the primary nodes of an EMR cluster, and starts it. On other nodes it does nothing.
+# Installs and starts Headroom on the primary nodes of an EMR cluster. Does nothing on other nodes.
 #
-# As a bootstrap action (every primary node, also ones that replace a failed one), or as a step on a running cluster
-# (s3://REGION.elasticmapreduce/libs/script-runner/script-runner.jar):
+# Run it as a bootstrap action, which covers every primary node and its replacements, or as a step on
+# a running cluster (s3://REGION.elasticmapreduce/libs/script-runner/script-runner.jar):
 #
 #   install.sh s3://BUCKET/headroom-release [--dry-run]
 #
-# The folder holds: headroom (the binary for the node's architecture), headroom.service, policy.yaml, and, if the defaults do not
-# suit, headroom.toml. The node's role must be allowed to read it, and what iam-policy.json lists.
-# Running it again updates what is there and restarts the daemon; the journal stays.
+# The folder must contain headroom (the binary for the node's architecture), headroom.service and
+# policy.yaml, and may contain headroom.toml. The node's role needs read access to the folder and the
+# permissions in iam-policy.json. Running the script again updates the installation and restarts the
+# daemon; the journal is kept.
 set -euo pipefail
 
 readonly info=${HEADROOM_INFO_DIR:-/mnt/var/lib/info}
@@ -22,7 +23,7 @@ is_primary() {
     grep -Eq '"isMaster"[[:space:]]*:[[:space:]]*true' "$info/instance.json"
 }
 
-# A config of the folder wins; else one that was installed before stays; else the defaults.
+# The settings: from the folder, else those already installed, else the defaults.
 settings() {
     if [ -f "$work/headroom.toml" ]; then
         cat "$work/headroom.toml"
@@ -39,7 +40,7 @@ main() {
     [[ $source == s3://* ]] || usage
     [ -z "$dry_run" ] || [ "$dry_run" = --dry-run ] || usage
     if ! is_primary; then
-        echo "not a primary node: nothing to install"
+        echo "this is not a primary node; nothing to install"
         return
     fi
 
@@ -47,7 +48,7 @@ main() {
     trap 'rm -rf "$work"' EXIT
     aws s3 cp --only-show-errors --recursive "$source/" "$work/"
     for file in headroom headroom.service policy.yaml; do
-        [ -f "$work/$file" ] || { echo "$source/$file is missing" >&2; exit 1; }
+        [ -f "$work/$file" ] || { echo "error: $source/$file is missing; upload it and run this script again" >&2; exit 1; }
     done
     chmod +x "$work/headroom"
     "$work/headroom" check "$work/policy.yaml"
@@ -68,9 +69,9 @@ main() {
     fi
     sudo systemctl daemon-reload
     sudo systemctl enable headroom.service
-    # In a bootstrap action YARN is not there yet. The daemon waits for it: it holds until it can see.
+    # In a bootstrap action, YARN does not run yet. The daemon holds until YARN answers.
     sudo systemctl restart headroom.service
-    echo "installed; see: systemctl status headroom, journalctl -u headroom, headroom status"
+    echo "installed Headroom; check it with: systemctl status headroom, journalctl -u headroom, headroom status"
 }
 
 main "$@"

@@ -8,7 +8,7 @@ use std::time::Duration;
 use crate::observation::{GroupStatus, Observation, Role};
 use crate::sim::SimError;
 use crate::sim::scenario::{GroupSpec, Provisioning, Scenario, Spot};
-use crate::sim::stepped::SteppedCluster;
+use crate::sim::stepped_cluster::SteppedCluster;
 use crate::sim::trace_work::TraceWork;
 use crate::tune::evaluator::{DayFigures, TraceFigures, day_of, p95_s, share_out};
 use crate::units::{Instances, Percent, Timestamp};
@@ -37,13 +37,15 @@ pub enum ActualError {
     Work(#[from] SimError),
 }
 
-/// What ran has no price.
+/// Why the cost of what ran is unknown: a group of the recording has no price.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "the recorded cluster has a group `{group}` ({kind}), which the scenario does not have, so what ran has no price"
 )]
 pub struct UnpricedGroup {
+    /// The group's id.
     pub group: String,
+    /// Its role and market.
     pub kind: String,
 }
 
@@ -181,7 +183,7 @@ impl<'a> ActualBuilder<'a> {
     }
 }
 
-/// Instances are there the moment they were, and nobody takes them but the recording.
+/// Instances appear and disappear exactly as in the recording.
 fn without_surprises(scenario: &Scenario) -> Scenario {
     Scenario {
         provisioning: Provisioning {
@@ -204,8 +206,8 @@ mod tests {
     use crate::generate::{self, Scenario as Model};
     use crate::observation::GroupId;
     use crate::policy::baselines;
-    use crate::sim::observed::ObservedLoad;
-    use crate::sim::trace_work::JobLoad;
+    use crate::sim::job_work::JobWork;
+    use crate::sim::observed_work::ObservedWork;
     use crate::sim::{Recording, simulate};
 
     /// A simulated cluster is recorded; what it is said to have cost is compared with its own
@@ -214,7 +216,7 @@ mod tests {
     fn a_recorded_cluster_costs_what_it_did() {
         let model = Model::OfficeDay.workload(Some(2.0), 1.0).expect("valid");
         let jobs = TraceWork::Jobs(
-            JobLoad::of(model.start, &generate::generate(&model, 1)).expect("valid jobs"),
+            JobWork::from_jobs(model.start, &generate::generate(&model, 1)).expect("valid jobs"),
         );
         let scenario = Scenario::default();
         let limits = scenario.groups[1].limits.expect("scaled");
@@ -233,12 +235,12 @@ mod tests {
         )
         .expect("simulates");
         let (mut load, mut actual) = (
-            ObservedLoad::builder(None),
+            ObservedWork::builder(None),
             ActualBuilder::new(&scenario, run.start, 2),
         );
         for observation in &run.observations {
             load.push(observation);
-            // EMR tells of the primary node, too; the simulated cluster has none.
+            // EMR reports the primary node, too; the simulated cluster has none.
             let mut observation = observation.clone();
             let groups = &mut observation.cluster.value.groups;
             groups.push(GroupStatus {

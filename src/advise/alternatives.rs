@@ -1,39 +1,40 @@
-//! Who takes part: every policy that is always at hand, as a file for the group that the scenario
-//! scales.
+//! The alternatives: every built-in policy, as a file for the group that the scenario scales.
 
-use crate::observation::GroupKind;
-use crate::policy::baselines::{BASELINES, FIXED_MAX};
-use crate::policy::demand::DemandUnits;
+use crate::observation::{GroupKind, GroupStatus};
+use crate::policy::baselines::{BASELINES, FIXED_MAX, demand_text};
 use crate::policy::parse::parse;
 use crate::policy::{Limits, Policy, Selector};
-use crate::sim::scenario::Scenario;
+use crate::sim::scenario::{GroupSpec, Scenario};
 use crate::units::Instances;
 
 /// Baselines whose values are searched: those with thresholds, and those with a set point.
 const SEARCHED: [&str; 2] = ["available-memory", "set-point"];
-/// Where on its own line between cost and waiting `demand:` is tried.
-const PERFORMANCE_INDEXES: [u32; 5] = [10, 30, 50, 70, 90];
-/// Of a large range of sizes, so many are tried.
+/// The settings of `demand:` that are tried beside the built-in policy's, which is 50.
+const PERFORMANCE_INDEXES: [u8; 4] = [10, 30, 70, 90];
+/// How many fixed sizes of a large range are tried.
 const MOST_SIZES: u32 = 8;
 
 /// A policy that takes part.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Alternative {
+    /// The name in the results.
     pub name: String,
     /// The policy file, ready to deploy.
     pub text: String,
+    /// The policy of the file.
     pub policy: Policy,
-    /// It takes part as it is, and again with the best values that a search finds.
+    /// It is tried with its own values, and with the best values that a search finds.
     pub is_searched: bool,
 }
 
 /// All of them for one group, the fixed maximum first.
 pub fn alternatives(scenario: &Scenario, scaled: usize, limits: Limits) -> Vec<Alternative> {
     let selector = selector(scenario, scaled);
+    let kind = scenario.groups[scaled].kind;
     let baselines = BASELINES.iter().map(|baseline| {
         (
             baseline.name.to_owned(),
-            baseline.text_for(limits, &selector),
+            baseline.text_for(limits, &selector, kind),
         )
     });
     let (least, most) = (limits.min().get(), limits.max().get());
@@ -44,10 +45,9 @@ pub fn alternatives(scenario: &Scenario, scaled: usize, limits: Limits) -> Vec<A
     });
     let fixed = sizes.map(|size| (format!("fixed-{size}"), fixed(Instances(size), &selector)));
     let demand = PERFORMANCE_INDEXES.iter().map(|index| {
-        (
-            format!("demand-{index}"),
-            demand(*index, limits, &selector, scenario.groups[scaled].kind),
-        )
+        let name = format!("demand-{index}");
+        let text = demand_text(&name, *index, limits, &selector, kind);
+        (name, text)
     });
     let all: Vec<(String, String)> = baselines.chain(fixed).chain(demand).collect();
     let alternative = |(name, text): (String, String)| {
@@ -65,8 +65,8 @@ pub fn alternatives(scenario: &Scenario, scaled: usize, limits: Limits) -> Vec<A
     alternatives
 }
 
-/// How a policy names a group on any cluster of this kind; by its id only where nothing else tells
-/// it from the others.
+/// How a policy names a group on any cluster of this kind; by its id only where nothing else
+/// distinguishes it from the others.
 fn selector(scenario: &Scenario, scaled: usize) -> Selector {
     let group = &scenario.groups[scaled];
     let (role, market) = (group.role, group.market);
@@ -74,14 +74,8 @@ fn selector(scenario: &Scenario, scaled: usize) -> Selector {
         GroupKind::Group => vec![Selector::Role(role), Selector::Group { role, market }],
         GroupKind::Fleet => vec![Selector::Fleet { role, market }],
     };
-    let means_one = |name: &Selector| {
-        scenario
-            .groups
-            .iter()
-            .filter(|other| name.matches(&other.status()))
-            .count()
-            == 1
-    };
+    let groups: Vec<GroupStatus> = scenario.groups.iter().map(GroupSpec::status).collect();
+    let means_one = |name: &Selector| name.select(&groups).count() == 1;
     names
         .into_iter()
         .find(means_one)
@@ -94,24 +88,10 @@ fn fixed(size: Instances, selector: &Selector) -> String {
     )
 }
 
-fn demand(index: u32, limits: Limits, selector: &Selector, kind: GroupKind) -> String {
-    let (min, max) = (limits.min(), limits.max());
-    let units = match kind {
-        GroupKind::Group => DemandUnits::Instances,
-        GroupKind::Fleet => DemandUnits::FleetUnits,
-    };
-    // A maximum of nothing is refused, and would be no choice.
-    format!(
-        "# Follows what is asked for; performance_index 1 is cheap, 100 waits least.\nname: demand-{index}\ndemand: {{ min: {min}, max: {max}, \
-         units: {units}, performance_index: {index} }}\ntargets:\n  - group: {{ {selector} }}\n    limits: {{ min: {min}, max: {max} }}\n"
-    )
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::observation::{GroupId, Market};
-    use crate::sim::scenario::GroupSpec;
 
     #[test]
     fn every_kind_of_policy_takes_part_and_the_fixed_maximum_is_first() {
@@ -130,6 +110,7 @@ mod tests {
             "hpa",
             "dataproc",
             "set-point",
+            "follow-demand",
             "fixed-4",
             "fixed-17",
         ] {

@@ -9,9 +9,8 @@ use std::time::Duration;
 use crate::observation::Role;
 use crate::policy::condition::{Comparison, Condition, Expr, WindowSpec};
 use crate::policy::diagnostic::Diagnostic;
-use crate::policy::parse::{Part, Places};
 use crate::policy::signal::SignalSource;
-use crate::policy::{Amount, Change, Policy, Rule, Size, Target};
+use crate::policy::{Amount, Change, Part, Policy, PolicySpans, Rule, Size, Target};
 use crate::units::display_duration;
 use bands::Sense;
 
@@ -41,7 +40,7 @@ pub enum About {
 
 impl Lint {
     /// The warning at its place in the file.
-    pub fn diagnostic(&self, places: &Places) -> Diagnostic {
+    pub fn diagnostic(&self, places: &PolicySpans) -> Diagnostic {
         let span = match self.about {
             About::Demand => places.demand(),
             About::Group(target) => places.group(target),
@@ -126,7 +125,7 @@ impl<'p> Linter<'p> {
             .any(|rule| !matches!(rule.then, Change::Grow(_) | Change::Set(Size::Maximum)));
         if is_core && shrinks && self.target.limits.min().get() < copies {
             let message = format!(
-                "the core group may shrink to {}, but HDFS keeps {copies} of each block",
+                "the core group may shrink to {}, which is fewer nodes than the {copies} copies that HDFS keeps of each block",
                 self.target.limits.min()
             );
             self.warn(
@@ -143,13 +142,13 @@ impl<'p> Linter<'p> {
                 position,
                 Part::When,
                 "this can never be true",
-                "shares are from 0 to 100 %, other signals are never negative, and `and` needs both sides at once",
+                "check the thresholds: percentages range from 0 to 100, other signals are never negative, and `and` needs both sides at once",
             ),
             Some(true) if matches!(rule.then, Change::Grow(_) | Change::Shrink(_)) => self.warn_rule(
                 position,
                 Part::When,
-                "this is always true: the rule acts until the group is at its limit",
-                "compare a signal with a threshold that it can cross, or go straight to a size with `set`",
+                "this is always true, so the rule resizes the group to its limit",
+                "compare a signal with a threshold that it can cross, or use `set` to go to a size at once",
             ),
             _ => {}
         }
@@ -179,7 +178,7 @@ impl<'p> Linter<'p> {
                 Comparison::Less | Comparison::LessOrEqual => "`>`",
                 _ => "`<`",
             };
-            let message = format!("this {verb} the group when {what}: the operator looks inverted");
+            let message = format!("this {verb} the group when {what}; the operator looks inverted");
             self.warn_rule(
                 position,
                 Part::When,
@@ -191,7 +190,7 @@ impl<'p> Linter<'p> {
 
     fn times(&mut self, position: usize, rule: &Rule) {
         let poll = self.policy.poll();
-        if !rule.hold_for.is_zero() && rule.hold_for < poll {
+        if !rule.for_duration.is_zero() && rule.for_duration < poll {
             let message = format!(
                 "this is shorter than the {} between two samples",
                 display_duration(poll)
@@ -200,7 +199,7 @@ impl<'p> Linter<'p> {
                 position,
                 Part::For,
                 message,
-                "make it a few polls long, or leave it out",
+                "use a few polls, or leave `for` out",
             );
         }
         for source in self.sources(rule) {
@@ -210,21 +209,21 @@ impl<'p> Linter<'p> {
             let Some(metric) = self.policy.metrics().iter().find(|metric| metric.id == *id) else {
                 continue;
             };
-            if !rule.hold_for.is_zero() && rule.hold_for < metric.period {
+            if !rule.for_duration.is_zero() && rule.for_duration < metric.period {
                 let message = format!(
-                    "`{id}` has one value in {}: this is no longer than one of them",
+                    "`{id}` has one value every {}, so `for` must span several of them",
                     display_duration(metric.period)
                 );
                 self.warn_rule(
                     position,
                     Part::For,
                     message,
-                    "make it two periods or longer, or leave it out",
+                    "use two periods or more, or leave `for` out",
                 );
             }
         }
         let reads_window = !self.windows_of(rule).is_empty();
-        let unguarded = rule.hold_for.is_zero()
+        let unguarded = rule.for_duration.is_zero()
             && rule.cooldown.is_zero()
             && self.target.guards.stabilization.is_zero()
             && !reads_window;
@@ -232,7 +231,7 @@ impl<'p> Linter<'p> {
             self.warn_rule(
                 position,
                 Part::Then,
-                "one sample is enough to shrink, and the next one to shrink again",
+                "a single sample shrinks the group, and the next sample shrinks it again",
                 "add `for: 3m` and `cooldown: 5m`, or `stabilization: 5m` to the target",
             );
         }
@@ -252,7 +251,7 @@ impl<'p> Linter<'p> {
             };
             if window.over < between * 2 {
                 let message = format!(
-                    "a window of {over} holds hardly a sample: one comes every {}",
+                    "a window of {over} is too short for samples that arrive every {}",
                     display_duration(between)
                 );
                 self.warn_rule(
@@ -262,8 +261,9 @@ impl<'p> Linter<'p> {
                     format!("make it {} or longer", display_duration(between * 2)),
                 );
             } else if window.over > LONGEST_WINDOW {
-                let message =
-                    format!("a window of {over} is unknown until the daemon has run for as long");
+                let message = format!(
+                    "a window of {over} has no value until the daemon has run for that long"
+                );
                 self.warn_rule(position, Part::When, message, "make it 7d or shorter");
             }
         }
@@ -300,7 +300,7 @@ impl<'p> Linter<'p> {
             self.warn_rule(
                 position,
                 Part::Then,
-                "this grows when there is room, which makes more room",
+                "this signal rises with free capacity, so the group would never stop growing",
                 "track a signal that falls when the group grows, such as `yarn_memory_allocated_percent`",
             );
         }
@@ -310,9 +310,10 @@ impl<'p> Linter<'p> {
     fn shadow(&mut self, position: usize, rule: &Rule) {
         let rules = &self.target.rules;
         let shadow = rules.iter().enumerate().find(|(other_position, other)| {
-            let no_later = other.hold_for <= rule.hold_for && other.cooldown <= rule.cooldown;
+            let no_later =
+                other.for_duration <= rule.for_duration && other.cooldown <= rule.cooldown;
             let equal = other.then == rule.then
-                && other.hold_for == rule.hold_for
+                && other.for_duration == rule.for_duration
                 && other.cooldown == rule.cooldown;
             let wins =
                 asks_for_no_less(&other.then, &rule.then) && (!equal || *other_position < position);
@@ -345,7 +346,7 @@ impl<'p> Linter<'p> {
             {
                 if let Some(value) = bands::both_true(grow, shrink) {
                     let message = format!(
-                        "`{}` is true at the same time, for example at {value}: this rule then never acts",
+                        "`{}` is true at the same time, for example at {value}, and then prevents this rule from acting",
                         grow.name
                     );
                     self.warn_rule(
@@ -362,7 +363,7 @@ impl<'p> Linter<'p> {
                         used_after,
                     } = found;
                     let message = format!(
-                        "from {from} to {to} takes so much that `{}` takes it back: use rises from {used_before:.0} % to {used_after:.0} %",
+                        "shrinking from {from} to {to} raises use from {used_before:.0}% to {used_after:.0}%, at which `{}` grows the group again",
                         grow.name
                     );
                     self.warn_rule(

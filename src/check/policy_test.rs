@@ -1,8 +1,8 @@
 //! Tests that people write for their policies, in the manner of promtool: what is seen over time,
 //! and what must be decided when.
 
+mod scripted_cluster;
 mod series;
-mod world;
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -15,13 +15,13 @@ use crate::engine::Engine;
 use crate::observation::{GroupId, GroupKind, GroupState, GroupStatus, Market, MetricId, Role};
 use crate::policy::diagnostic::{Diagnostic, PolicyErrors, nearest};
 use crate::policy::document::{CountText, DurationText, Entries, NameLike};
-use crate::policy::scalar::{self, Refusal};
+use crate::policy::scalar;
 use crate::policy::signal::Signal;
 use crate::policy::yaml::{self, At};
 use crate::policy::{Policy, Selector, Target};
 use crate::units::{Instances, Timestamp};
+use scripted_cluster::{ScriptedCluster, Subject};
 use series::Sample;
-use world::{Subject, World};
 
 /// Longer tests are slips.
 const MOST_TICKS: u128 = 100_000;
@@ -129,7 +129,7 @@ impl PolicyTests {
         if self.document.tests.is_empty() {
             errors.push(Diagnostic::error(
                 self.document.policy.span.clone(),
-                "there are no tests here",
+                "this file has no tests",
             ));
         }
         let mut outcomes = Vec::new();
@@ -196,7 +196,7 @@ impl Test {
             let place = document.every.as_ref().map_or(0..0, |at| at.span.clone());
             reader.refuse(
                 place,
-                "samples are some time apart",
+                "the time between two samples must be longer than zero",
                 "write a time such as `30s`",
             )
         });
@@ -241,7 +241,8 @@ impl Test {
 
     fn run(&self, policy: &Policy) -> Result<Vec<Diagnostic>, Diagnostic> {
         let mut engine = Engine::new(policy.clone());
-        let mut world = World::new(self.provisioning, &self.series, self.groups.clone());
+        let mut cluster =
+            ScriptedCluster::new(self.provisioning, &self.series, self.groups.clone());
         let mut failures = Vec::new();
         let last = self
             .expectations
@@ -249,12 +250,12 @@ impl Test {
             .map_or(0, |expectation| expectation.tick);
         let mut at = self.start;
         for tick in 0..=last {
-            let observation = world.observe(tick, at).map_err(|message| {
+            let observation = cluster.observe(tick, at).map_err(|message| {
                 let since = crate::units::display_duration(at.since(self.start)).to_string();
                 Diagnostic::error(self.place.clone(), format!("at {since}, {message}"))
             })?;
             let decisions = engine.step(&observation);
-            for group in world.apply(&decisions, at) {
+            for group in cluster.apply(&decisions, at) {
                 engine.note(&group, Outcome::Accepted);
             }
             let due = self
@@ -398,7 +399,7 @@ impl Reader<'_> {
         for (name, size) in &sizes.0 {
             let count = Instances(self.take(size, scalar::count)?);
             let position = self.group(&name.value.0, name.span.clone())?;
-            groups[position] = world::settled(groups[position].clone(), count);
+            groups[position] = scripted_cluster::settled(groups[position].clone(), count);
         }
         Some(groups)
     }
@@ -500,7 +501,7 @@ impl Reader<'_> {
             matches!(subject, Subject::Signal(name) if name.starts_with("emr_")) || is_state;
         for sample in samples {
             let message = match sample {
-                Sample::State(_) if !is_state => "a cluster state is no number",
+                Sample::State(_) if !is_state => "a cluster state is not a number",
                 Sample::Value(_) if is_state => "write states here, such as `RUNNINGx5 WAITING`",
                 Sample::Value(value)
                     if value.is_nan() && !matches!(subject, Subject::Metric(_)) =>
@@ -511,7 +512,7 @@ impl Reader<'_> {
                     "this signal is never negative"
                 }
                 Sample::Missing | Sample::Stale if is_emr => {
-                    "EMR's own answer is always there in a test"
+                    "signals of EMR cannot be missing in a test"
                 }
                 _ => continue,
             };
@@ -601,7 +602,7 @@ impl Reader<'_> {
             Ok(instant) => Some(Timestamp::from_millis(instant.as_millisecond())),
             Err(_) => self.refuse(
                 at.span.clone(),
-                "this is not an instant",
+                "this is not a date and time",
                 "write it like `2026-03-02T08:00:00Z`",
             ),
         }
@@ -610,15 +611,12 @@ impl Reader<'_> {
     fn take<T, S: AsRef<str>>(
         &mut self,
         at: &At<S>,
-        read: impl FnOnce(&str) -> Result<T, Refusal>,
+        read: impl FnOnce(&str) -> Result<T, Diagnostic>,
     ) -> Option<T> {
         match read(at.value.as_ref()) {
             Ok(value) => Some(value),
-            Err(Refusal { message, help }) => {
-                self.errors.push(Diagnostic {
-                    help,
-                    ..Diagnostic::error(at.span.clone(), message)
-                });
+            Err(error) => {
+                self.errors.push(error.at(at.span.clone()));
                 None
             }
         }

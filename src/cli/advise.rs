@@ -3,6 +3,9 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::inputs::{duration, read, scenario_goal};
+use super::output::{check_output, note, print, terminal_width};
+use super::progress_bar::advance;
 use anyhow::{Context, bail};
 use headroom::advise::actual::ActualBuilder;
 use headroom::advise::alternatives::alternatives;
@@ -10,7 +13,7 @@ use headroom::advise::report::Report;
 use headroom::advise::{self, Question};
 use headroom::evaluation::trials::scaled_group;
 use headroom::file::write_whole;
-use headroom::sim::load::{Loaded, Source};
+use headroom::sim::input::{Loaded, Source};
 use headroom::trace::journal::TraceReader;
 use headroom::trace::{Kind, Record};
 use headroom::tune::evaluator::{Evaluator, TraceFigures, days_of};
@@ -18,9 +21,9 @@ use headroom::tune::search::{CANDIDATES_MAX, Effort};
 
 /// Say which policy would have done best on recorded work, and what it saves
 ///
-/// Tries every baseline, fixed sizes, `demand:` and rules whose values are searched, and takes the
-/// cheapest with which 95 % of the work waits no longer than it may. A recording of a cluster says
-/// what really ran; without one the savings are against always running the maximum.
+/// Tries every baseline, fixed sizes, `demand:` and rules whose values are searched, and recommends
+/// the cheapest with which 95% of the work waits no longer than the goal. Savings are measured
+/// against what ran when the trace is a recording, else against always running the maximum.
 #[derive(clap::Args)]
 #[command(
     after_help = "Several traces are advised on together: one policy for all of them.
@@ -35,18 +38,18 @@ pub struct Args {
     /// A trace, a daemon's journal, or a folder with a trace and its scenario.yaml
     #[arg(value_name = "TRACE_OR_FOLDER", required = true)]
     traces: Vec<PathBuf>,
-    /// 95 % of the work of each trace should wait no longer [default: the scenario's slo.wait, else
-    /// as long as with what ran]
-    #[arg(long, value_name = "TIME", value_parser = super::tune::duration)]
+    /// The goal: 95% of the work of each trace waits no longer [default: the scenario's slo.wait,
+    /// else as long as with what ran; where that is unknown, no goal]
+    #[arg(long, value_name = "TIME", value_parser = duration)]
     wait_p95: Option<Duration>,
-    /// The simulated cluster [default: the folder's scenario.yaml, or two core and up to 20 task
-    /// nodes]
+    /// The simulated cluster [default: the folder's scenario.yaml, or a cluster whose size is chosen
+    /// for the work]
     #[arg(long, value_name = "FILE")]
     scenario: Option<PathBuf>,
     /// How many sets of values are tried for each policy that is searched
     #[arg(long, value_name = "N", default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..=CANDIDATES_MAX as i64))]
     candidates: u32,
-    /// Of the luck in simulations, and of the search
+    /// Seeds the randomness of the simulations and of the search
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
     /// How often each policy is run, with consecutive seeds
@@ -61,8 +64,8 @@ pub struct Args {
 }
 
 pub fn run(args: &Args) -> anyhow::Result<()> {
-    args.out.as_deref().map_or(Ok(()), super::check_output)?;
-    let read = super::tune::read(&args.traces, args.scenario.as_deref())?;
+    args.out.as_deref().map_or(Ok(()), check_output)?;
+    let read = read(&args.traces, args.scenario.as_deref())?;
     let (first, _) = read.first().context("no trace")?;
     let (scaled, limits) = scaled_group(&first.scenario)?;
     for (source, _) in &read {
@@ -75,11 +78,18 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         }
     }
     let alternatives = alternatives(&first.scenario, scaled, limits);
-    let goal = goal(args, &read)?;
+    let goal = goal(args, &read);
+    if let (Some(path), None) = (&args.out, goal) {
+        bail!(
+            "{} cannot be written: without a goal no policy is chosen; add --wait-p95 TIME",
+            path.display()
+        );
+    }
     let traces = read
         .iter()
         .map(|(source, loaded)| (source.name.clone(), &loaded.workload, &source.scenario));
-    let evaluator = Evaluator::new(traces, goal);
+    // Without a goal no wait is too long.
+    let evaluator = Evaluator::new(traces, goal.unwrap_or(Duration::MAX));
     alternatives
         .iter()
         .try_for_each(|alternative| evaluator.check(&alternative.policy))?;
@@ -87,17 +97,19 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         candidates: args.candidates as usize,
         seed: args.seed,
     };
-    let progress = super::tune::progress(advise::runs(&alternatives, effort, args.seeds.into()))?;
+    let runs = advise::runs(&alternatives, goal.is_some(), effort, args.seeds.into());
+    let progress = super::tune::progress(runs)?;
     let question = Question {
         evaluator: &evaluator,
         alternatives: &alternatives,
-        actual: actual(&read, goal),
+        goal,
+        actual: actual(&read, evaluator.goal()),
         effort,
         seeds: args.seeds.into(),
     };
-    let advice = advise::advise(question, || super::advance(&progress, 1))?;
+    let advice = advise::advise(question, || advance(&progress, 1))?;
     progress.finish_and_clear();
-    if let (Some(path), Some(best)) = (&args.out, advice.ranked.first()) {
+    if let (Some(path), Some(best)) = (&args.out, advice.recommended()) {
         write_whole(path, best.text.as_bytes())
             .with_context(|| format!("{} cannot be written", path.display()))?;
     }
@@ -106,55 +118,33 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let report = Report {
         advice: &advice,
         traces: &names,
-        goal,
         span_days: evaluator.span_days(),
         out: out.as_deref(),
     };
     let output = if args.json {
         report.json()?
     } else {
-        report.text(super::terminal_width())
+        report.text(terminal_width())
     };
-    super::print(output.as_bytes())
+    print(output.as_bytes())
 }
 
-/// What was asked for; else what the scenarios that were given ask for; else as long as the work
-/// waited on what ran.
-fn goal(args: &Args, read: &[(Source, Loaded)]) -> anyhow::Result<Duration> {
-    if let Some(goal) = args.wait_p95 {
-        return Ok(goal);
+/// The goal of the command line, else of the scenarios, else as long as the work waited with what
+/// ran; `None` when that is not known either.
+fn goal(args: &Args, read: &[(Source, Loaded)]) -> Option<Duration> {
+    let set = args.wait_p95.or_else(|| scenario_goal(read));
+    if set.is_some() {
+        return set;
     }
-    let least = || {
-        read.iter()
-            .map(|(source, _)| source.scenario.slo_wait)
-            .min()
-            .unwrap_or_default()
-    };
-    if read
+    let waited = actual(read, Duration::ZERO)?
         .iter()
-        .any(|(source, _)| source.scenario_file.is_some())
-    {
-        return Ok(least());
-    }
-    let waited = |traces: Vec<TraceFigures>| {
-        traces
-            .iter()
-            .map(|trace| trace.wait_p95_s)
-            .fold(0.0, f64::max)
-    };
-    // Whole seconds, upwards: what ran keeps its own goal.
-    Ok(actual(read, Duration::ZERO).map_or_else(
-        || {
-            super::note(format_args!(
-                "note: how long the work waited is not known, so that a default is the goal; --wait-p95 says another one"
-            ));
-            least()
-        },
-        |traces| Duration::from_secs(waited(traces).ceil() as u64),
-    ))
+        .map(|trace| trace.wait_p95_s)
+        .fold(0.0, f64::max);
+    // Whole seconds, rounded up: what ran meets its own goal.
+    Some(Duration::from_secs(waited.ceil() as u64))
 }
 
-/// What ran, where every trace is a recording that tells it.
+/// What ran, when every trace is a recording that shows it.
 fn actual(read: &[(Source, Loaded)], goal: Duration) -> Option<Vec<TraceFigures>> {
     read.iter()
         .map(|(source, loaded)| actual_of(source, loaded, goal))
@@ -179,7 +169,7 @@ fn actual_of(source: &Source, loaded: &Loaded, goal: Duration) -> Option<TraceFi
     match builder.finish(&loaded.workload, goal) {
         Ok(figures) => Some(figures),
         Err(unknown) => {
-            super::note(format_args!("note: {}: {unknown}", source.trace.display()));
+            note(format_args!("note: {}: {unknown}", source.trace.display()));
             None
         }
     }

@@ -1,11 +1,12 @@
 //! `headroom baselines`.
 
+use super::output::print;
 use anyhow::{anyhow, bail};
 use headroom::policy::baselines::{BASELINES, find};
 use headroom::policy::diagnostic::nearest;
 use headroom::sim::transient;
 
-/// List the policies that are built in, to compare with
+/// List the built-in policies that yours is compared with
 #[derive(clap::Args)]
 #[command(after_help = "Examples:
   headroom baselines
@@ -30,7 +31,9 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         None => list(),
         Some(Command::Show { name }) => {
             if name == transient::NAME {
-                bail!("`{name}` is no policy: nothing scales, each job gets a cluster of its own");
+                bail!(
+                    "`{name}` is not a policy file: each job gets its own cluster, and nothing is resized"
+                );
             }
             let names = BASELINES.iter().map(|baseline| baseline.name);
             let baseline = find(name).ok_or_else(|| match nearest(name, names) {
@@ -40,13 +43,13 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
             baseline.text.to_owned()
         }
     };
-    super::print(text.as_bytes())
+    print(text.as_bytes())
 }
 
 fn list() -> String {
     let transient = (
         transient::NAME,
-        "no policy: a cluster of its own for each job, ended with it",
+        "not a policy file: each job gets its own cluster, terminated with the job",
     );
     let rows = || {
         BASELINES

@@ -6,18 +6,18 @@ use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use super::output::{note, print};
 use headroom::check::lint::lint;
 use headroom::check::policy_test::PolicyTests;
 use headroom::policy::Policy;
 use headroom::policy::diagnostic::PolicyErrors;
-use headroom::policy::emr_json;
-use headroom::policy::parse::parse_with_places;
+use headroom::policy::parse::{import, parse_with_spans};
 
 /// Check policies, and run their tests
 #[derive(clap::Args)]
 #[command(
-    after_help = "A policy that is wrong is refused with all its errors; one that hardly does what was meant \
-is warned of. NAME.test.yaml beside NAME.yaml is run, too. Amazon's own documents (JSON) are policies, too.
+    after_help = "An invalid policy is refused with all its errors; a valid policy that probably does not do what you \
+meant gets warnings. NAME.test.yaml next to NAME.yaml is run too. Amazon's scaling policies (JSON) are accepted too.
 
 Examples:
   headroom check mine.yaml
@@ -27,12 +27,12 @@ pub struct Args {
     /// Policy files and policy tests (*.test.yaml)
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
-    /// Refuse policies with warnings, too
+    /// Fail on warnings too
     #[arg(long)]
     strict: bool,
 }
 
-/// What is wrong goes to stderr, how many things are to stdout.
+/// Prints errors and warnings to stderr, and their number to stdout.
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let styled = io::stderr().is_terminal();
     let mut report = Report {
@@ -52,9 +52,9 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         report.tests(file);
     }
     for paragraph in &report.paragraphs {
-        super::note(format_args!("{paragraph}\n"));
+        note(format_args!("{paragraph}\n"));
     }
-    super::print(report.summary(!tests.is_empty()).as_bytes())?;
+    print(report.summary(!tests.is_empty()).as_bytes())?;
     let refused = report.errors + report.failed > 0 || (args.strict && report.warnings > 0);
     Ok(if refused {
         ExitCode::FAILURE
@@ -63,7 +63,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     })
 }
 
-/// What was found so far, and how it reads.
+/// The findings so far.
 #[derive(Default)]
 struct Report {
     styled: bool,
@@ -80,15 +80,15 @@ impl Report {
         let Some(source) = self.read(file, &name) else {
             return;
         };
-        match parse_with_places(&source, &name) {
-            Ok((policy, places)) => {
-                let remarks = emr_json::import(&source, &name, None)
+        match parse_with_spans(&source, &name) {
+            Ok((policy, spans)) => {
+                let remarks = import(&source, &name, None)
                     .ok()
                     .flatten()
                     .map_or(Vec::new(), |imported| imported.remarks);
                 let lints = lint(&policy)
                     .into_iter()
-                    .map(|warning| warning.diagnostic(&places));
+                    .map(|warning| warning.diagnostic(&spans));
                 for warning in remarks.into_iter().chain(lints) {
                     self.warnings += 1;
                     self.paragraphs
@@ -139,7 +139,7 @@ impl Report {
 
     fn policy_under_test(&mut self, file: &Path, tests: &str) -> Option<Policy> {
         let source = self.read(file, &format!("{}, which {tests} is for,", file.display()))?;
-        match parse_with_places(&source, &file.display().to_string()) {
+        match parse_with_spans(&source, &file.display().to_string()) {
             Ok((policy, _)) => Some(policy),
             Err(errors) => {
                 self.refuse(&errors);

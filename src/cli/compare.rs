@@ -1,55 +1,45 @@
 //! `headroom compare`.
 
-use std::io;
 use std::path::{Path, PathBuf};
 
-use super::simulate::distinct;
+use super::inputs::{cluster_for, distinct};
+use super::output::{print, terminal_width};
+use super::progress_bar::advance;
 use anyhow::{Context, bail};
-use headroom::compare::benchmark::Field;
 use headroom::compare::report::Report;
-use headroom::compare::{Hindsight, MONOTONY_INDEXES, Survey, text};
+use headroom::compare::runner::Runner;
+use headroom::compare::{Benchmark, Hindsight, text};
 use headroom::evaluation::trials::{Candidate, Testbed};
-use headroom::import::{self, swim};
 use headroom::policy::Policy;
 use headroom::policy::parse::parse;
 use headroom::sim::check_targets;
-use headroom::sim::load::{Loaded, Source};
+use headroom::sim::input::{Loaded, Source};
 use headroom::sim::scenario::Scenario;
-use headroom::sim::trace_work::{JobLoad, TraceWork};
+use headroom::sim::trace_work::TraceWork;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-/// Where traces are when none is named.
-const SIMULATIONS: &str = "simulations";
-/// A folder with public recordings that are too large to ship.
-const SHARED: &str = "HEADROOM_SHARED";
-/// The cluster on which SWIM workloads run.
-const SWIM_SCENARIO: &str = include_str!("../compare/swim.yaml");
-/// How many seeds show that the performance index is monotone.
-const MONOTONY_SEEDS: u64 = 20;
-
-/// Hold `demand:` against every baseline with every setting: the frontier test
+/// Compare `demand:` with every baseline at every setting
 #[derive(clap::Args)]
 #[command(
     after_help = "On each trace every baseline is tried with some 500 settings. The cheapest of them at a given p95 \
-waiting is the hindsight frontier: what someone could have reached who knew the trace beforehand. Then demand: runs, with \
-one text for all traces, at each performance index from 1 to 100.
+waiting is the hindsight frontier: what someone who knew the trace beforehand could have reached. Then demand: runs at each \
+performance index from 1 to 100.
 
 Examples:
-  headroom compare --out-dir comparison
+  headroom compare simulations/* --out-dir comparison
   headroom compare simulations/office-day --policy mine.yaml
-  headroom compare --swim FB-2009_samples_24_times_1hr_0.tsv --out-dir comparison
-  headroom compare --out-dir comparison --quick   # demand: again, the frontier as it was"
+  headroom compare week.trace.zst --scenario cluster.yaml
+  headroom compare simulations/* --out-dir comparison --quick   # keep the frontier"
 )]
 pub struct Args {
-    /// Traces, or folders with a trace and its scenario.yaml [default: all of simulations/, and the
-    /// SWIM files in $HEADROOM_SHARED/data/swim]
-    #[arg(value_name = "TRACE_OR_FOLDER")]
+    /// A trace, a daemon's journal, or a folder with a trace and its scenario.yaml
+    #[arg(value_name = "TRACE_OR_FOLDER", required = true)]
     traces: Vec<PathBuf>,
-    /// Also a day of a SWIM workload, on the cluster of office-day with up to 60 task nodes; may be
-    /// repeated
+    /// The simulated cluster [default: the folder's scenario.yaml, or a cluster whose size is chosen
+    /// for the work]
     #[arg(long, value_name = "FILE")]
-    swim: Vec<PathBuf>,
-    /// Also hold this policy against the frontier, under its own limits; may be repeated
+    scenario: Option<PathBuf>,
+    /// Also compare this policy with the frontier, under its own limits; may be repeated
     #[arg(long = "policy", value_name = "FILE")]
     policies: Vec<PathBuf>,
     /// Runs of each policy, with the seeds 1 to N; figures are their means
@@ -79,20 +69,20 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         .map(|path| read_policy(path))
         .collect::<anyhow::Result<Vec<_>>>()?;
     let tracks = tracks(args)?;
-    let surveys = tracks
+    let traces = tracks
         .iter()
-        .map(|track| survey(args, track, &policies, kept.as_ref()))
+        .map(|track| benchmark(args, track, &policies, kept.as_ref()))
         .collect::<anyhow::Result<Vec<_>>>()?;
-    let report = Report::of(surveys);
+    let report = Report { traces };
     if let Some(folder) = &args.out_dir {
         report.write(folder)?;
     }
     let output = if args.json {
         report.json()
     } else {
-        text::terminal(&report.tables(), super::terminal_width())
+        text::terminal(&report.tables(), terminal_width())
     };
-    super::print(output.as_bytes())
+    print(output.as_bytes())
 }
 
 /// A trace and the cluster it runs on.
@@ -104,66 +94,17 @@ struct Track {
 }
 
 fn tracks(args: &Args) -> anyhow::Result<Vec<Track>> {
-    let by_default = args.traces.is_empty() && args.swim.is_empty();
-    let traces = if by_default {
-        folders_of(Path::new(SIMULATIONS))?
-    } else {
-        args.traces.clone()
-    };
-    let swim = if by_default {
-        shared_swim()?
-    } else {
-        args.swim.clone()
-    };
     let mut tracks: Vec<Track> = Vec::new();
-    for track in traces
-        .iter()
-        .map(|path| read_trace(path))
-        .chain(swim.iter().map(|path| read_swim(path)))
-    {
-        let track = track?;
+    for path in &args.traces {
+        let track = read_trace(path, args.scenario.as_deref())?;
         let name = distinct(&track.name, tracks.iter().map(|other| other.name.as_str()));
         tracks.push(Track { name, ..track });
     }
     Ok(tracks)
 }
 
-fn folders_of(parent: &Path) -> anyhow::Result<Vec<PathBuf>> {
-    let entries = std::fs::read_dir(parent).with_context(|| {
-        format!(
-            "{} cannot be read; name a trace, or go to the folder of the repository",
-            parent.display()
-        )
-    })?;
-    let mut paths = entries
-        .map(|entry| entry.map(|entry| entry.path()))
-        .collect::<io::Result<Vec<_>>>()?;
-    paths.retain(|path| path.is_dir());
-    paths.sort();
-    if paths.is_empty() {
-        bail!("{} holds no folders; name a trace", parent.display());
-    }
-    Ok(paths)
-}
-
-/// The SWIM workloads beside the public recordings, where these are at hand.
-fn shared_swim() -> anyhow::Result<Vec<PathBuf>> {
-    let Some(shared) = std::env::var_os(SHARED) else {
-        return Ok(Vec::new());
-    };
-    let folder = Path::new(&shared).join("data/swim");
-    let entries = std::fs::read_dir(&folder)
-        .with_context(|| format!("{SHARED}: {} cannot be read", folder.display()))?;
-    let mut paths = entries
-        .map(|entry| entry.map(|entry| entry.path()))
-        .collect::<io::Result<Vec<_>>>()?;
-    paths.retain(|path| path.extension().is_some_and(|extension| extension == "tsv"));
-    paths.sort();
-    Ok(paths)
-}
-
-fn read_trace(path: &Path) -> anyhow::Result<Track> {
-    let source = Source::find(path, None)?;
+fn read_trace(path: &Path, scenario: Option<&Path>) -> anyhow::Result<Track> {
+    let source = Source::find(path, scenario)?;
     let Loaded {
         header, workload, ..
     } = match source.read(None) {
@@ -173,30 +114,12 @@ fn read_trace(path: &Path) -> anyhow::Result<Track> {
         }
         read => read?,
     };
+    let (scenario, _) = cluster_for(&source, &[&workload])?;
     Ok(Track {
         name: source.name,
-        scenario: source.scenario,
+        scenario,
         workload,
         synthetic: header.synthetic,
-    })
-}
-
-/// A day, with the reference task model.
-fn read_swim(path: &Path) -> anyhow::Result<Track> {
-    let imported = swim::import([import::Source::open(path)], &swim::Options::default())?;
-    let load = JobLoad::of(imported.header.start, &imported.jobs)
-        .with_context(|| path.display().to_string())?;
-    let name = path
-        .file_stem()
-        .unwrap_or(path.as_os_str())
-        .to_string_lossy();
-    let name = name.split("_samples").next().unwrap_or(&name).to_owned();
-    let scenario = Scenario::parse(SWIM_SCENARIO, Path::new("swim.yaml"))?;
-    Ok(Track {
-        name,
-        scenario,
-        workload: TraceWork::Jobs(load),
-        synthetic: false,
     })
 }
 
@@ -206,12 +129,12 @@ fn read_policy(path: &Path) -> anyhow::Result<(PathBuf, Policy)> {
     Ok((path.to_owned(), parse(&text, &path.display().to_string())?))
 }
 
-fn survey(
+fn benchmark(
     args: &Args,
     track: &Track,
     policies: &[(PathBuf, Policy)],
     kept: Option<&Report>,
-) -> anyhow::Result<Survey> {
+) -> anyhow::Result<Benchmark> {
     let candidates = policies.iter().map(|(path, policy)| {
         check_targets(policy, &track.scenario).with_context(|| path.display().to_string())?;
         Ok(Candidate::of(policy.clone()))
@@ -219,53 +142,42 @@ fn survey(
     let candidates = candidates.collect::<anyhow::Result<Vec<_>>>()?;
     let testbed = Testbed::new(track.name.clone(), &track.workload, &track.scenario)
         .with_context(|| track.name.clone())?;
-    let field = Field::new(testbed, track.synthetic, args.seeds);
+    let runner = Runner::new(testbed, track.synthetic, args.seeds);
     let hindsight = kept
-        .map(|report| kept_hindsight(report, &field, &track.name))
+        .map(|report| kept_hindsight(report, &runner, &track.name))
         .transpose()?;
-    let (indexes, monotony_seeds): (Vec<u8>, u64) = (
-        (1..=100).collect(),
-        if args.quick {
-            args.seeds
-        } else {
-            MONOTONY_SEEDS
-        },
-    );
-
+    let indexes: Vec<u8> = (1..=100).collect();
     let swept_runs = if hindsight.is_some() {
         0
     } else {
-        field.hindsight_runs()
+        runner.hindsight_runs()
     };
-    let other_runs = (indexes.len() + candidates.len()) as u64 * args.seeds
-        + MONOTONY_INDEXES.len() as u64 * monotony_seeds;
+    let other_runs = (indexes.len() + candidates.len()) as u64 * args.seeds;
     let style = ProgressStyle::with_template("{msg} {wide_bar} {pos} of {len} runs")?;
     let progress =
         ProgressBar::with_draw_target(Some(swept_runs + other_runs), ProgressDrawTarget::hidden())
             .with_style(style)
             .with_message(track.name.clone());
-    let finished = || super::advance(&progress, 1);
-    let survey = Survey {
+    let finished = || advance(&progress, 1);
+    let benchmark = Benchmark {
         hindsight: hindsight
-            .map_or_else(|| field.hindsight(finished), Ok)
+            .map_or_else(|| runner.hindsight(finished), Ok)
             .with_context(|| track.name.clone())?,
-        demand: field.demand(&indexes, args.seeds, finished)?,
-        monotony: field.demand(&MONOTONY_INDEXES, monotony_seeds, finished)?,
-        monotony_seeds,
-        given: field.given(&candidates, finished)?,
+        demand: runner.demand(&indexes, args.seeds, finished)?,
+        policies: runner.policies(&candidates, finished)?,
     };
     progress.finish_and_clear();
-    Ok(survey)
+    Ok(benchmark)
 }
 
-fn kept_hindsight(report: &Report, field: &Field<'_>, trace: &str) -> anyhow::Result<Hindsight> {
+fn kept_hindsight(report: &Report, runner: &Runner<'_>, trace: &str) -> anyhow::Result<Hindsight> {
     let kept = report
         .traces
         .iter()
-        .map(|survey| &survey.hindsight)
+        .map(|benchmark| &benchmark.hindsight)
         .find(|hindsight| hindsight.trace == trace);
     match kept {
-        Some(hindsight) if field.is_of(hindsight) => Ok(hindsight.clone()),
+        Some(hindsight) if runner.is_of(hindsight) => Ok(hindsight.clone()),
         Some(_) => bail!(
             "the frontier that was kept of {trace} is of another trace, cluster, number of seeds or version of this program; run without --quick"
         ),

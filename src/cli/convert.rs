@@ -4,18 +4,19 @@ use std::fs;
 use std::io::{self, IsTerminal};
 use std::path::PathBuf;
 
+use super::output::{note, print};
 use anyhow::{Context, bail};
 use headroom::file::write_whole;
 use headroom::observation::{GroupId, Market, Role};
 use headroom::policy::Selector;
-use headroom::policy::emr_json;
+use headroom::policy::parse::import;
 
-/// Turn a scaling policy of Amazon's into one of ours
+/// Convert one of Amazon's scaling policies to a Headroom policy
 #[derive(clap::Args)]
 #[command(
     after_help = "FILE is what the EMR API takes or answers: an AutoScalingPolicy (automatic scaling with \
-rules) or a ManagedScalingPolicy, with or without the ids around it. Both also load as they are, wherever a \
-policy is read. What had no counterpart is told, and is a comment in the file.
+rules) or a ManagedScalingPolicy, with or without the ids around it. Every command that reads a policy also \
+reads these documents directly. Fields without a counterpart are reported, and become comments in the file.
 
 Examples:
   headroom convert scaling.json
@@ -30,7 +31,7 @@ pub struct Args {
     /// or id=ID [default: the one that the document names, or else role=task]
     #[arg(long, value_name = "GROUP", value_parser = group)]
     group: Option<Selector>,
-    /// Write the policy there instead of to standard output; replaced if it exists
+    /// Write the policy to this file instead of standard output; an existing file is replaced
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
 }
@@ -39,10 +40,10 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let name = args.file.display().to_string();
     let source =
         fs::read_to_string(&args.file).with_context(|| format!("{name} cannot be read"))?;
-    let Some(imported) = emr_json::import(&source, &name, args.group.as_ref())? else {
+    let Some(imported) = import(&source, &name, args.group.as_ref())? else {
         bail!(
-            "{name} is no scaling policy of Amazon's: at its top there is none of AutoScalingPolicy, ManagedScalingPolicy, \
-             Constraints, Rules, ComputeLimits; `headroom check {name}` says whether it is one of ours"
+            "{name} is not one of Amazon's scaling policies: it has none of the fields AutoScalingPolicy, ManagedScalingPolicy, \
+             Constraints, Rules, ComputeLimits; run `headroom check {name}` to see whether it is a Headroom policy"
         );
     };
     // On a terminal, the comments of the file are right there.
@@ -52,13 +53,13 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
                 .help
                 .as_ref()
                 .map_or(String::new(), |help| format!("; {help}"));
-            super::note(format_args!("note: {}{help}", remark.message));
+            note(format_args!("note: {}{help}", remark.message));
         }
     }
     match &args.out {
         Some(path) => write_whole(path, imported.yaml().as_bytes())
             .with_context(|| format!("{} cannot be written", path.display())),
-        None => super::print(imported.yaml().as_bytes()),
+        None => print(imported.yaml().as_bytes()),
     }
 }
 

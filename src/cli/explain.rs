@@ -4,6 +4,8 @@ use std::fmt::Display;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use super::output::{note, print};
+use super::progress_bar::{advance, counting_records};
 use anyhow::Context;
 use clap::ValueEnum;
 use headroom::explain::{self, TargetFilter, When};
@@ -12,11 +14,11 @@ use headroom::policy::parse::parse;
 use headroom::trace::journal::TraceReader;
 use serde::Serialize;
 
-/// Tell in plain words why a daemon did, or did not, scale
+/// Explain why a daemon scaled, or did not
 #[derive(clap::Args)]
 #[command(
-    after_help = "Without --at: what happened, from the beginning of the journal to its end; with it: all \
-that was known and thought at that moment. All times are UTC.
+    after_help = "Without --at, this shows what happened from the beginning of the journal to its end. With --at, \
+it shows everything that was known and decided at that time. All times are UTC.
 
 Examples:
   headroom explain /var/lib/headroom/journal
@@ -24,19 +26,20 @@ Examples:
   headroom explain june.trace.zst --policy mine.yaml"
 )]
 pub struct Args {
-    /// A daemon's journal: its folder, or one of its files
+    /// The journal of a daemon: its folder, or one of its files
     #[arg(value_name = "JOURNAL")]
     journal: PathBuf,
-    /// The last tick not later than this: 14:05, '2026-11-20 14:05', or 2026-11-20T14:05:00Z
+    /// Explain the last tick at or before this time: 14:05, '2026-11-20 14:05' or
+    /// 2026-11-20T14:05:00Z
     #[arg(long, value_name = "TIME")]
     at: Option<When>,
-    /// Only this target: its number in the policy, from 1, or its group's id or name
+    /// Explain only this target: its number in the policy, from 1, or its group's id or name
     #[arg(long, value_name = "GROUP_OR_NUMBER")]
     target: Option<String>,
-    /// What this policy would have decided on the same observations; any recording will do
+    /// Show what this policy would have decided on the same observations; works on any recording
     #[arg(long, value_name = "FILE")]
     policy: Option<PathBuf>,
-    /// Text for people, JSON for programs
+    /// The output format
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
 }
@@ -55,8 +58,8 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         .as_deref()
         .map_or(TargetFilter::All, TargetFilter::parse);
     let mut reader = TraceReader::open(&args.journal)?;
-    let progress = super::counting_records(&args.journal)?;
-    let on_record = || super::advance(&progress, 1);
+    let progress = counting_records(&args.journal)?;
+    let on_record = || advance(&progress, 1);
     let text = match args.at {
         None => in_format(
             args.format,
@@ -68,10 +71,10 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         )?,
     };
     progress.finish_and_clear();
-    super::print(text.as_bytes())?;
+    print(text.as_bytes())?;
     if let Some(torn) = reader.torn_tail() {
-        super::note(format_args!(
-            "note: {}:{}: the line is torn off and left out",
+        note(format_args!(
+            "note: {}:{}: skipped this line because it is incomplete",
             torn.path.display(),
             torn.line
         ));

@@ -2,32 +2,33 @@
 
 use std::path::PathBuf;
 
+use super::output::{check_output, note};
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use headroom::generate::{self, Scenario};
 use headroom::trace::info::JobTotals;
 
-/// Make a synthetic job trace
+/// Generate a synthetic trace of jobs
 ///
-/// The same scenario, seed and options give the same jobs. The trace is synthetic, drawn from the
-/// model that docs/workload-model.md explains, and its header says so.
+/// The same scenario, seed and options give the same jobs. docs/workload-model.md explains the model
+/// behind them. The trace's header marks it as synthetic.
 #[derive(clap::Args)]
 #[command(after_help = "Examples:
   headroom generate office-day --out office-day.jsonl.zst
   headroom generate nightly-batch --days 28 --seed 7 --out month.jsonl.zst")]
 pub struct Args {
-    /// What kind of workload
+    /// Kind of workload
     #[arg(value_parser = scenarios())]
     scenario: Scenario,
-    /// Where to write the trace; compressed if the name ends in .zst
+    /// Trace to write, compressed if the name ends in .zst; replaces an existing file
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
     /// Another seed gives other jobs of the same kind
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
-    /// How long, in days [default: as the scenario says]
+    /// Length in days [default: the scenario's own]
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     days: Option<f64>,
-    /// How many times as many jobs arrive; jobs with a fixed time grow in size instead
+    /// Factor on the number of jobs; jobs with a fixed time grow in size instead
     #[arg(
         long,
         value_name = "FACTOR",
@@ -39,7 +40,7 @@ pub struct Args {
 
 pub fn run(args: &Args) -> anyhow::Result<()> {
     let workload = args.scenario.workload(args.days, args.rate)?;
-    super::check_output(&args.out)?;
+    check_output(&args.out)?;
     let jobs = generate::generate(&workload, args.seed);
     let summary = format!(
         "{}: {} (synthetic, seed {})",
@@ -52,13 +53,12 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         &generate::header(&workload, &args.command()),
         jobs,
     )?;
-    super::note(summary);
+    note(summary);
     Ok(())
 }
 
 impl Args {
-    /// What makes the same trace again, without the file's name: the trace must not depend on where
-    /// it is written.
+    /// The command that generates the same trace again, without the file's name: the trace must not depend on it.
     fn command(&self) -> String {
         let mut command = format!(
             "headroom generate {} --seed {}",

@@ -5,6 +5,8 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::output::{check_output, note};
+use super::progress_bar::advance;
 use clap::Subcommand;
 use headroom::import::{ImportError, Imported, Source, csv, rumen, spark, swim};
 use headroom::trace::info::JobTotals;
@@ -12,13 +14,13 @@ use headroom::units::Resources;
 use headroom::units::{Mebibytes, Timestamp, VirtualCores};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-/// Turn recordings of other tools into a trace of jobs
+/// Import workloads of other tools as a trace of jobs
 #[derive(clap::Args)]
 #[command(after_help = "Examples:
   headroom import swim FB-2009_samples_24_times_1hr_0.tsv --out fb.trace.zst
   headroom import csv jobs.csv --out jobs.trace.zst
 
-`headroom import FORMAT --help` says what becomes of what.")]
+`headroom import FORMAT --help` describes how each format is converted.")]
 pub struct Args {
     #[command(subcommand)]
     format: Format,
@@ -34,10 +36,10 @@ enum Format {
 
 #[derive(clap::Args)]
 struct Files {
-    /// Files to import, plain or zstd; several become one trace
+    /// Files to import, plain or zstd; several files become one trace
     #[arg(required = true, value_name = "INPUT")]
     inputs: Vec<PathBuf>,
-    /// Where the trace goes; zstd when the name ends in .zst; replaced if it exists
+    /// Trace to write, compressed if the name ends in .zst; replaces an existing file
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
 }
@@ -45,8 +47,8 @@ struct Files {
 /// SWIM workloads: the bytes of each job, tab-separated
 #[derive(clap::Args)]
 #[command(
-    after_help = "SWIM files give bytes, but neither durations nor task counts: a task model supplies \
-them. A job has a task for each split of the largest of input, shuffle and output; \
+    after_help = "SWIM files contain the bytes of each job, but no durations and task counts. A task model adds \
+them: a job has one task for each split of the largest of its input, shuffle and output. \
 docs/traces.md has the formulas. The defaults are the reference task model.
 
 Example:
@@ -58,13 +60,13 @@ struct Swim {
     /// Leave out jobs submitted at this time or later, such as 24h or 2d
     #[arg(long, value_name = "TIME", default_value = "24h", allow_hyphen_values = true, value_parser = parse_duration)]
     cut: Duration,
-    /// What one task takes on of a job's bytes, in MiB
+    /// Data that one task processes, in MiB
     #[arg(long, value_name = "MIB", default_value_t = 256)]
     split_mib: u64,
-    /// The most tasks of one job
+    /// Most tasks of one job
     #[arg(long, value_name = "N", default_value_t = 64)]
     tasks_max: u32,
-    /// Seconds that a task works on one split
+    /// Seconds that a task needs for one split
     #[arg(long, value_name = "S", default_value_t = 30)]
     split_s: u32,
     /// Shortest task, in seconds
@@ -79,7 +81,7 @@ struct Swim {
     /// Virtual cores of each task
     #[arg(long, value_name = "N", default_value_t = 1)]
     vcores: u64,
-    /// The instant of submit time zero, which the files do not tell
+    /// The instant of submit time zero, which the files do not contain
     #[arg(long, value_name = "TIMESTAMP", default_value = "1970-01-01T00:00:00Z", value_parser = parse_timestamp)]
     start: Timestamp,
 }
@@ -92,13 +94,13 @@ struct Swim {
 struct Rumen {
     #[command(flatten)]
     files: Files,
-    /// Memory of a task, in MiB, where the recording does not say
+    /// Memory of a task, in MiB, where the recording does not contain it
     #[arg(long, value_name = "MIB", default_value_t = 1024)]
     memory_mib: u64,
-    /// Virtual cores of a task, where the recording does not say
+    /// Virtual cores of a task, where the recording does not contain them
     #[arg(long, value_name = "N", default_value_t = 1)]
     vcores: u64,
-    /// The instant of time zero of an SLS file, which it does not tell
+    /// The instant of time zero of an SLS file, which does not contain it
     #[arg(long, value_name = "TIMESTAMP", default_value = "1970-01-01T00:00:00Z", value_parser = parse_timestamp)]
     start: Timestamp,
 }
@@ -119,8 +121,8 @@ struct Spark {
 /// CSV files, one row for each run of equal tasks
 #[derive(clap::Args)]
 #[command(
-    after_help = "`after` lists earlier stages of the job, separated by spaces; a column `name` may say \
-which jobs are the same work again (docs/traces.md).
+    after_help = "`after` lists the stages to wait for, separated by spaces. An optional column `name` marks \
+jobs that are runs of the same work (docs/traces.md).
 
 Example:
   headroom import csv jobs.csv --out jobs.trace.zst
@@ -133,7 +135,7 @@ with jobs.csv:
 struct Csv {
     #[command(flatten)]
     files: Files,
-    /// The instant of submit time zero, which the files do not tell
+    /// The instant of submit time zero, which the files do not contain
     #[arg(long, value_name = "TIMESTAMP", default_value = "1970-01-01T00:00:00Z", value_parser = parse_timestamp)]
     start: Timestamp,
 }
@@ -187,7 +189,7 @@ fn run_swim(args: &Swim) -> anyhow::Result<()> {
     })
 }
 
-/// Each source in the pieces that it is stored in.
+/// The sources, each of which is a single file.
 fn whole_files(files: &Files) -> Vec<Vec<PathBuf>> {
     files.inputs.iter().map(|path| vec![path.clone()]).collect()
 }
@@ -199,7 +201,7 @@ fn convert(
     pieces: Vec<Vec<PathBuf>>,
     import: impl FnOnce(Sources<'_>) -> Result<Imported, ImportError>,
 ) -> anyhow::Result<()> {
-    super::check_output(&files.out)?;
+    check_output(&files.out)?;
     let bytes = pieces
         .iter()
         .flatten()
@@ -219,7 +221,7 @@ fn convert(
     Ok(())
 }
 
-/// What concerns a whole import names the files that it read.
+/// Adds the names of the inputs to errors that concern the whole import.
 fn place(error: ImportError, files: &Files) -> anyhow::Error {
     let inputs = match &files.inputs[..] {
         [only] => only.display().to_string(),
@@ -259,7 +261,7 @@ fn open(pieces: &[PathBuf], progress: &ProgressBar) -> Result<Source, ImportErro
     }
 }
 
-/// A file whose reading moves the progress bar.
+/// A file that advances the progress bar as it is read.
 struct Watched {
     file: File,
     progress: ProgressBar,
@@ -268,35 +270,35 @@ struct Watched {
 impl Read for Watched {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let read = self.file.read(buffer)?;
-        super::advance(&self.progress, read as u64);
+        advance(&self.progress, read as u64);
         Ok(read)
     }
 }
 
 fn print_summary(imported: &Imported, path: &Path) {
-    super::note(format_args!(
+    note(format_args!(
         "{}: {}",
         path.display(),
         JobTotals::of(&imported.jobs)
     ));
     for item in &imported.left_out {
-        super::note(format_args!("  {item}"));
+        note(format_args!("  {item}"));
     }
 }
 
 fn parse_duration(text: &str) -> Result<Duration, String> {
-    let expected = |_| format!("{text:?} is not a time; expected such as 90m, 24h or 2d");
+    let expected = |_| format!("{text:?} is not a time; write one such as 90m, 24h or 2d");
     let span: jiff::Span = text.parse().map_err(expected)?;
     let signed = span
         .to_duration(jiff::SpanRelativeTo::days_are_24_hours())
         .map_err(expected)?;
     Duration::try_from(signed)
-        .map_err(|_| format!("{text:?} is negative; expected such as 90m, 24h or 2d"))
+        .map_err(|_| format!("{text:?} is negative; write a time such as 90m, 24h or 2d"))
 }
 
 fn parse_timestamp(text: &str) -> Result<Timestamp, String> {
     let instant: jiff::Timestamp = text.parse().map_err(|_| {
-        format!("{text:?} is not an instant; expected such as 2026-03-02T08:00:00Z")
+        format!("{text:?} is not an instant; write one such as 2026-03-02T08:00:00Z")
     })?;
     Ok(Timestamp::from_millis(instant.as_millisecond()))
 }

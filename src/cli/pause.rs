@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::output::print;
 use anyhow::{Context, bail};
 use clap::ValueEnum;
 use headroom::daemon::clock::Clock;
@@ -12,43 +13,47 @@ use headroom::observation::{Direction, Pause};
 use headroom::policy::scalar;
 use headroom::units::display_duration;
 
-/// Keep the daemon of this machine from scaling for a while; it goes on by itself
+/// Pause scaling on this machine's daemon for a while
 #[derive(clap::Args)]
 #[command(
-    after_help = "The pause is a file in the daemon's state folder that expires by itself. It takes effect at the next tick. \
-A resize that is on its way is left alone; everything new waits, limits included.
+    after_help = "The pause is a file in the daemon's state folder. It takes effect at the next tick and expires on its own. \
+A resize that EMR has already accepted completes. New resizes wait until the end of the pause, even those that \
+the policy's limits require.
 
 Examples:
   headroom pause --for 30m
-  headroom pause --for 2h --direction in    grow if you must, but do not shrink
+  headroom pause --for 2h --direction in    pause scale-in only
   headroom resume"
 )]
 pub struct Args {
-    /// How long, such as 30m or 2h
+    /// How long to pause, such as 30m or 2h
     #[arg(long = "for", value_name = "TIME", value_parser = duration)]
     lasting: Duration,
-    /// Only this direction [default: both]
+    /// Pause only scale-out or only scale-in [default: both]
     #[arg(long, value_enum)]
     direction: Option<Way>,
     #[command(flatten)]
     place: Place,
 }
 
-/// End a pause before its time
+/// End a pause early
 #[derive(clap::Args)]
+#[command(after_help = "Examples:
+  headroom resume
+  headroom resume --state-dir /var/lib/headroom")]
 pub struct ResumeArgs {
     #[command(flatten)]
     place: Place,
 }
 
-/// Which daemon is meant.
+/// Identifies the daemon.
 #[derive(clap::Args)]
 pub struct Place {
-    /// The daemon's settings, which name its state folder [default: /etc/headroom/headroom.toml, if
-    /// it is there]
+    /// The daemon's settings file, which names its state folder [default:
+    /// /etc/headroom/headroom.toml, if it exists]
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// The daemon's state folder itself
+    /// The daemon's state folder
     #[arg(long, value_name = "FOLDER", conflicts_with = "config")]
     state_dir: Option<PathBuf>,
 }
@@ -61,7 +66,7 @@ enum Way {
 
 pub fn run(args: &Args) -> anyhow::Result<()> {
     if args.lasting.is_zero() {
-        bail!("--for 0s would end at once; give a time such as 30m");
+        bail!("--for 0s ends immediately; give a time such as 30m");
     }
     let folder = args.place.state_dir()?;
     let direction = args.direction.map(|way| match way {
@@ -78,7 +83,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         Some(Direction::Out) => "scale-out",
         Some(Direction::In) => "scale-in",
     };
-    super::print(
+    print(
         format!(
             "{what} is paused for {}, until {}\n",
             display_duration(args.lasting),
@@ -90,10 +95,10 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
 
 pub fn resume(args: &ResumeArgs) -> anyhow::Result<()> {
     let was_paused = state_dir::remove_pause(&args.place.state_dir()?)?;
-    super::print(if was_paused {
-        b"the pause is over\n".as_slice()
+    print(if was_paused {
+        b"the pause has ended\n".as_slice()
     } else {
-        b"nothing was paused\n"
+        b"scaling was not paused\n"
     })
 }
 
@@ -102,7 +107,7 @@ impl Place {
         let folder = match &self.state_dir {
             Some(folder) => folder.clone(),
             None => {
-                // Only the folder matters here: whoever pauses need not have the policy at hand.
+                // Only the folder matters here; the policy need not exist.
                 let flags = Flags {
                     policy: Some(PathBuf::from("-")),
                     ..Flags::default()
@@ -111,18 +116,18 @@ impl Place {
             }
         };
         check(&folder).with_context(|| {
-            "name the daemon's settings with --config, or its folder with --state-dir".to_owned()
+            "cannot find the daemon; name its settings with --config, or its state folder with --state-dir".to_owned()
         })?;
         Ok(folder)
     }
 }
 
-/// A pause left where no daemon looks would be worse than an error.
+/// Refuses a folder that no daemon reads: a pause there would silently have no effect.
 fn check(folder: &Path) -> anyhow::Result<()> {
     if folder.join("lock").is_file() {
         Ok(())
     } else {
-        bail!("{}: no daemon has run on this folder", folder.display())
+        bail!("{}: no daemon has used this state folder", folder.display())
     }
 }
 

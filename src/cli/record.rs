@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use super::output::{check_output, note};
+use super::progress_bar::advance;
 use anyhow::Context;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use clap::Subcommand;
@@ -11,7 +13,7 @@ use headroom::record::{self, Asked, Recorded, When};
 use headroom::units::display_duration;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-/// Make a trace from what others recorded of a cluster
+/// Make a trace from the recorded history of a cluster
 #[derive(clap::Args)]
 #[command(after_help = "Example:
   headroom record cloudwatch --cluster-id j-2AXXXXXXGAPLF --from 14d --out history.trace")]
@@ -25,19 +27,19 @@ enum Source {
     Cloudwatch(CloudWatch),
 }
 
-/// From CloudWatch's history, for a cluster beside which Headroom never ran
+/// Record a cluster from its CloudWatch metrics; Headroom need not have run on it
 #[derive(clap::Args)]
 #[command(
     override_usage = "headroom record cloudwatch --cluster-id ID --from TIME --out FILE",
-    after_help = "EMR publishes the load of every cluster to CloudWatch: each minute under managed \
-scaling, else every five. CloudWatch keeps means of a minute for 15 days, of five minutes \
-for 63, of an hour for 455; what --from reaches back to decides.
+    after_help = "EMR publishes the load of every cluster to CloudWatch: every minute with managed \
+scaling, otherwise every five minutes. CloudWatch keeps one-minute means for 15 days, five-minute means \
+for 63 days and hourly means for 455 days; the age of --from decides which are used.
 
-It does not know the memory that applications wait for, nor vcores: docs/traces.md says \
-what stands in for them. Needs cloudwatch:GetMetricData, and cloudwatch:ListMetrics where \
-nothing is found; costs less than 0.01 USD.
+CloudWatch has no pending memory and no vcores; docs/traces.md describes the estimates. The \
+command needs the permission cloudwatch:GetMetricData, and cloudwatch:ListMetrics if \
+nothing is found. It costs less than 0.01 USD.
 
-An interrupted recording continues where it was when the same command is given again.
+If a recording is interrupted, run the same command again to continue it.
 
 Examples:
   headroom record cloudwatch --cluster-id j-2AXXXXXXGAPLF --from 14d \
@@ -45,23 +47,23 @@ Examples:
   headroom simulate history.trace.zst --scenario cluster.yaml --policy mine.yaml"
 )]
 struct CloudWatch {
-    /// The cluster, which may have ended
+    /// The cluster; it may have terminated
     #[arg(long, value_name = "ID")]
     cluster_id: String,
-    /// A day (2026-11-01, in UTC), an instant (2026-11-01T08:00:00Z), or how long ago (14d)
+    /// Start: a day (2026-11-01, in UTC), a time (2026-11-01T08:00:00Z), or an age (14d)
     #[arg(long, value_name = "TIME")]
     from: When,
-    /// Likewise
+    /// End, in the same forms as --from
     #[arg(long, value_name = "TIME", default_value = "now")]
     to: When,
-    /// Where the trace goes; zstd when the name ends in .zst; replaced if it exists
+    /// The trace to write; replaced if it exists, and compressed if the name ends in .zst
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
-    /// Also write the cluster as EMR remembers it, up to two months after its end, for `simulate
-    /// --scenario`
+    /// Also write a scenario of the cluster for `simulate --scenario`. EMR describes a cluster until
+    /// two months after its end
     #[arg(long, value_name = "FILE")]
     scenario_out: Option<PathBuf>,
-    /// The cluster's region [default: that of the environment or the profile]
+    /// The cluster's region [default: from the environment or the profile]
     #[arg(long, value_name = "REGION")]
     region: Option<String>,
     /// A profile of the shared AWS configuration [default: AWS_PROFILE]
@@ -71,18 +73,16 @@ struct CloudWatch {
 
 pub fn run(args: &Args) -> anyhow::Result<()> {
     let Source::Cloudwatch(args) = &args.source;
-    super::check_output(&args.out)?;
+    check_output(&args.out)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .context("the asynchronous runtime cannot start")?;
-    args.scenario_out
-        .as_deref()
-        .map_or(Ok(()), super::check_output)?;
+    args.scenario_out.as_deref().map_or(Ok(()), check_output)?;
     runtime.block_on(async {
         let config = configuration(args).await;
         let recorded = record(args, &config).await?;
-        tell(&recorded, args);
+        report(&recorded, args);
         match &args.scenario_out {
             Some(path) => write_scenario(path, args, &config, &recorded).await,
             None => Ok(()),
@@ -99,15 +99,15 @@ async fn write_scenario(
     let scenario = record::scenario(config, &args.cluster_id, &recorded.sizes).await;
     let text = scenario.with_context(|| {
         format!(
-            "{} is written, but EMR tells nothing for {}",
+            "{} is written, but {} is not, because EMR did not describe the cluster",
             args.out.display(),
             path.display()
         )
     })?;
     write_whole(path, text.as_bytes())
         .with_context(|| format!("{} cannot be written", path.display()))?;
-    super::note(format_args!(
-        "{}: the cluster as EMR remembers it; look over its limits",
+    note(format_args!(
+        "{}: the cluster as EMR describes it; review its limits before you simulate",
         path.display()
     ));
     Ok(())
@@ -124,12 +124,12 @@ async fn record(args: &CloudWatch, config: &SdkConfig) -> anyhow::Result<Recorde
         ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden()).with_style(style);
     let advance = |done: usize, total: usize| {
         if progress.length().is_none() && done > 0 {
-            super::note(format_args!(
-                "note: continues a recording that was interrupted; {done} of {total} parts are there"
+            note(format_args!(
+                "note: continuing an interrupted recording; {done} of {total} parts are done"
             ));
         }
         progress.set_length(total as u64);
-        super::advance(&progress, (done as u64).saturating_sub(progress.position()));
+        advance(&progress, (done as u64).saturating_sub(progress.position()));
     };
     let recorded =
         record::cloudwatch(config, &asked, Clock::real().now(), &args.out, advance).await;
@@ -137,7 +137,7 @@ async fn record(args: &CloudWatch, config: &SdkConfig) -> anyhow::Result<Recorde
     Ok(recorded?)
 }
 
-/// The environment, the shared configuration and the instance's role, in the SDK's usual order.
+/// The AWS configuration: environment, shared configuration, instance role, in the SDK's order.
 async fn configuration(args: &CloudWatch) -> SdkConfig {
     let mut loader = aws_config::defaults(BehaviorVersion::latest());
     if let Some(region) = &args.region {
@@ -149,7 +149,7 @@ async fn configuration(args: &CloudWatch) -> SdkConfig {
     loader.load().await
 }
 
-fn tell(recorded: &Recorded, args: &CloudWatch) {
+fn report(recorded: &Recorded, args: &CloudWatch) {
     let Recorded {
         observations,
         with_yarn,
@@ -158,22 +158,22 @@ fn tell(recorded: &Recorded, args: &CloudWatch) {
         ..
     } = recorded;
     let out = args.out.display();
-    super::note(format_args!(
-        "{out}: {observations} observations from {} to {}, one each {}",
+    note(format_args!(
+        "{out}: {observations} observations from {} to {}, one every {}",
         plan.from,
         plan.to,
         display_duration(*step)
     ));
     if with_yarn < observations {
-        super::note(format_args!(
-            "  {} of them without YARN, which had no points then",
+        note(format_args!(
+            "  {} of them have no YARN metrics, because CloudWatch has none for that time",
             observations - with_yarn
         ));
     }
     if *step >= std::time::Duration::from_secs(3_600) {
-        super::note(
-            "  CloudWatch keeps only hourly means that long: shorter peaks and waits are averaged away",
+        note(
+            "  CloudWatch keeps only hourly means for so long: shorter peaks and waits are averaged out",
         );
     }
-    super::note("  pending memory is an estimate; vcores and released containers are not known");
+    note("  pending memory is an estimate; vcores and released containers are unknown");
 }

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::output::print;
 use anyhow::{Context, bail};
 use headroom::daemon::telemetry::report::TickReport;
 use headroom::evaluation::scorecard::Label;
@@ -18,26 +19,26 @@ use headroom::policy::scalar;
 use headroom::rehearsal::narrator::{Line, Narrator, Picture, time_of_day};
 use headroom::rehearsal::{Ending, Plan, Rehearsal, Rehearsed, summary};
 use headroom::sim::Recording;
-use headroom::sim::load::Source;
+use headroom::sim::input::Source;
 use headroom::units::display_duration;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use tempfile::TempDir;
 use tokio::signal::unix::{SignalKind, signal};
 
-/// Scales where nothing else is said.
+/// The policy without --policy and without a policy in the folder.
 const DEFAULT_BASELINE: &str = "available-memory";
-/// The policy of a simulation's folder.
+/// The policy file in a simulation's folder.
 const POLICY_NAME: &str = "policy.yaml";
-/// Faster, and a tick would take longer than the time between two.
+/// The highest speed at which a tick still ends before the next one is due.
 const FASTEST: i64 = 1_000;
 
-/// Watch the daemon at work on a simulated cluster, without AWS
+/// Run the daemon on a simulated cluster, without AWS
 #[derive(clap::Args)]
 #[command(
     after_help = "The daemon is the real one: it reads YARN and EMR over HTTP, decides, writes its journal and calls \
-ModifyInstanceGroups. Only the cluster is simulated: it serves these APIs on a loopback port of its own, and nothing leaves \
-this machine. Time goes faster; the clock shows the time of the trace. YARN's numbers are those of the moment: delays and \
-losses of metrics that the scenario may have are not rehearsed.
+ModifyInstanceGroups. The cluster is simulated: it serves these APIs on a loopback port, and nothing leaves \
+this machine. Time runs faster, and the clock shows the time of the trace. YARN's metrics are always current: a \
+rehearsal ignores the delays and losses of metrics that a scenario may set.
 
 Examples:
   headroom rehearse simulations/office-day
@@ -49,23 +50,23 @@ pub struct Args {
     /// A trace, or a folder with a trace and its scenario.yaml
     #[arg(value_name = "SIMULATION")]
     simulation: PathBuf,
-    /// Seconds of the simulation for each second of yours
+    /// How many times faster than real time the simulation runs
     #[arg(long, value_name = "N", default_value_t = 60, value_parser = clap::value_parser!(u32).range(1..=FASTEST))]
     speed: u32,
-    /// A policy file, or the name of a baseline [default: the simulation's policy.yaml, or
+    /// A policy file or the name of a baseline [default: the simulation's policy.yaml, or
     /// available-memory]
     #[arg(long, value_name = "FILE_OR_BASELINE")]
     policy: Option<String>,
-    /// Luck: provisioning times, failures, interruptions
+    /// The seed of provisioning times, failures and interruptions
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
-    /// End after this time of the simulation, such as 2h [default: when all work is done]
+    /// End after this simulated time, such as 2h [default: when all work is done]
     #[arg(long = "for", value_name = "TIME", value_parser = duration)]
     at_most: Option<Duration>,
-    /// Where the daemon serves its status page and metrics
+    /// The address of the daemon's status page and metrics
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9742")]
     listen: SocketAddr,
-    /// Where policy, journal and log are left [default: a new folder among the temporary ones]
+    /// An empty folder for the policy, the journal and the log [default: a new temporary folder]
     #[arg(long, value_name = "FOLDER")]
     keep: Option<PathBuf>,
 }
@@ -89,7 +90,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
-        .context("the runtime cannot start")?;
+        .context("the asynchronous runtime cannot start")?;
     runtime.block_on(rehearse(plan, folder))
 }
 
@@ -118,11 +119,11 @@ async fn rehearse(plan: Plan, folder: Folder) -> anyhow::Result<()> {
     say(&next_steps(&journal, &folder))
 }
 
-/// Lines as they happen, and a live picture below them.
+/// The terminal: lines as things happen, and the current state below them.
 struct Stage {
     narrator: Narrator,
     live: ProgressBar,
-    /// Write reasons less brightly than what they are reasons for.
+    /// Dim the reasons of decisions.
     colour: bool,
 }
 
@@ -143,7 +144,7 @@ impl Stage {
     fn show(&mut self, report: &TickReport) {
         for line in self.narrator.lines(report) {
             let text = written(&line, self.colour);
-            // A reader that went away does not keep the rehearsal from going on.
+            // The rehearsal continues even if standard output is closed.
             self.live.suspend(|| say(&text).unwrap_or_default());
         }
         if let Some(Picture {
@@ -172,7 +173,7 @@ fn written(line: &Line, colour: bool) -> String {
     text
 }
 
-/// Lines of at most so many characters, longer words aside.
+/// Wraps text at `width` characters; longer words are not broken.
 fn wrapped(text: &str, width: usize) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     for word in text.split(' ') {
@@ -194,7 +195,7 @@ fn introduction(plan: &Plan, rehearsal: &Rehearsal) -> String {
     let real = whole_seconds(span / plan.speed);
     let (status, services) = (rehearsal.status_url(), rehearsal.services_url());
     format!(
-        "Rehearsing {} with the policy {}.\n{} of work at {} times its speed, about {}. Ctrl-C ends it.\n\n  \
+        "Rehearsing {} with the policy {}.\n{} of work at {} times real time, which takes about {}. Press Ctrl-C to stop.\n\n  \
          status page  {status}/\n  metrics      {status}/metrics\n  \
          YARN         {services}ws/v1/cluster/metrics\n  EMR          {services}\n\n",
         plan.name,
@@ -210,18 +211,18 @@ fn conclusion(plan: &Plan, candidate: Candidate, rehearsed: &Rehearsed) -> anyho
     let lasted = whole_seconds(run.end.since(run.start));
     let why = match rehearsed.ending {
         Ending::WorkDone => "All work is done",
-        Ending::TimeUp => "The time is up",
+        Ending::TimeUp => "Time is up",
         Ending::Stopped => "Stopped",
     };
-    // A recording of load knows no jobs.
+    // A trace of observations has no jobs.
     let jobs = if run.jobs.is_empty() {
         String::new()
     } else {
-        format!("{} jobs are finished, ", run.jobs.len())
+        format!("{} jobs and ", run.jobs.len())
     };
     let (done, total) = (run.tasks_finished, run.tasks_total);
     let mut text = format!(
-        "\n{why} after {}: {jobs}{done} of {total} tasks have run.\n\n",
+        "\n{why} after {}: {jobs}{done} of {total} tasks finished.\n\n",
         display_duration(lasted)
     );
     let testbed = Testbed::new(plan.name.clone(), &plan.workload, &plan.scenario)?;
@@ -254,26 +255,26 @@ fn conclusion(plan: &Plan, candidate: Candidate, rehearsed: &Rehearsed) -> anyho
 fn next_steps(journal: &Path, folder: &Path) -> String {
     let (journal, folder) = (journal.display(), folder.display());
     format!(
-        "\nPolicy, journal and log are in {folder}. To go on:\n  headroom explain {journal}\n  headroom simulate --verify {journal}\n"
+        "\nThe policy, the journal and the log are in {folder}. Next:\n  headroom explain {journal}\n  headroom simulate --verify {journal}\n"
     )
 }
 
-/// Where a rehearsal leaves its files. A temporary one is gone again unless it is kept.
+/// The folder of a rehearsal's files. A temporary one is deleted unless it is kept.
 struct Folder {
     path: PathBuf,
     temporary: Option<TempDir>,
 }
 
 impl Folder {
-    /// A folder that holds no earlier rehearsal: a journal that goes on where another one ended
-    /// would make no sense.
+    /// Prepares a folder. It must be empty, because a rehearsal cannot continue the journal of
+    /// another one.
     fn new(keep: Option<&Path>) -> anyhow::Result<Self> {
         let Some(keep) = keep else {
             let temporary = tempfile::Builder::new()
                 .prefix("headroom-rehearsal-")
                 .tempdir();
             let temporary =
-                temporary.context("no temporary folder can be made; name one with --keep")?;
+                temporary.context("cannot create a temporary folder; name one with --keep")?;
             return Ok(Self {
                 path: temporary.path().to_owned(),
                 temporary: Some(temporary),
@@ -283,7 +284,7 @@ impl Folder {
         fs::create_dir_all(keep).with_context(cannot)?;
         if fs::read_dir(keep).with_context(cannot)?.next().is_some() {
             bail!(
-                "{} is not empty; give each rehearsal a folder of its own",
+                "{} is not empty; name an empty or a new folder",
                 keep.display()
             );
         }
@@ -298,10 +299,9 @@ impl Folder {
     }
 }
 
-/// The file that the daemon will read: a baseline is written to `folder`, within the scenario's
-/// limits.
+/// The policy file for the daemon. A baseline is written to `folder`, with the scenario's limits.
 fn policy(args: &Args, source: &Source, folder: &Path) -> anyhow::Result<PathBuf> {
-    let beside = args.simulation.join(POLICY_NAME);
+    let in_folder = args.simulation.join(POLICY_NAME);
     let baseline = match args.policy.as_deref() {
         Some(given) => match baselines::find(given) {
             Some(baseline) => baseline,
@@ -312,7 +312,7 @@ fn policy(args: &Args, source: &Source, folder: &Path) -> anyhow::Result<PathBuf
                 )
             }
         },
-        None if beside.is_file() => return Ok(beside),
+        None if in_folder.is_file() => return Ok(in_folder),
         None => baselines::find(DEFAULT_BASELINE).context("the default baseline is missing")?,
     };
     write_baseline(baseline, source, &folder.join(POLICY_NAME))
@@ -320,16 +320,14 @@ fn policy(args: &Args, source: &Source, folder: &Path) -> anyhow::Result<PathBuf
 
 fn write_baseline(baseline: &Baseline, source: &Source, path: &Path) -> anyhow::Result<PathBuf> {
     let (group, limits) = scaled_group(&source.scenario)?;
-    let text = baseline.text_for(
-        limits,
-        &Selector::Id(source.scenario.groups[group].id.clone()),
-    );
+    let group = &source.scenario.groups[group];
+    let text = baseline.text_for(limits, &Selector::Id(group.id.clone()), group.kind);
     write_whole(path, text.as_bytes())
         .with_context(|| format!("{} cannot be written", path.display()))?;
     Ok(path.to_owned())
 }
 
-/// What the daemon logs goes to a file: the terminal belongs to the picture.
+/// Sends the daemon's log to a file; the terminal shows the rehearsal.
 fn start_log(path: &Path) -> anyhow::Result<()> {
     let file =
         File::create(path).with_context(|| format!("{} cannot be written", path.display()))?;
@@ -343,7 +341,7 @@ fn start_log(path: &Path) -> anyhow::Result<()> {
 }
 
 fn say(text: &str) -> anyhow::Result<()> {
-    super::print(text.as_bytes())
+    print(text.as_bytes())
 }
 
 fn duration(text: &str) -> Result<Duration, String> {

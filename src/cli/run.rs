@@ -1,56 +1,58 @@
 //! `headroom run`.
 
-use std::io::{IsTerminal, Write};
+use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 
+use super::output::print;
 use anyhow::Context;
 use headroom::daemon::clock::Clock;
-use headroom::daemon::settings::{Flags, LogFormat, LogSettings, Settings};
+use headroom::daemon::settings::{Flags, LogFormat, LogSettings, SETTINGS, Settings};
 use headroom::daemon::telemetry::report::TickReport;
 use headroom::daemon::telemetry::server;
 use headroom::daemon::{discovery, start};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
-/// Where packages put the settings; read when no `--config` is given and it is there.
+/// The settings file that is read without `--config`, if it exists.
 pub const DEFAULT_CONFIG: &str = "/etc/headroom/headroom.toml";
 
-/// Run the daemon beside a cluster: observe, decide, write down, act
-#[derive(clap::Args)]
-#[command(
-    after_help = "The daemon starts only if its self-test passes: the policy is right, EMR, YARN and CloudWatch can be read, each target \
-means one group, and no policy of Amazon's own is attached to it. What it decides, and why, goes to a journal in \
-its state folder before anything is done; `headroom explain` reads it.
+const ABOUT: &str = "The daemon starts only if its self-test passes: the policy is valid, EMR and \
+CloudWatch can be read, each target matches one group, and EMR scales none of them itself. It writes \
+each decision and its reason to a journal before it acts; `headroom explain` shows them.
 
-Settings are TOML: deploy/headroom.toml lists them all. Each can be set in the environment, too:
-  HEADROOM__YARN__TIMEOUT=5s   for `timeout` in [yarn]
-Credentials and region come from where the AWS SDK looks for them (environment, profile, instance role);
-AWS_ENDPOINT_URL and its kin are honoured.
+AWS credentials and region are found by the AWS SDK (environment, profile, instance role). \
+AWS_ENDPOINT_URL is supported.
 
-Examples:
+The daemon stops on SIGTERM or Ctrl-C, after the current tick.";
+
+const EXAMPLES: &str = "Examples:
   headroom run --policy policies/available-memory.yaml --dry-run --once --state-dir state
   headroom run --config /etc/headroom/headroom.toml --dry-run
-  headroom run --config /etc/headroom/headroom.toml
+  headroom run --config /etc/headroom/headroom.toml";
 
-It ends on SIGTERM or Ctrl-C, after the tick that it is in."
+/// Run the daemon: observe a cluster, decide, and resize it
+#[derive(clap::Args)]
+#[command(
+    after_help = format!("{ABOUT}\n\nSettings: see `headroom run --help`.\n\n{EXAMPLES}"),
+    after_long_help = format!("{ABOUT}\n\n{}\n{EXAMPLES}", settings_help())
 )]
 pub struct Args {
-    /// Settings, TOML [default: /etc/headroom/headroom.toml, if it is there]
+    /// The settings file (TOML) [default: /etc/headroom/headroom.toml, if it exists]
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// Decide and write down, but change nothing; needs read permissions only
+    /// Decide and write the journal, but change nothing; needs only read permissions
     #[arg(long)]
     dry_run: bool,
-    /// One tick, its decisions on standard output, and the end
+    /// Run one tick, print its decisions, and exit
     #[arg(long)]
     once: bool,
-    /// The policy, in place of the settings' one
+    /// The policy file; overrides `policy` in the settings
     #[arg(long, value_name = "FILE")]
     policy: Option<PathBuf>,
-    /// Where journal and lock lie, in place of the settings' folder
+    /// The folder of the journal; overrides `state_dir` in the settings
     #[arg(long, value_name = "FOLDER")]
     state_dir: Option<PathBuf>,
-    /// The cluster [default: the one whose primary node this is]
+    /// The cluster id [default: the cluster that this primary node belongs to]
     #[arg(long, value_name = "ID")]
     cluster_id: Option<String>,
 }
@@ -67,11 +69,11 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
-        .context("the runtime cannot start")?;
+        .context("the asynchronous runtime cannot start")?;
     runtime.block_on(live(args.once, &settings))
 }
 
-/// The file that was named, or the default one if it is there.
+/// The named file, or the default one if it exists.
 pub fn config_file(named: Option<&Path>) -> Option<&Path> {
     named.or_else(|| Some(Path::new(DEFAULT_CONFIG)).filter(|default| default.is_file()))
 }
@@ -81,15 +83,15 @@ async fn live(once: bool, settings: &Settings) -> anyhow::Result<()> {
     let mut daemon = start::start(settings, &sdk, Clock::real()).await?;
     if once {
         let report = daemon.once().await?;
-        return super::print(&in_words(&report));
+        return print(decisions(&report).as_bytes());
     }
     let (stop, stopped) = tokio::sync::watch::channel(false);
     let server = match settings.listen {
         Some(address) => {
             let listener = TcpListener::bind(address)
                 .await
-                .with_context(|| format!("`listen`: {address} cannot be served"))?;
-            tracing::info!(%address, "status page, /metrics, /healthz, /readyz, /api/v1/status");
+                .with_context(|| format!("cannot listen on {address}; change the setting `listen`, or stop what uses the port"))?;
+            tracing::info!(%address, "serving the status page, /metrics, /healthz, /readyz and /api/v1/status");
             Some(tokio::spawn(server::run(
                 listener,
                 daemon.monitor(),
@@ -107,31 +109,52 @@ async fn live(once: bool, settings: &Settings) -> anyhow::Result<()> {
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}
         }
-        tracing::info!("asked to stop");
+        tracing::info!("stopping after the current tick");
         let _ = stop.send(true);
     });
     daemon.run(until(stopped), |_| {}).await?;
     if let Some(server) = server {
-        server.await.context("the HTTP server broke off")??;
+        server.await.context("the HTTP server failed")??;
     }
     tracing::info!("stopped; the journal is complete");
     Ok(())
 }
 
 async fn until(mut stopped: tokio::sync::watch::Receiver<bool>) {
-    // An error means that the sender is gone, which ends the wait as well.
+    // An error means that the sender is dropped, which ends the wait as well.
     let _ = stopped.wait_for(|stop| *stop).await;
 }
 
-fn in_words(report: &TickReport) -> Vec<u8> {
-    let mut text = Vec::new();
-    for decision in &report.decisions {
-        let _ = writeln!(text, "{decision}");
+fn decisions(report: &TickReport) -> String {
+    let lines = report
+        .decisions
+        .iter()
+        .map(|decision| format!("{decision}\n"));
+    lines.collect()
+}
+
+/// Every setting with its environment variable, its default and its meaning.
+fn settings_help() -> String {
+    let mut text = "Settings, in a TOML file such as deploy/headroom.toml: `yarn.timeout` is \
+`timeout` in [yarn]. The environment variable overrides the file. A list is comma-separated there, \
+and strings are not quoted.\n"
+        .to_owned();
+    for setting in SETTINGS {
+        let default = setting
+            .default
+            .map(|default| format!(" [default: {default}]"));
+        text += &format!(
+            "\n  {} ({})\n      {}{}\n",
+            setting.key,
+            setting.environment_variable(),
+            setting.help,
+            default.unwrap_or_default()
+        );
     }
     text
 }
 
-/// Logs go to standard error, so that standard output has results only.
+/// Sends the log to standard error; standard output is for results.
 pub fn start_log(settings: LogSettings) {
     let log = tracing_subscriber::fmt()
         .with_max_level(settings.level)

@@ -4,6 +4,9 @@ use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::inputs::{cluster_for, distinct, duration};
+use super::output::{self, check_output, note, terminal_width};
+use super::progress_bar::advance;
 use anyhow::{Context, bail};
 use clap::ValueEnum;
 use headroom::evaluation::report::series::{self, Series};
@@ -15,14 +18,14 @@ use headroom::policy::Policy;
 use headroom::policy::baselines::{self, BASELINES, Baseline};
 use headroom::policy::diagnostic::nearest;
 use headroom::policy::parse::parse;
-use headroom::sim::load::{LoadError, Loaded, Source};
+use headroom::sim::input::{InputError, Loaded, Source};
 use headroom::sim::trace_work::TraceWork;
 use headroom::sim::transient;
 use headroom::sim::{Recording, check_targets};
 use headroom::units::display_duration;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-/// A band for recordings that do not tell how long containers live: map tasks, usual tasks,
+/// A band for recordings that do not show how long containers live: map tasks, usual tasks,
 /// executors.
 const ASSUMED_LIFETIMES: [Duration; 3] = [
     Duration::from_secs(20),
@@ -40,7 +43,7 @@ const SEEDS_MAX: u32 = 10_000;
     after_help = "Every policy runs on the same work and the same simulated cluster. Work that finds no room \
 waits and is done later: nothing is lost.
 
-Three bounds stand below the policies:
+Three bounds are listed below the policies:
   work         all work packed perfectly: no policy costs less
   no wait      capacity follows demand instantly, so that nothing waits
   clairvoyant  nothing waits, for one who knows the future, but pays for the
@@ -63,10 +66,13 @@ pub struct Args {
     /// under those of the scenario; may be repeated [default: all baselines]
     #[arg(long = "policy", value_name = "FILE_OR_BASELINE")]
     policies: Vec<String>,
-    /// The simulated cluster [default: the folder's scenario.yaml, or two core and up to 20 task
-    /// nodes]
+    /// The simulated cluster [default: the folder's scenario.yaml, or a cluster whose size is chosen
+    /// for the work]
     #[arg(long, value_name = "FILE")]
     scenario: Option<PathBuf>,
+    /// The goal: 95% of the work waits no longer [default: slo.wait of the scenario, else no goal]
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    wait_p95: Option<Duration>,
     /// Luck of the first run: provisioning times, failures, interruptions
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u64).range(..=SEED_MAX))]
     seed: u64,
@@ -81,7 +87,7 @@ pub struct Args {
     series: Option<PathBuf>,
     /// Instead: make all decisions of a daemon's journal again, and compare them with those
     /// recorded
-    #[arg(long, conflicts_with_all = ["policies", "scenario", "seed", "seeds", "format", "series"])]
+    #[arg(long, conflicts_with_all = ["policies", "scenario", "wait_p95", "seed", "seeds", "format", "series"])]
     verify: bool,
 }
 
@@ -97,7 +103,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     if args.verify {
         return super::verify::run(&args.traces);
     }
-    args.series.as_deref().map_or(Ok(()), super::check_output)?;
+    args.series.as_deref().map_or(Ok(()), check_output)?;
     let policies = args
         .policies
         .iter()
@@ -106,36 +112,24 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let mut comparisons: Vec<Comparison> = Vec::new();
     let mut trials = Vec::new();
     for path in &args.traces {
-        let source = Source::find(path, args.scenario.as_deref())?;
+        let mut source = Source::find(path, args.scenario.as_deref())?;
+        source.scenario.slo_wait = args.wait_p95.or(source.scenario.slo_wait);
         let readings = read_trace(&source)?;
-        readings
-            .first()
-            .into_iter()
-            .for_each(|(_, loaded)| warn_of_what_is_missing(&source, loaded));
-        tell_default_cluster(&source);
+        if let Some((_, loaded)) = readings.first() {
+            warn_of_what_is_missing(&source, loaded);
+        }
         for (name, loaded) in readings {
-            let name = distinct(
-                &name,
-                comparisons
-                    .iter()
-                    .map(|comparison| comparison.trace.name.as_str()),
-            );
-            let made = compare(args, &name, &source, &loaded, &policies)?;
-            let cards = made.iter().map(|trial| trial.card.clone()).collect();
-            let note = TraceNote {
-                name,
-                kind: loaded.header.kind,
-                synthetic: loaded.header.synthetic,
-                slo_wait: source.scenario.slo_wait,
-            };
-            comparisons.push(Comparison::new(note, cards));
+            let taken = comparisons.iter().map(|other| other.trace.name.as_str());
+            let name = distinct(&name, taken);
+            let (comparison, made) = compare(args, name, &source, &loaded, &policies)?;
+            comparisons.push(comparison);
             trials.extend(made);
         }
     }
     if let Some(path) = &args.series {
         series::write(path, &trials.iter().map(series_of).collect::<Vec<_>>())?;
     }
-    print(args.format, &comparisons, trials)
+    print_results(args.format, &comparisons, trials)
 }
 
 /// What `--policy` names.
@@ -180,7 +174,7 @@ fn neither_file_nor_baseline(given: &str) -> String {
     format!("--policy {given}: there is neither a file nor a baseline of this name; {remedy}")
 }
 
-/// The trace under its name; or, where nothing tells how long containers live, under several
+/// The trace under its name; or, where the trace does not show how long containers live, under several
 /// assumptions, each with a name of its own.
 fn read_trace(source: &Source) -> anyhow::Result<Vec<(String, Loaded)>> {
     let read = |assumed: Option<Duration>| {
@@ -198,12 +192,12 @@ fn read_trace(source: &Source) -> anyhow::Result<Vec<(String, Loaded)>> {
         Ok((name, loaded))
     };
     match read(None) {
-        Err(error) if LoadError::needs_container_lifetime(&error) => {
+        Err(error) if InputError::needs_container_lifetime(&error) => {
             let band: Vec<String> = ASSUMED_LIFETIMES
                 .iter()
                 .map(|lifetime| display_duration(*lifetime).to_string())
                 .collect();
-            super::note(format_args!(
+            note(format_args!(
                 "note: {} does not count released containers, so how long they live is unknown; tried with {}",
                 source.trace.display(),
                 band.join(", ")
@@ -211,24 +205,15 @@ fn read_trace(source: &Source) -> anyhow::Result<Vec<(String, Loaded)>> {
             Ok(ASSUMED_LIFETIMES
                 .iter()
                 .map(|lifetime| read(Some(*lifetime)))
-                .collect::<Result<_, LoadError>>()?)
+                .collect::<Result<_, InputError>>()?)
         }
         other => Ok(vec![other?]),
     }
 }
 
-pub fn tell_default_cluster(source: &Source) {
-    if source.scenario_file.is_none() {
-        let (trace, cluster) = (source.trace.display(), &source.scenario.description);
-        super::note(format_args!(
-            "note: {trace} has no scenario (--scenario FILE gives one), so it runs on\n      {cluster}"
-        ));
-    }
-}
-
 fn warn_of_what_is_missing(source: &Source, loaded: &Loaded) {
     if let Some(torn) = &loaded.torn_tail {
-        super::note(format_args!(
+        note(format_args!(
             "note: {}:{}: the line is torn off and left out",
             torn.path.display(),
             torn.line
@@ -242,7 +227,7 @@ fn warn_of_what_is_missing(source: &Source, loaded: &Loaded) {
         } else {
             format!(" and {} more", rest.len())
         };
-        super::note(format_args!(
+        note(format_args!(
             "note: {}: no observations from {from} to {to}{more}; no work arrives there",
             source.trace.display()
         ));
@@ -251,7 +236,7 @@ fn warn_of_what_is_missing(source: &Source, loaded: &Loaded) {
         && !load.knows_vcores()
     {
         let trace = source.trace.display();
-        super::note(format_args!(
+        note(format_args!(
             "note: {trace} does not count vcores throughout; where it does not, containers take memory only"
         ));
     }
@@ -259,17 +244,18 @@ fn warn_of_what_is_missing(source: &Source, loaded: &Loaded) {
 
 fn compare(
     args: &Args,
-    name: &str,
+    name: String,
     source: &Source,
     loaded: &Loaded,
     policies: &[Named],
-) -> anyhow::Result<Vec<Trial>> {
+) -> anyhow::Result<(Comparison, Vec<Trial>)> {
     let scenario_file = source
         .scenario_file
         .as_deref()
-        .unwrap_or(Path::new("the default cluster"))
+        .unwrap_or(Path::new("the chosen cluster"))
         .display();
-    let testbed = Testbed::new(name.to_owned(), &loaded.workload, &source.scenario)
+    let (scenario, chosen_cluster) = cluster_for(source, &[&loaded.workload])?;
+    let testbed = Testbed::new(name.clone(), &loaded.workload, &scenario)
         .with_context(|| scenario_file.to_string())?;
     let candidates = candidates(&testbed, policies)?;
     // Within u64: the parser of the arguments leaves room for the most seeds.
@@ -278,17 +264,25 @@ fn compare(
     let runs = testbed.runs(&candidates, u64::from(args.seeds));
     let progress = ProgressBar::with_draw_target(Some(runs), ProgressDrawTarget::hidden())
         .with_style(style)
-        .with_message(name.to_owned());
+        .with_message(name.clone());
     let recording = Recording {
         series: args.series.is_some(),
         observations: false,
     };
-    let trials = testbed.compare(&candidates, seeds, recording, || {
-        super::advance(&progress, 1)
-    });
+    let trials = testbed.compare(&candidates, seeds, recording, || advance(&progress, 1));
     progress.finish_and_clear();
     // The policies fit the cluster: what is wrong now is the work.
-    trials.with_context(|| source.trace.display().to_string())
+    let trials = trials.with_context(|| source.trace.display().to_string())?;
+    let note = TraceNote {
+        name,
+        kind: loaded.header.kind,
+        synthetic: loaded.header.synthetic,
+        goal: scenario.slo_wait,
+        shortage: testbed.shortage(&candidates, &trials, args.seed)?,
+        chosen_cluster,
+    };
+    let cards = trials.iter().map(|trial| trial.card.clone()).collect();
+    Ok((Comparison::new(note, cards), trials))
 }
 
 fn candidates(testbed: &Testbed<'_>, policies: &[Named]) -> anyhow::Result<Vec<Candidate>> {
@@ -314,16 +308,6 @@ fn candidates(testbed: &Testbed<'_>, policies: &[Named]) -> anyhow::Result<Vec<C
     Ok(candidates)
 }
 
-/// Two policies, or traces, of one name are told apart by a number.
-pub(super) fn distinct<'a>(name: &str, taken: impl Iterator<Item = &'a str> + Clone) -> String {
-    let is_free = |candidate: &String| taken.clone().all(|other| other != candidate);
-    let numbered = (2..).map(|number| format!("{name}-{number}"));
-    std::iter::once(name.to_owned())
-        .chain(numbered)
-        .find(is_free)
-        .unwrap_or_default()
-}
-
 fn series_of(trial: &Trial) -> Series<'_> {
     Series {
         trace: &trial.card.trace,
@@ -333,7 +317,11 @@ fn series_of(trial: &Trial) -> Series<'_> {
     }
 }
 
-fn print(format: Format, comparisons: &[Comparison], trials: Vec<Trial>) -> anyhow::Result<()> {
+fn print_results(
+    format: Format,
+    comparisons: &[Comparison],
+    trials: Vec<Trial>,
+) -> anyhow::Result<()> {
     let cards: Vec<Scorecard> = trials.into_iter().map(|trial| trial.card).collect();
     let output = match format {
         Format::Table => {
@@ -341,14 +329,14 @@ fn print(format: Format, comparisons: &[Comparison], trials: Vec<Trial>) -> anyh
             table::render(
                 comparisons,
                 Look {
-                    width: super::terminal_width(),
+                    width: terminal_width(),
                     colour,
                 },
             )
             .into_bytes()
         }
-        Format::Json => export::json(&cards)?.into_bytes(),
+        Format::Json => export::json(comparisons, &cards)?.into_bytes(),
         Format::Csv => export::csv(&cards)?,
     };
-    super::print(&output)
+    output::print(&output)
 }

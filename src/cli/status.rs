@@ -3,31 +3,33 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
+use super::output::print;
 use anyhow::{Context, bail};
 use headroom::daemon::telemetry::server::DEFAULT_LISTEN;
 use headroom::daemon::telemetry::status::Status;
 use headroom::daemon::telemetry::status::text::text;
 
-/// A daemon answers from memory: what takes longer does not work.
+/// A daemon answers from memory, so a slower one is broken.
 const TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Tell how the daemon on this machine stands
+/// Show the state of the daemon on this machine
 #[derive(clap::Args)]
 #[command(
-    after_help = "Exit codes: 0 the loop is alive, 1 it is not, or nothing answers.
+    after_help = "Exit codes: 0 if the daemon is healthy, 1 if it is not or does not answer.
 
 Examples:
   headroom status
-  headroom status --health          for health checks: only what is wrong
+  headroom status --health          for health checks
   headroom status --format json | jq .tick.targets"
 )]
 pub struct Args {
-    /// Where the daemon listens
+    /// The address on which the daemon listens
     #[arg(long, default_value_t = format!("http://{DEFAULT_LISTEN}"))]
     url: String,
-    /// Say only what keeps the loop from being alive
+    /// Print only `ok`, or why the daemon is unhealthy
     #[arg(long, conflicts_with = "format")]
     health: bool,
+    /// Output format
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
 }
@@ -42,11 +44,11 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
-        .context("no runtime for the request")?;
+        .context("the asynchronous runtime cannot start")?;
     let body = runtime.block_on(fetch(&args.url))?;
     let status: Status = serde_json::from_str(&body).with_context(|| {
         format!(
-            "{} answers, but not as Headroom {} does",
+            "{} did not answer as Headroom {} does; is another program or version listening there?",
             args.url,
             env!("CARGO_PKG_VERSION")
         )
@@ -57,7 +59,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         Format::Text => text(&status),
         Format::Json => format!("{body}\n"),
     };
-    super::print(shown.as_bytes())?;
+    print(shown.as_bytes())?;
     Ok(if status.unhealthy.is_empty() {
         ExitCode::SUCCESS
     } else {
@@ -66,27 +68,27 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
 }
 
 async fn fetch(url: &str) -> anyhow::Result<String> {
-    // A proxy of the environment does not lead to this machine's own daemon.
+    // A proxy from the environment cannot reach a daemon on localhost.
     let client = reqwest::Client::builder()
         .no_proxy()
         .timeout(TIMEOUT)
         .build()
-        .context("no HTTP client")?;
+        .context("the HTTP client cannot start")?;
     let answer = client
         .get(format!("{}/api/v1/status", url.trim_end_matches('/')))
         .send()
         .await;
     let answer = answer.with_context(|| {
-        format!("no daemon answers at {url}; is `headroom run` running, and listening there?")
+        format!("no daemon answers at {url}; check that `headroom run` is running, or name its address with --url")
     })?;
     if !answer.status().is_success() {
         bail!(
-            "{url} answered {}; is that a Headroom daemon?",
+            "{url} answered {}; check that a Headroom daemon listens there",
             answer.status()
         );
     }
     answer
         .text()
         .await
-        .with_context(|| format!("{url} broke off its answer"))
+        .with_context(|| format!("the answer of {url} is incomplete"))
 }

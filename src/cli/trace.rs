@@ -2,10 +2,11 @@
 
 use std::path::PathBuf;
 
+use super::output::print;
 use clap::Subcommand;
 use headroom::trace::info::Info;
 
-/// Look into traces
+/// Inspect traces
 #[derive(clap::Args)]
 #[command(after_help = "Example:\n  headroom trace info fb.trace.zst")]
 pub struct Args {
@@ -15,7 +16,7 @@ pub struct Args {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Say what is in a trace, with a small picture of the demand
+    /// Summarize a trace, with a chart of its demand
     #[command(after_help = "Example:\n  headroom trace info fb.trace.zst")]
     Info {
         /// Traces, plain or zstd
@@ -28,7 +29,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let Command::Info { files } = &args.command;
     for (position, path) in files.iter().enumerate() {
         let blank_line = if position > 0 { "\n" } else { "" };
-        super::print(format!("{blank_line}{}", Info::read(path)?).as_bytes())?;
+        print(format!("{blank_line}{}", Info::read(path)?).as_bytes())?;
     }
     Ok(())
 }

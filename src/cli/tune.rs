@@ -4,24 +4,29 @@ use std::fs;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::inputs::{duration, read, scenario_goal};
+use super::output::{check_output, note, print, terminal_width};
+use super::progress_bar::advance;
 use anyhow::{Context, bail};
 use headroom::check::lint::lint;
 use headroom::file::write_whole;
-use headroom::policy::emr_json;
-use headroom::policy::parse::{parse, parse_with_places};
-use headroom::policy::scalar;
-use headroom::sim::load::{Loaded, Source};
+use headroom::policy::Policy;
+use headroom::policy::parse::{import, parse, parse_with_spans};
+use headroom::sim::check_targets;
+use headroom::sim::scenario::Scenario;
+use headroom::sim::trace_work::TraceWork;
 use headroom::tune::evaluator::Evaluator;
 use headroom::tune::report::Report;
 use headroom::tune::search::{CANDIDATES_MAX, Effort};
 use headroom::tune::search_space::SearchSpace;
 use headroom::tune::{self, Tuned, plot};
+use headroom::units::display_duration;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 /// Search the values of a policy for less cost or less waiting
 ///
 /// Tries many sets of values on the same work: first spread evenly over what may vary, then around
-/// the best. Prints those that nobody beats, and how well the choice does on days that it did not
+/// the best. Prints those that no other beats, and how well the choice does on days that it did not
 /// see.
 #[derive(clap::Args)]
 #[command(
@@ -49,18 +54,18 @@ pub struct Args {
     /// within a factor of 3 or 4]
     #[arg(long, value_name = "PATH=RANGE")]
     vary: Vec<String>,
-    /// 95 % of the work of each trace should wait no longer [default: the least slo.wait of the
-    /// scenarios]
+    /// The goal: 95% of the work of each trace waits no longer [default: the least slo.wait of the
+    /// scenarios, else as long as with the written policy]
     #[arg(long, value_name = "TIME", value_parser = duration)]
     wait_p95: Option<Duration>,
     /// How many sets of values are tried
     #[arg(long, value_name = "N", default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..=CANDIDATES_MAX as i64))]
     candidates: u32,
-    /// The simulated cluster [default: the folder's scenario.yaml, or two core and up to 20 task
-    /// nodes]
+    /// The simulated cluster [default: the folder's scenario.yaml, or a cluster whose size is chosen
+    /// for the work]
     #[arg(long, value_name = "FILE")]
     scenario: Option<PathBuf>,
-    /// Of the luck in simulations, and of the search
+    /// Seeds the randomness of the simulations and of the search
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
     /// How often the few best are run, with consecutive seeds
@@ -79,28 +84,28 @@ pub struct Args {
 
 pub fn run(args: &Args) -> anyhow::Result<()> {
     for output in args.out.iter().chain(&args.svg) {
-        super::check_output(output)?;
+        check_output(output)?;
     }
     let file = args.policy.display().to_string();
     let text =
         fs::read_to_string(&args.policy).with_context(|| format!("{file} cannot be read"))?;
     // A document of Amazon's is searched as the policy that it becomes.
-    let text =
-        emr_json::import(&text, &file, None)?.map_or(text, |imported| imported.yaml().to_owned());
+    let text = import(&text, &file, None)?.map_or(text, |imported| imported.yaml().to_owned());
     let space = SearchSpace::new(&text, &file, &args.vary)?;
     let start = parse(&text, &file)?;
     let read = read(&args.traces, args.scenario.as_deref())?;
-    let least = || {
-        read.iter()
-            .map(|(source, _)| source.scenario.slo_wait)
-            .min()
-            .unwrap_or_default()
-    };
-    let traces = read
+    let traces: Vec<_> = read
         .iter()
-        .map(|(source, loaded)| (source.name.clone(), &loaded.workload, &source.scenario));
-    let evaluator = Evaluator::new(traces, args.wait_p95.unwrap_or_else(least));
-    evaluator.check(&start).with_context(|| file.clone())?;
+        .map(|(source, loaded)| (source.name.clone(), &loaded.workload, &source.scenario))
+        .collect();
+    for (_, _, scenario) in &traces {
+        check_targets(&start, scenario).with_context(|| file.clone())?;
+    }
+    let goal = match args.wait_p95.or_else(|| scenario_goal(&read)) {
+        Some(goal) => goal,
+        None => written_goal(traces.clone(), &start, args.seed)?,
+    };
+    let evaluator = Evaluator::new(traces, goal);
     let effort = Effort {
         candidates: args.candidates as usize,
         seed: args.seed,
@@ -112,7 +117,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         &start,
         effort,
         args.seeds.into(),
-        || super::advance(&progress, 1),
+        || advance(&progress, 1),
     )?;
     progress.finish_and_clear();
     let report = Report {
@@ -126,33 +131,31 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let output = if args.json {
         report.json()?
     } else {
-        report.text(super::terminal_width())
+        report.text(terminal_width())
     };
-    super::print(output.as_bytes())
+    print(output.as_bytes())
 }
 
-/// Reads every trace with its scenario.
-pub fn read(
-    paths: &[PathBuf],
-    scenario: Option<&std::path::Path>,
-) -> anyhow::Result<Vec<(Source, Loaded)>> {
-    let one = |path: &PathBuf| {
-        let source = Source::find(path, scenario)?;
-        let loaded = source.read(None)?;
-        super::simulate::tell_default_cluster(&source);
-        Ok((source, loaded))
-    };
-    paths.iter().map(one).collect()
+/// As long as the work waits with the written policy: what the search finds then costs
+/// less without longer waits. In whole seconds, rounded up.
+fn written_goal(
+    traces: Vec<(String, &TraceWork, &Scenario)>,
+    policy: &Policy,
+    seed: u64,
+) -> anyhow::Result<Duration> {
+    let figures = Evaluator::new(traces, Duration::ZERO).run(policy, seed)?;
+    let goal = Duration::from_secs(figures.wait_p95_s().ceil() as u64);
+    note(format_args!(
+        "note: no goal is set (--wait-p95 TIME), so the work should wait no longer than with the\n      written policy: {}",
+        display_duration(goal)
+    ));
+    Ok(goal)
 }
 
 /// A bar over so many simulations.
 pub fn progress(runs: u64) -> anyhow::Result<ProgressBar> {
     let style = ProgressStyle::with_template("{wide_bar} {pos} of {len} runs")?;
     Ok(ProgressBar::with_draw_target(Some(runs), ProgressDrawTarget::hidden()).with_style(style))
-}
-
-pub fn duration(text: &str) -> Result<Duration, String> {
-    scalar::duration(text).map_err(|refusal| refusal.to_string())
 }
 
 fn write_outputs(
@@ -181,9 +184,9 @@ fn write_outputs(
     write_whole(path, text.as_bytes())
         .with_context(|| format!("{} cannot be written", path.display()))?;
     let name = path.display().to_string();
-    let (policy, places) = parse_with_places(&text, &name)?;
+    let (policy, places) = parse_with_spans(&text, &name)?;
     for warning in lint(&policy) {
-        super::note(format_args!(
+        note(format_args!(
             "{}\n",
             warning.diagnostic(&places).render(&text, &name, false)
         ));

@@ -2,23 +2,25 @@
 
 use std::path::Path;
 
+use super::output::print;
+use super::progress_bar::{advance, counting_records};
 use anyhow::bail;
 use headroom::decision::Decision;
 use headroom::replay::verify::{Difference, Verification, verify};
 use headroom::trace::journal::TraceReader;
 
-/// Makes the decisions of journals again and says whether they are those that were recorded.
+/// Makes the decisions of journals again and reports whether they equal the recorded ones.
 pub fn run(journals: &[impl AsRef<Path>]) -> anyhow::Result<()> {
     let mut failed = 0;
     for path in journals {
         let path = path.as_ref();
         let found = read(path)?;
-        super::print(report(path, &found).as_bytes())?;
+        print(report(path, &found).as_bytes())?;
         failed += usize::from(found.differing + found.unchecked > 0);
     }
     if failed > 0 {
         bail!(
-            "{} not reproduced",
+            "{} not reproduced; see the differences above",
             if failed == 1 {
                 "a journal was".to_owned()
             } else {
@@ -31,8 +33,8 @@ pub fn run(journals: &[impl AsRef<Path>]) -> anyhow::Result<()> {
 
 fn read(path: &Path) -> anyhow::Result<Verification> {
     let mut reader = TraceReader::open(path)?;
-    let progress = super::counting_records(path)?;
-    let found = verify(&mut reader, || super::advance(&progress, 1))?;
+    let progress = counting_records(path)?;
+    let found = verify(&mut reader, || advance(&progress, 1))?;
     progress.finish_and_clear();
     Ok(found)
 }
@@ -64,14 +66,14 @@ fn report(path: &Path, found: &Verification) -> String {
         line("", format!("{} not made again", found.unchecked));
     }
     if found.ends_within_a_tick {
-        line("", "the last tick is not whole and was left out".to_owned());
+        line("", "the last tick is incomplete and was skipped".to_owned());
     }
     for (path, at, error) in &found.without_engine {
         let cause = std::error::Error::source(error)
             .map(|source| format!(": {source}"))
             .unwrap_or_default();
         text.push_str(&format!(
-            "\n{}:{at}: not verified from here on\n  {error}{cause};\n  verify with the version that recorded it\n",
+            "\n{}:{at}: not verified from this line on\n  {error}{cause};\n  verify it with the version that recorded it\n",
             path.display()
         ));
     }

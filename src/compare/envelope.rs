@@ -7,7 +7,7 @@ use super::Point;
 pub struct Frontier<'a>(Vec<&'a Point>);
 
 impl<'a> Frontier<'a> {
-    /// Of the policies that finished their work.
+    /// The frontier of the policies that finished their work.
     pub fn of(points: impl IntoIterator<Item = &'a Point>) -> Self {
         let mut finished: Vec<&Point> = points
             .into_iter()
@@ -30,7 +30,7 @@ impl<'a> Frontier<'a> {
         Self(envelope)
     }
 
-    /// The cheapest policy whose p95 waiting is at most `wait_s`; `None` where none gets there.
+    /// The cheapest policy whose p95 waiting is at most `wait_s`; `None` when no policy does.
     pub fn at(&self, wait_s: f64) -> Option<&'a Point> {
         self.0
             .iter()

@@ -1,4 +1,4 @@
-//! The picture: one panel a trace, cost over p95 waiting. Both scales are logarithmic: 10 % is
+//! The picture: one panel a trace, cost over p95 waiting. Both scales are logarithmic: 10% is
 //! equally high everywhere.
 
 mod scale;
@@ -6,12 +6,12 @@ mod scale;
 use std::fmt::Write as _;
 
 use super::envelope::Frontier;
-use super::{DEFAULT_INDEX, DemandPoint, Point, Survey};
+use super::{Benchmark, DEFAULT_INDEX, DemandPoint, Point};
 use crate::evaluation::report::wording::count;
 use scale::{Scale, around};
 
 const COLUMNS: usize = 2;
-/// Of a panel with its title and axes, in pixels.
+/// The size of a panel with its title and axes, in pixels.
 const PANEL: (f64, f64) = (440.0, 284.0);
 /// Left, top, right and bottom of what is drawn inside a panel.
 const MARGINS: (f64, f64, f64, f64) = (52.0, 34.0, 16.0, 40.0);
@@ -76,16 +76,16 @@ text { fill: #9198a1 }
 ";
 
 /// One panel a trace, two side by side, and a legend above them. An SVG file.
-pub fn draw(surveys: &[Survey]) -> String {
-    let rows = surveys.len().div_ceil(COLUMNS);
+pub fn draw(benchmarks: &[Benchmark]) -> String {
+    let rows = benchmarks.len().div_ceil(COLUMNS);
     let (width, height) = (
         PANEL.0 * COLUMNS as f64,
         LEGEND_HEIGHT + PANEL.1 * rows as f64,
     );
-    let panels: String = surveys
+    let panels: String = benchmarks
         .iter()
         .enumerate()
-        .map(|(index, survey)| {
+        .map(|(index, benchmark)| {
             let corner = (
                 (index % COLUMNS) as f64 * PANEL.0,
                 LEGEND_HEIGHT + (index / COLUMNS) as f64 * PANEL.1,
@@ -94,7 +94,7 @@ pub fn draw(surveys: &[Survey]) -> String {
                 "<g transform=\"translate({} {})\">\n{}</g>\n",
                 corner.0,
                 corner.1,
-                Panel::of(survey).draw()
+                Panel::of(benchmark).draw()
             )
         })
         .collect();
@@ -157,7 +157,7 @@ const CROSS_IN_LEGEND: &str = "<path class=\"default\" d=\"M10 -4l8 8m0 -8l-8 8\
 
 /// One trace with its scales.
 struct Panel<'a> {
-    survey: &'a Survey,
+    benchmark: &'a Benchmark,
     frontier: Frontier<'a>,
     /// By performance index.
     demand: Vec<&'a DemandPoint>,
@@ -166,9 +166,9 @@ struct Panel<'a> {
 }
 
 impl<'a> Panel<'a> {
-    fn of(survey: &'a Survey) -> Self {
-        let frontier = survey.hindsight.frontier();
-        let mut demand: Vec<&DemandPoint> = survey
+    fn of(benchmark: &'a Benchmark) -> Self {
+        let frontier = benchmark.hindsight.frontier();
+        let mut demand: Vec<&DemandPoint> = benchmark
             .demand
             .iter()
             .filter(|found| found.point.is_finished())
@@ -185,10 +185,10 @@ impl<'a> Panel<'a> {
         let drawn = points()
             .filter(|point| point.wait_p95_s <= waits_s.1)
             .map(|point| point.cost_usd);
-        let costs_usd = around(drawn.chain([survey.hindsight.no_wait_usd]));
+        let costs_usd = around(drawn.chain([benchmark.hindsight.no_wait_usd]));
         let (left, top, right, bottom) = MARGINS;
         Self {
-            survey,
+            benchmark,
             frontier,
             demand,
             waits: Scale {
@@ -206,7 +206,7 @@ impl<'a> Panel<'a> {
         let title = format!(
             "<text class=\"title\" x=\"{}\" y=\"20\">{}</text>\n",
             MARGINS.0,
-            escaped(&self.survey.hindsight.trace)
+            escaped(&self.benchmark.hindsight.trace)
         );
         [
             title,
@@ -265,7 +265,7 @@ impl<'a> Panel<'a> {
     /// Settings outside the panel are left out.
     fn cloud(&self) -> String {
         let dots = self
-            .survey
+            .benchmark
             .hindsight
             .swept
             .iter()
@@ -278,7 +278,7 @@ impl<'a> Panel<'a> {
 
     fn defaults(&self) -> String {
         let crosses = self
-            .survey
+            .benchmark
             .hindsight
             .defaults
             .iter()
@@ -298,7 +298,7 @@ impl<'a> Panel<'a> {
                 self.costs.place(cost)
             )
         };
-        let clairvoyant_usd = self.survey.hindsight.clairvoyant_usd;
+        let clairvoyant_usd = self.benchmark.hindsight.clairvoyant_usd;
         let clairvoyant = if self.costs.holds(clairvoyant_usd) {
             line("clairvoyant", clairvoyant_usd)
         } else {
@@ -306,7 +306,7 @@ impl<'a> Panel<'a> {
                 "<text x=\"{right}\" y=\"20\" text-anchor=\"end\">clairvoyant: {clairvoyant_usd:.0} USD</text>\n"
             )
         };
-        clairvoyant + &line("no-wait", self.survey.hindsight.no_wait_usd)
+        clairvoyant + &line("no-wait", self.benchmark.hindsight.no_wait_usd)
     }
 
     /// Steps: until the next setting gets there, the one before is the cheapest.

@@ -5,19 +5,19 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::aims::{Aim, Cell, LONGER_WAITS_S, WAITS_S, aims, percent_over};
-use super::sweep::fixed_name;
+use super::cells::{Cell, LONGER_WAITS_S, WAITS_S, percent_over};
+use super::settings::fixed_name;
 use super::text::Column::{Figures, Words};
 use super::text::{Table, markdown};
-use super::{DemandPoint, Hindsight, MONOTONY_INDEXES, Point, Survey, picture};
+use super::{Benchmark, DemandPoint, Hindsight, Point, picture};
 use crate::evaluation::report::wording::{usd, wait};
 use crate::file::write_whole;
 
 /// Everything, with the names of its JSON form.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Report {
-    pub traces: Vec<Survey>,
-    pub aims: Vec<Aim>,
+    /// One benchmark for each trace.
+    pub traces: Vec<Benchmark>,
 }
 
 /// Names of the files in the output folder.
@@ -40,11 +40,6 @@ pub enum ReportError {
 }
 
 impl Report {
-    pub fn of(traces: Vec<Survey>) -> Self {
-        let aims = aims(&traces);
-        Self { traces, aims }
-    }
-
     /// Reads what an earlier comparison left in `folder`.
     ///
     /// # Errors
@@ -80,6 +75,7 @@ impl Report {
         Ok(())
     }
 
+    /// All points, for other programs and for `--quick`.
     pub fn json(&self) -> String {
         match serde_json::to_string(self) {
             Ok(text) => text + "\n",
@@ -87,52 +83,29 @@ impl Report {
         }
     }
 
+    /// The tables and the picture as a Markdown page.
     pub fn markdown(&self) -> String {
         format!(
-            "# The frontier test\n\n![cost over p95 waiting]({PICTURE_NAME})\n\n{}",
+            "# Benchmark of policies\n\n![cost over p95 waiting]({PICTURE_NAME})\n\n{}",
             markdown(&self.tables())
         )
     }
 
-    /// The aims first, then each trace.
+    /// The tables of each trace.
     pub fn tables(&self) -> Vec<Table> {
-        let traces = self.traces.iter().flat_map(|survey| {
-            let given = (!survey.given.is_empty()).then(|| given_table(survey));
-            [frontier_table(survey), defaults_table(survey)]
-                .into_iter()
-                .chain(given)
-        });
-        let monotony = self
-            .traces
-            .iter()
-            .any(|survey| !survey.monotony.is_empty())
-            .then(|| monotony_table(&self.traces));
-        [aims_table(&self.aims)]
-            .into_iter()
-            .chain(monotony)
-            .chain(traces)
-            .collect()
+        let mut tables = Vec::new();
+        for benchmark in &self.traces {
+            tables.push(frontier_table(benchmark));
+            tables.push(defaults_table(benchmark));
+            if !benchmark.policies.is_empty() {
+                tables.push(policies_table(benchmark));
+            }
+        }
+        tables
     }
 }
 
-fn aims_table(aims: &[Aim]) -> Table {
-    let met = |aim: &Aim| match aim.met {
-        Some(true) => "met",
-        Some(false) => "missed",
-        None => "not tried",
-    };
-    Table {
-        title: "Aims".into(),
-        note: String::new(),
-        heading: vec![Words("aim"), Words("reached"), Figures("")],
-        rows: aims
-            .iter()
-            .map(|aim| vec![aim.aim.clone(), aim.figure.clone(), met(aim).to_owned()])
-            .collect(),
-    }
-}
-
-fn frontier_table(survey: &Survey) -> Table {
+fn frontier_table(benchmark: &Benchmark) -> Table {
     let Hindsight {
         trace,
         synthetic,
@@ -143,7 +116,7 @@ fn frontier_table(survey: &Survey) -> Table {
         clairvoyant_usd,
         swept,
         defaults,
-    } = &survey.hindsight;
+    } = &benchmark.hindsight;
     let kind = if *synthetic { "synthetic" } else { "recorded" };
     let settings = swept.len() + defaults.len();
     let cell = |cell: &Cell<'_>| {
@@ -157,7 +130,7 @@ fn frontier_table(survey: &Survey) -> Table {
             cell.demand
                 .map_or_else(none, |found| found.performance_index.to_string()),
             cell.difference_percent().map_or_else(none, signed),
-            survey
+            benchmark
                 .of_clairvoyant(cell)
                 .map_or_else(none, |ratio| format!("{ratio:.2}")),
         ]
@@ -170,7 +143,7 @@ fn frontier_table(survey: &Survey) -> Table {
             "no wait: {} USD, clairvoyant: {} USD{}",
             usd(*no_wait_usd),
             usd(*clairvoyant_usd),
-            at_maximum(&survey.hindsight)
+            at_maximum(&benchmark.hindsight)
         ),
         heading: vec![
             Figures("p95\nwait"),
@@ -181,7 +154,7 @@ fn frontier_table(survey: &Survey) -> Table {
             Figures("differs"),
             Figures("of clair-\nvoyant"),
         ],
-        rows: survey
+        rows: benchmark
             .cells(&[&WAITS_S[..], &LONGER_WAITS_S].concat())
             .iter()
             .map(cell)
@@ -205,11 +178,11 @@ fn at_maximum(hindsight: &Hindsight) -> String {
     })
 }
 
-fn defaults_table(survey: &Survey) -> Table {
+fn defaults_table(benchmark: &Benchmark) -> Table {
     let found = |found: Option<&DemandPoint>, figure: fn(&Point) -> String| {
         found.map_or_else(none, |found| figure(&found.point))
     };
-    let rows = survey.against_defaults().into_iter().map(|against| {
+    let rows = benchmark.against_defaults().into_iter().map(|against| {
         vec![
             against.default.policy.clone(),
             usd(against.default.cost_usd),
@@ -226,8 +199,8 @@ fn defaults_table(survey: &Survey) -> Table {
     });
     Table {
         title: format!(
-            "{}: beside the baselines as people run them",
-            survey.hindsight.trace
+            "{}: beside the baselines with default settings",
+            benchmark.hindsight.trace
         ),
         note: String::new(),
         heading: vec![
@@ -244,8 +217,8 @@ fn defaults_table(survey: &Survey) -> Table {
 }
 
 /// The policies that were named, each beside the frontier at its own waiting.
-fn given_table(survey: &Survey) -> Table {
-    let frontier = survey.hindsight.frontier();
+fn policies_table(benchmark: &Benchmark) -> Table {
+    let frontier = benchmark.hindsight.frontier();
     let row = |point: &Point| {
         let beside = frontier.at(point.wait_p95_s);
         vec![
@@ -260,7 +233,7 @@ fn given_table(survey: &Survey) -> Table {
         ]
     };
     Table {
-        title: format!("{}: the policies given", survey.hindsight.trace),
+        title: format!("{}: the policies named", benchmark.hindsight.trace),
         note: String::new(),
         heading: vec![
             Words("policy"),
@@ -270,50 +243,7 @@ fn given_table(survey: &Survey) -> Table {
             Figures("frontier\nUSD"),
             Figures("differs"),
         ],
-        rows: survey.given.iter().map(row).collect(),
-    }
-}
-
-fn monotony_table(surveys: &[Survey]) -> Table {
-    let row = |survey: &Survey, what: &str, figure: fn(&Point) -> String| {
-        let at = |index: &u8| {
-            survey
-                .monotony
-                .iter()
-                .find(|found| found.performance_index == *index)
-        };
-        let figures = MONOTONY_INDEXES
-            .iter()
-            .map(|index| at(index).map_or_else(none, |found| figure(&found.point)));
-        [survey.hindsight.trace.clone(), what.to_owned()]
-            .into_iter()
-            .chain(figures)
-            .collect::<Vec<_>>()
-    };
-    let rows = |survey: &Survey| {
-        [
-            row(survey, "USD", |point| usd(point.cost_usd)),
-            row(survey, "p95", |point| wait(point.wait_p95_s)),
-        ]
-    };
-    let seeds = surveys
-        .iter()
-        .map(|survey| survey.monotony_seeds)
-        .min()
-        .unwrap_or_default();
-    Table {
-        title: format!("demand by performance_index (seeds: {seeds})"),
-        note: String::new(),
-        heading: vec![
-            Words("trace"),
-            Words(""),
-            Figures("1"),
-            Figures("25"),
-            Figures("50"),
-            Figures("75"),
-            Figures("100"),
-        ],
-        rows: surveys.iter().flat_map(rows).collect(),
+        rows: benchmark.policies.iter().map(row).collect(),
     }
 }
 
@@ -336,7 +266,7 @@ fn none() -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::compare::testing::{demand, point, survey};
+    use crate::compare::testing::{benchmark, demand, point};
     use crate::compare::text::terminal;
 
     fn report() -> Report {
@@ -345,12 +275,12 @@ mod tests {
             demand(50, 81.5, 90.0),
             demand(100, 98.0, 60.0),
         ];
-        let mut surveys = vec![
-            survey("short-containers", points),
-            survey("office-day", vec![demand(50, 84.0, 130.0)]),
+        let mut traces = vec![
+            benchmark("short-containers", points),
+            benchmark("office-day", vec![demand(50, 84.0, 130.0)]),
         ];
-        surveys[1].given = vec![point("mine", 90.0, 300.0)];
-        Report::of(surveys)
+        traces[1].policies = vec![point("mine", 90.0, 300.0)];
+        Report { traces }
     }
 
     #[test]

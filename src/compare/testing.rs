@@ -1,6 +1,6 @@
-//! Surveys by hand.
+//! Benchmarks written by hand.
 
-use super::{DemandPoint, Hindsight, Point, Survey};
+use super::{Benchmark, DemandPoint, Hindsight, Point};
 
 pub fn point(policy: &str, cost_usd: f64, wait_p95_s: f64) -> Point {
     Point {
@@ -21,7 +21,7 @@ pub fn demand(performance_index: u8, cost_usd: f64, wait_p95_s: f64) -> DemandPo
 
 /// A frontier of 100 USD at 50 s and 80 USD at 250 s; one default of 150 USD and 200 s; a
 /// clairvoyant of 70 USD.
-pub fn survey(trace: &str, demand: Vec<DemandPoint>) -> Survey {
+pub fn benchmark(trace: &str, demand: Vec<DemandPoint>) -> Benchmark {
     let swept = vec![
         point("fixed 20", 100.0, 50.0),
         point("fixed 7", 80.0, 250.0),
@@ -38,11 +38,9 @@ pub fn survey(trace: &str, demand: Vec<DemandPoint>) -> Survey {
         defaults: vec![point("hpa", 150.0, 200.0)],
         swept,
     };
-    Survey {
+    Benchmark {
         hindsight,
-        monotony: demand.clone(),
         demand,
-        monotony_seeds: 20,
-        given: Vec::new(),
+        policies: Vec::new(),
     }
 }

@@ -7,14 +7,17 @@ use comfy_table::{
 /// One table: what it is of, and its cells.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Table {
+    /// The line above the table.
     pub title: String,
     /// What a reader must know, below the table; may be empty.
     pub note: String,
+    /// One for each column.
     pub heading: Vec<Column>,
+    /// The cells of each row, in the order of the columns.
     pub rows: Vec<Vec<String>>,
 }
 
-/// Its heading, and how its cells stand.
+/// A heading, and how the cells below it are aligned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Column {
     /// May be broken over lines.

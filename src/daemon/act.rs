@@ -1,4 +1,4 @@
-//! Carrying out a resize, in the one place that can change a cluster.
+//! Carries out resizes. This is the only place that can change a cluster.
 
 #[cfg(test)]
 mod tests;
@@ -18,9 +18,9 @@ use aws_sdk_emr::types::{
 
 use crate::daemon::clock::Stopwatch;
 use crate::daemon::settings::AwsSettings;
+use crate::daemon::sources::aws_error::AwsError;
+use crate::daemon::sources::call::Call;
 use crate::daemon::sources::emr::{Operation, fleet_of, market_of_fleet};
-use crate::daemon::sources::failure::Failure;
-use crate::daemon::sources::source::Call;
 use crate::decision::{Outcome, Rejection, Resize};
 use crate::observation::{
     ClusterState, ClusterStatus, GroupId, GroupKind, GroupState, GroupStatus, InstanceId, Market,
@@ -28,53 +28,62 @@ use crate::observation::{
 };
 use crate::units::Instances;
 
-/// How long EMR may go on describing a fleet as it was before a call.
+/// How long EMR may describe a fleet as it was before a call.
 const DESCRIPTION_LAGS: Duration = Duration::from_secs(180);
 
-/// How long EMR lets a fleet provision before it gives up: the range that its API takes.
+/// The range of a fleet's provisioning timeout in EMR's API.
 const PROVISION_TIMEOUT_MINUTES: std::ops::RangeInclusive<u64> = 5..=10_080;
 
-/// What carries out decisions. In a dry run there is nothing that could.
+/// Carries out decisions, except in a dry run.
 #[derive(Debug)]
 pub enum Actuator {
+    /// Resizes the cluster.
     Live(Resizer),
+    /// Changes nothing.
     DryRun,
 }
 
-/// Calls ModifyInstanceGroups and ModifyInstanceFleet. The only holder of a client that may change
-/// a cluster.
+/// Calls ModifyInstanceGroups and ModifyInstanceFleet. The only owner of a client that can change a
+/// cluster.
 #[derive(Debug)]
 pub struct Resizer {
     client: Client,
     cluster_id: String,
     timeout: Duration,
-    /// How long nodes that leave may finish what runs on them; `None`: as long as EMR lets them.
+    /// How long EMR waits for containers on nodes that leave; `None` for EMR's default.
     decommission_timeout: Option<Duration>,
-    /// What was asked of a market of a fleet lately, by the description on which that was based.
+    /// The last size sent for each market of a fleet, with the time of the description it was based
+    /// on.
     sent: BTreeMap<GroupId, Sampled<Instances>>,
 }
 
 /// A resize to carry out.
 #[derive(Clone, Copy, Debug)]
 pub struct Order<'a> {
-    /// As the engine saw it.
+    /// The cluster, as the engine saw it.
     pub cluster: &'a Sampled<ClusterStatus>,
+    /// The group to resize.
     pub group: &'a GroupStatus,
+    /// Its new size.
     pub resize: &'a Resize,
-    /// After which the policy takes a scale-out for failed. A fleet stops provisioning then.
+    /// The time after which the policy considers a scale-out failed. A fleet stops provisioning
+    /// then.
     pub provision_timeout: Duration,
 }
 
-/// What became of a resize, and in EMR's own words why it was refused.
+/// The result of a resize.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Answer {
+    /// What became of it.
     pub outcome: Outcome,
+    /// Why it failed, with EMR's own words.
     pub message: Option<String>,
+    /// The call, if one was made.
     pub call: Option<Call>,
 }
 
 impl Actuator {
-    /// Sends one absolute size; never twice.
+    /// Sends one absolute size, once.
     pub async fn resize(&mut self, order: Order<'_>) -> Answer {
         match self {
             Self::Live(resizer) => resizer.resize(order).await,
@@ -88,14 +97,14 @@ impl Actuator {
 }
 
 impl Resizer {
-    /// Resizes groups of the cluster with this id. `config` says where EMR is and with which
-    /// credentials.
+    /// Resizes groups of the cluster with this id, with the endpoint and the credentials of
+    /// `config`.
     pub fn new(config: &SdkConfig, cluster_id: &str, settings: &AwsSettings) -> Self {
         let timeouts = TimeoutConfig::builder()
             .operation_timeout(settings.timeout)
             .connect_timeout(settings.timeout / 2)
             .build();
-        // The engine decides what is sent again, once it has seen what became of the first call.
+        // No retries: the engine decides what to send next when it knows the outcome of this call.
         let config = aws_sdk_emr::config::Builder::from(config)
             .retry_config(RetryConfig::disabled())
             .timeout_config(timeouts);
@@ -108,9 +117,8 @@ impl Resizer {
         }
     }
 
-    /// One call, whatever becomes of it. It also replaces a resize that is on its way: EMR takes an
-    /// absolute size while it still resizes, and heads for that one from then on, so that a pending
-    /// shrink needs no call of its own to be cancelled.
+    /// Makes one call. It also replaces an in-flight resize: EMR accepts a new absolute size while it
+    /// is still resizing, so a pending scale-in need not be cancelled first.
     async fn resize(&mut self, order: Order<'_>) -> Answer {
         let stopwatch = Stopwatch::start();
         let (operation, answer) = match order.group.kind {
@@ -126,9 +134,9 @@ impl Resizer {
         let took = stopwatch.elapsed();
         let (outcome, message, result) = match &answer {
             Ok(()) => (Outcome::Accepted, None, "ok"),
-            Err(failure) => {
-                let (outcome, message) = self.explain(operation, failure);
-                (outcome, Some(message), failure.label())
+            Err(error) => {
+                let (outcome, message) = self.explain(operation, error);
+                (outcome, Some(message), error.label())
             }
         };
         if order.group.kind == GroupKind::Fleet
@@ -152,7 +160,7 @@ impl Resizer {
         }
     }
 
-    async fn modify_group(&self, Order { group, resize, .. }: Order<'_>) -> Result<(), Failure> {
+    async fn modify_group(&self, Order { group, resize, .. }: Order<'_>) -> Result<(), AwsError> {
         let config = InstanceGroupModifyConfig::builder()
             .instance_group_id(group.id.as_str())
             .instance_count(count(resize.to)?)
@@ -166,10 +174,10 @@ impl Resizer {
         answered(request.send().await)
     }
 
-    /// How instances leave, if some do. That is so even while the target grows, if an earlier
-    /// shrink has not come down to it yet.
+    /// How instances leave, if fewer are requested than run. This can be so in a scale-out, too,
+    /// if an earlier scale-in has not completed.
     ///
-    /// `EC2InstanceIdsToTerminate` is never used: it ends instances at once, whatever runs on them.
+    /// `EC2InstanceIdsToTerminate` is never used, because it ends instances with the work on them.
     fn shrink_policy(&self, group: &GroupStatus, resize: &Resize) -> Option<ShrinkPolicy> {
         let names_instances = !resize.protect.is_empty() || !resize.prefer.is_empty();
         if resize.to >= group.running || (self.decommission_timeout.is_none() && !names_instances) {
@@ -197,9 +205,8 @@ impl Resizer {
         )
     }
 
-    /// Both markets are always given, lest EMR take a market that is left out for one that is to be
-    /// empty.
-    async fn modify_fleet(&self, order: Order<'_>) -> Result<(), Failure> {
+    /// Always sets both markets, because EMR could take a missing one for zero.
+    async fn modify_fleet(&self, order: Order<'_>) -> Result<(), AwsError> {
         let fleet = fleet_of(&order.group.id);
         let target = |market| {
             let of_market = if market == order.group.market {
@@ -226,8 +233,8 @@ impl Resizer {
         answered(request.send().await)
     }
 
-    /// What the other market of the fleet is to have: as described, unless more was asked of it
-    /// than EMR describes yet.
+    /// The size of the fleet's other market: the size last sent, if EMR may not describe it yet, else
+    /// the described one.
     fn other_market(
         &self,
         Order { cluster, .. }: Order<'_>,
@@ -248,67 +255,69 @@ impl Resizer {
         sent.map_or(described, |sent| sent.value)
     }
 
-    fn explain(&self, operation: Operation, failure: &Failure) -> (Outcome, String) {
+    fn explain(&self, operation: Operation, error: &AwsError) -> (Outcome, String) {
         let name = operation.name();
-        match failure {
-            Failure::Throttled => (
+        match error {
+            AwsError::Throttled => (
                 Outcome::Rejected(Rejection::Throttled),
-                format!("{name} is throttled by AWS"),
+                format!("{name} was throttled by AWS"),
             ),
-            Failure::AccessDenied { message } => {
+            AwsError::AccessDenied { message } => {
                 let remedy = format!(
                     "{name} is not allowed; grant `{}` to the role of this machine ({message})",
                     operation.permission()
                 );
                 (Outcome::Rejected(Rejection::AccessDenied), remedy)
             }
-            Failure::Refused { message } if is_about_state(message) => (
+            AwsError::Refused { message } if is_about_state(message) => (
                 Outcome::Rejected(Rejection::NotModifiable),
                 format!("{name}: {message}"),
             ),
-            Failure::Refused { message } => (
+            AwsError::Refused { message } => (
                 Outcome::Rejected(Rejection::Other),
                 format!("{name}: {message}"),
             ),
-            Failure::NotSent { cause } => (
+            AwsError::NotSent { cause } => (
                 Outcome::Rejected(Rejection::Other),
                 format!("{name} could not be sent: {cause}"),
             ),
-            Failure::TimedOut => (
+            AwsError::TimedOut => (
                 Outcome::Unknown,
                 format!("{name}: no answer within {} s", self.timeout.as_secs_f64()),
             ),
-            Failure::ServerError { status } => {
+            AwsError::ServerError { status } => {
                 (Outcome::Unknown, format!("{name}: EMR answered {status}"))
             }
-            Failure::NoAnswer { cause } => (
+            AwsError::NoAnswer { cause } => (
                 Outcome::Unknown,
-                format!("{name}: the connection broke: {cause}"),
+                format!("{name}: the connection failed: {cause}"),
             ),
-            Failure::Malformed { problem } => (
+            AwsError::Malformed { problem } => (
                 Outcome::Unknown,
-                format!("{name}: the answer makes no sense: {problem}"),
+                format!("{name}: the answer is not in the expected form: {problem}"),
             ),
         }
     }
 }
 
-fn answered<T, E>(answer: Result<T, SdkError<E>>) -> Result<(), Failure>
+fn answered<T, E>(answer: Result<T, SdkError<E>>) -> Result<(), AwsError>
 where
     E: ProvideErrorMetadata + std::error::Error + 'static,
 {
-    answer.map(|_| ()).map_err(|error| Failure::of(&error))
+    answer
+        .map(|_| ())
+        .map_err(|error| AwsError::classify(&error))
 }
 
-/// A size as EMR's API takes it.
-fn count(size: Instances) -> Result<i32, Failure> {
-    i32::try_from(size.get()).map_err(|_| Failure::NotSent {
-        cause: format!("EMR cannot count {size} instances"),
+/// Converts a size to the type of EMR's API.
+fn count(size: Instances) -> Result<i32, AwsError> {
+    i32::try_from(size.get()).map_err(|_| AwsError::NotSent {
+        cause: format!("EMR's API cannot represent {size} instances"),
     })
 }
 
-/// The allocation strategy stays what it is. Only the market that is resized is given, and with a
-/// timeout that EMR takes.
+/// The provisioning timeout of the resized market, within the range that EMR accepts. The allocation
+/// strategy stays unchanged.
 fn resize_specifications(
     market: Market,
     provision_timeout: Duration,
@@ -337,8 +346,8 @@ fn resize_specifications(
     }
 }
 
-/// EMR has no code for "not now": it says which state forbids a change, or in which one it would be
-/// allowed.
+/// Whether EMR refuses a change because of the state of the cluster or the group. It has no error
+/// code for that; its message names the state.
 fn is_about_state(message: &str) -> bool {
     let is_state = |word: &str| {
         GroupState::ALL.iter().any(|state| state.as_str() == word)

@@ -1,4 +1,4 @@
-//! The only clock of the program. A rehearsal runs on one that goes faster.
+//! The only clock of the program. A rehearsal runs on a faster one.
 
 #![expect(
     clippy::disallowed_methods,
@@ -9,34 +9,35 @@ use std::time::{Duration, Instant};
 
 use crate::units::Timestamp;
 
-/// Tells the time and waits for it.
+/// Shows the time and waits for a time.
 #[derive(Clone, Copy, Debug)]
 pub struct Clock {
-    /// `None`: this is the real time.
+    /// `None` for real time.
     simulated: Option<Simulated>,
 }
 
 #[derive(Clone, Copy, Debug)]
 struct Simulated {
-    /// What the clock showed when it was set.
+    /// The time that it showed when it was set.
     from: Timestamp,
-    /// The real time then.
+    /// The real time when it was set.
     set_at: Timestamp,
-    /// Seconds on this clock for each real second; at least one.
+    /// How many times faster than real time it runs; at least one.
     speed: u32,
 }
 
 impl Clock {
+    /// The real clock.
     pub fn real() -> Self {
         Self { simulated: None }
     }
 
-    /// A clock that shows the real time now and goes `speed` times as fast from now on.
+    /// A clock that starts at the real time and runs `speed` times as fast.
     pub fn faster(speed: u32) -> Self {
         Self::starting_at(real_now(), speed)
     }
 
-    /// A clock that shows `from` now and goes `speed` times as fast as the real one.
+    /// A clock that starts at `from` and runs `speed` times as fast as real time.
     pub fn starting_at(from: Timestamp, speed: u32) -> Self {
         Self {
             simulated: Some(Simulated {
@@ -47,12 +48,13 @@ impl Clock {
         }
     }
 
-    /// A clock that is so much ahead, and goes twice as fast.
+    /// A clock that is ahead of real time and runs twice as fast.
     #[cfg(test)]
     pub(crate) fn ahead(by: Duration) -> Self {
         Self::starting_at(real_now() + by, 2)
     }
 
+    /// The time on this clock.
     pub fn now(&self) -> Timestamp {
         let real = real_now();
         self.simulated.map_or(real, |clock| {
@@ -60,27 +62,29 @@ impl Clock {
         })
     }
 
-    /// How long a wait on this clock takes in reality.
+    /// The real duration of a wait on this clock.
     pub fn real_time(&self, on_this_clock: Duration) -> Duration {
         self.simulated
             .map_or(on_this_clock, |clock| on_this_clock / clock.speed)
     }
 
-    /// Waits until this clock shows `at`; not at all when that is past.
+    /// Waits until this clock shows `at`; returns at once if that is past.
     pub async fn sleep_until(&self, at: Timestamp) {
         tokio::time::sleep(self.real_time(at.since(self.now()))).await;
     }
 }
 
-/// Measures how long something takes in reality.
+/// Measures real durations.
 #[derive(Clone, Copy, Debug)]
 pub struct Stopwatch(Instant);
 
 impl Stopwatch {
+    /// Starts measuring.
     pub fn start() -> Self {
         Self(Instant::now())
     }
 
+    /// The real time since the start.
     pub fn elapsed(&self) -> Duration {
         self.0.elapsed()
     }

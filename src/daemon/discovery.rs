@@ -1,4 +1,4 @@
-//! What a node of an EMR cluster knows of itself, so that a daemon on it needs no settings.
+//! Finds the cluster and the region of the node that the daemon runs on.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -8,29 +8,30 @@ use aws_config::{BehaviorVersion, Region, SdkConfig};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-/// What EMR wrote onto the node when it joined its cluster.
+/// EMR's description of the node, written when it joined the cluster.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Node {
+    /// The id of the cluster.
     pub cluster_id: String,
-    /// A ResourceManager runs here; clusters with high availability have three such nodes.
+    /// Whether a ResourceManager runs here. Clusters with high availability have three such nodes.
     pub is_primary: bool,
 }
 
-/// Why something is not known, and how to say it instead.
+/// What could not be found, and the setting to use instead.
 #[derive(Debug, thiserror::Error)]
 pub enum DiscoveryError {
-    #[error("{}: {source}; this does not look like a node of an EMR cluster: set `cluster_id`, or `info_dir` if the file is elsewhere", path.display())]
+    #[error("{}: {source}; this machine does not seem to be a node of an EMR cluster; set `cluster_id`, or `info_dir` if the file is elsewhere", path.display())]
     Unreadable {
         path: PathBuf,
         source: std::io::Error,
     },
-    #[error("{}: {source}; EMR's files are different from what they were: set `cluster_id`", path.display())]
+    #[error("{}: {source}; EMR's file is not in the expected form; set `cluster_id`", path.display())]
     Malformed {
         path: PathBuf,
         source: serde_json::Error,
     },
     #[error(
-        "the AWS region is not known: set `region` in [aws], or AWS_REGION, or name a profile that has one with AWS_PROFILE"
+        "no AWS region is set; set `region` in [aws] or AWS_REGION, or set AWS_PROFILE to a profile with a region"
     )]
     NoRegion,
 }
@@ -47,10 +48,10 @@ struct Instance {
     is_master: bool,
 }
 
-/// Reads `job-flow.json` and `instance.json`, which EMR keeps in `/mnt/var/lib/info` of each node.
+/// Reads `job-flow.json` and `instance.json`, which EMR keeps in `/mnt/var/lib/info` on each node.
 ///
 /// # Errors
-/// A file that is missing or different.
+/// When a file is missing or not in the expected form.
 pub fn node(info_dir: &Path) -> Result<Node, DiscoveryError> {
     let JobFlow { job_flow_id } = read(&info_dir.join("job-flow.json"))?;
     let Instance { is_master } = read(&info_dir.join("instance.json"))?;
@@ -60,11 +61,11 @@ pub fn node(info_dir: &Path) -> Result<Node, DiscoveryError> {
     })
 }
 
-/// How to reach AWS: `region`, or the one that the environment, the profile or the instance
-/// metadata name; credentials and endpoints as the AWS SDK finds them.
+/// The AWS configuration: `region`, or else the one from the environment, the profile or the instance
+/// metadata, with the credentials and endpoints that the AWS SDK finds.
 ///
 /// # Errors
-/// No region.
+/// When there is no region.
 pub async fn sdk_config(region: Option<&str>) -> Result<SdkConfig, DiscoveryError> {
     let region = match region {
         Some(region) => Some(Region::new(region.to_owned())),

@@ -1,9 +1,9 @@
-//! What the daemon writes down before it acts, and how it knows after a restart what it did.
+//! The journal: what the daemon writes before it acts, and restores its engine from after a restart.
 //!
 //! A journal is a folder of segments, each a whole trace that begins with its policy and the state
 //! of the engine. Records become durable in the order observation, decisions, (call), outcome. A
-//! tick counts once all its decisions are durable: nothing is acted on before, and a restart
-//! forgets a tick that is not whole.
+//! tick counts once all its decisions are durable: the daemon does not act before, and a restart
+//! ignores an incomplete tick.
 
 mod recovery;
 #[cfg(test)]
@@ -25,21 +25,21 @@ use crate::units::Timestamp;
 use recovery::{Found, recover};
 pub use upkeep::Upkeep;
 
-/// How large a journal becomes.
+/// How large a journal grows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Settings {
-    /// A segment that is as large is followed by another one.
+    /// The size at which a new segment begins.
     pub segment_bytes: u64,
-    /// A segment that is as old is followed by another one.
+    /// The age at which a new segment begins.
     pub segment_age: Duration,
-    /// The oldest segments are deleted to keep within this; the newest never is.
+    /// The size of the whole journal. The oldest segments are deleted beyond it, never the newest.
     pub budget_bytes: u64,
-    /// The cluster is a simulated one.
+    /// Whether the cluster is simulated.
     pub synthetic: bool,
 }
 
 impl Default for Settings {
-    /// 64 MiB or a day, within 1 GiB.
+    /// A new segment every 64 MiB or every day, and 1 GiB in all.
     fn default() -> Self {
         Self {
             segment_bytes: 64 << 20,
@@ -50,39 +50,39 @@ impl Default for Settings {
     }
 }
 
-/// A journal that is being written. One process may have it open.
+/// An open journal. Only one process may have it open.
 #[derive(Debug)]
 pub struct Journal {
     folder: PathBuf,
     settings: Settings,
-    /// Of this run, without state.
+    /// The record of this run's start, without state.
     start: Start,
     segment: Segment,
-    /// Opened to append.
+    /// The segment, opened to append.
     file: File,
     durable_bytes: u64,
-    /// Lines that [`sync`](Self::sync) will write.
+    /// Lines for the next [`sync`](Self::sync).
     waiting: Vec<u8>,
-    /// The engine has seen what was not written: only a new segment, with the engine's state,
-    /// continues it.
+    /// The engine has taken in what could not be written. The journal can only continue in a new
+    /// segment, which begins with the engine's state.
     has_gap: bool,
 }
 
 /// Why the journal could not be opened or written.
 #[derive(Debug, thiserror::Error)]
 pub enum JournalError {
-    #[error("{}: the folder of the journal cannot be used; it needs to exist and to belong to this user", path.display())]
+    #[error("{}: the journal's folder cannot be used; check that this user may write to it", path.display())]
     Folder { path: PathBuf, source: io::Error },
-    #[error("the policy is refused")]
+    #[error("the policy is invalid")]
     Policy(#[source] PolicyErrors),
     #[error(
-        "the journal cannot be read back; correct the line, or move the file away: \
-         what it knows of cooldowns and resizes on their way is then forgotten"
+        "the journal cannot be read; correct the line, or move the file away \
+         (the daemon then starts without its cooldowns and in-flight resizes)"
     )]
     Damaged(#[source] TraceError),
     #[error("{}: does not begin with a `start` record; move the file out of the journal's folder", path.display())]
     NoStart { path: PathBuf },
-    #[error("{}: cannot be restored; move the file away to begin a new journal", path.display())]
+    #[error("{}: the engine cannot be restored; move the file away to begin a new journal", path.display())]
     Start { path: PathBuf, source: StartError },
     #[error("{} is the journal of cluster {found}, not of {expected}; give each cluster its own state folder", folder.display())]
     OtherCluster {
@@ -90,22 +90,22 @@ pub enum JournalError {
         found: String,
         expected: String,
     },
-    #[error("{} cannot be written; is the disk full?", path.display())]
+    #[error("{} cannot be written; check the free space and the permissions", path.display())]
     Write { path: PathBuf, source: io::Error },
-    #[error("a record cannot be written")]
+    #[error("an invalid record cannot be written")]
     Refused(#[source] InvalidRecord),
-    #[error("an earlier record was not written; the next tick begins a new segment")]
+    #[error("an earlier record could not be written; the next tick begins a new segment")]
     Gap,
 }
 
 impl Journal {
-    /// Opens the journal in a folder, or begins one, and gives back the engine as its records left
-    /// it. `start` is this run's. The same policy and version go on in the newest segment; others
-    /// begin a new one, with the state carried over by [`Engine::adopt`].
+    /// Opens the journal in a folder, or begins one, and restores the engine from it. `start`
+    /// describes this run. With the same policy and version the newest segment continues; otherwise
+    /// a new segment begins, and [`Engine::adopt`] carries the state over.
     ///
     /// # Errors
-    /// When the newest segment is damaged in other ways than a killed writer leaves it, is of
-    /// another cluster, or cannot be written.
+    /// When the newest segment is damaged by more than an interrupted write, belongs to another
+    /// cluster, or cannot be written.
     pub fn open(
         folder: &Path,
         settings: Settings,
@@ -124,7 +124,7 @@ impl Journal {
         };
         let Some(found) = recover(folder, &policy)? else {
             let segment = Segment::plain(folder, start.at);
-            tracing::info!(segment = %segment.path.display(), "a journal begins");
+            tracing::info!(segment = %segment.path.display(), "a new journal begins");
             return Ok((
                 Self::begin(folder, settings, start, segment, None)?,
                 Engine::new(policy),
@@ -142,7 +142,7 @@ impl Journal {
         let is_same_policy = found.start.policy.text == start.policy.text;
         if is_same_policy && found.start.headroom == start.headroom && !found.segment.is_compressed
         {
-            return Self::go_on(folder, settings, start, found);
+            return Self::resume(folder, settings, start, found);
         }
         let engine = if is_same_policy {
             found.engine
@@ -156,13 +156,12 @@ impl Journal {
         ))
     }
 
-    /// To be called before each tick: begins a new segment when the present one is large or old
-    /// enough, or when an earlier error left a gap between it and the engine. Gives back the work
-    /// that this leaves behind, to be done beside the loop.
+    /// Prepares the journal for a tick: begins a new segment if the current one is large or old
+    /// enough, or if an earlier error left a gap. Returns the upkeep to run in the background, if
+    /// there is some.
     ///
     /// # Errors
-    /// When the disk refuses. Without a gap the present segment is then still good, and the next
-    /// call tries again.
+    /// When the new segment cannot be written. The next call tries again.
     pub fn prepare(
         &mut self,
         at: Timestamp,
@@ -185,12 +184,11 @@ impl Journal {
         Ok(Some(self.upkeep()))
     }
 
-    /// Takes a record, to be written by the next [`sync`](Self::sync).
+    /// Adds a record for the next [`sync`](Self::sync).
     ///
     /// # Errors
-    /// A record that could not be read back, such as one with a metric that is not a number:
-    /// whoever observes leaves that out, so that the engine does not see it either. After any error
-    /// nothing more is taken until [`prepare`](Self::prepare) has closed the gap.
+    /// When the record could not be read back, such as one with a metric that is not a number.
+    /// After an error no record is accepted until [`prepare`](Self::prepare) has closed the gap.
     pub fn append(&mut self, record: &Record) -> Result<(), JournalError> {
         if self.has_gap {
             return Err(JournalError::Gap);
@@ -204,12 +202,11 @@ impl Journal {
         taken.inspect_err(|_| self.leave_gap())
     }
 
-    /// Makes everything durable that was appended. Only then may a decision be acted on, or an
-    /// outcome be relied upon.
+    /// Makes all appended records durable. Only then may the daemon act on a decision.
     ///
     /// # Errors
-    /// When the disk refuses. What was appended since the last `sync` is then taken back: none of
-    /// it may be acted on, and the engine is to be told that its resizes were not sent.
+    /// When they cannot be written. The records since the last `sync` are then removed: the caller
+    /// must not act on them, and must note in the engine that its resizes were not sent.
     pub fn sync(&mut self) -> Result<(), JournalError> {
         if self.has_gap {
             return Err(JournalError::Gap);
@@ -230,12 +227,12 @@ impl Journal {
         Ok(())
     }
 
-    /// The file that is being written.
+    /// The newest segment's file.
     pub fn path(&self) -> &Path {
         &self.segment.path
     }
 
-    /// The size of all segments together; what cannot be looked at does not count.
+    /// The size of all segments together, as far as it can be read.
     pub fn bytes(&self) -> u64 {
         let segments = segments(&self.folder).unwrap_or_default();
         segments
@@ -245,8 +242,8 @@ impl Journal {
             .sum()
     }
 
-    /// Compresses and deletes what is no longer written to: to be done at the start, and whenever
-    /// [`prepare`](Self::prepare) says so.
+    /// The work that compresses and deletes old segments. Run it at the start, and whenever
+    /// [`prepare`](Self::prepare) returns it.
     pub fn upkeep(&self) -> Upkeep {
         Upkeep {
             folder: self.folder.clone(),
@@ -254,7 +251,7 @@ impl Journal {
         }
     }
 
-    /// A new segment, durable before it is switched to.
+    /// Begins a new segment, which is durable before it is used.
     fn begin(
         folder: &Path,
         settings: Settings,
@@ -293,9 +290,8 @@ impl Journal {
         Self::appending_to(folder, settings, start, segment, lines.len() as u64)
     }
 
-    /// The newest segment as it was left, without what was torn off, and with the mark of a
-    /// restart.
-    fn go_on(
+    /// Continues the newest segment: removes an incomplete tick, and records the restart.
+    fn resume(
         folder: &Path,
         settings: Settings,
         start: Start,
@@ -309,8 +305,8 @@ impl Journal {
         Ok((journal, found.engine))
     }
 
-    /// Opens a segment that exists, cuts off what follows its first `whole_bytes`, and sees to it
-    /// that these end in a newline.
+    /// Opens an existing segment, truncates it to `whole_bytes`, and makes sure that it ends in a
+    /// newline.
     fn appending_to(
         folder: &Path,
         settings: Settings,
@@ -325,7 +321,7 @@ impl Journal {
                 .open(&segment.path)?;
             let torn_bytes = file.metadata()?.len().saturating_sub(whole_bytes);
             if torn_bytes > 0 {
-                tracing::warn!(segment = %segment.path.display(), torn_bytes, "the last tick was not written to its end and is left out");
+                tracing::warn!(segment = %segment.path.display(), torn_bytes, "the last tick was not written completely and is ignored");
                 file.set_len(whole_bytes)?;
                 file.sync_data()?;
             }
@@ -358,9 +354,8 @@ impl Journal {
         })
     }
 
-    /// Takes back what is not durable. If the disk refuses that, too, no harm is done: a restart
-    /// goes on from the next segment, and before there is one it leaves out a tick that is not
-    /// whole, and looks for a resize without an outcome.
+    /// Removes what is not durable. A failure is harmless: a restart continues from the next segment,
+    /// or, before there is one, ignores an incomplete tick.
     fn leave_gap(&mut self) {
         self.has_gap = true;
         self.waiting.clear();
@@ -378,7 +373,7 @@ impl Journal {
     }
 }
 
-/// A segment that begins at `at`, and in any case after the one before it, whatever the clock says.
+/// A segment that begins at `at`, or just after the last one if the clock was set back.
 fn next_segment(folder: &Path, last: &Segment, at: Timestamp) -> Segment {
     Segment::plain(folder, at.max(last.begin + Duration::from_millis(1)))
 }

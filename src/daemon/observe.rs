@@ -1,14 +1,15 @@
-//! One look at everything: the sources side by side, and what they said as one observation.
+//! Reads all sources concurrently and combines their answers into one observation.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::daemon::clock::Clock;
+use crate::daemon::sources::call::Call;
 use crate::daemon::sources::cloudwatch::{CloudWatch, CloudWatchReading};
-use crate::daemon::sources::emr::Emr;
 use crate::daemon::sources::emr::start::StartProblem;
-use crate::daemon::sources::hdfs::Hdfs;
-use crate::daemon::sources::source::{Call, SourceError};
+use crate::daemon::sources::emr::{Emr, EmrReading};
+use crate::daemon::sources::error::SourceError;
+use crate::daemon::sources::hdfs::{Hdfs, HdfsReading};
 use crate::daemon::sources::yarn::{Yarn, YarnNode, YarnReading};
 use crate::daemon::telemetry::report::{Source, SourceReport};
 use crate::observation::{
@@ -17,165 +18,191 @@ use crate::observation::{
 use crate::policy::Policy;
 use crate::units::Timestamp;
 
-/// The services that tell of one cluster.
+/// The services of one cluster.
 #[derive(Debug)]
 pub struct Sources {
+    /// All ResourceManagers.
     pub yarn: Yarn,
-    /// This daemon may act only while the ResourceManager on its machine is the active one.
-    pub acts_beside_active: bool,
+    /// This daemon leads only while the ResourceManager on its node is the active one.
+    pub follows_local_active: bool,
+    /// All NameNodes; `None` if HDFS is not read.
     pub hdfs: Option<Hdfs>,
+    /// EMR's description of the cluster.
     pub emr: Emr,
+    /// The CloudWatch metrics of the policies; `None` if they have none.
     pub cloudwatch: Option<CloudWatch>,
 }
 
-/// Reads the sources, and remembers what EMR said last: a cluster does not cease to be because one
-/// call failed. Everything else that is not there now is unknown now.
+/// Reads the sources. It remembers EMR's last description of the cluster, which is used with its
+/// old `measured_at` while EMR cannot be read. Everything else that cannot be read is unknown.
 #[derive(Debug)]
 pub struct Observer {
     sources: Sources,
     poll: Duration,
     cluster: Option<Sampled<ClusterStatus>>,
-    /// When each source last had an answer.
-    measured: Vec<(Source, Timestamp)>,
+    /// When each source was last read successfully.
+    measured: BTreeMap<Source, Timestamp>,
 }
 
-/// What one look brought.
+/// The result of reading all sources once.
 #[derive(Clone, Debug)]
-pub struct Look {
-    /// `None` as long as EMR has never described the cluster.
+pub struct Observed {
+    /// `None` until EMR has described the cluster for the first time.
     pub observation: Option<Observation>,
+    /// The age and the error of each source.
     pub sources: Vec<SourceReport>,
+    /// All calls that were made.
     pub calls: Vec<Call>,
 }
 
-impl Observer {
-    /// `poll` is the policy's: nothing may be older than three of them.
-    pub fn new(sources: Sources, poll: Duration) -> Self {
-        Self {
-            sources,
-            poll,
-            cluster: None,
-            measured: Vec::new(),
-        }
+/// What each source answered.
+struct Readings {
+    yarn: YarnReading,
+    hdfs: Option<HdfsReading>,
+    emr: EmrReading,
+    cloudwatch: Option<CloudWatchReading>,
+}
+
+impl Readings {
+    fn calls(&self) -> Vec<Call> {
+        let hdfs = self.hdfs.iter().flat_map(|reading| &reading.calls);
+        let cloudwatch = self.cloudwatch.iter().flat_map(|reading| &reading.calls);
+        let calls = self.yarn.calls.iter().chain(&self.emr.calls);
+        calls.chain(hdfs).chain(cloudwatch).copied().collect()
     }
 
-    pub fn emr(&self) -> &Emr {
-        &self.sources.emr
+    /// Whether applications run or wait.
+    fn has_applications(&self) -> bool {
+        self.yarn
+            .load
+            .as_ref()
+            .is_ok_and(|load| load.value.apps_running + load.value.apps_pending > 0)
     }
+}
 
-    /// What keeps EMR from being followed: see [`Emr::check`].
-    pub async fn check_emr(&mut self, clock: &Clock, policy: &Policy) -> Vec<StartProblem> {
-        self.sources.emr.check(clock, policy).await
-    }
-
-    /// Asks all sources at once. Takes as long as the slowest, and never longer than its timeout.
-    pub async fn look(
-        &mut self,
-        clock: &Clock,
-        pause: impl FnOnce(Timestamp) -> Option<Pause>,
-    ) -> Look {
-        let Sources {
-            yarn,
-            hdfs,
-            emr,
-            cloudwatch,
-            ..
-        } = &mut self.sources;
+impl Sources {
+    async fn read(&mut self, clock: &Clock) -> Readings {
         let hdfs = async {
-            match hdfs {
+            match &mut self.hdfs {
                 Some(hdfs) => Some(hdfs.read(clock).await),
                 None => None,
             }
         };
         let cloudwatch = async {
-            match cloudwatch {
+            match &mut self.cloudwatch {
                 Some(cloudwatch) => Some(cloudwatch.read(clock).await),
                 None => None,
             }
         };
-        let (yarn, hdfs, emr, cloudwatch) =
-            tokio::join!(yarn.read(clock), hdfs, emr.read(clock), cloudwatch);
-        let at = clock.now();
-        let mut calls: Vec<Call> = yarn.calls.iter().chain(&emr.calls).copied().collect();
-        calls.extend(
-            hdfs.iter()
-                .flat_map(|reading| reading.calls.iter().copied()),
-        );
-        calls.extend(
+        let (yarn, hdfs, emr, cloudwatch) = tokio::join!(
+            self.yarn.read(clock),
+            hdfs,
+            self.emr.read(clock),
             cloudwatch
-                .iter()
-                .flat_map(|reading| reading.calls.iter().copied()),
         );
-        if yarn
-            .load
-            .as_ref()
-            .is_ok_and(|load| load.value.apps_running + load.value.apps_pending > 0)
-        {
+        Readings {
+            yarn,
+            hdfs,
+            emr,
+            cloudwatch,
+        }
+    }
+}
+
+impl Observer {
+    /// Reads for a policy with this poll interval. A sample is stale after three of them.
+    pub fn new(sources: Sources, poll: Duration) -> Self {
+        Self {
+            sources,
+            poll,
+            cluster: None,
+            measured: BTreeMap::new(),
+        }
+    }
+
+    /// EMR, as it was last read.
+    pub fn emr(&self) -> &Emr {
+        &self.sources.emr
+    }
+
+    /// Checks what the daemon needs from EMR; see [`Emr::check`].
+    pub async fn check_emr(&mut self, clock: &Clock, policy: &Policy) -> Vec<StartProblem> {
+        self.sources.emr.check(clock, policy).await
+    }
+
+    /// Reads all sources concurrently. Takes as long as the slowest one, limited by its timeout.
+    pub async fn observe(
+        &mut self,
+        clock: &Clock,
+        pause: impl FnOnce(Timestamp) -> Option<Pause>,
+    ) -> Observed {
+        let readings = self.sources.read(clock).await;
+        let at = clock.now();
+        let calls = readings.calls();
+        if readings.has_applications() {
             self.sources.emr.note_work();
         }
-        let nodes = yarn.nodes.clone().and_then(|nodes| self.snapshot(nodes));
-        let mut sources = vec![
-            self.source(
-                Source::Emr,
-                emr.status.as_ref().map(|status| status.measured_at),
-            ),
-            self.source(
-                Source::YarnLoad,
-                yarn.load.as_ref().map(|load| load.measured_at),
-            ),
-            self.source(
-                Source::YarnNodes,
-                nodes.as_ref().map(|nodes| nodes.measured_at),
-            ),
-        ];
-        if let Some(reading) = &hdfs {
-            sources.push(self.source(
-                Source::Hdfs,
-                reading.load.as_ref().map(|load| load.measured_at),
-            ));
-        }
-        if let Some(reading) = &cloudwatch {
-            sources.push(self.cloudwatch(reading));
-        }
-        if let Ok(status) = emr.status {
+        let nodes = readings.yarn.nodes.clone();
+        let nodes = nodes.and_then(|nodes| self.snapshot(nodes));
+        let sources = self.reports(&readings, &nodes);
+        if let Ok(status) = readings.emr.status {
             self.cluster = Some(status);
         }
         let control = Control {
             pause: pause(at),
-            leader: self.leads(&yarn),
+            leader: self.is_leader(&readings.yarn),
             looks_at_nodes: true,
         };
         let observation = self.cluster.clone().map(|cluster| Observation {
             at,
-            yarn: yarn.load.ok(),
-            hdfs: hdfs.and_then(|reading| reading.load.ok()),
+            yarn: readings.yarn.load.ok(),
+            hdfs: readings.hdfs.and_then(|reading| reading.load.ok()),
             nodes: nodes.ok(),
-            metrics: cloudwatch.map(known).unwrap_or_default(),
+            metrics: readings.cloudwatch.map(known).unwrap_or_default(),
             cluster,
             control,
         });
-        Look {
+        Observed {
             observation,
             sources,
             calls,
         }
     }
 
-    /// Whether this daemon may act. While it is not known which ResourceManager is active, it may
-    /// not.
-    fn leads(&self, yarn: &YarnReading) -> bool {
-        yarn.active_is_local || !self.sources.acts_beside_active
+    fn reports(
+        &mut self,
+        readings: &Readings,
+        nodes: &Result<Sampled<NodeSnapshot>, SourceError>,
+    ) -> Vec<SourceReport> {
+        let mut reports = vec![
+            self.report(Source::Emr, &readings.emr.status),
+            self.report(Source::YarnLoad, &readings.yarn.load),
+            self.report(Source::YarnNodes, nodes),
+        ];
+        if let Some(reading) = &readings.hdfs {
+            reports.push(self.report(Source::Hdfs, &reading.load));
+        }
+        if let Some(reading) = &readings.cloudwatch {
+            reports.push(self.report_cloudwatch(reading));
+        }
+        reports
     }
 
-    /// Nodes under the names of their instances. One that EMR does not know yet leaves the whole
-    /// snapshot unknown: it may host what must not be let go.
+    /// Whether this daemon is the leader. While it is unknown which ResourceManager is active, it
+    /// is not.
+    fn is_leader(&self, yarn: &YarnReading) -> bool {
+        yarn.active_is_local || !self.sources.follows_local_active
+    }
+
+    /// The snapshot with instance ids in place of host names. A node that EMR has not listed yet
+    /// makes the whole snapshot unknown, because it may run an application master.
     fn snapshot(
         &mut self,
         nodes: Sampled<Vec<YarnNode>>,
     ) -> Result<Sampled<NodeSnapshot>, SourceError> {
         let hosts = self.sources.emr.hosts();
         let mut snapshot = Vec::with_capacity(nodes.value.len());
-        let mut stranger = None;
+        let mut unknown_host = None;
         for node in nodes.value {
             match hosts.get(&node.host) {
                 Some(host) => snapshot.push(NodeLoad {
@@ -186,10 +213,10 @@ impl Observer {
                     draining: node.draining,
                     idle_since: node.idle_since,
                 }),
-                None => stranger = Some(node.host),
+                None => unknown_host = Some(node.host),
             }
         }
-        match stranger {
+        match unknown_host {
             None => Ok(Sampled {
                 value: NodeSnapshot(snapshot),
                 measured_at: nodes.measured_at,
@@ -201,9 +228,8 @@ impl Observer {
         }
     }
 
-    /// Of many metrics, each of its own age, the one that is the first to become stale; and the
-    /// first error.
-    fn cloudwatch(&self, reading: &CloudWatchReading) -> SourceReport {
+    /// Reports CloudWatch with the metric that becomes stale first, and the first error.
+    fn report_cloudwatch(&self, reading: &CloudWatchReading) -> SourceReport {
         let error = reading
             .values
             .values()
@@ -231,22 +257,17 @@ impl Observer {
         }
     }
 
-    /// How one source stands: fresh, or as old as its last answer.
-    fn source(
+    /// Reports a source with the time of its last successful reading.
+    fn report<T>(
         &mut self,
         source: Source,
-        measured_at: Result<Timestamp, &SourceError>,
+        reading: &Result<Sampled<T>, SourceError>,
     ) -> SourceReport {
-        let error = measured_at.err().cloned();
-        self.measured
-            .retain(|(known, _)| *known != source || error.is_some());
-        self.measured
-            .extend(measured_at.ok().map(|at| (source, at)));
-        let measured_at = self
-            .measured
-            .iter()
-            .find(|(known, _)| *known == source)
-            .map(|(_, at)| *at);
+        let error = reading.as_ref().err().cloned();
+        if let Ok(sample) = reading {
+            self.measured.insert(source, sample.measured_at);
+        }
+        let measured_at = self.measured.get(&source).copied();
         SourceReport {
             source,
             measured_at,
@@ -256,6 +277,7 @@ impl Observer {
     }
 }
 
+/// The metrics that could be read.
 fn known(reading: CloudWatchReading) -> BTreeMap<MetricId, Sampled<f64>> {
     reading
         .values

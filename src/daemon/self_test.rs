@@ -1,4 +1,4 @@
-//! What is tried before a daemon may run: each part of what it will need, once.
+//! The self-test: tries everything that the daemon will need, once, before it runs.
 
 use std::fmt;
 use std::time::Duration;
@@ -6,15 +6,15 @@ use std::time::Duration;
 use crate::daemon::clock::Clock;
 use crate::daemon::observe::Observer;
 use crate::daemon::sources::emr::start::StartProblem;
-use crate::daemon::sources::source::SourceError;
+use crate::daemon::sources::error::SourceError;
 use crate::policy::Policy;
 
-/// A service may be starting, or throttling; so often it is asked.
+/// How often a service is tried that may be starting up or throttling.
 const ATTEMPTS: u32 = 3;
-/// In reality, whatever the clock of the daemon.
+/// In real time, even if the daemon runs on a faster clock.
 const PAUSE_BETWEEN: Duration = Duration::from_secs(2);
 
-/// Everything that keeps the daemon from doing what it is there for; never empty.
+/// Everything that keeps the daemon from working; never empty.
 #[derive(Debug)]
 pub struct SelfTestFailure(Vec<StartProblem>);
 
@@ -22,19 +22,19 @@ impl std::error::Error for SelfTestFailure {}
 
 impl fmt::Display for SelfTestFailure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the self-test failed, and nothing was changed")?;
+        f.write_str("the self-test failed; nothing was changed")?;
         self.0
             .iter()
             .try_for_each(|problem| write!(f, "\n  - {problem}"))
     }
 }
 
-/// Looks at everything once; what fails for a moment only is asked again. That YARN or HDFS are
-/// down is no reason not to start: the daemon then holds, and says so. What waiting cannot mend is
-/// one.
+/// Reads every source once, and tries again what may have failed only for a moment. The daemon
+/// starts even if YARN or HDFS are down: it then holds and reports that. It does not start with a
+/// problem that waiting cannot fix.
 ///
 /// # Errors
-/// All that is wrong, each with its remedy.
+/// All problems, each with its remedy.
 pub async fn run(
     observer: &mut Observer,
     policy: &Policy,
@@ -43,7 +43,7 @@ pub async fn run(
 ) -> Result<(), SelfTestFailure> {
     let mut problems = check(observer, policy, clock).await;
     for _ in 1..ATTEMPTS {
-        if problems.is_empty() || problems.iter().any(|problem| !is_passing(problem)) {
+        if problems.is_empty() || problems.iter().any(|problem| !is_transient(problem)) {
             break;
         }
         tokio::time::sleep(PAUSE_BETWEEN).await;
@@ -53,7 +53,7 @@ pub async fn run(
         .into_iter()
         .partition(|problem| !dry_run || problem.forbids_dry_run());
     for problem in tolerable {
-        tracing::warn!("outside a dry run this would be refused: {problem}");
+        tracing::warn!("without --dry-run the daemon would not start: {problem}");
     }
     if fatal.is_empty() {
         Ok(())
@@ -67,10 +67,10 @@ async fn check(observer: &mut Observer, policy: &Policy, clock: &Clock) -> Vec<S
     if !problems.is_empty() {
         return problems;
     }
-    let look = observer.look(clock, |_| None).await;
-    for source in look.sources {
+    let observed = observer.observe(clock, |_| None).await;
+    for source in observed.sources {
         match source.error {
-            Some(error) if is_lasting(&error) => problems.push(error.into()),
+            Some(error) if is_permanent(&error) => problems.push(error.into()),
             Some(error) => tracing::warn!(source = source.source.label(), "{error}"),
             None => {}
         }
@@ -78,13 +78,13 @@ async fn check(observer: &mut Observer, policy: &Policy, clock: &Clock) -> Vec<S
     problems
 }
 
-/// Asking again may help.
-const fn is_passing(problem: &StartProblem) -> bool {
-    matches!(problem, StartProblem::Unreadable(error) if !is_lasting(error))
+/// Whether trying again may help.
+const fn is_transient(problem: &StartProblem) -> bool {
+    matches!(problem, StartProblem::Unreadable(error) if !is_permanent(error))
 }
 
-/// Someone has to grant or mend something.
-const fn is_lasting(error: &SourceError) -> bool {
+/// Whether someone has to grant or fix something.
+const fn is_permanent(error: &SourceError) -> bool {
     matches!(
         error,
         SourceError::AccessDenied { .. } | SourceError::Refused { .. }

@@ -1,8 +1,9 @@
-//! How a daemon is set up: defaults < file < environment < flags.
+//! The settings of a daemon, in layers: defaults < file < environment < flags.
 //!
-//! The file is TOML. Every setting of it can be overridden by an environment variable:
-//! `HEADROOM__YARN__TIMEOUT=5s` for `timeout` in `[yarn]`. Unknown settings are refused, wherever
-//! they come from.
+//! The file is TOML. An environment variable overrides each setting of the file:
+//! `HEADROOM__YARN__TIMEOUT=5s` for `timeout` in `[yarn]`. Unknown settings are errors.
+
+mod reference;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -15,104 +16,133 @@ use serde::Deserialize;
 use crate::daemon::journal;
 use crate::policy::scalar;
 
-/// Everything that a daemon is told, checked.
+pub use reference::{SETTINGS, Setting};
+
+/// All settings, validated.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Settings {
-    /// The policy in force.
+    /// The policy that acts.
     pub policy: PathBuf,
-    /// Policies that are evaluated beside it and cannot act.
+    /// Policies that are evaluated for comparison and never act.
     pub shadow_policies: Vec<PathBuf>,
-    /// Journal, lock and pause file lie here.
+    /// The folder of the journal, the lock and the pause file.
     pub state_dir: PathBuf,
-    /// Decide and write down, but change nothing.
+    /// Decide and write the journal, but change nothing.
     pub dry_run: bool,
-    /// `None`: asked of the node's own files.
+    /// The cluster; `None` to find it in `info_dir`.
     pub cluster_id: Option<String>,
-    /// Where EMR puts the files that tell a node its cluster.
+    /// The folder in which EMR describes the node.
     pub info_dir: PathBuf,
+    /// How to read YARN.
     pub yarn: YarnSettings,
+    /// How to read HDFS.
     pub hdfs: HdfsSettings,
+    /// How to call EMR and CloudWatch.
     pub aws: AwsSettings,
+    /// How large the journal grows.
     pub journal: journal::Settings,
-    /// Where HTTP is served; `None`: nowhere.
+    /// The address of the HTTP server; `None` for no server.
     pub listen: Option<SocketAddr>,
-    /// Prices that differ from the shipped table.
+    /// A file of prices that differ from the shipped table.
     pub prices: Option<PathBuf>,
+    /// What is logged, and how.
     pub log: LogSettings,
 }
 
+/// How to read YARN.
 #[derive(Clone, Debug, PartialEq)]
 pub struct YarnSettings {
-    /// All of them; the active one is followed. Never empty.
+    /// All ResourceManagers, of which the active one is read. Never empty.
     pub resource_managers: Vec<Url>,
-    /// The one of them beside this daemon, which then acts only while that one is active. `None`:
-    /// this is the only daemon.
-    pub beside: Option<Url>,
-    /// For one reading, however many requests it takes.
+    /// The ResourceManager on this node, where a daemon runs on each of several primary nodes. The
+    /// daemon leads while it is active, and is a standby otherwise. `None` for a single daemon.
+    pub local_resource_manager: Option<Url>,
+    /// The time limit for one reading, all requests together.
     pub timeout: Duration,
-    /// Certificates to believe of Hadoop's services, HDFS too, in place of the machine's own
-    /// authorities; PEM.
+    /// A PEM file of the certificates to trust for YARN and HDFS, instead of the machine's
+    /// certificate authorities.
     pub ca_file: Option<PathBuf>,
 }
 
+/// How to read HDFS.
 #[derive(Clone, Debug, PartialEq)]
 pub struct HdfsSettings {
-    /// None: HDFS is not read, and core groups are never shrunk.
+    /// All NameNodes, of which the active one is read. If empty, HDFS is not read and core groups
+    /// never shrink.
     pub name_nodes: Vec<Url>,
+    /// The time limit for one reading.
     pub timeout: Duration,
 }
 
+/// How to call EMR and CloudWatch.
 #[derive(Clone, Debug, PartialEq)]
 pub struct AwsSettings {
-    /// `None`: as the AWS SDK finds it.
+    /// The region; `None` for the one that the AWS SDK finds.
     pub region: Option<String>,
-    /// For each call.
+    /// The time limit for one call to EMR.
     pub timeout: Duration,
-    /// All calls to EMR together.
+    /// The most calls to EMR per minute, of all operations together.
     pub calls_per_minute: u32,
-    /// How long EMR may wait for containers on nodes that leave; `None`: EMR's own default.
+    /// How long EMR waits for containers on nodes that leave; `None` for EMR's default.
     pub decommission_timeout: Option<Duration>,
-    /// Ask EMR whether its managed scaling is on. Only services that resemble EMR and lack the
-    /// operation make it necessary not to.
+    /// Ask EMR whether managed scaling is on. False only for EMR emulators that lack the
+    /// operation.
     pub check_managed_scaling: bool,
 }
 
+/// What is logged, and how.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LogSettings {
+    /// The form of each line.
     pub format: LogFormat,
+    /// The least severe level that is logged.
     pub level: tracing::Level,
 }
 
+/// The form of a log line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum LogFormat {
+    /// For people.
     Text,
+    /// One JSON object per line.
     Json,
 }
 
-/// What the command line says; it has the last word.
+/// Settings from the command line, which override all others.
 #[derive(Clone, Debug, Default)]
 pub struct Flags {
+    /// `--policy`.
     pub policy: Option<PathBuf>,
+    /// `--state-dir`.
     pub state_dir: Option<PathBuf>,
+    /// `--cluster-id`.
     pub cluster_id: Option<String>,
+    /// `--dry-run`.
     pub dry_run: bool,
 }
 
-/// What is wrong with the settings.
+/// Why the settings cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum SettingsError {
+    /// A layer cannot be read, or has an unknown setting or a value of another type.
     #[error("{0}; `headroom run --help` lists every setting")]
     Read(#[from] config::ConfigError),
+    /// A setting has an invalid value.
     #[error("setting `{key}`: {problem}")]
-    Value { key: &'static str, problem: String },
+    Value {
+        /// With its table.
+        key: &'static str,
+        /// What is wrong, and what would be right.
+        problem: String,
+    },
 }
 
 impl Settings {
     /// Reads the file, if one is given, the environment and the flags.
     ///
     /// # Errors
-    /// An unreadable file, an unknown setting, a value that is none, or no policy.
+    /// When the file cannot be read, a setting is unknown or invalid, or no policy is named.
     pub fn load(file: Option<&Path>, flags: Flags) -> Result<Self, SettingsError> {
         Self::load_from(
             file,
@@ -128,7 +158,8 @@ impl Settings {
         environment: Environment,
         flags: Flags,
     ) -> Result<Self, SettingsError> {
-        let mut builder = Config::builder().add_source(File::from_str(DEFAULTS, FileFormat::Toml));
+        let mut builder =
+            Config::builder().add_source(File::from_str(&reference::defaults(), FileFormat::Toml));
         if let Some(file) = file {
             builder = builder.add_source(File::from(file).format(FileFormat::Toml));
         }
@@ -164,36 +195,6 @@ impl Settings {
     }
 }
 
-/// Every setting with the value that it has when nobody sets it.
-pub const DEFAULTS: &str = r#"
-shadow_policies = []
-state_dir = "/var/lib/headroom"
-dry_run = false
-info_dir = "/mnt/var/lib/info"
-listen = "127.0.0.1:9742"
-
-[yarn]
-resource_managers = ["http://localhost:8088"]
-timeout = "10s"
-
-[hdfs]
-name_nodes = ["http://localhost:9870"]
-timeout = "10s"
-
-[aws]
-timeout = "20s"
-calls_per_minute = 60
-check_managed_scaling = true
-
-[journal]
-segment_mb = 64
-budget_mb = 1024
-
-[log]
-format = "text"
-level = "info"
-"#;
-
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Raw {
@@ -216,7 +217,8 @@ struct Raw {
 #[serde(deny_unknown_fields)]
 struct RawYarn {
     resource_managers: Vec<String>,
-    beside: Option<String>,
+    #[serde(alias = "beside")]
+    local_resource_manager: Option<String>,
     timeout: String,
     ca_file: Option<PathBuf>,
 }
@@ -241,8 +243,11 @@ struct RawAws {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RawJournal {
-    segment_mb: u64,
-    budget_mb: u64,
+    segment_mib: u64,
+    budget_mib: u64,
+    /// Former names. Aliases would collide with the defaults under the new names.
+    segment_mb: Option<u64>,
+    budget_mb: Option<u64>,
 }
 
 #[derive(Deserialize)]
@@ -253,13 +258,16 @@ struct RawLog {
 }
 
 impl Raw {
-    /// Relative paths count from `folder`, that of the file.
+    /// Validates the settings. `folder` is the file's; relative paths count from it.
     fn check(self, folder: Option<&Path>) -> Result<Settings, SettingsError> {
-        let at = |path: PathBuf| folder.map_or_else(|| path.clone(), |folder| folder.join(&path));
+        let at = |path: PathBuf| match folder {
+            Some(folder) => folder.join(path),
+            None => path,
+        };
         let policy = self.policy.ok_or_else(|| {
             wrong(
                 "policy",
-                "no policy is given; name a file here or with --policy",
+                "it is missing; name a policy file here or with --policy",
             )
         })?;
         Ok(Settings {
@@ -295,22 +303,21 @@ impl RawYarn {
                 "the list is empty; name at least one, such as \"http://localhost:8088\"",
             ));
         }
-        let beside = self
-            .beside
-            .map(|text| url("yarn.beside", &text))
+        let local = self
+            .local_resource_manager
+            .map(|text| url("yarn.local_resource_manager", &text))
             .transpose()?;
-        if let Some(beside) = beside
-            .as_ref()
-            .filter(|beside| !resource_managers.contains(beside))
+        if let Some(local) = &local
+            && !resource_managers.contains(local)
         {
             return Err(wrong(
-                "yarn.beside",
-                format!("{beside} is not one of yarn.resource_managers"),
+                "yarn.local_resource_manager",
+                format!("{local} is not one of yarn.resource_managers; spell it as it is there"),
             ));
         }
         Ok(YarnSettings {
             resource_managers,
-            beside,
+            local_resource_manager: local,
             timeout: timeout("yarn.timeout", &self.timeout)?,
             ca_file: self.ca_file,
         })
@@ -321,7 +328,7 @@ impl RawAws {
     fn check(self) -> Result<AwsSettings, SettingsError> {
         if self.calls_per_minute < CALLS_PER_MINUTE_LEAST {
             let problem = format!(
-                "{} is too few to follow a cluster; {CALLS_PER_MINUTE_LEAST} is the least",
+                "{} is too few to follow a cluster; set at least {CALLS_PER_MINUTE_LEAST}",
                 self.calls_per_minute
             );
             return Err(wrong("aws.calls_per_minute", problem));
@@ -339,19 +346,22 @@ impl RawAws {
     }
 }
 
-/// Two calls at each poll of 30 s, and one to resize.
+/// Enough for two calls at each poll of 30 s and a resize.
 const CALLS_PER_MINUTE_LEAST: u32 = 6;
+
+const BYTES_PER_MIB: u64 = 1 << 20;
 
 impl RawJournal {
     fn check(self) -> Result<journal::Settings, SettingsError> {
-        if self.segment_mb == 0 || self.budget_mb / 2 < self.segment_mb {
-            let problem = "give at least 1, and a budget of at least two segments: one that grows and one that is compressed";
-            return Err(wrong("journal.segment_mb", problem));
+        let segment_mib = self.segment_mb.unwrap_or(self.segment_mib);
+        let budget_mib = self.budget_mb.unwrap_or(self.budget_mib);
+        if segment_mib == 0 || budget_mib / 2 < segment_mib {
+            let problem = "set at least 1, and journal.budget_mib to at least twice as much: a segment is compressed while the next one grows";
+            return Err(wrong("journal.segment_mib", problem));
         }
-        let bytes = |megabytes: u64| megabytes.saturating_mul(1_000_000);
         Ok(journal::Settings {
-            segment_bytes: bytes(self.segment_mb),
-            budget_bytes: bytes(self.budget_mb),
+            segment_bytes: segment_mib.saturating_mul(BYTES_PER_MIB),
+            budget_bytes: budget_mib.saturating_mul(BYTES_PER_MIB),
             ..journal::Settings::default()
         })
     }
@@ -373,7 +383,7 @@ fn cluster_id(text: String) -> Result<String, SettingsError> {
     } else {
         Err(wrong(
             "cluster_id",
-            format!("`{text}` is no cluster id; they look like j-2AXXXXXXGAPLF"),
+            format!("`{text}` is not a cluster id, such as j-2AXXXXXXGAPLF"),
         ))
     }
 }
@@ -382,11 +392,12 @@ fn listen(text: &str) -> Result<Option<SocketAddr>, SettingsError> {
     if text == "off" {
         return Ok(None);
     }
-    let problem =
-        || format!("`{text}` is no address with a port, such as 127.0.0.1:9742, and not `off`");
-    text.parse()
-        .map(Some)
-        .map_err(|_| wrong("listen", problem()))
+    text.parse().map(Some).map_err(|_| {
+        wrong(
+            "listen",
+            format!("`{text}` is not an address with a port, such as 127.0.0.1:9742, nor `off`"),
+        )
+    })
 }
 
 fn urls(key: &'static str, texts: &[String]) -> Result<Vec<Url>, SettingsError> {
@@ -397,7 +408,7 @@ fn url(key: &'static str, text: &str) -> Result<Url, SettingsError> {
     let parsed = Url::parse(text).map_err(|error| {
         wrong(
             key,
-            format!("`{text}` is no URL ({error}); write http://HOST:PORT"),
+            format!("`{text}` is not a URL ({error}); write http://HOST:PORT"),
         )
     })?;
     if !matches!(parsed.scheme(), "http" | "https") || parsed.host().is_none() {
@@ -418,7 +429,9 @@ fn timeout(key: &'static str, text: &str) -> Result<Duration, SettingsError> {
     if timeout.is_zero() || timeout > LONGEST_TIMEOUT {
         return Err(wrong(
             key,
-            format!("`{text}` is not between 1ms and 2m: a tick waits for it"),
+            format!(
+                "`{text}` is not between 1ms and 2m; each tick waits that long for a slow service"
+            ),
         ));
     }
     Ok(timeout)
@@ -430,7 +443,7 @@ fn level(text: &str) -> Result<tracing::Level, SettingsError> {
     text.parse().map_err(|_| {
         wrong(
             "log.level",
-            format!("`{text}` is none of error, warn, info, debug, trace"),
+            format!("`{text}` is not one of error, warn, info, debug, trace"),
         )
     })
 }

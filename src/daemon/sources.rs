@@ -1,10 +1,12 @@
-//! Where observations come from: one module for each service, and what they share.
+//! The services that observations are read from, one module each, and what these modules share.
 
+pub(crate) mod aws_error;
+pub mod call;
 pub mod cloudwatch;
 pub mod emr;
-pub(crate) mod failure;
+pub mod error;
+pub mod failure_log;
 pub mod hdfs;
 pub mod http_get;
 mod jmx;
-pub mod source;
 pub mod yarn;

@@ -1,5 +1,5 @@
-//! From settings to a daemon that may run: everything that can be found wrong is found here, within
-//! seconds, and said with its remedy.
+//! Starts a daemon from its settings. Every problem that can be found before the first tick is found
+//! here, within seconds, and reported with its remedy.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -23,7 +23,7 @@ use crate::daemon::sources::yarn::Yarn;
 use crate::daemon::state_dir::{StateDir, StateDirError};
 use crate::daemon::telemetry::cost::CostMeter;
 use crate::daemon::telemetry::monitor::{Identity, Monitor};
-use crate::daemon::tick::{Daemon, Shadow, tend};
+use crate::daemon::tick::{Daemon, Shadow, run_in_background};
 use crate::engine::Engine;
 use crate::policy::diagnostic::PolicyErrors;
 use crate::policy::{MetricSpec, Policy};
@@ -35,39 +35,54 @@ use crate::trace::{PolicySource, Start};
 /// Why a daemon does not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
+    /// A policy file cannot be read.
     #[error("{}: {source}", path.display())]
     Unreadable {
+        /// The file.
         path: PathBuf,
+        /// Why.
         source: std::io::Error,
     },
+    /// A policy is invalid.
     #[error(transparent)]
     Policy(#[from] PolicyErrors),
+    /// Two policies define one metric differently.
     #[error(transparent)]
     Metrics(#[from] MetricConflict),
+    /// The cluster is unknown.
     #[error(transparent)]
     Discovery(#[from] DiscoveryError),
+    /// The state folder cannot be used.
     #[error(transparent)]
     StateDir(#[from] StateDirError),
+    /// The price file is invalid.
     #[error(transparent)]
     Prices(#[from] PricingError),
+    /// The file of trusted certificates is invalid.
     #[error(transparent)]
     Trust(#[from] TrustError),
+    /// The self-test failed.
     #[error(transparent)]
     SelfTest(#[from] SelfTestFailure),
+    /// The journal cannot be opened.
     #[error(transparent)]
     Journal(#[from] JournalError),
 }
 
-/// A policy with the file that it came from.
+/// A policy and its source.
 #[derive(Clone, Debug)]
 pub struct PolicyFile {
+    /// The path and the text of the file.
     pub source: PolicySource,
+    /// The policy in it.
     pub policy: Policy,
 }
 
 impl PolicyFile {
+    /// Reads a policy file.
+    ///
     /// # Errors
-    /// When the file cannot be read, or is no policy.
+    /// When the file cannot be read, or is not a valid policy.
     pub fn read(path: &Path) -> Result<Self, StartError> {
         let text = std::fs::read_to_string(path).map_err(|source| StartError::Unreadable {
             path: path.to_owned(),
@@ -82,11 +97,11 @@ impl PolicyFile {
     }
 }
 
-/// Reads the policies, takes the state folder, looks at everything once, and restores what the
-/// engine knew.
+/// Reads the policies, locks the state folder, runs the self-test, and restores the engine from the
+/// journal.
 ///
 /// # Errors
-/// Whatever would keep the daemon from doing what it is there for.
+/// Everything that would keep the daemon from working.
 pub async fn start(
     settings: &Settings,
     sdk: &SdkConfig,
@@ -98,10 +113,7 @@ pub async fn start(
         .iter()
         .map(|path| PolicyFile::read(path))
         .collect::<Result<Vec<_>, _>>()?;
-    let prices = match &settings.prices {
-        Some(path) => PriceTable::shipped().with_override_file(path)?,
-        None => PriceTable::shipped(),
-    };
+    let prices = prices(settings)?;
     let cluster_id = match &settings.cluster_id {
         Some(id) => id.clone(),
         None => discovery::node(&settings.info_dir)?.cluster_id,
@@ -132,7 +144,7 @@ pub async fn start(
         state: None,
     };
     let (journal, engine) = Journal::open(&state_dir.journal(), settings.journal, start)?;
-    tend(journal.upkeep());
+    run_in_background(journal.upkeep());
     let shadows = shadows
         .into_iter()
         .map(|shadow| restored(shadow, &journal))
@@ -158,8 +170,16 @@ pub async fn start(
         actuator,
         cost: CostMeter::new(prices),
         monitor,
-        troubles: BTreeMap::new(),
+        failures: BTreeMap::new(),
     })
+}
+
+fn prices(settings: &Settings) -> Result<PriceTable, PricingError> {
+    let shipped = PriceTable::shipped();
+    match &settings.prices {
+        Some(path) => shipped.with_override_file(path),
+        None => Ok(shipped),
+    }
 }
 
 fn sources(
@@ -176,11 +196,11 @@ fn sources(
         yarn: Yarn::new(
             http.clone(),
             yarn.resource_managers.clone(),
-            yarn.beside.clone(),
+            yarn.local_resource_manager.clone(),
             yarn.timeout,
             allowance,
         ),
-        acts_beside_active: yarn.beside.is_some(),
+        follows_local_active: yarn.local_resource_manager.is_some(),
         hdfs: (!hdfs.name_nodes.is_empty())
             .then(|| Hdfs::new(http, hdfs.name_nodes.clone(), hdfs.timeout)),
         emr: Emr::new(
@@ -193,7 +213,7 @@ fn sources(
     })
 }
 
-/// A shadow as it would be had it seen what the newest segment of the journal holds.
+/// Restores a shadow by replaying the newest segment of the journal.
 fn restored(shadow: PolicyFile, journal: &Journal) -> Result<Shadow, StartError> {
     let mut engine = Engine::new(shadow.policy);
     for record in TraceReader::open(journal.path()).map_err(JournalError::Damaged)? {
@@ -205,7 +225,7 @@ fn restored(shadow: PolicyFile, journal: &Journal) -> Result<Shadow, StartError>
     })
 }
 
-/// Shadows of one name are told apart by a number.
+/// Numbers shadows that have the same name.
 fn numbered(mut shadows: Vec<Shadow>) -> Vec<Shadow> {
     for index in 1..shadows.len() {
         let (before, rest) = shadows.split_at_mut(index);

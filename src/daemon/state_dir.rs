@@ -1,5 +1,4 @@
-//! The folder in which a daemon keeps its journal, and through which one talks to it: a lock and a
-//! pause.
+//! The state folder of a daemon: its lock, its journal, and the pause file of `headroom pause`.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io;
@@ -10,28 +9,28 @@ use crate::file::write_whole;
 use crate::observation::Pause;
 use crate::units::Timestamp;
 
-/// A state folder that only this process may write to, until it is dropped or the process ends.
+/// A state folder that this process has locked. The lock ends when this is dropped.
 #[derive(Debug)]
 pub struct StateDir {
     path: PathBuf,
-    /// Held, not read: the lock ends with it.
+    /// Keeps the lock.
     _lock: File,
 }
 
 /// Why the state folder cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum StateDirError {
-    #[error("{}: another Headroom runs on this state folder; stop it, or give this one a folder of its own", path.display())]
+    #[error("{}: another daemon uses this state folder; stop it, or set another `state_dir`", path.display())]
     InUse { path: PathBuf },
     #[error("{}: {problem}", path.display())]
     Io { path: PathBuf, problem: String },
 }
 
 impl StateDir {
-    /// Creates the folder if it is missing, and locks it.
+    /// Creates the folder if it does not exist, and locks it.
     ///
     /// # Errors
-    /// When another daemon holds it, or it cannot be written.
+    /// When another daemon has locked it, or it cannot be written.
     pub fn lock(path: &Path) -> Result<Self, StateDirError> {
         std::fs::create_dir_all(path).map_err(|error| about(path, &error))?;
         let lock_file = path.join("lock");
@@ -53,16 +52,18 @@ impl StateDir {
         }
     }
 
+    /// The folder.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
+    /// The folder of the journal.
     pub fn journal(&self) -> PathBuf {
         journal(&self.path)
     }
 
-    /// The pause that is in force at `now`. One that cannot be read was meant as a pause: it holds
-    /// for `caution`, again and again, until someone resumes.
+    /// The pause in effect at `now`. A pause file that cannot be read counts as a pause of length
+    /// `caution` at each call, until `headroom resume`.
     pub fn pause(&self, now: Timestamp, caution: Duration) -> Option<Pause> {
         match read_pause(&self.path) {
             Ok(pause) => pause.filter(|pause| now < pause.until),
@@ -77,15 +78,15 @@ impl StateDir {
     }
 }
 
-/// Where the journal lies in a state folder.
+/// The journal's folder in a state folder.
 pub fn journal(state_dir: &Path) -> PathBuf {
     state_dir.join("journal")
 }
 
-/// Leaves a pause for the daemon that runs on this state folder.
+/// Writes a pause for the daemon of this state folder.
 ///
 /// # Errors
-/// When the folder is missing or cannot be written.
+/// When the folder does not exist or cannot be written.
 pub fn write_pause(state_dir: &Path, pause: &Pause) -> Result<(), StateDirError> {
     let path = pause_file(state_dir);
     let text = serde_json::to_vec(pause)
@@ -94,10 +95,10 @@ pub fn write_pause(state_dir: &Path, pause: &Pause) -> Result<(), StateDirError>
     write_whole(&path, &text).map_err(|error| about(&path, &error))
 }
 
-/// Ends a pause; yields whether there was one.
+/// Ends a pause. Returns whether there was one.
 ///
 /// # Errors
-/// When the file is there and cannot be deleted.
+/// When the file cannot be deleted.
 pub fn remove_pause(state_dir: &Path) -> Result<bool, StateDirError> {
     let path = pause_file(state_dir);
     match std::fs::remove_file(&path) {
@@ -107,10 +108,10 @@ pub fn remove_pause(state_dir: &Path) -> Result<bool, StateDirError> {
     }
 }
 
-/// The pause that was left, in force or not.
+/// Reads the pause file, expired or not.
 ///
 /// # Errors
-/// When the file is there and is none.
+/// When the file cannot be read or is invalid.
 pub fn read_pause(state_dir: &Path) -> Result<Option<Pause>, StateDirError> {
     let path = pause_file(state_dir);
     match std::fs::read(&path) {

@@ -1,5 +1,5 @@
-//! What the daemon shows of itself: a report of each tick, and the metrics, the status page and the
-//! HTTP endpoints that are made from it.
+//! Telemetry of the daemon: the report of each tick, and the metrics, the status page and the HTTP
+//! endpoints that are built from it.
 
 pub mod cost;
 pub mod metrics;

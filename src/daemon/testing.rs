@@ -44,7 +44,7 @@ impl Canned {
         }
     }
 
-    /// The same, but later.
+    /// The same answer after a delay.
     pub fn after(self, delay: Duration) -> Self {
         Self { delay, ..self }
     }
@@ -58,7 +58,7 @@ impl Canned {
     }
 }
 
-/// A service that is there until it is dropped.
+/// A service that runs until it is dropped.
 #[derive(Debug)]
 pub struct Fake {
     pub url: Url,
@@ -66,11 +66,11 @@ pub struct Fake {
     serving: JoinHandle<()>,
 }
 
-/// Where, a part of the query if it matters, and what. Later ones go before earlier ones.
+/// Patterns of addresses with their answers. Later ones take precedence.
 type Routes = Arc<Mutex<Vec<(String, Canned)>>>;
 
 impl Fake {
-    /// A service that knows no address yet: all are 404.
+    /// A service that answers 404 to every request.
     pub async fn start() -> Self {
         let routes = Routes::default();
         let app = Router::new().fallback(answer).with_state(routes.clone());
@@ -116,7 +116,7 @@ async fn answer(State(routes): State<Routes>, request: Request) -> Response<Body
     response.body(Body::from(canned.body)).expect("a response")
 }
 
-/// A service that treats each connection in its own way, after the request has come.
+/// A service that handles each connection with a function, after reading the request.
 pub async fn rude<F: Future<Output = ()> + Send + 'static>(
     behave: impl Fn(TcpStream) -> F + Send + Sync + 'static,
 ) -> Fake {
@@ -146,8 +146,7 @@ pub async fn silent() -> Fake {
     .await
 }
 
-/// Sends `head`, then `piece` again and again with `pause` in between, for as long as somebody
-/// listens.
+/// Sends `head`, then `piece` repeatedly with `pause` in between, until the connection closes.
 pub async fn endless(head: &'static str, piece: Vec<u8>, pause: Duration) -> Fake {
     rude(move |mut connection| {
         let piece = piece.clone();
@@ -162,7 +161,7 @@ pub async fn endless(head: &'static str, piece: Vec<u8>, pause: Duration) -> Fak
     .await
 }
 
-/// An address at which nobody listens.
+/// An address without a listener.
 pub async fn nobody() -> Url {
     listen().await.1
 }

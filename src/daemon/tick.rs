@@ -1,4 +1,4 @@
-//! The loop: observe, decide, write down, act, write down what became of it. One tick at a time.
+//! The loop: observe, decide, write the journal, act, write the outcome. One tick at a time.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -7,8 +7,9 @@ use std::time::Duration;
 use crate::daemon::act::{Actuator, Answer, Order};
 use crate::daemon::clock::{Clock, Stopwatch};
 use crate::daemon::journal::{Journal, JournalError, Upkeep};
-use crate::daemon::observe::{Look, Observer};
-use crate::daemon::sources::source::{Call, News, Trouble};
+use crate::daemon::observe::{Observed, Observer};
+use crate::daemon::sources::call::Call;
+use crate::daemon::sources::failure_log::{FailureEvent, FailureLog};
 use crate::daemon::state_dir::StateDir;
 use crate::daemon::telemetry::cost::CostMeter;
 use crate::daemon::telemetry::monitor::Monitor;
@@ -21,7 +22,7 @@ use crate::observation::{GroupId, Observation};
 use crate::trace::{OutcomeRecord, Record};
 use crate::units::{Timestamp, display_duration};
 
-/// Two ticks are at least this far apart, whatever wait ends in between.
+/// The least time between the beginnings of two ticks.
 const SHORTEST_WAIT: Duration = Duration::from_secs(1);
 
 /// A daemon that has passed its self-test.
@@ -36,29 +37,32 @@ pub struct Daemon {
     pub(super) actuator: Actuator,
     pub(super) cost: CostMeter,
     pub(super) monitor: Arc<Monitor>,
-    pub(super) troubles: BTreeMap<Source, Trouble>,
+    pub(super) failures: BTreeMap<Source, FailureLog>,
 }
 
-/// A policy that is asked with every observation, and has nothing to act with.
+/// A policy that is evaluated with every observation, and cannot act.
 #[derive(Clone, Debug)]
 pub struct Shadow {
     /// Unique among the shadows.
     pub name: String,
+    /// Its engine, which follows what the acting policy did.
     pub engine: Engine,
 }
 
-/// Why one tick came to nothing. The next one tries again.
+/// Why a tick made no decision. The next one tries again.
 #[derive(Debug, thiserror::Error)]
 pub enum TickError {
+    /// There is no description of the cluster to decide on.
     #[error("EMR has not described the cluster yet: {0}")]
     NeverDescribed(String),
-    #[error("nothing was decided, because it could not be written down: {0}")]
+    /// The decisions could not be made durable.
+    #[error("no decision was made, because the journal cannot be written: {0}")]
     Journal(#[from] JournalError),
 }
 
 impl Shadow {
-    /// What this policy would do. In its memory, what really happened takes the place of that: else
-    /// every resize of the policy in force would look like an operator's.
+    /// Returns what this policy would do. Its engine then learns what really happened instead;
+    /// otherwise every resize by the acting policy would look like an operator's.
     pub fn tick(
         &mut self,
         observation: &Observation,
@@ -75,7 +79,7 @@ impl Shadow {
         }
         decided
             .iter()
-            .for_each(|decision| self.engine.recall(decision));
+            .for_each(|decision| self.engine.apply_recorded(decision));
         answers
             .iter()
             .for_each(|answer| self.engine.note(&answer.group, answer.outcome));
@@ -84,17 +88,17 @@ impl Shadow {
 }
 
 impl Daemon {
-    /// What HTTP serves.
+    /// The state that the HTTP server shows.
     pub fn monitor(&self) -> Arc<Monitor> {
         Arc::clone(&self.monitor)
     }
 
     /// Ticks until `shutdown` is ready. A tick that has begun to decide is finished first; one that
-    /// still observes is broken off.
+    /// is still observing is cancelled.
     ///
     /// # Errors
-    /// When the end of the journal cannot be made durable. What goes wrong in a tick is logged and
-    /// tried again.
+    /// When the end of the journal cannot be made durable. Errors of a single tick are logged, and
+    /// the next tick tries again.
     pub async fn run(
         mut self,
         shutdown: impl Future<Output = ()>,
@@ -106,7 +110,7 @@ impl Daemon {
             let ticked = tokio::select! {
                 biased;
                 () = &mut shutdown => break,
-                looked = self.look() => self.tick(looked).await,
+                (observed, took) = self.observe() => self.tick(observed, took).await,
             };
             let wake_at = match ticked {
                 Ok(report) => {
@@ -114,7 +118,7 @@ impl Daemon {
                     report.next_wakeup.0
                 }
                 Err(error) => {
-                    tracing::error!(%error, "the tick came to nothing");
+                    tracing::error!(%error, "the tick failed; the next one tries again");
                     begun + self.engine.policy().poll()
                 }
             };
@@ -127,35 +131,33 @@ impl Daemon {
         self.journal.sync()
     }
 
-    /// One tick, whatever the time.
+    /// Runs one tick now.
     ///
     /// # Errors
-    /// When nothing could be decided; nothing has then been done.
+    /// When no decision could be made; nothing has then been changed.
     pub async fn once(&mut self) -> Result<TickReport, TickError> {
-        let looked = self.look().await;
-        self.tick(looked).await
+        let (observed, took) = self.observe().await;
+        self.tick(observed, took).await
     }
 
-    async fn look(&mut self) -> Looked {
+    /// Reads all sources; returns how long that took, too.
+    async fn observe(&mut self) -> (Observed, Duration) {
         self.monitor.tick_begins();
         let watch = Stopwatch::start();
         let caution = self.engine.policy().poll() * 3;
         let state_dir = &self.state_dir;
-        let look = self
+        let observed = self
             .observer
-            .look(&self.clock, |now| state_dir.pause(now, caution))
+            .observe(&self.clock, |now| state_dir.pause(now, caution))
             .await;
-        Looked {
-            look,
-            took: watch.elapsed(),
-        }
+        (observed, watch.elapsed())
     }
 
-    async fn tick(&mut self, looked: Looked) -> Result<TickReport, TickError> {
-        match self.decide_and_act(looked).await {
+    async fn tick(&mut self, observed: Observed, took: Duration) -> Result<TickReport, TickError> {
+        match self.decide_and_act(observed, took).await {
             Ok(report) => {
                 log(&report);
-                self.log_troubles(report.observation.at, &report.sources);
+                self.log_failures(report.observation.at, &report.sources);
                 self.monitor.tick_ended(&report);
                 Ok(report)
             }
@@ -168,16 +170,13 @@ impl Daemon {
 
     async fn decide_and_act(
         &mut self,
-        Looked {
-            look,
-            took: observe,
-        }: Looked,
-    ) -> Result<TickReport, TickError> {
-        let Look {
+        Observed {
             observation,
             sources,
             mut calls,
-        } = look;
+        }: Observed,
+        observe: Duration,
+    ) -> Result<TickReport, TickError> {
         let Some(observation) = observation else {
             let problem = sources
                 .iter()
@@ -186,7 +185,7 @@ impl Daemon {
             return Err(TickError::NeverDescribed(problem.unwrap_or_default()));
         };
         if let Some(upkeep) = self.journal.prepare(observation.at, &self.engine)? {
-            tend(upkeep);
+            run_in_background(upkeep);
         }
         let watch = Stopwatch::start();
         let decisions = self.engine.step(&observation);
@@ -207,14 +206,7 @@ impl Daemon {
         self.write_outcomes(&answers);
         journal += watch.elapsed();
 
-        let shadows = self.shadows.iter_mut().map(|shadow| {
-            let decisions = shadow.tick(&observation, &decisions, &answers);
-            ShadowReport {
-                policy: shadow.name.clone(),
-                decisions,
-            }
-        });
-        let shadows = shadows.collect();
+        let shadows = self.tick_shadows(&observation, &decisions, &answers);
         let cost = self.cost.tick(
             observation.at,
             &observation.cluster.value.groups,
@@ -241,7 +233,20 @@ impl Daemon {
         })
     }
 
-    /// A decision is carried out only once it is durable.
+    fn tick_shadows(
+        &mut self,
+        observation: &Observation,
+        decisions: &[Decision],
+        answers: &[ResizeAnswer],
+    ) -> Vec<ShadowReport> {
+        let reports = self.shadows.iter_mut().map(|shadow| ShadowReport {
+            policy: shadow.name.clone(),
+            decisions: shadow.tick(observation, decisions, answers),
+        });
+        reports.collect()
+    }
+
+    /// Makes the decisions durable, which they must be before they are carried out.
     fn write_decisions(
         &mut self,
         observation: &Observation,
@@ -309,26 +314,28 @@ impl Daemon {
         })
     }
 
-    fn log_troubles(&mut self, at: Timestamp, sources: &[SourceReport]) {
+    fn log_failures(&mut self, at: Timestamp, sources: &[SourceReport]) {
         for SourceReport { source, error, .. } in sources {
-            let news = self
-                .troubles
+            let event = self
+                .failures
                 .entry(*source)
                 .or_default()
-                .news(at, error.as_ref());
+                .note(at, error.as_ref());
             let source = source.label();
-            match news {
-                Some(News::Fails(error)) => tracing::warn!(source, kind = error.label(), "{error}"),
-                Some(News::Recovered { after }) => {
-                    tracing::info!(source, "answers again, after {}", display_duration(after))
+            match event {
+                Some(FailureEvent::Failing(error)) => {
+                    tracing::warn!(source, kind = error.label(), "{error}")
+                }
+                Some(FailureEvent::Recovered { after }) => {
+                    tracing::info!(source, "recovered after {}", display_duration(after))
                 }
                 None => {}
             }
         }
     }
 
-    /// A failure leaves the resize as sent and unanswered, should this process end now; the journal
-    /// goes on in a new segment.
+    /// Writes what became of the resizes. If that fails, the journal continues in a new segment; a
+    /// restart before then takes these resizes for sent and unanswered.
     fn write_outcomes(&mut self, answers: &[ResizeAnswer]) {
         let at = self.clock.now();
         let written = answers.iter().try_for_each(|answer| {
@@ -339,34 +346,27 @@ impl Daemon {
             };
             self.journal.append(&Record::Outcome(record))
         });
-        if let Err(error) = written.and_then(|()| {
-            if answers.is_empty() {
-                Ok(())
-            } else {
-                self.journal.sync()
-            }
-        }) {
-            tracing::error!(%error, "the outcome could not be written down");
+        let written = match written {
+            Ok(()) if !answers.is_empty() => self.journal.sync(),
+            other => other,
+        };
+        if let Err(error) = written {
+            tracing::error!(%error, "the outcome of a resize could not be written; the next tick begins a new journal segment");
         }
     }
 }
 
-/// Compresses and deletes beside the loop. Should the next upkeep begin before this one has ended,
-/// both do the same.
-pub(super) fn tend(upkeep: Upkeep) {
+/// Compresses and deletes old segments in the background. Two runs at once are harmless: both do
+/// the same.
+pub(super) fn run_in_background(upkeep: Upkeep) {
     tokio::task::spawn_blocking(move || {
         if let Err(error) = upkeep.run() {
-            tracing::error!(%error, "the journal could not be compressed; it grows beyond its budget");
+            tracing::error!(%error, "old journal segments could not be compressed or deleted; the journal grows beyond `journal.budget_mib`");
         }
     });
 }
 
-struct Looked {
-    look: Look,
-    took: Duration,
-}
-
-/// The resizes among decisions, with their groups.
+/// The resizes among the decisions, with their groups.
 pub(super) fn resizes(decisions: &[Decision]) -> impl Iterator<Item = (&GroupId, &Resize)> {
     decisions
         .iter()
@@ -376,7 +376,7 @@ pub(super) fn resizes(decisions: &[Decision]) -> impl Iterator<Item = (&GroupId,
         })
 }
 
-/// What happened is worth a line; that nothing happened is one for those who look closely.
+/// Logs resizes at level info and holds at level debug.
 fn log(report: &TickReport) {
     for decision in &report.decisions {
         let group = decision.group.as_ref().map_or("-", GroupId::as_str);

@@ -1,4 +1,4 @@
-//! Why a policy that follows demand wants what it wants, in numbers and in words.
+//! Explains the size that a `demand:` policy asks for, in numbers and in words.
 
 use std::fmt;
 use std::time::Duration;
@@ -7,55 +7,58 @@ use serde::{Deserialize, Serialize};
 
 use crate::units::{Mebibytes, display_duration};
 
-/// Demand in numbers: what waits, what of it finds room by itself, and what was learned. Units are
-/// what the groups count: instances, or capacity units of fleets.
+/// A demand in numbers: the backlog, the part of it that needs no new units, and what was learned.
+/// Units are what the groups count: instances, or capacity units of fleets.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DemandReport {
     pub memory_pending_mib: Mebibytes,
-    /// What runs, in units of the resource that binds.
+    /// Allocated to running containers, in units of the binding resource.
     pub units_allocated: f64,
-    /// What waits, in units of the resource that binds.
+    /// The backlog, in units of the binding resource.
     pub units_pending: f64,
-    /// Of what waits: what takes the room of containers that finish within the patience.
+    /// The part of the backlog that starts within the patience, as running containers finish.
     pub units_served: f64,
-    /// Of what waits: the rest, which new units are for.
+    /// The rest of the backlog, which needs new units.
     pub units_remaining: f64,
-    /// Units that serve the rest within the patience: fewer than `units_remaining` where containers
-    /// are short and take turns.
+    /// Units that serve the rest within the patience: fewer than `units_remaining` if containers are
+    /// short and run one after another.
     pub units_for_remaining: f64,
-    /// Units to have for each unit that runs, or that the rest is for.
+    /// How many units to provide for each unit that is allocated or remains.
     pub headroom: f64,
-    /// For what runs, what remains, and what is expected at this time of day.
+    /// Units for what is allocated, what remains, and what is expected at this time of day.
     pub units_needed: u32,
-    /// In use, or idle and worth keeping.
+    /// Units that are in use, or idle and worth keeping.
     pub units_kept: u32,
-    /// Expected from earlier days until new units would be there; `None` without enough days.
+    /// The most units expected from earlier days until new ones would run; `None` without enough
+    /// days.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub units_forecast: Option<u32>,
-    /// Of groups that the policy does not resize.
+    /// Units of groups that the policy does not resize.
     pub units_others: u32,
-    /// All targets together, in the demand's limits.
-    pub units_wanted: u32,
-    /// All targets together, where they cannot take what is wanted: for their own limits, those of
-    /// core and on-demand, or a failure lately.
+    /// The desired size of all targets together, within the limits of the demand.
+    #[serde(alias = "units_wanted")]
+    pub units_desired: u32,
+    /// What all targets together can have, if that is less than desired: because of their own limits,
+    /// those of core and on-demand, or a recent failure.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub units_possible: Option<u32>,
-    /// The resource that needs most units: what all these are units of.
+    /// The binding resource: the one that needs most units.
     pub binding: Resource,
     /// What one unit offers to containers.
     pub unit_memory_mib: Mebibytes,
-    /// What one unit offers to containers; `None` where nobody counts cores.
+    /// What one unit offers to containers; `None` if cores are not counted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unit_vcores: Option<f64>,
-    /// How long work may wait for containers to finish before units are added for it.
+    /// How long work may wait for running containers to finish before units are added for it, in
+    /// seconds.
     pub patience_s: f64,
-    /// Learned: from the request of a unit until it runs.
+    /// Learned: the seconds from the request of a unit until it runs.
     pub provisioning_s: f64,
-    /// Learned: the mean life of a container; `None` while it is not known.
+    /// Learned: the mean lifetime of a container in seconds; `None` while it is unknown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub container_lifetime_s: Option<f64>,
-    /// Learned: for how long the highest unit is kept while idle.
+    /// Learned: for how many seconds the highest unit is kept while idle.
     pub keep_idle_s: f64,
     /// Learned: days that the forecast knows.
     pub days_known: u32,
@@ -70,7 +73,7 @@ pub enum Resource {
 }
 
 impl DemandReport {
-    /// What waits, what is wanted for it, and what was learned: a line each.
+    /// The backlog, the units that it needs, and what was learned, one line each.
     pub fn lines(&self) -> Vec<String> {
         let amount = |units: f64| match (self.binding, self.unit_vcores) {
             (Resource::Vcores, Some(vcores)) => format!("{:.0} vcores", units * vcores),
@@ -129,7 +132,7 @@ impl DemandReport {
         lines
     }
 
-    /// Not all that is needed can be had.
+    /// Whether the targets end up with fewer units than needed.
     pub fn is_cut(&self) -> bool {
         self.units_needed.saturating_sub(self.units_others) > self.units_given()
     }
@@ -153,7 +156,7 @@ impl DemandReport {
         format!("{needed}, of which {others}{cut} {}", self.units_given())
     }
 
-    /// Where the need comes from; nothing where it is what is expected from earlier days.
+    /// How the need was computed; `None` if it is what earlier days lead to expect.
     fn reckoning(&self) -> Option<String> {
         let (needed, used) = (f64::from(self.units_needed), self.units_allocated);
         let reckoned = self.headroom * (used + self.units_for_remaining);
@@ -171,9 +174,9 @@ impl DemandReport {
         }
     }
 
-    /// What the targets end up with.
+    /// The units that the targets end up with.
     fn units_given(&self) -> u32 {
-        self.units_possible.unwrap_or(self.units_wanted)
+        self.units_possible.unwrap_or(self.units_desired)
     }
 }
 

@@ -1,18 +1,18 @@
-//! Following demand: how many units all targets of a `demand:` policy should have together.
+//! Computes how many units all targets of a `demand:` policy should have together.
 //!
 //! A unit is what the group counts: an instance, or a capacity unit of a fleet. Demand is what is
-//! allocated and what waits, in units, of the resource that binds. Three things make a size:
+//! allocated plus the backlog, in units of the binding resource. Three parts make the desired size:
 //!
-//! - **Growth** ([`turnover`], [`provisioning`]): the backlog that containers which finish will not
-//!   have taken up in time, and only that.
-//! - **Retention** ([`levels`], [`retention`]): level `i` is busy while at least `i` units are
-//!   needed. An idle level is kept as long as its own history of idle gaps says that this costs
-//!   less than to get a unit again.
-//! - **Forecast** ([`daily`]): what was needed at this time on earlier days is there before it is
-//!   needed. It never makes anything shrink.
+//! - **Growth** ([`turnover`], [`provisioning`]): units for the part of the backlog that does not
+//!   start soon enough as running containers finish.
+//! - **Retention** ([`levels`], [`retention`]): level `i` is busy while at least `i` units are needed.
+//!   An idle level is kept as long as the history of its idle gaps shows that keeping it costs less
+//!   than launching a unit again.
+//! - **Forecast** ([`daily`]): what was needed at this time on earlier days is launched before it is
+//!   needed. A forecast never scales in.
 //!
-//! How much waiting is worth is set by the performance index ([`preference`]). Everything learned
-//! is part of the engine's state.
+//! The performance index ([`preference`]) sets how much waiting is worth. Everything learned is part
+//! of the engine's state.
 
 mod daily;
 mod levels;
@@ -39,10 +39,10 @@ use retention::Retention;
 use shares::Member;
 use turnover::Turnover;
 
-/// A share of a unit that does not count: memory is told in whole mebibytes.
+/// A fraction of a unit that is ignored: YARN reports memory in whole mebibytes.
 const NEGLIGIBLE: f64 = 1e-3;
 
-/// What is learned from one observation to the next.
+/// What a `demand:` policy learns from one observation to the next.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DemandState {
@@ -61,21 +61,21 @@ pub struct DemandState {
 #[serde(deny_unknown_fields)]
 struct UnitSize {
     memory_mib: f64,
-    /// `None` where nobody counts cores.
+    /// `None` if cores are not counted.
     vcores: Option<f64>,
 }
 
-/// What all targets together should have.
+/// The units that all targets should have together.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Plan {
-    /// Units of the targets, in the demand's limits.
-    pub wanted: u32,
+    /// Units of the targets, within the limits of the demand.
+    pub desired: u32,
     /// The demand's limits, in units of the targets.
     pub limits: UnitLimits,
     pub report: DemandReport,
 }
 
-/// The limits of a `demand:` in what its targets count.
+/// The limits of a demand, in units of its targets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct UnitLimits {
     pub min: u32,
@@ -84,15 +84,15 @@ pub struct UnitLimits {
     pub max_on_demand: u32,
 }
 
-/// What waits and what runs, in units, of one resource.
+/// The load of one resource, in units.
 #[derive(Clone, Copy, Debug)]
 struct Load {
     resource: Resource,
     allocated: f64,
     pending: f64,
-    /// Of `pending`: what finds room within the patience as containers finish.
+    /// The part of `pending` that starts within the patience, as containers finish.
     served: f64,
-    /// How many containers, one after the other, a unit's room takes within the patience; at least
+    /// How many containers run one after another in the same place within the patience; at least
     /// one.
     turns: f64,
 }
@@ -107,7 +107,7 @@ impl Load {
         self.remaining() / self.turns
     }
 
-    /// Units for what runs and what remains.
+    /// Units for what is allocated and what remains.
     fn units(&self, preference: Preference, working: u32) -> u32 {
         let wanted = (self.allocated + self.for_remaining()) * preference.headroom;
         whole(wanted.min(f64::from(working.max(1)) * preference.growth))
@@ -115,21 +115,21 @@ impl Load {
 }
 
 impl Plan {
-    /// The size of each target; notes where they cannot take all that is wanted.
+    /// Returns the size of each target. The report says if they cannot take everything desired.
     pub fn shares(&mut self, members: &[Member]) -> Vec<u32> {
-        let sizes = shares::shares(self.wanted, &self.limits, members);
+        let sizes = shares::shares(self.desired, &self.limits, members);
         let total = sizes.iter().copied().fold(0, u32::saturating_add);
-        self.report.units_possible = (total < self.wanted).then_some(total);
+        self.report.units_possible = (total < self.desired).then_some(total);
         sizes
     }
 }
 
 impl DemandState {
-    /// Takes what was observed; `targets` are the groups that the policy resizes, as far as the
-    /// cluster has them.
+    /// Takes an observation and computes the units that all targets should have together. `targets`
+    /// are the groups that the policy resizes, as far as the cluster has them.
     ///
     /// # Errors
-    /// Why the demand is not known.
+    /// The reason to hold when the demand is unknown.
     pub fn plan(
         &mut self,
         demand: &Demand,
@@ -155,7 +155,7 @@ impl DemandState {
             .ok_or_else(|| HoldReason::MissingSignal {
                 signal: "yarn".into(),
             })?;
-        if at.since(yarn.measured_at) > tick.allowance {
+        if at.since(yarn.measured_at) > tick.max_age {
             return Err(HoldReason::StaleData {
                 signal: "yarn".into(),
                 measured_at: yarn.measured_at,
@@ -200,7 +200,7 @@ impl DemandState {
             self.learn(
                 &yarn.value,
                 yarn.measured_at,
-                tick.allowance,
+                tick.max_age,
                 unit,
                 preference,
                 limits.max.saturating_add(others),
@@ -217,7 +217,7 @@ impl DemandState {
         } else {
             kept.max(needed).min(have)
         };
-        let wanted = total.saturating_sub(others).clamp(limits.min, limits.max);
+        let desired = total.saturating_sub(others).clamp(limits.min, limits.max);
         let report = DemandReport {
             memory_pending_mib: yarn.value.memory_pending,
             units_allocated: load.allocated,
@@ -230,7 +230,7 @@ impl DemandState {
             units_kept: kept,
             units_forecast: forecast,
             units_others: others,
-            units_wanted: wanted,
+            units_desired: desired,
             units_possible: None,
             binding: load.resource,
             unit_vcores: unit.vcores,
@@ -248,23 +248,23 @@ impl DemandState {
             days_known: self.daily.days(),
         };
         Ok(Plan {
-            wanted,
+            desired,
             limits,
             report,
         })
     }
 
-    /// The clock went back to `at`: what was learned stays, what was going on does not.
-    pub fn forget(&mut self) {
+    /// Adjusts to a clock that went back: what was learned stays, what was in progress is dropped.
+    pub fn restart_clock(&mut self) {
         self.measured_at = None;
         self.levels.forget();
         self.turnover.forget();
         self.provisioning.forget();
     }
 
-    /// Of `have` units, those needed or worth keeping. To let one go that is still on its way loses
-    /// only the part of its provisioning that has passed, so that it is worth keeping for that part
-    /// of the time.
+    /// Returns how many of `have` units are needed or worth keeping. Cancelling a unit that does not
+    /// run yet loses only the part of its provisioning that has passed, so it is worth keeping for
+    /// that part of the time.
     fn kept(&mut self, at: Timestamp, have: u32, there: u32, price: Duration) -> u32 {
         let (retention, passed) = (&mut self.retention, self.provisioning.passed(at));
         self.levels.kept(at, have, |levels, idle| {
@@ -312,7 +312,7 @@ impl DemandState {
             .observe(at, load.units(preference, yarn.nodes.active).min(most));
     }
 
-    /// The mean size of a unit, learned while no node is on its way in or out; `counts_nodes` where
+    /// Measures the mean size of a unit while no node is joining or leaving. `counts_nodes` says that
     /// a unit is a node.
     fn measure_unit(&mut self, yarn: &YarnLoad, running: u32, counts_nodes: bool) {
         let nodes = yarn.nodes;
@@ -331,7 +331,7 @@ impl DemandState {
         }
     }
 
-    /// The load of the resource that needs most units.
+    /// The load of the binding resource: the one that needs most units.
     fn binding(&self, yarn: &YarnLoad, unit: UnitSize, patience: Duration) -> Load {
         let finished = self.turnover.times_finished_in(patience);
         let load = |resource, allocated: f64, pending: f64, size: f64| Load {
@@ -361,7 +361,7 @@ impl DemandState {
 }
 
 impl UnitLimits {
-    /// `None` where the limits count cores and nobody knows how many a node has.
+    /// Converts the limits to units; `None` if they count cores and the cores of a node are unknown.
     fn of(demand: &Demand, unit: UnitSize) -> Option<Self> {
         let size = match demand.units {
             DemandUnits::Instances | DemandUnits::FleetUnits => 1.0,
@@ -379,7 +379,7 @@ impl UnitLimits {
     }
 }
 
-/// The whole units that so much needs.
+/// Rounds up to whole units.
 fn whole(units: f64) -> u32 {
     (units - NEGLIGIBLE).ceil().clamp(0.0, f64::from(u32::MAX)) as u32
 }

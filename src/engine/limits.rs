@@ -1,25 +1,28 @@
-//! How far a resize may go: HDFS floor above maximum above minimum above what a rule wants.
+//! Limits the size of a resize. The HDFS floor overrides the maximum, the maximum the minimum, and the
+//! minimum the desired size.
 
 use std::time::Duration;
 
-use super::flight::Flight;
+use super::in_flight::AcceptedResizes;
 use crate::decision::Limiter;
 use crate::observation::{Direction, GroupStatus, Observation, Role};
 use crate::policy::{Budget, Guards, HdfsGuard, Limits};
 use crate::units::{Instances, Timestamp};
 
-/// A size with what cut it short, if anything did.
+/// A size, and the limit that changed it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Bounded {
+pub struct LimitedSize {
     pub size: Instances,
     pub by: Option<Limiter>,
 }
 
-impl Bounded {
+impl LimitedSize {
+    /// A size that no limit has changed.
     pub fn new(size: Instances) -> Self {
         Self { size, by: None }
     }
 
+    /// Lowers the size to `limit`.
     fn at_most(self, limit: Instances, by: Limiter) -> Self {
         if self.size > limit {
             Self {
@@ -31,6 +34,7 @@ impl Bounded {
         }
     }
 
+    /// Raises the size to `limit`.
     pub fn at_least(self, limit: Instances, by: Limiter) -> Self {
         if self.size < limit {
             Self {
@@ -43,117 +47,120 @@ impl Bounded {
     }
 }
 
-/// A scale-out from `from`, within maximum, step cap and budgets. Never below `from`, nor below the
-/// minimum.
-pub fn bound_out(
-    wanted: Instances,
+/// Limits a scale-out from `from` to the maximum, the step and the budgets. The result is at least
+/// `from` and at least the minimum.
+pub fn limit_scale_out(
+    desired: LimitedSize,
     from: Instances,
     limits: Limits,
     guards: &Guards,
-    flight: &Flight,
+    accepted: &AcceptedResizes,
     at: Timestamp,
-) -> Bounded {
-    let mut bounded = Bounded::new(wanted).at_most(limits.max(), Limiter::Maximum);
+) -> LimitedSize {
+    let mut limited = desired.at_most(limits.max(), Limiter::Maximum);
     if let Some(step) = guards.step_grow {
-        bounded = bounded.at_most(from + step, Limiter::Step);
+        limited = limited.at_most(from + step, Limiter::Step);
     }
-    for left in budgets_left(&guards.budgets, Direction::Out, flight, at) {
-        bounded = bounded.at_most(from + left, Limiter::Budget);
+    for left in budgets_left(&guards.budgets, Direction::Out, accepted, at) {
+        limited = limited.at_most(from + left, Limiter::Budget);
     }
-    Bounded {
-        size: bounded.size.max(from).max(limits.min()),
-        ..bounded
+    LimitedSize {
+        size: limited.size.max(from).max(limits.min()),
+        ..limited
     }
 }
 
-/// A scale-in from `from`, within minimum, floor, step cap and budgets. Never above `from`.
-pub fn bound_in(
-    wanted: Bounded,
+/// Limits a scale-in from `from` to the minimum, the step and the budgets. The result is at most `from`.
+pub fn limit_scale_in(
+    desired: LimitedSize,
     from: Instances,
     limits: Limits,
     guards: &Guards,
-    flight: &Flight,
+    accepted: &AcceptedResizes,
     at: Timestamp,
-) -> Bounded {
-    let mut bounded = wanted.at_least(limits.min(), Limiter::Minimum);
+) -> LimitedSize {
+    let mut limited = desired.at_least(limits.min(), Limiter::Minimum);
     if let Some(step) = guards.step_shrink {
-        bounded = bounded.at_least(from - step, Limiter::Step);
+        limited = limited.at_least(from - step, Limiter::Step);
     }
-    for left in budgets_left(&guards.budgets, Direction::In, flight, at) {
-        bounded = bounded.at_least(from - left, Limiter::Budget);
+    for left in budgets_left(&guards.budgets, Direction::In, accepted, at) {
+        limited = limited.at_least(from - left, Limiter::Budget);
     }
-    Bounded {
-        size: bounded.size.min(from),
-        ..bounded
+    LimitedSize {
+        size: limited.size.min(from),
+        ..limited
     }
 }
 
+/// How many instances each budget for this direction still allows.
 fn budgets_left<'a>(
     budgets: &'a [Budget],
     direction: Direction,
-    flight: &'a Flight,
+    accepted: &'a AcceptedResizes,
     at: Timestamp,
 ) -> impl Iterator<Item = Instances> + 'a {
     budgets
         .iter()
         .filter(move |budget| budget.direction == direction)
-        .map(move |budget| budget.instances - flight.moved(at, direction, budget.per))
+        .map(move |budget| budget.instances - accepted.moved(at, direction, budget.per))
 }
 
-/// What HDFS says about removing core nodes.
+/// How far HDFS allows the core group to scale in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Floor {
+pub enum HdfsFloor {
     /// The group holds no blocks.
     NotCore,
+    /// The group needs at least this many instances.
     At(Instances),
-    /// Blocks lack copies: no core node may go until they are complete.
+    /// Blocks are missing copies: no core node may be terminated until they are complete.
     BlocksIncomplete,
-    /// The NameNode was not observed: no core node may go.
+    /// The NameNode was not observed: no core node may be terminated.
     Unknown,
 }
 
-/// The fewest instances of this group that hold all blocks: at least the replication, and no fuller
-/// than the guard allows. EMR set the replication when it launched the cluster, so that
-/// `most_core`, the most core nodes ever seen, and not those of today decide it.
+/// Returns the fewest instances of this group that can store all blocks: at least as many as the
+/// replication factor, and with no more space used than the guard allows. EMR sets the replication
+/// factor when it launches the cluster. It therefore follows from `most_core`, the most core nodes ever
+/// seen, rather than from their present number.
 pub fn hdfs_floor(
     observation: &Observation,
     group: &GroupStatus,
     guard: &HdfsGuard,
     most_core: Instances,
-    allowance: Duration,
-) -> Floor {
+    max_age: Duration,
+) -> HdfsFloor {
     if group.role != Role::Core {
-        return Floor::NotCore;
+        return HdfsFloor::NotCore;
     }
     let Some(hdfs) = observation
         .hdfs
         .as_ref()
-        .filter(|hdfs| observation.at.since(hdfs.measured_at) <= allowance)
+        .filter(|hdfs| observation.at.since(hdfs.measured_at) <= max_age)
     else {
-        return Floor::Unknown;
+        return HdfsFloor::Unknown;
     };
     let hdfs = hdfs.value;
     if hdfs.blocks_under_replicated > 0 || hdfs.blocks_missing > 0 {
-        return Floor::BlocksIncomplete;
+        return HdfsFloor::BlocksIncomplete;
     }
     let core_running = core_running(observation);
     if core_running == Instances::ZERO {
-        return Floor::Unknown;
+        return HdfsFloor::Unknown;
     }
     let capacity_per_node = hdfs.capacity_total.as_f64() / core_running.as_f64();
     let for_blocks =
         hdfs.capacity_used.as_f64() / (capacity_per_node * guard.max_used.get() / 100.0);
     if !for_blocks.is_finite() {
-        return Floor::Unknown;
+        return HdfsFloor::Unknown;
     }
     let replication = guard
         .replication
         .unwrap_or_else(|| default_replication(most_core.max(core_running)));
     let cluster_floor = Instances((for_blocks.ceil() as u32).max(replication));
-    Floor::At(cluster_floor - (core_running - group.running))
+    HdfsFloor::At(cluster_floor - (core_running - group.running))
 }
 
-/// Core nodes of all groups.
+/// Returns the running core nodes of all groups.
 pub fn core_running(observation: &Observation) -> Instances {
     observation
         .cluster
@@ -165,7 +172,7 @@ pub fn core_running(observation: &Observation) -> Instances {
         .sum()
 }
 
-/// EMR's default for `dfs.replication` by number of core nodes (EMR Management Guide).
+/// Returns EMR's default for `dfs.replication` by the number of core nodes (EMR Management Guide).
 fn default_replication(core_nodes: Instances) -> u32 {
     match core_nodes.get() {
         0..=3 => 1,
@@ -202,15 +209,15 @@ mod tests {
                 budgets,
                 ..Guards::default()
             };
-            let bounded = bound_out(
-                Instances(30),
+            let limited = limit_scale_out(
+                LimitedSize::new(Instances(30)),
                 Instances(4),
                 limits(0, 20),
                 &guards,
-                &Flight::default(),
+                &AcceptedResizes::default(),
                 Timestamp::EPOCH,
             );
-            assert_eq!((bounded.size.get(), bounded.by), expected);
+            assert_eq!((limited.size.get(), limited.by), expected);
         }
     }
 
@@ -224,19 +231,19 @@ mod tests {
                 step_shrink: step,
                 ..Guards::default()
             };
-            let bounded = bound_in(
-                Bounded::new(Instances(0)),
+            let limited = limit_scale_in(
+                LimitedSize::new(Instances(0)),
                 Instances(10),
                 limits(2, 20),
                 &guards,
-                &Flight::default(),
+                &AcceptedResizes::default(),
                 Timestamp::EPOCH,
             );
-            assert_eq!((bounded.size.get(), bounded.by), expected);
+            assert_eq!((limited.size.get(), limited.by), expected);
         }
     }
 
-    fn floor(used_gib: u64, under_replicated: u64, guard: HdfsGuard) -> Floor {
+    fn floor(used_gib: u64, under_replicated: u64, guard: HdfsGuard) -> HdfsFloor {
         let mut scene = Scene::new(vec![core_group(10), task_group(5)]).observation();
         let load = HdfsLoad {
             capacity_total: Mebibytes(1_000 * 1_024),
@@ -265,17 +272,17 @@ mod tests {
         };
         assert_eq!(
             floor(400, 0, at(None, 80.0)),
-            Floor::At(Instances(5)),
+            HdfsFloor::At(Instances(5)),
             "400 GiB at 80 GiB a node"
         );
-        assert_eq!(floor(401, 0, at(None, 80.0)), Floor::At(Instances(6)));
+        assert_eq!(floor(401, 0, at(None, 80.0)), HdfsFloor::At(Instances(6)));
         assert_eq!(
             floor(0, 0, at(None, 80.0)),
-            Floor::At(Instances(3)),
+            HdfsFloor::At(Instances(3)),
             "EMR's replication for ten nodes"
         );
-        assert_eq!(floor(0, 0, at(Some(2), 80.0)), Floor::At(Instances(2)));
-        assert_eq!(floor(400, 1, at(None, 80.0)), Floor::BlocksIncomplete);
+        assert_eq!(floor(0, 0, at(Some(2), 80.0)), HdfsFloor::At(Instances(2)));
+        assert_eq!(floor(400, 1, at(None, 80.0)), HdfsFloor::BlocksIncomplete);
     }
 
     #[test]
@@ -290,7 +297,7 @@ mod tests {
                 Instances(10),
                 Duration::from_secs(90)
             ),
-            Floor::Unknown
+            HdfsFloor::Unknown
         );
         assert_eq!(
             hdfs_floor(
@@ -300,7 +307,7 @@ mod tests {
                 Instances(10),
                 Duration::from_secs(90)
             ),
-            Floor::NotCore
+            HdfsFloor::NotCore
         );
     }
 }

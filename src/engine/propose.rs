@@ -1,33 +1,26 @@
-//! What size a rule asks for.
+//! Computes the size that a rule asks for.
 
-use super::hold::Scope;
+use super::scope::Scope;
 use crate::observation::{GroupStatus, Role};
 use crate::policy::{Amount, Change, Limits, Size};
 use crate::units::Instances;
 
-/// What floating point may add to a product such as 10 * (0.8 / 0.8), or to a ratio that lies
+/// The rounding error that is allowed in a product such as 10 * (0.8 / 0.8), or in a ratio that lies
 /// exactly at its tolerance.
 const ROUNDING: f64 = 1e-9;
 
-/// What a rule that is true for long enough asks for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Proposal {
-    To(Instances),
-    /// A signal that the size is computed from is missing or stale.
-    Unknown,
-}
-
-/// The size before any limit. Growing and shrinking start from what was requested, tracking from
-/// what is there to carry the load.
-pub fn size(
+/// Returns the size that a firing rule asks for, before any limit; `None` when a signal that the size
+/// is computed from is missing or stale. Grow and shrink start from the requested size, track from
+/// the instances that carry the load.
+pub fn desired_size(
     change: &Change,
     group: &GroupStatus,
     all: &[GroupStatus],
     limits: Limits,
     scope: &Scope,
-) -> Proposal {
+) -> Option<Instances> {
     let requested = group.requested;
-    Proposal::To(match change {
+    Some(match change {
         Change::Grow(amount) => requested + amount.of(requested),
         Change::Shrink(amount) => requested - amount.of(requested),
         Change::Set(size) => size.within(limits),
@@ -36,21 +29,20 @@ pub fn size(
             target,
             tolerance,
             ..
-        } => match scope.number(signal) {
-            Some(value) => tracked(value / target, *tolerance, group, all),
-            None => return Proposal::Unknown,
-        },
+        } => tracked(scope.number(signal)? / target, *tolerance, group, all),
     })
 }
 
 impl Change {
-    /// The same change made twice moves twice as far.
+    /// Whether the change is computed from the requested size, so that making it twice moves the group
+    /// twice as far.
     pub fn is_relative(&self) -> bool {
         matches!(self, Self::Grow(_) | Self::Shrink(_))
     }
 }
 
 impl Size {
+    /// The size in instances, under the limits in force.
     pub fn within(self, limits: Limits) -> Instances {
         match self {
             Self::Exactly(size) => size,
@@ -61,6 +53,7 @@ impl Size {
 }
 
 impl Amount {
+    /// The amount in instances, for a group of this size.
     fn of(self, size: Instances) -> Instances {
         match self {
             Self::Instances(instances) => instances,
@@ -69,7 +62,7 @@ impl Amount {
     }
 }
 
-/// `ceil(nodes * ratio)` over all nodes that carry the load, less those of the other groups.
+/// Returns `ceil(nodes * ratio)` over all nodes that carry the load, minus those of the other groups.
 fn tracked(ratio: f64, tolerance: f64, group: &GroupStatus, all: &[GroupStatus]) -> Instances {
     if (ratio - 1.0).abs() <= tolerance + ROUNDING {
         return group.requested;
@@ -106,7 +99,7 @@ mod tests {
             assert_eq!(
                 Amount::Percent(Percent(percent)).of(Instances(size)),
                 Instances(expected),
-                "{percent} % of {size}"
+                "{percent}% of {size}"
             );
         }
     }

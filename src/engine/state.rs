@@ -1,92 +1,79 @@
-//! The state of an engine, apart from its policy: written down, taken up again, and handed to an
-//! edited policy.
+//! The state of an engine: how it is written down and restored, and how it passes to an edited policy.
 
 use serde::{Deserialize, Serialize};
 
-use super::demand::DemandState;
-use super::memory::SignalPast;
-use super::target::{PastMismatch, TargetPast, TargetState};
-use super::{Engine, WakeReason, cluster_track};
+use super::target::{HistoryMismatch, TargetHistory, TargetState};
+use super::{ClusterHistory, Engine};
 use crate::observation::MetricId;
 use crate::policy::signal::SignalSource;
 use crate::policy::{MetricSpec, Policy, Target};
-use crate::units::{Instances, Timestamp};
+use crate::units::Instances;
 
-/// Everything that an engine knows beside its policy. What is in it is the engine's business.
+/// Everything that an engine knows and that does not follow from its policy. Other modules only
+/// write it, read it, and pass it to [`Engine::restore`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct EngineState {
-    needs_nodes: bool,
-    last_at: Option<Timestamp>,
-    wakeup: (Timestamp, WakeReason),
-    cluster: SignalPast,
-    targets: Vec<TargetPast>,
-    #[serde(default)]
-    demand: DemandState,
+    #[serde(flatten)]
+    cluster: ClusterHistory,
+    targets: Vec<TargetHistory>,
 }
 
-/// The state is of another policy than the one that it was to be restored with.
+/// Why a state cannot be restored: it was recorded under another policy.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum StateMismatch {
+    /// The policy has another number of targets.
     #[error("the state has {found} targets, its policy {expected}")]
     Targets { found: usize, expected: usize },
+    /// A part of one target, counted from zero, differs.
     #[error("the {part} in the state of target {} are not those of its policy", target + 1)]
     Target { target: usize, part: &'static str },
 }
 
 impl Engine {
-    /// The state between two records, to be written down and given to [`restore`](Self::restore).
+    /// The state to write down, for [`restore`](Self::restore).
     pub fn state(&self) -> EngineState {
-        let targets = self.targets.iter().map(TargetState::past).collect();
         EngineState {
-            needs_nodes: self.needs_nodes,
-            last_at: self.last_at,
-            wakeup: self.wakeup,
-            cluster: self.cluster.past(),
-            targets,
-            demand: self.demand.clone(),
+            cluster: self.history.clone(),
+            targets: self
+                .targets
+                .iter()
+                .map(|target| target.history().clone())
+                .collect(),
         }
     }
 
-    /// The engine that `state` was taken from: it decides everything that follows as that one does.
+    /// Restores the engine that `state` was taken from. It decides like that one from then on.
     ///
     /// # Errors
-    /// When the state was not taken under this policy.
+    /// When the state was recorded under another policy.
     pub fn restore(policy: Policy, state: EngineState) -> Result<Self, StateMismatch> {
         let (found, expected) = (state.targets.len(), policy.targets().len());
         if found != expected {
             return Err(StateMismatch::Targets { found, expected });
         }
-        let restored = |(target, (spec, past)): (usize, (&Target, TargetPast))| {
-            TargetState::with_past(spec.clone(), policy.poll(), past)
-                .map_err(|PastMismatch(part)| StateMismatch::Target { target, part })
-        };
-        let targets = policy
-            .targets()
-            .iter()
-            .zip(state.targets)
-            .enumerate()
-            .map(restored)
-            .collect::<Result<_, _>>()?;
-        let cluster = cluster_track(&policy, state.cluster);
+        let mut targets = Vec::with_capacity(expected);
+        for (target, (spec, history)) in policy.targets().iter().zip(state.targets).enumerate() {
+            let restored = TargetState::restore(spec.clone(), history);
+            targets.push(
+                restored.map_err(|HistoryMismatch(part)| StateMismatch::Target { target, part })?,
+            );
+        }
         Ok(Self {
             policy,
             targets,
-            demand: state.demand,
-            cluster,
-            needs_nodes: state.needs_nodes,
-            last_at: state.last_at,
-            wakeup: state.wakeup,
-            tells_why: true,
+            history: state.cluster,
+            with_reports: true,
         })
     }
 
-    /// The same cluster under an edited policy. A target goes on from the one with the same
-    /// selector; where there is none, from the first that is left over, as long as the next
-    /// observation shows that both mean the same group. What belongs to a group stays: resizes on
-    /// their way, quarantines, yields, budgets spent; so do cooldowns of rules that have kept their
-    /// name. Holds and windows go on where the condition, its signals and the poll are unchanged,
-    /// and start afresh where they are not.
+    /// Continues with the same cluster under an edited policy.
+    ///
+    /// A target continues from the one with the same selector. Where there is none, it continues
+    /// from the first that is left over, provided that the next observation shows that both mean the
+    /// same group. What belongs to a group stays: in-flight resizes, quarantines, yields, spent
+    /// budgets; so do cooldowns of rules that kept their name. `for` timers and windows continue
+    /// where the condition, its signals and the poll are unchanged, and start at zero elsewhere.
     #[must_use]
     pub fn adopt(self, policy: Policy) -> Self {
         let is_same = |source: Option<&SignalSource>| match source {
@@ -102,38 +89,43 @@ impl Engine {
             .max()
             .unwrap_or(Instances::ZERO);
         let mut before: Vec<Option<TargetState>> = self.targets.into_iter().map(Some).collect();
-        let of_selector = |spec: &Target| {
-            before
-                .iter_mut()
-                .find(|before| {
-                    before
-                        .as_ref()
-                        .is_some_and(|before| before.spec.selector == spec.selector)
-                })?
-                .take()
-        };
-        let known: Vec<Option<TargetState>> = policy.targets().iter().map(of_selector).collect();
+        let known: Vec<Option<TargetState>> = policy
+            .targets()
+            .iter()
+            .map(|spec| take_same_selector(&mut before, spec))
+            .collect();
         let mut left_over = before.into_iter().flatten();
-        let targets = policy.targets().iter().zip(known).map(|(spec, known)| {
+        let mut targets = Vec::with_capacity(known.len());
+        for (spec, known) in policy.targets().iter().zip(known) {
             let target = match known.or_else(|| left_over.next()) {
-                Some(before) => before.adopted(spec.clone(), policy.poll(), is_same),
-                None => TargetState::new(spec.clone(), policy.poll()),
+                Some(before) => before.adopt(spec.clone(), is_same),
+                None => TargetState::new(spec.clone()),
             };
-            target.with_most_core(most_core)
-        });
-        let targets = targets.collect();
-        let cluster = if is_same(None) {
-            self.cluster
-        } else {
-            cluster_track(&policy, SignalPast::default())
-        };
+            targets.push(target.with_most_core(most_core));
+        }
+        let mut history = self.history;
+        if !is_same(None) {
+            history.cluster = Default::default();
+        }
         Self {
             policy,
             targets,
-            cluster,
-            ..self
+            history,
+            with_reports: self.with_reports,
         }
     }
+}
+
+/// Removes the target that selects its group in the same way.
+fn take_same_selector(targets: &mut [Option<TargetState>], spec: &Target) -> Option<TargetState> {
+    targets
+        .iter_mut()
+        .find(|target| {
+            target
+                .as_ref()
+                .is_some_and(|target| *target.selector() == spec.selector)
+        })?
+        .take()
 }
 
 fn metric<'a>(policy: &'a Policy, id: &MetricId) -> Option<&'a MetricSpec> {

@@ -1,92 +1,86 @@
-//! One target of a policy through time: its signals, its rules, its resizes.
+//! One target of a policy over time: it reads its signals, evaluates its rules, follows its resizes,
+//! and decides.
 
 mod decide;
-mod leaving;
-mod past;
+mod history;
+mod termination;
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::demand::shares::Member;
-use super::flight::{Description, Flight};
-use super::hold::{Held, Hold, Scope};
+use super::for_timer::{ForState, ForTimer};
+use super::in_flight::GroupReport;
 use super::limits;
-use super::memory::SignalTrack;
-use super::propose::{self, Proposal};
-use super::window::Window;
+use super::propose;
+use super::samples::{Freshness, SignalSamples};
+use super::scope::{Scope, is_counter};
 use crate::decision::{
-    Action, Cause, Decision, DemandReport, HoldReason, Reading, RuleReport, RuleState,
+    Action, Cause, Decision, DemandReport, HoldReason, Outcome, Reading, RuleReport, RuleState,
 };
 use crate::observation::{
     GroupId, GroupState, GroupStatus, NodeSnapshot, Observation, Role, YarnLoad,
 };
 use crate::policy::condition::Leaf;
-use crate::policy::signal::{Signal, SignalSource};
-use crate::policy::{Limits, Rule, Target};
+use crate::policy::{GroupMatch, Limits, Rule, Selector, Target};
 use crate::units::{Instances, Timestamp};
 use decide::Situation;
-pub use past::{PastMismatch, TargetPast};
+use history::RuleHistory;
+pub use history::{HistoryMismatch, TargetHistory};
 
-/// What the engine keeps of one target between two observations.
+/// A target, and what the engine knows about its group.
 #[derive(Clone, Debug)]
 pub struct TargetState {
-    pub spec: Target,
-    signals: Vec<SignalTrack>,
-    windows: Vec<Window>,
-    window_signals: Vec<usize>,
+    spec: Target,
+    /// What each rule reads, as its condition says.
+    inputs: Vec<RuleInputs>,
+    /// The windows as conditions write them.
     window_names: Vec<Arc<str>>,
-    rules: Vec<RuleMemory>,
-    /// How each rule stands at this tick; empty while there is no group.
-    states: Vec<RuleState>,
-    pub flight: Flight,
-    /// The sizes wanted at recent ticks, for stabilization.
-    wishes: VecDeque<(Timestamp, Instances)>,
-    /// The group that the target means at this tick.
-    pub group: Option<GroupId>,
-    /// The group whose past this state is.
-    known_group: Option<GroupId>,
-    /// The last step decided to resize.
-    has_just_sent: bool,
-    /// The most core nodes ever seen in the cluster.
-    most_core: Instances,
+    /// What one tick leaves to the next.
+    history: TargetHistory,
+    /// The signals at this tick.
+    freshness: Vec<Freshness>,
+    /// The state of each rule at this tick; empty without a group.
+    rule_states: Vec<RuleState>,
 }
 
+/// What the condition and the change of a rule read.
 #[derive(Clone, Debug)]
-struct RuleMemory {
-    /// Signals that the condition and the change read.
-    reads: Vec<usize>,
-    hold: Hold,
-    /// The condition can be decided by what EMR says of the cluster.
+struct RuleInputs {
+    /// Positions of the signals in the target, in ascending order.
+    signals: Vec<usize>,
+    /// The condition compares the state of the cluster.
     reads_cluster: bool,
-    completed_at: Option<Timestamp>,
 }
 
 /// What is the same for all targets at one tick.
 pub struct Tick<'a> {
     pub observation: &'a Observation,
-    /// EMR's own samples, for conditions that read no signal.
-    pub cluster: &'a SignalTrack,
+    /// The samples of EMR's description of the cluster.
+    pub cluster: &'a SignalSamples,
+    /// A scale-in has to know what runs on each node.
     pub needs_nodes: bool,
+    /// How long the policy waits between two observations.
     pub poll: Duration,
-    /// How old anything that is polled may be: three polls.
-    pub allowance: Duration,
-    /// Decisions say how the rules stand and what was read.
-    pub tells_why: bool,
+    /// How old a polled value may be: three polls.
+    pub max_age: Duration,
+    /// Decisions contain the states of rules and the values that they read.
+    pub with_reports: bool,
 }
 
-/// What a policy that follows demand wants of one target.
+/// What a `demand:` policy asks of one target.
 #[derive(Clone, Debug)]
-pub enum Wish {
-    Size(Instances, Box<DemandReport>),
-    /// The demand is not known.
+pub enum DemandedSize {
+    /// The desired size, and how it was computed.
+    Known(Instances, Box<DemandReport>),
+    /// Why the demand is not known.
     Unknown(HoldReason),
 }
 
-impl Wish {
+impl DemandedSize {
     fn report(&self) -> Option<Box<DemandReport>> {
         match self {
-            Self::Size(_, report) => Some(report.clone()),
+            Self::Known(_, report) => Some(report.clone()),
             Self::Unknown(_) => None,
         }
     }
@@ -97,301 +91,196 @@ impl Tick<'_> {
         self.observation.at
     }
 
-    /// What runs on each node, if that was observed lately.
+    /// What runs on each node, if it was observed recently.
     pub fn snapshot(&self) -> Option<&NodeSnapshot> {
         let sample = self.observation.nodes.as_ref()?;
-        (self.at().since(sample.measured_at) <= self.allowance).then_some(&sample.value)
+        (self.at().since(sample.measured_at) <= self.max_age).then_some(&sample.value)
     }
 
-    /// The load, if it was observed lately.
+    /// The load that YARN reports, if it was observed recently.
     fn yarn(&self) -> Option<&YarnLoad> {
         let sample = self.observation.yarn.as_ref()?;
-        (self.at().since(sample.measured_at) <= self.allowance).then_some(&sample.value)
+        (self.at().since(sample.measured_at) <= self.max_age).then_some(&sample.value)
+    }
+}
+
+/// The group of a target, or why the target holds without one.
+fn group_or_hold<'g>(found: &GroupMatch<'g>) -> Result<&'g GroupStatus, HoldReason> {
+    match found {
+        GroupMatch::One(group) => Ok(group),
+        GroupMatch::Missing | GroupMatch::Absent => Err(HoldReason::TargetNotFound { matches: 0 }),
+        GroupMatch::Several(groups) => Err(HoldReason::TargetNotFound {
+            matches: groups.len(),
+        }),
+        GroupMatch::Taken { by, .. } => Err(HoldReason::GroupTaken { target: *by }),
     }
 }
 
 impl TargetState {
-    pub fn new(spec: Target, poll: Duration) -> Self {
-        let track =
-            |source: &SignalSource| SignalTrack::new(source.name().into(), source.allowance(poll));
-        let is_counter = |signal: usize| {
-            spec.signals[signal] == SignalSource::BuiltIn(Signal::YarnContainersReleasedTotal)
-        };
-        let window_signals: Vec<usize> = spec.windows.iter().map(|window| window.signal).collect();
+    /// A target of which nothing was observed yet.
+    pub fn new(spec: Target) -> Self {
+        let window_names = (0..spec.windows.len())
+            .map(|window| spec.text_of(Leaf::Window(window)))
+            .collect();
         Self {
-            signals: spec.signals.iter().map(track).collect(),
-            windows: spec
-                .windows
-                .iter()
-                .map(|window| Window::new(window.function, window.over, is_counter(window.signal)))
-                .collect(),
-            rules: spec
+            inputs: spec
                 .rules
                 .iter()
-                .map(|rule| RuleMemory::new(&spec, rule))
+                .map(|rule| RuleInputs::new(&spec, rule))
                 .collect(),
-            states: Vec::with_capacity(spec.rules.len()),
-            window_signals,
-            window_names: (0..spec.windows.len())
-                .map(|window| spec.text_of(Leaf::Window(window)))
-                .collect(),
-            flight: Flight::default(),
-            wishes: VecDeque::new(),
-            group: None,
-            known_group: None,
-            has_just_sent: false,
-            most_core: Instances::ZERO,
+            window_names,
+            history: TargetHistory::new(&spec),
+            freshness: vec![Freshness::Missing; spec.signals.len()],
+            rule_states: Vec::with_capacity(spec.rules.len()),
             spec,
         }
     }
 
-    /// Takes the tick's observation and decides. `barrier` is a reason that concerns the whole
-    /// cluster, `earlier` is what the targets before this one decided.
+    /// Takes the tick's observation and decides. `cluster_hold` is a reason to hold that concerns
+    /// the whole cluster, `position` is the target's place in the policy, and `found` is what the
+    /// cluster has for it.
     pub fn step(
         &mut self,
         tick: &Tick,
-        barrier: Option<&HoldReason>,
-        wish: Option<&Wish>,
-        earlier: &[Decision],
+        cluster_hold: Option<&HoldReason>,
+        demanded: Option<&DemandedSize>,
+        position: usize,
+        found: &GroupMatch<'_>,
     ) -> Decision {
-        let (at, index) = (tick.at(), earlier.len());
-        self.has_just_sent = false;
-        let group = match self.find(tick.observation, earlier) {
+        self.history.resized_last_tick = false;
+        let group = match group_or_hold(found) {
             Ok(group) => group,
             Err(reason) => {
-                self.group = None;
-                self.read_nothing(at);
-                self.states.clear();
-                let (action, size) = (
-                    Action::Hold(barrier.cloned().unwrap_or(reason)),
-                    Instances::ZERO,
-                );
-                let (rules, readings) = Default::default();
-                return Decision {
-                    at,
-                    target: index,
-                    group: None,
-                    requested: size,
-                    running: size,
-                    action,
-                    rules,
-                    readings,
-                    demand: None,
-                };
+                let reason = cluster_hold.cloned().unwrap_or(reason);
+                return self.hold_without_group(tick, position, reason);
             }
         };
-        self.recognise(group, tick.poll);
-        self.read(tick.observation, group);
-        self.follow(tick, group);
-        let limits = self.spec.limits_at(at);
-        self.judge(tick, group, limits);
-        let states = std::mem::take(&mut self.states);
-        let action = match barrier {
+        self.track(group);
+        self.read_signals(tick, group);
+        self.follow_resizes(tick, group);
+        let limits = self.spec.limits_at(tick.at());
+        self.evaluate_rules(tick, group, limits);
+        let action = match cluster_hold {
             Some(reason) => Action::Hold(reason.clone()),
             None => self.decide(&Situation {
                 tick,
                 group,
                 limits,
-                rules: &states,
-                wish,
+                demanded,
             }),
         };
-        self.states = states;
-        let (requested, running) = (group.requested, group.running);
-        let demand = wish.and_then(Wish::report);
-        let (rules, readings) = if tick.tells_why {
-            (self.reports(), self.readings())
+        let (rules, readings) = if tick.with_reports {
+            (self.rule_reports(), self.readings())
         } else {
             Default::default()
         };
         Decision {
-            at,
-            target: index,
-            group: self.group.clone(),
-            requested,
-            running,
+            at: tick.at(),
+            target: position,
+            group: self.history.group.clone(),
+            requested: group.requested,
+            running: group.running,
             action,
             rules,
             readings,
-            demand,
+            demand: demanded.and_then(DemandedSize::report),
         }
     }
 
-    /// The group that the target will mean at this tick, and whether it can take more units.
-    pub fn member<'a>(&self, observation: &'a Observation) -> Option<(&'a GroupStatus, Member)> {
-        let group = self.find(observation, &[]).ok()?;
-        let (at, limits) = (observation.at, self.spec.limits_at(observation.at));
-        let is_quarantined = self.flight.quarantined_until(at).is_some()
-            && self.known_group.as_ref() == Some(&group.id);
+    /// The decision of a tick at which the target means no group.
+    fn hold_without_group(&mut self, tick: &Tick, target: usize, reason: HoldReason) -> Decision {
+        self.history.group = None;
+        self.rule_states.clear();
+        let signals = self.history.signals.iter_mut().zip(&self.spec.signals);
+        for (((_, samples), source), freshness) in signals.zip(&mut self.freshness) {
+            (_, *freshness) = samples.update(tick.at(), None, source.allowance(tick.poll));
+        }
+        Decision {
+            at: tick.at(),
+            target,
+            group: None,
+            requested: Instances::ZERO,
+            running: Instances::ZERO,
+            action: Action::Hold(reason),
+            rules: Vec::new(),
+            readings: Vec::new(),
+            demand: None,
+        }
+    }
+
+    /// The target's group as a part of the cluster that follows demand.
+    pub fn member(&self, at: Timestamp, group: &GroupStatus) -> Member {
+        let limits = self.spec.limits_at(at);
+        let is_quarantined = self.history.resizes.quarantined_until(at).is_some()
+            && self.history.tracked_group.as_ref() == Some(&group.id);
         let is_ready = matches!(group.state, GroupState::Running | GroupState::Resizing)
             && !group.scaled_by_amazon;
-        let member = Member {
+        Member {
             role: group.role,
             market: group.market,
             requested: group.requested.get(),
             min: limits.min().get(),
             max: limits.max().get(),
             can_grow: is_ready && !is_quarantined,
-        };
-        Some((group, member))
-    }
-
-    /// The only group that matches, unless another target has it.
-    fn find<'a>(
-        &self,
-        observation: &'a Observation,
-        earlier: &[Decision],
-    ) -> Result<&'a GroupStatus, HoldReason> {
-        let mut matching = observation
-            .cluster
-            .value
-            .groups
-            .iter()
-            .filter(|group| self.spec.selector.matches(group));
-        let group = matching
-            .next()
-            .ok_or(HoldReason::TargetNotFound { matches: 0 })?;
-        match matching.count() {
-            0 => {}
-            others => {
-                return Err(HoldReason::TargetNotFound {
-                    matches: others + 1,
-                });
-            }
-        }
-        match earlier
-            .iter()
-            .find(|decision| decision.group.as_ref() == Some(&group.id))
-        {
-            Some(decision) => Err(HoldReason::GroupTaken {
-                target: decision.target,
-            }),
-            None => Ok(group),
         }
     }
 
-    /// What is known belongs to one group. Another one in its place has no past.
-    fn recognise(&mut self, group: &GroupStatus, poll: Duration) {
-        if self.known_group.as_ref() != Some(&group.id) {
-            *self = Self {
-                known_group: Some(group.id.clone()),
-                most_core: self.most_core,
-                ..Self::new(self.spec.clone(), poll)
+    /// Starts an empty history if the target means another group than before. The most core nodes
+    /// ever seen are a fact about the cluster and stay.
+    fn track(&mut self, group: &GroupStatus) {
+        if self.history.tracked_group.as_ref() != Some(&group.id) {
+            self.history = TargetHistory {
+                tracked_group: Some(group.id.clone()),
+                most_core: self.history.most_core,
+                ..TargetHistory::new(&self.spec)
             };
         }
-        if self.group.is_none() {
-            self.group.clone_from(&self.known_group);
+        if self.history.group.is_none() {
+            self.history.group.clone_from(&self.history.tracked_group);
         }
     }
 
-    /// Follows the resizes of the group, ours and those of others.
-    fn follow(&mut self, tick: &Tick, group: &GroupStatus) {
+    /// Takes the samples of this tick, and adds them to the windows.
+    fn read_signals(&mut self, tick: &Tick, group: &GroupStatus) {
+        for (signal, source) in self.spec.signals.iter().enumerate() {
+            let sample = source.read(tick.observation, group);
+            let samples = &mut self.history.signals[signal].1;
+            let (arrival, freshness) =
+                samples.update(tick.at(), sample, source.allowance(tick.poll));
+            self.freshness[signal] = freshness;
+            for (spec, window) in self.spec.windows.iter().zip(&mut self.history.windows) {
+                if spec.signal == signal {
+                    window.update(arrival, sample, spec.over);
+                }
+            }
+        }
+    }
+
+    /// Follows the resizes of the group, ours and those of others. A completed resize starts the
+    /// cooldowns of the rules behind it.
+    fn follow_resizes(&mut self, tick: &Tick, group: &GroupStatus) {
         let observation = tick.observation;
-        let measured_at = observation.cluster.measured_at.min(observation.at);
-        let description = Description {
+        let report = GroupReport {
             group,
-            measured_at,
+            measured_at: observation.cluster.measured_at.min(observation.at),
             is_leader: observation.control.leader,
-            patience: tick.allowance,
+            max_lag: tick.max_age,
         };
-        if let Some(completed) = self.flight.observe(description, &self.spec.guards) {
+        let lookback = self.guard_lookback();
+        let history = &mut self.history;
+        if let Some(completed) = history.resizes.observe(report, &self.spec.guards) {
             for rule in completed.rules {
-                self.rules[rule].completed_at = Some(completed.at);
+                history.rules[rule].1.completed_at = Some(completed.at);
             }
         }
-        self.flight.prune(observation.at, self.longest_memory());
+        history.resizes.prune(observation.at, lookback);
         if group.role == Role::Core {
-            self.most_core = self.most_core.max(limits::core_running(observation));
+            history.most_core = history.most_core.max(limits::core_running(observation));
         }
     }
 
-    pub fn most_core(&self) -> Instances {
-        self.most_core
-    }
-
-    /// With so many core nodes seen, elsewhere in the same cluster.
-    #[must_use]
-    pub fn with_most_core(self, seen: Instances) -> Self {
-        Self {
-            most_core: self.most_core.max(seen),
-            ..self
-        }
-    }
-
-    /// What a journal says was decided at the last tick.
-    pub fn recall(&mut self, decision: &Decision) {
-        if self.has_just_sent {
-            self.flight.withdraw();
-        }
-        if let Action::Resize(resize) = &decision.action {
-            let rule = match &resize.because {
-                Cause::Rule(name) => self.spec.rules.iter().position(|rule| rule.name == *name),
-                Cause::Demand | Cause::BelowMinimum | Cause::AboveMaximum => None,
-            };
-            self.flight.send(decision.at, resize.from, resize.to, rule);
-            self.has_just_sent = true;
-        }
-    }
-
-    /// The clock went back to `at`: no run of samples continues, and no wait may last longer than
-    /// it would from now on.
-    pub fn forget(&mut self, at: Timestamp) {
-        self.signals.iter_mut().for_each(SignalTrack::forget);
-        self.windows.iter_mut().for_each(Window::forget);
-        for rule in &mut self.rules {
-            rule.hold.forget();
-            rule.completed_at = rule.completed_at.map(|completed| completed.min(at));
-        }
-        self.wishes.clear();
-        self.flight.clamp(at, &self.spec.guards);
-    }
-
-    fn read_nothing(&mut self, at: Timestamp) {
-        self.signals.iter_mut().for_each(|track| {
-            track.update(at, None);
-        });
-    }
-
-    fn read(&mut self, observation: &Observation, group: &GroupStatus) {
-        for (index, (track, source)) in self.signals.iter_mut().zip(&self.spec.signals).enumerate()
-        {
-            let sample = source.read(observation, group);
-            let arrival = track.update(observation.at, sample);
-            for (window, _) in self
-                .windows
-                .iter_mut()
-                .zip(&self.window_signals)
-                .filter(|(_, signal)| **signal == index)
-            {
-                window.update(arrival, sample);
-            }
-        }
-    }
-
-    /// Of signals, then of windows.
-    fn readings(&self) -> Vec<Reading> {
-        let signals = self.signals.iter().filter_map(|track| {
-            Some(Reading {
-                signal: track.name.clone(),
-                value: track.known()?.value,
-            })
-        });
-        let windows = self
-            .windows
-            .iter()
-            .enumerate()
-            .filter_map(|(index, window)| {
-                self.signals[self.window_signals[index]].known()?;
-                let value = window.value().filter(|value| value.is_finite())?;
-                Some(Reading {
-                    signal: self.window_names[index].clone(),
-                    value,
-                })
-            });
-        signals.chain(windows).collect()
-    }
-
-    fn longest_memory(&self) -> Duration {
+    /// How far back the budgets look for accepted resizes.
+    fn guard_lookback(&self) -> Duration {
         let guards = &self.spec.guards;
         let spans = guards
             .budgets
@@ -401,125 +290,192 @@ impl TargetState {
         spans.max().unwrap_or_default()
     }
 
-    fn scope<'a>(&'a self, tick: &Tick, bridging: bool) -> Scope<'a> {
-        let cluster_state = tick.observation.cluster.value.state;
-        Scope {
-            signals: &self.signals,
-            windows: &self.windows,
-            window_signals: &self.window_signals,
-            cluster_state,
-            bridging,
+    /// Finds the state of each rule at this tick.
+    fn evaluate_rules(&mut self, tick: &Tick, group: &GroupStatus, limits: Limits) {
+        self.rule_states.clear();
+        let history = &mut self.history;
+        let scope = Scope {
+            target: &self.spec,
+            signals: &history.signals,
+            freshness: &self.freshness,
+            windows: &history.windows,
+            cluster_state: tick.observation.cluster.value.state,
+            bridging: false,
+        };
+        let rules = self.spec.rules.iter().zip(&self.inputs);
+        for ((rule, inputs), (_, history)) in rules.zip(&mut history.rules) {
+            let state = match inputs.update_timer(&mut history.for_timer, rule, tick, &scope) {
+                ForState::Unknown => RuleState::Unknown,
+                ForState::Inactive => RuleState::Inactive,
+                ForState::Pending { since, until } => RuleState::Pending { since, until },
+                ForState::Firing => match history.cooling_until(rule.cooldown, tick.at()) {
+                    Some(until) => RuleState::CoolingDown { until },
+                    None => {
+                        let all = &tick.observation.cluster.value.groups;
+                        propose::desired_size(&rule.then, group, all, limits, &scope)
+                            .map_or(RuleState::Unknown, |to| RuleState::Firing { to })
+                    }
+                },
+            };
+            self.rule_states.push(state);
         }
     }
 
-    /// When the first cooldown of a rule ends.
+    /// When the first cooldown of a rule ends, if one is cooling down.
     pub fn cooling_until(&self) -> Option<Timestamp> {
-        let until = self.states.iter().filter_map(|state| match state {
+        let until = self.rule_states.iter().filter_map(|state| match state {
             RuleState::CoolingDown { until } => Some(*until),
             _ => None,
         });
         until.min()
     }
 
-    fn reports(&self) -> Vec<RuleReport> {
-        let report = |(rule, state): (&Rule, &RuleState)| RuleReport {
-            rule: rule.name.clone(),
-            state: *state,
-        };
+    fn rule_reports(&self) -> Vec<RuleReport> {
         self.spec
             .rules
             .iter()
-            .zip(&self.states)
-            .map(report)
+            .zip(&self.rule_states)
+            .map(|(rule, state)| RuleReport {
+                rule: rule.name.clone(),
+                state: *state,
+            })
             .collect()
     }
 
-    /// Finds out how each rule stands.
-    fn judge(&mut self, tick: &Tick, group: &GroupStatus, limits: Limits) {
-        let (mut rules, mut states) = (
-            std::mem::take(&mut self.rules),
-            std::mem::take(&mut self.states),
-        );
-        states.clear();
-        let scope = self.scope(tick, false);
-        states.extend(
-            self.spec
-                .rules
-                .iter()
-                .zip(&mut rules)
-                .map(
-                    |(rule, memory)| match self.hold(tick, rule, memory, &scope) {
-                        Held::Unknown => RuleState::Unknown,
-                        Held::NotTrue => RuleState::NotTrue,
-                        Held::Since { start, until } => RuleState::Holding {
-                            since: start,
-                            until,
-                        },
-                        Held::LongEnough => match memory.cooling_until(rule.cooldown, tick.at()) {
-                            Some(until) => RuleState::CoolingDown { until },
-                            None => match propose::size(
-                                &rule.then,
-                                group,
-                                &tick.observation.cluster.value.groups,
-                                limits,
-                                &scope,
-                            ) {
-                                Proposal::To(to) => RuleState::Ready { to },
-                                Proposal::Unknown => RuleState::Unknown,
-                            },
-                        },
-                    },
-                ),
-        );
-        (self.rules, self.states) = (rules, states);
+    /// The known values of the signals, then those of the windows.
+    fn readings(&self) -> Vec<Reading> {
+        let mut readings = Vec::new();
+        for ((name, _), freshness) in self.history.signals.iter().zip(&self.freshness) {
+            if let Some(sample) = freshness.sample() {
+                readings.push(Reading {
+                    signal: name.clone(),
+                    value: sample.value,
+                });
+            }
+        }
+        let windows = self.spec.windows.iter().zip(&self.history.windows);
+        for ((spec, window), name) in windows.zip(&self.window_names) {
+            if self.freshness[spec.signal].sample().is_some()
+                && let Some(value) = window.value(spec, is_counter(&self.spec, spec))
+                && value.is_finite()
+            {
+                readings.push(Reading {
+                    signal: name.clone(),
+                    value,
+                });
+            }
+        }
+        readings
     }
 
-    /// For how long the condition of a rule has been true.
-    fn hold(&self, tick: &Tick, rule: &Rule, memory: &mut RuleMemory, scope: &Scope) -> Held {
-        let known = memory
-            .reads
-            .iter()
-            .filter_map(|signal| self.signals[*signal].known());
-        let clock = known
-            .map(|sample| sample.measured_at)
-            .max()
-            .unwrap_or(tick.observation.cluster.measured_at);
-        let of_cluster = if memory.reads_cluster {
-            tick.cluster.breaks()
-        } else {
-            0
-        };
-        let breaks = memory
-            .reads
-            .iter()
-            .map(|signal| self.signals[*signal].breaks())
-            .fold(of_cluster, u64::wrapping_add);
-        let truth = scope.truth(&rule.when);
-        if truth.is_none() && self.scope(tick, true).truth(&rule.when) != Some(true) {
-            memory.hold.forget();
+    /// Takes the answer of EMR to the resize that was sent last, if this target means the group.
+    pub fn note(&mut self, group: &GroupId, outcome: Outcome) {
+        if self.history.group.as_ref() == Some(group) {
+            self.history.resizes.note(outcome);
         }
-        memory.hold.update(truth, clock, breaks, rule.hold_for)
+    }
+
+    /// Puts a recorded decision about this group in the place of what the last tick decided.
+    pub fn apply_recorded(&mut self, decision: &Decision) {
+        if self.history.group.is_none() || self.history.group != decision.group {
+            return;
+        }
+        if self.history.resized_last_tick {
+            self.history.resizes.withdraw();
+        }
+        if let Action::Resize(resize) = &decision.action {
+            let rule = match &resize.because {
+                Cause::Rule(name) => self.spec.rules.iter().position(|rule| rule.name == *name),
+                Cause::Demand | Cause::BelowMinimum | Cause::AboveMaximum => None,
+            };
+            self.history
+                .resizes
+                .send(decision.at, resize.from, resize.to, rule);
+            self.history.resized_last_tick = true;
+        }
+    }
+
+    /// Adjusts to a clock that went back to `at`: no series of samples continues, and no wait lasts
+    /// longer than it would from now on.
+    pub fn restart_clock(&mut self, at: Timestamp) {
+        let history = &mut self.history;
+        for (_, samples) in &mut history.signals {
+            samples.clear();
+        }
+        for window in &mut history.windows {
+            window.clear();
+        }
+        for (_, rule) in &mut history.rules {
+            rule.for_timer.reset();
+            rule.completed_at = rule.completed_at.map(|completed| completed.min(at));
+        }
+        history.desired_sizes.clear();
+        history.resizes.clamp(at, &self.spec.guards);
+    }
+
+    /// Which group the target means.
+    pub fn selector(&self) -> &Selector {
+        &self.spec.selector
+    }
+
+    /// The most core nodes that the cluster was ever seen with.
+    pub fn most_core(&self) -> Instances {
+        self.history.most_core
+    }
+
+    /// Takes the most core nodes that another target saw in the same cluster.
+    #[must_use]
+    pub fn with_most_core(mut self, seen: Instances) -> Self {
+        self.history.most_core = self.history.most_core.max(seen);
+        self
     }
 }
 
-impl RuleMemory {
+impl RuleInputs {
     fn new(spec: &Target, rule: &Rule) -> Self {
-        let mut reads: Vec<usize> = spec
+        let mut signals: Vec<usize> = spec
             .leaves(rule)
             .into_iter()
             .map(|leaf| spec.signal_of(leaf))
             .collect();
-        reads.sort_unstable();
-        reads.dedup();
+        signals.sort_unstable();
+        signals.dedup();
         Self {
-            reads,
+            signals,
             reads_cluster: rule.when.reads_cluster(),
-            hold: Hold::default(),
-            completed_at: None,
         }
     }
 
-    /// When the rule may act again, if that lies ahead.
+    /// Updates the `for` timer of a rule with the value of its condition at this tick.
+    fn update_timer(
+        &self,
+        timer: &mut ForTimer,
+        rule: &Rule,
+        tick: &Tick,
+        scope: &Scope,
+    ) -> ForState {
+        let mut newest: Option<Timestamp> = None;
+        let mut breaks = if self.reads_cluster {
+            tick.cluster.breaks()
+        } else {
+            0
+        };
+        for signal in &self.signals {
+            let sample = scope.freshness[*signal].sample();
+            newest = newest.max(sample.map(|sample| sample.measured_at));
+            breaks = breaks.wrapping_add(scope.signals[*signal].1.breaks());
+        }
+        let newest = newest.unwrap_or(tick.observation.cluster.measured_at);
+        let truth = scope.truth(&rule.when);
+        if truth.is_none() && scope.bridged().truth(&rule.when) != Some(true) {
+            timer.reset();
+        }
+        timer.update(truth, newest, breaks, rule.for_duration)
+    }
+}
+
+impl RuleHistory {
+    /// When the cooldown of the rule ends, if that is later than `at`.
     fn cooling_until(&self, cooldown: Duration, at: Timestamp) -> Option<Timestamp> {
         Some(self.completed_at? + cooldown).filter(|until| at < *until)
     }

@@ -109,7 +109,7 @@ pub fn rule(
             right: Expr::Constant(threshold),
         },
         when_text: Arc::from("test"),
-        hold_for: Duration::from_secs(for_s),
+        for_duration: Duration::from_secs(for_s),
         then,
         cooldown: Duration::from_secs(cooldown_s),
     }

@@ -2,9 +2,9 @@
 
 mod complaints;
 mod demand;
-mod flights;
+mod for_timers;
 mod guards;
-mod holds;
+mod in_flight;
 mod nodes;
 mod properties;
 mod state;
@@ -52,12 +52,12 @@ fn eager() -> Vec<crate::policy::Rule> {
 }
 
 /// An engine beside a task group that a test moves by hand.
-struct Bench {
+struct Harness {
     engine: Engine,
     scene: Scene,
 }
 
-impl Bench {
+impl Harness {
     fn new(policy: Policy, task: u32) -> Self {
         Self {
             engine: Engine::new(policy),

@@ -3,93 +3,72 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use super::memory::Arrival;
+use serde::{Deserialize, Serialize};
+
+use super::samples::Arrival;
 use crate::observation::Sampled;
-use crate::policy::condition::WindowFunction;
+use crate::policy::condition::{WindowFunction, WindowSpec};
 
-/// The samples of one window. Aggregates are computed from the samples alone, so that they do not
-/// depend on how long the engine has run.
-#[derive(Clone, Debug)]
-pub struct Window {
-    function: WindowFunction,
-    over: Duration,
-    /// A counter that was reset counts from zero; anything else may fall.
-    is_counter: bool,
-    /// Gap-free, oldest first; the first one is the last that is not later than `newest - over`, if
-    /// there is one.
-    samples: VecDeque<Sampled<f64>>,
-}
+/// The samples of one window, without a gap and oldest first. The first one lies outside: it is the
+/// last that is not later than `newest - over`, if there is one. Aggregates are computed from the
+/// samples alone, so that they do not depend on how long the engine has run.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct WindowSamples(VecDeque<Sampled<f64>>);
 
-impl Window {
-    pub fn new(function: WindowFunction, over: Duration, is_counter: bool) -> Self {
-        Self {
-            function,
-            over,
-            is_counter,
-            samples: VecDeque::new(),
-        }
-    }
-
-    /// The same window with the samples of another one: see [`samples`](Self::samples).
-    pub fn with_samples(self, samples: VecDeque<Sampled<f64>>) -> Self {
-        Self { samples, ..self }
-    }
-
-    /// All that one tick leaves to the next.
-    pub fn samples(&self) -> &VecDeque<Sampled<f64>> {
-        &self.samples
-    }
-
-    /// Takes the signal's sample of this tick.
-    pub fn update(&mut self, arrival: Arrival, sample: Option<Sampled<f64>>) {
+impl WindowSamples {
+    /// Takes the signal's sample of this tick and drops those that the window has left behind.
+    pub fn update(&mut self, arrival: Arrival, sample: Option<Sampled<f64>>, over: Duration) {
         let Some(sample) = sample else { return };
         match arrival {
-            Arrival::Restart => self.samples.clear(),
+            Arrival::Restart => self.0.clear(),
             Arrival::Next => {}
             Arrival::Nothing => return,
         }
-        self.samples.push_back(sample);
-        let edge = sample.measured_at - self.over;
+        self.0.push_back(sample);
+        let edge = sample.measured_at - over;
         while self
-            .samples
+            .0
             .get(1)
             .is_some_and(|second| second.measured_at <= edge)
         {
-            self.samples.pop_front();
+            self.0.pop_front();
         }
     }
 
-    pub fn forget(&mut self) {
-        self.samples.clear();
+    /// Drops all samples.
+    pub fn clear(&mut self) {
+        self.0.clear();
     }
 
-    /// The aggregate over the samples later than `newest - over`; `None` until gap-free samples
-    /// span the whole window.
-    pub fn value(&self) -> Option<f64> {
-        let (oldest, newest) = (self.samples.front()?, self.samples.back()?);
-        if oldest.measured_at > newest.measured_at - self.over {
+    /// The aggregate over the samples later than `newest - over`; `None` until samples without a gap
+    /// span the whole window. A counter (`is_counter`) that falls has started again at zero.
+    pub fn value(&self, spec: &WindowSpec, is_counter: bool) -> Option<f64> {
+        let (oldest, newest) = (self.0.front()?, self.0.back()?);
+        if oldest.measured_at > newest.measured_at - spec.over {
             return None;
         }
-        let inside = self.samples.iter().skip(1).map(|sample| sample.value);
-        let count = self.samples.len() - 1;
+        let inside = self.0.iter().skip(1).map(|sample| sample.value);
+        let count = self.0.len() - 1;
         if count == 0 {
             return None;
         }
-        Some(match self.function {
+        Some(match spec.function {
             WindowFunction::Average => inside.sum::<f64>() / count as f64,
             WindowFunction::Minimum => inside.fold(f64::INFINITY, f64::min),
             WindowFunction::Maximum => inside.fold(f64::NEG_INFINITY, f64::max),
             WindowFunction::Percentile(rank) => nearest_rank(inside.collect(), rank),
             WindowFunction::Rate => {
-                self.change() / newest.measured_at.seconds_since(oldest.measured_at)
+                self.change(is_counter) / newest.measured_at.seconds_since(oldest.measured_at)
             }
         })
     }
 
-    fn change(&self) -> f64 {
-        let values = self.samples.iter().map(|sample| sample.value);
+    /// By how much the signal changed from the first sample to the last.
+    fn change(&self, is_counter: bool) -> f64 {
+        let values = self.0.iter().map(|sample| sample.value);
         let steps = values.clone().zip(values.skip(1));
-        if self.is_counter {
+        if is_counter {
             steps
                 .map(|(before, after)| {
                     if after < before {
@@ -105,7 +84,7 @@ impl Window {
     }
 }
 
-/// The smallest value that at least `rank` percent of the values do not exceed.
+/// Returns the smallest value that at least `rank` percent of the values do not exceed.
 fn nearest_rank(mut values: Vec<f64>, rank: u8) -> f64 {
     let position = (values.len() * usize::from(rank))
         .div_ceil(100)
@@ -119,7 +98,12 @@ mod tests {
     use crate::units::Timestamp;
 
     fn window_of(function: WindowFunction, is_counter: bool, values: &[f64]) -> Option<f64> {
-        let mut window = Window::new(function, Duration::from_secs(120), is_counter);
+        let spec = WindowSpec {
+            function,
+            signal: 0,
+            over: Duration::from_secs(120),
+        };
+        let mut window = WindowSamples::default();
         for (k, value) in values.iter().enumerate() {
             let sample = Sampled {
                 value: *value,
@@ -132,9 +116,10 @@ mod tests {
                     Arrival::Next
                 },
                 Some(sample),
+                spec.over,
             );
         }
-        window.value()
+        window.value(&spec, is_counter)
     }
 
     #[test]
@@ -185,7 +170,12 @@ mod tests {
 
     #[test]
     fn a_gap_empties_the_window() {
-        let mut window = Window::new(WindowFunction::Maximum, Duration::from_secs(30), false);
+        let spec = WindowSpec {
+            function: WindowFunction::Maximum,
+            signal: 0,
+            over: Duration::from_secs(30),
+        };
+        let mut window = WindowSamples::default();
         for (k, arrival) in [
             (0, Arrival::Restart),
             (1, Arrival::Next),
@@ -197,8 +187,9 @@ mod tests {
                     value: 1.0,
                     measured_at: Timestamp::from_millis(30_000 * k),
                 }),
+                spec.over,
             );
         }
-        assert_eq!(window.value(), None);
+        assert_eq!(window.value(&spec, false), None);
     }
 }

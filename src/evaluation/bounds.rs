@@ -7,12 +7,14 @@ use std::time::Duration;
 use crate::sim::run::StepCurve;
 use crate::units::{Instances, Resources, Timestamp};
 
-use crate::sim::no_wait::nodes_needed;
+use crate::sim::no_wait_demand::nodes_needed;
 
 /// One kind of node: what it offers to containers, and its price.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Offer {
+    /// What one node offers to containers.
     pub node: Resources,
+    /// The price of one node, in US dollars an hour.
     pub usd_h: f64,
 }
 
@@ -42,8 +44,9 @@ pub struct Bounds {
 }
 
 impl Bounds {
-    /// The bounds for `demand` (see [`no_wait_demand`]) during `horizon`. No life is extended to
-    /// the 60 s that EC2 bills at least.
+    /// The bounds for `demand` during `horizon`; see
+    /// [`no_wait_demand`](crate::sim::no_wait_demand::no_wait_demand). No life is extended to the
+    /// 60 s that EC2 bills at least.
     ///
     /// Level `i` of the nodes needed is busy while at least `i` nodes are needed. Levels that are
     /// always there cost the same in any case. For each other level the clairvoyant pays its busy

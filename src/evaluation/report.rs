@@ -9,7 +9,9 @@ pub mod wording;
 use std::cmp::Ordering;
 use std::time::Duration;
 
+use crate::evaluation::default_cluster::ChosenCluster;
 use crate::evaluation::scorecard::Scorecard;
+use crate::evaluation::shortage::Shortage;
 use crate::evaluation::statistics::Summary;
 use crate::trace::Kind;
 
@@ -19,17 +21,24 @@ pub const FIXED_MAX: &str = "fixed-max";
 /// What a reader must know of a trace to judge the figures.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TraceNote {
+    /// The trace's name.
     pub name: String,
     /// Decides what "waiting" means.
     pub kind: Kind,
+    /// Made by a generator rather than recorded.
     pub synthetic: bool,
-    /// The goal: at least 95 % of the work waits no longer than this.
-    pub slo_wait: Duration,
+    /// The goal, if one is set: at least 95% of the work waits no longer than this.
+    pub goal: Option<Duration>,
+    /// Set when the largest cluster cannot serve the work in time.
+    pub shortage: Option<Shortage>,
+    /// Set when the cluster was chosen for the work.
+    pub chosen_cluster: Option<ChosenCluster>,
 }
 
 /// The policies that were tried on one trace, the cheapest first.
 #[derive(Clone, Debug)]
 pub struct Comparison {
+    /// The trace that all rows are of.
     pub trace: TraceNote,
     rows: Vec<Row>,
 }
@@ -37,13 +46,21 @@ pub struct Comparison {
 /// One policy, over all its seeds.
 #[derive(Clone, Debug)]
 pub struct Row {
+    /// The policy's name.
     pub policy: String,
+    /// The cost, in US dollars.
     pub cost_usd: Summary,
+    /// The part of the cost that nothing used.
     pub idle_usd: Summary,
+    /// The mean wait, in seconds.
     pub wait_mean_s: Summary,
+    /// The p95 wait, in seconds.
     pub wait_p95_s: Summary,
+    /// The longest wait, in seconds.
     pub wait_max_s: Summary,
-    pub slo_miss_percent: Summary,
+    /// `None` when no goal is set.
+    pub slo_miss_percent: Option<Summary>,
+    /// Accepted resizes.
     pub resizes: Summary,
     /// One for each seed, in the order of the seeds.
     pub cards: Vec<Scorecard>,
@@ -72,37 +89,61 @@ impl Comparison {
         &self.rows
     }
 
-    /// The row that wins, and whether it meets the goal; `None` when no policy finished its work.
+    /// The row that wins, and whether it meets the goal. `None` when no goal is set, no policy
+    /// finished its work, or the cluster is too small for every policy.
     ///
-    /// Of the policies that keep p95 waiting within the goal the cheapest wins. Where none does,
-    /// the one with the least p95 waiting wins. Ties go to less waiting, then to less cost. A
-    /// policy that left work undone cannot win.
+    /// The cheapest policy that keeps p95 waiting within the goal wins. When none does, the policy
+    /// with the least p95 waiting wins. Ties go to less waiting, then to less cost. A policy that
+    /// left work undone cannot win.
     pub fn winner(&self) -> Option<(&Row, bool)> {
-        let finished = || self.rows.iter().filter(|row| row.unfinished() == 0);
+        if self.trace.goal.is_none() || self.trace.shortage.is_some() {
+            return None;
+        }
         // Rows are sorted by cost and then by waiting: the first one is the cheapest.
-        if let Some(cheapest) = finished().find(|row| self.meets_goal(row)) {
+        if let Some(cheapest) = self.finished().find(|row| self.meets_goal(row)) {
             return Some((cheapest, true));
         }
-        finished()
+        self.finished()
             .min_by(|a, b| order(&a.by_waiting(), &b.by_waiting()))
             .map(|row| (row, false))
     }
 
-    pub fn meets_goal(&self, row: &Row) -> bool {
-        row.wait_p95_s.mean <= self.trace.slo_wait.as_secs_f64()
+    /// The row to recommend: the winner, or without a goal the row that no other row beats in cost,
+    /// mean or p95 waiting.
+    pub fn recommended(&self) -> Option<&Row> {
+        if self.trace.shortage.is_some() {
+            return None;
+        }
+        if self.trace.goal.is_some() {
+            return self.winner().map(|(row, _)| row);
+        }
+        let (mut unbeaten, several) = (self.unbeaten(), self.finished().nth(1).is_some());
+        match (unbeaten.next(), unbeaten.next()) {
+            (Some(only), None) if several => Some(only),
+            _ => None,
+        }
     }
 
-    /// Another policy is at least as good in cost, mean and p95 waiting, and better in one of them
-    /// (Pareto dominance).
+    /// The policies that finished all their work, the cheapest first.
+    pub fn finished(&self) -> impl Iterator<Item = &Row> {
+        self.rows.iter().filter(|row| row.unfinished() == 0)
+    }
+
+    /// The finished policies that no other policy dominates, the cheapest first.
+    pub fn unbeaten(&self) -> impl Iterator<Item = &Row> {
+        self.finished().filter(|row| !self.is_dominated(row))
+    }
+
+    /// Whether p95 waiting is within the goal; false when no goal is set.
+    pub fn meets_goal(&self, row: &Row) -> bool {
+        self.trace
+            .goal
+            .is_some_and(|goal| row.wait_p95_s.mean <= goal.as_secs_f64())
+    }
+
+    /// Whether another policy dominates this one.
     pub fn is_dominated(&self, row: &Row) -> bool {
-        let figures = row.by_cost();
-        let beats = |other: &Row| {
-            let others = other.by_cost();
-            other.unfinished() == 0
-                && others != figures
-                && others.iter().zip(figures).all(|(other, own)| *other <= own)
-        };
-        self.rows.iter().any(beats)
+        self.rows.iter().any(|other| other.dominates(row))
     }
 }
 
@@ -120,10 +161,23 @@ impl Row {
             wait_mean_s: over(|card| card.wait_mean_s),
             wait_p95_s: over(|card| card.wait_p95_s),
             wait_max_s: over(|card| card.wait_max_s),
-            slo_miss_percent: over(|card| card.slo_miss_percent),
+            slo_miss_percent: cards
+                .iter()
+                .map(|card| card.slo_miss_percent)
+                .collect::<Option<Vec<f64>>>()
+                .map(|percents| Summary::of(&percents)),
             resizes: over(|card| card.resizes as f64),
             cards,
         }
+    }
+
+    /// Whether this policy finished its work and is at least as good as `other` in cost, mean and
+    /// p95 waiting, and better in one of them (Pareto dominance).
+    pub fn dominates(&self, other: &Self) -> bool {
+        let (own, others) = (self.by_cost(), other.by_cost());
+        self.unfinished() == 0
+            && own != others
+            && own.iter().zip(others).all(|(own, other)| *own <= other)
     }
 
     /// Tasks that were left undone, over all seeds.

@@ -20,8 +20,11 @@ const SLOWDOWN_BOUND: Duration = Duration::from_secs(10);
 /// Which run a scorecard is of.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Label {
+    /// The trace's name.
     pub trace: String,
+    /// The policy's name.
     pub policy: String,
+    /// The seed of the run.
     pub seed: u64,
 }
 
@@ -30,26 +33,35 @@ pub struct Label {
 pub struct Measure<'a> {
     /// One for each group of the scenario, in its order.
     pub rates: &'a [RateCurve],
+    /// The costs that no policy can fall below.
     pub bounds: Bounds,
     /// Nodes needed if nothing waited: what supply is compared with.
     pub demand_nodes: &'a StepCurve<u32>,
-    /// The scenario's objective: the longest wait that is still well.
-    pub slo_wait: Duration,
+    /// The goal for waiting, if one is set.
+    pub slo_wait: Option<Duration>,
 }
 
 /// One row: one policy on one trace with one seed. Field names are the JSON and CSV names;
 /// `docs/scorecard.md` explains each.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Scorecard {
+    /// The trace's name.
     pub trace: String,
+    /// The policy's name.
     pub policy: String,
+    /// The seed of the run.
     pub seed: u64,
+    /// All instances, in US dollars.
     pub cost_usd: f64,
+    /// The part of the cost that is for EC2.
     pub ec2_usd: f64,
+    /// The part of the cost that is for EMR.
     pub emr_usd: f64,
+    /// The part of the cost that is for EBS volumes.
     pub ebs_usd: f64,
     /// The part of the cost that paid for memory or cores that nothing used.
     pub idle_usd: f64,
+    /// Time that instances existed, over all instances.
     pub node_hours: f64,
     /// All work packed perfectly: no policy costs less.
     pub work_bound_usd: f64,
@@ -57,30 +69,47 @@ pub struct Scorecard {
     pub no_wait_bound_usd: f64,
     /// Never lets work wait, knows the future, pays for provisioning.
     pub clairvoyant_usd: f64,
+    /// The mean wait, weighted by work.
     pub wait_mean_s: f64,
+    /// Half of the work waits no longer.
     pub wait_p50_s: f64,
+    /// 95% of the work waits no longer.
     pub wait_p95_s: f64,
+    /// 99% of the work waits no longer.
     pub wait_p99_s: f64,
+    /// The longest wait.
     pub wait_max_s: f64,
     /// `None` for observation traces, which know no jobs.
     pub bounded_slowdown_mean: Option<f64>,
     /// Memory that waited, integrated over time.
     pub backlog_gib_h: f64,
-    /// Share of the work that waited longer than the scenario's objective.
-    pub slo_miss_percent: f64,
+    /// Share of the work that waited longer than the goal; `None` when no goal is set.
+    pub slo_miss_percent: Option<f64>,
+    /// Accepted resizes.
     pub resizes: u64,
+    /// Resizes in the direction opposite to the one before.
     pub flips: u64,
+    /// Tasks of the trace.
     pub tasks_total: u64,
+    /// Tasks that were done.
     pub tasks_finished: u64,
+    /// Containers that were lost and started again.
     pub tasks_rerun: u64,
     /// Container-hours that were run and lost.
     pub lost_work_h: f64,
+    /// Jobs that were done.
     pub jobs_finished: u64,
+    /// From the first submission to the last completion.
     pub makespan_s: f64,
+    /// Elasticity: how far supply is below demand, in percent of demand.
     pub theta_u: f64,
+    /// Elasticity: how far supply is above demand, in percent of demand.
     pub theta_o: f64,
+    /// Elasticity: share of the time with too few nodes, in percent.
     pub tau_u: f64,
+    /// Elasticity: share of the time with too many nodes, in percent.
     pub tau_o: f64,
+    /// Elasticity: share of the time in which supply and demand move in opposite directions, in percent.
     pub instability: f64,
     /// `None` where the comparison divides by zero.
     pub eta_vs_fixed_max: Option<f64>,

@@ -9,17 +9,19 @@ use statrs::statistics::Statistics;
 
 use crate::evaluation::scorecard::Scorecard;
 
-/// Both tails together are the other 5 %.
+/// Both tails together are the other 5%.
 const UPPER_TAIL: f64 = 0.975;
 
 /// The mean of independent values and how sure it is.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Summary {
+    /// The mean of the values.
     pub mean: f64,
-    /// The 95 % confidence interval of the mean is `mean` plus or minus this: Student's t with `n -
+    /// The 95% confidence interval of the mean is `mean` plus or minus this: Student's t with `n -
     /// 1` degrees of freedom times the standard error. `None` for a single value, which says
     /// nothing of its spread.
     pub ci95_half_width: Option<f64>,
+    /// How many values there are.
     pub n: usize,
 }
 
@@ -36,7 +38,7 @@ impl Summary {
         }
     }
 
-    /// Whether the 95 % interval lies on one side of zero; `None` where there is no interval.
+    /// Whether the 95% interval lies on one side of zero; `None` where there is no interval.
     pub fn excludes_zero(&self) -> Option<bool> {
         self.ci95_half_width
             .map(|half_width| self.mean.abs() > half_width)
@@ -98,12 +100,12 @@ mod tests {
                 rates: &[],
                 bounds: Bounds::default(),
                 demand_nodes: &demand_nodes,
-                slo_wait: Duration::ZERO,
+                slo_wait: Some(Duration::ZERO),
             },
         )
     }
 
-    /// The 97.5 % column of any printed table of Student's t.
+    /// The 97.5% column of any printed table of Student's t.
     #[test]
     fn quantiles_equal_the_printed_table() {
         for (degrees, printed) in [

@@ -7,20 +7,23 @@ use rayon::prelude::*;
 
 use super::bounds::{Bounds, Capacity, Offer};
 use super::scorecard::{Label, Measure, Scorecard};
+use crate::observation::GroupStatus;
 use crate::policy::baselines::{BASELINES, Baseline, FIXED_MAX};
 use crate::policy::{Limits, Policy, Selector};
 use crate::pricing::RateCurve;
-use crate::sim::no_wait::{no_wait_demand, nodes_needed};
+use crate::sim::no_wait_demand::{no_wait_demand, nodes_needed};
 use crate::sim::run::{Run, StepCurve};
-use crate::sim::scenario::Scenario;
+use crate::sim::scenario::{GroupSpec, Scenario};
 use crate::sim::trace_work::TraceWork;
 use crate::sim::transient::{NAME, transient_per_job};
 use crate::sim::{Recording, SimError, simulate};
 
-/// Who takes part, and what the results call it.
+/// What is tried, and its name in the results.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Candidate {
+    /// The name in the results.
     pub name: String,
+    /// How it gets its capacity.
     pub plan: Plan,
 }
 
@@ -29,12 +32,12 @@ pub struct Candidate {
 pub enum Plan {
     /// The scenario's cluster, scaled by a policy.
     Policy(Policy),
-    /// A cluster of its own for each job.
+    /// A separate cluster for each job.
     TransientPerJob,
 }
 
 impl Candidate {
-    /// A cluster of its own for each job.
+    /// A separate cluster for each job.
     pub fn transient_per_job() -> Self {
         Self {
             name: NAME.into(),
@@ -55,7 +58,9 @@ impl Candidate {
 pub struct Testbed<'a> {
     /// What the results call the trace.
     pub trace: String,
+    /// The work of the trace.
     pub workload: &'a TraceWork,
+    /// The simulated cluster.
     pub scenario: &'a Scenario,
     rates: Vec<RateCurve>,
     bounds: Bounds,
@@ -67,7 +72,9 @@ pub struct Testbed<'a> {
 /// One policy with one seed.
 #[derive(Debug)]
 pub struct Trial {
+    /// The figures of the run.
     pub card: Scorecard,
+    /// What happened in the run.
     pub run: Run,
 }
 
@@ -142,12 +149,13 @@ impl<'a> Testbed<'a> {
     /// A baseline on this cluster: it scales the first group that has limits, within these.
     pub fn baseline(&self, baseline: &Baseline) -> Candidate {
         let (scaled, limits) = self.scaled;
-        let selector = Selector::Id(self.scenario.groups[scaled].id.clone());
-        Candidate::of(baseline.policy(limits).on_group(&selector))
+        let group = &self.scenario.groups[scaled];
+        let selector = Selector::Id(group.id.clone());
+        Candidate::of(baseline.policy_for(limits, &selector, group.kind))
     }
 
-    /// Everyone that is always at hand: the baselines and, where jobs are known, a transient
-    /// cluster for each.
+    /// All built-in alternatives: the baselines and, where jobs are known, a transient cluster for
+    /// each job.
     pub fn all_baselines(&self) -> Vec<Candidate> {
         let knows_jobs = matches!(self.workload, TraceWork::Jobs(_));
         BASELINES
@@ -280,15 +288,13 @@ pub fn scaled_group(scenario: &Scenario) -> Result<(usize, Limits), CompareError
 /// A cluster is launched at a size that its policy allows.
 pub fn started_within_limits<'s>(scenario: &'s Scenario, policy: &Policy) -> Cow<'s, Scenario> {
     let mut started = Cow::Borrowed(scenario);
-    for (index, group) in scenario.groups.iter().enumerate() {
-        let status = group.status();
-        if let Some(target) = policy
-            .targets()
-            .iter()
-            .find(|target| target.selector.matches(&status))
-        {
-            let count = group.count.clamp(target.limits.min(), target.limits.max());
-            if count != group.count {
+    let groups: Vec<GroupStatus> = scenario.groups.iter().map(GroupSpec::status).collect();
+    for (target, found) in policy.targets().iter().zip(policy.match_groups(&groups)) {
+        let Some(group) = found.group() else { continue };
+        let (min, max) = (target.limits.min(), target.limits.max());
+        for (index, spec) in scenario.groups.iter().enumerate() {
+            let count = spec.count.clamp(min, max);
+            if spec.id == group.id && count != spec.count {
                 started.to_mut().groups[index].count = count;
             }
         }

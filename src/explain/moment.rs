@@ -1,8 +1,9 @@
-//! All that was known and thought at one tick.
+//! The explanation of one tick: the decision, the rules and the data behind them.
 
 use serde::Serialize;
 
-use super::{TargetFilter, Tick, words};
+use super::ticks::{TargetFilter, Tick};
+use super::words;
 use crate::decision::{Action, Decision, DemandReport, HoldReason, Outcome, RuleReport, RuleState};
 use crate::observation::{ClusterState, Control, GroupStatus, Observation, RuleName, Sampled};
 use crate::policy::condition::Leaf;
@@ -12,72 +13,91 @@ use crate::units::{Instances, Timestamp};
 /// One tick.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Moment {
+    /// When the tick started.
     pub at: Timestamp,
-    /// The name of the policy that decided.
+    /// The name of the policy that decided; absent when the recording does not contain it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub policy: Option<String>,
-    /// Nothing was to be carried out.
+    /// Whether the decisions were never to be carried out: in a dry run, or of a shadow policy.
     pub hypothetical: bool,
+    /// The state that EMR reported for the cluster.
     pub cluster_state: ClusterState,
+    /// Leadership and pause.
     pub control: Control,
+    /// Every group of the cluster.
     pub groups: Vec<GroupStatus>,
+    /// One for each source and declared metric.
     pub sources: Vec<SourceMoment>,
+    /// One for each target that the filter admits.
     pub targets: Vec<TargetMoment>,
 }
 
-/// How old the news of one source was.
+/// The age of the data of one source.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct SourceMoment {
+    /// The name of the source, or the id of a declared metric.
     pub source: String,
     /// `None` when it was not observed.
     pub age_s: Option<f64>,
 }
 
-/// What was decided about one target, and why.
+/// The decision about one target, and its reasons.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct TargetMoment {
     /// Position in the policy, from zero.
     pub target: usize,
+    /// The decision.
     pub decision: Decision,
-    /// Smallest and largest size then.
+    /// The lower and upper limit in force.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub limits: Option<[Instances; 2]>,
+    /// The outcome of a resize.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub outcome: Option<Outcome>,
-    /// What would have to happen for it to act, when it holds.
+    /// What has to happen before a hold ends.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub to_act: Option<String>,
+    /// One for each rule of the target.
     pub rules: Vec<RuleMoment>,
 }
 
-/// How one rule stood.
+/// The state of one rule. What the policy says of it is absent when the recording does not contain
+/// the policy.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct RuleMoment {
+    /// The rule's name.
     pub rule: RuleName,
-    /// The condition as it was written; this and what follows is absent where the policy is not
-    /// known.
+    /// The condition as the policy writes it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub when: Option<String>,
+    /// How long the condition must be true before the rule fires.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub hold_for_s: Option<f64>,
+    pub for_s: Option<f64>,
+    /// What the rule does.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub then: Option<String>,
+    /// The cooldown after a resize of this rule.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cooldown_s: Option<f64>,
+    /// The state.
     pub state: RuleState,
     /// The state in words.
-    pub standing: String,
+    pub state_text: String,
+    /// One for each signal or window that the condition reads.
     pub readings: Vec<ReadingMoment>,
 }
 
-/// What a rule read, or would have liked to.
+/// The value of a signal or window that a rule reads.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct ReadingMoment {
+    /// The signal or window as the condition writes it.
     pub signal: String,
+    /// The value; absent when the rule could not read it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub value: Option<f64>,
     /// The value with its unit, or why there is none.
     pub text: String,
+    /// The age of the sample.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub age_s: Option<f64>,
 }
@@ -149,13 +169,22 @@ fn target(tick: &Tick, decision: &Decision) -> TargetMoment {
         limits: limits.map(|limits| [limits.min(), limits.max()]),
         outcome: tick.outcome(decision),
         to_act: match &decision.action {
-            Action::Hold(HoldReason::DemandMet) if decision.demand.as_deref().is_some_and(DemandReport::is_cut) => {
-                Some("more is needed: the limits would have to be wider, or a failed scale-out be over".to_owned())
+            Action::Hold(HoldReason::DemandMet)
+                if decision.demand.as_deref().is_some_and(DemandReport::is_cut) =>
+            {
+                Some(
+                    "the limits are widened, or the failure of an earlier scale-out is over"
+                        .to_owned(),
+                )
             }
             Action::Hold(reason) => Some(words::remedy(reason)),
             Action::Resize(_) => None,
         },
-        rules: decision.rules.iter().map(|report| rule(tick, decision, report, spec)).collect(),
+        rules: decision
+            .rules
+            .iter()
+            .map(|report| rule(tick, decision, report, spec))
+            .collect(),
     }
 }
 
@@ -185,12 +214,12 @@ fn rule(
     RuleMoment {
         rule: report.rule.clone(),
         when: of_rule(|rule| rule.when_text.to_string()),
-        hold_for_s: seconds(|rule| rule.hold_for),
+        for_s: seconds(|rule| rule.for_duration),
         then: of_rule(|rule| rule.then.to_string()),
         cooldown_s: seconds(|rule| rule.cooldown),
-        standing: words::standing(
+        state_text: words::rule_state(
             &report.state,
-            spec.map(|(_, _, rule)| rule.hold_for),
+            spec.map(|(_, _, rule)| rule.for_duration),
             decision.at,
         ),
         state: report.state,
@@ -225,10 +254,10 @@ fn reading(
         (None, None, _) => "missing, not observed".to_owned(),
         (None, Some(age), _) if age > source.allowance(policy.poll()) => "stale".to_owned(),
         (None, Some(_), Leaf::Window(_)) => {
-            "not known, samples without a gap do not span the window yet".to_owned()
+            "not known, the samples do not span the window without a gap yet".to_owned()
         }
         // The clock of the source is ahead by more than its values may be old.
-        (None, Some(_), Leaf::Signal(_)) => "stale, measured in the future".to_owned(),
+        (None, Some(_), Leaf::Signal(_)) => "not usable, measured in the future".to_owned(),
     };
     ReadingMoment {
         signal: text.to_string(),

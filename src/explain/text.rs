@@ -1,4 +1,4 @@
-//! How stories and moments read on a terminal of 80 columns. All times are UTC.
+//! Timelines and moments as text for a terminal of 80 columns. All times are UTC.
 
 use std::fmt;
 use std::time::Duration;
@@ -11,9 +11,9 @@ use crate::observation::GroupId;
 use crate::units::{Timestamp, display_duration};
 
 const WIDTH: usize = 80;
-/// Where the text of an entry begins: after `08:00:00 - 09:09:30`.
+/// The column where the text of an entry begins, after `08:00:00 - 09:09:30`.
 const ENTRY_INDENT: usize = 21;
-/// Where the text of a labelled line begins.
+/// The column where the text of a labelled line begins.
 const LABEL_INDENT: usize = 13;
 
 impl fmt::Display for Timeline {
@@ -21,14 +21,14 @@ impl fmt::Display for Timeline {
         let cluster = self
             .cluster
             .as_ref()
-            .map(|cluster| format!("cluster {cluster}, "))
+            .map(|cluster| format!("cluster {cluster}: "))
             .unwrap_or_default();
         let (first, last) = (date_and_time(self.first), date_and_time(self.last));
         paragraph(
             f,
             0,
             "",
-            &format!("{cluster}{} ticks from {first} to {last} UTC", self.ticks),
+            &format!("{cluster}{} ticks, {first} to {last} UTC", self.ticks),
         )?;
         if let Some(policy) = self.policy.as_ref().filter(|_| self.is_shadow) {
             paragraph(
@@ -36,7 +36,7 @@ impl fmt::Display for Timeline {
                 0,
                 "",
                 &format!(
-                    "what the policy {policy} would have decided, while the cluster did what it did"
+                    "What policy {policy} would have decided at the sizes that the cluster really had"
                 ),
             )?;
         }
@@ -106,9 +106,9 @@ fn headline(entry: &Entry, is_shadow: bool) -> String {
             again,
             policy_changed,
         } => {
-            let what = if *again { "started again" } else { "started" };
+            let what = if *again { "restarted" } else { "started" };
             let policy = if *policy_changed {
-                "another policy from"
+                "new policy"
             } else {
                 "policy"
             };
@@ -118,7 +118,7 @@ fn headline(entry: &Entry, is_shadow: bool) -> String {
             )
         }
         What::Silence => day_later(format!(
-            "nothing was observed for {}",
+            "no observations for {}",
             words::seconds(entry.to.since(entry.from))
         )),
         What::Held { at, reason } if entry.group.is_some() => {
@@ -131,7 +131,7 @@ fn headline(entry: &Entry, is_shadow: bool) -> String {
             ..
         } => {
             let times = if entry.ticks > 1 {
-                format!(", decided {} times", entry.ticks)
+                format!(" ({} times)", entry.ticks)
             } else {
                 String::new()
             };
@@ -144,7 +144,7 @@ fn headline(entry: &Entry, is_shadow: bool) -> String {
             format!("the cluster's size changed from {from} to {to}")
         }
         What::Changed { from, to } => {
-            format!("the size was changed from {from} to {to}, not by this daemon")
+            format!("the size changed from {from} to {to}, not by this daemon")
         }
     }
 }
@@ -164,7 +164,7 @@ fn details(entry: &Entry) -> Vec<String> {
     if !hypothetical {
         let complete = complete_at.map(|at| {
             format!(
-                ", complete after {} at {}",
+                "; complete after {} at {}",
                 words::seconds(at.since(entry.from)),
                 time(at)
             )
@@ -186,7 +186,7 @@ impl fmt::Display for Moment {
             .map(|policy| format!(", policy {policy}"))
             .unwrap_or_default();
         let hypothetical = if self.hypothetical {
-            ", nothing to be carried out"
+            ", not carried out"
         } else {
             ""
         };
@@ -203,7 +203,11 @@ impl fmt::Display for Moment {
         writeln!(f)?;
         labelled(f, "cluster", &self.cluster_state.to_string())?;
         if !self.control.leader {
-            labelled(f, "", "another instance is in charge")?;
+            labelled(
+                f,
+                "",
+                "this daemon is a standby; another instance is the leader",
+            )?;
         }
         for (index, group) in self.groups.iter().enumerate() {
             let name = group
@@ -257,7 +261,7 @@ impl Moment {
             }
         }
         if let Some(to_act) = &target.to_act {
-            labelled(f, "to act", to_act)?;
+            labelled(f, "until", to_act)?;
         }
         if decision.group.is_some() {
             let limits = target
@@ -302,10 +306,10 @@ fn rule(f: &mut fmt::Formatter<'_>, rule: &RuleMoment) -> fmt::Result {
     writeln!(f)?;
     paragraph(f, 0, "", &format!("rule {}{then}{cooldown}", rule.rule))?;
     if let Some(when) = &rule.when {
-        let hold_for = duration(rule.hold_for_s)
-            .map(|hold_for| format!(", for {hold_for}"))
+        let for_time = duration(rule.for_s)
+            .map(|for_time| format!(", for {for_time}"))
             .unwrap_or_default();
-        labelled(f, "when", &format!("{when}{hold_for}"))?;
+        labelled(f, "when", &format!("{when}{for_time}"))?;
     }
     for (index, reading) in rule.readings.iter().enumerate() {
         let age = reading
@@ -316,7 +320,7 @@ fn rule(f: &mut fmt::Formatter<'_>, rule: &RuleMoment) -> fmt::Result {
         let text = format!("{}{equals} {}{age}", reading.signal, reading.text);
         labelled(f, if index == 0 { "read" } else { "" }, &text)?;
     }
-    labelled(f, "stands", &rule.standing)
+    labelled(f, "state", &rule.state_text)
 }
 
 fn age(seconds: f64) -> String {
@@ -333,7 +337,7 @@ fn labelled(f: &mut fmt::Formatter<'_>, label: &str, text: &str) -> fmt::Result 
     paragraph(f, LABEL_INDENT, &format!("  {label}"), text)
 }
 
-/// A label, then text from column `indent` on, broken between words.
+/// Writes a label, then the text from column `indent` on, wrapped between words.
 fn paragraph(f: &mut fmt::Formatter<'_>, indent: usize, label: &str, text: &str) -> fmt::Result {
     let mut line = format!("{label:<indent$}");
     let mut is_empty = true;

@@ -1,85 +1,108 @@
-//! What happened, with stretches in which nothing changed told once.
+//! The timeline of a recording. Consecutive ticks with the same decision are one entry.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::Serialize;
 
-use super::{Event, TargetFilter, Tick, words};
+use super::ticks::{Event, TargetFilter, Tick};
+use super::words;
 use crate::decision::{Action, Cause, Decision, HoldReason, Outcome, Reading, Resize};
 use crate::observation::{Direction, GroupId, RuleName};
 use crate::policy::{DEFAULT_POLL, Policy};
 use crate::trace::Start;
 use crate::units::{Instances, Timestamp};
 
-/// A recording as a story.
+/// What happened in a recording, in order.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Timeline {
+    /// The id of the cluster; absent when the recording does not contain it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cluster: Option<String>,
-    /// The name of the policy that is told about.
+    /// The name of the policy that the timeline is about.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub policy: Option<String>,
-    /// It was not in force.
+    /// Whether the policy was not in force.
     pub is_shadow: bool,
+    /// The first tick.
     pub first: Timestamp,
+    /// The last tick.
     pub last: Timestamp,
+    /// The number of ticks.
     pub ticks: u64,
-    /// By their beginnings.
+    /// The entries, ordered by their beginning.
     pub entries: Vec<Entry>,
 }
 
-/// One thing that happened, or went on.
+/// An event, or a stretch of ticks with the same decision.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Entry {
+    /// Its first tick.
     pub from: Timestamp,
-    /// The last tick of it.
+    /// Its last tick.
     pub to: Timestamp,
+    /// The number of its ticks.
     pub ticks: u64,
-    /// Position of the target in its policy, from zero; `None` for what concerns all.
+    /// Position of the target in its policy, from zero; absent for events that concern all targets.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub target: Option<usize>,
+    /// The target's group.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub group: Option<GroupId>,
+    /// What happened.
     #[serde(flatten)]
     pub what: What,
 }
 
+/// What an entry of a timeline is about.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum What {
-    /// A daemon began, or began again.
+    /// A daemon started.
     Started {
+        /// The version of Headroom.
         headroom: String,
+        /// The file of its policy.
         policy_file: String,
+        /// Whether decisions were only recorded, not carried out.
         dry_run: bool,
+        /// Whether the recording has an earlier start.
         again: bool,
+        /// Whether its policy differs from that of the earlier start.
         policy_changed: bool,
     },
-    /// No tick for longer than the policy allows between two.
+    /// No tick for more than three polls.
     Silence,
+    /// The target was held.
     Held {
+        /// The size at which it was held.
         at: Instances,
+        /// Why it was held.
         reason: HoldReason,
     },
+    /// A resize was decided.
     Resized {
+        /// The resize.
         resize: Resize,
-        /// What the rule read.
+        /// The values that its rule read.
         readings: Vec<Reading>,
-        /// The same with units, for people.
+        /// The readings with units, for text output.
         #[serde(skip)]
         readings_text: Vec<String>,
+        /// Whether EMR accepted the call.
         #[serde(skip_serializing_if = "Option::is_none")]
         outcome: Option<Outcome>,
-        /// When as many instances ran as were asked for.
+        /// When the requested size was reached.
         #[serde(skip_serializing_if = "Option::is_none")]
         complete_at: Option<Timestamp>,
-        /// Decided, and not to be carried out.
+        /// Whether it was never to be carried out.
         hypothetical: bool,
     },
-    /// The size that EMR was asked for is another one, and this daemon has not asked for it.
+    /// The requested size changed without a resize of this daemon.
     Changed {
+        /// The size before.
         from: Instances,
+        /// The size after.
         to: Instances,
     },
 }
@@ -94,15 +117,15 @@ pub(super) struct Builder<'a> {
     running_policy: Option<String>,
 }
 
-/// How far the story of one target has got.
+/// What is known of one target so far.
 #[derive(Default)]
 struct Progress {
-    /// The entry that may go on.
+    /// The entry that the next tick may extend.
     entry: Option<usize>,
-    /// The resize that is not complete: its entry, and where it leads.
+    /// The resize that is not complete: its entry, size and direction.
     resize: Option<(usize, Instances, Direction)>,
     requested: Option<Instances>,
-    /// What we asked for and EMR has not shown.
+    /// The size that this daemon requested and EMR has not reported yet.
     asked: Option<Instances>,
 }
 
@@ -137,7 +160,7 @@ impl<'a> Builder<'a> {
         self.timeline
     }
 
-    /// A start with state, of the same policy, is where one file ends and the next begins.
+    /// A start that has state and the same policy only begins the next file of the journal.
     fn start(&mut self, start: Start) {
         let again = self.running_policy.is_some();
         let policy_changed = self
@@ -207,7 +230,7 @@ impl<'a> Builder<'a> {
             let entry = &mut self.timeline.entries[entry];
             (entry.to, entry.ticks) = (decision.at, entry.ticks + 1);
         } else {
-            let what = told(tick, decision);
+            let what = entry_of(tick, decision);
             let entry = self.push(decision.at, Some(decision), what);
             progress.entry = Some(entry);
             if let (Action::Resize(resize), false) = (&decision.action, tick.is_hypothetical)
@@ -270,7 +293,7 @@ impl<'a> Builder<'a> {
     }
 }
 
-fn told(tick: &Tick, decision: &Decision) -> What {
+fn entry_of(tick: &Tick, decision: &Decision) -> What {
     match &decision.action {
         Action::Hold(reason) => What::Held {
             at: decision.requested,
@@ -298,8 +321,8 @@ fn told(tick: &Tick, decision: &Decision) -> What {
     }
 }
 
-/// What a rule read, plain and with units. Without the policy: everything that was read for the
-/// target.
+/// The values that a rule read, plain and with units. Without the policy, all values that were read
+/// for the target.
 fn readings(tick: &Tick, decision: &Decision, rule: &RuleName) -> (Vec<Reading>, Vec<String>) {
     let target = tick
         .policy
@@ -337,8 +360,8 @@ fn readings(tick: &Tick, decision: &Decision, rule: &RuleName) -> (Vec<Reading>,
     read.unzip()
 }
 
-/// The entry goes on with this decision: a hold for the same reason, or a resize that is decided
-/// again because nothing follows from it.
+/// Whether this decision extends an entry: it is a hold for the same reason, or a resize of a dry run
+/// or shadow policy that is decided again because it was not carried out.
 fn is_same(what: &What, decision: &Decision, tick: &Tick) -> bool {
     match (what, &decision.action) {
         (What::Held { at, reason }, Action::Hold(now)) => {

@@ -1,4 +1,4 @@
-//! The instant that a person asks about.
+//! The time that a user asks about.
 
 use std::fmt;
 use std::str::FromStr;
@@ -11,15 +11,17 @@ use crate::units::Timestamp;
 /// An instant, or a time of day.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum When {
+    /// An instant.
     Instant(Timestamp),
-    /// In UTC: the last time within the recording that it was that late.
+    /// The last occurrence of a time of day (UTC) within the recording.
     TimeOfDay(Time),
 }
 
 impl FromStr for When {
     type Err = String;
 
-    /// `2026-11-20T14:05:00Z`, `2026-11-20 14:05` or `14:05`; UTC where no offset says otherwise.
+    /// Parses `2026-11-20T14:05:00Z`, `2026-11-20 14:05` or `14:05`, in UTC unless there is an
+    /// offset.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let millis = |instant: jiff::Timestamp| {
             Self::Instant(Timestamp::from_millis(instant.as_millisecond()))
@@ -27,7 +29,7 @@ impl FromStr for When {
         if let Ok(instant) = text.parse::<jiff::Timestamp>() {
             return Ok(millis(instant));
         }
-        // A time of day is looked for last: it would be found in a date with a time, too.
+        // A time of day is tried last, because it also parses from a date with a time.
         if let Some(civil) = text
             .parse::<DateTime>()
             .ok()
@@ -50,8 +52,8 @@ impl fmt::Display for When {
     }
 }
 
-/// Picks the last thing that is not later than what was asked for, while things go by in their
-/// order.
+/// Picks the last of the offered things that is not later than the requested time. Things are
+/// offered in order of time.
 pub(super) struct Choice<T> {
     when: When,
     last: Option<(Timestamp, T)>,
@@ -88,7 +90,7 @@ impl<T> Choice<T> {
         }
     }
 
-    /// When the recording never got to that time of day, its end comes nearest.
+    /// The choice. If the recording ends before the time of day is reached, its last thing.
     pub fn made(self) -> Option<T> {
         self.best.or(self.last.map(|(_, thing)| thing))
     }
@@ -175,6 +177,6 @@ mod tests {
         let mut short = Choice::new("14:05".parse().expect("a time"));
         short.offer(at("2026-11-19T08:00:00Z"), 0);
         short.offer(at("2026-11-19T09:00:00Z"), 1);
-        assert_eq!(short.made(), Some(1), "the end comes nearest");
+        assert_eq!(short.made(), Some(1), "the end of the recording is nearest");
     }
 }

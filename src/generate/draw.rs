@@ -1,4 +1,4 @@
-//! From parameters and a seed to jobs.
+//! Draws jobs from the parameters of a workload and a seed.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -14,11 +14,11 @@ use crate::units::{Mebibytes, Resources, VirtualCores};
 
 /// Task durations are written in steps of 0.1 s, and of 1 s where a task of the stage takes longer
 /// than this on average: equal neighbours share a run, which keeps traces small, at an error of at
-/// most 2 %.
+/// most 2%.
 const COARSE_FROM_S: f64 = 30.0;
 const DAY_S: f64 = 86_400.0;
 
-/// The jobs of one class, in the order of their arrival.
+/// The jobs of one class, in order of arrival.
 pub(super) fn random_jobs(stream: &Stream, span: Duration, seed: u64, index: u64) -> Vec<Job> {
     let mut arrivals = Draw::new(seed, 2 * index);
     let mut bodies = Draw::new(seed, 2 * index + 1);
@@ -36,7 +36,7 @@ pub(super) fn random_jobs(stream: &Stream, span: Duration, seed: u64, index: u64
         .collect()
 }
 
-/// One job a day.
+/// The jobs of one recurring job, one a day.
 pub(super) fn recurring_jobs(
     recurring: &Recurring,
     span: Duration,
@@ -78,9 +78,9 @@ impl Draw {
         }
     }
 
-    /// Arrival times of a non-homogeneous Poisson process: candidates come at the highest rate, and
-    /// each is kept with the probability that its own rate bears to the highest (thinning, Lewis
-    /// and Shedler 1979).
+    /// Arrival times of a non-homogeneous Poisson process by thinning (Lewis and Shedler 1979):
+    /// candidates arrive at the highest rate, and each is kept with a probability of the rate at its
+    /// time divided by the highest rate.
     fn thinned(&mut self, stream: &Stream, span_s: f64) -> Vec<f64> {
         let rate_max = stream.rate_max_per_s();
         let bursts = stream
@@ -142,8 +142,8 @@ impl Draw {
         }
     }
 
-    /// Splits the work of a stage into tasks. Equal durations are joined to runs, and the runs are
-    /// shuffled: an order by duration would pack better or worse than any real stage does.
+    /// Splits the work of a stage into tasks. Equal durations are joined to runs, which are shuffled,
+    /// because tasks ordered by duration would pack better or worse than those of a real stage.
     fn tasks(&mut self, work_s: f64, shape: &JobShape) -> Vec<TaskRun> {
         let wanted_s = self.log_normal(shape.task);
         let count = (work_s / wanted_s)

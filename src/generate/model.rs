@@ -1,18 +1,70 @@
-//! The parameters of a workload: every number that determines it besides the seed. Their argument
-//! is in `docs/workload-model.md`.
+//! The parameters of a synthetic workload, which determine it together with the seed.
+//! `docs/workload-model.md` gives the reasons for their values.
 
 use std::time::Duration;
 
 use crate::units::Timestamp;
 
-/// A whole workload.
+/// A kind of synthetic workload.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scenario {
+    /// A working day of interactive queries and batch jobs.
+    OfficeDay,
+    /// Three large jobs each night.
+    NightlyBatch,
+    /// Floods of short tasks.
+    ShortContainers,
+    /// A steady load of tasks that are long enough for spot interruptions to hurt.
+    SpotStorm,
+}
+
+impl Scenario {
+    /// All scenarios.
+    pub const ALL: [Self; 4] = [
+        Self::OfficeDay,
+        Self::NightlyBatch,
+        Self::ShortContainers,
+        Self::SpotStorm,
+    ];
+
+    /// The name on the command line.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::OfficeDay => "office-day",
+            Self::NightlyBatch => "nightly-batch",
+            Self::ShortContainers => "short-containers",
+            Self::SpotStorm => "spot-storm",
+        }
+    }
+
+    /// One line for a list of scenarios.
+    pub const fn summary(self) -> &'static str {
+        match self {
+            Self::OfficeDay => "one working day of queries and batch, in bursts",
+            Self::NightlyBatch => "the same three large jobs each night, for 14 days",
+            Self::ShortContainers => "floods of tasks shorter than 30 s, for 8 hours",
+            Self::SpotStorm => "a steady load of long tasks, for 12 hours",
+        }
+    }
+
+    /// The scenario of this name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL
+            .into_iter()
+            .find(|scenario| scenario.name() == name)
+    }
+}
+
+/// The parameters of a synthetic workload.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Workload {
+pub struct WorkloadModel {
     /// Midnight UTC of the first day; hours of the day count from here.
     pub start: Timestamp,
-    /// Jobs come within this time of `start`; one that comes every day may be late by its jitter.
+    /// Jobs arrive within this time from `start`; recurring jobs may be late by their jitter.
     pub span: Duration,
+    /// The classes of jobs that arrive at random.
     pub streams: Vec<Stream>,
+    /// The jobs that run every day.
     pub recurring: Vec<Recurring>,
 }
 
@@ -22,53 +74,59 @@ pub struct Workload {
 pub struct Stream {
     /// The first part of the job ids.
     pub class: &'static str,
-    /// Where `by_hour` is 1 and no burst is on.
+    /// The rate while `by_hour` is 1 and there is no burst.
     pub jobs_per_hour: f64,
-    /// Factor on the rate for each hour of the day.
+    /// A factor on the rate for each hour of the day.
     pub by_hour: [f64; 24],
+    /// Times of a higher rate.
     pub bursts: Option<Bursts>,
+    /// The size and structure of the jobs.
     pub shape: JobShape,
 }
 
-/// Times of a higher rate. Gaps and lengths are exponential; bursts do not add up.
+/// Times of a higher rate. Gaps and lengths are exponentially distributed; bursts never overlap.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Bursts {
-    /// How often one begins while none is on.
+    /// How many begin per hour while there is none.
     pub per_hour: f64,
+    /// The mean length.
     pub length_mean_s: f64,
-    /// Factor on the rate, above 1.
+    /// A factor on the rate, above 1.
     pub factor: f64,
 }
 
-/// A job that comes back every day at the same time, under the same name.
+/// A job that runs every day at the same time, under the same name.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Recurring {
+    /// The name of the job.
     pub name: &'static str,
-    /// Since midnight UTC.
+    /// The time of day, from midnight UTC.
     pub at: Duration,
-    /// Standard deviation of the start, normal, cut off at three of them.
+    /// The standard deviation of the start, which is normally distributed and cut off at three
+    /// deviations.
     pub jitter_s: f64,
+    /// The size and structure of the job.
     pub shape: JobShape,
 }
 
-/// What a job of a class looks like.
+/// The size and structure of the jobs of a class.
 #[derive(Clone, Debug, PartialEq)]
 pub struct JobShape {
-    /// Work of the whole job: the sum of its tasks' seconds.
+    /// The work of the whole job: the sum of its tasks' seconds.
     pub work: Size,
-    /// Seconds that a task of a stage takes on average, drawn once a stage.
+    /// The mean seconds of the tasks of a stage, drawn once for each stage.
     pub task: LogNormal,
-    /// Spread of the tasks within a stage: sigma of a lognormal of mean 1.
+    /// The spread of the tasks within a stage: sigma of a lognormal distribution of mean 1.
     pub task_sigma: f64,
-    /// No task takes longer than this.
+    /// The longest task.
     pub task_max_s: f64,
-    /// No stage has more tasks; a larger one has longer tasks instead.
+    /// The most tasks of a stage; a larger stage has longer tasks instead.
     pub tasks_max: u32,
-    /// One is picked for each job, all equally likely.
+    /// The structures to pick from for each job, all equally likely.
     pub plans: &'static [Plan],
-    /// One is picked for each stage.
+    /// The container sizes to pick from for each stage.
     pub containers: &'static [Choice],
-    /// One is picked for each job; it takes one vcore.
+    /// The sizes of the application master to pick from for each job.
     pub masters: &'static [Choice],
 }
 
@@ -80,42 +138,49 @@ pub type Plan = &'static [StagePlan];
 pub struct StagePlan {
     /// Positions of the stages that must finish first.
     pub after: &'static [u32],
-    /// Of the job's work; the shares of a plan add up to 1.
+    /// The share of the job's work; the shares of a plan add up to 1.
     pub share: f64,
 }
 
-/// One size of container, and how often it is picked in comparison with the others.
+/// A container size that can be picked.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Choice {
+    /// Its memory.
     pub memory_gib: u64,
+    /// Its virtual cores.
     pub vcores: u64,
+    /// How often it is picked relative to the other choices.
     pub weight: f64,
 }
 
-/// How large jobs are, in task-seconds.
+/// The distribution of the size of jobs, in task-seconds.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Size {
-    /// Heavy tail: of the jobs above any size, a share of `2^-alpha` is above twice that size, up
-    /// to `max_s`.
+    /// A heavy tail up to `max_s`: a share of `2^-alpha` of the jobs above any size is also above
+    /// twice that size.
     BoundedPareto {
+        /// The smallest size.
         min_s: f64,
+        /// The largest size.
         max_s: f64,
+        /// The exponent of the tail.
         alpha: f64,
     },
+    /// Lognormally distributed.
     LogNormal(LogNormal),
 }
 
-/// `exp` of a normal variable.
+/// A lognormal distribution.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct LogNormal {
+    /// The median.
     pub median: f64,
-    /// Standard deviation of the logarithm.
+    /// The standard deviation of the logarithm.
     pub sigma: f64,
 }
 
-impl Workload {
-    /// Multiplies arrivals at random by `rate`, and the work and tasks of recurring jobs, which
-    /// come as often as before.
+impl WorkloadModel {
+    /// Multiplies the number of random arrivals and the size of recurring jobs by `rate`.
     pub(super) fn scale(&mut self, rate: f64) {
         for stream in &mut self.streams {
             stream.jobs_per_hour *= rate;
@@ -126,7 +191,7 @@ impl Workload {
         }
     }
 
-    /// Mean number of jobs over all seeds.
+    /// The mean number of jobs over all seeds.
     pub fn expected_jobs(&self) -> f64 {
         let random: f64 = self
             .streams
@@ -138,7 +203,7 @@ impl Workload {
 }
 
 impl Stream {
-    /// Jobs a second, `elapsed_s` after the workload's start.
+    /// The rate in jobs per second, `elapsed_s` after the workload's start.
     pub(super) fn rate_per_s(&self, elapsed_s: f64, in_burst: bool) -> f64 {
         let hour = (elapsed_s / 3_600.0) as usize % 24;
         let lift = self
@@ -159,7 +224,7 @@ impl Stream {
             * self.bursts.map_or(1.0, |bursts| bursts.factor.max(1.0))
     }
 
-    /// Mean number of jobs over all seeds; bursts count with their share of a long time.
+    /// The mean number of jobs over all seeds; bursts count with their share of a long time.
     pub fn expected_jobs(&self, span: Duration) -> f64 {
         let hours = span.as_secs_f64() / 3_600.0;
         let (days, rest) = ((hours / 24.0).floor(), hours % 24.0);

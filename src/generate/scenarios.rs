@@ -1,13 +1,13 @@
-//! The numbers of the four scenarios.
+//! The parameters of the four scenarios.
 //!
 //! They are sized for the cluster of the scenario files under `simulations/`: 2 core nodes and up
-//! to 20 task nodes of m5.xlarge, with 12,288 MiB and 4 vcores each. A test holds them to it.
+//! to 20 task nodes of m5.xlarge, with 12,288 MiB and 4 vcores each. A test checks that.
 
 use std::time::Duration;
 
-use super::Scenario;
 use super::model::{
-    Bursts, Choice, JobShape, LogNormal, Plan, Recurring, Size, StagePlan, Stream, Workload,
+    Bursts, Choice, JobShape, LogNormal, Plan, Recurring, Scenario, Size, StagePlan, Stream,
+    WorkloadModel,
 };
 use crate::units::Timestamp;
 
@@ -15,7 +15,7 @@ use crate::units::Timestamp;
 const START: Timestamp = Timestamp::from_millis(1_772_409_600_000);
 const HOUR: Duration = Duration::from_secs(3_600);
 
-pub(super) fn parameters(scenario: Scenario) -> Workload {
+pub(super) fn parameters(scenario: Scenario) -> WorkloadModel {
     let (span, streams, recurring) = match scenario {
         Scenario::OfficeDay => (
             24 * HOUR,
@@ -26,7 +26,7 @@ pub(super) fn parameters(scenario: Scenario) -> Workload {
         Scenario::ShortContainers => (8 * HOUR, vec![flood(), flood_base()], Vec::new()),
         Scenario::SpotStorm => (12 * HOUR, vec![storm_medium(), storm_long()], Vec::new()),
     };
-    Workload {
+    WorkloadModel {
         start: START,
         span,
         streams,

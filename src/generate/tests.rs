@@ -8,7 +8,7 @@ use crate::trace::journal::TraceReader;
 
 const DAY_S: u64 = 86_400;
 
-fn made(scenario: Scenario, seed: u64) -> (Workload, Vec<Job>) {
+fn made(scenario: Scenario, seed: u64) -> (WorkloadModel, Vec<Job>) {
     let workload = scenario
         .workload(None, 1.0)
         .expect("the defaults are valid");
@@ -56,8 +56,7 @@ fn the_same_seed_gives_the_same_bytes_and_another_seed_gives_others() {
     }
 }
 
-/// The traces in the repository are what their README's command makes, on every machine that runs
-/// the tests.
+/// The command in each scenario's README makes the committed trace, on every machine.
 #[test]
 fn the_committed_traces_are_what_the_generator_makes() {
     for scenario in Scenario::ALL {
@@ -120,7 +119,7 @@ fn options_out_of_range_are_refused_with_the_range() {
         (
             Some(366.0),
             100.0,
-            "jobs, and 1000000 are the limit: use fewer days or a lower rate",
+            "jobs, more than the limit of 1000000: use fewer days or a lower rate",
         ),
     ] {
         let error = Scenario::OfficeDay.workload(days, rate).expect_err(message);
@@ -296,7 +295,7 @@ fn every_task_of_a_flood_is_shorter_than_30_s_and_a_flood_has_over_a_thousand() 
     }
 }
 
-/// The random part doubles its arrivals; what comes every night comes as often as before, twice as
+/// Random jobs arrive twice as often; nightly jobs run as often as before, but are twice as
 /// large.
 #[test]
 fn the_rate_doubles_the_work() {
@@ -310,7 +309,7 @@ fn the_rate_doubles_the_work() {
         twice.expected_jobs() - 84.0,
         2.0 * (once.expected_jobs() - 84.0)
     );
-    let named_work = |workload: &Workload| {
+    let named_work = |workload: &WorkloadModel| {
         generate(workload, 1)
             .iter()
             .filter(|job| job.name.is_some())

@@ -23,13 +23,17 @@ const REQUIRED: [&str; 8] = [
 ];
 const OPTIONAL: &str = "name";
 
+/// The options of a CSV import.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Options {
-    /// The instant of submit time zero, which the files do not tell.
+    /// The instant of submit time zero, which the files do not contain.
     pub start: Timestamp,
 }
 
-/// Opens one source after the other; several files are one workload.
+/// Imports CSV files; several files become one workload.
+///
+/// # Errors
+/// When a file cannot be read or is invalid, or there are no jobs.
 pub fn import(
     sources: impl IntoIterator<Item = Result<Source, ImportError>>,
     options: &Options,
@@ -87,7 +91,7 @@ fn unreadable(path: &Path, error: ::csv::Error) -> ImportError {
             path,
             line,
             format!(
-                "{len} fields, but the header has {expected_len}; leave `after` empty, not out"
+                "{len} fields, but the header has {expected_len}; keep the comma of an empty field"
             ),
         ),
         ::csv::ErrorKind::Utf8 { .. } => malformed(path, line, "not UTF-8 text"),
@@ -95,7 +99,7 @@ fn unreadable(path: &Path, error: ::csv::Error) -> ImportError {
     }
 }
 
-/// Where each column stands.
+/// The position of each column.
 struct Columns {
     required: [usize; REQUIRED.len()],
     name: Option<usize>,
@@ -119,7 +123,7 @@ impl Columns {
             .find(|(position, header)| place(header) != Some(*position))
         {
             return Err(format!(
-                "column {} is {twice:?} again; name each column once",
+                "column {} is {twice:?} again; keep one of them",
                 position + 1
             ));
         }
@@ -139,7 +143,7 @@ impl Columns {
     }
 }
 
-/// One line: so many tasks of a stage.
+/// One row: a run of tasks of a stage.
 struct Row {
     job: Arc<str>,
     name: Option<Arc<str>>,
@@ -224,7 +228,7 @@ fn time(column: &str, text: &str) -> Result<Duration, String> {
         .map_err(|problem| format!("{column}: {problem}; write seconds, 0 or more"))
 }
 
-/// The jobs so far; the last one may still grow.
+/// The jobs read so far. Further rows may extend the last one.
 #[derive(Default)]
 struct Jobs {
     all: Vec<Job>,
@@ -238,7 +242,7 @@ impl Jobs {
         }
         if !self.ids.insert(Arc::clone(&row.job)) {
             return Err(format!(
-                "job {:?} again, after rows of another job; put the rows of a job together",
+                "job {:?} again, after rows of another job; keep the rows of a job together",
                 row.job
             ));
         }
@@ -265,7 +269,7 @@ impl Jobs {
     }
 }
 
-/// A further row of the same job: more tasks of its last stage, or its next stage.
+/// Extends a job by another row: more tasks of its last stage, or its next stage.
 fn extend(job: &mut Job, row: Row) -> Result<(), String> {
     if row.submit != job.submit {
         return Err(format!(

@@ -1,9 +1,10 @@
-//! Concatenated JSON objects, one a job: Rumen's digest of the MapReduce job history, or the input
-//! of Hadoop's scheduler load simulator (SLS).
+//! MapReduce job histories as concatenated JSON objects, one for each job: the output of Rumen, or
+//! the input of Hadoop's scheduler load simulator (SLS).
 //!
 //! Rumen: `org.apache.hadoop.tools.rumen.LoggedJob`. SLS: `SchedulerLoadSimulator.md` and
 //! `SLSConfiguration` in `apache/hadoop`.
 
+mod entry;
 mod sls;
 
 use std::cell::Cell;
@@ -13,8 +14,8 @@ use std::path::Path;
 use std::rc::Rc;
 use std::time::Duration;
 
-use serde::Deserialize;
-use serde::de::IgnoredAny;
+pub use entry::Options;
+use entry::{Collected, Entry, LoggedAttempt, LoggedTask};
 
 use super::{
     ImportError, Imported, Names, Source, Tally, elapsed, imported, malformed, run_lengths,
@@ -23,27 +24,10 @@ use crate::trace::journal::json_problem;
 use crate::trace::{Job, Stage};
 use crate::units::{Mebibytes, Resources, Timestamp, VirtualCores};
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Options {
-    /// What a task takes where the recording does not say.
-    pub each: Resources,
-    /// The instant of time zero of an SLS file, which it does not tell. Rumen's times are instants.
-    pub start: Timestamp,
-}
-
-impl Default for Options {
-    fn default() -> Self {
-        Self {
-            each: Resources {
-                memory: Mebibytes(1024),
-                vcores: VirtualCores(1),
-            },
-            start: Timestamp::EPOCH,
-        }
-    }
-}
-
-/// Opens one source after the other; several files are one workload.
+/// Imports Rumen or SLS files; several files become one workload.
+///
+/// # Errors
+/// When a file cannot be read or is invalid, or there are no jobs.
 pub fn import(
     sources: impl IntoIterator<Item = Result<Source, ImportError>>,
     options: &Options,
@@ -58,16 +42,6 @@ pub fn import(
     collected.finish(&names, options)
 }
 
-/// Jobs of both formats, before their times are put on one clock.
-#[derive(Default)]
-struct Collected {
-    /// With the instant of their submission in milliseconds since the epoch; `submit` is not yet
-    /// set.
-    rumen: Vec<(i64, Job)>,
-    sls: Vec<Job>,
-    left_out: Tally,
-}
-
 impl Collected {
     fn finish(self, names: &Names, options: &Options) -> Result<Imported, ImportError> {
         let Self {
@@ -79,8 +53,7 @@ impl Collected {
             return imported(format!("SLS {names}"), options.start, sls, left_out);
         };
         if !sls.is_empty() {
-            let problem =
-                "Rumen's times are instants, SLS's count from zero; import each format on its own";
+            let problem = "Rumen's times are instants, but SLS's count from zero; import each format on its own";
             return Err(ImportError::Options { problem });
         }
         for (submit_ms, mut job) in rumen {
@@ -99,62 +72,6 @@ impl Collected {
     }
 }
 
-/// Either format: the fields tell which.
-#[derive(Deserialize)]
-struct Entry {
-    #[serde(rename = "jobID")]
-    id: Option<String>,
-    #[serde(rename = "jobName")]
-    name: Option<String>,
-    #[serde(rename = "submitTime")]
-    submit_ms: Option<i64>,
-    #[serde(rename = "mapTasks")]
-    maps: Option<Vec<LoggedTask>>,
-    #[serde(rename = "reduceTasks")]
-    reduces: Option<Vec<LoggedTask>>,
-    #[serde(rename = "otherTasks")]
-    others: Option<Vec<IgnoredAny>>,
-    #[serde(rename = "jobMapMB")]
-    map_mib: Option<i64>,
-    #[serde(rename = "jobReduceMB")]
-    reduce_mib: Option<i64>,
-    #[serde(rename = "jobProperties")]
-    properties: Option<BTreeMap<String, Option<String>>>,
-    #[serde(rename = "job.id")]
-    sls_id: Option<String>,
-    #[serde(rename = "job.start.ms")]
-    sls_start_ms: Option<sls::Whole>,
-    #[serde(rename = "job.count")]
-    sls_count: Option<sls::Whole>,
-    #[serde(rename = "job.tasks")]
-    sls_tasks: Option<Vec<sls::Task>>,
-    #[serde(rename = "am.memory-mb", alias = "am.memory")]
-    am_memory_mib: Option<sls::Whole>,
-    #[serde(rename = "am.vcores")]
-    am_vcores: Option<sls::Whole>,
-}
-
-#[derive(Deserialize)]
-struct LoggedTask {
-    #[serde(rename = "taskID")]
-    id: Option<String>,
-    attempts: Option<Vec<LoggedAttempt>>,
-}
-
-#[derive(Deserialize)]
-struct LoggedAttempt {
-    result: Option<String>,
-    #[serde(rename = "startTime", default = "unknown")]
-    start_ms: i64,
-    #[serde(rename = "finishTime", default = "unknown")]
-    finish_ms: i64,
-}
-
-/// Rumen's own word for a time that it does not know.
-fn unknown() -> i64 {
-    -1
-}
-
 fn read_source(
     source: Source,
     options: &Options,
@@ -168,7 +85,7 @@ fn read_source(
     };
     for entry in serde_json::Deserializer::from_reader(counted).into_iter::<Entry>() {
         let entry = entry.map_err(|error| unreadable(&name, error))?;
-        // The parser has read up to the object's end, so that is the line known here.
+        // The parser has read up to the object's end, so only the line of its end is known.
         let refused = |problem: String| {
             malformed(
                 &name,
@@ -225,7 +142,7 @@ fn unreadable(path: &Path, error: serde_json::Error) -> ImportError {
     }
 }
 
-/// A MapReduce job: a stage of maps and, after it, one of reduces.
+/// Adds a MapReduce job: a stage of maps, followed by a stage of reduces.
 fn add_job(entry: Entry, options: &Options, collected: &mut Collected) -> Result<(), String> {
     let Some(submit_ms) = entry.submit_ms.filter(|submit_ms| *submit_ms >= 0) else {
         collected.left_out.add(1, "jobs without a submit time");
@@ -297,7 +214,7 @@ fn add_job(entry: Entry, options: &Options, collected: &mut Collected) -> Result
     Ok(())
 }
 
-/// A Hadoop property that is a positive whole number.
+/// The value of a Hadoop property if it is a positive whole number.
 fn property(properties: &BTreeMap<String, Option<String>>, key: &str) -> Option<u64> {
     properties
         .get(key)?
@@ -308,7 +225,7 @@ fn property(properties: &BTreeMap<String, Option<String>>, key: &str) -> Option<
         .filter(|value| *value > 0)
 }
 
-/// How long the attempt that succeeded ran, for each task that has one.
+/// The duration of the successful attempt of each task that has one.
 fn successful_durations(
     tasks: Vec<LoggedTask>,
     left_out: &mut Tally,
@@ -342,7 +259,7 @@ fn successful_durations(
 
 const FAILED_ATTEMPTS: &str = "failed, killed or repeated task attempts";
 
-/// Counts newlines as they pass.
+/// Counts the newlines that are read.
 struct LineCounter {
     input: Box<dyn BufRead + Send>,
     line: Rc<Cell<u64>>,

@@ -1,8 +1,8 @@
-//! Spark event logs (`spark.eventLog.enabled`): JSON lines, plain or zstd, one log an application.
+//! Spark event logs (`spark.eventLog.enabled`): JSON lines, plain or zstd, one log per application.
 //!
-//! An application becomes one job. On YARN it is the executors that are containers, but what it
-//! *demands* is tasks, so each task becomes a slice of an executor: its memory (overhead included)
-//! divided by its task slots. docs/traces.md says what is kept and what is lost.
+//! An application becomes one job. On YARN, containers are executors, but the demand comes from
+//! tasks. So each task becomes a slice of an executor: the executor's memory, including overhead,
+//! divided by its task slots. docs/traces.md lists what the import keeps and what it loses.
 
 mod events;
 mod inputs;
@@ -26,7 +26,10 @@ pub use inputs::applications;
 use sizes::Sizes;
 use stages::Stages;
 
-/// Opens one source after the other; each is the log of one application.
+/// Imports event logs; each source is the log of one application.
+///
+/// # Errors
+/// When a log cannot be read or is invalid, or no task of any application finished.
 pub fn import(
     sources: impl IntoIterator<Item = Result<Source, ImportError>>,
 ) -> Result<Imported, ImportError> {
@@ -52,7 +55,8 @@ pub fn import(
     };
     let Some(jobs) = jobs.into_iter().map(on_one_clock).collect() else {
         return Err(ImportError::NoJobs {
-            problem: "the applications are more than a hundred years apart".to_owned(),
+            problem: "the applications are more than a hundred years apart; import them separately"
+                .to_owned(),
         });
     };
     imported(
@@ -63,7 +67,7 @@ pub fn import(
     )
 }
 
-/// What has been read of one application.
+/// One application, as far as its log has been read.
 #[derive(Default)]
 struct Application {
     start: Option<ApplicationStart>,
@@ -72,8 +76,8 @@ struct Application {
 }
 
 impl Application {
-    /// The job and the instant of its submission in milliseconds since the epoch; `None` when no
-    /// task finished.
+    /// Reads a log. Returns the job and the instant of its submission in milliseconds since the
+    /// epoch, or `None` when no task finished.
     fn read(source: Source, left_out: &mut Tally) -> Result<Option<(i64, Job)>, ImportError> {
         let mut lines = source.lines();
         let name = lines.name.clone();

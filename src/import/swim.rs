@@ -1,6 +1,6 @@
 //! SWIM workloads (`SWIMProjectUCB/SWIM`): six tab-separated columns, job id, submit (s), gap to
-//! the previous job (s), map input, shuffle and reduce output (bytes). No durations, no memory, no
-//! task counts: a task model supplies them.
+//! the previous job (s), map input, shuffle and reduce output (bytes). A task model adds durations,
+//! memory and task counts, which SWIM files do not contain.
 
 use std::time::Duration;
 
@@ -8,27 +8,30 @@ use super::{ImportError, Imported, Names, Source, Tally, imported, malformed};
 use crate::trace::{Job, Stage, TaskRun, seconds};
 use crate::units::{Mebibytes, Resources, Timestamp, VirtualCores, display_duration};
 
-/// The task model: how bytes become tasks. The default is the reference model by which simulators
-/// are compared on these workloads.
+/// The task model, which turns bytes into tasks. The default is the reference model for comparing
+/// simulators on these workloads.
 ///
 /// `bytes = max(input, shuffle, output)`; `tasks = clamp(ceil(bytes / split), 1, tasks_max)`;
 /// `task_s = clamp(floor(split_s * bytes / split / tasks), task_min_s, task_max_s)`; no
 /// dependencies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Options {
-    /// Bytes that one task takes on.
+    /// The data that one task processes.
     pub split: Mebibytes,
+    /// The most tasks of one job.
     pub tasks_max: u32,
-    /// How long a task works on a whole split.
+    /// The seconds that a task needs for a whole split.
     pub split_s: u32,
+    /// The shortest task, in seconds.
     pub task_min_s: u32,
+    /// The longest task, in seconds.
     pub task_max_s: u32,
-    /// What each task takes.
+    /// The resources of each task.
     pub each: Resources,
-    /// Jobs submitted at this time or later are left out: samples of a day may hold a few of the
-    /// next one.
+    /// Jobs submitted at this time or later are left out: the sample of a day may contain a few jobs
+    /// of the next day.
     pub cut: Duration,
-    /// The instant of submit time zero, which the files do not tell.
+    /// The instant of submit time zero, which the files do not contain.
     pub start: Timestamp,
 }
 
@@ -50,7 +53,11 @@ impl Default for Options {
     }
 }
 
-/// Opens one source after the other; several files are one workload.
+/// Imports SWIM files; several files become one workload.
+///
+/// # Errors
+/// When the options contradict each other, a file cannot be read or is invalid, or there are no
+/// jobs.
 pub fn import(
     sources: impl IntoIterator<Item = Result<Source, ImportError>>,
     options: &Options,
@@ -78,7 +85,7 @@ pub fn import(
     left_out.add(
         late,
         format!(
-            "jobs submitted at {} or later; --cut to change",
+            "jobs submitted at {} or later; change with --cut",
             display_duration(options.cut)
         ),
     );
@@ -96,7 +103,7 @@ pub fn import(
 impl Options {
     fn check(&self) -> Result<(), ImportError> {
         let problem = if self.split.get() == 0 || self.tasks_max == 0 {
-            "the split size and the most tasks of a job must be at least 1"
+            "the split size and the maximum of tasks must be at least 1"
         } else if self.task_min_s > self.task_max_s {
             "the shortest task is longer than the longest; swap them"
         } else if self.each == Resources::default() {
@@ -240,7 +247,7 @@ mod tests {
             imported.left_out,
             [LeftOut {
                 count: 1,
-                what: "jobs submitted at 20s or later; --cut to change".into()
+                what: "jobs submitted at 20s or later; change with --cut".into()
             }]
         );
     }

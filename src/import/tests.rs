@@ -88,12 +88,12 @@ fn a_compressed_recording_is_taken_too_and_a_cut_one_is_not() {
         .expect_err("cut")
         .to_string();
     assert!(
-        error.starts_with("input:") && error.contains("cannot be read any further"),
+        error.starts_with("input:") && error.contains("cannot read further"),
         "{error}"
     );
 }
 
-/// The figures of the recordings that others compare with, where these are at hand.
+/// The known figures of public recordings, on machines that have them.
 #[test]
 fn public_recordings_give_their_known_figures() {
     let Some(shared) = std::env::var_os("HEADROOM_SHARED").map(PathBuf::from) else {

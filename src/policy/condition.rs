@@ -5,8 +5,8 @@ use std::fmt;
 use std::ops::Range;
 use std::time::Duration;
 
-use super::grammar;
 use crate::observation::ClusterState;
+use crate::policy::grammar;
 
 /// Where a condition that is one comparison, such as `yarn_memory_available_percent < 15`, has its
 /// threshold: the bytes of the number on its right, with its unit. `None` for any other condition,

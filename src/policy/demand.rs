@@ -3,7 +3,8 @@
 
 use std::fmt;
 
-use super::Limits;
+use crate::observation::GroupKind;
+use crate::policy::limits::Limits;
 
 /// What a demand-following policy keeps to. `min <= max`, `1 <= max`, `max_core <= max` and
 /// `max_on_demand <= max`.
@@ -28,7 +29,7 @@ impl Demand {
         if self.units != DemandUnits::Instances {
             return self;
         }
-        let max = limits.max().get();
+        let max = limits.max().get().max(1);
         // What did not bind before does not bind now.
         let share = |most: u32| if most == self.max { max } else { most.min(max) };
         Self {
@@ -55,6 +56,22 @@ pub enum DemandUnits {
 
 impl DemandUnits {
     pub const ALL: [Self; 3] = [Self::Instances, Self::Vcpu, Self::FleetUnits];
+
+    /// The units in which groups of this kind are counted by default.
+    pub const fn of(kind: GroupKind) -> Self {
+        match kind {
+            GroupKind::Group => Self::Instances,
+            GroupKind::Fleet => Self::FleetUnits,
+        }
+    }
+
+    /// Whether groups of this kind have such units.
+    pub const fn count(self, kind: GroupKind) -> bool {
+        matches!(
+            (self, kind),
+            (Self::Instances | Self::Vcpu, GroupKind::Group) | (Self::FleetUnits, GroupKind::Fleet)
+        )
+    }
 
     /// As a policy writes it.
     pub const fn as_str(self) -> &'static str {

@@ -11,15 +11,15 @@ use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
 pub enum Severity {
     /// The file is refused.
     Error,
-    /// The file is accepted, but hardly does what was meant.
+    /// The file is accepted, but probably does not do what its author meant.
     Warning,
 }
 
-/// One thing that is wrong.
+/// One thing that is wrong with a text: a file, a condition or a single value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Diagnostic {
     pub severity: Severity,
-    /// Bytes of the source.
+    /// The bytes of the text that are wrong.
     pub span: Range<usize>,
     pub message: String,
     /// What would be right.
@@ -49,7 +49,14 @@ impl Diagnostic {
         self
     }
 
-    /// As a person reads it; with ANSI colours when `styled`.
+    /// The same about another place: the text was a part of a larger one.
+    #[must_use]
+    pub fn at(mut self, span: Range<usize>) -> Self {
+        self.span = span;
+        self
+    }
+
+    /// The diagnostic under the lines that it is about; with ANSI colours when `styled`.
     pub fn render(&self, source: &str, file_name: &str, styled: bool) -> String {
         let level = match self.severity {
             Severity::Error => Level::ERROR,
@@ -69,6 +76,16 @@ impl Diagnostic {
             Renderer::plain()
         };
         renderer.render(&[group])
+    }
+}
+
+/// The message and its help on one line, for a value that has no lines around it.
+impl fmt::Display for Diagnostic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)?;
+        self.help
+            .as_ref()
+            .map_or(Ok(()), |help| write!(f, "; {help}"))
     }
 }
 

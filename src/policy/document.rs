@@ -2,10 +2,11 @@
 //! generated. What the values mean is judged by [`parse`](super::parse), which can then report
 //! every wrong value at once.
 
+use schemars::transform::transform_subschemas;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer};
 
-use super::yaml::At;
+use crate::policy::yaml::At;
 
 /// Defines a scalar that is kept as it was written, with the schema that editors check it by.
 macro_rules! written {
@@ -85,25 +86,25 @@ written! {
     "else" = { "required": ["targets"], "properties": { "targets": { "items": { "required": ["limits"] } } } }
 ))]
 pub struct PolicyDocument {
-    /// The policy's name: up to 64 letters, digits, `-`, `_`, `.` and spaces.
+    /// Name of the policy: up to 64 letters, digits, `-`, `_`, `.` and spaces.
     pub name: At<NameText>,
     /// What the policy is for, in words.
     pub description: Option<String>,
     /// Time between two observations of the cluster. Default: 30s.
     pub poll: Option<At<DurationText>>,
-    /// CloudWatch metrics that conditions use beside the built-in signals: a name of your own, and
-    /// what it stands for.
+    /// CloudWatch metrics that conditions can read in addition to the built-in signals, by a name
+    /// that you choose.
     #[serde(default)]
     pub metrics: Entries<MetricDocument>,
-    /// Follow demand between these limits, instead of rules.
+    /// Follows demand between these limits instead of rules.
     pub demand: Option<At<DemandDocument>>,
-    /// What to resize, and by which rules. With `demand` it may be left out: then it is the core
-    /// and task groups, one of each market, or both markets of the core and of the task fleet.
+    /// What to resize, and by which rules. Optional with `demand`, which by default scales the
+    /// core and task groups, one of each market, or both markets of the core and task fleets.
     pub targets: Option<At<Vec<At<TargetDocument>>>>,
 }
 
-/// Demand-following scaling: the room that the work needs, between `min` and `max` units of all
-/// targets together.
+/// Keeps as much capacity as the work needs, between `min` and `max` units of all targets
+/// together.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct DemandDocument {
@@ -111,13 +112,13 @@ pub struct DemandDocument {
     pub min: At<CountText>,
     /// The most units; at least 1.
     pub max: At<CountText>,
-    /// What is counted. Default: instances.
+    /// What the limits count. Default: instances.
     pub units: Option<At<DemandUnitsText>>,
     /// The most units on core nodes. Default: max.
     pub max_core: Option<At<CountText>>,
     /// The most units bought on demand. Default: max.
     pub max_on_demand: Option<At<CountText>>,
-    /// From 1, least cost, to 100, least waiting. Default: 50.
+    /// From 1 (lowest cost) to 100 (shortest queue time). Default: 50.
     #[schemars(range(min = 1, max = 100))]
     pub performance_index: Option<At<CountText>>,
 }
@@ -152,37 +153,39 @@ written! {
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TargetDocument {
-    /// Which group or fleet this is about.
+    /// The group or fleet to resize.
     pub group: At<GroupDocument>,
-    /// Smallest and largest size. With `demand` it may be left out: then only the limits of
-    /// `demand` bind.
+    /// Smallest and largest size. Optional with `demand`, whose limits then apply alone.
     pub limits: Option<At<LimitsDocument>>,
-    /// Without rules the target is only kept within its limits.
+    /// A target without rules is only kept within its limits.
     #[serde(default)]
     pub rules: Vec<RuleDocument>,
-    /// The most instances that one resize adds or removes. Default: no cap.
+    /// Caps on one resize that a rule or demand asks for. A resize back within `limits` ignores
+    /// them. Default: no cap.
     pub step: Option<At<StepDocument>>,
-    /// The most instances that are added or removed within a time. Default: no budget.
+    /// Caps on all resizes within any span of the given length. A resize back within `limits`
+    /// ignores them. Default: no budget.
     pub budget: Option<At<BudgetDocument>>,
-    /// The most changes of direction within a time; once spent, scale-in waits. Default: no limit.
+    /// Limit on changes of direction within a span of time. When it is spent, scale-in waits and
+    /// scale-out does not. Default: no limit.
     pub flips: Option<FlipsDocument>,
     /// Least time between two resizes in opposite directions. Default: 1m.
     pub reversal: Option<At<DurationText>>,
-    /// A scale-in goes no lower than the largest size wanted during this time. Default: 0s.
+    /// A scale-in goes no lower than the largest desired size during this time. Default: 0s.
     pub stabilization: Option<At<DurationText>>,
-    /// When a resize has failed, and what then.
+    /// When a scale-out counts as failed, and how long to wait before the next one.
     pub provisioning: Option<ProvisioningDocument>,
-    /// How long the target is left alone after someone else resized it. Default: 15m.
+    /// How long Headroom leaves the target alone after someone else resized it. Default: 15m.
     pub yield_to_operator: Option<At<DurationText>>,
-    /// What keeps the core group large enough for its blocks.
+    /// Keeps the core group large enough for its HDFS blocks.
     pub hdfs: Option<HdfsDocument>,
-    /// Windows of the week with other limits, or in which a direction is frozen. The first one that
-    /// is open applies.
+    /// Windows of the week that replace the limits or freeze a direction. The first open window
+    /// applies.
     #[serde(default)]
     pub schedule: Vec<ScheduleDocument>,
 }
 
-/// Exactly one of: a role (with a market or without), a name, an id, or a fleet with its market.
+/// Exactly one of: a role (optionally with a market), a name, an id, or a fleet with its market.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(extend("oneOf" = [{ "required": ["role"] }, { "required": ["name"] }, { "required": ["id"] }, { "required": ["fleet", "market"] }]))]
@@ -196,7 +199,7 @@ pub struct GroupDocument {
     pub id: Option<At<NameLike>>,
     /// The instance fleet with this role.
     pub fleet: Option<At<RoleText>>,
-    /// Which of the fleet's two capacities, or of the groups with this role.
+    /// Which capacity of the fleet, or which of several groups with this role.
     pub market: Option<At<MarketText>>,
 }
 
@@ -204,11 +207,13 @@ pub struct GroupDocument {
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct LimitsDocument {
+    /// Smallest size.
     pub min: At<CountText>,
+    /// Largest size.
     pub max: At<CountText>,
 }
 
-/// When a condition has held for long enough, change the size.
+/// Changes the size when a condition has been true for long enough.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RuleDocument {
@@ -216,12 +221,13 @@ pub struct RuleDocument {
     pub name: At<NameText>,
     /// The condition, such as `yarn_memory_available_percent < 15`.
     pub when: At<ConditionText>,
-    /// How long the condition must have been true, at every sample and without a gap. Default: 0s.
+    /// How long the condition must have been true at every sample. A single missing sample is
+    /// bridged; a longer gap starts the time again. Default: 0s.
     #[serde(rename = "for")]
-    pub hold_for: Option<At<DurationText>>,
-    /// What to do.
+    pub for_duration: Option<At<DurationText>>,
+    /// The change of size.
     pub then: At<ThenDocument>,
-    /// How long the rule waits after a resize that it caused is complete. Default: 0s.
+    /// How long the rule waits after a resize that it caused has completed. Default: 0s.
     pub cooldown: Option<At<DurationText>>,
 }
 
@@ -245,7 +251,7 @@ pub struct ThenDocument {
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TrackDocument {
-    /// What to keep at the target; it must fall when the size grows.
+    /// The signal to keep at the target. Its value must fall when the size grows.
     pub signal: At<ExpressionText>,
     /// The value that the signal should have.
     pub target: At<QuantityText>,
@@ -253,17 +259,19 @@ pub struct TrackDocument {
     pub tolerance: Option<At<NumberText>>,
 }
 
-/// Caps of one resize.
+/// Caps on one resize that a rule or demand asks for. A size below `min` or above `max` is
+/// corrected at once, without these caps.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct StepDocument {
-    /// The most instances that one resize adds.
+    /// The most instances that such a resize adds.
     pub grow: Option<At<CountText>>,
-    /// The most instances that one resize removes.
+    /// The most instances that such a resize removes.
     pub shrink: Option<At<CountText>>,
 }
 
-/// Caps of all resizes within any span of the given length.
+/// Caps on all resizes within any span of the given length. A size below `min` or above `max` is
+/// corrected at once, whatever is left of the budget.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct BudgetDocument {
@@ -271,36 +279,39 @@ pub struct BudgetDocument {
     pub grow: Option<At<CountText>>,
     /// The most instances removed.
     pub shrink: Option<At<CountText>>,
+    /// Length of the span.
     pub per: At<DurationText>,
 }
 
-/// Cap on changes of direction.
+/// Limit on changes of direction.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct FlipsDocument {
+    /// The most changes of direction.
     pub max: At<CountText>,
+    /// Length of the span.
     pub per: At<DurationText>,
 }
 
-/// When a resize has failed, and what then.
+/// When a scale-out counts as failed, and how long to wait before the next one.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ProvisioningDocument {
     /// A scale-out that is not complete after this time has failed. Default: 30m.
     pub timeout: Option<At<DurationText>>,
-    /// How long growth waits after a failure; doubled after each further one. Default: 5m.
+    /// How long scale-out waits after a failure; doubled after each further failure. Default: 5m.
     pub quarantine: Option<At<DurationText>>,
     /// The longest such wait. Default: 1h.
     pub quarantine_max: Option<At<DurationText>>,
 }
 
-/// What keeps the core group large enough for its blocks.
+/// Keeps the core group large enough for its HDFS blocks.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct HdfsDocument {
-    /// `dfs.replication`. Default: EMR's own for the number of core nodes.
+    /// `dfs.replication`. Default: EMR's default for the number of core nodes.
     pub replication: Option<At<CountText>>,
-    /// How full the remaining nodes may become. Default: 80%.
+    /// How full HDFS on the remaining nodes may become. Default: 80%.
     pub max_used: Option<At<PercentText>>,
 }
 
@@ -313,14 +324,16 @@ pub struct ScheduleDocument {
     pub name: At<NameText>,
     /// The days on which it opens. Default: every day.
     pub days: Option<At<Vec<At<DayText>>>>,
+    /// When it opens.
     pub from: At<TimeText>,
+    /// When it closes.
     pub to: At<TimeText>,
     /// An IANA time zone. Default: UTC.
     #[schemars(example = "Europe/Berlin")]
     pub time_zone: Option<At<NameLike>>,
     /// Limits that replace the target's while the window is open.
     pub limits: Option<At<LimitsDocument>>,
-    /// A direction in which nothing moves while the window is open.
+    /// The direction in which nothing is resized while the window is open.
     pub freeze: Option<At<FreezeText>>,
 }
 
@@ -374,11 +387,31 @@ impl<V: JsonSchema> JsonSchema for Entries<V> {
     }
 }
 
+/// Identifies the schema; the version changes when a policy that was valid no longer is.
+const SCHEMA_ID: &str = "urn:headroom:schema:policy:v1";
+/// How an editor finds the schema.
+const SCHEMA_COMMENT: &str = "Editors with the YAML language server check a policy whose first line is: # yaml-language-server: $schema=policy.schema.json (the path of this file, relative to the policy).";
+
 /// The JSON Schema of a policy file, for editors.
 pub fn schema() -> Schema {
     let mut schema = schemars::schema_for!(PolicyDocument);
+    join_lines(&mut schema);
+    schema.insert("$id".to_owned(), SCHEMA_ID.into());
+    schema.insert("$comment".to_owned(), SCHEMA_COMMENT.into());
     schema.insert("title".to_owned(), "Headroom policy".into());
     schema
+}
+
+/// Joins the lines of descriptions, so that the schema does not depend on how comments are wrapped.
+fn join_lines(schema: &mut Schema) {
+    let joined = schema
+        .get("description")
+        .and_then(|description| description.as_str())
+        .map(|description| description.replace('\n', " "));
+    if let Some(joined) = joined {
+        schema.insert("description".to_owned(), joined.into());
+    }
+    transform_subschemas(&mut join_lines, schema);
 }
 
 /// [`schema`] as a file: indented, with a newline at the end.

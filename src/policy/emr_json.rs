@@ -6,69 +6,33 @@ mod auto_scaling;
 mod document;
 mod managed;
 mod notes;
+mod translated;
 mod write;
 
 use serde::de::{DeserializeOwned, IgnoredAny};
 
-use super::diagnostic::{Diagnostic, PolicyErrors};
-use super::document::{Entries, PolicyDocument};
-use super::parse::{self, Places};
-use super::yaml::{self, At};
-use super::{Policy, Selector};
+use crate::policy::diagnostic::Diagnostic;
+use crate::policy::document::Entries;
+use crate::policy::selector::Selector;
+use crate::policy::yaml::{self, At};
 use document::{AutoScaling, AutoScalingEnvelope, ManagedEnvelope, ManagedScaling};
 use notes::Notes;
+pub(super) use translated::Translated;
+pub(super) use write::yaml;
 
-/// A document of Amazon's, and what became of it.
-#[derive(Clone, Debug)]
-pub struct Imported {
-    pub policy: Policy,
-    /// Where the parts of the policy stand in Amazon's document.
-    pub places: Places,
-    /// What has no counterpart in a policy, or another one than its name says.
-    pub remarks: Vec<Diagnostic>,
-    yaml: String,
-}
-
-impl Imported {
-    /// The policy as a file in Headroom's own language: [`parse`](parse::parse) reads the same
-    /// policy from it.
-    pub fn yaml(&self) -> &str {
-        &self.yaml
-    }
-}
-
-/// Reads a document of Amazon's; `None` when it is none. A scaling policy that names no group is
-/// about `group`, or about the task group.
+/// Translates one of Amazon's documents; `None` when it is not one. A scaling policy that names no
+/// group is for `group`, or else for the task group.
 ///
 /// # Errors
 /// Everything that is wrong with it, each with the path of its field. Where the shape is wrong (a
 /// field that does not exist), only the first.
-pub fn import(
+pub(super) fn translate(
     source: &str,
-    file_name: &str,
     group: Option<&Selector>,
-) -> Result<Option<Imported>, PolicyErrors> {
-    let Some(kind) = Kind::of(source) else {
-        return Ok(None);
-    };
-    let refused = |diagnostics| PolicyErrors::new(file_name, source, diagnostics);
-    let translated = kind.translate(source, group).map_err(refused)?;
-    let (policy, places) = parse::build(&translated.document, source, file_name)?;
-    let yaml = write::yaml(&translated, file_name);
-    Ok(Some(Imported {
-        policy,
-        places,
-        remarks: translated.remarks,
-        yaml,
-    }))
-}
-
-/// A policy file's content, with what only people read.
-struct Translated {
-    document: PolicyDocument,
-    /// One for each rule.
-    descriptions: Vec<Option<String>>,
-    remarks: Vec<Diagnostic>,
+) -> Result<Option<Translated>, Vec<Diagnostic>> {
+    Kind::of(source)
+        .map(|kind| kind.translate(source, group))
+        .transpose()
 }
 
 /// Which of the documents it is.

@@ -11,6 +11,8 @@ use winnow::prelude::*;
 use winnow::stream::{LocatingSlice, Location, Stateful};
 use winnow::token::{literal, one_of, take_while};
 
+use crate::policy::diagnostic::Diagnostic;
+
 /// Longer conditions are refused: it bounds the depth of the tree.
 const LONGEST_TEXT_BYTES: usize = 2_000;
 /// Deeper nesting of parentheses, calls, `not` and `-` is refused: it bounds the depth of the
@@ -64,38 +66,14 @@ pub enum Binary {
     Divide,
 }
 
-/// What is wrong with a condition, where in its text, and what would be right.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Fault {
-    pub span: Range<usize>,
-    pub message: String,
-    pub help: Option<String>,
-}
-
-impl Fault {
-    pub fn new(span: Range<usize>, message: impl Into<String>) -> Self {
-        Self {
-            span,
-            message: message.into(),
-            help: None,
-        }
-    }
-
-    #[must_use]
-    pub fn help(mut self, help: impl Into<String>) -> Self {
-        self.help = Some(help.into());
-        self
-    }
-}
-
 /// Reads a condition, or any other expression.
 ///
 /// # Errors
 /// The first place at which the text cannot be understood.
-pub fn parse(text: &str) -> Result<Node, Fault> {
+pub fn parse(text: &str) -> Result<Node, Diagnostic> {
     let text = text.trim_end();
     if text.len() > LONGEST_TEXT_BYTES {
-        return Err(Fault::new(
+        return Err(Diagnostic::error(
             0..text.len(),
             format!("the condition is longer than {LONGEST_TEXT_BYTES} bytes"),
         )
@@ -114,11 +92,11 @@ pub fn parse(text: &str) -> Result<Node, Fault> {
                 Ok(node)
             }
         }
-        Err(ErrMode::Cut(fault) | ErrMode::Backtrack(fault)) if !fault.message.is_empty() => {
-            Err(fault)
+        Err(ErrMode::Cut(error) | ErrMode::Backtrack(error)) if !error.message.is_empty() => {
+            Err(error)
         }
-        Err(ErrMode::Cut(fault) | ErrMode::Backtrack(fault)) => {
-            Err(value_missing(text, fault.span.start))
+        Err(ErrMode::Cut(error) | ErrMode::Backtrack(error)) => {
+            Err(value_missing(text, error.span.start))
         }
         Err(ErrMode::Incomplete(_)) => Err(value_missing(text, text.len())),
     }
@@ -133,17 +111,13 @@ struct Depth {
     prefixes: usize,
 }
 
-impl ParserError<Input<'_>> for Fault {
+impl ParserError<Input<'_>> for Diagnostic {
     type Inner = Self;
 
-    /// "No value stands here"; the text around it is judged by [`value_missing`].
+    /// "No value stands here"; the text around it is judged by `value_missing`.
     fn from_input(input: &Input<'_>) -> Self {
         let at = input.current_token_start();
-        Self {
-            span: at..at,
-            message: String::new(),
-            help: None,
-        }
+        Self::error(at..at, String::new())
     }
 
     fn into_inner(self) -> Result<Self::Inner, Self> {
@@ -152,7 +126,7 @@ impl ParserError<Input<'_>> for Fault {
 }
 
 /// By falling power: `-x`, `* /`, `+ -`, comparisons, `not`, `and`, `or`.
-fn tree(input: &mut Input<'_>) -> ModalResult<Node, Fault> {
+fn tree(input: &mut Input<'_>) -> ModalResult<Node, Diagnostic> {
     expression(operand)
         .prefix(prefix_operator)
         .infix(infix_operator)
@@ -161,7 +135,7 @@ fn tree(input: &mut Input<'_>) -> ModalResult<Node, Fault> {
 
 fn prefix_operator<'t>(
     input: &mut Input<'t>,
-) -> ModalResult<Prefix<Input<'t>, Node, ErrMode<Fault>>, Fault> {
+) -> ModalResult<Prefix<Input<'t>, Node, ErrMode<Diagnostic>>, Diagnostic> {
     let operator = alt((
         word("not").value(Unary::Not),
         token("-").value(Unary::Minus),
@@ -177,7 +151,7 @@ fn prefix_operator<'t>(
 
 fn infix_operator<'t>(
     input: &mut Input<'t>,
-) -> ModalResult<Infix<Input<'t>, Node, ErrMode<Fault>>, Fault> {
+) -> ModalResult<Infix<Input<'t>, Node, ErrMode<Diagnostic>>, Diagnostic> {
     Ok(match binary_operator(input)? {
         Binary::Or => Infix::Left(2, |_, a, b| Ok(binary(Binary::Or, a, b))),
         Binary::And => Infix::Left(4, |_, a, b| Ok(binary(Binary::And, a, b))),
@@ -196,7 +170,7 @@ fn infix_operator<'t>(
     })
 }
 
-fn binary_operator(input: &mut Input<'_>) -> ModalResult<Binary, Fault> {
+fn binary_operator(input: &mut Input<'_>) -> ModalResult<Binary, Diagnostic> {
     let compared = alt((
         token("<=").value(Binary::LessOrEqual),
         token(">=").value(Binary::GreaterOrEqual),
@@ -229,12 +203,12 @@ fn binary(operator: Binary, left: Node, right: Node) -> Node {
     }
 }
 
-fn operand(input: &mut Input<'_>) -> ModalResult<Node, Fault> {
+fn operand(input: &mut Input<'_>) -> ModalResult<Node, Diagnostic> {
     multispace0.void().parse_next(input)?;
     alt((parenthesis, number, name_or_call)).parse_next(input)
 }
 
-fn parenthesis(input: &mut Input<'_>) -> ModalResult<Node, Fault> {
+fn parenthesis(input: &mut Input<'_>) -> ModalResult<Node, Diagnostic> {
     let start = input.current_token_start();
     token("(").parse_next(input)?;
     let inner = nested(input, |input| cut_err(tree).parse_next(input))?;
@@ -245,25 +219,25 @@ fn parenthesis(input: &mut Input<'_>) -> ModalResult<Node, Fault> {
     })
 }
 
-fn closing(input: &mut Input<'_>, opened_at: usize) -> ModalResult<(), Fault> {
+fn closing(input: &mut Input<'_>, opened_at: usize) -> ModalResult<(), Diagnostic> {
     if opt(token(")")).parse_next(input)?.is_some() {
         return Ok(());
     }
     multispace0.void().parse_next(input)?;
     if input.is_empty() {
         return Err(ErrMode::Cut(
-            Fault::new(opened_at..opened_at + 1, "this parenthesis is never closed")
+            Diagnostic::error(opened_at..opened_at + 1, "this parenthesis is never closed")
                 .help("add a `)`"),
         ));
     }
     let at = input.current_token_start();
-    Err(ErrMode::Cut(Fault::new(
+    Err(ErrMode::Cut(Diagnostic::error(
         at..at + 1,
         "an operator or `)` should be here",
     )))
 }
 
-fn number(input: &mut Input<'_>) -> ModalResult<Node, Fault> {
+fn number(input: &mut Input<'_>) -> ModalResult<Node, Diagnostic> {
     let start = input.current_token_start();
     let digits = (
         one_of('0'..='9'),
@@ -282,14 +256,14 @@ fn number(input: &mut Input<'_>) -> ModalResult<Node, Fault> {
                 unit: unit.to_owned(),
             },
         }),
-        _ => Err(ErrMode::Cut(Fault::new(
+        _ => Err(ErrMode::Cut(Diagnostic::error(
             start..end,
             format!("`{digits}` is not a number"),
         ))),
     }
 }
 
-fn name_or_call(input: &mut Input<'_>) -> ModalResult<Node, Fault> {
+fn name_or_call(input: &mut Input<'_>) -> ModalResult<Node, Diagnostic> {
     let start = input.current_token_start();
     let name = identifier
         .verify(|name: &str| !matches!(name, "and" | "or" | "not"))
@@ -322,7 +296,7 @@ fn name_or_call(input: &mut Input<'_>) -> ModalResult<Node, Fault> {
     })
 }
 
-fn identifier<'t>(input: &mut Input<'t>) -> ModalResult<&'t str, Fault> {
+fn identifier<'t>(input: &mut Input<'t>) -> ModalResult<&'t str, Diagnostic> {
     (
         one_of(('a'..='z', 'A'..='Z', '_')),
         take_while(0.., ('a'..='z', 'A'..='Z', '0'..='9', '_')),
@@ -332,7 +306,7 @@ fn identifier<'t>(input: &mut Input<'t>) -> ModalResult<&'t str, Fault> {
 }
 
 /// A word that is an operator, with the space before it.
-fn word<'t>(expected: &'static str) -> impl Parser<Input<'t>, (), ErrMode<Fault>> {
+fn word<'t>(expected: &'static str) -> impl Parser<Input<'t>, (), ErrMode<Diagnostic>> {
     (
         multispace0,
         identifier.verify(move |found: &str| found == expected),
@@ -341,14 +315,14 @@ fn word<'t>(expected: &'static str) -> impl Parser<Input<'t>, (), ErrMode<Fault>
 }
 
 /// A sign, with the space before it.
-fn token<'t>(expected: &'static str) -> impl Parser<Input<'t>, (), ErrMode<Fault>> {
+fn token<'t>(expected: &'static str) -> impl Parser<Input<'t>, (), ErrMode<Diagnostic>> {
     (multispace0, literal(expected)).void()
 }
 
 fn nested<'t, T>(
     input: &mut Input<'t>,
-    parser: impl FnOnce(&mut Input<'t>) -> ModalResult<T, Fault>,
-) -> ModalResult<T, Fault> {
+    parser: impl FnOnce(&mut Input<'t>) -> ModalResult<T, Diagnostic>,
+) -> ModalResult<T, Diagnostic> {
     input.state.nested += 1;
     too_deep(input.state.nested, input)?;
     let result = parser(input)?;
@@ -356,13 +330,13 @@ fn nested<'t, T>(
     Ok(result)
 }
 
-fn too_deep(depth: usize, input: &Input<'_>) -> ModalResult<(), Fault> {
+fn too_deep(depth: usize, input: &Input<'_>) -> ModalResult<(), Diagnostic> {
     if depth <= DEEPEST_NESTING {
         return Ok(());
     }
     let at = input.previous_token_end();
     Err(ErrMode::Cut(
-        Fault::new(
+        Diagnostic::error(
             at.saturating_sub(1)..at,
             "the condition is nested too deeply",
         )
@@ -371,32 +345,32 @@ fn too_deep(depth: usize, input: &Input<'_>) -> ModalResult<(), Fault> {
 }
 
 /// Something that is no operator follows a complete expression.
-fn unexpected(text: &str, from: usize) -> Fault {
+fn unexpected(text: &str, from: usize) -> Diagnostic {
     let start = from + text[from..].len() - text[from..].trim_start().len();
     let rest = &text[start..];
     let word = first_word(rest);
-    let fault = Fault::new(
+    let error = Diagnostic::error(
         start..start + word.len(),
         format!("`{word}` should not be here"),
     );
     match word {
-        "&&" | "&" | "AND" | "And" => fault.help("write `and`"),
-        "||" | "|" | "OR" | "Or" => fault.help("write `or`"),
-        "=" => fault.help("write `==`"),
-        "<>" | "!" => fault.help("write `!=`"),
-        ")" => fault.help("it closes no parenthesis"),
+        "&&" | "&" | "AND" | "And" => error.help("write `and`"),
+        "||" | "|" | "OR" | "Or" => error.help("write `or`"),
+        "=" => error.help("write `==`"),
+        "<>" | "!" => error.help("write `!=`"),
+        ")" => error.help("it closes no parenthesis"),
         "<" | "<=" | ">" | ">=" | "==" | "!=" => {
-            fault.help("comparisons do not chain: write `a < b and b < c`")
+            error.help("comparisons do not chain: write `a < b and b < c`")
         }
-        "%" => fault.help("write the `%` directly behind the number"),
-        _ => fault.help(
+        "%" => error.help("write the `%` directly behind the number"),
+        _ => error.help(
             "an operator is missing before it: `and`, `or`, `<`, `>`, `==`, `+`, `-`, `*`, `/`",
         ),
     }
 }
 
 /// No value stands where one is needed.
-fn value_missing(text: &str, from: usize) -> Fault {
+fn value_missing(text: &str, from: usize) -> Diagnostic {
     let start = from + text[from..].len() - text[from..].trim_start().len();
     let word = first_word(&text[start..]);
     if word.is_empty() {
@@ -405,18 +379,18 @@ fn value_missing(text: &str, from: usize) -> Fault {
             .char_indices()
             .next_back()
             .map_or(0, |(at, _)| at);
-        return Fault::new(last..end, "a value is missing after this")
+        return Diagnostic::error(last..end, "a value is missing after this")
             .help("write a signal, a number, or a parenthesis");
     }
-    let fault = Fault::new(
+    let error = Diagnostic::error(
         start..start + word.len(),
-        format!("a value should be here, not `{word}`"),
+        format!("expected a value, not `{word}`"),
     );
     match word {
-        "!" => fault.help("write `not`"),
-        "=" => fault.help("write `==`"),
-        "." => fault.help("write numbers like `0.5`"),
-        _ => fault.help("write a signal, a number, or a parenthesis"),
+        "!" => error.help("write `not`"),
+        "=" => error.help("write `==`"),
+        "." => error.help("write numbers like `0.5`"),
+        _ => error.help("write a signal, a number, or a parenthesis"),
     }
 }
 

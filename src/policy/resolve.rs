@@ -4,12 +4,12 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::condition::{Comparison, Condition, Expr, Operator, WindowFunction, WindowSpec};
-use super::diagnostic::nearest;
-use super::grammar::{self, Binary, Fault, Kind, Node, Unary};
-use super::scalar::{LONGEST, seconds_in};
-use super::signal::{Signal, SignalSource, Unit};
 use crate::observation::ClusterState;
+use crate::policy::condition::{Comparison, Condition, Expr, Operator, WindowFunction, WindowSpec};
+use crate::policy::diagnostic::{Diagnostic, nearest};
+use crate::policy::grammar::{self, Binary, Kind, Node, Unary};
+use crate::policy::scalar::{LONGEST, seconds_in};
+use crate::policy::signal::{Signal, SignalSource, Unit};
 
 /// The one name that stands for a state, not for a number.
 const CLUSTER_STATE: &str = "emr_cluster_state";
@@ -34,7 +34,7 @@ pub struct Quantity {
 ///
 /// # Errors
 /// Everything that is wrong with it.
-pub fn condition(text: &str, scope: &mut Scope<'_>) -> Result<Condition, Vec<Fault>> {
+pub fn condition(text: &str, scope: &mut Scope<'_>) -> Result<Condition, Vec<Diagnostic>> {
     resolve(text, scope, |resolver, node| resolver.condition(node))
 }
 
@@ -42,7 +42,7 @@ pub fn condition(text: &str, scope: &mut Scope<'_>) -> Result<Condition, Vec<Fau
 ///
 /// # Errors
 /// Everything that is wrong with it.
-pub fn quantity(text: &str, scope: &mut Scope<'_>) -> Result<Quantity, Vec<Fault>> {
+pub fn quantity(text: &str, scope: &mut Scope<'_>) -> Result<Quantity, Vec<Diagnostic>> {
     resolve(text, scope, |resolver, node| resolver.number(node))
 }
 
@@ -84,25 +84,25 @@ fn resolve<T>(
     text: &str,
     scope: &mut Scope<'_>,
     read: impl FnOnce(&mut Resolver<'_, '_>, &Node) -> Option<T>,
-) -> Result<T, Vec<Fault>> {
-    let node = grammar::parse(text).map_err(|fault| vec![fault])?;
+) -> Result<T, Vec<Diagnostic>> {
+    let node = grammar::parse(text).map_err(|error| vec![error])?;
     let mut resolver = Resolver {
         text,
         scope,
-        faults: Vec::new(),
+        errors: Vec::new(),
     };
     match read(&mut resolver, &node) {
-        Some(value) if resolver.faults.is_empty() => Ok(value),
-        _ => Err(resolver.faults),
+        Some(value) if resolver.errors.is_empty() => Ok(value),
+        _ => Err(resolver.errors),
     }
 }
 
-/// Walks one tree. A method that returns `None` has left at least one fault, so that the walk can
+/// Walks one tree. A method that returns `None` has left at least one error, so that the walk can
 /// go on and find more.
 struct Resolver<'s, 'm> {
     text: &'s str,
     scope: &'s mut Scope<'m>,
-    faults: Vec<Fault>,
+    errors: Vec<Diagnostic>,
 }
 
 impl Resolver<'_, '_> {
@@ -121,12 +121,12 @@ impl Resolver<'_, '_> {
                 self.comparison(comparison(*operator)?, left, right)
             }
             _ => {
-                let fault = Fault::new(
+                let error = Diagnostic::error(
                     node.span.clone(),
                     format!("`{}` is a value, not a condition", self.written(node)),
                 );
                 self.fail(
-                    fault.help(
+                    error.help(
                         "compare it with something, as in `yarn_memory_available_percent < 15`",
                     ),
                 )
@@ -158,8 +158,8 @@ impl Resolver<'_, '_> {
             Comparison::Equal => false,
             Comparison::NotEqual => true,
             _ => {
-                let fault = Fault::new(other.span.clone(), "a cluster state has no order");
-                return self.fail(fault.help("compare it by `==` or `!=`"));
+                let error = Diagnostic::error(other.span.clone(), "a cluster state has no order");
+                return self.fail(error.help("compare it by `==` or `!=`"));
             }
         };
         let written = self.written(other).to_owned();
@@ -170,7 +170,7 @@ impl Resolver<'_, '_> {
                 None => format!("states are {}", names.collect::<Vec<_>>().join(", ")),
             };
             return self.fail(
-                Fault::new(
+                Diagnostic::error(
                     other.span.clone(),
                     format!("`{written}` is not a cluster state"),
                 )
@@ -203,11 +203,11 @@ impl Resolver<'_, '_> {
                 self.arithmetic(node, arithmetic(*operator)?, (left, a?), (right, b?))
             }
             _ => {
-                let fault = Fault::new(
+                let error = Diagnostic::error(
                     node.span.clone(),
                     format!("`{}` is a condition, not a value", self.written(node)),
                 );
-                self.fail(fault.help("join conditions by `and` and `or`"))
+                self.fail(error.help("join conditions by `and` and `or`"))
             }
         }
     }
@@ -239,7 +239,9 @@ impl Resolver<'_, '_> {
             "sec" | "secs" | "seconds" | "second" => "write `s` for seconds",
             _ => "units are `%`, `MiB`, `GiB`, `TiB`, and `ms`, `s`, `m`, `h`, `d`",
         };
-        self.fail(Fault::new(node.span.clone(), format!("`{unit}` is not a unit")).help(help))
+        self.fail(
+            Diagnostic::error(node.span.clone(), format!("`{unit}` is not a unit")).help(help),
+        )
     }
 
     fn name(&mut self, node: &Node, name: &str) -> Option<Quantity> {
@@ -270,25 +272,25 @@ impl Resolver<'_, '_> {
     }
 
     fn unknown_name<T>(&mut self, node: &Node, name: &str) -> Option<T> {
-        let fault = Fault::new(node.span.clone(), format!("there is no signal `{name}`"));
+        let error = Diagnostic::error(node.span.clone(), format!("there is no signal `{name}`"));
         if matches!(name, "true" | "false")
             || name == CLUSTER_STATE
             || cluster_state(name).is_some()
         {
-            let fault = Fault::new(node.span.clone(), format!("`{name}` is not a number"));
-            return self.fail(fault.help(format!(
+            let error = Diagnostic::error(node.span.clone(), format!("`{name}` is not a number"));
+            return self.fail(error.help(format!(
                 "states are compared like `{CLUSTER_STATE} == WAITING`"
             )));
         }
         match name {
             "IsIdle" => {
-                return self.fail(fault.help(
+                return self.fail(error.help(
                     "write `emr_idle_seconds > 0`, or longer, as in `emr_idle_seconds > 10m`",
                 ));
             }
             "CapacityRemainingGB" => {
                 return self.fail(
-                    fault.help(
+                    error.help(
                         "write `hdfs_capacity_remaining_mib`, and the other side like `64GiB`",
                     ),
                 );
@@ -302,13 +304,13 @@ impl Resolver<'_, '_> {
             Some(meant) => format!("did you mean `{meant}`?"),
             None => "the language reference lists all signals; other CloudWatch metrics are declared under `metrics:`".to_owned(),
         };
-        self.fail(fault.help(help))
+        self.fail(error.help(help))
     }
 
     fn choice(&mut self, node: &Node, name: &str, arguments: &[Node]) -> Option<Quantity> {
         if arguments.is_empty() {
             return self.fail(
-                Fault::new(node.span.clone(), format!("`{name}` needs values"))
+                Diagnostic::error(node.span.clone(), format!("`{name}` needs values"))
                     .help(format!("write `{name}(a, b)`")),
             );
         }
@@ -361,14 +363,15 @@ impl Resolver<'_, '_> {
                 ),
             };
             return self.fail(
-                Fault::new(name_span.clone(), format!("there is no function `{name}`")).help(help),
+                Diagnostic::error(name_span.clone(), format!("there is no function `{name}`"))
+                    .help(help),
             );
         };
         let help =
             format!("write `{name}(signal, 5m)`; the larger of several values is `greatest(a, b)`");
         let [signal, over] = arguments.as_slice() else {
             return self.fail(
-                Fault::new(
+                Diagnostic::error(
                     node.span.clone(),
                     format!("`{name}` needs a signal and a time"),
                 )
@@ -376,14 +379,14 @@ impl Resolver<'_, '_> {
             );
         };
         let Kind::Name(signal_name) = &signal.kind else {
-            let fault = Fault::new(
+            let error = Diagnostic::error(
                 signal.span.clone(),
                 format!(
                     "only a signal can stand here, not `{}`",
                     self.written(signal)
                 ),
             );
-            return self.fail(fault.help(format!(
+            return self.fail(error.help(format!(
                 "aggregate each signal by itself, as in `{name}(a, 5m) + {name}(b, 5m)`"
             )));
         };
@@ -423,20 +426,20 @@ impl Resolver<'_, '_> {
             unit: Some(Unit::TIME),
         } = quantity
         else {
-            let fault = Fault::new(
+            let error = Diagnostic::error(
                 node.span.clone(),
                 format!("`{}` is not a time", self.written(node)),
             );
-            return self.fail(fault.help(help));
+            return self.fail(error.help(help));
         };
         // Whole milliseconds, as everywhere: less than one is nothing.
         if (1e-3..=LONGEST.as_secs_f64()).contains(&seconds) {
             return Some(Duration::from_millis((seconds * 1e3).round() as u64));
         }
         self.fail(
-            Fault::new(
+            Diagnostic::error(
                 node.span.clone(),
-                "a window is longer than nothing and no longer than a year",
+                "a window must be longer than zero and at most a year",
             )
             .help(help),
         )
@@ -461,7 +464,10 @@ impl Resolver<'_, '_> {
             Operator::Divide => Some(plain(a.unit).per(plain(b.unit))),
         };
         if operator == Operator::Divide && b.expr == Expr::Constant(0.0) {
-            return self.fail(Fault::new(right_node.span.clone(), "this divides by zero"));
+            return self.fail(Diagnostic::error(
+                right_node.span.clone(),
+                "this divides by zero",
+            ));
         }
         let expr = match (a.expr, b.expr) {
             (Expr::Constant(a), Expr::Constant(b)) => Expr::Constant(operator.apply(a, b)),
@@ -472,7 +478,10 @@ impl Resolver<'_, '_> {
             },
         };
         if matches!(expr, Expr::Constant(value) if !value.is_finite()) {
-            return self.fail(Fault::new(node.span.clone(), "this number is too large"));
+            return self.fail(Diagnostic::error(
+                node.span.clone(),
+                "this number is too large",
+            ));
         }
         Some(Quantity { expr, unit })
     }
@@ -507,7 +516,7 @@ impl Resolver<'_, '_> {
             _ => "a number without a unit",
         };
         self.fail(
-            Fault::new(blamed.span.clone(), message)
+            Diagnostic::error(blamed.span.clone(), message)
                 .help(format!("write {right_unit}, or a signal of that unit")),
         )
     }
@@ -516,8 +525,8 @@ impl Resolver<'_, '_> {
         self.text.get(node.span.clone()).unwrap_or_default()
     }
 
-    fn fail<T>(&mut self, fault: Fault) -> Option<T> {
-        self.faults.push(fault);
+    fn fail<T>(&mut self, error: Diagnostic) -> Option<T> {
+        self.errors.push(error);
         None
     }
 }

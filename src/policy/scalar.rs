@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use super::{Amount, Size};
+use crate::policy::diagnostic::Diagnostic;
+use crate::policy::rule::{Amount, Size};
 use crate::units::{Instances, Percent};
 
 /// No cluster that EMR offers comes near; larger counts are slips.
@@ -12,41 +13,28 @@ pub const MOST_GROWTH_PERCENT: f64 = 1000.0;
 /// Longer times are slips.
 pub const LONGEST: Duration = Duration::from_secs(366 * 86_400);
 
-/// What is wrong with a value, and what would be right.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Refusal {
-    pub message: String,
-    pub help: Option<String>,
-}
-
-impl std::fmt::Display for Refusal {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&self.message)?;
-        self.help
-            .as_ref()
-            .map_or(Ok(()), |help| write!(f, "; {help}"))
-    }
-}
-
-fn refuse<T>(message: impl Into<String>, help: impl Into<String>) -> Result<T, Refusal> {
-    Err(Refusal {
-        message: message.into(),
-        help: Some(help.into()),
-    })
+/// An error in a value, with the whole value as its span.
+fn refuse<T>(
+    text: &str,
+    message: impl Into<String>,
+    help: impl Into<String>,
+) -> Result<T, Diagnostic> {
+    Err(Diagnostic::error(0..text.len(), message).help(help))
 }
 
 /// A time such as `90s`, `5m`, `1h 30m`; zero is allowed.
 ///
 /// # Errors
 /// A number without a unit, an unknown unit, a negative time, one longer than a year.
-pub fn duration(text: &str) -> Result<Duration, Refusal> {
-    let bad = || Refusal {
-        message: format!("`{text}` is not a time"),
-        help: Some("write it like `90s`, `5m` or `1h 30m`".into()),
+pub fn duration(text: &str) -> Result<Duration, Diagnostic> {
+    let bad = || {
+        Diagnostic::error(0..text.len(), format!("`{text}` is not a time"))
+            .help("write it like `90s`, `5m` or `1h 30m`")
     };
     let trimmed = text.trim();
     if trimmed.starts_with('-') {
         return refuse(
+            text,
             format!("`{text}` is a negative time"),
             "write a time like `90s`, `5m` or `1h 30m`",
         );
@@ -58,6 +46,7 @@ pub fn duration(text: &str) -> Result<Duration, Refusal> {
             "`5m`".to_owned()
         };
         return refuse(
+            text,
             format!("`{text}` has no unit"),
             format!("write `{trimmed}s` for seconds, or minutes like {minutes}"),
         );
@@ -81,6 +70,7 @@ pub fn duration(text: &str) -> Result<Duration, Refusal> {
     }
     if total_s.is_nan() || total_s > LONGEST.as_secs_f64() {
         return refuse(
+            text,
             format!("`{text}` is longer than a year"),
             "write a time like `90s`, `5m` or `1h 30m`",
         );
@@ -104,18 +94,21 @@ pub fn seconds_in(unit: &str) -> Option<f64> {
 ///
 /// # Errors
 /// Anything but a whole number from 0 to 100,000.
-pub fn count(text: &str) -> Result<u32, Refusal> {
+pub fn count(text: &str) -> Result<u32, Diagnostic> {
     match text.trim().parse::<i128>() {
         Ok(number) if number < 0 => refuse(
+            text,
             format!("`{text}` is negative"),
             "write a whole number, 0 or more",
         ),
         Ok(number) if number > i128::from(MOST_INSTANCES) => refuse(
+            text,
             format!("`{text}` is too many"),
             format!("the most is {MOST_INSTANCES}"),
         ),
         Ok(number) => Ok(u32::try_from(number).unwrap_or(MOST_INSTANCES)),
         Err(_) => refuse(
+            text,
             format!("`{text}` is not a whole number"),
             "write a number like `5`",
         ),
@@ -126,9 +119,10 @@ pub fn count(text: &str) -> Result<u32, Refusal> {
 ///
 /// # Errors
 /// As [`count`], and zero.
-pub fn positive(text: &str, what: &str) -> Result<u32, Refusal> {
+pub fn positive(text: &str, what: &str) -> Result<u32, Diagnostic> {
     match count(text)? {
         0 => refuse(
+            text,
             format!("{what} of zero would never let anything happen"),
             "write 1 or more, or leave the field out",
         ),
@@ -147,14 +141,16 @@ pub enum Way {
 ///
 /// # Errors
 /// Zero, negative and absurd amounts; a shrink by more than 100 %.
-pub fn amount(text: &str, way: Way) -> Result<Amount, Refusal> {
+pub fn amount(text: &str, way: Way) -> Result<Amount, Diagnostic> {
     let help = "write a number of instances like `5`, or a share of the present size like `20%`";
     let Some(number) = text.trim().strip_suffix('%') else {
         return match text.trim().parse::<f64>() {
-            Ok(number) if number.fract() != 0.0 => {
-                refuse(format!("`{text}` is not a whole number of instances"), help)
-            }
-            Err(_) => refuse(format!("`{text}` is not an amount"), help),
+            Ok(number) if number.fract() != 0.0 => refuse(
+                text,
+                format!("`{text}` is not a whole number of instances"),
+                help,
+            ),
+            Err(_) => refuse(text, format!("`{text}` is not an amount"), help),
             Ok(_) => Ok(Amount::Instances(Instances(nonzero(
                 text,
                 count(text)?,
@@ -162,19 +158,20 @@ pub fn amount(text: &str, way: Way) -> Result<Amount, Refusal> {
             )?))),
         };
     };
-    let percent = finite(number).ok_or_else(|| Refusal {
-        message: format!("`{text}` is not an amount"),
-        help: Some(help.into()),
+    let percent = finite(number).ok_or_else(|| {
+        Diagnostic::error(0..text.len(), format!("`{text}` is not an amount")).help(help)
     })?;
     if percent <= 0.0 {
-        return refuse(format!("`{text}` is not above zero"), help);
+        return refuse(text, format!("`{text}` is not above zero"), help);
     }
     match way {
         Way::Shrink if percent > 100.0 => refuse(
-            format!("`{text}` is more than everything"),
+            text,
+            format!("`{text}` is more than the whole group"),
             "shrink by at most `100%`",
         ),
         Way::Grow if percent > MOST_GROWTH_PERCENT => refuse(
+            text,
             format!("`{text}` is too much at once"),
             format!("grow by at most `{MOST_GROWTH_PERCENT}%`"),
         ),
@@ -182,9 +179,9 @@ pub fn amount(text: &str, way: Way) -> Result<Amount, Refusal> {
     }
 }
 
-fn nonzero(text: &str, number: u32, help: &str) -> Result<u32, Refusal> {
+fn nonzero(text: &str, number: u32, help: &str) -> Result<u32, Diagnostic> {
     if number == 0 {
-        refuse(format!("`{text}` changes nothing"), help)
+        refuse(text, format!("`{text}` changes nothing"), help)
     } else {
         Ok(number)
     }
@@ -194,13 +191,14 @@ fn nonzero(text: &str, number: u32, help: &str) -> Result<u32, Refusal> {
 ///
 /// # Errors
 /// Anything else.
-pub fn size(text: &str) -> Result<Size, Refusal> {
+pub fn size(text: &str) -> Result<Size, Diagnostic> {
     match text.trim() {
         "min" => Ok(Size::Minimum),
         "max" => Ok(Size::Maximum),
         other => match count(other) {
             Ok(number) => Ok(Size::Exactly(Instances(number))),
             Err(_) => refuse(
+                text,
                 format!("`{text}` is not a size"),
                 "write a number of instances like `10`, or `min`, or `max`",
             ),
@@ -212,11 +210,12 @@ pub fn size(text: &str) -> Result<Size, Refusal> {
 ///
 /// # Errors
 /// Anything else.
-pub fn percent(text: &str) -> Result<Percent, Refusal> {
+pub fn percent(text: &str) -> Result<Percent, Diagnostic> {
     let number = text.trim();
     match finite(number.strip_suffix('%').unwrap_or(number)) {
         Some(percent) if percent > 0.0 && percent <= 100.0 => Ok(Percent(percent)),
         _ => refuse(
+            text,
             format!("`{text}` is not a share in percent"),
             "write one above `0%`, up to `100%`",
         ),

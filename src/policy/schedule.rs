@@ -4,8 +4,8 @@
 use jiff::civil::{Time, Weekday};
 use jiff::tz::TimeZone;
 
-use super::Limits;
 use crate::observation::Direction;
+use crate::policy::limits::Limits;
 use crate::units::Timestamp;
 
 /// A window that opens on the given days from `from` to `to`; past midnight when `to` is not later

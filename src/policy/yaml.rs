@@ -8,7 +8,7 @@ use serde::{Deserialize, Deserializer};
 use serde_path_to_error::Segment;
 use serde_saphyr::{Error, Location, Spanned};
 
-use super::diagnostic::{Diagnostic, nearest};
+use crate::policy::diagnostic::{Diagnostic, nearest};
 
 /// Larger files are refused: no policy needs it, and diagnostics show whole lines.
 const LARGEST_FILE_BYTES: usize = 1 << 20;
@@ -165,7 +165,7 @@ fn explain(source: &str, error: &Error) -> Diagnostic {
             let diagnostic = Diagnostic::error(span, format!("there is no field `{field}` here"));
             let is_text = field.contains(|c: char| !c.is_alphanumeric() && c != '_' && c != '-');
             diagnostic.help(if is_text {
-                "inside `{ }` a comma ends a text: put quotes around one that holds commas"
+                "inside `{ }` a comma ends a value; put quotes around a value that contains commas"
                     .to_owned()
             } else {
                 one_of("the fields are", field, expected)
@@ -184,9 +184,9 @@ fn explain(source: &str, error: &Error) -> Diagnostic {
             Diagnostic::error(span, format!("the field `{field}` is missing"))
         }
         Error::DuplicateMappingKey { key: Some(key), .. } => {
-            Diagnostic::error(span, format!("the field `{key}` is there twice"))
+            Diagnostic::error(span, format!("the field `{key}` is repeated"))
         }
-        Error::Eof { .. } => Diagnostic::error(span, "the file ends before it says anything"),
+        Error::Eof { .. } => Diagnostic::error(span, "the file has no content"),
         Error::MultipleDocuments { .. } => {
             Diagnostic::error(span, "a second document begins here").help("write one file for each")
         }
@@ -195,15 +195,15 @@ fn explain(source: &str, error: &Error) -> Diagnostic {
         Error::Unexpected {
             expected: "mapping start",
             ..
-        } => Diagnostic::error(span, "fields should be here").help("write `field: value`"),
+        } => Diagnostic::error(span, "expected fields").help("write `field: value`"),
         Error::Unexpected {
             expected: "sequence start",
             ..
-        } => Diagnostic::error(span, "a list should be here").help("write `- item` or `[item]`"),
+        } => Diagnostic::error(span, "expected a list").help("write `- item` or `[item]`"),
         Error::Unexpected {
             expected: "string scalar",
             ..
-        } => Diagnostic::error(span, "a single value should be here"),
+        } => Diagnostic::error(span, "expected a single value"),
         other => {
             let options =
                 serde_saphyr::render_options! { snippets: serde_saphyr::SnippetMode::Off };

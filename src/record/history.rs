@@ -1,5 +1,5 @@
-//! What CloudWatch remembers of a cluster: fetched in parts, joined, and laid on the grid on which
-//! EMR published it.
+//! The history of a cluster in CloudWatch: fetched in parts, joined, and aligned to the interval at
+//! which EMR published it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -8,9 +8,9 @@ use aws_sdk_cloudwatch::Client;
 use aws_sdk_cloudwatch::types::DimensionFilter;
 
 use crate::daemon::clock::Stopwatch;
+use crate::daemon::sources::aws_error::AwsError;
 use crate::daemon::sources::cloudwatch::api::{self, Query, Request};
-use crate::daemon::sources::failure::Failure;
-use crate::daemon::sources::source::SourceError;
+use crate::daemon::sources::error::SourceError;
 use crate::policy::Statistic;
 use crate::policy::diagnostic::nearest;
 use crate::units::Timestamp;
@@ -18,8 +18,8 @@ use crate::units::Timestamp;
 const NAMESPACE: &str = "AWS/ElasticMapReduce";
 const DIMENSION: &str = "JobFlowId";
 
-/// What EMR publishes every five minutes, or every minute under managed scaling, as far as
-/// observations have a place for it (Amazon EMR Management Guide, "Monitoring Amazon EMR metrics
+/// The metrics that EMR publishes every five minutes, or every minute with managed scaling, and that
+/// an observation can hold (Amazon EMR Management Guide, "Monitoring Amazon EMR metrics
 /// with CloudWatch" and "Understanding managed scaling metrics").
 const METRICS: [&str; 30] = [
     "IsIdle",
@@ -54,23 +54,24 @@ const METRICS: [&str; 30] = [
     "TaskUnitsRunning",
 ];
 
-/// Other metrics are laid on the grid of this one.
+/// The metric whose interval the other metrics are aligned to.
 const REFERENCE: &str = "MemoryTotalMB";
 /// How often EMR publishes without managed scaling.
 const FIVE_MINUTES: Duration = Duration::from_secs(300);
 const ONE_MINUTE: Duration = Duration::from_secs(60);
-/// One-minute points must cover this share of the time with points for the finer grid to be taken.
+/// The share of the time that one-minute points must cover for the one-minute interval to be used.
 const FINE_SHARE: f64 = 0.95;
 
-/// Points of some span, by metric: seconds since the epoch at which the period begins, and the mean
-/// over it.
+/// The points of a span by metric: the beginning of the period in seconds since the epoch, and the
+/// mean.
 pub(super) type Part = BTreeMap<String, Vec<(i64, f64)>>;
 
-/// All points, by metric and beginning of the period.
+/// All points by metric and beginning of the period.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct History(BTreeMap<String, BTreeMap<Timestamp, f64>>);
 
 impl History {
+    /// Joins parts.
     pub fn of(parts: &[Part]) -> Self {
         let mut history = Self::default();
         for (metric, points) in parts.iter().flatten() {
@@ -89,18 +90,18 @@ impl History {
         self.0.values().all(BTreeMap::is_empty)
     }
 
-    /// The mean over the period that begins then.
+    /// The mean over the period that begins at this time.
     pub fn at(&self, metric: &str, begin: Timestamp) -> Option<f64> {
         self.0.get(metric)?.get(&begin).copied()
     }
 
-    /// Every beginning of a period of which anything is known.
+    /// The beginnings of all periods with points.
     pub fn beginnings(&self) -> BTreeSet<Timestamp> {
         self.0.values().flat_map(BTreeMap::keys).copied().collect()
     }
 
-    /// Over periods of five minutes when these are means of one minute, but EMR published every
-    /// five; else as it is. Yields the period, too.
+    /// Merges one-minute means into five-minute means if EMR published only every five minutes.
+    /// Returns the period, too.
     pub fn on_native_grid(&self, period: Duration) -> (Self, Duration) {
         if period != ONE_MINUTE || self.is_fine() {
             return (self.clone(), period);
@@ -126,8 +127,8 @@ impl History {
         )
     }
 
-    /// By time, not by points: an hour of one-minute points must not outvote a day of five-minute
-    /// ones.
+    /// Compares covered time, not numbers of points: an hour of one-minute points must not outweigh
+    /// a day of five-minute ones.
     fn is_fine(&self) -> bool {
         let Some(points) = self.0.get(REFERENCE) else {
             return true;
@@ -154,10 +155,10 @@ impl History {
     }
 }
 
-/// Fetches one span, all pages of it.
+/// Fetches all pages of one span.
 ///
 /// # Errors
-/// When CloudWatch does not answer, or not completely: a part is whole, or it is asked for again.
+/// When CloudWatch does not answer completely; the part must then be fetched again.
 pub(super) async fn fetch(
     client: &Client,
     cluster_id: &str,
@@ -197,9 +198,7 @@ pub(super) async fn fetch(
         }
         match page.next_token {
             Some(next) if Some(&next) == token.as_ref() => {
-                return Err(api::malformed(
-                    "a page that is followed by itself".to_owned(),
-                ));
+                return Err(api::malformed("a page repeats its own token".to_owned()));
             }
             Some(next) => token = Some(next),
             None => break,
@@ -214,18 +213,19 @@ pub(super) async fn fetch(
     }
 }
 
-/// What may be wrong when nothing is known of a cluster: whether CloudWatch lists it, and which
-/// clusters it lists.
+/// A hint for a cluster without points: whether CloudWatch lists it, and which clusters it lists.
 pub(super) async fn hint(client: &Client, cluster_id: &str) -> String {
     let clusters = match clusters_with_metrics(client).await {
         Ok(clusters) => clusters,
-        Err(error) => return format!("which clusters it knows could not be asked: {error}"),
+        Err(error) => return format!("the clusters with metrics could not be listed: {error}"),
     };
     if clusters.contains(cluster_id) {
-        return "the cluster has metrics, but none in that time".to_owned();
+        return "the cluster has metrics, but none in that time; choose another --from and --to"
+            .to_owned();
     }
     if clusters.is_empty() {
-        return "no cluster has had metrics there for two weeks: is the region right?".to_owned();
+        return "no cluster has had metrics there in the last two weeks; check the region"
+            .to_owned();
     }
     let shown: Vec<&str> = clusters.iter().map(String::as_str).take(5).collect();
     let more = if clusters.len() > shown.len() {
@@ -242,8 +242,8 @@ pub(super) async fn hint(client: &Client, cluster_id: &str) -> String {
     )
 }
 
-/// Of the last two weeks: longer ago, CloudWatch no longer lists a metric, though it still has its
-/// points. One page is enough for a hint.
+/// The clusters with metrics in the last two weeks; CloudWatch does not list older metrics, even if it
+/// still has their points. One page is enough for a hint.
 async fn clusters_with_metrics(client: &Client) -> Result<BTreeSet<String>, SourceError> {
     const OPERATION: &str = "ListMetrics";
     let stopwatch = Stopwatch::start();
@@ -256,7 +256,11 @@ async fn clusters_with_metrics(client: &Client) -> Result<BTreeSet<String>, Sour
         .send()
         .await;
     let listed = listed.map_err(|error| {
-        Failure::of(&error).of_reading(OPERATION, "cloudwatch:ListMetrics", stopwatch.elapsed())
+        AwsError::classify(&error).into_source_error(
+            OPERATION,
+            "cloudwatch:ListMetrics",
+            stopwatch.elapsed(),
+        )
     })?;
     let dimensions = listed
         .metrics()

@@ -1,5 +1,4 @@
-//! Observations from means over periods. Each is made at the end of its period, from what is known
-//! of that period and nothing else.
+//! Makes observations from means over periods: one at the end of each period, from that period only.
 
 use std::time::Duration;
 
@@ -10,7 +9,7 @@ use crate::observation::{
 };
 use crate::units::{Instances, Mebibytes, Timestamp};
 
-/// Without these there is no load of YARN.
+/// The metrics without which YARN's load is unknown.
 const YARN: [&str; 7] = [
     "MemoryTotalMB",
     "MemoryAvailableMB",
@@ -20,11 +19,11 @@ const YARN: [&str; 7] = [
     "AppsRunning",
     "AppsPending",
 ];
-/// What a container is taken for that waits in a history in which none ever ran: YARN's own default
-/// for the smallest.
+/// The assumed size of a pending container in a history without running ones: YARN's default
+/// minimum.
 const SMALLEST_CONTAINER_MIB: f64 = 1_024.0;
 
-/// One observation for each period of which anything is known.
+/// One observation for each period with points.
 pub(super) fn observations(history: &History, period: Duration) -> Vec<Observation> {
     let usual_container_mib = usual_container_mib(history);
     let mut idle_since = None;
@@ -50,7 +49,7 @@ pub(super) fn observations(history: &History, period: Duration) -> Vec<Observati
     history.beginnings().into_iter().map(observe).collect()
 }
 
-/// Metrics of YARN of which there are no points at all.
+/// YARN's metrics without any points.
 pub(super) fn missing(history: &History) -> Vec<&'static str> {
     let beginnings = history.beginnings();
     YARN.into_iter()
@@ -62,7 +61,7 @@ pub(super) fn missing(history: &History) -> Vec<&'static str> {
         .collect()
 }
 
-/// Mean memory of a running container over the whole history.
+/// The mean memory of a running container over the whole history.
 fn usual_container_mib(history: &History) -> f64 {
     let (mut memory_mib, mut containers) = (0.0, 0.0);
     for begin in history.beginnings() {
@@ -83,7 +82,7 @@ fn usual_container_mib(history: &History) -> f64 {
     }
 }
 
-/// One period.
+/// The metrics of one period.
 struct Moment<'a> {
     history: &'a History,
     begin: Timestamp,
@@ -102,8 +101,8 @@ impl Moment<'_> {
             apps_pending,
         ] = YARN.map(|metric| self.mean(metric));
         let (allocated_mib, running, waiting) = (allocated?, running?, waiting?);
-        // CloudWatch counts containers that wait, not their memory: they are taken to be as large
-        // as those that run.
+        // CloudWatch counts pending containers, not their memory. They are assumed to be as large
+        // as running ones.
         let container_mib = if running > 0.0 && allocated_mib > 0.0 {
             allocated_mib / running
         } else {
@@ -131,8 +130,8 @@ impl Moment<'_> {
         })
     }
 
-    /// The capacity is what remains over the share that remains; of a file system that is full, it
-    /// cannot be told.
+    /// HDFS's load. The capacity is the free amount divided by the free share; unknown if the file
+    /// system is full.
     fn hdfs(&self) -> Option<HdfsLoad> {
         let used_share = self.mean("HDFSUtilization")? / 100.0;
         let remaining_mib = self.mean("CapacityRemainingGB")? * 1_024.0;
@@ -167,8 +166,8 @@ impl Moment<'_> {
         }
     }
 
-    /// All groups of one role together, in instances or in units of a fleet. CloudWatch tells
-    /// neither their ids nor their markets.
+    /// All groups of one role together, in instances or in units of a fleet. CloudWatch reports
+    /// neither ids nor markets.
     fn group(&self, role: Role, prefix: &str) -> Option<GroupStatus> {
         let of = |what: &str| self.nodes(&format!("{prefix}{what}"));
         let (kind, running, requested) = match of("NodesRunning") {
@@ -197,7 +196,7 @@ impl Moment<'_> {
         })
     }
 
-    /// A period counts as idle when the cluster was idle all through it.
+    /// A period is idle if the cluster was idle throughout.
     fn idle_since(&self, before: Option<Timestamp>) -> Option<Timestamp> {
         let is_idle = self.mean("IsIdle").is_some_and(|share| share >= 1.0);
         is_idle.then(|| before.unwrap_or(self.begin))

@@ -1,4 +1,4 @@
-//! The parts of a recording that are there, in a file beside the trace that is to come.
+//! The finished parts of a recording, in a file next to the future trace.
 
 use std::fs;
 use std::io;
@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::history::{History, Part};
 use super::{Asked, Plan, RecordError};
-use crate::daemon::sources::source::SourceError;
+use crate::daemon::sources::error::SourceError;
 use crate::file::write_whole;
 use crate::units::Timestamp;
 
@@ -25,15 +25,15 @@ struct Content {
     asked: Asked,
     region: String,
     plan: Plan,
-    /// Of the plan's parts, the first ones.
+    /// The first parts of the plan.
     parts: Vec<Part>,
 }
 
 impl Partial {
-    /// Continues what was begun for the trace `out`, or begins.
+    /// Continues the recording of the trace `out`, or begins one.
     ///
     /// # Errors
-    /// When something else was begun for it, or the plan makes no sense.
+    /// When the file is of another recording, or the plan is invalid.
     pub fn open(
         out: &Path,
         asked: &Asked,
@@ -76,15 +76,17 @@ impl Partial {
         Ok(Self { path, content })
     }
 
+    /// The plan of the recording.
     pub fn plan(&self) -> &Plan {
         &self.content.plan
     }
 
+    /// The number of finished parts.
     pub fn done(&self) -> usize {
         self.content.parts.len()
     }
 
-    /// The next part. It is on disk when this returns.
+    /// Adds the next part, and makes it durable.
     ///
     /// # Errors
     /// When the file cannot be written.
@@ -99,6 +101,7 @@ impl Partial {
         })
     }
 
+    /// The error for an interruption.
     pub fn interrupted(&self, source: SourceError) -> RecordError {
         if self.done() == 0 {
             return source.into();
@@ -111,12 +114,12 @@ impl Partial {
         }
     }
 
+    /// The history so far.
     pub fn history(&self) -> History {
         History::of(&self.content.parts)
     }
 
-    /// The recording has come to its end: parts that stayed behind would be taken for the beginning
-    /// of the next.
+    /// Deletes the file after the trace is written, so that the next recording does not continue it.
     ///
     /// # Errors
     /// When the file cannot be deleted.

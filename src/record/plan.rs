@@ -1,4 +1,4 @@
-//! Which span of time is recorded, in which period, in which parts.
+//! Plans a recording: its span of time, its period and its parts.
 
 use std::fmt;
 use std::str::FromStr;
@@ -13,27 +13,27 @@ use crate::units::{Timestamp, display_duration};
 const HOUR: Duration = Duration::from_secs(3_600);
 const DAY: Duration = Duration::from_secs(24 * 3_600);
 
-/// Periods, and how long CloudWatch keeps their points (API reference of GetMetricData).
+/// The periods, and how long CloudWatch keeps their points (API reference of GetMetricData).
 const KEPT: [(Duration, Duration); 3] = [
     (Duration::from_secs(60), DAY.saturating_mul(15)),
     (Duration::from_secs(300), DAY.saturating_mul(63)),
     (HOUR, DAY.saturating_mul(455)),
 ];
-/// A recording that takes this long still finds its first points.
+/// The longest time that a recording may take before its first points expire.
 const MARGIN: Duration = HOUR;
-/// Thirty-odd metrics of so many periods fit one page of an answer.
+/// The most periods in one part: all metrics over them fit on one page of an answer.
 const PERIODS_OF_PART: u32 = 1_440;
 
-/// A time as people give it.
+/// A time on the command line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub enum When {
     At(Timestamp),
-    /// Before now.
+    /// A duration before now.
     Ago(Duration),
 }
 
-/// Not a time.
+/// A text that is not a time.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "{0:?} is not a time; write a day (2026-11-01, in UTC), an instant (2026-11-01T08:00:00Z), or how long ago (14d, 36h)"
@@ -41,6 +41,7 @@ pub enum When {
 pub struct WhenError(String);
 
 impl When {
+    /// The time that is meant, at the time `now`.
     pub fn instant(self, now: Timestamp) -> Timestamp {
         match self {
             Self::At(instant) => instant,
@@ -60,7 +61,7 @@ impl FromStr for When {
         if let Ok(instant) = text.parse::<jiff::Timestamp>() {
             return Ok(Self::At(Timestamp::from_millis(instant.as_millisecond())));
         }
-        // Longer texts have a time of day, too, and would need a time zone.
+        // Longer texts include a time of day, which would need a time zone.
         if let Some(date) = Some(text)
             .filter(|text| text.len() == 10)
             .and_then(|text| text.parse::<Date>().ok())
@@ -106,20 +107,25 @@ impl fmt::Display for When {
     }
 }
 
-/// What a person asked for.
+/// The requested recording.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Asked {
+    /// The cluster.
     pub cluster_id: String,
+    /// The beginning.
     pub from: When,
+    /// The end.
     pub to: When,
 }
 
-/// What is fetched.
+/// The span to fetch, aligned to periods.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Plan {
+    /// The beginning.
     pub from: Timestamp,
-    /// Exclusive; both are ends of periods.
+    /// The exclusive end; a period's end, as is `from`.
     pub to: Timestamp,
+    /// The period of the points.
     pub period: Duration,
 }
 
@@ -130,15 +136,15 @@ pub enum PlanError {
         "from {from} to {to} there is no time, as far as it has passed; --from must be earlier than --to and than now"
     )]
     Empty { from: Timestamp, to: Timestamp },
-    #[error("CloudWatch keeps nothing for longer than 455 days; {from} is {} ago", display_duration(DAY.saturating_mul(*days)))]
+    #[error("CloudWatch keeps points for 455 days; {from} is {} ago", display_duration(DAY.saturating_mul(*days)))]
     TooOld { from: Timestamp, days: u32 },
 }
 
 impl Plan {
-    /// In the shortest period that CloudWatch keeps for that long.
+    /// Plans with the shortest period that CloudWatch still has.
     ///
     /// # Errors
-    /// When no whole period lies in the span, or nothing is kept that long.
+    /// When the span contains no whole period, or is too old.
     pub fn new(asked: &Asked, now: Timestamp) -> Result<Self, PlanError> {
         let from = asked.from.instant(now);
         let to = asked.to.instant(now).min(now);
@@ -158,13 +164,13 @@ impl Plan {
         }
     }
 
-    /// CloudWatch still has the points of this plan.
+    /// Whether CloudWatch still has the points of this plan.
     pub fn is_kept(&self, now: Timestamp) -> bool {
         KEPT.iter()
             .any(|(period, kept)| *period == self.period && now.since(self.from) <= *kept)
     }
 
-    /// Consecutive spans that cover it, oldest first.
+    /// The parts of the plan, oldest first.
     pub fn parts(&self) -> Vec<(Timestamp, Timestamp)> {
         let length = self.period.saturating_mul(PERIODS_OF_PART);
         let beginnings = std::iter::successors(Some(self.from), |begin| Some(*begin + length))
@@ -223,58 +229,61 @@ mod tests {
         }
     }
 
+    /// From, to, the period in seconds, the planned span, and the number of parts.
+    const PLANS: [(&str, &str, u64, &str, &str, usize); 6] = [
+        (
+            "14d",
+            "now",
+            60,
+            "2026-11-01T08:07:00Z",
+            "2026-11-15T08:07:00Z",
+            14,
+        ),
+        (
+            "2026-11-01",
+            "2026-11-02T12:00:00Z",
+            60,
+            "2026-11-01T00:00:00Z",
+            "2026-11-02T12:00:00Z",
+            2,
+        ),
+        (
+            "15d",
+            "14d",
+            300,
+            "2026-10-31T08:05:00Z",
+            "2026-11-01T08:05:00Z",
+            1,
+        ),
+        (
+            "62d",
+            "now",
+            300,
+            "2026-09-14T08:05:00Z",
+            "2026-11-15T08:05:00Z",
+            13,
+        ),
+        (
+            "63d",
+            "now",
+            3_600,
+            "2026-09-13T08:00:00Z",
+            "2026-11-15T08:00:00Z",
+            2,
+        ),
+        (
+            "454d",
+            "2100-01-01",
+            3_600,
+            "2025-08-18T08:00:00Z",
+            "2026-11-15T08:00:00Z",
+            8,
+        ),
+    ];
+
     #[test]
     fn the_shortest_period_that_is_still_kept_is_taken_on_its_own_grid() {
-        for (from, to, period_s, from_text, to_text, parts) in [
-            (
-                "14d",
-                "now",
-                60,
-                "2026-11-01T08:07:00Z",
-                "2026-11-15T08:07:00Z",
-                14,
-            ),
-            (
-                "2026-11-01",
-                "2026-11-02T12:00:00Z",
-                60,
-                "2026-11-01T00:00:00Z",
-                "2026-11-02T12:00:00Z",
-                2,
-            ),
-            (
-                "15d",
-                "14d",
-                300,
-                "2026-10-31T08:05:00Z",
-                "2026-11-01T08:05:00Z",
-                1,
-            ),
-            (
-                "62d",
-                "now",
-                300,
-                "2026-09-14T08:05:00Z",
-                "2026-11-15T08:05:00Z",
-                13,
-            ),
-            (
-                "63d",
-                "now",
-                3_600,
-                "2026-09-13T08:00:00Z",
-                "2026-11-15T08:00:00Z",
-                2,
-            ),
-            (
-                "454d",
-                "2100-01-01",
-                3_600,
-                "2025-08-18T08:00:00Z",
-                "2026-11-15T08:00:00Z",
-                8,
-            ),
-        ] {
+        for (from, to, period_s, from_text, to_text, parts) in PLANS {
             let plan = plan(from, to).expect("a plan");
             let shown = (
                 plan.period.as_secs(),
@@ -325,7 +334,7 @@ mod tests {
             (
                 "455d",
                 "now",
-                "CloudWatch keeps nothing for longer than 455 days; 2025-08-17T08:07:33Z is 455d ago",
+                "CloudWatch keeps points for 455 days; 2025-08-17T08:07:33Z is 455d ago",
             ),
         ] {
             let message = plan(from, to).expect_err("no plan").to_string();

@@ -1,5 +1,5 @@
-//! The cluster behind a recorded history, as EMR remembers it: its groups, their types and markets,
-//! in the sizes that were recorded.
+//! Makes a scenario of a recorded cluster: its groups with their types and markets from EMR, in the
+//! recorded sizes.
 
 use std::collections::BTreeMap;
 
@@ -8,23 +8,26 @@ use aws_sdk_emr::Client;
 use aws_sdk_emr::error::{ProvideErrorMetadata, SdkError};
 
 use crate::daemon::clock::Stopwatch;
+use crate::daemon::sources::aws_error::AwsError;
 use crate::daemon::sources::emr::Operation;
 use crate::daemon::sources::emr::describe::{self, Collection};
-use crate::daemon::sources::failure::Failure;
-use crate::daemon::sources::source::SourceError;
+use crate::daemon::sources::error::SourceError;
 use crate::observation::{GroupKind, GroupStatus, Market, Observation, Role};
 use crate::pricing::PriceTable;
 use crate::units::Instances;
 
-/// How many instances, or units, of one role were asked for during a recording.
+/// The requested instances or units of one role during a recording.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Sizes {
+    /// The size at the beginning.
     pub first: Instances,
+    /// The smallest size.
     pub min: Instances,
+    /// The largest size.
     pub max: Instances,
 }
 
-/// Of each role that was recorded.
+/// The sizes of each recorded role.
 pub(super) fn sizes(observations: &[Observation]) -> BTreeMap<Role, Sizes> {
     let mut sizes: BTreeMap<Role, Sizes> = BTreeMap::new();
     for group in observations
@@ -42,10 +45,10 @@ pub(super) fn sizes(observations: &[Observation]) -> BTreeMap<Role, Sizes> {
     sizes
 }
 
-/// A scenario file for the trace. EMR remembers a cluster for two months after its end.
+/// Makes a scenario file for the trace. EMR describes a cluster until two months after its end.
 ///
 /// # Errors
-/// When EMR does not answer, or no longer knows the cluster.
+/// When EMR does not answer, or no longer describes the cluster.
 pub async fn scenario(
     config: &SdkConfig,
     cluster_id: &str,
@@ -60,7 +63,7 @@ pub async fn scenario(
 #[derive(Clone, Debug)]
 struct Remembered {
     status: GroupStatus,
-    /// The first one where a fleet has several.
+    /// The instance type; the first one of a fleet.
     instance_type: String,
     types: usize,
 }
@@ -76,7 +79,7 @@ async fn remembered(client: &Client, cluster_id: &str) -> Result<Vec<Remembered>
         .map_err(|error| explain(&error, operation, stopwatch))?;
     let cluster = described
         .cluster
-        .ok_or_else(|| malformed(operation, "there is no cluster in it"))?;
+        .ok_or_else(|| malformed(operation, "the answer contains no cluster"))?;
     let (_, collection) =
         describe::cluster(&cluster).map_err(|problem| malformed(operation, &problem))?;
     match collection {
@@ -129,7 +132,7 @@ async fn fleets(client: &Client, cluster_id: &str) -> Result<Vec<Remembered>, So
             .collect();
         let instance_type = types.first().copied().unwrap_or_default();
         let markets = describe::fleet(&fleet).map_err(|problem| malformed(operation, &problem))?;
-        // A fleet has both markets, but hardly ever uses both.
+        // A fleet has both markets, but rarely uses both.
         let used = markets
             .iter()
             .filter(|status| status.requested.get() > 0)
@@ -211,7 +214,7 @@ fn fields(
     } else {
         Instances::ZERO
     };
-    // CloudWatch counts all groups of a role as one: their instances are given to the first.
+    // CloudWatch counts all groups of a role together: the first gets all instances.
     let count = match sizes.get(&status.role) {
         Some(sizes) if is_first => sizes.first,
         Some(_) => Instances::ZERO,
@@ -238,12 +241,12 @@ fn fields(
     text
 }
 
-/// What a person should know before using a group as it stands.
+/// Comments on what to check in a group.
 fn remarks(group: &Remembered, is_first: bool, prices: &PriceTable) -> Vec<String> {
     let mut remarks = Vec::new();
     if !is_first {
         remarks.push(format!(
-            "CloudWatch counts all {} groups as one: what ran here was counted above.",
+            "CloudWatch counts all {} groups together: the first one above has all instances.",
             group.status.role
         ));
     }
@@ -260,13 +263,13 @@ fn remarks(group: &Remembered, is_first: bool, prices: &PriceTable) -> Vec<Strin
         let example =
             "node: { memory_mib: 12288, vcores: 4 }, price: { ec2_usd_h: 0.192, emr_usd_h: 0.048 }";
         remarks.push(format!(
-            "Not in the shipped price table; add such as {example}."
+            "Not in the shipped price table; add prices, such as {example}."
         ));
     }
     remarks
 }
 
-/// JSON's strings are YAML's.
+/// A YAML string; JSON strings are valid YAML.
 fn quoted(text: &str) -> String {
     serde_json::Value::from(text).to_string()
 }
@@ -275,7 +278,7 @@ fn explain<E>(error: &SdkError<E>, operation: Operation, stopwatch: Stopwatch) -
 where
     E: ProvideErrorMetadata + std::error::Error + 'static,
 {
-    Failure::of(error).of_reading(
+    AwsError::classify(error).into_source_error(
         operation.name(),
         operation.permission(),
         stopwatch.elapsed(),
@@ -399,7 +402,7 @@ mod tests {
         );
         assert!(
             text.contains(
-                "# CloudWatch counts all task groups as one: what ran here was counted above."
+                "# CloudWatch counts all task groups together: the first one above has all instances."
             ),
             "{text}"
         );
@@ -414,7 +417,7 @@ mod tests {
             &PriceTable::shipped(),
         );
         assert!(
-            text.contains("    # Not in the shipped price table; add such as node: {"),
+            text.contains("    # Not in the shipped price table; add prices, such as node: {"),
             "{text}"
         );
     }

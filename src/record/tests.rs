@@ -7,7 +7,7 @@ use aws_sdk_cloudwatch::config::Credentials;
 use super::*;
 use crate::daemon::sources::cloudwatch::testing::{FakeCloudWatch, Fault};
 use crate::policy::Limits;
-use crate::sim::load::{LoadError, Source};
+use crate::sim::input::{InputError, Source};
 use crate::sim::{Recording, simulate};
 use crate::trace::journal::TraceReader;
 use crate::units::Instances;
@@ -159,7 +159,7 @@ async fn a_recorded_history_can_be_simulated() {
     assert!(
         source
             .read(None)
-            .is_err_and(|error: LoadError| error.needs_container_lifetime()),
+            .is_err_and(|error: InputError| error.needs_container_lifetime()),
         "lifetimes are not in it"
     );
     let loaded = source.read(Some(Duration::from_secs(120))).expect("reads");
@@ -186,7 +186,7 @@ async fn an_interrupted_recording_continues_where_it_was() {
         .await
         .expect_err("interrupted");
     let partial = folder.0.path().join("history.trace.partial");
-    let expected = "2 of 4 parts are in PARTIAL; the same command continues from there: GetMetricData is throttled by AWS";
+    let expected = "2 of 4 parts are in PARTIAL; run the same command again to continue: GetMetricData is throttled by AWS";
     assert_eq!(
         error,
         expected.replace("PARTIAL", &partial.display().to_string())
@@ -297,7 +297,7 @@ async fn where_nothing_is_found_the_message_says_what_there_is() {
         ),
         (
             Some(Fault::Refusal(400, "AccessDeniedException")),
-            "which clusters it knows could not be asked: ListMetrics is not allowed; grant `cloudwatch:ListMetrics` to the role of this machine",
+            "the clusters with metrics could not be listed: ListMetrics is not allowed; grant `cloudwatch:ListMetrics` to the role of this machine",
         ),
     ] {
         fake.fail_after(1, &fault.into_iter().collect::<Vec<_>>());
@@ -312,7 +312,7 @@ async fn where_nothing_is_found_the_message_says_what_there_is() {
     assert_eq!(
         error,
         Err(format!(
-            "{nothing}no cluster has had metrics there for two weeks: is the region right?"
+            "{nothing}no cluster has had metrics there in the last two weeks; check the region"
         ))
     );
     let elsewhen = cloudwatch_with(5..6, 300);
@@ -320,7 +320,9 @@ async fn where_nothing_is_found_the_message_says_what_there_is() {
         .await
         .expect_err("nothing there");
     assert!(
-        error.ends_with("the cluster has metrics, but none in that time"),
+        error.ends_with(
+            "the cluster has metrics, but none in that time; choose another --from and --to"
+        ),
         "{error}"
     );
 }
@@ -337,8 +339,8 @@ async fn a_cluster_without_yarn_gives_no_trace() {
             0.0,
         );
     }
-    let expected = "CloudWatch has points of cluster j-1, but none of YARN's memory and containers: \
-                    MemoryAvailableMB, MemoryAllocatedMB, ContainerPending, AppsRunning, AppsPending missing; does YARN run on it?";
+    let expected = "CloudWatch has points of cluster j-1, but none of YARN's memory and containers \
+                    (MemoryAvailableMB, MemoryAllocatedMB, ContainerPending, AppsRunning, AppsPending); check that YARN runs on the cluster";
     assert_eq!(
         record(&fake, &folder, "j-1", "1d").await,
         Err(expected.to_owned())
@@ -355,7 +357,7 @@ async fn a_file_that_only_looks_like_a_beginning_is_left_alone() {
         .await
         .expect_err("not ours");
     assert!(
-        error.ends_with("is not a file that this program wrote; move it away"),
+        error.ends_with("is not a partial recording; move it away"),
         "{error}"
     );
     assert_eq!(std::fs::read(&partial).expect("reads"), b"my notes");

@@ -1,4 +1,4 @@
-//! What happens, told tick by tick in a few words, from what the daemon saw and did.
+//! Describes in short lines what the daemon observes and does, tick by tick.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -10,63 +10,68 @@ use crate::observation::{Direction, GroupId, GroupStatus, Observation};
 use crate::policy::Policy;
 use crate::units::{Instances, Timestamp, display_duration};
 
-/// Work that finds room sooner is not worth a line.
-const WORTH_TELLING: Duration = Duration::from_secs(120);
-/// A source that fails at one tick is asked again at the next: nothing that one would notice.
-const FAILURES_WORTH_TELLING: u32 = 2;
+/// Containers that are pending for less time are not worth a line.
+const PENDING_WORTH_A_LINE: Duration = Duration::from_secs(120);
+/// A source that fails at fewer ticks in a row is not worth a line.
+const FAILURES_WORTH_A_LINE: u32 = 2;
 
-/// Remembers what it has told.
+/// Writes the lines, and remembers them to avoid repetition.
 #[derive(Debug)]
 pub struct Narrator {
     policy: Policy,
     running: BTreeMap<GroupId, Instances>,
     waiting_since: Option<Timestamp>,
-    has_told_waiting: bool,
-    /// The last hold that was told of each target.
+    has_reported_waiting: bool,
+    /// The last reported hold of each target.
     holds: BTreeMap<usize, &'static str>,
-    /// At how many ticks in a row each source has failed.
+    /// The number of ticks in a row at which each source has failed.
     failures: BTreeMap<Source, u32>,
-    /// In which the last line was told.
+    /// The day of the last line.
     day: Option<jiff::civil::Date>,
 }
 
-/// One thing that happened.
+/// One event.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Line {
+    /// When it happened.
     pub at: Timestamp,
+    /// What happened.
     pub text: String,
-    /// Why.
+    /// Why it happened.
     pub detail: Option<String>,
 }
 
-/// How the cluster stands, small enough for one line.
+/// The state of the cluster in one line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Picture {
+    /// When it was observed.
     pub at: Timestamp,
-    /// Memory that containers hold, in percent of all nodes'.
+    /// The memory of the running containers, in percent of all memory.
     pub used_percent: u64,
+    /// The line.
     pub text: String,
 }
 
 impl Narrator {
+    /// A narrator for a daemon with this policy.
     pub fn new(policy: &Policy) -> Self {
         Self {
             policy: policy.clone(),
             running: BTreeMap::new(),
             waiting_since: None,
-            has_told_waiting: false,
+            has_reported_waiting: false,
             holds: BTreeMap::new(),
             failures: BTreeMap::new(),
             day: None,
         }
     }
 
-    /// What is new since the last tick.
+    /// The lines for this tick.
     pub fn lines(&mut self, report: &TickReport) -> Vec<Line> {
         let at = report.observation.at;
-        let mut told: Vec<(String, Option<String>)> = Vec::new();
-        told.extend(self.sources(report));
-        told.extend(
+        let mut lines: Vec<(String, Option<String>)> = Vec::new();
+        lines.extend(self.sources(report));
+        lines.extend(
             report
                 .observation
                 .cluster
@@ -75,14 +80,14 @@ impl Narrator {
                 .iter()
                 .filter_map(|group| self.nodes(group)),
         );
-        told.extend(self.waiting(&report.observation));
+        lines.extend(self.waiting(&report.observation));
         for decision in &report.decisions {
-            told.extend(self.decision(decision, report));
+            lines.extend(self.decision(decision, report));
         }
-        let new_day = self.new_day(at, !told.is_empty()).map(|day| (day, None));
+        let new_day = self.new_day(at, !lines.is_empty()).map(|day| (day, None));
         new_day
             .into_iter()
-            .chain(told)
+            .chain(lines)
             .map(|(text, detail)| Line { at, text, detail })
             .collect()
     }
@@ -96,26 +101,26 @@ impl Narrator {
         let before = self.day.replace(today);
         before
             .filter(|day| *day != today)
-            .map(|_| format!("a new day, {today}"))
+            .map(|_| format!("--- {today}"))
     }
 
     fn sources(&mut self, report: &TickReport) -> Vec<(String, Option<String>)> {
-        let mut told = Vec::new();
+        let mut lines = Vec::new();
         for source in &report.sources {
             let name = source.source.label();
             let failures = self.failures.entry(source.source).or_default();
             let Some(error) = &source.error else {
-                if std::mem::take(failures) >= FAILURES_WORTH_TELLING {
-                    told.push((format!("{name} can be read again"), None));
+                if std::mem::take(failures) >= FAILURES_WORTH_A_LINE {
+                    lines.push((format!("{name} can be read again"), None));
                 }
                 continue;
             };
             *failures += 1;
-            if *failures == FAILURES_WORTH_TELLING {
-                told.push((format!("{name} cannot be read"), Some(error.to_string())));
+            if *failures == FAILURES_WORTH_A_LINE {
+                lines.push((format!("{name} cannot be read"), Some(error.to_string())));
             }
         }
-        told
+        lines
     }
 
     fn nodes(&mut self, group: &GroupStatus) -> Option<(String, Option<String>)> {
@@ -127,9 +132,9 @@ impl Narrator {
             std::cmp::Ordering::Equal => return None,
         };
         let stand = if now == requested {
-            format!("{now} run")
+            format!("{now} running")
         } else {
-            format!("{now} of {requested} run")
+            format!("{now} of {requested} running")
         };
         Some((format!("{}: {change}, {stand}", name_of(group)), None))
     }
@@ -140,23 +145,26 @@ impl Narrator {
         if yarn.containers_pending == 0 {
             let since = self.waiting_since.take()?;
             let lasted = whole_seconds(at.since(since));
-            let was_told = std::mem::take(&mut self.has_told_waiting);
-            return was_told.then(|| {
+            let was_reported = std::mem::take(&mut self.has_reported_waiting);
+            return was_reported.then(|| {
                 (
-                    format!("nothing waits any more, after {}", display_duration(lasted)),
+                    format!(
+                        "no container is pending any more, after {}",
+                        display_duration(lasted)
+                    ),
                     None,
                 )
             });
         }
         let since = *self.waiting_since.get_or_insert(at);
-        if self.has_told_waiting || at.since(since) < WORTH_TELLING {
+        if self.has_reported_waiting || at.since(since) < PENDING_WORTH_A_LINE {
             return None;
         }
-        self.has_told_waiting = true;
+        self.has_reported_waiting = true;
         let gib = yarn.memory_pending.as_f64() / 1024.0;
         Some((
             format!(
-                "{} containers wait for {gib:.0} GiB of memory",
+                "{} containers are pending, {gib:.0} GiB in all",
                 yarn.containers_pending
             ),
             None,
@@ -181,9 +189,9 @@ impl Narrator {
                 self.holds.remove(&decision.target);
                 let outcome = outcome(answer_to(decision, &report.answers));
                 let verb = if resize.direction() == Direction::Out {
-                    "grow"
+                    "scale out"
                 } else {
-                    "shrink"
+                    "scale in"
                 };
                 Some((
                     format!("{name}: {verb} {} -> {}{outcome}", resize.from, resize.to),
@@ -208,7 +216,7 @@ impl Narrator {
     fn reason(&self, decision: &Decision, resize: &Resize) -> String {
         let limited = resize
             .limited_by
-            .map(|limiter| format!("; wanted {}, {limiter}", resize.wanted))
+            .map(|limiter| format!("; the policy asks for {}, {limiter}", resize.desired))
             .unwrap_or_default();
         let rule = match &resize.because {
             Cause::Rule(name) => self
@@ -228,10 +236,10 @@ impl Narrator {
         let Some(rule) = rule else {
             return format!("{}{limited}", resize.because);
         };
-        let hold = if rule.hold_for.is_zero() {
+        let hold = if rule.for_duration.is_zero() {
             String::new()
         } else {
-            format!(" for {}", display_duration(rule.hold_for))
+            format!(" for {}", display_duration(rule.for_duration))
         };
         let read: Vec<_> = decision
             .readings
@@ -254,7 +262,7 @@ impl Narrator {
 }
 
 impl Picture {
-    /// `None` while YARN is not known.
+    /// Describes the state; `None` while YARN's load is unknown.
     pub fn of(report: &TickReport) -> Option<Self> {
         let observation = &report.observation;
         let yarn = &observation.yarn.as_ref()?.value;
@@ -263,7 +271,7 @@ impl Picture {
             .unwrap_or(0)
             .min(100);
         let mut parts = vec![format!(
-            "{used_percent:>3} % of {:>2} nodes",
+            "{used_percent:>3}% of {:>2} nodes",
             yarn.nodes.active + yarn.nodes.decommissioning
         )];
         let groups = observation
@@ -281,7 +289,7 @@ impl Picture {
             )
         }));
         if yarn.containers_pending > 0 {
-            parts.push(format!("{} waiting", yarn.containers_pending));
+            parts.push(format!("{} pending", yarn.containers_pending));
         }
         parts.extend(
             report
@@ -302,7 +310,8 @@ pub fn time_of_day(at: Timestamp) -> impl std::fmt::Display {
     at.to_jiff().strftime("%H:%M:%S")
 }
 
-/// Most holds say that all is well, or that something already told takes its time.
+/// Whether a hold is worth a line. Most only mean that all is well, or that an earlier resize takes
+/// time.
 const fn is_news(reason: &HoldReason) -> bool {
     !matches!(
         reason,
@@ -320,9 +329,9 @@ fn outcome(answer: Option<&ResizeAnswer>) -> String {
         Some((Outcome::Accepted, _)) => String::new(),
         Some((Outcome::NotSent, _)) => " (not sent)".to_owned(),
         Some((Outcome::Rejected(rejection), message)) => {
-            format!(" was refused: {rejection} {}", message.unwrap_or_default())
+            format!(", refused: {rejection} {}", message.unwrap_or_default())
         }
-        Some((Outcome::Unknown, _)) | None => ", and EMR has not answered".to_owned(),
+        Some((Outcome::Unknown, _)) | None => ", no answer from EMR yet".to_owned(),
     }
 }
 
@@ -338,7 +347,7 @@ fn name_of(group: &GroupStatus) -> &str {
     group.name.as_deref().unwrap_or(group.id.as_str())
 }
 
-/// At most two decimals, none where there is nothing behind the point.
+/// Formats a value with at most two decimals, without trailing zeros.
 fn short(value: f64) -> String {
     let text = format!("{value:.2}");
     text.trim_end_matches('0').trim_end_matches('.').to_owned()

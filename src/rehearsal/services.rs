@@ -1,4 +1,4 @@
-//! The simulated cluster behind the APIs of YARN, HDFS and EMR, all on one port.
+//! Serves the APIs of YARN, HDFS and EMR for the simulated cluster, all on one port.
 
 mod emr;
 mod yarn;
@@ -16,28 +16,28 @@ use tokio::task::JoinHandle;
 
 use super::simulated::{Ended, SimulatedCluster};
 
-/// Servers of one cluster; they end with this value.
+/// The servers of one cluster. They stop when this is dropped.
 #[derive(Debug)]
 pub struct Services {
     url: Url,
     server: JoinHandle<()>,
 }
 
-/// What every request handler knows.
+/// The state of the request handlers.
 #[derive(Clone)]
 struct Served {
     cluster: SimulatedCluster,
     cluster_id: Arc<str>,
     name: Arc<str>,
-    /// Someone asked EMR to terminate the cluster.
+    /// Whether EMR was asked to terminate the cluster.
     is_terminating: Arc<AtomicBool>,
 }
 
 impl Services {
-    /// Serves the cluster on loopback, on a port that is free. EMR knows it as `cluster_id`.
+    /// Serves the cluster on a free loopback port. EMR knows it as `cluster_id`.
     ///
     /// # Errors
-    /// When no port can be had.
+    /// When there is no free port.
     pub async fn start(
         cluster: SimulatedCluster,
         cluster_id: &str,
@@ -56,12 +56,12 @@ impl Services {
         let server = tokio::spawn(async move {
             server
                 .await
-                .unwrap_or_else(|error| tracing::error!(%error, "the simulated services ended"))
+                .unwrap_or_else(|error| tracing::error!(%error, "the simulated services failed"))
         });
         Ok(Self { url, server })
     }
 
-    /// Where YARN's ResourceManager, HDFS' NameNode and EMR are.
+    /// The address of the ResourceManager, the NameNode and EMR.
     pub fn url(&self) -> &Url {
         &self.url
     }
@@ -93,7 +93,7 @@ fn router(served: Served) -> Router {
         .with_state(served)
 }
 
-/// The private name of an instance: the one by which YARN and EMR both know it.
+/// The private DNS name of an instance, which both YARN and EMR report.
 fn private_dns_name(number: u32) -> String {
     let [.., a, b, c] = address_of(number);
     format!("ip-10-{a}-{b}-{c}.ec2.internal")
@@ -104,7 +104,7 @@ fn private_ip_address(number: u32) -> String {
     format!("10.{a}.{b}.{c}")
 }
 
-/// Counts on from 10.0.0.10: the first addresses of a subnet are Amazon's.
+/// Counts from 10.0.0.10, because AWS reserves the first addresses of a subnet.
 fn address_of(number: u32) -> [u8; 4] {
     number.saturating_add(10).to_be_bytes()
 }

@@ -1,5 +1,4 @@
-//! The simulated cluster as something that lives: it has a thread of its own, follows a clock and
-//! answers questions.
+//! Runs the simulated cluster on a thread, in step with a clock.
 
 use std::sync::{Arc, mpsc};
 use std::thread;
@@ -10,10 +9,10 @@ use crate::daemon::clock::Clock;
 use crate::sim::SimError;
 use crate::sim::run::Run;
 use crate::sim::scenario::Scenario;
-use crate::sim::stepped::SteppedCluster;
+use crate::sim::stepped_cluster::SteppedCluster;
 use crate::sim::trace_work::TraceWork;
 
-/// A handle; copies speak to the same cluster. The cluster ends with the last of them.
+/// A handle to the cluster, which ends when the last handle is dropped.
 #[derive(Clone)]
 pub struct SimulatedCluster {
     messages: mpsc::Sender<Message>,
@@ -33,11 +32,11 @@ enum Message {
 }
 
 impl SimulatedCluster {
-    /// Starts the cluster and its work now. Its clock begins at the start of the work, so that days
-    /// and hours are those of the trace, and goes `speed` times as fast as the real one.
+    /// Starts the cluster and its work now. Its clock starts at the beginning of the trace and runs
+    /// `speed` times as fast as real time.
     ///
     /// # Errors
-    /// When there is no work, or some of it fits none of the nodes.
+    /// When there is no work, or some of it fits on no node.
     pub fn start(
         workload: Arc<TraceWork>,
         scenario: Arc<Scenario>,
@@ -53,7 +52,7 @@ impl SimulatedCluster {
                     let _ = ready.send(Ok(()));
                     live(cluster, &inbox, &clock);
                 }
-                // Whoever starts a cluster waits for this answer.
+                // The caller of `start` waits for this answer.
                 Err(error) => drop(ready.send(Err(error))),
             }
         });
@@ -63,14 +62,15 @@ impl SimulatedCluster {
             .map(|()| Self { messages, clock })
     }
 
+    /// The clock of the cluster.
     pub fn clock(&self) -> Clock {
         self.clock
     }
 
-    /// Looks at the cluster, or changes it, as it is now.
+    /// Runs `question` on the cluster at the current time.
     ///
     /// # Errors
-    /// When it has ended.
+    /// When the cluster has ended.
     pub async fn ask<T: Send + 'static>(
         &self,
         question: impl FnOnce(&mut SteppedCluster<'_>) -> T + Send + 'static,
@@ -81,10 +81,10 @@ impl SimulatedCluster {
         answered.await.map_err(|_| Ended)
     }
 
-    /// Ends the cluster now; yields what happened on it.
+    /// Ends the cluster now. Returns what happened on it.
     ///
     /// # Errors
-    /// When it has ended before.
+    /// When it has already ended.
     pub async fn end(&self) -> Result<Run, Ended> {
         let (run, ended) = oneshot::channel();
         self.messages.send(Message::End(run)).map_err(|_| Ended)?;
@@ -92,7 +92,7 @@ impl SimulatedCluster {
     }
 }
 
-/// Before every answer, time passes that has passed on the clock.
+/// Answers questions, each after advancing the cluster to the time of the clock.
 fn live(mut cluster: SteppedCluster<'_>, inbox: &mpsc::Receiver<Message>, clock: &Clock) {
     while let Ok(message) = inbox.recv() {
         cluster.advance_to(clock.now());

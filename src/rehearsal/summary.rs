@@ -1,11 +1,11 @@
-//! What a rehearsal came to, in figures that one can compare with the simulator's.
+//! The result of a rehearsal, in the figures of the simulator.
 
 use std::time::Duration;
 
 use crate::evaluation::scorecard::Scorecard;
 use crate::units::display_duration;
 
-/// One line for each scorecard, under one heading.
+/// A table with a line for each scorecard.
 pub fn table(rows: &[(&str, &Scorecard)]) -> String {
     let width = rows.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
     let mut text = format!(

@@ -4,7 +4,7 @@ use std::path::Path;
 use super::narrator::Narrator;
 use super::*;
 use crate::decision::{Action, Outcome};
-use crate::sim::trace_work::JobLoad;
+use crate::sim::job_work::JobWork;
 use crate::trace::journal::TraceReader;
 use crate::trace::{Job, Record, Stage, TaskRun};
 use crate::units::{Mebibytes, Timestamp, VirtualCores};
@@ -38,7 +38,7 @@ fn workload() -> Arc<TraceWork> {
         }],
     };
     Arc::new(TraceWork::Jobs(
-        JobLoad::of(Timestamp::EPOCH, &[job("first", 0), job("second", 2_700)])
+        JobWork::from_jobs(Timestamp::EPOCH, &[job("first", 0), job("second", 2_700)])
             .expect("valid jobs"),
     ))
 }
@@ -119,7 +119,7 @@ async fn the_daemon_scales_the_simulated_cluster_until_all_work_is_done() {
     assert!(
         told.borrow()
             .iter()
-            .any(|line| line == "task: 6 nodes joined, 6 run"),
+            .any(|line| line == "task: 6 nodes joined, 6 running"),
         "{told:?}"
     );
     assert!(scraped.contains("headroom_"), "{scraped}");
@@ -221,7 +221,7 @@ async fn what_does_not_fit_is_refused_before_anything_starts() {
     })
     .await;
     assert!(
-        said.starts_with(&format!("{listen} cannot be served")) && said.contains("--listen"),
+        said.starts_with(&format!("cannot listen on {listen}")) && said.contains("--listen"),
         "{said}"
     );
     assert!(!folder.path().join("state").exists());

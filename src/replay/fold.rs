@@ -1,30 +1,33 @@
-//! The state of an engine is what its records made of it.
+//! Restores an engine by feeding it the records of a journal.
 
 use crate::decision::Decision;
 use crate::engine::{Engine, StateMismatch};
 use crate::policy::diagnostic::PolicyErrors;
 use crate::trace::{Record, SavedState, Start};
 
-/// Why a start gives no engine.
+/// Why the engine of a start record cannot be restored.
 #[derive(Debug, thiserror::Error)]
+#[expect(
+    missing_docs,
+    reason = "each variant's message is its documentation; the fields are its parts"
+)]
 pub enum StartError {
     #[error("headroom {headroom} recorded a policy that this version does not accept")]
     Policy {
         headroom: String,
         source: PolicyErrors,
     },
-    #[error("headroom {headroom} recorded a state that this version does not know")]
+    #[error("headroom {headroom} recorded a state that this version cannot restore")]
     Foreign { headroom: String },
-    #[error("the recorded state does not fit")]
+    #[error("the recorded state does not fit the recorded policy")]
     State(#[from] StateMismatch),
 }
 
-/// The engine that a start begins with: from its state, or else the one that was there before, or a
-/// new one.
+/// The engine that a start record begins with: restored from its state, else `before`, else a new
+/// engine.
 ///
 /// # Errors
-/// When the start was recorded by a version of the program that is too different, or was changed by
-/// hand.
+/// When the start was recorded by a version of Headroom that is too different, or was edited.
 pub fn begin(before: Option<Engine>, start: &Start) -> Result<Engine, StartError> {
     let policy = || {
         start.policy.parse().map_err(|source| StartError::Policy {
@@ -42,11 +45,12 @@ pub fn begin(before: Option<Engine>, start: &Start) -> Result<Engine, StartError
     }
 }
 
-/// Takes one record of a journal. An observation yields the decisions that the engine makes of it,
-/// equal to those recorded when the policy is the one that was in force; a recorded decision is
-/// what happened, whatever this policy would have done; an outcome is noted. A resize without an
-/// outcome thereby counts as sent and unanswered. A start says where an engine comes from and
-/// changes none.
+/// Feeds one record of a journal to the engine.
+///
+/// An observation returns the engine's decisions, which equal the recorded ones if the policy is the
+/// one that was in force. A recorded decision replaces the engine's own, because it is what
+/// happened. An outcome is noted; a resize without one counts as sent and unanswered. A start
+/// changes nothing.
 pub fn fold(engine: &mut Engine, record: &Record) -> Vec<Decision> {
     match record {
         Record::Observation(observation) => engine.step(observation),
@@ -55,7 +59,7 @@ pub fn fold(engine: &mut Engine, record: &Record) -> Vec<Decision> {
             Vec::new()
         }
         Record::Decision(decision) => {
-            engine.recall(decision);
+            engine.apply_recorded(decision);
             Vec::new()
         }
         Record::Start(_) | Record::Job(_) => Vec::new(),
@@ -72,7 +76,7 @@ mod tests {
     use crate::trace::OutcomeRecord;
     use crate::units::{Instances, Timestamp};
 
-    /// Grows by so many as soon as memory is short.
+    /// A policy that grows by `instances` as soon as memory is short.
     fn immediate(instances: u32) -> Policy {
         let grow = Change::Grow(Amount::Instances(Instances(instances)));
         policy(vec![rule("short", Comparison::Less, 15.0, 0, grow, 0)])

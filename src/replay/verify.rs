@@ -1,4 +1,4 @@
-//! Whether a journal's decisions follow from what it observed: each is made again and compared.
+//! Verifies a journal: makes each decision again from the observations and compares it.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::path::PathBuf;
@@ -11,46 +11,52 @@ use crate::trace::journal::{TraceError, TraceReader};
 use crate::trace::{OutcomeRecord, Record, Start};
 use crate::units::Timestamp;
 
-/// So many differences are kept; what follows a difference often differs for the same reason.
+/// How many differences are kept. Later ones often have the same cause as the first.
 const DIFFERENCES_KEPT: usize = 3;
 
-/// What was compared, and what came of it.
+/// The result of verifying a journal.
 #[derive(Debug, Default)]
 pub struct Verification {
+    /// The files of the journal.
     pub files: BTreeSet<PathBuf>,
+    /// The number of records.
     pub records: u64,
+    /// The number of observations.
     pub observations: u64,
-    /// Decisions that were made again.
+    /// The number of decisions that were made again.
     pub decisions: u64,
-    /// Of the first and the last observation.
+    /// The times of the first and the last observation.
     pub span: Option<(Timestamp, Timestamp)>,
-    /// Versions of the program that recorded.
+    /// The versions of Headroom that recorded the journal.
     pub versions: BTreeSet<String>,
-    /// Decisions that differ.
+    /// The number of decisions that differ.
     pub differing: u64,
     /// The first of them.
     pub differences: Vec<Difference>,
-    /// Decisions that could not be made again, because the start above them gives no engine.
+    /// The number of decisions that could not be made again, because the engine of the start record
+    /// above them cannot be restored.
     pub unchecked: u64,
-    /// Why, for each such start.
+    /// The file, line and problem of each such start record.
     pub without_engine: Vec<(PathBuf, u64, StartError)>,
-    /// The last tick was not written to its end.
+    /// Whether the journal ends before all decisions of its last tick are recorded.
     pub ends_within_a_tick: bool,
 }
 
-/// A decision that was not made as it was recorded.
+/// A recorded decision that differs from the decision made again.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Difference {
+    /// The file of the recorded decision.
     pub path: PathBuf,
+    /// Its line.
     pub line: u64,
-    /// `None` when the recording lacks it.
+    /// `None` when the recording lacks the decision.
     pub recorded: Option<Box<Decision>>,
-    /// `None` when the recording has one too many.
+    /// `None` when the engine makes no such decision.
     pub made: Option<Box<Decision>>,
 }
 
 impl Difference {
-    /// The fields that differ, as they are named in the recording.
+    /// The fields that differ, by their names in the recording.
     pub fn fields(&self) -> Vec<String> {
         let fields = |decision: &Option<Box<Decision>>| match serde_json::to_value(decision) {
             Ok(serde_json::Value::Object(fields)) => fields,
@@ -66,19 +72,23 @@ impl Difference {
     }
 }
 
-/// Why nothing could be verified.
+/// Why a journal could not be verified.
 #[derive(Debug, thiserror::Error)]
+#[expect(
+    missing_docs,
+    reason = "each variant's message is its documentation; the fields are its parts"
+)]
 pub enum VerifyError {
     #[error(transparent)]
     Trace(#[from] TraceError),
-    #[error("{}:{line}: no `start` record stands above it, so the policy is not known; only a daemon's journal can be verified", path.display())]
+    #[error("{}:{line}: there is no `start` record above this line, so the policy is not known; pass the journal of a daemon", path.display())]
     NoStart { path: PathBuf, line: u64 },
 }
 
-/// Reads a journal to its end. `on_record` is called after each record.
+/// Verifies a journal. Calls `on_record` after each record.
 ///
 /// # Errors
-/// When a record cannot be read, or the journal does not begin with a start.
+/// When a record cannot be read, or the journal does not begin with a start record.
 pub fn verify(
     reader: &mut TraceReader,
     mut on_record: impl FnMut(),
@@ -99,9 +109,9 @@ struct Verifier {
     found: Verification,
     engine: Option<Engine>,
     has_started: bool,
-    /// What the engine made of the last observation, and the recording has not shown yet.
+    /// The engine's decisions on the last observation that have not been compared yet.
     made: VecDeque<Decision>,
-    /// Where the last record stands.
+    /// The file of the last record.
     path: PathBuf,
     line: u64,
 }
@@ -110,7 +120,7 @@ impl Verifier {
     fn take(&mut self, record: Record, path: PathBuf, line: u64) -> Result<(), VerifyError> {
         let is_new_file = path != self.path;
         match &record {
-            // A failed write ends a file within a tick.
+            // After a failed write, a file ends within a tick.
             Record::Start(_) => self.end_tick(is_new_file),
             Record::Observation(_) => self.end_tick(false),
             Record::Decision(_) | Record::Outcome(_) | Record::Job(_) => {}
@@ -164,8 +174,8 @@ impl Verifier {
             self.found.unchecked += 1;
             return;
         };
-        // What follows is made of what happened.
-        engine.recall(&recorded);
+        // Later decisions follow from what really happened.
+        engine.apply_recorded(&recorded);
         self.found.decisions += 1;
         let made = self.made.pop_front();
         if made.as_ref() != Some(&*recorded) {
@@ -179,7 +189,7 @@ impl Verifier {
             .for_each(|engine| engine.note(&answer.group, answer.outcome));
     }
 
-    /// What was made must have been recorded, unless the writer was stopped there.
+    /// Reports decisions that are missing from the recording, unless it may be cut off there.
     fn end_tick(&mut self, may_be_cut: bool) {
         let missing = std::mem::take(&mut self.made);
         if may_be_cut {

@@ -1,87 +1,81 @@
 //! The simulated cluster: groups, and nodes from launch to termination.
 //!
-//! A resize is absolute, as EMR's is. Growing first takes back nodes that still leave, then
-//! launches. Shrinking first cancels launches, then lets go of nodes in the order: not protected,
-//! preferred, fewest containers, newest. A leaving node takes no new containers, counts as running
-//! until it terminates, and is gone when it is empty or, at the decommission timeout, with what
-//! still runs on it.
+//! A resize is absolute, as EMR's is. A scale-out first recommissions nodes that drain, then
+//! launches. A scale-in first cancels launches, then drains nodes in the order: not protected,
+//! preferred, fewest containers, newest. A draining node takes no new containers, counts as running
+//! until it terminates, and terminates when it is empty or, with the containers that still run, at
+//! the decommission timeout.
 //!
 //! A launch that fails is tried again at once; after [`ATTEMPTS`] failures in a row the group is
-//! suspended, as EMR does it, until the next resize. A spot instance is replaced when it is gone;
+//! suspended, as in EMR, until the next resize. A spot instance that was interrupted is replaced;
 //! the requested size stays.
 
+mod chance;
+mod events;
 mod node;
 
 use std::cmp::Reverse;
-use std::collections::{BTreeSet, BinaryHeap};
+use std::collections::BTreeSet;
 
-use statrs::distribution::{ContinuousCDF, Exp, LogNormal};
-
-use super::luck::{Luck, Purpose};
 use super::run::{InstanceLife, StepCurve};
 use super::scenario::{GroupSpec, Scenario};
-use crate::observation::{Direction, InstanceId, Market, Role};
+use crate::observation::{InstanceId, Role};
 use crate::units::{Instances, Resources, Timestamp};
-pub(super) use node::{Group, Node, NodeState};
+use chance::Chance;
+use events::{Event, EventQueue};
+pub(super) use node::{Group, Node, NodeIndex, NodeState};
 
 /// Launches that may fail in a row before a group is suspended.
-pub const ATTEMPTS: u32 = 3;
+const ATTEMPTS: u32 = 3;
 
-pub(super) type NodeIndex = u32;
-
+/// The groups and nodes of a scenario, at one instant.
 #[derive(Debug)]
 pub(super) struct Cluster<'a> {
     pub scenario: &'a Scenario,
     pub groups: Vec<Group>,
     /// Every instance ever launched, in order of launch.
     pub nodes: Vec<Node>,
-    /// Those that are not terminated, in order of launch.
+    /// Nodes that are not terminated, in order of launch.
     pub present: Vec<NodeIndex>,
     /// Nodes that take work, in order of joining.
     pub active: Vec<NodeIndex>,
-    /// What the active nodes have.
+    /// The capacity of the active nodes.
     pub offered: Resources,
-    /// What containers hold on active nodes.
+    /// Held by containers on active nodes.
     pub used: Resources,
-    /// What containers hold on leaving nodes.
+    /// Held by containers on leaving nodes.
     pub used_leaving: Resources,
     /// Grows when a node joins or terminates.
-    pub snapshot_version: u64,
+    pub node_list_version: u64,
+    /// Nodes that terminated after they drained.
     pub decommissioned: u32,
+    /// Spot nodes that were interrupted.
     pub lost: u32,
-    /// What happened to nodes and the world of work has not yet been told.
+    /// Changes to nodes that the workload has not handled yet.
     pub changes: Vec<Change>,
-    pub supply: StepCurve<f64>,
+    /// The number of active nodes over time.
+    supply: StepCurve<f64>,
     start: Timestamp,
-    luck: Luck,
-    events: BinaryHeap<Reverse<(i64, u32, Event)>>,
-    events_pushed: u32,
+    chance: Chance<'a>,
+    events: EventQueue,
 }
 
-/// Which nodes a shrinking group keeps, or lets go, if it can choose.
+/// The instances that a scale-in keeps, and those that it terminates first, as far as it can choose.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Wishes<'a> {
+pub(super) struct ScaleInOrder<'a> {
     pub protect: &'a [InstanceId],
     pub prefer: &'a [InstanceId],
 }
 
-/// What the world of work must know of a node.
+/// A change to a node that the workload must handle.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Change {
-    /// It takes work from now on, be it new or taken back.
+    /// The node takes work from now on: it is new, or no longer drains.
     Joined(NodeIndex),
-    /// It takes no more work.
+    /// The node takes no more work.
     Leaving(NodeIndex),
-    /// It is gone with what ran on it.
+    /// The node terminated with the containers that ran on it.
     Lost(NodeIndex),
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Event {
-    ProvisioningEnds(NodeIndex),
-    DrainTimeout { node: NodeIndex, drains: u32 },
-    SpotNotice(NodeIndex),
-    SpotEnd(NodeIndex),
 }
 
 impl<'a> Cluster<'a> {
@@ -96,15 +90,14 @@ impl<'a> Cluster<'a> {
             offered: Resources::default(),
             used: Resources::default(),
             used_leaving: Resources::default(),
-            snapshot_version: 0,
+            node_list_version: 0,
             decommissioned: 0,
             lost: 0,
             changes: Vec::new(),
             supply: StepCurve(vec![(start, 0.0)]),
             start,
-            luck: Luck::new(seed),
-            events: BinaryHeap::new(),
-            events_pushed: 0,
+            chance: Chance::new(scenario, seed),
+            events: EventQueue::default(),
         };
         for (index, group) in scenario.groups.iter().enumerate() {
             cluster.groups[index].requested = group.count.get();
@@ -116,24 +109,22 @@ impl<'a> Cluster<'a> {
         cluster
     }
 
+    /// When the next launch, timeout or interruption is due.
     #[inline]
     pub fn next_event_ms(&self) -> Option<i64> {
-        self.events.peek().map(|Reverse((at_ms, ..))| *at_ms)
+        self.events.next_ms()
     }
 
-    /// Lets everything happen that is due.
+    /// Processes all events that are due.
     #[inline]
     pub fn advance(&mut self, now_ms: i64) {
         if self.next_event_ms().is_some_and(|at_ms| at_ms <= now_ms) {
-            self.happen(now_ms);
+            self.process_due(now_ms);
         }
     }
 
-    fn happen(&mut self, now_ms: i64) {
-        while let Some(Reverse((at_ms, _, event))) = self.events.peek().copied()
-            && at_ms <= now_ms
-        {
-            self.events.pop();
+    fn process_due(&mut self, now_ms: i64) {
+        while let Some(event) = self.events.pop_due(now_ms) {
             match event {
                 Event::ProvisioningEnds(node) => self.provisioning_ends(node, now_ms),
                 Event::DrainTimeout { node, drains } => {
@@ -152,32 +143,20 @@ impl<'a> Cluster<'a> {
         }
     }
 
-    /// What `ModifyInstanceGroups` does.
-    pub fn resize(&mut self, group: usize, to: Instances, wishes: Wishes, now_ms: i64) {
-        let to = to.get();
+    /// Resizes a group as `ModifyInstanceGroups` does.
+    pub fn resize(&mut self, group: usize, to: Instances, order: ScaleInOrder, now_ms: i64) {
         let state = &mut self.groups[group];
-        if to != state.requested {
-            let direction = if to > state.requested {
-                Direction::Out
-            } else {
-                Direction::In
-            };
-            state.resizes += 1;
-            state.flips += u64::from(state.last.is_some_and(|last| last != direction));
-            state.last = Some(direction);
-        }
-        state.requested = to;
-        state.suspended = false;
-        state.failures = 0;
-        if state.staying() < to {
-            self.take_back(group, now_ms);
+        state.request(to.get());
+        if state.staying() < state.requested {
+            self.recommission(group, now_ms);
             self.launch_missing(group, now_ms);
         } else {
             self.cancel_launches(group, now_ms);
-            self.let_go(group, wishes, now_ms);
+            self.drain_excess(group, order, now_ms);
         }
     }
 
+    /// Starts a container on a node.
     pub fn place(&mut self, node: NodeIndex, container: Resources, is_master: bool, now_ms: i64) {
         let node = &mut self.nodes[node as usize];
         node.settle(now_ms);
@@ -187,8 +166,8 @@ impl<'a> Cluster<'a> {
         self.used = self.used.plus(container);
     }
 
-    /// A container has ended; a leaving node that is empty now terminates. Of a node that was lost
-    /// at this very moment nothing is left to give back.
+    /// Ends a container; a draining node that is empty now terminates. Does nothing if the node was
+    /// lost at this very instant.
     pub fn release(
         &mut self,
         index: NodeIndex,
@@ -215,8 +194,8 @@ impl<'a> Cluster<'a> {
         }
     }
 
-    /// Ends a draining node on which nothing runs any more. A spot node under notice stays until
-    /// EC2 takes it.
+    /// Terminates a draining node on which no container runs. A spot node after its notice stays
+    /// until EC2 interrupts it.
     pub fn terminate_if_drained(&mut self, index: NodeIndex, now_ms: i64) {
         let node = &self.nodes[index as usize];
         if node.state == NodeState::Draining && node.containers == 0 {
@@ -226,9 +205,10 @@ impl<'a> Cluster<'a> {
         }
     }
 
-    /// The lives of all instances, those that still run included.
+    /// The lives of all instances, including those that still run, and the active nodes over time.
     pub fn into_lives(mut self, end_ms: i64) -> (Vec<InstanceLife>, StepCurve<f64>) {
-        let at = |ms: i64| Timestamp::from_millis(self.start.as_millis().saturating_add(ms));
+        let start = self.start;
+        let at = |ms: i64| Timestamp::from_millis(start.as_millis().saturating_add(ms));
         let life = |node: &mut Node| {
             node.settle(end_ms);
             InstanceLife {
@@ -241,12 +221,12 @@ impl<'a> Cluster<'a> {
         (self.nodes.iter_mut().map(life).collect(), self.supply)
     }
 
-    /// An instant of the simulation.
+    /// The instant so many milliseconds after the start.
     pub fn at(&self, ms: i64) -> Timestamp {
         Timestamp::from_millis(self.start.as_millis().saturating_add(ms))
     }
 
-    /// Nodes that take no more work and are not gone yet.
+    /// The number of core and task nodes that run and take no more work.
     pub fn leaving_workers(&self) -> u32 {
         let workers = self
             .groups
@@ -262,37 +242,15 @@ impl<'a> Cluster<'a> {
         &self.scenario.groups[group]
     }
 
-    fn push_event(&mut self, at_ms: i64, event: Event) {
-        self.events
-            .push(Reverse((at_ms, self.events_pushed, event)));
-        self.events_pushed += 1;
-    }
-
     fn add_node(&mut self, group: usize, now_ms: i64) -> NodeIndex {
         let spec = self.spec(group);
         let state = &mut self.groups[group];
         let ordinal = state.launched;
         state.launched += 1;
         state.launching += 1;
-        self.nodes.push(Node {
-            id: InstanceId::new(format!("i-{}-{}", spec.name, ordinal + 1)),
-            group,
-            state: NodeState::Launching,
-            capacity: spec.node,
-            used: Resources::default(),
-            containers: 0,
-            application_masters: 0,
-            idle_since_ms: now_ms,
-            busy_ms: 0.0,
-            share_of_mib: 1.0 / spec.node.memory.as_f64().max(1.0),
-            share_of_vcore: 1.0 / spec.node.vcores.as_f64().max(1.0),
-            ordinal,
-            launched_ms: now_ms,
-            terminated_ms: None,
-            doomed: false,
-            drains: 0,
-            settled_ms: now_ms,
-        });
+        let id = InstanceId::new(format!("i-{}-{}", spec.name, ordinal + 1));
+        self.nodes
+            .push(Node::new(id, group, spec.node, ordinal, now_ms));
         let index = (self.nodes.len() - 1) as NodeIndex;
         self.present.push(index);
         index
@@ -303,33 +261,11 @@ impl<'a> Cluster<'a> {
             < self.groups[group].requested
         {
             let node = self.add_node(group, now_ms);
-            let delay_ms = self.provisioning_ms(group, self.nodes[node as usize].ordinal);
-            self.push_event(
-                now_ms.saturating_add(delay_ms),
-                Event::ProvisioningEnds(node),
-            );
+            let ordinal = self.nodes[node as usize].ordinal;
+            let delay_ms = self.chance.provisioning_ms(group, ordinal);
+            self.events
+                .push(now_ms, delay_ms, Event::ProvisioningEnds(node));
         }
-    }
-
-    fn provisioning_ms(&self, group: usize, ordinal: u64) -> i64 {
-        /// The standard normal distribution's 95th percentile.
-        const Z_95: f64 = 1.644_853_626_951_472_2;
-        let (median_s, p95_s) = (
-            self.scenario.provisioning.median.as_secs_f64(),
-            self.scenario.provisioning.p95.as_secs_f64(),
-        );
-        let sigma = if median_s > 0.0 {
-            (p95_s / median_s).ln() / Z_95
-        } else {
-            0.0
-        };
-        let seconds = match LogNormal::new(median_s.ln(), sigma) {
-            Ok(distribution) if sigma > 0.0 => {
-                distribution.inverse_cdf(self.luck.draw(Purpose::ProvisioningDelay, group, ordinal))
-            }
-            _ => median_s,
-        };
-        (seconds * 1e3).round() as i64
     }
 
     fn provisioning_ends(&mut self, index: NodeIndex, now_ms: i64) {
@@ -338,13 +274,7 @@ impl<'a> Cluster<'a> {
             return;
         }
         let group = node.group;
-        let failure = self.scenario.provisioning.failure.get() / 100.0;
-        if failure == 0.0
-            || self
-                .luck
-                .draw(Purpose::ProvisioningFailure, group, node.ordinal)
-                >= failure
-        {
+        if !self.chance.launch_fails(group, node.ordinal) {
             self.groups[group].failures = 0;
             self.join(index, now_ms);
             return;
@@ -364,19 +294,14 @@ impl<'a> Cluster<'a> {
         node.idle_since_ms = now_ms;
         let (group, ordinal) = (node.group, node.ordinal);
         self.groups[group].launching -= 1;
-        self.snapshot_version += 1;
+        self.node_list_version += 1;
         self.activate(index, now_ms);
-        let rate = self.scenario.spot.interruptions_per_hour;
-        if let (Market::Spot, Ok(lifetime_h)) = (self.spec(group).market, Exp::new(rate)) {
-            let life_h = lifetime_h.inverse_cdf(self.luck.draw(Purpose::SpotLife, group, ordinal));
-            self.push_event(
-                now_ms.saturating_add((life_h * 3.6e6) as i64),
-                Event::SpotNotice(index),
-            );
+        if let Some(life_ms) = self.chance.spot_life_ms(group, ordinal) {
+            self.events.push(now_ms, life_ms, Event::SpotNotice(index));
         }
     }
 
-    /// From launching or draining to active.
+    /// Makes a launching or draining node active.
     fn activate(&mut self, index: NodeIndex, now_ms: i64) {
         let node = &mut self.nodes[index as usize];
         node.state = NodeState::Active;
@@ -392,7 +317,7 @@ impl<'a> Cluster<'a> {
         self.note_supply(now_ms);
     }
 
-    /// From active to draining or interrupted.
+    /// Makes an active node draining or interrupted.
     fn deactivate(&mut self, index: NodeIndex, state: NodeState, now_ms: i64) {
         let node = &mut self.nodes[index as usize];
         node.state = state;
@@ -424,10 +349,10 @@ impl<'a> Cluster<'a> {
             self.deactivate(index, NodeState::Interrupted, now_ms);
         }
         let notice_ms = self.scenario.spot.notice.as_millis() as i64;
-        self.push_event(now_ms.saturating_add(notice_ms), Event::SpotEnd(index));
+        self.events.push(now_ms, notice_ms, Event::SpotEnd(index));
     }
 
-    /// Ends a leaving node with what runs on it.
+    /// Terminates a leaving node with the containers that run on it.
     fn kill(&mut self, index: NodeIndex, now_ms: i64) {
         let node = &mut self.nodes[index as usize];
         node.settle(now_ms);
@@ -455,12 +380,12 @@ impl<'a> Cluster<'a> {
         node.state = NodeState::Terminated;
         node.terminated_ms = Some(now_ms);
         self.present.retain(|present| *present != index);
-        self.snapshot_version += 1;
+        self.node_list_version += 1;
     }
 
-    /// Draining nodes stay after all, those with most to do first.
-    fn take_back(&mut self, group: usize, now_ms: i64) {
-        let mut leaving = self.indices(group, |node| {
+    /// Makes draining nodes active again, those with most containers first.
+    fn recommission(&mut self, group: usize, now_ms: i64) {
+        let mut leaving = self.select(group, |node| {
             node.state == NodeState::Draining && !node.doomed
         });
         leaving.sort_by_key(|index| (Reverse(self.nodes[*index as usize].containers), *index));
@@ -477,14 +402,15 @@ impl<'a> Cluster<'a> {
         let excess = self.groups[group]
             .staying()
             .saturating_sub(self.groups[group].requested);
-        let launching = self.indices(group, |node| node.state == NodeState::Launching);
+        let launching = self.select(group, |node| node.state == NodeState::Launching);
         for index in launching.into_iter().rev().take(excess as usize) {
             self.groups[group].launching -= 1;
             self.terminate(index, now_ms);
         }
     }
 
-    fn let_go(&mut self, group: usize, wishes: Wishes, now_ms: i64) {
+    /// Drains the nodes that are more than requested, as far as HDFS can spare them.
+    fn drain_excess(&mut self, group: usize, order: ScaleInOrder, now_ms: i64) {
         let mut excess = self.groups[group]
             .staying()
             .saturating_sub(self.groups[group].requested);
@@ -498,8 +424,8 @@ impl<'a> Cluster<'a> {
             return;
         }
         let [protect, prefer] =
-            [wishes.protect, wishes.prefer].map(|ids| ids.iter().collect::<BTreeSet<_>>());
-        let mut active = self.indices(group, |node| node.state == NodeState::Active);
+            [order.protect, order.prefer].map(|ids| ids.iter().collect::<BTreeSet<_>>());
+        let mut active = self.select(group, |node| node.state == NodeState::Active);
         active.sort_by_cached_key(|index| {
             let node = &self.nodes[*index as usize];
             (
@@ -516,17 +442,15 @@ impl<'a> Cluster<'a> {
             let node = &mut self.nodes[index as usize];
             node.drains += 1;
             let drains = node.drains;
-            self.push_event(
-                now_ms.saturating_add(timeout_ms),
-                Event::DrainTimeout {
-                    node: index,
-                    drains,
-                },
-            );
+            let timeout = Event::DrainTimeout {
+                node: index,
+                drains,
+            };
+            self.events.push(now_ms, timeout_ms, timeout);
         }
     }
 
-    /// Core nodes that stay, in all groups: what holds the blocks.
+    /// The number of active core nodes in all groups, which hold the blocks of HDFS.
     fn core_nodes(&self) -> u32 {
         let core = self
             .groups
@@ -536,11 +460,12 @@ impl<'a> Cluster<'a> {
         core.map(|(group, _)| group.active).sum()
     }
 
-    fn indices(&self, group: usize, wanted: impl Fn(&Node) -> bool) -> Vec<NodeIndex> {
-        let is_wanted = |index: &NodeIndex| {
+    /// The nodes of a group that `is_selected` accepts, in order of launch.
+    fn select(&self, group: usize, is_selected: impl Fn(&Node) -> bool) -> Vec<NodeIndex> {
+        let selected = |index: &NodeIndex| {
             let node = &self.nodes[*index as usize];
-            node.group == group && wanted(node)
+            node.group == group && is_selected(node)
         };
-        self.present.iter().copied().filter(is_wanted).collect()
+        self.present.iter().copied().filter(selected).collect()
     }
 }

@@ -1,33 +1,32 @@
-//! Time passes: work, cluster and polls, always whatever comes first.
+//! The event loop: the workload, the cluster and the polls, in order of time.
 
-use super::Recording;
-use super::cluster::{Cluster, Group, Wishes};
-use super::observe::{Load, Observer};
-use super::run::{MemoryTime, Run, SeriesPoint};
+use super::cluster::{Cluster, Group, ScaleInOrder};
+use super::observer::Observer;
+use super::run::{MemoryTime, Recording, Run, SeriesPoint};
 use super::scenario::Scenario;
-use super::workload::Workload;
+use super::workload::{Load, Workload};
 use crate::decision::{Action, Decision};
 use crate::observation::Observation;
 use crate::units::{Instances, Timestamp};
 
-/// A simulation ends after so many days, finished or not: a cluster that may not grow cannot serve
-/// everything.
-pub const LONGEST_DAYS: i64 = 400;
+/// A simulation ends after this many days even if work is left, because a cluster that may not grow
+/// may never serve all of it.
+const LONGEST_DAYS: i64 = 400;
 
-/// Two polls are at least this far apart, whatever is asked for.
+/// The least time between two polls.
 const SHORTEST_POLL_MS: i64 = 1_000;
 
-/// Simulates until all work is done. `decide` replaces the decisions by those on an observation,
-/// and yields when to observe next. Every resize is accepted.
+/// Simulates until all work is done. `decide` replaces the decisions with those on an observation,
+/// and returns when to observe next. Every resize is accepted.
 pub(super) fn drive(
-    world: impl Workload,
+    workload: impl Workload,
     start: Timestamp,
     scenario: &Scenario,
     seed: u64,
     record: Recording,
     decide: impl FnMut(&Observation, &mut Vec<Decision>) -> Timestamp,
 ) -> Run {
-    let simulation = Simulation::new(Box::new(world), start, scenario, seed);
+    let simulation = Simulation::new(Box::new(workload), start, scenario, seed);
     let run = Run {
         start,
         end: start,
@@ -44,45 +43,46 @@ pub(super) fn drive(
     .run()
 }
 
-/// A cluster at work, at one instant. Time passes only when it is told to.
+/// A cluster and its workload, at one instant. Time passes only in [`step`](Self::step).
 pub(super) struct Simulation<'a, W: ?Sized> {
-    pub world: Box<W>,
+    pub workload: Box<W>,
     pub cluster: Cluster<'a>,
     pub now_ms: i64,
-    /// Since when nothing has run or waited.
+    /// When the last work ended, if nothing runs or waits.
     pub idle_since: Option<Timestamp>,
     pub start: Timestamp,
     backlog: MemoryTime,
 }
 
 impl<'a, W: Workload + ?Sized> Simulation<'a, W> {
-    pub fn new(world: Box<W>, start: Timestamp, scenario: &'a Scenario, seed: u64) -> Self {
+    /// The cluster of a scenario before the first work arrives.
+    pub fn new(workload: Box<W>, start: Timestamp, scenario: &'a Scenario, seed: u64) -> Self {
         let cluster = Cluster::new(scenario, seed, start);
         let mut simulation = Self {
-            world,
+            workload,
             cluster,
             now_ms: 0,
             idle_since: Some(start),
             start,
             backlog: MemoryTime::default(),
         };
-        simulation.tell();
+        simulation.settle();
         simulation
     }
 
-    /// Lets everything happen until `to_ms`, what is due at that instant included. Stops early, and
-    /// yields `false`, when all work is done or the simulation has become too long.
+    /// Advances to `to_ms`, including what is due at that instant. Returns whether work is left;
+    /// stops early when none is, or after [`LONGEST_DAYS`].
     pub fn advance_to(&mut self, to_ms: i64) -> bool {
-        while !self.world.is_finished() && self.now_ms < LONGEST_DAYS * 86_400_000 {
+        while !self.workload.is_finished() && self.now_ms < LONGEST_DAYS * 86_400_000 {
             self.step(to_ms);
             if self.now_ms >= to_ms {
-                return !self.world.is_finished();
+                return !self.workload.is_finished();
             }
         }
         false
     }
 
-    /// Lets happen what comes first, or nothing until `to_ms`.
+    /// Advances to the next event, or to `to_ms` if that is earlier.
     pub fn step(&mut self, to_ms: i64) {
         let until_ms = self
             .cluster
@@ -90,55 +90,56 @@ impl<'a, W: Workload + ?Sized> Simulation<'a, W> {
             .unwrap_or(to_ms)
             .min(to_ms)
             .max(self.now_ms);
-        self.now_ms = self.world.advance(until_ms, &mut self.cluster);
+        self.now_ms = self.workload.advance(until_ms, &mut self.cluster);
         self.cluster.advance(self.now_ms);
-        self.tell();
+        self.settle();
     }
 
-    /// Tells the world of work what the cluster did, until nothing changes any more.
-    pub fn tell(&mut self) {
+    /// Lets the workload respond to what the cluster did, until nothing changes any more.
+    pub fn settle(&mut self) {
         if !self.cluster.changes.is_empty() {
-            self.tell_changes();
+            self.handle_changes();
         }
-        self.world.settle(self.now_ms, &mut self.cluster);
-        self.backlog.set(self.world.backlog(), self.now_ms);
-        self.idle_since = if self.world.is_idle() {
+        self.workload.settle(self.now_ms, &mut self.cluster);
+        self.backlog.set(self.workload.backlog(), self.now_ms);
+        self.idle_since = if self.workload.is_idle() {
             self.idle_since.or(Some(self.now()))
         } else {
             None
         };
     }
 
-    fn tell_changes(&mut self) {
+    fn handle_changes(&mut self) {
         let mut next = 0;
         while let Some(change) = self.cluster.changes.get(next).copied() {
-            self.world.on(change, self.now_ms, &mut self.cluster);
+            self.workload.on(change, self.now_ms, &mut self.cluster);
             next += 1;
         }
         self.cluster.changes.clear();
     }
 
+    /// The present instant.
     pub fn now(&self) -> Timestamp {
         self.at(self.now_ms)
     }
 
-    /// An instant of the simulation.
+    /// The instant so many milliseconds after the start.
     pub fn at(&self, ms: i64) -> Timestamp {
         Timestamp::from_millis(self.start.as_millis().saturating_add(ms))
     }
 
-    /// Ends here, finished or not, and adds its facts to `run`.
+    /// Ends the simulation, finished or not, and adds its facts to `run`.
     pub fn finish(mut self, run: &mut Run) {
         run.end = self.now();
         run.backlog_mib_h = self.backlog.until(self.now_ms);
         run.resizes = self.cluster.groups.iter().map(|group| group.resizes).sum();
         run.flips = self.cluster.groups.iter().map(|group| group.flips).sum();
-        self.world.finish(&mut self.cluster, run);
+        self.workload.finish(&mut self.cluster, run);
         (run.instances, run.supply_nodes) = self.cluster.into_lives(self.now_ms);
     }
 }
 
-/// A simulation with someone who looks at it now and then, and decides.
+/// A simulation that is polled, and resized as `decide` says.
 struct Polled<'a, W, D> {
     simulation: Simulation<'a, W>,
     observer: Observer<'a>,
@@ -158,17 +159,17 @@ impl<W: Workload, D: FnMut(&Observation, &mut Vec<Decision>) -> Timestamp> Polle
         self.run
     }
 
-    /// Observes, lets decide and resizes; yields when to do so next.
+    /// Observes, decides and resizes; returns when to poll next.
     fn poll(&mut self) -> i64 {
         let Simulation {
-            world,
+            workload,
             cluster,
             now_ms,
             idle_since,
             ..
         } = &mut self.simulation;
         let at = Timestamp::from_millis(self.run.start.as_millis().saturating_add(*now_ms));
-        let load = world.load(cluster);
+        let load = workload.load(cluster);
         let observation = self.observer.observe(at, &load, cluster, *idle_since);
         if self.record.observations {
             self.run.observations.push(observation.clone());
@@ -185,11 +186,11 @@ impl<W: Workload, D: FnMut(&Observation, &mut Vec<Decision>) -> Timestamp> Polle
                     .iter()
                     .position(|group| group.id == *id)
             {
-                let wishes = Wishes {
+                let order = ScaleInOrder {
                     protect: &resize.protect,
                     prefer: &resize.prefer,
                 };
-                cluster.resize(group, resize.to, wishes, *now_ms);
+                cluster.resize(group, resize.to, order, *now_ms);
             }
         }
         let next_at = cluster.scenario.poll.map_or(next_at, |poll| at + poll);
@@ -197,12 +198,11 @@ impl<W: Workload, D: FnMut(&Observation, &mut Vec<Decision>) -> Timestamp> Polle
             .as_millis()
             .saturating_sub(self.run.start.as_millis());
         let earliest_ms = now_ms.saturating_add(SHORTEST_POLL_MS);
-        self.simulation.tell();
+        self.simulation.settle();
         next_ms.max(earliest_ms)
     }
 }
 
-/// All groups together, the primary one included.
 fn series_point(at: Timestamp, load: &Load, cluster: &Cluster) -> SeriesPoint {
     SeriesPoint {
         at,

@@ -1,16 +1,16 @@
-//! Work as a fluid: what observations know of it.
+//! Work as a fluid, because observations show memory and not containers.
 //!
-//! Memory arrives evenly over the interval between two observations, and what starts at one instant
-//! ends one lifetime later. What arrives while there is room starts at once; the rest waits in one
-//! FIFO queue, from which starts replace departures. Work (memory times time) is conserved.
-//! Lifetimes are constant within a parcel rather than spread: tasks of a stage are alike, and it is
-//! their ending together, wave after wave, that makes others wait.
+//! Memory arrives evenly over the interval between two observations. Memory that starts at one
+//! instant ends one lifetime later. Arriving memory starts at once if there is room; the rest waits
+//! in a FIFO queue, from which starts replace departures. Work (memory times time) is conserved.
+//! The lifetime is constant within a parcel, because the tasks of a stage are alike, and other work
+//! waits for them to end together, wave after wave.
 //!
-//! All active nodes carry the same share of everything. A leaving node keeps its own, which goes on
-//! ending. With `n` containers on it, it is empty when `n/(n+1)` of its share has ended, which is
+//! All active nodes carry the same share of everything. A leaving node keeps its share until it
+//! ends. With `n` containers on it, it is empty when `n/(n+1)` of its share has ended, which is
 //! when the last of `n` containers is expected to end; the rest of the share, less than one
-//! container, then goes on elsewhere, so that nothing is lost. Work killed with its node starts
-//! again from the beginning.
+//! container, then continues on other nodes, so that no work is lost. Work that is killed with its
+//! node starts again from the beginning.
 
 mod pool;
 mod service;
@@ -18,34 +18,33 @@ mod service;
 use std::time::Duration;
 
 use super::cluster::{Change, Cluster, NodeIndex, NodeState};
-use super::observe::Load;
-use super::observed::{ObservedLoad, Parcel};
+use super::observed_work::{ObservedWork, Parcel};
 use super::run::Run;
 use super::scenario::Scenario;
-use super::stepped::{Application, Master};
-use super::workload::Workload;
+use super::workload::{Application, Load, Master, Workload};
 use crate::units::{Mebibytes, Percent, Resources, VirtualCores};
 use pool::{Inflow, LEAST_LIFETIME_S, Pool};
 use service::Segment;
 
-/// Less memory than this is a rounding error, not work.
-const TRACE_OF_WORK_MIB: f64 = 1e-3;
+/// Less memory than this is a rounding error.
+const LEAST_WORK_MIB: f64 = 1e-3;
 
+/// The work of a recording, served as a fluid.
 #[derive(Debug)]
 pub(super) struct FluidWorkload<'a> {
-    load: &'a ObservedLoad,
+    work: &'a ObservedWork,
     now_ms: i64,
-    /// The parcel that arrives now, or next.
+    /// The index of the parcel that arrives now, or next.
     next: usize,
     pool: Pool,
-    /// Of all that runs and waits, mixed.
+    /// The mean over all memory that runs or waits.
     vcores_per_mib: f64,
-    /// Active nodes of each group.
+    /// The number of active nodes of each group.
     active: Vec<u32>,
-    /// A node takes a container each so many seconds; any number at once when zero.
+    /// The interval at which a node takes a container; any number at once if it is zero.
     heartbeat_s: f64,
     leaving: Vec<LeavingNode>,
-    /// For each node the pool's `busy_s` when it joined.
+    /// The pool's `busy_s` at the time when each node joined.
     joined_busy_s: Vec<f64>,
     rerun_mib: f64,
     lost_mib_s: f64,
@@ -66,7 +65,7 @@ impl Workload for FluidWorkload<'_> {
         let now_ms = self
             .next_event_ms()
             .map_or(until_ms, |at_ms| at_ms.min(until_ms));
-        while let Some(parcel) = self.load.parcels.get(self.next).copied()
+        while let Some(parcel) = self.work.parcels.get(self.next).copied()
             && parcel.from_ms < now_ms.max(1)
         {
             self.flow_to(parcel.from_ms.max(self.now_ms), None);
@@ -110,16 +109,16 @@ impl Workload for FluidWorkload<'_> {
     }
 
     fn is_finished(&self) -> bool {
-        self.now_ms >= self.load.end_ms && self.next >= self.load.parcels.len() && self.is_idle()
+        self.now_ms >= self.work.end_ms && self.next >= self.work.parcels.len() && self.is_idle()
     }
 
     fn is_idle(&self) -> bool {
-        self.in_service_mib() + self.pool.backlog_mib() < TRACE_OF_WORK_MIB
+        self.in_service_mib() + self.pool.backlog_mib() < LEAST_WORK_MIB
     }
 
     fn load(&self, _cluster: &Cluster) -> Load {
         let leaving = self.leaving_mib();
-        let containers = |mebibytes: f64| (mebibytes / self.load.container_mib).round() as u64;
+        let containers = |mebibytes: f64| (mebibytes / self.work.container_mib).round() as u64;
         let allocated = self.pool.service.mass_mib + leaving;
         let is_idle = self.is_idle();
         Load {
@@ -139,7 +138,7 @@ impl Workload for FluidWorkload<'_> {
         }
     }
 
-    /// Each active node has its share of what runs, and a leaving one the rest of its own.
+    /// An active node has its share of the memory that runs, and a leaving node the rest of its own.
     fn on_node(&self, node: NodeIndex, cluster: &Cluster) -> (u64, Resources) {
         let memory_mib = match self.leaving.iter().find(|leaving| leaving.index == node) {
             Some(leaving) => leaving
@@ -155,7 +154,7 @@ impl Workload for FluidWorkload<'_> {
             None => 0.0,
         };
         (
-            (memory_mib / self.load.container_mib).round() as u64,
+            (memory_mib / self.work.container_mib).round() as u64,
             self.resources(memory_mib),
         )
     }
@@ -164,17 +163,17 @@ impl Workload for FluidWorkload<'_> {
         u64::from(self.next > 0 || !self.is_idle())
     }
 
-    /// A recording of load knows no applications: all of it is one.
+    /// A recording does not name applications, so that all of its work is a single one.
     fn applications(&self, cluster: &Cluster) -> Vec<Application> {
         let load = self.load(cluster);
         let whole = Application {
             number: 0,
             name: "recorded work".into(),
-            submitted_at: self.load.start,
+            submitted_at: self.work.start,
             master: Master::None,
             containers: load.containers_allocated,
             allocated: load.allocated,
-            progress: Percent(100.0 * self.next as f64 / self.load.parcels.len().max(1) as f64),
+            progress: Percent(100.0 * self.next as f64 / self.work.parcels.len().max(1) as f64),
         };
         if self.is_idle() {
             Vec::new()
@@ -191,9 +190,9 @@ impl Workload for FluidWorkload<'_> {
         for node in std::mem::take(&mut self.leaving) {
             cluster.nodes[node.index as usize].busy_ms += 1e3 * node.busy_until(self.pool.clock_s);
         }
-        let containers = |mebibytes: f64| (mebibytes / self.load.container_mib).round() as u64;
+        let containers = |mebibytes: f64| (mebibytes / self.work.container_mib).round() as u64;
         let total: f64 = self
-            .load
+            .work
             .parcels
             .iter()
             .map(|parcel| parcel.memory_mib)
@@ -202,20 +201,21 @@ impl Workload for FluidWorkload<'_> {
         run.tasks_total = containers(total);
         run.tasks_finished = containers(self.pool.arrived_mib - unfinished);
         run.tasks_rerun = containers(self.rerun_mib);
-        run.lost_work = Duration::try_from_secs_f64(self.lost_mib_s / self.load.container_mib)
+        run.lost_work = Duration::try_from_secs_f64(self.lost_mib_s / self.work.container_mib)
             .unwrap_or_default();
         run.waits = std::mem::take(&mut self.pool.waits);
     }
 }
 
 impl<'a> FluidWorkload<'a> {
-    pub fn new(load: &'a ObservedLoad, scenario: &Scenario) -> Self {
+    /// The work before the first of it arrives.
+    pub fn new(work: &'a ObservedWork, scenario: &Scenario) -> Self {
         Self {
-            load,
+            work,
             now_ms: 0,
             next: 0,
             pool: Pool::new(),
-            vcores_per_mib: load
+            vcores_per_mib: work
                 .parcels
                 .first()
                 .map_or(0.0, |parcel| f64::from(parcel.vcores_per_mib)),
@@ -228,10 +228,10 @@ impl<'a> FluidWorkload<'a> {
         }
     }
 
-    /// When something happens next by itself, or `None` if only the cluster can change anything.
+    /// When the next change is due, or `None` if only the cluster can change anything.
     fn next_event_ms(&self) -> Option<i64> {
-        let end = if self.now_ms < self.load.end_ms {
-            Some(self.load.end_ms)
+        let end = if self.now_ms < self.work.end_ms {
+            Some(self.work.end_ms)
         } else {
             self.pool
                 .service
@@ -245,7 +245,7 @@ impl<'a> FluidWorkload<'a> {
             .min()
     }
 
-    /// Lets time pass in which one parcel, or nothing, arrives.
+    /// Advances to an instant, while at most one parcel arrives.
     fn flow_to(&mut self, to_ms: i64, parcel: Option<Parcel>) {
         if to_ms <= self.now_ms {
             return;
@@ -262,7 +262,7 @@ impl<'a> FluidWorkload<'a> {
     fn join(&mut self, index: NodeIndex, cluster: &mut Cluster) {
         self.active[cluster.nodes[index as usize].group] += 1;
         self.set_capacity(cluster);
-        // A node that is taken back brings its share along.
+        // A node that no longer drains adds its share again.
         let share = self.take_leaving(index, cluster);
         self.pool.service.take_in(share);
         let nodes = cluster.nodes.len().max(self.joined_busy_s.len());
@@ -281,7 +281,7 @@ impl<'a> FluidWorkload<'a> {
         let share = self.pool.service.split(share, self.pool.clock_s);
         node.busy_ms += 1e3 * (self.pool.busy_s - self.joined_busy_s[index as usize]);
         self.active[node.group] -= 1;
-        let empty_at_ms = (empty_at_s(&share, self.load.container_mib).max(self.pool.clock_s) * 1e3)
+        let empty_at_ms = (empty_at_s(&share, self.work.container_mib).max(self.pool.clock_s) * 1e3)
             .ceil() as i64;
         self.leaving.push(LeavingNode {
             index,
@@ -294,8 +294,8 @@ impl<'a> FluidWorkload<'a> {
         self.end_drains(now_ms, cluster);
     }
 
-    /// Draining nodes that are empty by now terminate. Spot nodes under notice stay until EC2 takes
-    /// them.
+    /// Terminates the draining nodes that are empty by now. Spot nodes after their notice stay until
+    /// EC2 interrupts them.
     fn end_drains(&mut self, now_ms: i64, cluster: &mut Cluster) {
         let is_drained = |node: &LeavingNode| {
             node.empty_at_ms <= now_ms
@@ -314,8 +314,8 @@ impl<'a> FluidWorkload<'a> {
         }
     }
 
-    /// What is left on a leaving node, which is then no longer ours; nothing if the node does not
-    /// leave.
+    /// Removes a node from the leaving ones and returns the memory that is left on it; empty if the
+    /// node does not leave.
     fn take_leaving(&mut self, index: NodeIndex, cluster: &mut Cluster) -> Vec<Segment> {
         let Some(position) = self.leaving.iter().position(|node| node.index == index) else {
             return Vec::new();
@@ -337,8 +337,7 @@ impl<'a> FluidWorkload<'a> {
             .sum()
     }
 
-    /// What of a parcel arrives until `now_ms` changes how many cores the memory that runs and
-    /// waits takes on average.
+    /// Updates the mean cores per mebibyte with the part of a parcel that arrives until `now_ms`.
     fn mix_in(&mut self, parcel: &Parcel, now_ms: i64, cluster: &Cluster) {
         let arriving_ms = parcel.until_ms().min(now_ms) - parcel.from_ms.max(self.now_ms);
         let part = if parcel.span_ms == 0 {
@@ -369,11 +368,11 @@ impl<'a> FluidWorkload<'a> {
             .sum();
         if self.heartbeat_s > 0.0 {
             let nodes: f64 = self.active.iter().copied().map(f64::from).sum();
-            self.pool.most_starts_mib_s = nodes * self.load.container_mib / self.heartbeat_s;
+            self.pool.most_starts_mib_s = nodes * self.work.container_mib / self.heartbeat_s;
         }
     }
 
-    /// The memory that can be used of a node: less than it has where cores run out first.
+    /// The memory of a node that can be used; less than it has if its cores run out first.
     fn memory_of(&self, node: Resources) -> f64 {
         let by_vcores = if self.vcores_per_mib > 0.0 {
             node.vcores.as_f64() / self.vcores_per_mib
@@ -398,7 +397,7 @@ impl LeavingNode {
             .filter_map(move |segment| segment.rest(now_s))
     }
 
-    /// Seconds of use since it began to leave.
+    /// Seconds of use since the node began to leave.
     fn busy_until(&self, now_s: f64) -> f64 {
         let began: f64 = self
             .share
@@ -418,7 +417,7 @@ impl LeavingNode {
     }
 }
 
-/// When `n/(n+1)` of a share of `n` containers has ended.
+/// The instant at which `n/(n+1)` of a share of `n` containers has ended.
 fn empty_at_s(share: &[Segment], container_mib: f64) -> f64 {
     let mass_mib: f64 = share.iter().map(|segment| segment.mass_mib).sum();
     let containers = mass_mib / container_mib;

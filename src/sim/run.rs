@@ -1,4 +1,4 @@
-//! What one simulation leaves behind: raw facts, from which the scorecard is computed.
+//! The facts of a simulation, from which the scorecard is computed.
 
 use std::ops::Range;
 use std::time::Duration;
@@ -6,13 +6,13 @@ use std::time::Duration;
 use crate::observation::Observation;
 use crate::units::{Instances, Mebibytes, Resources, Timestamp};
 
-/// A quantity that changes in steps: each value holds from its instant until the next one. Instants
-/// never decrease.
+/// A quantity that changes in steps: each value is in effect from its instant until the next one.
+/// Instants never decrease.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct StepCurve<T>(pub Vec<(Timestamp, T)>);
 
 impl<T: Copy> StepCurve<T> {
-    /// The steps with their length in hours, as far as they lie in `span`; the last one holds to
+    /// The steps with their length in hours, as far as they lie in `span`; the last one lasts until
     /// its end.
     pub fn pieces(&self, span: &Range<Timestamp>) -> impl Iterator<Item = (f64, T)> {
         let (start, end) = (span.start, span.end);
@@ -25,7 +25,7 @@ impl<T: Copy> StepCurve<T> {
 }
 
 impl<T: PartialEq> StepCurve<T> {
-    /// The value from `at` on; of several at one instant the last one holds. A value that does not
+    /// Sets the value from `at` on; the last of several at one instant counts. A value that does not
     /// change adds no step.
     pub fn set(&mut self, at: Timestamp, value: T) {
         if self.0.last().is_some_and(|(last, _)| *last == at) {
@@ -46,7 +46,7 @@ pub struct MemoryTime {
 }
 
 impl MemoryTime {
-    /// So much from `now_ms` on, which is never earlier than before.
+    /// Sets the amount from `now_ms` on. Calls never go back in time.
     pub fn set(&mut self, memory: Mebibytes, now_ms: i64) {
         if memory != self.memory {
             self.settle(now_ms);
@@ -54,7 +54,7 @@ impl MemoryTime {
         }
     }
 
-    /// In mebibyte-hours.
+    /// The integral up to `end_ms`, in mebibyte-hours.
     pub fn until(mut self, end_ms: i64) -> f64 {
         self.settle(end_ms);
         self.mib_ms as f64 / 3_600_000.0
@@ -67,80 +67,102 @@ impl MemoryTime {
     }
 }
 
-/// One simulation of one policy with one seed.
+/// What a simulation records besides the facts that the scorecard needs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Recording {
+    /// One [`SeriesPoint`] a poll.
+    pub series: bool,
+    /// The observations that a daemon would have journaled.
+    pub observations: bool,
+}
+
+/// The facts of one simulation of one policy with one seed.
 #[derive(Clone, Debug, Default)]
 pub struct Run {
+    /// When the work begins.
     pub start: Timestamp,
-    /// When the last work was finished, or the trace ended, whichever is later: until then
-    /// instances are paid for.
+    /// When the last work was finished, or the trace ended, whichever is later. Instances are paid
+    /// for until then.
     pub end: Timestamp,
-    /// Every instance that was ever launched, those of fixed groups included.
+    /// Every instance that was ever launched, including those of groups that are not scaled.
     pub instances: Vec<InstanceLife>,
-    /// Nodes that could take work, over time (draining ones excluded), all groups.
+    /// Nodes of all groups that could take work, over time; draining nodes could not.
     pub supply_nodes: StepCurve<f64>,
-    /// Memory asked for that was not yet served, times how long it waited: the integral of the
-    /// backlog.
+    /// The integral of the backlog over time: memory that was requested and not yet allocated.
     pub backlog_mib_h: f64,
+    /// How long work waited until it started.
     pub waits: Vec<Wait>,
-    /// One for each finished job; empty for observation traces.
+    /// Finished jobs; empty for traces of observations.
     pub jobs: Vec<JobLife>,
+    /// The tasks of the workload.
     pub tasks_total: u64,
+    /// Tasks that ran to their end.
     pub tasks_finished: u64,
     /// Containers that were lost and started again.
     pub tasks_rerun: u64,
-    /// Time that lost containers had already run.
+    /// The time that lost containers had run.
     pub lost_work: Duration,
     /// Accepted resizes.
     pub resizes: u64,
     /// Accepted resizes in the direction opposite to the one before, per group.
     pub flips: u64,
-    /// Only filled when a series was asked for.
+    /// One point a poll, if [`Recording::series`] is set.
     pub series: Vec<SeriesPoint>,
-    /// What a daemon would have journaled at each poll; only filled when asked for.
+    /// One observation a poll, if [`Recording::observations`] is set.
     pub observations: Vec<Observation>,
 }
 
-/// From launch to termination: what is paid for.
+/// The life of an instance from launch to termination, which is what is paid for.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct InstanceLife {
     /// Position of the group in the scenario.
     pub group: usize,
+    /// When the instance was launched, from which on it is paid for.
     pub launched_at: Timestamp,
-    /// `None` when it was still there at the end.
+    /// `None` if the instance still ran at the end.
     pub terminated_at: Option<Timestamp>,
-    /// Seconds of this life that were used, weighting each instant with the allocated share of the
-    /// scarcer resource.
+    /// Seconds of this life, each weighted with the allocated share of the scarcer resource.
     pub busy_s: f64,
 }
 
 /// How long work waited from the moment it could have run.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Wait {
+    /// The length of the wait.
     pub seconds: f64,
-    /// 1 for each task that became ready and started at the same instants; arriving mebibytes for a
-    /// fluid parcel.
+    /// The number of tasks that became ready and started at the same instants; for a fluid, the
+    /// mebibytes of a parcel.
     pub weight: f64,
-    /// When it began, in seconds since the start of the run; of several that are one, the first.
+    /// When the wait began, in seconds since the start of the run; the earliest where several waits
+    /// are merged.
     pub since_s: f64,
 }
 
-/// One job, for its slowdown.
+/// When a job ran, and how long it would have taken alone.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct JobLife {
+    /// When the job was submitted.
     pub submitted_at: Timestamp,
+    /// When its last task ended.
     pub finished_at: Timestamp,
-    /// How long the job takes when nothing waits.
+    /// How long the job takes if none of its tasks waits.
     pub unhindered: Duration,
 }
 
-/// One line of `--series`.
+/// One row of `--series`, over all groups including the primary one.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct SeriesPoint {
+    /// When the poll was made.
     pub at: Timestamp,
+    /// Instances that were requested.
     pub requested: Instances,
+    /// Instances that ran.
     pub running: Instances,
+    /// Resources held by containers.
     pub allocated: Resources,
+    /// Resources requested by containers that wait.
     pub pending: Resources,
+    /// Resources that YARN reported as its total.
     pub total: Resources,
 }
 

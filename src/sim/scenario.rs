@@ -1,9 +1,10 @@
-//! The scenario file: which cluster, how it provisions, what goes wrong. Everything but `cluster`
-//! has a default.
+//! The scenario: which cluster runs the work, how it provisions instances, and what fails.
+//! Everything but `cluster` has a default.
 
+mod parse;
 mod raw;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,50 +16,63 @@ use crate::policy::diagnostic::PolicyErrors;
 use crate::pricing::{PriceTable, PricingError, Rates};
 use crate::units::{Instances, Mebibytes, Percent, Resources};
 
-/// A simulated cluster and its surroundings. [`Scenario::parse`] and [`Scenario::default`] build
-/// it.
+/// The description of a simulated cluster. [`Scenario::parse`] and [`Scenario::default`] build it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Scenario {
+    /// Identifies the scenario in results and errors.
     pub name: String,
+    /// One sentence for people.
     pub description: String,
     /// Never empty; names and ids are unique.
     pub groups: Vec<GroupSpec>,
-    /// Time between two observations; as the policy says when absent.
+    /// Time between two observations; `None` leaves it to the policy.
     pub poll: Option<Duration>,
+    /// The order in which jobs are served.
     pub scheduler: Scheduler,
+    /// The delays of YARN.
     pub yarn: YarnDelays,
+    /// How instances are launched.
     pub provisioning: Provisioning,
-    /// How long a leaving node may finish its containers; then they are killed and run again
-    /// elsewhere.
+    /// How long a leaving node may finish its containers. Those that still run then are killed and
+    /// run again elsewhere.
     pub decommission_timeout: Duration,
+    /// How spot instances are interrupted.
     pub spot: Spot,
+    /// How late and how reliable metrics are.
     pub metrics: Metrics,
+    /// What limits the scale-in of core nodes.
     pub hdfs: Hdfs,
-    /// Work that waits longer than this misses the objective.
-    pub slo_wait: Duration,
+    /// The goal for waiting: at least 95% of the work waits no longer. `None` when no goal is set.
+    pub slo_wait: Option<Duration>,
 }
 
 /// An instance group, or one market of an instance fleet.
 #[derive(Clone, Debug, PartialEq)]
 pub struct GroupSpec {
+    /// The id that EMR would give the group.
     pub id: GroupId,
+    /// The name that policies can select.
     pub name: Arc<str>,
+    /// Primary, core or task.
     pub role: Role,
+    /// Instance group or fleet.
     pub kind: GroupKind,
+    /// The EC2 instance type.
     pub instance_type: String,
+    /// On-demand or spot.
     pub market: Market,
-    /// Instances at the start; they are there from the first instant.
+    /// Instances that run from the start.
     pub count: Instances,
-    /// Set for a group that is meant to be scaled.
+    /// The limits of a group that policies scale; `None` for a group of constant size.
     pub limits: Option<Limits>,
-    /// What YARN gets of one instance; nothing on a primary node.
+    /// The resources that YARN can use on one instance; none on a primary node.
     pub node: Resources,
-    /// What one instance costs.
+    /// The price of one instance.
     pub rates: Rates,
 }
 
 impl GroupSpec {
-    /// The group as EMR would describe it at the start.
+    /// The group as EMR would report it at the start.
     pub fn status(&self) -> GroupStatus {
         GroupStatus {
             id: self.id.clone(),
@@ -74,77 +88,79 @@ impl GroupSpec {
     }
 }
 
-/// Who is served first when work waits.
+/// The order in which jobs are served when work waits.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Scheduler {
-    /// The job that came first.
+    /// The job that was submitted first.
     #[default]
     Fifo,
-    /// The job that came first; but while a container is larger than what is left of all nodes
-    /// together, those behind it may start, as in a single queue of YARN's capacity scheduler.
+    /// The job that was submitted first; but while its container is larger than what is free on all
+    /// nodes together, later jobs may start, as in a single queue of YARN's capacity scheduler.
     Capacity,
-    /// The job that holds the least memory; among equals the one that came first.
+    /// The job that holds the least memory; among equals, the one that was submitted first.
     Fair,
 }
 
-/// What YARN itself takes, beside the work; nothing by default, which is close enough while
-/// containers run for minutes.
+/// The time that YARN itself takes besides the work. None by default, which is close enough for
+/// containers that run for minutes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct YarnDelays {
-    /// From the start of an application master's container until it asks for others: localisation,
+    /// From the start of an application master's container until it requests others: localization,
     /// start of the JVM, registration.
     pub application_start: Duration,
-    /// How much longer than its task runs a container holds its room: until it is launched, and
-    /// until its end is noticed.
+    /// How much longer a container exists than its task runs: until the task is launched, and until
+    /// its end is noticed.
     pub container_overhead: Duration,
-    /// A node takes at most one container in this time, as the capacity scheduler assigns them; any
-    /// number at once when zero.
+    /// A node takes at most one container in this interval, as the capacity scheduler assigns them;
+    /// any number if it is zero.
     pub heartbeat: Duration,
 }
 
-/// How long an instance takes from launch until YARN can use it: lognormal, or constant when both
-/// are equal.
+/// How long an instance takes from launch until YARN can use it: lognormal, or constant if the
+/// median and the 95th percentile are equal.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Provisioning {
+    /// The median time.
     pub median: Duration,
     /// At least `median`.
     pub p95: Duration,
-    /// Share of launches that end, after the delay, without a node. They are paid for: the instance
-    /// was there, its bootstrap failed.
+    /// The share of launches that fail after the delay, as when a bootstrap action fails. Such an
+    /// instance is paid for.
     pub failure: Percent,
 }
 
 /// Interruptions of spot instances.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Spot {
-    /// Per instance-hour; the time until an interruption is exponential.
+    /// The rate per instance-hour; the time until an interruption is exponential.
     pub interruptions_per_hour: f64,
-    /// Time between the notice, after which YARN places nothing on the node, and its end.
+    /// Time from the notice, after which YARN places nothing on the node, to the interruption.
     pub notice: Duration,
 }
 
-/// How the daemon sees YARN and HDFS.
+/// How the daemon sees the metrics of YARN and HDFS.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Metrics {
-    /// Values are at least this old when they are seen.
+    /// The least age of the values that a poll returns.
     pub delay: Duration,
-    /// Share of polls that get no answer.
+    /// The share of polls that fail.
     pub loss: Percent,
 }
 
-/// What the core nodes store; constant over a simulation.
+/// The data that the core nodes store; constant over a simulation.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Hdfs {
-    /// All copies together.
+    /// All replicas together.
     pub used: Mebibytes,
+    /// The capacity of one core node.
     pub capacity_per_node: Mebibytes,
-    /// `dfs.replication`: fewer core nodes than this cannot hold the copies.
+    /// `dfs.replication`: the least number of core nodes that can store all replicas.
     pub replication: u32,
 }
 
 impl Hdfs {
-    /// The core nodes that hold the blocks.
+    /// The least number of core nodes that can store the data.
     pub fn core_nodes_needed(&self) -> u32 {
         let nodes = self
             .used
@@ -159,31 +175,22 @@ impl Hdfs {
 /// Why a scenario was refused.
 #[derive(Debug, thiserror::Error)]
 pub enum ScenarioError {
-    /// Not YAML, not of the scenario's shape, or with a value that cannot be; shown in the file.
-    #[error("{} is refused", file.display())]
+    /// The file is not YAML of the right shape, or a value is not valid; `source` shows where.
+    #[error("{} is not a valid scenario; correct it as shown", file.display())]
     Refused { file: PathBuf, source: PolicyErrors },
-    #[error("{}: `prices`", file.display())]
+    /// The price file that the scenario names cannot be used.
+    #[error("{}: the file of `prices` cannot be used; correct it or its path", file.display())]
     Prices { file: PathBuf, source: PricingError },
 }
 
 impl Scenario {
-    /// Reads a scenario; `file` names it in errors.
-    ///
-    /// # Errors
-    /// When it is not YAML of the right shape, or a value cannot be (a percentage above 100, an
-    /// unknown instance type, two groups of one name).
-    pub fn parse(text: &str, file: &Path) -> Result<Self, ScenarioError> {
-        raw::parse(text, file)
-    }
-
-    /// The largest containers that some node of this cluster can take; more than one when no node
-    /// is largest in memory and cores.
+    /// Whether a container of this size fits on some node of this cluster.
     pub fn offers(&self, container: Resources) -> bool {
         self.worker_groups()
             .any(|group| group.node.covers(container))
     }
 
-    /// Groups that can have a node that takes work.
+    /// Core and task groups that have nodes or can get some.
     pub fn worker_groups(&self) -> impl Iterator<Item = &GroupSpec> {
         let can_have_nodes = |group: &&GroupSpec| {
             group.count.get() > 0 || group.limits.is_some_and(|limits| limits.max().get() > 0)
@@ -195,8 +202,8 @@ impl Scenario {
     }
 }
 
-/// For a bare trace: two core nodes and up to 20 task nodes, all m5.xlarge on demand, six minutes
-/// to provision.
+/// The cluster for a trace without a scenario: two core nodes and up to 20 task nodes, all m5.xlarge
+/// on demand, with six minutes to provision.
 impl Default for Scenario {
     fn default() -> Self {
         let table = PriceTable::shipped();
@@ -236,12 +243,12 @@ impl Default for Scenario {
             spot: Spot::default(),
             metrics: Metrics::default(),
             hdfs: Hdfs::default(),
-            slo_wait: Duration::from_secs(60),
+            slo_wait: None,
         }
     }
 }
 
-/// Six minutes, always: EMR takes five to ten.
+/// Always six minutes; EMR takes five to ten.
 impl Default for Provisioning {
     fn default() -> Self {
         let six_minutes = Duration::from_secs(360);
@@ -271,8 +278,8 @@ impl Default for Metrics {
     }
 }
 
-/// An empty file system of 256 GiB a core node, one copy a block: EMR's default replication on up
-/// to three core nodes.
+/// An empty file system of 256 GiB a core node with one replica a block, which is EMR's default on
+/// up to three core nodes.
 impl Default for Hdfs {
     fn default() -> Self {
         Self {

@@ -1,15 +1,14 @@
-//! Small worlds for tests.
+//! Small clusters and workloads for tests.
 
 use std::time::Duration;
 
-use super::Recording;
+use super::container::ContainerWorkload;
 use super::event_loop::drive;
 use super::fluid::FluidWorkload;
-use super::jobs::ContainerWorkload;
-use super::observed::ObservedLoad;
-use super::run::Run;
+use super::job_work::JobWork;
+use super::observed_work::ObservedWork;
+use super::run::{Recording, Run};
 use super::scenario::{Scenario, Scheduler};
-use super::trace_work::JobLoad;
 use crate::decision::{Action, Cause, Decision, Resize};
 use crate::observation::{GroupId, Market, NodeLoad, Observation};
 use crate::trace::{Job, Stage, TaskRun};
@@ -17,7 +16,7 @@ use crate::units::{Instances, Mebibytes, Percent, Resources, Timestamp, VirtualC
 
 pub const POLL_S: u64 = 30;
 
-/// One slot: what a task takes in these tests.
+/// The size of a task in these tests: one slot.
 pub const SLOT: Resources = Resources {
     memory: Mebibytes(1_000),
     vcores: VirtualCores(1),
@@ -79,11 +78,11 @@ pub fn staged(id: &str, submit_s: f64, stages: &[(&[u32], &[f64])]) -> Job {
     }
 }
 
-pub fn load(jobs: &[Job]) -> JobLoad {
-    JobLoad::of(Timestamp::EPOCH, jobs).expect("jobs that can be simulated")
+pub fn load(jobs: &[Job]) -> JobWork {
+    JobWork::from_jobs(Timestamp::EPOCH, jobs).expect("jobs that can be simulated")
 }
 
-/// So many seconds after the start, resize the first group to so many instances.
+/// Resizes of the first group: seconds after the start, and the size.
 pub type Script<'a> = &'a [(f64, u32)];
 
 /// Decides what a script says, at the first poll at or after its time.
@@ -107,8 +106,8 @@ fn scripted<'a>(
     }
 }
 
-/// Resizes the first group, letting empty nodes go first and keeping those with application
-/// masters, as the engine does.
+/// Resizes the first group as the engine does: empty nodes leave first, nodes with application
+/// masters stay.
 fn resize(observation: &Observation, to: u32) -> Decision {
     let group = &observation.cluster.value.groups[0];
     let snapshot: &[NodeLoad] = observation
@@ -132,7 +131,7 @@ fn resize(observation: &Observation, to: u32) -> Decision {
             from: group.requested,
             to: Instances(to),
             because: Cause::BelowMinimum,
-            wanted: Instances(to),
+            desired: Instances(to),
             limited_by: None,
             protect: ids(|node| node.has_application_master),
             prefer: ids(|node| node.containers == 0),
@@ -165,7 +164,7 @@ pub fn watch_jobs(
     )
 }
 
-pub fn run_fluid(load: &ObservedLoad, scenario: &Scenario, script: Script, seed: u64) -> Run {
+pub fn run_fluid(load: &ObservedWork, scenario: &Scenario, script: Script, seed: u64) -> Run {
     drive(
         FluidWorkload::new(load, scenario),
         load.start,

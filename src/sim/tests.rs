@@ -239,7 +239,7 @@ fn what_leaves_counts_in_the_total_with_what_is_used_of_it() {
     );
 }
 
-/// A world to try: jobs with stages and masters, resizes, what goes wrong.
+/// A simulation to try: jobs with stages and masters, resizes, failures.
 #[derive(Clone, Debug)]
 struct Trial {
     jobs: Vec<Job>,
@@ -318,17 +318,17 @@ fn trial_job(submit_s: u32, has_master: bool, stages: Vec<(bool, Vec<u32>, u64)>
 }
 
 fn run_trial(trial: &Trial) -> Run {
-    let mut world = scenario(2, 3);
-    world.decommission_timeout = seconds(120.0);
-    provision(&mut world, 40);
+    let mut scenario = scenario(2, 3);
+    scenario.decommission_timeout = seconds(120.0);
+    provision(&mut scenario, 40);
     if trial.spot {
-        on_spot(&mut world, 4.0);
+        on_spot(&mut scenario, 4.0);
     }
     if trial.failures {
-        fail_launches(&mut world, 20.0);
+        fail_launches(&mut scenario, 20.0);
     }
-    let world = if trial.fair { fair(world) } else { world };
-    run_jobs(&trial.jobs, &world, &trial.script, trial.seed)
+    let scenario = if trial.fair { fair(scenario) } else { scenario };
+    run_jobs(&trial.jobs, &scenario, &trial.script, trial.seed)
 }
 
 proptest! {
@@ -374,7 +374,7 @@ proptest! {
 
     #[test]
     fn mean_work_waiting_is_arrival_rate_times_mean_wait(mut trial in trials()) {
-        // Little's law, exact over a run in which everything that comes also starts, and nothing
+        // Little's law is exact over a run in which all work that arrives also starts, and none
         // starts twice. YARN does not see the tasks of a job whose application master waits, so
         // that no job has one here.
         (trial.spot, trial.failures) = (false, false);

@@ -1,60 +1,61 @@
-//! A cluster of its own for each job: launched when the job is submitted, as large as the job can
-//! use, ended with it.
+//! A transient cluster for each job: launched when the job is submitted, as large as the job can
+//! use, and terminated with it.
 //!
-//! No policy decides anything here; it is what many do instead of scaling, and so worth comparing
-//! with.
+//! No policy decides here. It is the common alternative to scaling, and comparisons include it.
 
-use super::no_wait::{no_wait_demand, nodes_needed};
-use super::run::{InstanceLife, Run, StepCurve, Wait};
+use super::checks::SimError;
+use super::job_work::JobWork;
+use super::no_wait_demand::{no_wait_demand, nodes_needed};
+use super::run::{InstanceLife, Recording, Run, StepCurve, Wait};
 use super::scenario::{GroupSpec, Scenario};
-use super::trace_work::{JobLoad, TraceWork};
-use super::{Recording, SimError, simulate};
+use super::simulate::simulate;
+use super::trace_work::TraceWork;
 use crate::observation::{GroupId, Role};
 use crate::policy::baselines;
 use crate::policy::{Limits, Selector};
 use crate::units::{Instances, Resources, Timestamp};
 
-/// What results call it.
+/// The name of this alternative in results.
 pub const NAME: &str = "transient-per-job";
 
-/// Each job of `load` alone on a cluster of one primary node and as many nodes of the group
-/// `scaled` as its peak needs, at most `max`.
+/// Runs each job alone on a cluster of one primary node and as many nodes of the group `scaled` as
+/// its peak needs, at most `max`.
 ///
 /// # Errors
 /// When a container fits none of these nodes.
 pub fn transient_per_job(
-    load: &JobLoad,
+    work: &JobWork,
     scenario: &Scenario,
     scaled: usize,
     max: Instances,
     seed: u64,
 ) -> Result<Run, SimError> {
     let mut whole = Run {
-        start: load.start,
-        end: load.start,
+        start: work.start,
+        end: work.start,
         ..Run::default()
     };
     let mut supply_changes = Vec::new();
-    for job in 0..load.job_count() {
-        let alone = TraceWork::Jobs(load.job_alone(job));
+    for job in 0..work.job_count() {
+        let alone = TraceWork::Jobs(work.job_alone(job));
         let peak = nodes_needed(&no_wait_demand(&alone), scenario.groups[scaled].node)
             .0
             .iter()
             .map(|(_, nodes)| *nodes)
             .max();
         let size = Instances(peak.unwrap_or(1).clamp(1, max.get().max(1)));
-        let cluster = own_cluster(scenario, scaled, Limits::exactly(size));
-        let policy = baselines::FIXED_MAX
-            .policy(Limits::exactly(size))
-            .on_group(&Selector::Id(cluster.groups[1].id.clone()));
-        let luck = seed
+        let cluster = transient_cluster(scenario, scaled, Limits::exactly(size));
+        let group = Selector::Id(cluster.groups[1].id.clone());
+        let policy =
+            baselines::FIXED_MAX.policy_for(Limits::exactly(size), &group, cluster.groups[1].kind);
+        let job_seed = seed
             .wrapping_mul(0x9E37_79B9_7F4A_7C15)
             .wrapping_add(job as u64);
-        let run = simulate(&alone, &cluster, &policy, luck, Recording::default())?;
+        let run = simulate(&alone, &cluster, &policy, job_seed, Recording::default())?;
         add(&mut whole, run, scaled, &mut supply_changes);
     }
     whole.supply_nodes = StepCurve(
-        summed(load.start, supply_changes)
+        summed(work.start, supply_changes)
             .into_iter()
             .map(|(at, nodes)| (at, nodes as f64))
             .collect(),
@@ -62,8 +63,8 @@ pub fn transient_per_job(
     Ok(whole)
 }
 
-/// One primary node, which is paid for and takes no containers, and a group that starts empty.
-fn own_cluster(scenario: &Scenario, scaled: usize, limits: Limits) -> Scenario {
+/// A primary node, which is paid for and takes no containers, and a group that starts empty.
+fn transient_cluster(scenario: &Scenario, scaled: usize, limits: Limits) -> Scenario {
     let nodes = GroupSpec {
         role: Role::Core,
         count: Instances::ZERO,
@@ -85,7 +86,7 @@ fn own_cluster(scenario: &Scenario, scaled: usize, limits: Limits) -> Scenario {
     }
 }
 
-/// Adds the run of one job to the whole; its instances count for the group that they are copies of.
+/// Adds the run of a job to the whole; its instances count for the group `scaled`.
 fn add(whole: &mut Run, run: Run, scaled: usize, supply_changes: &mut Vec<(Timestamp, i64)>) {
     let end = run.end;
     whole.end = whole.end.max(end);
@@ -109,7 +110,7 @@ fn add(whole: &mut Run, run: Run, scaled: usize, supply_changes: &mut Vec<(Times
     supply_changes.extend(changes(run.supply_nodes, end));
 }
 
-/// The steps of a curve by how much each changes, and the step down to zero at its end.
+/// The change at each step of a curve, and the change to zero at its end.
 fn changes(curve: StepCurve<f64>, end: Timestamp) -> impl Iterator<Item = (Timestamp, i64)> {
     let mut before = 0;
     let steps = curve.0.into_iter().chain([(end, 0.0)]);
@@ -137,7 +138,7 @@ mod tests {
     use crate::trace::{Job, Stage, TaskRun};
     use crate::units::{Mebibytes, VirtualCores};
 
-    /// Four tasks of 60 s fill one m5.xlarge, which takes six minutes to come.
+    /// Four tasks of 60 s fill one m5.xlarge, which takes six minutes to provision.
     #[test]
     fn each_job_waits_for_its_own_nodes_and_pays_for_them_and_a_primary_node() {
         let job = |submit_s: u64, count| Job {
@@ -155,7 +156,8 @@ mod tests {
                 }],
             }],
         };
-        let load = JobLoad::of(Timestamp::EPOCH, &[job(0, 4), job(100, 8)]).expect("valid jobs");
+        let load =
+            JobWork::from_jobs(Timestamp::EPOCH, &[job(0, 4), job(100, 8)]).expect("valid jobs");
         let run =
             transient_per_job(&load, &Scenario::default(), 1, Instances(20), 1).expect("fits");
         let waited: f64 = run.waits.iter().map(|wait| wait.weight).sum();

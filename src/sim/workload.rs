@@ -1,45 +1,97 @@
-//! What both kinds of work have in common for the event loop.
+//! The work that a simulated cluster serves, as the event loop sees it.
+
+use std::sync::Arc;
 
 use super::cluster::{Change, Cluster, NodeIndex};
-use super::observe::Load;
 use super::run::Run;
-use super::stepped::Application;
-use crate::units::{Mebibytes, Resources};
+use crate::observation::InstanceId;
+use crate::units::{Mebibytes, Percent, Resources, Timestamp};
 
 /// Work on a simulated cluster: container by container, or as a fluid. Times are milliseconds since
 /// the start.
 pub(super) trait Workload {
-    /// Lets time pass: work arrives and ends, until something may wait for room, and no longer than
-    /// until `until_ms`. Yields when that is. Never called with an earlier time than before.
+    /// Advances time to `until_ms`, or to an earlier instant at which something may need room, and
+    /// returns that instant. Calls never go back in time.
     fn advance(&mut self, until_ms: i64, cluster: &mut Cluster) -> i64;
 
-    /// A node came or went.
+    /// Responds to a node that joined, began to leave or was lost.
     fn on(&mut self, change: Change, now_ms: i64, cluster: &mut Cluster);
 
-    /// Starts what finds room, after everything else at this instant.
+    /// Starts the work that finds room, after everything else at this instant.
     fn settle(&mut self, now_ms: i64, cluster: &mut Cluster);
 
-    /// Memory that is asked for and not yet served.
+    /// Memory that is requested and not yet allocated.
     fn backlog(&self) -> Mebibytes;
 
-    /// Nothing is left to arrive, to wait or to run.
+    /// Whether all work has arrived and is done.
     fn is_finished(&self) -> bool;
 
-    /// Nothing runs and nothing waits at this moment.
+    /// Whether nothing runs or waits at this moment.
     fn is_idle(&self) -> bool;
 
-    /// What YARN would say now.
+    /// The load that YARN would report now.
     fn load(&self, cluster: &Cluster) -> Load;
 
-    /// What runs on a node: containers, and what they hold.
+    /// The number of containers on a node, and the resources that they hold.
     fn on_node(&self, node: NodeIndex, cluster: &Cluster) -> (u64, Resources);
 
-    /// Applications that have come so far, finished or not.
+    /// The number of applications submitted so far, finished or not.
     fn submitted(&self) -> u64;
 
-    /// What has come and is not finished, in order of arrival.
+    /// Applications that are submitted and not finished, in order of arrival.
     fn applications(&self, cluster: &Cluster) -> Vec<Application>;
 
-    /// Leaves the facts of the simulation, which has ended.
+    /// Adds the facts of this simulation, which has ended, to `run`.
     fn finish(&mut self, cluster: &mut Cluster, run: &mut Run);
+}
+
+/// The load of a workload, as YARN would report it.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(super) struct Load {
+    /// Held by containers, on all nodes.
+    pub allocated: Resources,
+    /// The part of `allocated` on nodes that leave.
+    pub leaving: Resources,
+    /// Requested by containers that are ready to run and not placed.
+    pub pending: Resources,
+    pub containers_allocated: u64,
+    pub containers_pending: u64,
+    pub containers_released: u64,
+    pub apps_running: u64,
+    pub apps_pending: u64,
+    /// When the oldest unfinished application was submitted; `None` where the workload has no
+    /// applications.
+    pub oldest_app_started_at: Option<Timestamp>,
+    /// Whether the workload knows which container runs on which node.
+    pub knows_nodes: bool,
+}
+
+/// A job that has been submitted and is not finished.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Application {
+    /// A sequence number in order of submission.
+    pub number: u32,
+    /// The job's id in the trace.
+    pub name: Arc<str>,
+    /// When the job was submitted.
+    pub submitted_at: Timestamp,
+    /// Where its application master runs.
+    pub master: Master,
+    /// Running containers, including that of the application master.
+    pub containers: u64,
+    /// What these containers hold.
+    pub allocated: Resources,
+    /// The share of its tasks that are done.
+    pub progress: Percent,
+}
+
+/// Where the application master of an application runs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Master {
+    /// The trace has no application master for this job.
+    None,
+    /// The master waits for a container.
+    Waiting,
+    /// The master has a container on this instance.
+    On(InstanceId),
 }

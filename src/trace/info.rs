@@ -1,4 +1,4 @@
-//! What is in a trace: counts, totals, durations, gaps, and the demand over time.
+//! The summary of a trace: counts, totals, durations, gaps, and the demand over time.
 
 mod demand;
 mod text;
@@ -8,14 +8,13 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::journal::{TornTail, TraceError, TraceReader};
-use super::{Header, Job, Record, Resources};
+use super::{Header, Job, Record};
 use crate::observation::Observation;
-use crate::units::{Mebibytes, Timestamp, VirtualCores};
-use demand::{Curve, Sweep};
+use crate::units::{Resources, Timestamp};
+use demand::{Curve, Sweep, most_of_each};
 
-/// An observation stands for the time until the next one, but for no longer than three periods of
-/// CloudWatch's slowest metrics.
-const OBSERVATION_HOLDS_MAX: Duration = Duration::from_secs(3 * 300);
+/// The longest time that an observation is valid for: three periods of CloudWatch's slowest metrics.
+const OBSERVATION_VALID_MAX: Duration = Duration::from_secs(3 * 300);
 
 /// A summary of one trace.
 #[derive(Clone, Debug)]
@@ -24,7 +23,7 @@ pub struct Info {
     header: Header,
     contents: Contents,
     torn_tail: Option<TornTail>,
-    /// Memory asked for, in MiB.
+    /// The memory in demand, in MiB.
     demand: Curve,
 }
 
@@ -35,8 +34,11 @@ enum Contents {
 }
 
 impl Info {
-    /// Reads a trace once, from its first record to its last; memory grows with its variety, not
-    /// with its length.
+    /// Reads a trace. Memory grows with the number of different durations, not with the length of
+    /// the trace.
+    ///
+    /// # Errors
+    /// When the trace cannot be read.
     pub fn read(path: &Path) -> Result<Self, TraceError> {
         Self::of(path, TraceReader::open(path)?)
     }
@@ -82,26 +84,31 @@ impl Info {
 /// Sums over jobs.
 #[derive(Clone, Debug, Default)]
 pub struct JobTotals {
+    /// The number of jobs.
     pub jobs: u64,
+    /// The number of stages.
     pub stages: u64,
+    /// The number of tasks, without application masters.
     pub tasks: u64,
-    /// Of the tasks, without application masters.
+    /// The core-hours of the tasks, without application masters.
     pub core_hours: f64,
-    /// Of the tasks, without application masters.
+    /// The GiB-hours of the tasks, without application masters.
     pub gib_hours: f64,
+    /// The first submission; `None` without jobs.
     pub first_submit: Option<Duration>,
+    /// The last submission.
     pub last_submit: Duration,
-    /// By memory, then vcores.
+    /// The largest container, by memory, then vcores.
     largest: Resources,
-    /// The most that is asked for at any instant when nothing waits: memory and vcores, each at its
-    /// own instant.
+    /// The highest demand if nothing waited. Memory and vcores may peak at different instants.
     peak: Resources,
-    /// When the last task would end if nothing waited.
+    /// The end of the last task if nothing waited.
     unhindered_end: Duration,
     task_lengths: Lengths,
 }
 
 impl JobTotals {
+    /// The sums over a list of jobs, without the peak and the end, which need a whole trace.
     pub fn of(jobs: &[Job]) -> Self {
         let mut totals = Self::default();
         jobs.iter().for_each(|job| totals.add(job));
@@ -132,29 +139,30 @@ impl JobTotals {
 struct ObservationTotals {
     observations: u64,
     without_yarn: u64,
-    /// With YARN, but nobody counted its virtual cores: they are missing in the sums.
+    /// Observations with YARN, but without virtual cores, which are missing in the sums.
     without_vcores: u64,
     decisions: u64,
     outcomes: u64,
     first: Option<Timestamp>,
-    /// The observation before the present one, and what it asked for, if it knew.
-    last: Option<(Timestamp, Option<Asked>)>,
+    /// The time and the demand of the previous observation.
+    last: Option<(Timestamp, Option<Demand>)>,
     intervals: Lengths,
     core_hours: f64,
     gib_hours: f64,
     peak: Resources,
 }
 
-/// Allocated and pending.
+/// The demand at one observation.
 #[derive(Clone, Copy, Debug)]
-struct Asked {
+struct Demand {
+    /// Allocated and pending together.
     total: Resources,
     allocated: Resources,
 }
 
 impl ObservationTotals {
     fn add(&mut self, observation: &Observation, start: Timestamp, curve: &mut Curve) {
-        let asked = observation.yarn.as_ref().map(|yarn| {
+        let demand = observation.yarn.as_ref().map(|yarn| {
             let yarn = yarn.value;
             let vcores = yarn.vcores_allocated.zip(yarn.vcores_pending);
             self.without_vcores += u64::from(vcores.is_none());
@@ -167,29 +175,29 @@ impl ObservationTotals {
                 memory: yarn.memory_allocated + yarn.memory_pending,
                 vcores: vcores_allocated + vcores_pending,
             };
-            Asked { total, allocated }
+            Demand { total, allocated }
         });
         self.observations += 1;
-        self.without_yarn += u64::from(asked.is_none());
+        self.without_yarn += u64::from(demand.is_none());
         self.first.get_or_insert(observation.at);
-        if let Some(asked) = asked {
-            self.peak = most_of_each(self.peak, asked.total);
+        if let Some(demand) = demand {
+            self.peak = most_of_each(self.peak, demand.total);
         }
-        if let Some((last, before)) = self.last.replace((observation.at, asked)) {
+        if let Some((last, before)) = self.last.replace((observation.at, demand)) {
             let interval = observation.at.since(last);
             self.intervals.add(interval, 1);
-            let held = interval.min(OBSERVATION_HOLDS_MAX);
+            let valid = interval.min(OBSERVATION_VALID_MAX);
             if let Some(before) = before {
-                let hours = held.as_secs_f64() / 3600.0;
+                let hours = valid.as_secs_f64() / 3600.0;
                 self.core_hours += hours * before.allocated.vcores.as_f64();
                 self.gib_hours += hours * before.allocated.memory.as_f64() / 1024.0;
                 let from = last.since(start);
-                curve.add(from, from + held, before.total.memory.as_f64());
+                curve.add(from, from + valid, before.total.memory.as_f64());
             }
         }
     }
 
-    /// How many intervals are wider than three usual ones, and the widest.
+    /// The number of intervals longer than three median ones, and the longest interval.
     fn gaps(&self) -> Option<(u64, Duration)> {
         let usual = self.intervals.quantile(0.5)?;
         let count = self.intervals.longer_than(usual.saturating_mul(3));
@@ -197,14 +205,7 @@ impl ObservationTotals {
     }
 }
 
-fn most_of_each(a: Resources, b: Resources) -> Resources {
-    Resources {
-        memory: a.memory.max(b.memory),
-        vcores: a.vcores.max(b.vcores),
-    }
-}
-
-/// How often each length occurs, to the millisecond.
+/// How often each duration occurs, to the millisecond.
 #[derive(Clone, Debug, Default)]
 struct Lengths(BTreeMap<Duration, u64>);
 
@@ -213,7 +214,7 @@ impl Lengths {
         *self.0.entry(length).or_default() += count;
     }
 
-    /// The smallest length such that at least this share of them is no longer.
+    /// The smallest duration such that at least this share of all durations is no longer.
     fn quantile(&self, share: f64) -> Option<Duration> {
         let wanted = (share * self.0.values().sum::<u64>() as f64)
             .ceil()
@@ -233,16 +234,6 @@ impl Lengths {
             .range((std::ops::Bound::Excluded(bound), std::ops::Bound::Unbounded))
             .map(|(_, count)| count)
             .sum()
-    }
-}
-
-impl Resources {
-    fn from_i128(memory_mib: i128, vcores: i128) -> Self {
-        let clamp = |amount: i128| u64::try_from(amount.max(0)).unwrap_or(u64::MAX);
-        Self {
-            memory: Mebibytes(clamp(memory_mib)),
-            vcores: VirtualCores(clamp(vcores)),
-        }
     }
 }
 

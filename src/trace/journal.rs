@@ -1,5 +1,5 @@
-//! Reading and writing traces: one record a line, a line number in every error, memory that does
-//! not grow with the file.
+//! Reading and writing traces one record at a time: memory does not grow with the file, and every
+//! error names its line.
 
 mod check;
 mod error;

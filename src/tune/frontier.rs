@@ -1,9 +1,11 @@
-//! Which candidates nobody beats, and which of them to take.
+//! Which candidates no other candidate beats, and which of them to take.
 
 /// What a candidate is judged by.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Judged {
+    /// The cost, in US dollars.
     pub cost_usd: f64,
+    /// The p95 wait, in seconds.
     pub wait_s: f64,
     /// All of its work was done.
     pub finished: bool,
@@ -86,7 +88,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn nobody_beats_the_frontier(points in prop::collection::vec((0.0..10.0, 0.0..10.0), 1..40)) {
+        fn no_candidate_beats_the_frontier(points in prop::collection::vec((0.0..10.0, 0.0..10.0), 1..40)) {
             let candidates = judged(&points);
             let frontier = frontier(&candidates);
             for (index, candidate) in candidates.iter().enumerate() {

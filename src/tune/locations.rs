@@ -1,4 +1,4 @@
-//! Where the values of a policy stand in its text, so that one can be replaced and everything else,
+//! Where the values of a policy are in its text, so that one can be replaced and everything else,
 //! comments included, stays.
 
 use std::ops::Range;
@@ -19,7 +19,7 @@ const MAY_BE_ADDED: [&str; 5] = [
     "performance_index",
 ];
 
-/// A policy's text, and what stands where in it.
+/// A policy's text, and where its values are in it.
 #[derive(Clone, Debug)]
 pub struct PolicyText {
     text: String,
@@ -75,11 +75,12 @@ impl PolicyText {
         })
     }
 
+    /// The whole text.
     pub fn text(&self) -> &str {
         &self.text
     }
 
-    /// Where the value at a path stands. A path without `targets[N].` means every target that has
+    /// Where the value at a path is. A path without `targets[N].` means every target that has
     /// such a value; only where none has it, and it may be added, all of those where it could
     /// stand.
     ///
@@ -356,7 +357,7 @@ impl PolicyText {
 }
 
 impl Slot {
-    /// A value in one would change what stands in the other.
+    /// A value in one would change the other.
     pub fn overlaps(&self, other: &Self) -> bool {
         self == other || (self.span.0 < other.span.1 && other.span.0 < self.span.1)
     }

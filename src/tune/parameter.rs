@@ -15,6 +15,7 @@ const GEOMETRIC_BEYOND: f64 = 10.0;
 pub struct Parameter {
     /// As on the command line.
     pub path: String,
+    /// The values that are tried.
     pub range: Range,
     slots: Vec<Slot>,
     /// What the policy says now; nothing where it leaves the value out.
@@ -134,7 +135,7 @@ impl Parameter {
             .any(|slot| other.slots.iter().any(|taken| slot.overlaps(taken)))
     }
 
-    /// The last part of the path that tells what it is, as in `memory-short.for`.
+    /// The end of the path that identifies it, as in `memory-short.for`.
     pub fn short_name(&self) -> &str {
         self.path.strip_prefix("rules.").unwrap_or(&self.path)
     }

@@ -17,7 +17,7 @@ const TOP: f64 = 54.0;
 const BOTTOM: f64 = 56.0;
 /// Waits much shorter than this are shown as they are, longer ones by their logarithm.
 const LINEAR_S: f64 = 60.0;
-/// What lies further out than the frontier and the policy as it is written by more than this is not
+/// What lies further out than the frontier and the written policy by more than this is not
 /// drawn.
 const MARGIN: f64 = 1.15;
 /// Where the axis of waits may have a mark.
@@ -75,7 +75,7 @@ fn title(svg: &mut String, evaluator: &Evaluator<'_>, tuned: &Tuned, hidden: usi
     let _ = writeln!(
         svg,
         "<text x=\"{LEFT}\" y=\"22\" font-size=\"15\" font-weight=\"600\" fill=\"#1c2733\">Cost and waiting: {traces}</text>\n\
-         <text x=\"{LEFT}\" y=\"40\" fill=\"#51606e\">{} policies tried{beyond}; the line: nobody is cheaper and waits less</text>",
+         <text x=\"{LEFT}\" y=\"40\" fill=\"#51606e\">{} policies tried{beyond}; the line: no other is cheaper and waits less</text>",
         tuned.candidates.len()
     );
 }
@@ -98,7 +98,7 @@ fn frontier(svg: &mut String, axes: &Axes, tuned: &Tuned) {
     );
 }
 
-/// The label stands above, or below, where the other one may not be.
+/// The label is above, or below, where it does not cover the other one.
 fn marked(svg: &mut String, (x, y): (f64, f64), colour: &str, label: &str, is_above: bool) {
     let is_left = x > WIDTH - 140.0 || (!is_above && x > LEFT + 50.0);
     let (at, anchor) = if is_left {
@@ -223,7 +223,7 @@ impl Axes {
             "<path d=\"M{LEFT} {bottom}H{right}M{LEFT} {TOP}V{bottom}\" stroke=\"#8795a1\" fill=\"none\"/>\n\
              <path d=\"M{goal_x:.1} {TOP}V{bottom}\" stroke=\"#51606e\" stroke-dasharray=\"4 4\"/>\n\
              <text x=\"{:.1}\" y=\"{:.1}\" fill=\"#51606e\">goal {}</text>\n\
-             <text x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"middle\" fill=\"#1c2733\">p95 wait (95 % of the work waits no longer)</text>\n\
+             <text x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"middle\" fill=\"#1c2733\">p95 wait (95% of the work waits no longer)</text>\n\
              <text transform=\"translate(18 {:.1}) rotate(-90)\" text-anchor=\"middle\" fill=\"#1c2733\">cost, USD</text>",
             goal_x + 5.0,
             TOP + 12.0,

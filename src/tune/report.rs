@@ -26,9 +26,13 @@ const STYLE: TableStyle =
 /// A search and what it was about.
 #[derive(Clone, Copy)]
 pub struct Report<'a> {
+    /// The traces and the goal.
     pub evaluator: &'a Evaluator<'a>,
+    /// What was varied.
     pub space: &'a SearchSpace,
+    /// What was found.
     pub tuned: &'a Tuned,
+    /// How it was searched.
     pub effort: Effort,
     /// The policy's file.
     pub file: &'a str,
@@ -162,12 +166,12 @@ impl Report<'_> {
         );
         if chosen.candidate == start.candidate {
             return format!(
-                "{standing} is the policy as it is written: it costs {figures}{}.",
+                "{standing} is the written policy: it costs {figures}{}.",
                 seeds(&chosen.cost_usd)
             );
         }
         format!(
-            "{standing} costs {figures}: {} the policy as it is written, which costs {} USD and waits {}{}.",
+            "{standing} costs {figures}: {} the written policy, which costs {} USD and waits {}{}.",
             compared(chosen.cost_usd.mean, start.cost_usd.mean),
             with_interval(&start.cost_usd, usd),
             with_interval(&start.wait_p95_s, wait),
@@ -177,12 +181,12 @@ impl Report<'_> {
 
     fn certainty(&self) -> String {
         let Some(days) = &self.tuned.on_days else {
-            return "There is one day only: how the choice does on another day cannot be told. A longer trace tells it.".to_owned();
+            return "The trace has one day only, so it cannot show how the choice does on other days; use a longer trace.".to_owned();
         };
-        let mut text = told(days, "day");
+        let mut text = describe(days, "day");
         if let Some(traces) = &self.tuned.on_traces {
             text += " ";
-            text += &told(traces, "trace");
+            text += &describe(traces, "trace");
         }
         text
     }
@@ -192,7 +196,7 @@ impl Report<'_> {
     /// # Errors
     /// None that a search can cause; a figure that is not a number becomes `null`.
     pub fn json(&self) -> serde_json::Result<String> {
-        let parameter = |parameter: &Parameter| KnobRow {
+        let parameter = |parameter: &Parameter| ParameterRow {
             path: parameter.path.clone(),
             range: parameter.range.to_string(),
             written: parameter.written.clone(),
@@ -230,12 +234,12 @@ impl Report<'_> {
 }
 
 const LEGEND: [&str; 3] = [
-    "> the best for the goal   = the policy as it is written",
+    "> the best for the goal   = the written policy",
     "Other rows: no other set of values is cheaper and waits less.",
-    "The table is of one seed, the choice of all seeds; p95: 95 % waits no longer.",
+    "The table is of one seed, the choice of all seeds; p95: 95% waits no longer.",
 ];
 
-/// `candidates[0]` is the policy as it is written, without values; positions in `frontier`,
+/// `candidates[0]` is the written policy, without values; positions in `frontier`,
 /// `finalists` and `best` are positions there.
 #[derive(Serialize)]
 struct Document<'a> {
@@ -243,7 +247,7 @@ struct Document<'a> {
     traces: Vec<&'a str>,
     goal_wait_p95_s: f64,
     seed: u64,
-    varied: Vec<KnobRow>,
+    varied: Vec<ParameterRow>,
     candidates: Vec<CandidateRow>,
     frontier: &'a [usize],
     finalists: Vec<FinalistRow>,
@@ -253,7 +257,7 @@ struct Document<'a> {
 }
 
 #[derive(Serialize)]
-struct KnobRow {
+struct ParameterRow {
     path: String,
     range: String,
     written: Option<String>,
@@ -290,7 +294,7 @@ fn values<'k>(
     )
 }
 
-fn told(confidence: &Confidence, unit: &str) -> String {
+fn describe(confidence: &Confidence, unit: &str) -> String {
     let Confidence {
         folds,
         within_goal,
@@ -307,7 +311,7 @@ fn told(confidence: &Confidence, unit: &str) -> String {
     )
 }
 
-/// `2.1 ± 0.4 % more than`.
+/// `2.1 ± 0.4% more than`.
 fn percent(summary: &Summary) -> String {
     let half_width = summary.ci95_half_width.unwrap_or(0.0);
     if summary.mean.abs() < 0.05 && half_width < 0.05 {
@@ -315,7 +319,7 @@ fn percent(summary: &Summary) -> String {
     }
     let direction = if summary.mean < 0.0 { "less" } else { "more" };
     format!(
-        "{:.1} ± {half_width:.1} % {direction} than",
+        "{:.1} ± {half_width:.1}% {direction} than",
         summary.mean.abs()
     )
 }

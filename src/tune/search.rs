@@ -1,5 +1,5 @@
 //! The search: first points that fill the space evenly, then rounds of points near those that
-//! nobody has beaten so far.
+//! no other has beaten so far.
 
 use std::collections::BTreeSet;
 
@@ -34,19 +34,20 @@ pub const CANDIDATES_MAX: usize = 1 << 16;
 pub struct Effort {
     /// How many policies are tried, at most [`CANDIDATES_MAX`].
     pub candidates: usize,
-    /// Of the luck in simulations, and of the search's own.
+    /// Seeds the randomness of the simulations and of the search.
     pub seed: u64,
 }
 
 /// A policy that was tried.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Candidate {
-    /// One for each parameter; none for the policy as it is written.
+    /// One for each parameter; none for the written policy.
     pub values: Vec<Value>,
+    /// What it did with the first seed.
     pub figures: Figures,
     /// It was chosen before any result was known.
     pub is_designed: bool,
-    /// Where in the space it is; nowhere for the policy as it is written.
+    /// Where in the space it is; nowhere for the written policy.
     point: Vec<f64>,
 }
 
@@ -61,6 +62,7 @@ impl Candidate {
         }
     }
 
+    /// The figures by which candidates are compared.
     pub fn judged(&self) -> Judged {
         Judged {
             cost_usd: self.figures.cost_usd(),
@@ -70,7 +72,7 @@ impl Candidate {
     }
 }
 
-/// Tries policies of a space. The first candidate is the policy as it is written. The result
+/// Tries policies of a space. The first candidate is the written policy. The result
 /// depends on nothing but the arguments, whatever the number of threads; `advance` is called after
 /// each.
 ///
@@ -259,15 +261,16 @@ mod tests {
     use super::*;
     use crate::generate::{self, Scenario as Model};
     use crate::policy::parse::parse;
+    use crate::sim::job_work::JobWork;
     use crate::sim::scenario::Scenario;
-    use crate::sim::trace_work::{JobLoad, TraceWork};
+    use crate::sim::trace_work::TraceWork;
 
     const RULES: &str = include_str!("../../policies/available-memory.yaml");
 
     fn morning() -> TraceWork {
         let model = Model::OfficeDay.workload(Some(0.5), 0.5).expect("valid");
         TraceWork::Jobs(
-            JobLoad::of(model.start, &generate::generate(&model, 1)).expect("valid jobs"),
+            JobWork::from_jobs(model.start, &generate::generate(&model, 1)).expect("valid jobs"),
         )
     }
 

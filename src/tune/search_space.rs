@@ -92,11 +92,12 @@ impl SearchSpace {
         Ok(space)
     }
 
+    /// The parameters that vary.
     pub fn parameters(&self) -> &[Parameter] {
         &self.parameters
     }
 
-    /// The policy as it is written.
+    /// The written policy.
     pub fn start(&self) -> &str {
         self.policy.text()
     }
@@ -337,7 +338,7 @@ mod tests {
         let values = space.values(&[0.5, 0.75]);
         let policy = space.policy(&values).expect("a policy");
         assert_eq!(
-            policy.targets()[0].rules[0].hold_for,
+            policy.targets()[0].rules[0].for_duration,
             Duration::from_secs(230)
         );
         assert_eq!(

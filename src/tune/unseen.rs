@@ -23,7 +23,7 @@ pub struct Fold {
     pub unseen: DayFigures,
     /// What the candidate did there that is chosen when nothing is left out.
     pub seen: DayFigures,
-    /// What the policy as it is written did there.
+    /// What the written policy did there.
     pub start: DayFigures,
 }
 
@@ -32,15 +32,16 @@ pub struct Fold {
 pub struct Confidence {
     /// Days, or traces, that were left out one after the other.
     pub folds: usize,
-    /// Of these the ones on which at least 95 % of the work waited no longer than the goal.
+    /// How many of these on which at least 95% of the work waited no longer than the goal.
     pub within_goal: usize,
-    /// The same for the choice that has seen everything, and for the policy as it is written.
+    /// The same for the choice that has seen everything, and for the written policy.
     pub within_goal_seen: usize,
+    /// The same for the written policy.
     pub within_goal_start: usize,
     /// How much dearer the choice is where it has not seen than where it has: in percent of the
     /// latter's mean cost.
     pub cost_percent_over_seen: Summary,
-    /// How much dearer, or cheaper where negative, than the policy as it is written.
+    /// How much dearer, or cheaper where negative, than the written policy.
     pub cost_percent_over_start: Summary,
 }
 

@@ -8,7 +8,7 @@ use super::{Folder, POLICY, repository};
 const FIELDS: &str = "trace policy seed cost_usd ec2_usd emr_usd ebs_usd idle_usd node_hours work_bound_usd no_wait_bound_usd clairvoyant_usd \
     wait_mean_s wait_p50_s wait_p95_s wait_p99_s wait_max_s bounded_slowdown_mean backlog_gib_h slo_miss_percent resizes flips tasks_total \
     tasks_finished tasks_rerun jobs_finished makespan_s theta_u theta_o tau_u tau_o instability eta_vs_fixed_max";
-const BASELINES: [&str; 7] = [
+const BASELINES: [&str; 8] = [
     "fixed-max",
     "fixed-min",
     "available-memory",
@@ -16,6 +16,7 @@ const BASELINES: [&str; 7] = [
     "hpa",
     "dataproc",
     "set-point",
+    "follow-demand",
 ];
 
 fn json(text: &str) -> serde_json::Value {
@@ -38,17 +39,6 @@ fn without_a_policy_every_baseline_takes_part() {
     for baseline in BASELINES {
         assert!(policies.contains(&baseline), "{baseline} in {table}");
     }
-}
-
-#[test]
-fn a_bare_trace_runs_on_a_default_cluster_and_says_so() {
-    let answer = Folder::new().run("simulate jobs.jsonl --policy fixed-min");
-    assert_eq!(answer.code, Some(0));
-    assert_eq!(
-        answer.stderr,
-        "note: jobs.jsonl has no scenario (--scenario FILE gives one), so it runs on\n      \
-         two core nodes and up to 20 task nodes, m5.xlarge on demand\n"
-    );
 }
 
 #[test]

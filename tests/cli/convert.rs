@@ -138,9 +138,9 @@ fn managed_scaling_takes_task_groups_of_both_markets_and_refuses_what_it_does_no
     let refused = folder.run("simulate day/trace.jsonl --scenario both.yaml --policy fleets.json");
     assert_eq!(refused.code, Some(1), "{}", refused.stdout);
     assert!(
-        refused
-            .stderr
-            .contains("counts fleet-units, and scenario `both` has nothing of that kind to scale"),
+        refused.stderr.contains(
+            "counts fleet-units, but scenario `both` has no group to scale in these units"
+        ),
         "{}",
         refused.stderr
     );
@@ -184,7 +184,7 @@ fn what_cannot_be_converted_is_refused_with_its_path() {
         (
             "convert ours.yaml",
             1,
-            "ours.yaml is no scaling policy of Amazon's",
+            "ours.yaml is not one of Amazon's scaling policies",
         ),
         ("convert nowhere.json", 1, "nowhere.json cannot be read"),
         (

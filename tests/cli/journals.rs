@@ -308,7 +308,7 @@ fn json_has_the_whole_story_and_every_moment() {
     let moment = json("explain journal --at 08:06 --format json");
     assert_eq!(moment["at"], "2026-11-20T08:06:00Z");
     assert_eq!(
-        moment["targets"][0]["rules"][0]["state"]["holding"]["since"],
+        moment["targets"][0]["rules"][0]["state"]["pending"]["since"],
         "2026-11-20T08:04:59Z"
     );
     assert_eq!(moment["targets"][0]["limits"], serde_json::json!([0, 20]));

@@ -1,14 +1,16 @@
-//! The command line as a stranger meets it: what each command prints, and what each kind of bad
-//! input is told.
+//! The program from the outside: what each command prints, and how it answers bad input.
 
 mod bad_input;
 mod commands;
 mod convert;
+mod default_cluster;
 #[cfg(feature = "daemon")]
 #[path = "../../src/daemon/sources/cloudwatch/testing.rs"]
 #[expect(dead_code, reason = "the library's tests use more of it")]
 mod fake_cloudwatch;
 mod journals;
+mod old_journals;
+mod packaging;
 #[cfg(feature = "daemon")]
 mod record;
 #[cfg(feature = "daemon")]
@@ -44,10 +46,10 @@ targets:
       - { name: idle, when: yarn_memory_available_percent > 80, for: 5m, then: { shrink: 1 }, cooldown: 5m }
 ";
 
-/// A folder of its own for one test, in which commands run.
+/// A temporary folder in which the commands of a test run.
 struct Folder(tempfile::TempDir);
 
-/// What a command answered.
+/// The output of a command.
 #[derive(Debug, PartialEq)]
 struct Answer {
     code: Option<i32>,
@@ -100,7 +102,7 @@ impl Folder {
         Answer::of(self.command(words).output().expect("starts"))
     }
 
-    /// What a command prints that goes well.
+    /// The standard output of a command that must succeed.
     fn stdout(&self, words: &str) -> String {
         let answer = self.run(words);
         assert_eq!(

@@ -70,7 +70,7 @@ fn a_fortnight_that_was_never_watched_can_be_simulated() {
         answer.stderr
     );
     assert!(
-        answer.stderr.contains(", one each 5m\n"),
+        answer.stderr.contains(", one every 5m\n"),
         "{}",
         answer.stderr
     );
@@ -109,13 +109,12 @@ fn an_interrupted_recording_says_so_and_is_continued() {
     assert_eq!(answer.code, Some(1));
     assert_eq!(
         answer.stderr,
-        "error: 1 of 2 parts are in history.trace.partial; the same command continues from there: \
+        "error: 1 of 2 parts are in history.trace.partial; run the same command again to continue: \
          GetMetricData is not allowed; grant `cloudwatch:GetMetricData` to the role of this machine\n"
     );
     let answer = record(&folder, &fake, words);
     assert_eq!(answer.code, Some(0), "{}", answer.stderr);
-    let note =
-        "note: continues a recording that was interrupted; 1 of 2 parts are there\nhistory.trace: ";
+    let note = "note: continuing an interrupted recording; 1 of 2 parts are done\nhistory.trace: ";
     assert!(answer.stderr.starts_with(note), "{}", answer.stderr);
 }
 
@@ -126,7 +125,7 @@ fn what_cannot_be_recorded_is_refused_with_a_remedy() {
         (
             "--from 1d",
             1,
-            "error: no region is set: give --region, or set AWS_REGION\n",
+            "error: no AWS region is set; name one with --region, or set AWS_REGION\n",
         ),
         (
             "--from yesterday",
@@ -136,7 +135,7 @@ fn what_cannot_be_recorded_is_refused_with_a_remedy() {
         (
             "--from 500d --region eu-central-1",
             1,
-            "error: CloudWatch keeps nothing for longer than 455 days; ",
+            "error: CloudWatch keeps points for 455 days; ",
         ),
         (
             "--from 1d --to 2d --region eu-central-1",
@@ -146,7 +145,7 @@ fn what_cannot_be_recorded_is_refused_with_a_remedy() {
         (
             "--from 1d --region eu-central-1",
             1,
-            "no cluster has had metrics there for two weeks: is the region right?\n",
+            "no cluster has had metrics there in the last two weeks; check the region\n",
         ),
     ] {
         let before = folder.content();

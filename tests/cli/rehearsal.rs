@@ -16,9 +16,9 @@ fn a_rehearsal_says_where_to_look_what_happens_and_how_it_went() {
     for expected in [
         "Rehearsing day with the policy eager.\n",
         "  status page  http://127.0.0.1:",
-        "  task: grow 0 -> 3\n          waiting: yarn_containers_pending > 0 for 1m (it is ",
-        "  task: 3 nodes joined, 3 run\n",
-        "\nThe time is up after 30m",
+        "  task: scale out 0 -> 3\n          waiting: yarn_containers_pending > 0 for 1m (it is ",
+        "  task: 3 nodes joined, 3 running\n",
+        "\nTime is up after 30m",
         "\n  so far ",
         "\n  headroom explain kept/journal",
     ] {
@@ -60,12 +60,12 @@ fn a_rehearsal_that_cannot_be_is_refused_and_leaves_nothing() {
         ),
         (
             "rehearse day --keep day",
-            "error: day is not empty; give each rehearsal a folder of its own",
+            "error: day is not empty; name an empty or a new folder",
         ),
         ("rehearse day --policy jobs.jsonl", "error"),
         (
             &format!("rehearse {office_day} --listen 192.0.2.1:80"),
-            "error: 192.0.2.1:80 cannot be served; choose another one with --listen",
+            "error: cannot listen on 192.0.2.1:80; choose another address with --listen",
         ),
     ] {
         let before = folder.content();

@@ -61,7 +61,7 @@ fn where_no_daemon_answers_the_exit_code_says_so_and_the_message_what_to_do() {
     let answer = Folder::new().run(&format!("status --health --url http://{closed}"));
     assert_eq!((answer.code, answer.stdout.as_str()), (Some(1), ""));
     let expected = format!(
-        "error: no daemon answers at http://{closed}; is `headroom run` running, and listening there?"
+        "error: no daemon answers at http://{closed}; check that `headroom run` is running, or name its address with --url"
     );
     assert!(answer.stderr.starts_with(&expected), "{}", answer.stderr);
 }
@@ -72,7 +72,10 @@ fn another_server_is_not_taken_for_a_daemon() {
         let answer = Folder::new().run(&format!("status --url {url}/elsewhere"));
         assert_eq!(answer.code, Some(1));
         assert!(
-            answer.stderr.contains("404") && answer.stderr.contains("is that a Headroom daemon?"),
+            answer.stderr.contains("404")
+                && answer
+                    .stderr
+                    .contains("check that a Headroom daemon listens there"),
             "{}",
             answer.stderr
         );

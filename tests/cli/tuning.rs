@@ -111,7 +111,7 @@ fn what_cannot_be_searched_is_refused_before_the_search() {
 #[test]
 fn one_day_says_that_nothing_can_be_told_of_others() {
     let answer = Folder::new().stdout("tune day --policy mine.yaml --candidates 10");
-    assert!(answer.contains("There is one day only"), "{answer}");
+    assert!(answer.contains("The trace has one day only"), "{answer}");
 }
 
 #[test]

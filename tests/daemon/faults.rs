@@ -3,8 +3,6 @@
 
 use std::path::Path;
 
-use aws_config::{BehaviorVersion, Region, SdkConfig};
-use aws_sdk_emr::config::{Credentials, SharedCredentialsProvider};
 use headroom::daemon::clock::Clock;
 use headroom::daemon::settings::{Flags, Settings};
 use headroom::daemon::start::{self, StartError};
@@ -14,7 +12,8 @@ use headroom::decision::{Action, HoldReason, Outcome};
 use headroom::observation::Pause;
 use headroom::units::Instances;
 
-use crate::world::{Fault, Scene, World};
+use crate::fake_emr::{FakeEmr, Reply};
+use crate::services::{Fault, Services};
 
 /// Acts at once on what it sees.
 pub const POLICY: &str = "
@@ -33,25 +32,26 @@ targets:
         then: { shrink: 1 }
 ";
 
-struct Bench {
-    world: World,
+/// A started daemon with its services.
+struct Fixture {
+    services: Services,
     daemon: Daemon,
     folder: tempfile::TempDir,
 }
 
-impl Bench {
+impl Fixture {
     async fn new() -> Self {
         Self::with(POLICY).await
     }
 
     async fn with(policy: &str) -> Self {
-        let world = World::start().await;
+        let services = Services::start().await;
         let folder = tempfile::tempdir().expect("a folder");
-        let daemon = start_in(folder.path(), &world, policy, false)
+        let daemon = start_in(folder.path(), &services, policy, false)
             .await
             .expect("starts");
         Self {
-            world,
+            services,
             daemon,
             folder,
         }
@@ -67,13 +67,13 @@ impl Bench {
 
 pub async fn start_in(
     folder: &Path,
-    world: &World,
+    services: &Services,
     policy: &str,
     dry_run: bool,
 ) -> Result<Daemon, StartError> {
     let policy_file = folder.join("policy.yaml");
     std::fs::write(&policy_file, policy).expect("writes");
-    let config = folder.join("headroom.toml");
+    let file = folder.join("headroom.toml");
     let shadows = if folder.join("shadow.yaml").exists() {
         "['shadow.yaml']"
     } else {
@@ -82,28 +82,18 @@ pub async fn start_in(
     let toml = format!(
         "policy = 'policy.yaml'\nshadow_policies = {shadows}\nstate_dir = 'state'\ncluster_id = 'j-TEST'\nlisten = 'off'\n[yarn]\nresource_managers = ['{0}']\n\
          timeout = '500ms'\n[hdfs]\nname_nodes = ['{0}']\ntimeout = '500ms'\n[aws]\ntimeout = '500ms'\ncalls_per_minute = 6000\n",
-        world.address
+        services.address
     );
-    std::fs::write(&config, toml).expect("writes");
+    std::fs::write(&file, toml).expect("writes");
     let settings = Settings::load(
-        Some(&config),
+        Some(&file),
         Flags {
             dry_run,
             ..Flags::default()
         },
     )
     .expect("settings");
-    start::start(&settings, &sdk(world), Clock::faster(20)).await
-}
-
-fn sdk(world: &World) -> SdkConfig {
-    let credentials = Credentials::new("test", "test", None, None, "test");
-    SdkConfig::builder()
-        .behavior_version(BehaviorVersion::latest())
-        .region(Region::from_static("us-east-1"))
-        .endpoint_url(&world.address)
-        .credentials_provider(SharedCredentialsProvider::new(credentials))
-        .build()
+    start::start(&settings, &services.emr.config(), Clock::faster(20)).await
 }
 
 fn held(reason: HoldReason) -> Action {
@@ -112,25 +102,25 @@ fn held(reason: HoldReason) -> Action {
 
 #[tokio::test]
 async fn without_faults_it_grows_and_shrinks() {
-    let mut bench = Bench::new().await;
-    assert_eq!(bench.tick().await, held(HoldReason::NoRuleReady));
-    bench.world.scene().available_percent = 5;
-    let Action::Resize(grow) = bench.tick().await else {
+    let mut fixture = Fixture::new().await;
+    assert_eq!(fixture.tick().await, held(HoldReason::NoRuleReady));
+    fixture.services.load().available_percent = 5;
+    let Action::Resize(grow) = fixture.tick().await else {
         panic!("a resize")
     };
     assert_eq!((grow.from.get(), grow.to.get()), (4, 9));
     {
-        let mut scene = bench.world.scene();
-        scene.available_percent = 90;
-        (scene.task.running, scene.task.state) = (9, "RUNNING");
+        fixture.services.load().available_percent = 90;
+        let mut cluster = fixture.services.emr.cluster();
+        (cluster.task.running, cluster.task.state) = (9, "RUNNING");
     }
-    let shrink = match bench.tick().await {
+    let shrink = match fixture.tick().await {
         Action::Resize(shrink) => shrink,
         Action::Hold(reason) => panic!("{reason}"),
     };
     assert_eq!((shrink.from.get(), shrink.to.get()), (9, 8));
-    assert_eq!(bench.world.sizes_sent(), [9, 8]);
-    let sent = bench.world.scene().modified[1]["InstanceGroups"][0].clone();
+    assert_eq!(fixture.services.sizes_sent(), [9, 8]);
+    let sent = fixture.services.emr.seen("ModifyInstanceGroups")[1]["InstanceGroups"][0].clone();
     assert!(
         sent.get("EC2InstanceIdsToTerminate").is_none(),
         "never: it kills at once"
@@ -162,14 +152,14 @@ async fn whatever_the_resource_manager_answers_nothing_is_let_go_on_data_that_is
         Fault::FieldsMissing,
         Fault::ServerError,
     ] {
-        let mut bench = Bench::new().await;
-        bench.tick().await;
+        let mut fixture = Fixture::new().await;
+        fixture.tick().await;
         {
-            let mut scene = bench.world.scene();
-            (scene.available_percent, scene.yarn) = (90, fault);
+            let mut load = fixture.services.load();
+            (load.available_percent, load.yarn) = (90, fault);
         }
         for _ in 0..2 {
-            let Action::Hold(reason) = bench.tick().await else {
+            let Action::Hold(reason) = fixture.tick().await else {
                 panic!("{fault:?}: a resize")
             };
             assert!(
@@ -177,83 +167,79 @@ async fn whatever_the_resource_manager_answers_nothing_is_let_go_on_data_that_is
                 "{fault:?}: {reason}"
             );
         }
-        bench.world.scene().yarn = Fault::None;
-        let Action::Resize(shrink) = bench.tick().await else {
+        fixture.services.load().yarn = Fault::None;
+        let Action::Resize(shrink) = fixture.tick().await else {
             panic!("{fault:?}: the loop goes on")
         };
         assert_eq!(shrink.to.get(), 3);
-        assert_eq!(bench.world.sizes_sent(), [3], "{fault:?}");
+        assert_eq!(fixture.services.sizes_sent(), [3], "{fault:?}");
     }
 }
 
 #[tokio::test]
 async fn a_cluster_that_cannot_be_described_any_more_is_not_resized() {
     for fault in [
-        Fault::Silent,
-        Fault::Throttled,
-        Fault::AccessDenied,
-        Fault::ServerError,
-        Fault::Text,
-        Fault::Truncated,
+        Reply::Silence,
+        Reply::THROTTLED,
+        Reply::DENIED,
+        Reply::Text(500, ""),
+        Reply::Text(200, "This is standby RM. There is no active RM right now."),
+        Reply::Text(200, r#"{"Cluster": {"Status": "#),
     ] {
-        let mut bench = Bench::new().await;
-        bench.tick().await;
-        {
-            let mut scene = bench.world.scene();
-            (scene.available_percent, scene.emr) = (90, fault);
-        }
+        let mut fixture = Fixture::new().await;
+        fixture.tick().await;
+        fixture.services.load().available_percent = 90;
+        fixture.services.emr.fail_all(fault.clone());
         // The last description holds for three polls of 10 s; the clock of the test runs twenty
         // times as fast.
         let reason = loop {
-            match bench.tick().await {
+            match fixture.tick().await {
                 Action::Hold(reason @ HoldReason::StaleData { .. }) => break reason,
                 Action::Hold(_) | Action::Resize(_) => tokio::task::yield_now().await,
             }
         };
         assert_eq!(reason.label(), "stale_data", "{fault:?}");
-        assert!(bench.world.scene().modified.len() <= 1, "{fault:?}");
+        assert!(fixture.services.sizes_sent().len() <= 1, "{fault:?}");
     }
 }
 
 #[tokio::test]
 async fn a_change_that_was_sent_and_never_answered_is_not_sent_again_while_it_may_have_arrived() {
-    let mut bench = Bench::new().await;
-    bench.tick().await;
-    {
-        let mut scene = bench.world.scene();
-        (scene.available_percent, scene.modify) = (5, Fault::DoneButSilent);
-    }
-    let report = bench.daemon.once().await.expect("a tick");
+    let mut fixture = Fixture::new().await;
+    fixture.tick().await;
+    fixture.services.load().available_percent = 5;
+    let lost = vec![Reply::SilenceAfterResize];
+    fixture.services.emr.script("ModifyInstanceGroups", lost);
+    let report = fixture.daemon.once().await.expect("a tick");
     assert_eq!(report.answers[0].outcome, Outcome::Unknown);
-    bench.world.scene().modify = Fault::None;
+    fixture.services.emr.restore("ModifyInstanceGroups");
     for _ in 0..3 {
         assert_eq!(
-            bench.tick().await,
+            fixture.tick().await,
             held(HoldReason::ResizeInFlight { to: Instances(9) })
         );
     }
-    assert_eq!(bench.world.sizes_sent(), [9]);
+    assert_eq!(fixture.services.sizes_sent(), [9]);
 }
 
 #[tokio::test]
 async fn a_refused_change_waits_and_says_so() {
     for (fault, label) in [
-        (Fault::Throttled, "throttled"),
-        (Fault::AccessDenied, "access_denied"),
-        (Fault::NotModifiable, "not_modifiable"),
+        (Reply::THROTTLED, "throttled"),
+        (Reply::DENIED, "access_denied"),
+        (Reply::NOT_MODIFIABLE, "not_modifiable"),
     ] {
-        let mut bench = Bench::new().await;
-        {
-            let mut scene = bench.world.scene();
-            (scene.available_percent, scene.modify) = (5, fault);
-        }
-        let report = bench.daemon.once().await.expect("a tick");
+        let mut fixture = Fixture::new().await;
+        fixture.services.load().available_percent = 5;
+        let replies = vec![fault.clone()];
+        fixture.services.emr.script("ModifyInstanceGroups", replies);
+        let report = fixture.daemon.once().await.expect("a tick");
         assert_eq!(report.answers[0].outcome.label(), label);
-        let Action::Hold(reason) = bench.tick().await else {
+        let Action::Hold(reason) = fixture.tick().await else {
             panic!("{fault:?}: sent again at once")
         };
         assert_eq!(reason.label(), "call_refused");
-        assert_eq!(bench.world.scene().modified.len(), 1, "{fault:?}");
+        assert_eq!(fixture.services.sizes_sent().len(), 1, "{fault:?}");
     }
 }
 
@@ -264,18 +250,17 @@ async fn groups_and_clusters_in_states_that_take_no_resize_are_left_alone() {
         ("WAITING", "ARRESTED", "group_not_ready"),
         ("WAITING", "RECONFIGURING", "group_not_ready"),
     ] {
-        let mut bench = Bench::new().await;
+        let mut fixture = Fixture::new().await;
         {
-            let mut scene = bench.world.scene();
-            scene.available_percent = 5;
-            scene.cluster_state = cluster;
-            scene.task.state = group;
+            fixture.services.load().available_percent = 5;
+            let mut described = fixture.services.emr.cluster();
+            (described.state, described.task.state) = (cluster, group);
         }
-        let Action::Hold(reason) = bench.tick().await else {
+        let Action::Hold(reason) = fixture.tick().await else {
             panic!("{cluster} {group}: a resize")
         };
         assert_eq!(reason.label(), expected);
-        assert!(bench.world.scene().modified.is_empty());
+        assert!(fixture.services.sizes_sent().is_empty());
     }
 }
 
@@ -285,52 +270,52 @@ async fn provisioning_that_never_completes_is_given_up_and_growth_is_quarantined
         "    rules:",
         "    provisioning: { timeout: 30s, quarantine: 10m }\n    rules:",
     );
-    let mut bench = Bench::with(&policy).await;
-    bench.world.scene().available_percent = 5;
-    assert!(matches!(bench.tick().await, Action::Resize(_)));
+    let mut fixture = Fixture::with(&policy).await;
+    fixture.services.load().available_percent = 5;
+    assert!(matches!(fixture.tick().await, Action::Resize(_)));
     let reason = loop {
-        match bench.tick().await {
+        match fixture.tick().await {
             Action::Hold(HoldReason::ResizeInFlight { .. }) => {}
             Action::Hold(reason) => break reason,
             Action::Resize(resize) => panic!("{resize}"),
         }
     };
     assert_eq!(reason.label(), "quarantined");
-    assert_eq!(bench.world.sizes_sent(), [9]);
+    assert_eq!(fixture.services.sizes_sent(), [9]);
 }
 
 #[tokio::test]
 async fn a_dry_run_decides_again_and_again_and_calls_nothing() {
-    let world = World::start().await;
+    let services = Services::start().await;
     let folder = tempfile::tempdir().expect("a folder");
-    let mut daemon = start_in(folder.path(), &world, POLICY, true)
+    let mut daemon = start_in(folder.path(), &services, POLICY, true)
         .await
         .expect("starts");
-    world.scene().available_percent = 5;
+    services.load().available_percent = 5;
     for _ in 0..3 {
         let report = daemon.once().await.expect("a tick");
         assert!(matches!(report.decisions[0].action, Action::Resize(_)));
         assert_eq!(report.answers[0].outcome, Outcome::NotSent);
     }
-    assert!(world.scene().modified.is_empty());
+    assert!(services.sizes_sent().is_empty());
 }
 
 #[tokio::test]
 async fn a_start_that_cannot_work_fails_and_says_what_to_do() {
-    type Prepare = fn(&mut Scene);
+    type Prepare = fn(&FakeEmr);
     let cases: [(Prepare, &str, &str); 5] = [
         (
-            |scene| scene.emr = Fault::AccessDenied,
+            |emr| emr.fail_all(Reply::DENIED),
             POLICY,
             "grant `elasticmapreduce:DescribeCluster`",
         ),
         (
-            |scene| scene.cluster_state = "TERMINATED",
+            |emr| emr.cluster().state = "TERMINATED",
             POLICY,
             "is TERMINATED",
         ),
         (
-            |scene| scene.auto_scaling = true,
+            |emr| emr.cluster().auto_scaling = true,
             POLICY,
             "remove-auto-scaling-policy",
         ),
@@ -346,10 +331,10 @@ async fn a_start_that_cannot_work_fails_and_says_what_to_do() {
         ),
     ];
     for (prepare, policy, expected) in cases {
-        let world = World::start().await;
-        prepare(&mut world.scene());
+        let services = Services::start().await;
+        prepare(&services.emr);
         let folder = tempfile::tempdir().expect("a folder");
-        let error = start_in(folder.path(), &world, policy, false)
+        let error = start_in(folder.path(), &services, policy, false)
             .await
             .expect_err(expected)
             .to_string();
@@ -359,9 +344,9 @@ async fn a_start_that_cannot_work_fails_and_says_what_to_do() {
 
 #[tokio::test]
 async fn a_pause_holds_and_a_second_daemon_is_kept_out() {
-    let mut bench = Bench::new().await;
-    bench.world.scene().available_percent = 5;
-    let state = bench.folder.path().join("state");
+    let mut fixture = Fixture::new().await;
+    fixture.services.load().available_percent = 5;
+    let state = fixture.folder.path().join("state");
     let until = Clock::real().now() + std::time::Duration::from_secs(3_600);
     write_pause(
         &state,
@@ -371,25 +356,25 @@ async fn a_pause_holds_and_a_second_daemon_is_kept_out() {
         },
     )
     .expect("writes");
-    assert_eq!(bench.tick().await, held(HoldReason::Paused { until }));
-    let second = start_in(bench.folder.path(), &bench.world, POLICY, false)
+    assert_eq!(fixture.tick().await, held(HoldReason::Paused { until }));
+    let second = start_in(fixture.folder.path(), &fixture.services, POLICY, false)
         .await
         .expect_err("in use");
-    assert!(second.to_string().contains("another Headroom"), "{second}");
+    assert!(second.to_string().contains("another daemon"), "{second}");
     remove_pause(&state).expect("removes");
-    assert!(matches!(bench.tick().await, Action::Resize(_)));
+    assert!(matches!(fixture.tick().await, Action::Resize(_)));
 }
 
 #[tokio::test]
 async fn an_operators_resize_is_respected() {
-    let mut bench = Bench::new().await;
-    bench.tick().await;
+    let mut fixture = Fixture::new().await;
+    fixture.tick().await;
     {
-        let mut scene = bench.world.scene();
-        scene.available_percent = 5;
-        (scene.task.requested, scene.task.running) = (7, 7);
+        fixture.services.load().available_percent = 5;
+        let mut cluster = fixture.services.emr.cluster();
+        (cluster.task.requested, cluster.task.running) = (7, 7);
     }
-    let Action::Hold(reason) = bench.tick().await else {
+    let Action::Hold(reason) = fixture.tick().await else {
         panic!("a resize")
     };
     assert_eq!(reason.label(), "yielding_to_operator");
@@ -397,22 +382,22 @@ async fn an_operators_resize_is_respected() {
 
 #[tokio::test]
 async fn memory_is_counted_over_all_partitions_or_not_at_all() {
-    let mut bench = Bench::new().await;
+    let mut fixture = Fixture::new().await;
     {
-        let mut scene = bench.world.scene();
-        (scene.available_percent, scene.labels) = (90, true);
+        let mut load = fixture.services.load();
+        (load.available_percent, load.labels) = (90, true);
     }
     // Labels are on, and what is pending in each partition cannot be had.
-    let Action::Hold(reason) = bench.tick().await else {
+    let Action::Hold(reason) = fixture.tick().await else {
         panic!("a resize")
     };
     assert_eq!(reason.label(), "missing_signal");
-    assert!(bench.world.scene().modified.is_empty());
+    assert!(fixture.services.sizes_sent().is_empty());
 }
 
 #[tokio::test]
 async fn a_shadow_says_what_it_would_do_and_takes_our_resizes_for_nobody_elses() {
-    let world = World::start().await;
+    let services = Services::start().await;
     let folder = tempfile::tempdir().expect("a folder");
     std::fs::write(
         folder.path().join("shadow.yaml"),
@@ -421,10 +406,10 @@ async fn a_shadow_says_what_it_would_do_and_takes_our_resizes_for_nobody_elses()
             .replace("at-once", "small-steps"),
     )
     .expect("writes");
-    let mut daemon = start_in(folder.path(), &world, POLICY, false)
+    let mut daemon = start_in(folder.path(), &services, POLICY, false)
         .await
         .expect("starts");
-    world.scene().available_percent = 5;
+    services.load().available_percent = 5;
     let report = daemon.once().await.expect("a tick");
     let Action::Resize(shadow) = &report.shadows[0].decisions[0].action else {
         panic!("the shadow would grow")
@@ -435,5 +420,5 @@ async fn a_shadow_says_what_it_would_do_and_takes_our_resizes_for_nobody_elses()
         report.shadows[0].decisions[0].action,
         held(HoldReason::ResizeInFlight { to: Instances(9) })
     );
-    assert_eq!(world.sizes_sent(), [9]);
+    assert_eq!(services.sizes_sent(), [9]);
 }

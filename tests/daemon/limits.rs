@@ -1,9 +1,9 @@
-//! How much the daemon takes.
+//! Limits the daemon's memory and time.
 
 use std::process::Command;
 
 use crate::faults::{POLICY, start_in};
-use crate::world::World;
+use crate::services::Services;
 
 const TICKS: u32 = 10_000;
 /// Of the whole process: the daemon, the services that it reads, and the test itself.
@@ -40,18 +40,18 @@ fn ten_thousand_ticks_leave_the_process_small() {
 #[tokio::test]
 #[ignore = "run by the test above, in a process of its own"]
 async fn ten_thousand_ticks() {
-    let world = World::start().await;
+    let services = Services::start().await;
     let folder = tempfile::tempdir().expect("a folder");
-    let mut daemon = start_in(folder.path(), &world, POLICY, false)
+    let mut daemon = start_in(folder.path(), &services, POLICY, false)
         .await
         .expect("starts");
     let mut took = Vec::new();
     for tick in 0..TICKS {
-        world.scene().available_percent = if tick % 20 < 10 { 50 } else { 5 };
+        services.load().available_percent = if tick % 20 < 10 { 50 } else { 5 };
         let report = daemon.once().await.expect("a tick");
         took.push(report.took.observe + report.took.decide + report.took.journal + report.took.act);
-        let mut scene = world.scene();
-        (scene.task.running, scene.task.state) = (scene.task.requested, "RUNNING");
+        let mut cluster = services.emr.cluster();
+        (cluster.task.running, cluster.task.state) = (cluster.task.requested, "RUNNING");
     }
     took.sort_unstable();
     let resident_mb = resident_bytes() / 1_000_000;

@@ -1,4 +1,4 @@
-//! What the daemon says of a source that fails.
+//! Checks what the daemon logs about a source that fails.
 
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex};
@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use tracing_subscriber::fmt::MakeWriter;
 
 use crate::faults::{POLICY, start_in};
-use crate::world::{Fault, World};
+use crate::services::{Fault, Services};
 
 #[derive(Clone, Default)]
 struct Log(Arc<Mutex<Vec<u8>>>);
@@ -51,9 +51,9 @@ async fn a_source_that_fails_at_every_tick_is_told_once_and_so_is_its_recovery()
         .with_target(false)
         .finish();
     let _guard = tracing::subscriber::set_default(subscriber);
-    let world = World::start().await;
+    let services = Services::start().await;
     let folder = tempfile::tempdir().expect("a folder");
-    let mut daemon = start_in(folder.path(), &world, POLICY, false)
+    let mut daemon = start_in(folder.path(), &services, POLICY, false)
         .await
         .expect("starts");
     for fault in [
@@ -63,7 +63,7 @@ async fn a_source_that_fails_at_every_tick_is_told_once_and_so_is_its_recovery()
         Fault::None,
         Fault::None,
     ] {
-        world.scene().yarn = fault;
+        services.load().yarn = fault;
         daemon.once().await.expect("a tick");
     }
     let lines = log.of("yarn_load");
@@ -74,9 +74,7 @@ async fn a_source_that_fails_at_every_tick_is_told_once_and_so_is_its_recovery()
         lines[0]
     );
     assert!(
-        lines[1]
-            .trim_start()
-            .starts_with("INFO answers again, after "),
+        lines[1].trim_start().starts_with("INFO recovered after "),
         "{}",
         lines[1]
     );

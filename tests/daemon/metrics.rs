@@ -1,4 +1,4 @@
-//! CloudWatch answers, but may have nothing to tell.
+//! CloudWatch answers without data points.
 
 use std::time::Duration;
 
@@ -7,10 +7,10 @@ use headroom::daemon::tick::Daemon;
 use headroom::decision::{Action, HoldReason};
 
 use crate::faults::start_in;
-use crate::world::World;
+use crate::services::Services;
 
-/// In one, the rule that would shrink reads the metric; in the other, only the rule that could
-/// outvote it does.
+/// A policy in which either the rule that would scale in reads the metric, or only the rule that
+/// could outvote it.
 const SHRINKING: [&str; 2] = ["lag < 10", "yarn_memory_available_percent > 75"];
 
 fn policy(shrinking: &str) -> String {
@@ -31,18 +31,18 @@ targets:
     )
 }
 
-/// CloudWatch answers well, and has no data points.
-fn without_points(world: &World) {
-    world.cloudwatch.forget_as_of(i64::MAX);
+/// Makes CloudWatch answer without data points.
+fn without_points(services: &Services) {
+    services.cloudwatch.forget_as_of(i64::MAX);
 }
 
 /// Data points from an hour ago on, for longer than any test takes.
-fn put_lag(world: &World, value: f64) {
-    world.cloudwatch.forget_as_of(0);
+fn put_lag(services: &Services, value: f64) {
+    services.cloudwatch.forget_as_of(0);
     let now_s = Clock::real().now().as_millis() / 1_000;
     for minute in -60..600 {
         for at_s in [0, 30] {
-            world.cloudwatch.put(
+            services.cloudwatch.put(
                 "MyApp",
                 "Lag",
                 ("Cluster", "j-TEST"),
@@ -53,10 +53,10 @@ fn put_lag(world: &World, value: f64) {
     }
 }
 
-/// The resize on its way has come to its end.
-fn complete(world: &World) {
-    let mut scene = world.scene();
-    (scene.task.running, scene.task.state) = (scene.task.requested, "RUNNING");
+/// Completes the in-flight resize.
+fn complete(services: &Services) {
+    let mut cluster = services.emr.cluster();
+    (cluster.task.running, cluster.task.state) = (cluster.task.requested, "RUNNING");
 }
 
 async fn tick(daemon: &mut Daemon) -> Action {
@@ -81,7 +81,7 @@ async fn holds_for_want_of_lag(daemon: &mut Daemon) {
     }
 }
 
-/// Ticks until what was known of the metric has become too old.
+/// Ticks until the last value of the metric is stale.
 async fn outlive_the_metric(daemon: &mut Daemon) {
     let outlived = async {
         while !daemon
@@ -103,30 +103,30 @@ async fn outlive_the_metric(daemon: &mut Daemon) {
 #[tokio::test]
 async fn a_metric_without_data_points_shrinks_nothing_and_one_that_has_them_is_followed_at_once() {
     for shrinking in SHRINKING {
-        let world = World::start().await;
-        world.scene().available_percent = 90;
+        let services = Services::start().await;
+        services.load().available_percent = 90;
         let folder = tempfile::tempdir().expect("a folder");
-        let mut daemon = start_in(folder.path(), &world, &policy(shrinking), false)
+        let mut daemon = start_in(folder.path(), &services, &policy(shrinking), false)
             .await
             .expect("starts");
         holds_for_want_of_lag(&mut daemon).await;
         assert!(
-            !world.cloudwatch.asked().is_empty(),
+            !services.cloudwatch.asked().is_empty(),
             "CloudWatch was asked, and answered"
         );
-        assert_eq!(world.sizes_sent(), [0; 0], "{shrinking}");
+        assert_eq!(services.sizes_sent(), [0; 0], "{shrinking}");
 
-        put_lag(&world, 5.0);
+        put_lag(&services, 5.0);
         assert_eq!(sizes(&mut daemon).await, (4, 3), "{shrinking}");
 
-        without_points(&world);
+        without_points(&services);
         outlive_the_metric(&mut daemon).await;
-        complete(&world);
+        complete(&services);
         holds_for_want_of_lag(&mut daemon).await;
-        assert_eq!(world.sizes_sent(), [3], "{shrinking}");
+        assert_eq!(services.sizes_sent(), [3], "{shrinking}");
 
-        put_lag(&world, 200.0);
+        put_lag(&services, 200.0);
         assert_eq!(sizes(&mut daemon).await, (3, 8), "{shrinking}");
-        assert_eq!(world.sizes_sent(), [3, 8], "{shrinking}");
+        assert_eq!(services.sizes_sent(), [3, 8], "{shrinking}");
     }
 }

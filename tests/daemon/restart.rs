@@ -1,4 +1,4 @@
-//! Killed at any point, again and again: what was decided is known afterwards, and nothing is done
+//! Kills the daemon at many points: it knows its decisions after the restart, and resizes nothing
 //! twice.
 
 use std::path::Path;
@@ -11,11 +11,11 @@ use headroom::trace::journal::TraceReader;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-use crate::world::World;
+use crate::services::Services;
 
 const RUNS: u32 = 200;
 
-/// Grows and shrinks by one as often as it may, and remembers for a while that it did.
+/// Scales out and in by one as often as its cooldowns allow.
 const POLICY: &str = "
 name: restless
 poll: 1s
@@ -28,7 +28,7 @@ targets:
       - { name: idle, when: yarn_memory_available_percent > 75, for: 1s, then: { shrink: 1 }, cooldown: 1s }
 ";
 
-fn spawn(folder: &Path, world: &World) -> Child {
+fn spawn(folder: &Path, services: &Services) -> Child {
     let mut command = Command::new(env!("CARGO_BIN_EXE_headroom"));
     command
         .args(["run", "--config"])
@@ -36,7 +36,7 @@ fn spawn(folder: &Path, world: &World) -> Child {
         .stdout(Stdio::null())
         .stderr(Stdio::null());
     command
-        .env("AWS_ENDPOINT_URL", &world.address)
+        .env("AWS_ENDPOINT_URL", &services.address)
         .env("AWS_REGION", "us-east-1")
         .env("AWS_EC2_METADATA_DISABLED", "true");
     command
@@ -47,26 +47,26 @@ fn spawn(folder: &Path, world: &World) -> Child {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn killed_two_hundred_times_it_forgets_no_decision_and_repeats_none() {
-    let world = World::start().await;
+    let services = Services::start().await;
     let folder = tempfile::tempdir().expect("a folder");
     std::fs::write(folder.path().join("policy.yaml"), POLICY).expect("writes");
     let toml = format!(
         "policy = 'policy.yaml'\nstate_dir = 'state'\ncluster_id = 'j-TEST'\nlisten = 'off'\n[yarn]\nresource_managers = ['{0}']\n\
          [hdfs]\nname_nodes = ['{0}']\n[aws]\ncalls_per_minute = 60000\n",
-        world.address
+        services.address
     );
     std::fs::write(folder.path().join("headroom.toml"), toml).expect("writes");
 
     let mut luck = ChaCha8Rng::seed_from_u64(9);
     for run in 0..RUNS {
-        // Load changes sides every few runs, and whatever was asked for has come by the next one.
-        world.scene().available_percent = if run / 8 % 2 == 0 { 5 } else { 90 };
-        let mut daemon = spawn(folder.path(), &world);
+        // The load changes every few runs, and each resize completes before the next run.
+        services.load().available_percent = if run / 8 % 2 == 0 { 5 } else { 90 };
+        let mut daemon = spawn(folder.path(), &services);
         tokio::time::sleep(Duration::from_millis(luck.random_range(0..700))).await;
         daemon.kill().expect("kills");
         daemon.wait().expect("ends");
-        let mut scene = world.scene();
-        (scene.task.running, scene.task.state) = (scene.task.requested, "RUNNING");
+        let mut cluster = services.emr.cluster();
+        (cluster.task.running, cluster.task.state) = (cluster.task.requested, "RUNNING");
     }
 
     let journal = folder.path().join("state/journal");
@@ -91,22 +91,21 @@ async fn killed_two_hundred_times_it_forgets_no_decision_and_repeats_none() {
         .filter(|record| matches!(record, Record::Start(_)))
         .count();
     let decided: Vec<(u64, u64)> = records.iter().filter_map(resize).collect();
-    let sent = world.sizes_sent();
+    let sent = services.sizes_sent();
     println!(
         "{RUNS} runs, {starts} of which came to record; {} resizes decided, {} sent",
         decided.len(),
         sent.len()
     );
     assert!(sent.len() > 10, "there was something to interrupt");
-    // Everything that was sent had been written down before, in the same order; what was not sent
-    // was interrupted in between.
+    // The journal has every resize that was sent, in the same order, and those that were
+    // interrupted before they were sent.
     let mut durable = decided.iter();
     assert!(
         sent.iter().all(|size| durable.any(|(_, to)| to == size)),
         "sent {sent:?}\ndecided {decided:?}"
     );
-    // Each step is one instance away from what the cluster had been brought to: nothing was added
-    // up twice.
+    // Each step is one instance away from the size before: no resize was applied twice.
     let mut size = 4;
     for to in sent {
         assert_eq!(u64::abs_diff(size, to), 1, "from {size} to {to}");

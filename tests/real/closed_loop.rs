@@ -1,5 +1,5 @@
-//! Load, YARN, EMR and Headroom, and nobody else: what Headroom sees makes it grow and shrink the
-//! cluster, and that changes what it sees.
+//! The closed loop of load, YARN, EMR and Headroom: Headroom resizes the cluster by its observations,
+//! and its resizes change them.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use crate::parts::moto::Moto;
 use crate::parts::yarn::YarnCluster;
 use crate::parts::{eventually, seconds};
 
-/// The rules of `policies/available-memory.yaml`, in a hurry.
+/// The rules of `policies/available-memory.yaml`, with shorter times.
 const POLICY: &str = "\
 name: available-memory-in-a-hurry
 poll: 2s
@@ -58,7 +58,7 @@ async fn load_makes_the_cluster_grow_and_its_end_lets_empty_nodes_go() {
     .await;
     yarn.active(4).await;
 
-    // Someone still works on while the rest is idle, on two nodes at most.
+    // One job still runs, on at most two nodes, while the rest is idle.
     let long = Job {
         name: "long".into(),
         containers: 1,
@@ -107,7 +107,7 @@ async fn load_makes_the_cluster_grow_and_its_end_lets_empty_nodes_go() {
     .await;
 
     daemon.stop().await;
-    // Fails when a decision is not what the engine makes of the journal.
+    // Fails if the engine does not make the same decisions from the journal.
     headroom(&[
         "simulate",
         "--verify",

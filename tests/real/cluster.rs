@@ -1,4 +1,4 @@
-//! YARN alone: it is what it is taken for.
+//! Checks the YARN cluster itself.
 
 use crate::parts::jobs::Job;
 use crate::parts::yarn::{NODE_MEMORY_MIB, YarnCluster};
@@ -28,7 +28,7 @@ async fn load_runs_on_nodes_of_different_names_and_a_node_drains_before_it_goes(
         vcores: 1,
     };
     let id = cluster.submit(&job).await;
-    // YARN takes a node for drained while a container that was found room there has not started,
+    // YARN considers a node drained while a container that is allocated there has not started,
     // kills it, and its job never ends.
     eventually(
         "master and containers have started, on both nodes",

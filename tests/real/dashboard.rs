@@ -1,4 +1,4 @@
-//! The dashboard's queries and the alerting rules, judged by Prometheus itself.
+//! Runs the dashboard's queries and the alerting rules in Prometheus.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -81,7 +81,7 @@ async fn every_query_of_the_dashboard_finds_data_of_rehearsals_by_rules_and_by_d
     }
 }
 
-/// One that goes on for longer than the test takes, and where it listens.
+/// A rehearsal that outlasts the test, and its address.
 async fn rehearsal(policy: &str, folder: &Path) -> (Process, Url) {
     let address = http::local(free_port());
     let mut command = program();

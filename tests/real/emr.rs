@@ -1,4 +1,4 @@
-//! YARN and moto's EMR together: nodes come and go as an instance group is resized.
+//! YARN and moto's EMR together: nodes join and leave as an instance group is resized.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! Headroom among the real things: Hadoop YARN, an independent implementation of EMR's API,
+//! Tests Headroom with real services: Hadoop YARN, an independent implementation of EMR's API,
 //! Prometheus. `tests/run real` installs and runs them; plain `cargo test` leaves them out.
 
 mod closed_loop;

@@ -1,5 +1,5 @@
-//! What the tests run against. Each part starts as a process of its own, on ports that were free
-//! and with its state in a temporary folder, and is gone when it is dropped.
+//! The services that the tests run against. Each is a process on free ports, with its state in a
+//! temporary folder, and ends when it is dropped.
 
 pub mod daemon;
 pub mod fleet;
@@ -14,8 +14,7 @@ pub mod yarn;
 use std::net::TcpListener;
 use std::time::Duration;
 
-/// What `probe` finds, asked again until there is something. Panics after `bound`, saying what
-/// never came.
+/// Repeats `probe` until it returns a value. Panics after `bound`.
 pub async fn eventually<T>(
     what: &str,
     bound: Duration,
@@ -32,14 +31,14 @@ pub async fn eventually<T>(
     within(what, bound, asking).await
 }
 
-/// What `future` yields. Panics after `bound`, saying what never came.
+/// Awaits `future`. Panics after `bound`.
 pub async fn within<T>(what: &str, bound: Duration, future: impl Future<Output = T>) -> T {
     tokio::time::timeout(bound, future)
         .await
         .unwrap_or_else(|_| panic!("{what}: not within {} s", bound.as_secs()))
 }
 
-/// Between two looks at something that others change.
+/// The time between two probes.
 pub async fn pause() {
     tokio::time::sleep(Duration::from_millis(250)).await;
 }

@@ -1,9 +1,9 @@
-//! Not a test: an hour of the closed loop under a varied load, written down for
+//! Not a test: records an hour of the closed loop under a varied load for
 //! `simulations/recorded-yarn`. `tests/run record` runs it.
 //!
-//! What it leaves in the folder that `HEADROOM_RECORDING` names: `trace.jsonl.zst`, the daemon's
+//! Writes to the folder `HEADROOM_RECORDING`: `trace.jsonl.zst`, the daemon's
 //! journal; `jobs.trace.jsonl.zst`, the applications as they were submitted;
-//! `resource-manager.log.zst`, what YARN itself says of every container.
+//! `resource-manager.log.zst`, YARN's log of every container.
 
 mod load;
 
@@ -16,10 +16,8 @@ use std::time::Duration;
 use headroom::daemon::clock::Clock;
 use headroom::file::WholeFile;
 use headroom::trace::journal::TraceWriter;
-use headroom::trace::{
-    FORMAT_VERSION, Header, Job as TraceJob, Kind, Record, Resources, Stage, TaskRun,
-};
-use headroom::units::{Mebibytes, Timestamp, VirtualCores};
+use headroom::trace::{FORMAT_VERSION, Header, Job as TraceJob, Kind, Record, Stage, TaskRun};
+use headroom::units::{Mebibytes, Resources, Timestamp, VirtualCores};
 
 use crate::parts::daemon::{Headroom, headroom};
 use crate::parts::fleet::FleetKeeper;
@@ -29,7 +27,7 @@ use crate::parts::moto::Moto;
 use crate::parts::seconds;
 use crate::parts::yarn::{Application, YarnCluster};
 
-/// The rules of `policies/available-memory.yaml`, for a cluster whose nodes come within seconds.
+/// The rules of `policies/available-memory.yaml`, for a cluster whose nodes join within seconds.
 const POLICY: &str = "\
 name: available-memory
 poll: 5s
@@ -50,15 +48,15 @@ targets:
 ";
 const CORE_NODES: u32 = 1;
 const PROVISIONING: Duration = seconds(20);
-/// After the last submission, for what still runs and waits.
+/// The time after the last submission for the remaining jobs.
 const DRAIN: Duration = seconds(1_200);
 
-/// What was submitted, and what YARN has said of it so far.
+/// A submitted job, and what YARN has reported of it so far.
 struct Submitted {
     job: Job,
     /// `None` until the application master alone has been seen.
     master: Option<Resources>,
-    /// As YARN knew it last.
+    /// YARN's last report.
     application: Option<Application>,
 }
 
@@ -105,7 +103,7 @@ async fn an_hour_of_varied_load() {
     }
 }
 
-/// Submits what is due, watches what runs, until all has ended.
+/// Submits the jobs when they are due, and watches them until all have ended.
 async fn drive(
     yarn: &YarnCluster,
     clock: Clock,

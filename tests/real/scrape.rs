@@ -1,4 +1,4 @@
-//! What the daemon serves is what Prometheus takes.
+//! Checks that Prometheus can scrape the daemon.
 
 use crate::parts::daemon::Headroom;
 use crate::parts::moto::Moto;

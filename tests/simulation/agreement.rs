@@ -8,24 +8,25 @@ use headroom::evaluation::scorecard::Scorecard;
 use headroom::evaluation::trials::{Candidate, Testbed, Trial};
 use headroom::policy::Limits;
 use headroom::policy::baselines::{self, BASELINES};
-use headroom::sim::load::Source;
-use headroom::sim::observed::ObservedLoad;
+use headroom::sim::input::Source;
+use headroom::sim::job_work::JobWork;
+use headroom::sim::observed_work::ObservedWork;
 use headroom::sim::scenario::Scenario;
-use headroom::sim::trace_work::{JobLoad, TraceWork};
+use headroom::sim::trace_work::TraceWork;
 use headroom::sim::{Recording, simulate};
 use headroom::trace::journal::TraceReader;
 use headroom::trace::{Job, Record, Stage};
 use headroom::units::Instances;
 
-/// How far both may differ: cost in percent, and mean waiting in percent or by [`NOTICEABLE_S`],
-/// whichever is more.
+/// How much both may differ: the cost in percent, and the mean wait in percent or by
+/// [`NOTICEABLE_S`], whichever is more.
 #[derive(Clone, Copy)]
 struct Tolerance {
     cost_percent: f64,
     wait_percent: f64,
 }
 
-/// A poll: nobody who looks every 30 s can tell waits apart that differ by less.
+/// The time between two polls: shorter differences of a wait cannot be observed.
 const NOTICEABLE_S: f64 = 30.0;
 
 const SEEDS: u64 = 5;
@@ -36,7 +37,8 @@ fn folder(scenario: &str) -> PathBuf {
         .join(scenario)
 }
 
-/// What a daemon would have recorded of these jobs on a cluster so large that nothing waited.
+/// The observations that a daemon would have recorded of these jobs on a cluster so large that none
+/// waited.
 fn observations_of(jobs: &TraceWork, scenario: &Scenario) -> TraceWork {
     let mut ample = scenario.clone();
     ample.groups[0].count = Instances(500);
@@ -52,7 +54,7 @@ fn observations_of(jobs: &TraceWork, scenario: &Scenario) -> TraceWork {
         },
     )
     .expect("simulates");
-    let mut load = ObservedLoad::builder(None);
+    let mut load = ObservedWork::builder(None);
     run.observations
         .iter()
         .for_each(|observation| load.push(observation));
@@ -99,18 +101,18 @@ fn independent_stages(trace: &Path) -> TraceWork {
         }
     }
     stages.sort_by_key(|job| job.submit);
-    TraceWork::Jobs(JobLoad::of(start, &stages).expect("valid jobs"))
+    TraceWork::Jobs(JobWork::from_jobs(start, &stages).expect("valid jobs"))
 }
 
-/// What a policy does in the mean: of a single run, luck moves cost by several percent and waiting
-/// by a quarter.
+/// The means of a policy over several seeds, because between single runs the cost varies by several
+/// percent and the wait by a quarter.
 struct Means {
     policy: String,
     cost_usd: f64,
     wait_mean_s: f64,
 }
 
-/// All baselines but the one that is swamped with work in both.
+/// All baselines except `fixed-min`, whose queue grows without end in both models.
 fn means(workload: &TraceWork, scenario: &Scenario) -> Vec<Means> {
     let testbed = Testbed::new("agreement".into(), workload, scenario).expect("something to scale");
     let candidates: Vec<Candidate> = BASELINES
@@ -144,12 +146,12 @@ fn assert_agree(name: &str, jobs: &TraceWork, scenario: &Scenario, tolerance: To
         let cost_percent = 100.0 * (fluid.cost_usd / exact.cost_usd - 1.0);
         let wait_s = fluid.wait_mean_s - exact.wait_mean_s;
         println!(
-            "| {name} | {} | {:.2} | {:.2} | {cost_percent:+.1} % | {:.0} | {:.0} | {wait_s:+.0} |",
+            "| {name} | {} | {:.2} | {:.2} | {cost_percent:+.1}% | {:.0} | {:.0} | {wait_s:+.0} |",
             exact.policy, exact.cost_usd, fluid.cost_usd, exact.wait_mean_s, fluid.wait_mean_s
         );
         assert!(
             cost_percent.abs() <= tolerance.cost_percent,
-            "{name}, {}: cost differs by {cost_percent:.2} %",
+            "{name}, {}: cost differs by {cost_percent:.2}%",
             exact.policy
         );
         let allowed_s = NOTICEABLE_S.max(tolerance.wait_percent / 100.0 * exact.wait_mean_s);
@@ -183,8 +185,8 @@ fn independent_stages_and_their_observations_agree_on_cost_and_mean_waiting() {
     }
 }
 
-/// Observations do not know that a stage waits for another: what comes later than it could have is
-/// still replayed when it could have come.
+/// Observations do not show that a stage waits for another, so that in the fluid a stage arrives when
+/// it was recorded, even if the stage before it ends later.
 #[test]
 fn jobs_with_stages_and_their_observations_agree_less() {
     for (name, cost_percent, wait_percent) in [

@@ -7,7 +7,7 @@ use headroom::evaluation::trials::{Candidate, Testbed, Trial, scaled_group};
 use headroom::policy::parse::parse;
 use headroom::policy::{Policy, Selector};
 use headroom::sim::Recording;
-use headroom::sim::load::Source;
+use headroom::sim::input::Source;
 use headroom::sim::scenario::Scenario;
 
 const SCENARIOS: [&str; 5] = [
@@ -29,6 +29,7 @@ fn following(scenario: &Scenario, performance_index: u8) -> Policy {
         .expect("a policy")
         .with_limits(limits)
         .on_group(&Selector::Id(scenario.groups[scaled].id.clone()))
+        .expect("a group of instances")
 }
 
 /// The runs at each index with each seed.

@@ -1,7 +1,8 @@
-//! The simulator against things that no one here wrote, and the shipped scenarios against their
-//! golden results.
+//! The simulator compared with queueing theory and with a recorded cluster, and the shipped scenarios
+//! with their golden results.
 
 mod agreement;
+mod aims;
 mod demand;
 mod formulas;
 mod queueing;

@@ -6,9 +6,10 @@ use std::time::Duration;
 use headroom::evaluation::statistics::Summary;
 use headroom::policy::baselines;
 use headroom::policy::{Limits, Policy, Selector};
+use headroom::sim::job_work::JobWork;
 use headroom::sim::run::Wait;
 use headroom::sim::scenario::Scenario;
-use headroom::sim::trace_work::{JobLoad, TraceWork};
+use headroom::sim::trace_work::TraceWork;
 use headroom::sim::{Recording, simulate};
 use headroom::trace::{Job, Stage, TaskRun};
 use headroom::units::{Instances, Mebibytes, Timestamp, VirtualCores};
@@ -20,7 +21,7 @@ use crate::formulas::{mdc_mean_wait, mmc_mean_wait};
 
 const SERVICE_S: f64 = 60.0;
 const SEEDS: u64 = 20;
-/// Tasks that come before the queue is as full as it usually is; they are left out.
+/// Tasks that arrive before the queue reaches its usual length, and are not counted.
 const WARM_UP: usize = 4_000;
 const TASKS: usize = 44_000;
 
@@ -36,14 +37,15 @@ fn one_node(servers: u32) -> (Scenario, Policy) {
     let policy = baselines::find("fixed-max")
         .expect("a baseline")
         .policy(one)
-        .on_group(&Selector::Id(scenario.groups[0].id.clone()));
+        .on_group(&Selector::Id(scenario.groups[0].id.clone()))
+        .expect("one target");
     (scenario, policy)
 }
 
-/// Single tasks that come at random, `arrivals_per_s` on average.
+/// Single tasks with random arrivals, `arrivals_per_s` on average.
 fn arrivals(arrivals_per_s: f64, seed: u64, service_s: impl Fn(f64) -> f64) -> TraceWork {
-    let mut luck = ChaCha8Rng::seed_from_u64(seed);
-    let mut uniform = || ((luck.next_u64() >> 12) as f64 + 0.5) * f64::EPSILON;
+    let mut generator = ChaCha8Rng::seed_from_u64(seed);
+    let mut uniform = || ((generator.next_u64() >> 12) as f64 + 0.5) * f64::EPSILON;
     let mut now_s = 0.0;
     let jobs: Vec<Job> = (0..TASKS)
         .map(|number| {
@@ -67,7 +69,7 @@ fn arrivals(arrivals_per_s: f64, seed: u64, service_s: impl Fn(f64) -> f64) -> T
             }
         })
         .collect();
-    TraceWork::Jobs(JobLoad::of(Timestamp::EPOCH, &jobs).expect("valid jobs"))
+    TraceWork::Jobs(JobWork::from_jobs(Timestamp::EPOCH, &jobs).expect("valid jobs"))
 }
 
 fn simulated_mean_wait(

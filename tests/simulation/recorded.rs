@@ -1,17 +1,17 @@
-//! The simulator against a real cluster: `simulations/recorded-yarn` is what a ResourceManager
-//! reported, and the jobs that it ran.
+//! The simulator compared with a real cluster: `simulations/recorded-yarn` has the load that a
+//! ResourceManager reported, and the jobs that it ran.
 
 use std::path::{Path, PathBuf};
 
 use headroom::observation::Observation;
-use headroom::sim::load::Source;
-use headroom::sim::recorded::{Curves, Deviation, replay};
+use headroom::sim::fidelity::{Curves, Deviation, simulate_recording};
+use headroom::sim::input::Source;
 use headroom::sim::trace_work::TraceWork;
 use headroom::trace::Record;
 use headroom::trace::journal::TraceReader;
 use headroom::units::Percent;
 
-/// Mean absolute error, relative to the mean capacity.
+/// The limit of the mean absolute error, relative to the mean capacity.
 const TOLERANCE: Percent = Percent(10.0);
 
 fn folder() -> PathBuf {
@@ -40,7 +40,9 @@ fn deviation(workload: &TraceWork) -> Deviation {
     let Source {
         trace, scenario, ..
     } = Source::find(&folder(), None).expect("a scenario");
-    Deviation::of(&replay(&observations(&trace), workload, &scenario).expect("replays"))
+    Deviation::between(
+        &simulate_recording(&observations(&trace), workload, &scenario).expect("replays"),
+    )
 }
 
 /// Prints the rows of the recording's README: `cargo test --test simulation recorded --
@@ -64,7 +66,7 @@ fn assert_close(model: &str, deviation: &Deviation) {
                 [curve.recorded, curve.simulated, curve.absolute_error]
                     .map(|value| 100.0 * value / total.recorded);
             println!(
-                "| {model} | {resource} {what} | {recorded:.1} % | {simulated:.1} % | {error:.1} % |"
+                "| {model} | {resource} {what} | {recorded:.1}% | {simulated:.1}% | {error:.1}% |"
             );
         }
     }

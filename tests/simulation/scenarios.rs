@@ -1,5 +1,5 @@
-//! The scenarios of `simulations/`: their golden results, and what must hold of every policy on
-//! every one of them.
+//! The scenarios of `simulations/`: their golden results, and properties of every policy on each of
+//! them.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use headroom::evaluation::scorecard::Scorecard;
 use headroom::evaluation::trials::Testbed;
 use headroom::sim::Recording;
-use headroom::sim::load::Source;
+use headroom::sim::input::Source;
 
 const SEEDS: std::ops::Range<u64> = 1..4;
 
@@ -21,7 +21,7 @@ fn folders() -> Vec<PathBuf> {
     folders
 }
 
-/// Every baseline on one scenario, in the order of the baselines and then of the seeds.
+/// The scorecards of every baseline on a scenario, by baseline and then by seed.
 fn cards(folder: &Path) -> Vec<Scorecard> {
     let source = Source::find(folder, None).expect("a scenario");
     let loaded = source.read(None).expect("a trace");
@@ -33,7 +33,7 @@ fn cards(folder: &Path) -> Vec<Scorecard> {
     trials.into_iter().map(|trial| trial.card).collect()
 }
 
-/// To nine digits: the last bits of a logarithm may differ from one C library to the next.
+/// Rounds to nine digits, because the last bits of a logarithm may differ between C libraries.
 fn rounded(value: &mut serde_json::Value) {
     match value {
         serde_json::Value::Number(number) if number.is_f64() => {
@@ -46,8 +46,8 @@ fn rounded(value: &mut serde_json::Value) {
     }
 }
 
-/// `HEADROOM_BLESS=1 cargo test --test simulation` writes the golden files anew; look at the
-/// difference before you commit it.
+/// `HEADROOM_BLESS=1 cargo test --test simulation` rewrites the golden files; read the difference
+/// before you commit it.
 #[test]
 fn every_scenario_gives_its_golden_scorecards() {
     for folder in folders() {
@@ -61,7 +61,7 @@ fn every_scenario_gives_its_golden_scorecards() {
             serde_json::from_str(&fs::read_to_string(&path).expect("golden.json")).expect("JSON");
         assert!(
             made == golden,
-            "{} differs; HEADROOM_BLESS=1 writes what is made now, to be looked at",
+            "{} differs; set HEADROOM_BLESS=1 to rewrite it, and read the difference",
             path.display()
         );
     }
@@ -91,7 +91,7 @@ fn on_every_scenario_all_work_is_done_nothing_is_cheaper_than_the_work_and_fixed
             );
             assert!(
                 (card.ec2_usd + card.emr_usd + card.ebs_usd - card.cost_usd).abs() < 1e-9,
-                "{who}: the parts are the whole"
+                "{who}: the parts add up to the whole"
             );
             assert!(card.idle_usd <= card.cost_usd, "{who}");
             let fixed_max = cards

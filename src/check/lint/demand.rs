@@ -10,7 +10,8 @@ pub fn lint(demand: &Demand, policy: &Policy) -> Option<Lint> {
         min, max, units, ..
     } = *demand;
     if min == max {
-        let message = format!("there are always {max} {units}: demand has nothing to decide");
+        let message =
+            format!("`min` equals `max` ({max} {units}), so the size never follows demand");
         return Some(Lint {
             about: About::Demand,
             message,
@@ -27,7 +28,7 @@ pub fn lint(demand: &Demand, policy: &Policy) -> Option<Lint> {
     }
     if most < f64::from(min) {
         let message = format!(
-            "the targets together may have {most} {units} at most, which is below `min: {min}`"
+            "the limits of all targets together allow at most {most} {units}, which is below `min: {min}`"
         );
         return Some(Lint {
             about: About::Demand,
@@ -37,7 +38,7 @@ pub fn lint(demand: &Demand, policy: &Policy) -> Option<Lint> {
     }
     if least > f64::from(max) {
         let message = format!(
-            "the targets together have {least} {units} at least, which is above `max: {max}`"
+            "the limits of all targets together need at least {least} {units}, which is above `max: {max}`"
         );
         return Some(Lint {
             about: About::Demand,

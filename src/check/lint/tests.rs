@@ -1,12 +1,12 @@
 use super::*;
-use crate::policy::parse::parse_with_places;
+use crate::policy::parse::parse_with_spans;
 
 /// The rules of a task group, with limits from 1 to 20, and what is said of them.
 fn messages(rules: &str) -> Vec<String> {
     let source = format!(
         "name: p\ntargets:\n  - group: {{ role: task }}\n    limits: {{ min: 1, max: 20 }}\n    rules:\n{rules}"
     );
-    let (policy, _) = parse_with_places(&source, "p").unwrap_or_else(|errors| panic!("{errors}"));
+    let (policy, _) = parse_with_spans(&source, "p").unwrap_or_else(|errors| panic!("{errors}"));
     lint(&policy).into_iter().map(|lint| lint.message).collect()
 }
 
@@ -147,7 +147,8 @@ fn a_scale_in_that_would_be_taken_back_is_found() {
     let found = messages(&pair("1", 25));
     assert!(
         found.len() == 1
-            && found[0].starts_with("from 7 to 6 takes so much that `short` takes it back"),
+            && found[0].starts_with("shrinking from 7 to 6 raises use from ")
+            && found[0].ends_with(", at which `short` grows the group again"),
         "{found:?}"
     );
     // 2 to 1 beside the core node: 25 % of 3 nodes is 37.5 % of 2.
@@ -169,7 +170,9 @@ fn conditions_that_are_true_together_are_found() {
     );
     assert_eq!(
         messages(&rules),
-        ["`short` is true at the same time, for example at 45: this rule then never acts"]
+        [
+            "`short` is true at the same time, for example at 45, and then prevents this rule from acting"
+        ]
     );
 }
 
@@ -217,17 +220,17 @@ fn times_that_decide_nothing_are_found() {
         (
             "yarn_memory_available_percent > 75",
             "then: { shrink: 1 }",
-            "one sample is enough to shrink",
+            "a single sample shrinks the group",
         ),
         (
             "avg(yarn_apps_pending, 45s) > 3",
             "then: { grow: 1 }",
-            "a window of 45s holds hardly a sample",
+            "a window of 45s is too short for samples",
         ),
         (
             "max(yarn_apps_pending, 8d) > 3",
             "then: { grow: 1 }",
-            "a window of 8d is unknown",
+            "a window of 8d has no value until the daemon has run for that long",
         ),
         (
             "yarn_apps_pending > 3",
@@ -237,7 +240,7 @@ fn times_that_decide_nothing_are_found() {
         (
             "true",
             "then: { track: { signal: yarn_memory_available_percent, target: 20 } }",
-            "makes more room",
+            "this signal rises with free capacity",
         ),
     ] {
         let found = messages(&rule("r", when, rest));
@@ -267,7 +270,7 @@ targets:
       - { name: short, when: depth > 3, for: 10m, then: { grow: 1 } }
 ";
     let (policy, places) =
-        parse_with_places(source, "p").unwrap_or_else(|errors| panic!("{errors}"));
+        parse_with_spans(source, "p").unwrap_or_else(|errors| panic!("{errors}"));
     let rendered: Vec<String> = lint(&policy)
         .iter()
         .map(|lint| lint.diagnostic(&places).render(source, "p.yaml", false))
@@ -282,7 +285,7 @@ fn the_example_of_the_language_reference_is_valid_and_not_warned_of() {
         .split("```yaml\n")
         .find(|block| block.starts_with("name: example"))
         .and_then(|block| block.split("```").next());
-    let (policy, _) = parse_with_places(example.expect("an example"), "example")
+    let (policy, _) = parse_with_spans(example.expect("an example"), "example")
         .unwrap_or_else(|errors| panic!("{errors}"));
     assert_eq!(lint(&policy), []);
 }
@@ -290,10 +293,10 @@ fn the_example_of_the_language_reference_is_valid_and_not_warned_of() {
 #[test]
 fn of_the_shipped_policies_only_the_first_rules_are_warned_of() {
     for baseline in crate::policy::baselines::BASELINES {
-        let (policy, _) = parse_with_places(baseline.text, baseline.name)
+        let (policy, _) = parse_with_spans(baseline.text, baseline.name)
             .unwrap_or_else(|errors| panic!("{errors}"));
         let messages: Vec<String> = lint(&policy).into_iter().map(|lint| lint.message).collect();
-        let known = "from 3 to 0 takes so much that `memory-short` takes it back: use rises from 25 % to 100 %";
+        let known = "shrinking from 3 to 0 raises use from 25% to 100%, at which `memory-short` grows the group again";
         assert_eq!(
             messages,
             if baseline.name == "available-memory" {
@@ -321,22 +324,26 @@ fn demand_with_nothing_to_decide_or_out_of_reach_is_found() {
         (
             "min: 2, max: 2",
             "",
-            Some("there are always 2 instances: demand has nothing to decide"),
+            Some("`min` equals `max` (2 instances), so the size never follows demand"),
         ),
         (
             "min: 5, max: 9",
             one,
-            Some("the targets together may have 4 instances at most, which is below `min: 5`"),
+            Some(
+                "the limits of all targets together allow at most 4 instances, which is below `min: 5`",
+            ),
         ),
         (
             "min: 0, max: 2",
             one,
-            Some("the targets together have 3 instances at least, which is above `max: 2`"),
+            Some(
+                "the limits of all targets together need at least 3 instances, which is above `max: 2`",
+            ),
         ),
     ] {
         let source = format!("name: p\ndemand: {{ {demand} }}\n{targets}\n");
         let (policy, places) =
-            parse_with_places(&source, "p").unwrap_or_else(|errors| panic!("{errors}"));
+            parse_with_spans(&source, "p").unwrap_or_else(|errors| panic!("{errors}"));
         let found = lint(&policy);
         let messages: Vec<&str> = found.iter().map(|lint| lint.message.as_str()).collect();
         assert_eq!(messages, Vec::from_iter(expected), "{source}");

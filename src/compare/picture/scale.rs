@@ -27,11 +27,12 @@ impl Scale {
         from + (value.clamp(low, high) / low).ln() / (high / low).ln() * (to - from)
     }
 
+    /// Whether a value is on the scale.
     pub fn holds(&self, value: f64) -> bool {
         (self.values.0..=self.values.1).contains(&value)
     }
 
-    /// Round values, at least four where the ends are some 20 % apart.
+    /// Round values, at least four where the ends are some 20% apart.
     pub fn ticks(&self) -> Vec<f64> {
         let magnitudes =
             || (self.values.0.log10().floor() as i32)..=(self.values.1.log10().floor() as i32);

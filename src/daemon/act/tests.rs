@@ -53,7 +53,7 @@ fn resize(from: u32, to: u32) -> Resize {
         from,
         to,
         because: Cause::BelowMinimum,
-        wanted: to,
+        desired: to,
         limited_by: None,
         protect: Vec::new(),
         prefer: Vec::new(),
@@ -246,102 +246,107 @@ async fn a_refused_resize_of_one_market_is_not_sent_along_with_the_other() {
     );
 }
 
+/// Replies of EMR, with the outcome, the label of the call, and a part of the message.
+const ANSWERS: [(Reply, Outcome, &str, &str); 13] = [
+    (
+        refusal("ThrottlingException", "Rate exceeded"),
+        Outcome::Rejected(Rejection::Throttled),
+        "throttled",
+        "was throttled",
+    ),
+    (
+        Reply::Text(429, "slow down"),
+        Outcome::Rejected(Rejection::Throttled),
+        "throttled",
+        "was throttled",
+    ),
+    (
+        refusal(
+            "AccessDeniedException",
+            "User: arn:aws:sts::1:r is not authorized",
+        ),
+        Outcome::Rejected(Rejection::AccessDenied),
+        "access_denied",
+        "grant `elasticmapreduce:ModifyInstanceGroups` to the role of this machine (AccessDeniedException: User: arn",
+    ),
+    (
+        refusal(
+            "ValidationException",
+            "An instance group may only be modified when the cluster is running or waiting.",
+        ),
+        Outcome::Rejected(Rejection::NotModifiable),
+        "refused",
+        "may only be modified",
+    ),
+    (
+        refusal(
+            "ValidationException",
+            "The instance group ig-task is RECONFIGURING",
+        ),
+        Outcome::Rejected(Rejection::NotModifiable),
+        "refused",
+        "is RECONFIGURING",
+    ),
+    (
+        refusal(
+            "InvalidRequestException",
+            "Instance group in state ARRESTED cannot be resized",
+        ),
+        Outcome::Rejected(Rejection::NotModifiable),
+        "refused",
+        "ARRESTED",
+    ),
+    (
+        refusal("InvalidRequestException", "Job flow is TERMINATING"),
+        Outcome::Rejected(Rejection::NotModifiable),
+        "refused",
+        "TERMINATING",
+    ),
+    (
+        refusal("ValidationException", "InstanceCount is above the quota"),
+        Outcome::Rejected(Rejection::Other),
+        "refused",
+        "above the quota",
+    ),
+    (
+        refusal("ExpiredTokenException", "The token is expired"),
+        Outcome::Rejected(Rejection::Other),
+        "refused",
+        "ExpiredTokenException",
+    ),
+    (
+        Reply::Text(400, "<html>"),
+        Outcome::Rejected(Rejection::Other),
+        "refused",
+        "answered 400",
+    ),
+    (
+        Reply::Error(500, "InternalServerError", "oops"),
+        Outcome::Unknown,
+        "status",
+        "EMR answered 500",
+    ),
+    (
+        Reply::Text(503, "busy"),
+        Outcome::Unknown,
+        "status",
+        "EMR answered 503",
+    ),
+    (
+        Reply::Silence,
+        Outcome::Unknown,
+        "timed_out",
+        "no answer within 0.3 s",
+    ),
+];
+
+const fn refusal(code: &'static str, message: &'static str) -> Reply {
+    Reply::Error(400, code, message)
+}
+
 #[tokio::test]
 async fn every_answer_has_its_outcome_and_no_change_is_sent_twice() {
-    let rejected = Outcome::Rejected;
-    let refusal = |code, message| Reply::Error(400, code, message);
-    for (reply, outcome, label, text) in [
-        (
-            refusal("ThrottlingException", "Rate exceeded"),
-            rejected(Rejection::Throttled),
-            "throttled",
-            "is throttled",
-        ),
-        (
-            Reply::Text(429, "slow down"),
-            rejected(Rejection::Throttled),
-            "throttled",
-            "is throttled",
-        ),
-        (
-            refusal(
-                "AccessDeniedException",
-                "User: arn:aws:sts::1:r is not authorized",
-            ),
-            rejected(Rejection::AccessDenied),
-            "access_denied",
-            "grant `elasticmapreduce:ModifyInstanceGroups` to the role of this machine (AccessDeniedException: User: arn",
-        ),
-        (
-            refusal(
-                "ValidationException",
-                "An instance group may only be modified when the cluster is running or waiting.",
-            ),
-            rejected(Rejection::NotModifiable),
-            "refused",
-            "may only be modified",
-        ),
-        (
-            refusal(
-                "ValidationException",
-                "The instance group ig-task is RECONFIGURING",
-            ),
-            rejected(Rejection::NotModifiable),
-            "refused",
-            "is RECONFIGURING",
-        ),
-        (
-            refusal(
-                "InvalidRequestException",
-                "Instance group in state ARRESTED cannot be resized",
-            ),
-            rejected(Rejection::NotModifiable),
-            "refused",
-            "ARRESTED",
-        ),
-        (
-            refusal("InvalidRequestException", "Job flow is TERMINATING"),
-            rejected(Rejection::NotModifiable),
-            "refused",
-            "TERMINATING",
-        ),
-        (
-            refusal("ValidationException", "InstanceCount is above the quota"),
-            rejected(Rejection::Other),
-            "refused",
-            "above the quota",
-        ),
-        (
-            refusal("ExpiredTokenException", "The token is expired"),
-            rejected(Rejection::Other),
-            "refused",
-            "ExpiredTokenException",
-        ),
-        (
-            Reply::Text(400, "<html>"),
-            rejected(Rejection::Other),
-            "refused",
-            "answered 400",
-        ),
-        (
-            Reply::Error(500, "InternalServerError", "oops"),
-            Outcome::Unknown,
-            "status",
-            "EMR answered 500",
-        ),
-        (
-            Reply::Text(503, "busy"),
-            Outcome::Unknown,
-            "status",
-            "EMR answered 503",
-        ),
-        (
-            Reply::Silence,
-            Outcome::Unknown,
-            "timed_out",
-            "no answer within 0.3 s",
-        ),
-    ] {
+    for (reply, outcome, label, text) in ANSWERS {
         let fake = FakeEmr::start().await;
         fake.script("ModifyInstanceGroups", vec![reply.clone()]);
         let settings = AwsSettings {

@@ -1,4 +1,4 @@
-//! The engine as the records of a journal left it.
+//! Restores the engine from the records of a journal.
 
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader};
@@ -13,19 +13,18 @@ use crate::replay::fold::{begin, fold};
 use crate::trace::journal::{Segment, TraceReader, segments};
 use crate::trace::{Record, Start};
 
-/// The newest segment, and what is known after it.
+/// The newest segment, and the state at its end.
 pub(super) struct Found {
     pub segment: Segment,
-    /// Its last one.
+    /// The record of the last start.
     pub start: Start,
     pub engine: Engine,
     pub records: u64,
-    /// What follows these is a record or a tick that was not written to its end.
+    /// The length without an incomplete record or tick at the end.
     pub whole_bytes: u64,
 }
 
-/// Reads the newest segment back. `policy` stands in where a segment was recorded by a version with
-/// another language.
+/// Reads the newest segment. `policy` is used if the segment's policy is not valid in this version.
 pub(super) fn recover(folder: &Path, policy: &Policy) -> Result<Option<Found>, JournalError> {
     let unusable = |source| JournalError::Folder {
         path: folder.to_owned(),
@@ -35,16 +34,15 @@ pub(super) fn recover(folder: &Path, policy: &Policy) -> Result<Option<Found>, J
         if has_beginning(&segment).map_err(unusable)? {
             return Restoring::read(segment, policy).map(Some);
         }
-        // Nothing was ever appended to it, and the segment before it holds all that it would have
-        // begun with.
-        tracing::warn!(segment = %segment.path.display(), "the segment has no whole beginning and is deleted");
+        // No record was appended to it, and the segment before it contains its initial state.
+        tracing::warn!(segment = %segment.path.display(), "the segment has an incomplete beginning and is deleted");
         fs::remove_file(&segment.path).map_err(unusable)?;
     }
     Ok(None)
 }
 
-/// Header and start are there to their ends. A segment gets its name when they are durable, so only
-/// a file system that lost them lacks them.
+/// Whether the header and the start record are complete. A segment gets its name when they are
+/// durable, so this fails only after a loss in the file system.
 fn has_beginning(segment: &Segment) -> std::io::Result<bool> {
     if segment.is_compressed {
         return Ok(true);
@@ -64,7 +62,7 @@ fn has_beginning(segment: &Segment) -> std::io::Result<bool> {
 struct Restoring {
     engine: Engine,
     start: Start,
-    /// A tick whose decisions have not all come yet.
+    /// A tick of which more decisions follow.
     tick: Option<(Box<Observation>, Vec<Decision>)>,
     whole_bytes: u64,
     records: u64,
@@ -79,10 +77,10 @@ impl Restoring {
         else {
             return Err(JournalError::NoStart { path: path.clone() });
         };
-        // Another version's state or policy: its records are then folded through an engine that
-        // begins here.
+        // The state or the policy is from another version. The records are then replayed by an
+        // engine that begins here.
         let engine = begin(None, &start).or_else(|error| {
-            tracing::warn!(segment = %path.display(), error = %error, "the state cannot be restored; the records after it are used alone");
+            tracing::warn!(segment = %path.display(), error = %error, "the saved state cannot be restored; only the records after it are used");
             Ok(Engine::new(start.policy.parse().unwrap_or_else(|_| policy.clone())))
         })?;
         let mut restoring = Self {
@@ -139,6 +137,6 @@ impl Restoring {
         self.engine.step(&observation);
         decisions
             .iter()
-            .for_each(|decision| self.engine.recall(decision));
+            .for_each(|decision| self.engine.apply_recorded(decision));
     }
 }

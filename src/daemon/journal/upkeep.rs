@@ -1,5 +1,4 @@
-//! Keeping a journal small: what is no longer written to is compressed, and the oldest of it is
-//! deleted.
+//! Keeps a journal small: compresses finished segments and deletes the oldest.
 
 use std::fs::{self, File};
 use std::io;
@@ -9,10 +8,11 @@ use super::JournalError;
 use crate::file::{self, WholeFile};
 use crate::trace::journal::{Segment, segments};
 
-/// zstd's own default.
+/// zstd's default.
 const ZSTD_LEVEL: i32 = 3;
 
-/// What may be done while the journal is being written: it never touches the newest segment.
+/// The upkeep of a journal. It can run while the journal is written, because it never touches the
+/// newest segment.
 #[derive(Clone, Debug)]
 pub struct Upkeep {
     pub(super) folder: PathBuf,
@@ -20,12 +20,11 @@ pub struct Upkeep {
 }
 
 impl Upkeep {
-    /// Compresses all segments but the newest, then deletes the oldest until all fit into the
-    /// budget. A crash at any point leaves each segment there at least once, and the next run
-    /// tidies up.
+    /// Compresses all segments but the newest, then deletes the oldest until the rest fits into the
+    /// budget. A crash at any point loses no segment, and the next run cleans up.
     ///
     /// # Errors
-    /// When the disk refuses. The journal is then larger than it should be, and nothing is lost.
+    /// When a file cannot be written or deleted. The journal is then too large, but complete.
     pub fn run(&self) -> Result<(), JournalError> {
         let unusable = |source| JournalError::Folder {
             path: self.folder.clone(),
@@ -56,11 +55,11 @@ impl Upkeep {
     }
 }
 
-/// Whatever is there compressed is replaced: it was made from the same plain file.
+/// Compresses a segment, replacing an earlier result, which was made from the same file.
 fn compress(segment: &mut Segment) -> io::Result<()> {
     let compressed = segment.compressed_path();
     let mut plain = match File::open(&segment.path) {
-        // An earlier upkeep, still at work, has come first.
+        // A concurrent upkeep was faster.
         Err(error) if error.kind() == io::ErrorKind::NotFound && compressed.exists() => {
             (segment.path, segment.is_compressed) = (compressed, true);
             return Ok(());
@@ -76,7 +75,7 @@ fn compress(segment: &mut Segment) -> io::Result<()> {
     Ok(())
 }
 
-/// That it is gone already is as well.
+/// Deletes a file if it exists.
 fn remove(path: &Path) -> io::Result<()> {
     match fs::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
@@ -84,7 +83,7 @@ fn remove(path: &Path) -> io::Result<()> {
     }
 }
 
-/// What a process that was killed had begun to write.
+/// Deletes the unfinished files of a killed process.
 pub(super) fn remove_temporary_files(folder: &Path) -> io::Result<()> {
     for entry in fs::read_dir(folder)? {
         let path = entry?.path();

@@ -44,6 +44,39 @@ fn a_policy_is_all_that_must_be_said() {
 }
 
 #[test]
+fn the_default_sizes_of_the_journal_are_those_of_the_journal_itself() {
+    let settings = load("policy = 'p.yaml'", &[], Flags::default()).expect("loads");
+    assert_eq!(settings.journal, journal::Settings::default());
+}
+
+#[test]
+fn former_names_of_settings_are_still_read() {
+    let toml = "policy = 'p'\n[yarn]\nbeside = 'http://localhost:8088'\n\
+                [journal]\nsegment_mb = 1\nbudget_mb = 2";
+    // A default under the new name must not get in the way.
+    let settings = load(toml, &[], Flags::default()).expect("loads");
+    assert!(settings.yarn.local_resource_manager.is_some());
+    assert_eq!(settings.journal.segment_bytes, 1 << 20);
+    assert_eq!(settings.journal.budget_bytes, 2 << 20);
+}
+
+#[test]
+fn each_setting_of_the_reference_can_be_set_in_the_environment() {
+    for setting in SETTINGS {
+        let name = setting.environment_variable();
+        let value = match setting.key {
+            "cluster_id" => "j-2AXXXXXXGAPLF",
+            "aws.decommission_timeout" => "1h",
+            "yarn.local_resource_manager" => "http://localhost:8088",
+            _ => setting.default.unwrap_or("x"),
+        };
+        let value = value.trim_matches(['[', ']', '"']);
+        let environment = [("HEADROOM__POLICY", "p"), (name.as_str(), value)];
+        load("", &environment, Flags::default()).expect(&name);
+    }
+}
+
+#[test]
 fn the_environment_overrides_the_file_and_flags_override_both() {
     let toml = "policy = 'file.yaml'\ncluster_id = 'j-FILE'\n[yarn]\ntimeout = '1s'";
     let environment = [
@@ -64,11 +97,11 @@ fn the_environment_overrides_the_file_and_flags_override_both() {
 }
 
 #[test]
-fn what_is_wrong_is_named_with_what_would_be_right() {
+fn an_error_names_the_setting_and_what_is_right() {
     for (toml, expected) in [
         (
             "",
-            "setting `policy`: no policy is given; name a file here or with --policy",
+            "setting `policy`: it is missing; name a policy file here or with --policy",
         ),
         (
             "policy = 'p'\n[yarn]\ntimeout = '5'",
@@ -87,23 +120,26 @@ fn what_is_wrong_is_named_with_what_would_be_right() {
             "the list is empty",
         ),
         (
-            "policy = 'p'\n[yarn]\nbeside = 'http://other:8088'",
+            "policy = 'p'\n[yarn]\nlocal_resource_manager = 'http://other:8088'",
             "is not one of yarn.resource_managers",
         ),
         (
             "policy = 'p'\ncluster_id = 'cluster'",
-            "`cluster` is no cluster id",
+            "`cluster` is not a cluster id",
         ),
         (
             "policy = 'p'\nlisten = 'localhost'",
-            "`localhost` is no address with a port",
+            "`localhost` is not an address with a port",
         ),
         ("policy = 'p'\n[aws]\ncalls_per_minute = 1", "is too few"),
         (
-            "policy = 'p'\n[journal]\nsegment_mb = 600",
-            "a budget of at least two segments",
+            "policy = 'p'\n[journal]\nsegment_mib = 600",
+            "journal.budget_mib to at least twice as much",
         ),
-        ("policy = 'p'\n[log]\nlevel = 'loud'", "none of error, warn"),
+        (
+            "policy = 'p'\n[log]\nlevel = 'loud'",
+            "not one of error, warn",
+        ),
         ("policy = 'p'\n[yarn]\ntimeuot = '5s'", "timeuot"),
         ("policy = p", "headroom.toml"),
     ] {

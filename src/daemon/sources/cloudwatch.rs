@@ -1,4 +1,4 @@
-//! Values of the CloudWatch metrics that policies declare.
+//! Reads the CloudWatch metrics that policies declare.
 
 pub mod api;
 mod batch;
@@ -14,18 +14,20 @@ use aws_config::SdkConfig;
 use aws_sdk_cloudwatch::Client;
 
 use crate::daemon::clock::Clock;
-use crate::daemon::sources::source::{Call, News, SourceError, Trouble};
+use crate::daemon::sources::call::Call;
+use crate::daemon::sources::error::SourceError;
+use crate::daemon::sources::failure_log::{FailureEvent, FailureLog};
 use crate::observation::{MetricId, Sampled};
 use crate::policy::{MetricSpec, Policy};
 use crate::units::{Timestamp, display_duration};
 use api::{GET_METRIC_DATA, Query, Request};
 use batch::{Batch, Due, batches};
 
-/// How long one reading may take, in reality.
+/// The time limit for one reading, in real time.
 const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 
-/// Reads the metrics of all policies. Within a call the SDK repeats what is throttled or lost, with
-/// backoff and jitter.
+/// Reads the metrics of all policies. The SDK retries throttled and lost requests with backoff and
+/// jitter.
 #[derive(Debug)]
 pub struct CloudWatch {
     client: Client,
@@ -33,28 +35,31 @@ pub struct CloudWatch {
     answer_within: Duration,
 }
 
-/// What one reading brought.
+/// The result of one reading.
 #[derive(Clone, Debug, PartialEq)]
 pub struct CloudWatchReading {
-    /// The newest value of each metric while it is within [`MetricSpec::allowance`], with the end
-    /// of its period as `measured_at`; else why it could not be asked for. A metric without either
-    /// has no data points, and is absent.
+    /// The newest value of each metric if it is within [`MetricSpec::allowance`], with the end of its
+    /// period as `measured_at`; otherwise the error. A metric without data points is absent.
     pub values: BTreeMap<MetricId, Result<Sampled<f64>, SourceError>>,
+    /// The calls that were made.
     pub calls: Vec<Call>,
 }
 
-/// Two policies that are to share one observation mean different metrics by one name.
+/// Two policies declare different metrics under one name, but share one observation.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "the policies `{first}` and `{second}` both declare the metric `{metric}`, but not the same one; rename it in one of them"
 )]
 pub struct MetricConflict {
+    /// The name of both metrics.
     pub metric: MetricId,
+    /// The first metric.
     pub first: String,
+    /// The other metric.
     pub second: String,
 }
 
-/// The metrics of several policies, each once.
+/// Merges the metrics of several policies.
 ///
 /// # Errors
 /// When two policies declare different metrics under one name.
@@ -82,17 +87,17 @@ pub fn metrics_of<'a>(
 struct Metric {
     spec: MetricSpec,
     newest: Option<Sampled<f64>>,
-    /// Why the last call for it brought nothing; `None` also when it has no data points.
+    /// The error of the last call; `None` also if the metric has no data points.
     failed: Option<SourceError>,
-    trouble: Trouble,
+    failures: FailureLog,
 }
 
-/// What calls brought for one metric: the newest point, if there is any.
+/// The newest point of one metric, if there is any.
 type Answer = Result<Option<Sampled<f64>>, SourceError>;
 
 impl CloudWatch {
-    /// `metrics` as [`metrics_of`] merges them. Region, credentials, endpoint and retries are those
-    /// of the configuration.
+    /// Reads the metrics that [`metrics_of`] returned. Region, credentials, endpoint and retries are
+    /// those of `config`.
     pub fn new(config: &SdkConfig, cluster_id: &str, metrics: Vec<MetricSpec>) -> Self {
         let with_cluster = |mut spec: MetricSpec| {
             for (_, value) in &mut spec.dimensions {
@@ -104,7 +109,7 @@ impl CloudWatch {
                     spec,
                     newest: None,
                     failed: None,
-                    trouble: Trouble::default(),
+                    failures: FailureLog::default(),
                 },
             )
         };
@@ -116,13 +121,12 @@ impl CloudWatch {
         }
     }
 
-    /// How old a value of this metric may be; `None` when nobody declared it.
+    /// How old a value of this metric may be; `None` if no policy declares the metric.
     pub fn allowance(&self, metric: &MetricId) -> Option<Duration> {
         Some(self.metrics.get(metric)?.spec.allowance())
     }
 
-    /// Asks for the metrics of which a new period can be there, in as few calls as the API allows;
-    /// none is made when there is none.
+    /// Reads the metrics that may have a new period, in as few calls as the API allows.
     pub async fn read(&mut self, clock: &Clock) -> CloudWatchReading {
         self.read_at(clock.now()).await
     }
@@ -174,14 +178,13 @@ impl CloudWatch {
 }
 
 impl Metric {
-    /// The two newest periods that have ended and had their delay, unless the newest of them is
-    /// known.
+    /// The two newest periods that have ended and passed their delay; `None` if the newest is known.
     fn due(&self, now: Timestamp) -> Option<Due> {
         let MetricSpec {
             id, period, delay, ..
         } = &self.spec;
         let to = (now - *delay).floor(*period);
-        // What lies in the future is from before the clock was set back.
+        // A time in the future dates from before the clock was set back.
         let is_known = self
             .newest
             .is_some_and(|newest| (to..=now).contains(&newest.measured_at));
@@ -194,12 +197,12 @@ impl Metric {
     }
 
     fn take(&mut self, now: Timestamp, answer: Answer) {
-        match self.trouble.news(now, answer.as_ref().err()) {
-            Some(News::Fails(error)) => {
-                tracing::warn!(metric = %self.spec.id, %error, "a metric could not be read")
+        match self.failures.note(now, answer.as_ref().err()) {
+            Some(FailureEvent::Failing(error)) => {
+                tracing::warn!(metric = %self.spec.id, %error, "the metric cannot be read")
             }
-            Some(News::Recovered { after }) => {
-                tracing::info!(metric = %self.spec.id, "a metric can be read again, after {}", display_duration(after));
+            Some(FailureEvent::Recovered { after }) => {
+                tracing::info!(metric = %self.spec.id, "the metric can be read again, after {}", display_duration(after));
             }
             None => {}
         }
@@ -238,7 +241,8 @@ impl Metric {
     }
 }
 
-/// Leaves its answers where they are seen even if time runs out half way.
+/// Makes the calls. The answers are written to shared state, so that they are kept if time runs
+/// out.
 async fn ask_all(
     client: &Client,
     metrics: &BTreeMap<MetricId, Metric>,
@@ -268,7 +272,7 @@ async fn ask_all(
     }
 }
 
-/// One request to its last page.
+/// Reads all pages of one request.
 async fn ask(
     client: &Client,
     request: &Request,
@@ -277,7 +281,7 @@ async fn ask(
 ) -> Vec<Answer> {
     let unanswered = || {
         Err(api::malformed(
-            "no result for a metric that was asked for".to_owned(),
+            "a requested metric has no result".to_owned(),
         ))
     };
     let mut answers: Vec<Answer> = due.iter().map(|_| unanswered()).collect();
@@ -286,9 +290,9 @@ async fn ask(
         let (page, call) = api::page(client, request, token.clone()).await;
         calls.push(call);
         let page = match page {
-            Ok(page) if page.next_token.is_some() && page.next_token == token => Err(
-                api::malformed("a page that is followed by itself".to_owned()),
-            ),
+            Ok(page) if page.next_token.is_some() && page.next_token == token => {
+                Err(api::malformed("a page repeats its own token".to_owned()))
+            }
             page => page,
         };
         match page {
@@ -316,7 +320,7 @@ async fn ask(
                 }
             }
             Err(error) => {
-                // What earlier pages brought is as good as ever.
+                // Points from earlier pages are kept.
                 answers
                     .iter_mut()
                     .filter(|answer| !matches!(answer, Ok(Some(_))))

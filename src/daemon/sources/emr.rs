@@ -1,4 +1,4 @@
-//! EMR as it describes a cluster: its state, its groups or fleets, its instances and steps.
+//! Reads a cluster's state, groups or fleets, instances and steps from EMR.
 
 mod api;
 mod budget;
@@ -19,7 +19,9 @@ use aws_sdk_emr::types::{StepState, StepSummary};
 
 use crate::daemon::clock::Clock;
 use crate::daemon::settings::AwsSettings;
-use crate::daemon::sources::source::{Call, News, SourceError, Trouble};
+use crate::daemon::sources::call::Call;
+use crate::daemon::sources::error::SourceError;
+use crate::daemon::sources::failure_log::{FailureEvent, FailureLog};
 use crate::observation::{
     ClusterState, ClusterStatus, GroupId, GroupStatus, InstanceId, Market, Role, Sampled,
 };
@@ -32,47 +34,47 @@ pub(crate) use describe::{fleet_of, market_of_fleet};
 use hosts::Hosts;
 pub use operation::Operation;
 
-/// Amazon's managed scaling is switched on or off by people, so that it need not be asked for at
-/// each tick.
+/// How often managed scaling is read. People turn it on and off, so that need not be at each tick.
 const MANAGED_SCALING_EVERY: Duration = Duration::from_secs(300);
-/// What was last known of it is good for this long while it cannot be asked for.
+/// How long the last answer is used while managed scaling cannot be read.
 const MANAGED_SCALING_KNOWN_FOR: Duration = Duration::from_secs(1_800);
 
-/// Reads one cluster. There is no way to change anything through it.
+/// Reads one cluster. It cannot change anything.
 #[derive(Debug)]
 pub struct Emr {
     api: Api,
-    /// For everything that one reading asks for.
+    /// The time limit for the status, and for the list of instances.
     patience: Duration,
     reads_steps: bool,
     checks_managed_scaling: bool,
     waiting_since: Option<Timestamp>,
     steps: Option<Sampled<Steps>>,
-    steps_trouble: Trouble,
+    steps_failures: FailureLog,
     managed_scaling: Option<Sampled<bool>>,
     hosts: Hosts,
-    hosts_trouble: Trouble,
+    hosts_failures: FailureLog,
 }
 
-/// What one reading brought.
+/// The result of one reading.
 #[derive(Clone, Debug)]
 pub struct EmrReading {
-    /// A failure leaves out the cluster; the daemon then shows the engine the last status with its
-    /// old `measured_at`.
-    ///
-    /// A status is as old as its oldest part. Steps are zero when no policy reads them.
+    /// The cluster, with the time of its oldest part. Steps are zero if no policy reads them. After
+    /// an error, the daemon gives the engine the last status with its old `measured_at`.
     pub status: Result<Sampled<ClusterStatus>, SourceError>,
-    /// Calls that were made, and calls that were left out to stay within the budget (these took no
-    /// time).
+    /// The calls that were made, and those that were skipped to stay within the budget.
     pub calls: Vec<Call>,
 }
 
-/// An instance behind a YARN node.
+/// The instance of a YARN node.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Host {
+    /// The EC2 instance id.
     pub instance: InstanceId,
+    /// The group, or the market of a fleet, that it belongs to.
     pub group: GroupId,
+    /// The instance type.
     pub instance_type: String,
+    /// The market it was launched in.
     pub market: Market,
 }
 
@@ -82,7 +84,7 @@ struct Steps {
     running: u32,
 }
 
-/// Whether one of the policies reads EMR's steps, which cost a call at each tick.
+/// Whether a policy reads EMR's steps, which takes a call at each tick.
 pub fn reads_steps<'a>(policies: impl IntoIterator<Item = &'a Policy>) -> bool {
     let is_of_steps = |source: &SignalSource| {
         matches!(
@@ -97,7 +99,7 @@ pub fn reads_steps<'a>(policies: impl IntoIterator<Item = &'a Policy>) -> bool {
 }
 
 impl Emr {
-    /// Reads the cluster with this id. `config` says where EMR is and with which credentials.
+    /// Reads the cluster with this id, with the endpoint and the credentials of `config`.
     pub fn new(
         config: &SdkConfig,
         cluster_id: &str,
@@ -111,16 +113,16 @@ impl Emr {
             checks_managed_scaling: settings.check_managed_scaling,
             waiting_since: None,
             steps: None,
-            steps_trouble: Trouble::default(),
+            steps_failures: FailureLog::default(),
             managed_scaling: None,
             hosts: Hosts::default(),
-            hosts_trouble: Trouble::default(),
+            hosts_failures: FailureLog::default(),
         }
     }
 
-    /// Describes the cluster. Instances are listed again when a group has changed, when YARN had a
-    /// host that is not among them, and every ten minutes. Takes at most four times as long as one
-    /// call may.
+    /// Describes the cluster. Lists the instances again when the size of a group has changed, when
+    /// YARN reports an unknown host, and every ten minutes. Takes at most four times
+    /// `aws.timeout`.
     pub async fn read(&mut self, clock: &Clock) -> EmrReading {
         let patience = self.patience;
         let status = tokio::time::timeout(patience, self.status(clock)).await;
@@ -139,12 +141,12 @@ impl Emr {
                     after: patience,
                 })
             });
-            match self.hosts_trouble.news(clock.now(), listed.as_ref().err()) {
-                Some(News::Fails(error)) => {
-                    tracing::warn!(%error, "instances are not listed again; nodes that have just joined are not known yet");
+            match self.hosts_failures.note(clock.now(), listed.as_ref().err()) {
+                Some(FailureEvent::Failing(error)) => {
+                    tracing::warn!(%error, "instances cannot be listed; nodes that have just joined are unknown");
                 }
-                Some(News::Recovered { after }) => tracing::info!(
-                    "instances are listed again, after {}",
+                Some(FailureEvent::Recovered { after }) => tracing::info!(
+                    "instances can be listed again, after {}",
                     display_duration(after)
                 ),
                 None => {}
@@ -156,20 +158,19 @@ impl Emr {
         }
     }
 
-    /// Instances by private DNS name, by its first label, and by private IP address, as far as they
-    /// were listed last.
+    /// The listed instances by private DNS name, by its first label, and by private IP address.
     pub fn hosts(&self) -> &BTreeMap<String, Host> {
         self.hosts.known()
     }
 
-    /// YARN has a host that is not among [`Self::hosts`]: they are listed again, soon but not at
-    /// each tick.
+    /// Notes that YARN reports a host that is not in [`Self::hosts`], so that the instances are
+    /// listed again soon.
     pub fn note_unknown_host(&mut self) {
         self.hosts.note_unknown();
     }
 
-    /// Something runs on YARN. To EMR a cluster waits as soon as no step runs, whatever else does;
-    /// from now on it has not been idle.
+    /// Notes that applications run or wait on YARN, so that the cluster does not count as idle. EMR
+    /// reports WAITING as soon as no step runs, whatever runs on YARN.
     pub fn note_work(&mut self) {
         self.waiting_since = None;
     }
@@ -233,21 +234,20 @@ impl Emr {
         }
     }
 
-    /// The steps; when they cannot be had, the last ones that were, with their age.
+    /// The steps, or the last known ones with their old `measured_at` if they cannot be read.
     async fn steps(&mut self, clock: &Clock) -> Result<Sampled<Steps>, SourceError> {
         let measured_at = clock.now();
         let answer = self.api.steps(clock).await;
         match (
-            self.steps_trouble.news(measured_at, answer.as_ref().err()),
+            self.steps_failures.note(measured_at, answer.as_ref().err()),
             self.steps,
         ) {
-            (Some(News::Fails(error)), Some(last)) => {
-                tracing::warn!(%error, measured_at = %last.measured_at, "the steps are those of an earlier reading");
+            (Some(FailureEvent::Failing(error)), Some(last)) => {
+                tracing::warn!(%error, measured_at = %last.measured_at, "steps cannot be read; using those of an earlier reading");
             }
-            (Some(News::Recovered { after }), _) => tracing::info!(
-                "the steps can be read again, after {}",
-                display_duration(after)
-            ),
+            (Some(FailureEvent::Recovered { after }), _) => {
+                tracing::info!("steps can be read again, after {}", display_duration(after))
+            }
             _ => {}
         }
         match (answer, self.steps) {
@@ -268,9 +268,8 @@ impl Emr {
         }
     }
 
-    /// Whether managed scaling is on, as far as that was asked for lately. While it was never
-    /// known, nothing else of the cluster is, either: to act beside another master is worse than to
-    /// wait.
+    /// Whether managed scaling is on, as of the last answer within the last half hour. Without one,
+    /// the whole reading fails: waiting is better than working against EMR's own scaling.
     async fn has_managed_scaling(&mut self, clock: &Clock) -> Result<bool, SourceError> {
         if !self.checks_managed_scaling {
             return Ok(false);
@@ -297,9 +296,9 @@ impl Emr {
         }
     }
 
-    /// EMR does not tell since when a cluster waits. It is the first reading at which it did, so
-    /// that a restart of the daemon shortens the time: a cluster is never taken to be idle for
-    /// longer than it is.
+    /// Since when the cluster has been WAITING, which EMR does not report: since the first reading
+    /// that showed it. After a restart of the daemon the time is shorter than in truth, never
+    /// longer.
     fn idle_since(&mut self, state: ClusterState, now: Timestamp) -> Option<Timestamp> {
         self.waiting_since = (state == ClusterState::Waiting)
             .then(|| self.waiting_since.map_or(now, |since| since.min(now)));

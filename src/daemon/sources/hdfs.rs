@@ -1,4 +1,4 @@
-//! The NameNode's JMX: how full HDFS is, and whether blocks lack copies.
+//! Reads the use of HDFS and the state of its blocks from the NameNode's JMX.
 
 use std::time::Duration;
 
@@ -6,16 +6,17 @@ use reqwest::Url;
 use serde::Deserialize;
 
 use crate::daemon::clock::Clock;
-use crate::daemon::sources::http_get::{HttpGet, TimeLimit, shown, timed};
+use crate::daemon::sources::call::{Call, timed};
+use crate::daemon::sources::error::SourceError;
+use crate::daemon::sources::http_get::{HttpGet, TimeLimit, shown};
 use crate::daemon::sources::jmx::{self, Beans};
-use crate::daemon::sources::source::{Call, SourceError};
 use crate::observation::{HdfsLoad, Sampled};
 use crate::units::{Mebibytes, Timestamp};
 
 const LIMIT_BYTES: usize = 1 << 20;
 const BYTES_PER_MEBIBYTE: u64 = 1 << 20;
 
-/// All NameNodes of one cluster. Believes the active one.
+/// All NameNodes of one cluster, of which the active one is read.
 #[derive(Debug)]
 pub struct Hdfs {
     http: HttpGet,
@@ -23,14 +24,16 @@ pub struct Hdfs {
     timeout: Duration,
 }
 
-/// What one reading brought.
+/// The result of one reading.
 #[derive(Clone, Debug, PartialEq)]
 pub struct HdfsReading {
+    /// The load, or why it could not be read.
     pub load: Result<Sampled<HdfsLoad>, SourceError>,
+    /// The calls that were made.
     pub calls: Vec<Call>,
 }
 
-/// The bean `FSNamesystem`, as far as it is read. Sizes are in bytes.
+/// The attributes of the bean `FSNamesystem` that are read. Sizes are in bytes.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct FsNamesystem {
@@ -43,8 +46,8 @@ struct FsNamesystem {
 }
 
 impl Hdfs {
-    /// `addresses` are those of all NameNodes, such as `http://ip-10-0-0-1:9870`. A reading takes
-    /// at most `timeout`, whatever happens.
+    /// Reads from all NameNodes at `addresses`, such as `http://ip-10-0-0-1:9870`. A reading takes
+    /// at most `timeout`.
     pub fn new(http: HttpGet, addresses: Vec<Url>, timeout: Duration) -> Self {
         Self {
             http,
@@ -53,7 +56,7 @@ impl Hdfs {
         }
     }
 
-    /// Asks all NameNodes at once, and takes the answer of the first active one.
+    /// Asks all NameNodes concurrently and returns the first active one's answer.
     pub async fn read(&mut self, clock: &Clock) -> HdfsReading {
         let limit = TimeLimit::start(self.timeout);
         let measured_at = clock.now();
@@ -96,8 +99,8 @@ async fn ask(http: &HttpGet, address: &Url, limit: TimeLimit) -> Result<FsNamesy
 }
 
 impl FsNamesystem {
-    /// A NameNode without high availability says that it is active, and the oldest ones say
-    /// nothing.
+    /// Whether the NameNode is active. Without high availability it reports that it is, or, in old
+    /// versions, nothing.
     fn is_active(&self) -> bool {
         self.ha_state
             .as_deref()
@@ -115,8 +118,7 @@ impl FsNamesystem {
     }
 }
 
-/// Where a NameNode said that it stands by, that is the news; else it is how the first address
-/// failed.
+/// The error when none is active: the states, if at least one answered, else the first failure.
 fn nobody(mut answers: Vec<(Url, Result<FsNamesystem, SourceError>)>) -> SourceError {
     answers.sort_by(|(one, _), (other, _)| one.cmp(other));
     let state = |(address, answer): &(Url, Result<FsNamesystem, SourceError>)| {

@@ -1,4 +1,4 @@
-//! HTTP GET of JSON with bounds on time and size, for services that are not always what they seem.
+//! HTTP GET of JSON, with limits on time and size.
 
 mod trust;
 
@@ -11,30 +11,32 @@ use reqwest::{Client, Response, StatusCode, Url};
 use serde::de::DeserializeOwned;
 
 use crate::daemon::clock::Stopwatch;
-use crate::daemon::sources::source::{Call, SourceError};
+use crate::daemon::sources::error::SourceError;
 
 pub use trust::TrustError;
 
-/// A machine of the same network that has not taken a connection by then is not there.
+/// The time limit for a connection. The services are on the same network and connect quickly.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
-/// As much of an unexpected text as an error quotes.
+/// The length at which an error cuts off an unexpected answer.
 const QUOTED_CHARS: usize = 60;
 
-/// Asks for JSON. Follows no redirect and knows no proxy: the answer comes from the address that
-/// was asked, or there is none.
+/// An HTTP client for JSON. It follows no redirects and uses no proxy, so that every answer comes
+/// from the requested address.
 #[derive(Clone, Debug)]
 pub struct HttpGet {
     client: Client,
 }
 
-/// How long something may take in all, counted from when it began.
+/// A time limit for several requests together.
 #[derive(Clone, Copy, Debug)]
 pub struct TimeLimit {
     since: Stopwatch,
+    /// The whole time.
     pub total: Duration,
 }
 
 impl TimeLimit {
+    /// A time limit that starts now.
     pub fn start(total: Duration) -> Self {
         Self {
             since: Stopwatch::start(),
@@ -42,22 +44,26 @@ impl TimeLimit {
         }
     }
 
+    /// The time that is left; zero if it is over.
     pub fn left(&self) -> Duration {
         self.total.saturating_sub(self.since.elapsed())
     }
 }
 
-/// What a service answered: JSON, or that another address should be asked.
+/// The answer of a service.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Answer<T> {
     Json(T),
-    /// 307 with the `Location` it gave, if that is an HTTP address.
+    /// A redirect (307), with its `Location` if that is an HTTP address.
     Redirect(Option<Url>),
 }
 
 impl HttpGet {
-    /// `trusted` is a PEM file with the certificates to believe in place of the machine's own
-    /// authorities.
+    /// Makes a client. `trusted` is a PEM file of the certificates to trust instead of the machine's
+    /// certificate authorities.
+    ///
+    /// # Errors
+    /// When the file is unusable.
     pub fn new(trusted: Option<&Path>) -> Result<Self, TrustError> {
         let accept = HeaderMap::from_iter([(ACCEPT, HeaderValue::from_static("application/json"))]);
         let builder = Client::builder()
@@ -76,10 +82,11 @@ impl HttpGet {
         Ok(Self { client })
     }
 
-    /// The JSON at `url`; a redirect counts as a failure.
+    /// Reads the JSON at `url`.
     ///
     /// # Errors
-    /// Whatever is not JSON of the shape of `T`, in at most `limit_bytes`, `within` that time.
+    /// When the answer is a redirect, is not JSON in the form of `T`, is longer than `limit_bytes`
+    /// or does not arrive `within` the time limit.
     pub async fn json<T: DeserializeOwned>(
         &self,
         url: &Url,
@@ -95,7 +102,7 @@ impl HttpGet {
         }
     }
 
-    /// Like [`Self::json`], for services that may point to another address.
+    /// Reads the JSON at `url`, or where it redirects to. Otherwise like [`Self::json`].
     pub async fn answer<T: DeserializeOwned>(
         &self,
         url: &Url,
@@ -128,34 +135,16 @@ impl HttpGet {
     }
 }
 
-/// Waits for an answer and takes down how the call went.
-pub async fn timed<T>(
-    operation: &'static str,
-    answer: impl Future<Output = Result<T, SourceError>>,
-) -> (Result<T, SourceError>, Call) {
-    let watch = Stopwatch::start();
-    let answer = answer.await;
-    let result = answer.as_ref().map_or_else(SourceError::label, |_| "ok");
-    (
-        answer,
-        Call {
-            operation,
-            result,
-            took: watch.elapsed(),
-        },
-    )
-}
-
-/// The address as it may be written down: without a password.
+/// The address without user and password, for logs and errors.
 pub fn shown(url: &Url) -> String {
     let mut url = url.clone();
-    // Both fail only for addresses that cannot carry a name, and so carry none.
+    // Both fail only for addresses that cannot have a user or a password.
     let _ = url.set_password(None);
     let _ = url.set_username("");
     url.to_string()
 }
 
-/// An answer that cannot be used, with what is wrong about it.
+/// The error for an unusable answer.
 pub fn malformed(url: &Url, problem: impl Into<String>) -> SourceError {
     SourceError::Malformed {
         url: shown(url),
@@ -165,13 +154,13 @@ pub fn malformed(url: &Url, problem: impl Into<String>) -> SourceError {
 
 fn location(url: &Url, response: &Response) -> Option<Url> {
     let location = response.headers().get(LOCATION)?.to_str().ok()?;
-    // Relative addresses are allowed.
+    // `Location` may be relative.
     url.join(location)
         .ok()
         .filter(|target| ["http", "https"].contains(&target.scheme()) && target.has_host())
 }
 
-/// Reads the body piece by piece, and stops as soon as it cannot become what was asked for.
+/// Reads the body in chunks, and stops as soon as it is too long or cannot be JSON.
 async fn read(
     url: &Url,
     mut response: Response,
@@ -218,7 +207,7 @@ fn media_type(headers: &HeaderMap) -> String {
     let text = headers
         .get(CONTENT_TYPE)
         .and_then(|value| value.to_str().ok())
-        .unwrap_or("of no declared type");
+        .unwrap_or("an undeclared type");
     text.split(';')
         .next()
         .unwrap_or_default()
@@ -226,7 +215,8 @@ fn media_type(headers: &HeaderMap) -> String {
         .to_ascii_lowercase()
 }
 
-/// All that our services send begins with a brace; an empty body is left to the parser.
+/// Whether the body may be a JSON object, as all expected answers are. The parser reports an empty
+/// body.
 fn may_be_an_object(body: &[u8]) -> bool {
     body.iter()
         .find(|byte| !byte.is_ascii_whitespace())
@@ -243,13 +233,13 @@ fn quoted(body: &[u8]) -> String {
     }
 }
 
-/// The quick parser says nothing about the place; only where it fails is the one asked that does.
+/// Parses the body. If that fails, a second, slower parser finds the place of the error.
 fn parse<T: DeserializeOwned>(url: &Url, body: &[u8]) -> Result<T, SourceError> {
     serde_json::from_slice(body).map_err(|plain| {
         let mut deserializer = serde_json::Deserializer::from_slice(body);
         let place = serde_path_to_error::deserialize::<_, T>(&mut deserializer)
             .map_or_else(|error| error.path().to_string(), |_| String::new());
-        // A place that is not known is written as a question mark.
+        // The parser shows an unknown place as a question mark.
         match place.trim_end_matches(['?', '.']) {
             "" => malformed(url, plain.to_string()),
             place => malformed(url, format!("{place}: {plain}")),
@@ -266,7 +256,7 @@ fn failure(url: &Url, error: reqwest::Error) -> SourceError {
     }
     let cause = innermost(&error);
     if error.is_body() || error.is_decode() {
-        return malformed(url, format!("the answer breaks off: {cause}"));
+        return malformed(url, format!("the answer is incomplete: {cause}"));
     }
     SourceError::Unreachable {
         url: shown(url),
@@ -274,7 +264,7 @@ fn failure(url: &Url, error: reqwest::Error) -> SourceError {
     }
 }
 
-/// reqwest's own messages repeat the address; what went wrong is said by the innermost cause.
+/// The innermost cause. reqwest's outer messages only repeat the address.
 fn innermost(error: &dyn Error) -> &dyn Error {
     let mut cause = error;
     while let Some(inner) = cause.source() {

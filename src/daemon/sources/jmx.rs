@@ -1,28 +1,31 @@
-//! Hadoop's `/jmx`: the beans of a process as JSON.
+//! Hadoop's `/jmx`, which serves the beans of a process as JSON.
 
 use reqwest::Url;
 use serde::Deserialize;
 
+use crate::daemon::sources::error::SourceError;
 use crate::daemon::sources::http_get::malformed;
-use crate::daemon::sources::source::SourceError;
 
-/// Beans that matched a query, as far as they are read.
+/// The beans that match a query.
 #[derive(Debug, Deserialize)]
 pub struct Beans<T> {
     pub beans: Vec<T>,
 }
 
 impl<T> Beans<T> {
-    /// The one bean that was asked for.
+    /// The only bean that matches.
+    ///
+    /// # Errors
+    /// When none does.
     pub fn one(self, url: &Url) -> Result<T, SourceError> {
         self.beans
             .into_iter()
             .next()
-            .ok_or_else(|| malformed(url, "it has no such bean"))
+            .ok_or_else(|| malformed(url, "the requested bean is missing"))
     }
 }
 
-/// Asks the process at `base` for the beans that match.
+/// The address of the beans that match `pattern` in the process at `base`.
 pub fn query(base: &Url, pattern: &str) -> Url {
     let mut url = base.clone();
     url.set_path(&format!("{}/jmx", base.path().trim_end_matches('/')));

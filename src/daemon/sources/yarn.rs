@@ -1,5 +1,4 @@
-//! The ResourceManager's REST API: who is active, how loaded the cluster is, what runs on which
-//! node.
+//! Reads the load of the cluster and of its nodes from the REST API of the active ResourceManager.
 
 mod active;
 mod answers;
@@ -13,15 +12,16 @@ use std::time::Duration;
 use reqwest::Url;
 
 use crate::daemon::clock::Clock;
+use crate::daemon::sources::call::Call;
+use crate::daemon::sources::error::SourceError;
 use crate::daemon::sources::http_get::{HttpGet, TimeLimit};
-use crate::daemon::sources::source::{Call, SourceError};
-use crate::daemon::sources::yarn::active::RollCall;
+use crate::daemon::sources::yarn::active::ActiveSearch;
 use crate::daemon::sources::yarn::answers::Answers;
 use crate::daemon::sources::yarn::idle::IdleHosts;
 use crate::observation::{Sampled, YarnLoad};
 use crate::units::Timestamp;
 
-/// All ResourceManagers of one cluster. Follows the active one.
+/// All ResourceManagers of one cluster, of which the active one is read.
 #[derive(Debug)]
 pub struct Yarn {
     http: HttpGet,
@@ -32,37 +32,41 @@ pub struct Yarn {
     idle: IdleHosts,
 }
 
-/// What one reading brought. Parts fail one by one.
+/// The result of one reading. Its parts can fail independently.
 #[derive(Clone, Debug, PartialEq)]
 pub struct YarnReading {
     /// The address of the active ResourceManager.
     pub active: Option<Url>,
-    /// The active one is on this machine. False when none is active, and when the local address is
-    /// not known.
+    /// Whether the active ResourceManager is the local one. False if none is active or the local
+    /// address is unknown.
     pub active_is_local: bool,
+    /// The load over all partitions, or why it could not be read.
     pub load: Result<Sampled<YarnLoad>, SourceError>,
-    /// Fails as well when it cannot be told where the application masters run.
+    /// The nodes. An error, too, if it is unknown where the application masters run.
     pub nodes: Result<Sampled<Vec<YarnNode>>, SourceError>,
+    /// The calls that were made.
     pub calls: Vec<Call>,
 }
 
-/// One NodeManager that is there: running, decommissioning or unhealthy.
+/// A node whose NodeManager is running, decommissioning or unhealthy.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct YarnNode {
-    /// As YARN calls it: the instance's private DNS name, as a rule.
+    /// YARN's name of the host, usually the instance's private DNS name.
     pub host: String,
+    /// The number of running containers.
     pub containers: u32,
+    /// Whether an application master runs on it.
     pub has_application_master: bool,
-    /// Decommissioning.
+    /// Whether the node is decommissioning.
     pub draining: bool,
-    /// Since when it was seen without containers; `None` while it has some.
+    /// Since when the node has been seen without containers; `None` while it has some.
     pub idle_since: Option<Timestamp>,
 }
 
 impl Yarn {
-    /// `addresses` are those of all ResourceManagers, such as `http://ip-10-0-0-1:8088`; `local` is
-    /// the one on this machine, if any. A reading takes at most `timeout`, whatever happens. What a
-    /// reading said of idle nodes counts on if the next one comes within `allowance`.
+    /// Reads from all ResourceManagers at `addresses`, such as `http://ip-10-0-0-1:8088`; `local` is
+    /// the one on this node, if any. A reading takes at most `timeout`. Idle times continue if the
+    /// next reading follows within `allowance`.
     pub fn new(
         http: HttpGet,
         addresses: Vec<Url>,
@@ -71,8 +75,8 @@ impl Yarn {
         allowance: Duration,
     ) -> Self {
         let mut all: Vec<Url> = Vec::new();
-        // The local one comes first: where one ResourceManager has two addresses, that is the one
-        // to be called by.
+        // The local address comes first, so that a ResourceManager with two addresses is known by
+        // the local one.
         for address in local.iter().chain(&addresses) {
             if !all.contains(address) {
                 all.push(address.clone());
@@ -88,34 +92,33 @@ impl Yarn {
         }
     }
 
-    /// Reads everything, one request after the other where one depends on the other, else
-    /// concurrently. Never fails as a whole, never waits longer than the timeout it was made with.
+    /// Reads everything, concurrently as far as possible. Takes at most the timeout.
     pub async fn read(&mut self, clock: &Clock) -> YarnReading {
         let limit = TimeLimit::start(self.timeout);
         let unlisted = self
             .last_active
             .iter()
             .filter(|last| !self.addresses.contains(last));
-        let mut roll_call = RollCall::start(
+        let mut search = ActiveSearch::start(
             &self.http,
             self.addresses.iter().chain(unlisted).cloned(),
             limit,
         );
-        let found = roll_call.active(self.last_active.as_ref()).await;
+        let found = search.active(self.last_active.as_ref()).await;
         let active = match found {
             Ok(active) => active,
-            Err(error) => return self.failed(error, roll_call.calls),
+            Err(error) => return self.failed(error, search.calls),
         };
-        // Before the requests: the answer can only be younger.
+        // Before the requests, so that the answers are never older than this.
         let measured_at = clock.now();
         let mut answers = Answers::ask(&self.http, &active, limit).await;
-        let unrivalled = roll_call.is_still_unrivalled();
+        let confirmed = search.confirm_single();
         let active_is_local = self
             .local
             .as_ref()
-            .is_some_and(|local| roll_call.claims(local));
-        answers.calls.extend(roll_call.calls);
-        if let Err(error) = unrivalled {
+            .is_some_and(|local| search.is_active(local));
+        answers.calls.extend(search.calls);
+        if let Err(error) = confirmed {
             return self.failed(error, answers.calls);
         }
         let load = answers.load().map(|value| Sampled { value, measured_at });

@@ -1,4 +1,4 @@
-//! What the cluster costs now, and what it has cost since the daemon started.
+//! The cluster's cost per hour, and its cost since the daemon started.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,7 +9,7 @@ use crate::observation::{GroupId, GroupKind, GroupStatus, InstanceId};
 use crate::pricing::{PriceTable, PricingError};
 use crate::units::{Timestamp, Usd};
 
-/// Adds up the price of what runs, over time.
+/// Adds up the price of the running instances over time.
 #[derive(Clone, Debug)]
 pub struct CostMeter {
     prices: PriceTable,
@@ -17,20 +17,21 @@ pub struct CostMeter {
     total: Usd,
 }
 
-/// The cost of all groups, the primary one included: EC2, EMR's fee and EBS.
+/// The cost of all groups, including the primary group: EC2, EMR's fee and EBS.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct CostReport {
-    /// USD an hour; `None` when the price of something that runs is not known.
+    /// The rate in USD per hour; `None` when the price of a running instance is not known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub usd_per_hour: Option<f64>,
-    /// Since the daemon started, without the time in which the rate was not known.
+    /// The cost since the daemon started. Time during which the rate was not known adds nothing.
     pub total_usd: Usd,
-    /// What keeps the rate from being known, and how to mend it.
+    /// Why the rate is not known, and how to fix it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unpriced: Vec<String>,
 }
 
 impl CostMeter {
+    /// Starts at zero.
     pub fn new(prices: PriceTable) -> Self {
         Self {
             prices,
@@ -39,8 +40,8 @@ impl CostMeter {
         }
     }
 
-    /// Takes what runs at `at`. Between two ticks, what ran at the earlier one is taken to have
-    /// gone on.
+    /// Adds the cost since the previous tick, at the previous tick's rate, and computes the rate of
+    /// what runs at `at`.
     pub fn tick(
         &mut self,
         at: Timestamp,
@@ -68,9 +69,9 @@ impl CostMeter {
         }
     }
 
-    /// USD an hour of one group. A group counts instances, of which a few may not be listed yet:
-    /// they cost what the others cost. A fleet counts capacity units, so that only the list tells
-    /// what runs.
+    /// The USD per hour of one group. Instances of an instance group that EMR does not list yet cost
+    /// as much as the average of those it does. A fleet counts capacity units instead of instances,
+    /// so only listed instances count.
     fn rate(
         &self,
         group: &GroupStatus,
@@ -81,7 +82,7 @@ impl CostMeter {
             return Ok(0.0);
         }
         if instances.is_empty() {
-            return Err(format!("{}: its instances are not listed yet", group.id));
+            return Err(format!("{}: EMR does not list its instances yet", group.id));
         }
         let price = |host: &Host| {
             self.prices
@@ -100,7 +101,7 @@ impl CostMeter {
     }
 }
 
-/// Hosts are listed by name and by address: each instance once.
+/// Each instance once, although `hosts` has it by name and by address.
 fn instances_by_group(
     hosts: &BTreeMap<String, Host>,
 ) -> BTreeMap<&GroupId, BTreeMap<&InstanceId, &Host>> {
@@ -205,7 +206,7 @@ mod tests {
             (report.usd_per_hour, &report.unpriced[..]),
             (
                 None,
-                &["ig-core: its instances are not listed yet".to_owned()][..]
+                &["ig-core: EMR does not list its instances yet".to_owned()][..]
             )
         );
         assert_eq!(

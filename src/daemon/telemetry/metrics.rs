@@ -1,6 +1,7 @@
-//! What Prometheus scrapes. `docs/metrics.md` lists it.
+//! The metrics that Prometheus scrapes; `docs/metrics.md` lists them.
 
 mod families;
+mod labels;
 mod process;
 mod thresholds;
 
@@ -13,11 +14,12 @@ use prometheus::{CounterVec, GaugeVec, Registry, TextEncoder};
 pub use families::{Families, Family};
 
 use crate::daemon::telemetry::report::{SourceReport, TickReport};
-use crate::decision::{Action, Cause, Decision, DemandReport, Outcome, Rejection, RuleState};
+use crate::decision::{Action, Decision, DemandReport, Outcome, RuleState};
 use crate::observation::{Direction, GroupStatus, Observation, Sampled, YarnLoad};
 use crate::policy::signal::{Signal, SignalSource};
 use crate::policy::{Policy, Target};
 use crate::units::{Mebibytes, Timestamp};
+use labels::{OUTCOMES, action_and_reason, action_of, group_label};
 use process::ProcessUse;
 use thresholds::{Threshold, thresholds};
 
@@ -32,11 +34,12 @@ pub struct Metrics {
     policy_file: String,
     is_dry_run: bool,
     started_at: Timestamp,
-    /// When what is known from each source was measured, for its age at a scrape.
+    /// When the newest data of each source was measured; its age is computed at each scrape.
     measured_at: Vec<(&'static str, Timestamp)>,
 }
 
 impl Metrics {
+    /// Registers every metric and sets those that stay the same while the daemon runs.
     pub fn new(
         cluster_id: &str,
         policy: &Policy,
@@ -62,14 +65,14 @@ impl Metrics {
             started_at,
             measured_at,
         };
-        metrics.set_what_is_fixed();
+        metrics.set_constants();
         metrics
     }
 
-    /// Takes a tick. Whatever it does not tell any more is gone afterwards.
+    /// Updates all metrics from a tick. A gauge that this tick does not set is absent afterwards.
     pub fn tick(&mut self, report: &TickReport) {
         self.families.reset_gauges();
-        self.set_what_is_fixed();
+        self.set_constants();
         self.set_observation(&report.observation);
         self.set_sources(&report.sources);
         let groups = &report.observation.cluster.value.groups;
@@ -88,13 +91,13 @@ impl Metrics {
         }
         self.count_answers(report);
         self.count_shadows(report);
-        let of_tick = &self.families;
+        let families = &self.families;
         for call in &report.calls {
-            of_tick
+            families
                 .api_calls
                 .with_label_values(&[call.operation, call.result])
                 .inc();
-            of_tick
+            families
                 .api_duration
                 .with_label_values(&[call.operation])
                 .observe(call.took.as_secs_f64());
@@ -106,29 +109,29 @@ impl Metrics {
             ("journal", took.journal),
             ("act", took.act),
         ] {
-            of_tick
+            families
                 .tick_duration
                 .with_label_values(&[phase])
                 .observe(took.as_secs_f64());
         }
-        of_tick.ticks.with_label_values(&["ok"]).inc();
-        set(&of_tick.last_tick, &[], epoch_s(report.observation.at));
-        set(&of_tick.journal_bytes, &[], report.journal_bytes as f64);
+        families.ticks.with_label_values(&["ok"]).inc();
+        set(&families.last_tick, &[], epoch_s(report.observation.at));
+        set(&families.journal_bytes, &[], report.journal_bytes as f64);
         if let Some(usd_per_hour) = report.cost.usd_per_hour {
-            set(&of_tick.cost_rate, &[], usd_per_hour);
+            set(&families.cost_rate, &[], usd_per_hour);
         }
-        raise(&of_tick.cost_total, report.cost.total_usd.get());
+        raise(&families.cost_total, report.cost.total_usd.get());
     }
 
-    /// Counts a tick that was broken off.
+    /// Counts a failed tick.
     pub fn tick_failed(&self) {
         self.families.ticks.with_label_values(&["failed"]).inc();
     }
 
-    /// Everything in Prometheus' text format.
+    /// Renders all metrics in Prometheus' text format, with the ages of data as of `now`.
     ///
     /// # Errors
-    /// When the encoder refuses a metric, which would be a mistake in this program.
+    /// When the encoder rejects a metric, which would be a bug in this program.
     pub fn render(&self, now: Timestamp) -> prometheus::Result<String> {
         for (source, measured_at) in &self.measured_at {
             set(
@@ -152,7 +155,7 @@ impl Metrics {
         TextEncoder::new().encode_to_string(&self.registry.gather())
     }
 
-    fn set_what_is_fixed(&self) {
+    fn set_constants(&self) {
         let families = &self.families;
         set(&families.build_info, &[env!("CARGO_PKG_VERSION")], 1.0);
         set(
@@ -211,7 +214,7 @@ impl Metrics {
             ("needed", demand.units_needed),
             ("kept", demand.units_kept),
             ("others", demand.units_others),
-            ("wanted", demand.units_wanted),
+            ("desired", demand.units_desired),
         ];
         let parts = [
             ("pending", demand.units_pending),
@@ -237,12 +240,12 @@ impl Metrics {
         set(&families.demand_days, &[], f64::from(demand.days_known));
     }
 
-    /// Every signal that concerns the whole cluster and is known well enough to judge a rule by.
+    /// The signals of the whole cluster that are fresh enough for rules to use.
     fn signals(&self, observation: &Observation) -> Vec<(SignalSource, f64)> {
         let Some(any_group) = observation.cluster.value.groups.first() else {
             return Vec::new();
         };
-        let of_a_group = |signal: &Signal| {
+        let is_per_group = |signal: &Signal| {
             matches!(
                 signal,
                 Signal::EmrInstancesRequested | Signal::EmrInstancesRunning
@@ -250,7 +253,7 @@ impl Metrics {
         };
         let built_in = Signal::ALL
             .iter()
-            .filter(|signal| !of_a_group(signal))
+            .filter(|signal| !is_per_group(signal))
             .map(|signal| SignalSource::BuiltIn(*signal));
         let declared = self
             .policy
@@ -322,9 +325,9 @@ impl Metrics {
         set(&self.families.limit_max, &[group], limits.max().as_f64());
         for rule in &target.rules {
             set(
-                &self.families.hold_for,
+                &self.families.rule_for,
                 &[group, rule.name.as_str()],
-                rule.hold_for.as_secs_f64(),
+                rule.for_duration.as_secs_f64(),
             );
             for Threshold {
                 signal,
@@ -346,15 +349,15 @@ impl Metrics {
                 &[group, rule, report.state.label()],
                 1.0,
             );
-            if let RuleState::Holding { since, .. } = report.state {
-                set(&self.families.hold_since, &[group, rule], epoch_s(since));
+            if let RuleState::Pending { since, .. } = report.state {
+                set(&self.families.pending_since, &[group, rule], epoch_s(since));
             }
         }
     }
 
     fn count_decision(&self, decision: &Decision) {
         let group = group_label(decision);
-        // A counter that appears with its first event hides that event from `increase()`.
+        // `increase()` misses the first event of a counter that did not exist before it.
         for action in ["grow", "shrink"] {
             for reason in ["rule", "below_minimum", "above_maximum"] {
                 self.families
@@ -384,7 +387,9 @@ impl Metrics {
             });
         for (group, resize) in resizes {
             let answer = report.answers.iter().find(|answer| answer.group == *group);
-            let outcome = outcome_label(answer.map_or(Outcome::Unknown, |answer| answer.outcome));
+            let outcome = answer
+                .map_or(Outcome::Unknown, |answer| answer.outcome)
+                .label();
             self.families
                 .resizes
                 .with_label_values(&[group.as_str(), action_of(resize.direction()), outcome])
@@ -410,7 +415,7 @@ impl Metrics {
         }
     }
 
-    /// Counters outlive ticks, but not the group that they count for.
+    /// Removes the counters of groups that the cluster no longer has.
     fn forget_other_groups(&self, groups: &[GroupStatus]) {
         let present: BTreeSet<&str> = groups
             .iter()
@@ -441,7 +446,7 @@ impl Metrics {
                 };
                 if !present.contains(value_of("group")) {
                     let labels: Vec<&str> = names.iter().map(|name| value_of(name)).collect();
-                    // It was listed a moment ago: there is nothing to fail.
+                    // The series was listed just above, so removing it cannot fail.
                     let _ = counters.remove_label_values(&labels);
                 }
             }
@@ -453,7 +458,7 @@ fn set(gauge: &GaugeVec, labels: &[&str], value: f64) {
     gauge.with_label_values(labels).set(value);
 }
 
-/// Brings a counter to a total that is counted elsewhere and never falls.
+/// Raises a counter to a total that is kept elsewhere and never falls.
 fn raise(counter: &CounterVec, total: f64) {
     let counter = counter.with_label_values::<&str>(&[]);
     counter.inc_by((total - counter.get()).max(0.0));
@@ -467,7 +472,8 @@ fn epoch_s(at: Timestamp) -> f64 {
     at.seconds_since(Timestamp::EPOCH)
 }
 
-/// As the engine sees it: neither too old, nor from so far in the future that a clock is wrong.
+/// Whether the engine would use the sample: it is neither older than the allowance, nor further in
+/// the future than that, which would mean that a clock is wrong.
 fn is_fresh<T>(sample: &Sampled<T>, at: Timestamp, allowance: Duration) -> bool {
     at.since(sample.measured_at) <= allowance && sample.measured_at.since(at) <= allowance
 }
@@ -482,53 +488,5 @@ fn memory_by_state(yarn: &YarnLoad) -> [(&'static str, Mebibytes); 5] {
     ]
 }
 
-/// Empty, which to Prometheus is the same as absent, while no group matches the target.
-fn group_label(decision: &Decision) -> &str {
-    decision.group.as_ref().map_or("", |group| group.as_str())
-}
-
-fn action_and_reason(action: &Action) -> (&'static str, &'static str) {
-    match action {
-        Action::Hold(reason) => ("hold", reason.label()),
-        Action::Resize(resize) => {
-            let reason = match resize.because {
-                Cause::Rule(_) => "rule",
-                Cause::Demand => "demand",
-                Cause::BelowMinimum => "below_minimum",
-                Cause::AboveMaximum => "above_maximum",
-            };
-            (action_of(resize.direction()), reason)
-        }
-    }
-}
-
-fn action_of(direction: Direction) -> &'static str {
-    match direction {
-        Direction::Out => "grow",
-        Direction::In => "shrink",
-    }
-}
-
-const OUTCOMES: [&str; 7] = [
-    "accepted",
-    "throttled",
-    "access_denied",
-    "not_modifiable",
-    "other",
-    "unknown",
-    "not_sent",
-];
-
-fn outcome_label(outcome: Outcome) -> &'static str {
-    match outcome {
-        Outcome::Accepted => "accepted",
-        Outcome::Rejected(Rejection::Throttled) => "throttled",
-        Outcome::Rejected(Rejection::AccessDenied) => "access_denied",
-        Outcome::Rejected(Rejection::NotModifiable) => "not_modifiable",
-        Outcome::Rejected(Rejection::Other) => "other",
-        Outcome::Unknown => "unknown",
-        Outcome::NotSent => "not_sent",
-    }
-}
 #[cfg(test)]
 mod tests;

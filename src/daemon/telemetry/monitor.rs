@@ -1,5 +1,5 @@
-//! What the loop tells the world, and what the world may ask: the one thing that both the loop and
-//! the HTTP server hold.
+//! The state that the loop and the HTTP server share: the loop writes each tick into it, the server
+//! reads metrics and status from it.
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -15,19 +15,21 @@ use crate::decision::Action;
 use crate::policy::Policy;
 use crate::units::{Timestamp, display_duration};
 
-/// After so many polls without a new tick the loop is taken to be stuck.
+/// The loop counts as stuck after this many polls without a new tick.
 const STUCK_AFTER_POLLS: u32 = 5;
-/// Polls may be short, but no tick is called stuck before.
+/// The loop never counts as stuck before this time, however short its polls are.
 const STUCK_AFTER_AT_LEAST: Duration = Duration::from_secs(15);
-/// Stretches of equal decisions that are remembered.
+/// How many stretches of equal decisions are kept.
 const RECENT: usize = 50;
 
-/// Who this daemon is; fixed at its start.
+/// The properties of a daemon that are fixed at its start.
 #[derive(Clone, Debug)]
 pub struct Identity {
+    /// The id of the cluster, `j-...`.
     pub cluster_id: String,
-    /// Where the policy was read from, as it was named.
+    /// The policy's file, as the settings name it.
     pub policy_file: String,
+    /// Whether decisions are only recorded, not carried out.
     pub dry_run: bool,
 }
 
@@ -47,13 +49,14 @@ struct State {
     begun_at: Option<Timestamp>,
     tick: Option<TickStatus>,
     failure: Option<Failure>,
-    /// Of each target.
+    /// One for each target; `None` while it has not been resized.
     last_resizes: Vec<Option<PastResize>>,
     /// Newest first.
     recent: VecDeque<Stretch>,
 }
 
 impl Monitor {
+    /// A monitor of a daemon that starts now.
     pub fn new(identity: Identity, policy: &Policy, clock: Clock) -> Self {
         let started_at = clock.now();
         let metrics = Metrics::new(
@@ -81,13 +84,13 @@ impl Monitor {
         }
     }
 
-    /// A tick begins: the loop is alive.
+    /// Records that a tick begins, which shows that the loop is alive.
     pub fn tick_begins(&self) {
         let now = self.clock.now();
         self.state().begun_at = Some(now);
     }
 
-    /// A tick came to its end.
+    /// Records a completed tick.
     pub fn tick_ended(&self, report: &TickReport) {
         let mut state = self.state();
         state.metrics.tick(report);
@@ -96,7 +99,7 @@ impl Monitor {
         state.failure = None;
     }
 
-    /// A tick was broken off, such as by a journal that could not be written: nothing was done.
+    /// Records a tick that failed without doing anything, such as when the journal cannot be written.
     pub fn tick_failed(&self, problem: &str) {
         let at = self.clock.now();
         let mut state = self.state();
@@ -110,11 +113,12 @@ impl Monitor {
     /// The metrics in Prometheus' text format.
     ///
     /// # Errors
-    /// When the encoder refuses a metric, which would be a mistake in this program.
+    /// When the encoder rejects a metric, which would be a bug in this program.
     pub fn scrape(&self) -> prometheus::Result<String> {
         self.state().metrics.render(self.clock.now())
     }
 
+    /// The status as of now.
     pub fn status(&self) -> Status {
         let now = self.clock.now();
         let state = self.state();
@@ -145,7 +149,7 @@ impl Monitor {
         }
     }
 
-    /// What is behind the lock is told, not acted on: after a panic under it, half a status is
+    /// The state is only shown, never acted on, so after a panic under the lock a partial status is
     /// better than none.
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
@@ -194,23 +198,23 @@ impl State {
     }
 }
 
-/// What a long silence says of the loop.
+/// The problem that a long silence of the loop means.
 fn unhealthy(silence: Duration, poll: Duration) -> Vec<String> {
     let allowed = (poll * STUCK_AFTER_POLLS).max(STUCK_AFTER_AT_LEAST);
-    let stuck = || {
-        format!(
-            "no tick has begun for {}",
-            display_duration(words::whole_seconds(silence))
-        )
-    };
-    (silence > allowed).then(stuck).into_iter().collect()
+    if silence <= allowed {
+        return Vec::new();
+    }
+    let silence = display_duration(words::whole_seconds(silence));
+    vec![format!(
+        "no tick has started for {silence}; see the daemon's log"
+    )]
 }
 
-/// What keeps decisions from being made on what is known.
+/// The problems that keep the daemon from deciding on fresh data.
 fn unready(tick: Option<&TickStatus>, failure: Option<&Failure>) -> Vec<String> {
     let Some(tick) = tick else {
         return vec![failure.map_or_else(
-            || "no tick has come to its end yet".to_owned(),
+            || "no tick has completed yet".to_owned(),
             |failure| failure.problem.clone(),
         )];
     };
@@ -221,18 +225,15 @@ fn unready(tick: Option<&TickStatus>, failure: Option<&Failure>) -> Vec<String> 
         .filter(|source| source.required && !source.is_fresh())
         .map(|source| {
             let age = match source.age_s {
-                Some(age_s) => format!(
-                    "{} old",
-                    display_duration(Duration::from_secs(age_s as u64))
-                ),
-                None => "missing".to_owned(),
+                Some(age_s) => format!("data is stale, {} old", words::seconds(age_s)),
+                None => "no data yet".to_owned(),
             };
             let why = source
                 .error
                 .as_ref()
                 .map(|error| format!(": {error}"))
                 .unwrap_or_default();
-            format!("{}: what is known is {age}{why}", source.source.label())
+            format!("{}: {age}{why}", source.source.label())
         });
     failed.into_iter().chain(stale).collect()
 }

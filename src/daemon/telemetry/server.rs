@@ -1,5 +1,4 @@
-//! The HTTP endpoints: metrics, health, status. They can be read, and nothing can be changed
-//! through them.
+//! The HTTP endpoints: metrics, health and status. All are read-only.
 
 mod page;
 
@@ -14,15 +13,15 @@ use tokio::net::TcpListener;
 
 use crate::daemon::telemetry::monitor::Monitor;
 
-/// Where the endpoints are, unless the settings say otherwise: for this machine only.
+/// The default address of the endpoints, reachable from this machine only.
 pub const DEFAULT_LISTEN: &str = "127.0.0.1:9742";
 
 const PROMETHEUS_TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
 
-/// The page holds everything it needs: nothing is loaded from elsewhere, and nothing in it may run.
+/// The page is self-contained: it loads nothing and runs no scripts.
 const PAGE_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'";
 
-/// Serves until `shutdown` is ready; requests that are being answered are finished.
+/// Serves until `shutdown` completes, then finishes the requests in progress.
 ///
 /// # Errors
 /// When the listener fails.
@@ -62,7 +61,7 @@ async fn metrics(State(monitor): State<Arc<Monitor>>) -> Response {
     match monitor.scrape() {
         Ok(text) => ([(header::CONTENT_TYPE, PROMETHEUS_TEXT)], text).into_response(),
         Err(error) => {
-            tracing::error!(%error, "the metrics cannot be written");
+            tracing::error!(%error, "cannot render the metrics; this is a bug in Headroom");
             StatusCode::INTERNAL_SERVER_ERROR.into_response()
         }
     }

@@ -1,4 +1,4 @@
-//! How the daemon stands, for `/api/v1/status`, the status page and `headroom status`.
+//! The daemon's status, for `/api/v1/status`, the status page and `headroom status`.
 
 pub mod text;
 pub mod words;
@@ -16,184 +16,264 @@ use crate::policy::signal::SignalSource;
 use crate::policy::{Policy, Target};
 use crate::units::{Instances, Mebibytes, Timestamp, VirtualCores};
 
-/// Everything that a person on call may want to know. Durations are in seconds.
+/// Everything that a person on call needs to know. Durations are in seconds.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Status {
-    /// Of the program.
+    /// The version of Headroom.
     pub version: String,
+    /// The id of the cluster, `j-...`.
     pub cluster_id: String,
+    /// The policy in force.
     pub policy: PolicyStatus,
-    /// Decisions are written down and not carried out.
+    /// Whether decisions are only recorded, not carried out.
     pub dry_run: bool,
+    /// When the daemon started.
     pub started_at: Timestamp,
-    /// When this was told.
+    /// When this status was made; ages count from here.
     pub now: Timestamp,
-    /// What keeps the daemon from being alive, as `/healthz` tells it; empty when it is.
+    /// Why `/healthz` fails; empty while it succeeds.
     pub unhealthy: Vec<String>,
-    /// What keeps it from being ready, as `/readyz` tells it; empty when it is.
+    /// Why `/readyz` fails; empty while it succeeds.
     pub unready: Vec<String>,
-    /// The last tick that came to its end.
+    /// The last completed tick.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tick: Option<TickStatus>,
-    /// The last tick that was broken off, while no other one has come to its end since.
+    /// The last failed tick, until another tick completes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure: Option<Failure>,
-    /// What was decided, newest first; equal decisions that follow each other are one stretch.
+    /// Recent decisions, newest first; equal consecutive decisions are joined to one stretch.
     pub recent: Vec<Stretch>,
 }
 
+/// The policy in force.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct PolicyStatus {
+    /// Its name.
     pub name: String,
+    /// The file that it was read from.
     pub file: String,
+    /// The time between two observations.
     pub poll_s: f64,
 }
 
-/// A tick that was broken off.
+/// A failed tick.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Failure {
+    /// When it failed.
     pub at: Timestamp,
+    /// Why it failed.
     pub problem: String,
 }
 
-/// What one tick left behind.
+/// The result of a completed tick.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TickStatus {
+    /// When the tick started.
     pub at: Timestamp,
+    /// When the next tick is due.
     pub next_at: Timestamp,
+    /// Whether this daemon is the leader; a standby does not resize.
     pub leader: bool,
+    /// The pause in force.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pause: Option<Pause>,
+    /// The state that EMR reports for the cluster.
     pub cluster_state: ClusterState,
     /// One for each target of the policy, in file order.
     pub targets: Vec<TargetStatus>,
     /// Every group of the cluster.
     pub groups: Vec<GroupStatus>,
+    /// YARN's load; `None` when it was not observed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub load: Option<LoadStatus>,
+    /// One for each configured source.
     pub sources: Vec<SourceStatus>,
+    /// The cluster's cost.
     pub cost: CostReport,
+    /// One for each shadow policy.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub shadows: Vec<ShadowStatus>,
+    /// The size of the journal on disk.
     pub journal_bytes: u64,
+    /// How long each phase of the tick took.
     pub took: TookStatus,
 }
 
-/// YARN's load as it was last seen.
+/// YARN's load at the last observation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LoadStatus {
+    /// The memory of all nodes.
     #[serde(rename = "memory_total_mib")]
     pub memory_total: Mebibytes,
+    /// The memory of running containers.
     #[serde(rename = "memory_allocated_mib")]
     pub memory_allocated: Mebibytes,
+    /// The memory that pending containers ask for.
     #[serde(rename = "memory_pending_mib")]
     pub memory_pending: Mebibytes,
+    /// The cores of all nodes; like all cores here `None` where YARN does not count them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub vcores_total: Option<VirtualCores>,
+    /// The cores of running containers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub vcores_allocated: Option<VirtualCores>,
+    /// The cores that pending containers ask for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub vcores_pending: Option<VirtualCores>,
+    /// Containers that are requested and not yet allocated.
     pub containers_pending: u64,
+    /// Applications that run.
     pub apps_running: u64,
+    /// Applications that wait to be accepted or started.
     pub apps_pending: u64,
+    /// How many nodes are in each state.
     pub nodes: NodesByState,
 }
 
+/// The decision about one target, and its rules.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TargetStatus {
-    /// How the policy names it, such as `role: task`.
+    /// The policy's selector, such as `role: task`.
     pub selector: String,
-    /// The limits in force.
+    /// The lower limit in force.
     pub min: Instances,
+    /// The upper limit in force.
     pub max: Instances,
+    /// The decision of the last tick.
     pub decision: Decision,
     /// The decision as a sentence.
     pub words: String,
     /// The last resize since the daemon started.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_resize: Option<PastResize>,
+    /// One for each rule of the target, in file order.
     pub rules: Vec<RuleStatus>,
 }
 
-/// A resize with what became of the call.
+/// A resize and its outcome.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct PastResize {
+    /// The decision to resize.
     pub decision: Decision,
+    /// EMR's answer; `None` when there was none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub answer: Option<ResizeAnswer>,
+    /// The decision and its outcome as a sentence.
     pub words: String,
 }
 
+/// The state of one rule.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RuleStatus {
+    /// The rule's name.
     pub rule: RuleName,
-    /// The condition as the policy has it.
+    /// The condition as the policy writes it.
     pub when: String,
     /// What the rule does, in words.
     pub then: String,
-    pub hold_for_s: f64,
-    /// `None` while rules were not looked at.
+    /// How long the condition must be true before the rule fires.
+    #[serde(alias = "hold_for_s")]
+    pub for_s: f64,
+    /// `None` when the tick ended before the rules were evaluated.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub state: Option<RuleState>,
+    /// The state in words.
     pub words: String,
 }
 
+/// The freshness of one source.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SourceStatus {
+    /// The source.
     pub source: Source,
+    /// When its data was measured; `None` while there is none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub measured_at: Option<Timestamp>,
-    /// At the time at which the status was told.
+    /// The age of its data when the status was made.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub age_s: Option<f64>,
+    /// How old the data may be before it counts as stale.
     pub allowance_s: f64,
-    /// The policy cannot do without it.
+    /// Whether the policy needs this source.
     pub required: bool,
+    /// Why the source had no usable answer at the last tick.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
 }
 
+/// Whether the data of a source can be used, and whether that matters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Freshness {
+    /// Recent enough for rules to use.
+    Fresh,
+    /// Missing or too old, and the policy needs it.
+    Stale,
+    /// Missing or too old, but no rule reads it.
+    StaleButNotNeeded,
+}
+
 impl SourceStatus {
+    /// Whether the data is present and not older than its allowance.
     pub fn is_fresh(&self) -> bool {
         self.age_s.is_some_and(|age_s| age_s <= self.allowance_s)
     }
+
+    /// The freshness, with whether it matters.
+    pub fn freshness(&self) -> Freshness {
+        match (self.is_fresh(), self.required) {
+            (true, _) => Freshness::Fresh,
+            (false, true) => Freshness::Stale,
+            (false, false) => Freshness::StaleButNotNeeded,
+        }
+    }
 }
 
+/// The decisions of one shadow policy.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ShadowStatus {
+    /// The policy's name.
     pub policy: String,
+    /// One for each target of that policy, in file order.
     pub decisions: Vec<Decision>,
     /// One sentence for each decision.
     pub words: Vec<String>,
 }
 
-/// How long each part of the last tick took.
+/// How long each phase of the last tick took.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TookStatus {
+    /// Reading all sources.
     pub observe_s: f64,
+    /// Running the engine.
     pub decide_s: f64,
+    /// Writing to the journal.
     pub journal_s: f64,
+    /// Calling EMR.
     pub act_s: f64,
 }
 
-/// Decisions about one target that read the same, one after the other.
+/// Consecutive decisions about one target that read the same.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Stretch {
     /// Position of the target in the policy file, from zero.
     pub target: usize,
+    /// The target's group.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub group: Option<GroupId>,
+    /// The first tick of the stretch.
     pub from: Timestamp,
-    /// The last tick at which it was so.
+    /// The last tick of the stretch.
     pub to: Timestamp,
+    /// How many ticks it has.
     pub ticks: u64,
+    /// Whether the decision was a resize.
     pub is_resize: bool,
+    /// The decision as a sentence.
     pub words: String,
 }
 
 impl TickStatus {
-    /// `last_resizes`: of each target, as far as there was one.
+    /// Builds the status of a tick. `last_resizes` has an entry for each target.
     pub fn new(report: &TickReport, policy: &Policy, last_resizes: &[Option<PastResize>]) -> Self {
         let observation = &report.observation;
         let cluster = &observation.cluster.value;
@@ -238,7 +318,7 @@ impl TickStatus {
         }
     }
 
-    /// Ages as of `now`.
+    /// Sets the ages of all sources as of `now`.
     pub fn age(&mut self, now: Timestamp) {
         for source in &mut self.sources {
             source.age_s = source
@@ -267,8 +347,8 @@ impl TargetStatus {
                 rule: rule.name.clone(),
                 when: rule.when_text.to_string(),
                 then: words::change(&rule.then),
-                hold_for_s: rule.hold_for.as_secs_f64(),
-                words: words::rule(state.as_ref(), rule.hold_for, decision.at),
+                for_s: rule.for_duration.as_secs_f64(),
+                words: words::rule(state.as_ref(), rule.for_duration, decision.at),
                 state,
             }
         });
@@ -337,7 +417,7 @@ impl From<Phases> for TookStatus {
     }
 }
 
-/// What became of the resize of a decision, as far as it is known.
+/// The outcome of a decision's resize; `None` for a hold.
 pub fn answer_to<'a>(decision: &Decision, answers: &'a [ResizeAnswer]) -> Option<&'a ResizeAnswer> {
     let group = decision
         .group
@@ -346,7 +426,7 @@ pub fn answer_to<'a>(decision: &Decision, answers: &'a [ResizeAnswer]) -> Option
     answers.iter().find(|answer| answer.group == *group)
 }
 
-/// The sources without which the policy cannot be judged, or its core groups cannot shrink.
+/// The sources that the policy's rules read or that scaling in core groups needs.
 fn required_sources(
     policy: &Policy,
     decisions: &[Decision],

@@ -1,4 +1,4 @@
-//! What is needed at this time of day, on most of the days remembered.
+//! Forecasts the units needed at a time of day from earlier days.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -8,17 +8,17 @@ use serde::{Deserialize, Serialize};
 use crate::units::Timestamp;
 
 const DAY: Duration = Duration::from_secs(86_400);
-/// A day in pieces of ten minutes.
+/// A day is divided into slots of ten minutes.
 const SLOT: Duration = Duration::from_secs(600);
 const SLOTS: usize = 144;
-/// Days that are remembered.
+/// How many days are remembered.
 const MEMORY: usize = 7;
-/// Fewer days show no habit.
+/// The fewest days from which a forecast is made.
 const FEWEST: usize = 2;
-/// A habit is what was needed on so large a share of the days.
+/// A forecast is what was needed on at least this share of the days.
 const SHARE: f64 = 0.6;
 
-/// Mean units needed, by time of day and day.
+/// The mean units needed, by slot and day.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Daily {
@@ -27,7 +27,7 @@ pub struct Daily {
     current: Option<Slot>,
 }
 
-/// The slot that goes on.
+/// The slot that is not over yet.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Slot {
@@ -51,8 +51,7 @@ impl Daily {
         slot.samples += 1;
     }
 
-    /// The most units that will be needed from `at` until new ones would be there, going by earlier
-    /// days; `None` without enough of them.
+    /// The most units expected from `at` until new ones would run; `None` without enough days.
     pub fn forecast(&self, at: Timestamp, provisioning: Duration) -> Option<u32> {
         let slots = 0..=(provisioning.as_secs() / SLOT.as_secs() + 1).min(SLOTS as u64);
         slots

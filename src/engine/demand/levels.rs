@@ -1,5 +1,5 @@
-//! Which levels are idle, and since when. Level `i` (from one) is busy while at least `i` units are
-//! needed.
+//! Tracks which levels are idle, and since when. Level `i`, counted from one, is busy while at least
+//! `i` units are needed.
 
 use std::ops::RangeInclusive;
 use std::time::Duration;
@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::units::Timestamp;
 
-/// Levels rise and fall as a stack: the one that fell idle last is the first to be busy again.
-/// Levels that fell idle at the same instant are one entry of it.
+/// Levels form a stack: the one that became idle last is the first to be busy again. Levels that
+/// became idle at the same instant are one entry.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Levels {
@@ -21,8 +21,8 @@ pub struct Levels {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Idle {
-    /// Its highest level; the lowest is the one above what comes after it in the stack, or above
-    /// what is busy.
+    /// The highest level of the entry. The lowest is one above the next entry of the stack, or one
+    /// above the busy levels.
     highest: u32,
     since: Timestamp,
 }
@@ -35,7 +35,7 @@ pub struct Gap {
 }
 
 impl Levels {
-    /// So many units are needed now. Yields the idle gaps that end with this.
+    /// Takes the units needed now. Returns the idle gaps that end with this.
     pub fn observe(&mut self, at: Timestamp, needed: u32) -> Vec<Gap> {
         if needed < self.busy {
             self.idle.push(Idle {
@@ -63,8 +63,9 @@ impl Levels {
         gaps
     }
 
-    /// How many of `have` levels are busy, or idle and worth keeping: `worth` tells how many are
-    /// among those that have been idle for a time. Levels above those ever needed are not kept.
+    /// Returns how many of `have` levels are busy, or idle and worth keeping. `worth` returns how many
+    /// levels of a range are worth keeping after an idle time. Levels that were never needed are not
+    /// kept.
     pub fn kept(
         &self,
         at: Timestamp,
@@ -83,13 +84,13 @@ impl Levels {
         kept
     }
 
-    /// What is there at the first look counts as needed until then.
+    /// Assumes that the units present at the first observation were needed until then.
     pub fn assume_needed(&mut self, units: u32) {
         self.busy = self.busy.max(units);
     }
 
-    /// Nobody looked for a while: which levels were idle is not known, so that none counts as idle
-    /// until it is seen again.
+    /// Adjusts to a gap in the observations. Which levels were idle is unknown, so none counts as idle
+    /// until it is observed again.
     pub fn forget(&mut self) {
         if let Some(highest) = self.idle.first() {
             self.busy = highest.highest.max(self.busy);

@@ -1,25 +1,25 @@
-//! What a performance index means: four numbers between the least cost and the least waiting.
+//! Translates a performance index into four numbers between the least cost and the least waiting.
 
 use std::time::Duration;
 
 use crate::policy::demand::PerformanceIndex;
 
-/// How much waiting is worth, for one provisioning delay.
+/// How much waiting is worth, given a provisioning delay.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Preference {
-    /// What finishing containers make room for within this time is not grown for.
+    /// No units are added for work that starts within this time as running containers finish.
     pub patience: Duration,
-    /// Units to have at most for each unit that works: a flood is met in steps, each of which shows
+    /// The most units to ask for per running unit: a flood is served in steps, each of which shows
     /// what is left for the next.
     pub growth: f64,
-    /// Units to have for each unit needed. Below 1, some of the work takes turns.
+    /// How many units to provide per unit needed. Below 1, some of the work waits its turn.
     pub headroom: f64,
-    /// Getting a unit again costs as much as keeping an idle one for this time.
+    /// Launching a unit again costs as much as keeping an idle one for this time.
     pub price: Duration,
 }
 
 /// The path from the least cost to the least waiting. The same for every cluster; `docs/demand.md`
-/// tells how it was found. Patience falls, growth, headroom and price rise, so that no step asks
+/// describes how it was found. Patience falls, growth, headroom and price rise, so that no step asks
 /// for less room.
 const PATH: [Point; 17] = [
     Point {
@@ -143,7 +143,7 @@ const PATH: [Point; 17] = [
     },
 ];
 
-/// One point of the path; times are in provisioning delays.
+/// One point of the path. Times are in provisioning delays.
 struct Point {
     index: f64,
     patience: f64,
@@ -153,8 +153,8 @@ struct Point {
 }
 
 impl Preference {
-    /// Between two points of the path, patience and headroom are linear, growth and price
-    /// exponential.
+    /// The preference of an index. Between two points of the path, patience and headroom are
+    /// interpolated linearly, growth and price exponentially.
     pub fn of(index: PerformanceIndex, provisioning: Duration) -> Self {
         let index = f64::from(index.get());
         let after = PATH

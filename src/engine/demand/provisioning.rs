@@ -1,4 +1,4 @@
-//! How long new units take to come, learned from those that came.
+//! Learns how long a new unit takes from its request until it runs.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -7,20 +7,20 @@ use serde::{Deserialize, Serialize};
 
 use crate::units::Timestamp;
 
-/// Before anything came: so many units that took so long. EMR takes 5 to 10 minutes.
+/// The delays assumed before any was measured: EMR takes 5 to 10 minutes.
 const ASSUMED: usize = 3;
 const ASSUMED_S: f64 = 400.0;
 /// The quantile of the delays that counts as the delay.
 const QUANTILE: f64 = 0.75;
-/// What took longer was no launch, but something that had gone wrong.
+/// Longer delays are cut to this: something went wrong.
 const LONGEST_S: f64 = 6.0 * 3_600.0;
-/// Delays that are remembered.
+/// How many delays are remembered.
 const MEMORY: usize = 64;
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Provisioning {
-    /// Requested and not yet running: when, and how many units, oldest first.
+    /// Units that were requested and do not run yet, with the time of the request, oldest first.
     launches: VecDeque<(Timestamp, u32)>,
     last: Option<(u32, u32)>,
     delays_s: VecDeque<f64>,
@@ -54,7 +54,7 @@ impl Provisioning {
         self.drop_cancelled(requested.saturating_sub(running));
     }
 
-    /// The 75th percentile of the delays seen lately, with a few assumed ones.
+    /// The 75th percentile of the recent delays and a few assumed ones.
     pub fn delay(&self) -> Duration {
         let mut delays_s: Vec<f64> = self
             .delays_s
@@ -67,8 +67,8 @@ impl Provisioning {
         Duration::try_from_secs_f64(delays_s[position]).unwrap_or_default()
     }
 
-    /// What part of its provisioning the unit that was requested last has behind it; all of it when
-    /// none is on its way.
+    /// Which part of its provisioning the unit that was requested last has completed, from 0 to 1; 1 if
+    /// no unit is being provisioned.
     pub fn passed(&self, at: Timestamp) -> f64 {
         let delay_s = self.delay().as_secs_f64();
         let Some((launched_at, _)) = self.launches.back().filter(|_| delay_s > 0.0) else {
@@ -77,13 +77,13 @@ impl Provisioning {
         (at.seconds_since(*launched_at) / delay_s).clamp(0.0, 1.0)
     }
 
-    /// Nobody looked for a while: when what is there came is not known.
+    /// Adjusts to a gap in the observations: when the present units arrived is unknown.
     pub fn forget(&mut self) {
         self.launches.clear();
         self.last = None;
     }
 
-    /// What was taken back before it came, the latest first.
+    /// Drops launches that were cancelled before the units ran, the latest first.
     fn drop_cancelled(&mut self, on_their_way: u32) {
         let mut surplus = self
             .launches

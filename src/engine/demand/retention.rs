@@ -1,8 +1,8 @@
-//! How long an idle level is worth keeping, learned from how long its idle gaps have been.
+//! Learns how long an idle level is worth keeping from the lengths of its idle gaps.
 //!
-//! Ski rental with a known past: whoever keeps an idle level for a time `T` pays `min(gap, T)` for
-//! each gap, and the price of getting a unit again for each gap longer than `T`. The best `T` is
-//! the one that would have cost least over the gaps seen so far (Karlin et al., "Competitive
+//! This is ski rental with a known past: keeping an idle level for a time `T` costs `min(gap, T)` per
+//! gap, plus the price of launching a unit again for each gap longer than `T`. The best `T` is the one
+//! that would have cost least over the gaps so far (Karlin et al., "Competitive
 //! randomized algorithms for nonuniform problems", 1994, on ski rental against a distribution).
 
 use std::ops::RangeInclusive;
@@ -20,14 +20,14 @@ const GROWTH: f64 = 1.16;
 /// Levels are pooled in bands, each higher by a tenth: 50 bands up to level 150, 100 up to level
 /// 20,000.
 const BAND_WIDTH: f64 = 0.1;
-/// How much neighbouring bands have to say: the standard deviation of their weight, as a ratio of
-/// levels (in logarithm).
+/// How much neighbouring bands count: the standard deviation of their weight, in the logarithm of the
+/// level.
 const POOLING: f64 = 0.3;
-/// Before gaps have been seen, any length up to a day is as likely as another on the scale of its
-/// logarithm; this counts as so many gaps.
+/// Before gaps are observed, all lengths up to a day are assumed equally likely on a logarithmic
+/// scale. The assumption has the weight of this many gaps.
 const PRIOR_GAPS: f64 = 3.0;
 const PRIOR_LONGEST_S: f64 = 86_400.0;
-/// A band remembers about so many gaps: when it has more, all of them count half.
+/// How many gaps a band remembers, about: when it has more, the weight of all is halved.
 const MEMORY: f64 = 2_000.0;
 
 /// Idle gaps by band of levels, and what follows from them.
@@ -36,8 +36,7 @@ const MEMORY: f64 = 2_000.0;
 pub struct Retention {
     /// Gaps by bin, with their weight.
     bands: Vec<Vec<(u8, f64)>>,
-    /// The best time to keep, by band and for one price, as far as it was asked for since the last
-    /// gap.
+    /// The best times computed since the last gap, by band and for one price.
     #[serde(skip)]
     known: Known,
 }
@@ -66,13 +65,13 @@ impl Retention {
         self.known.keep_s.clear();
     }
 
-    /// How long `level` is kept while idle, when it costs as much as keeping it for `price` to get
-    /// a unit again.
+    /// How long `level` is kept while idle, if launching a unit again costs as much as keeping one for
+    /// `price`.
     pub fn keep_for(&mut self, level: u32, price: Duration) -> Duration {
         self.keep_band_for(band(level.max(1)), price)
     }
 
-    /// How many of these levels are worth keeping after so long an idle time.
+    /// How many of these levels are worth keeping after the time `idle`.
     pub fn worth(&mut self, levels: RangeInclusive<u32>, idle: Duration, price: Duration) -> u32 {
         bands(levels)
             .filter(|(band, _)| idle < self.keep_band_for(*band, price))
@@ -96,7 +95,7 @@ impl Retention {
         Duration::from_secs_f64(keep_s)
     }
 
-    /// The gaps of a band and its neighbours, and those assumed.
+    /// The gaps of a band and its neighbours, with the assumed ones.
     fn pooled(&self, band: usize) -> [f64; BINS] {
         let longest = bin(PRIOR_LONGEST_S);
         let mut pooled = [0.0; BINS];
@@ -114,7 +113,7 @@ impl Retention {
     }
 }
 
-/// The `T` with the least `sum(min(gap, T)) + count(gap > T) * price`, among the ends of the bins.
+/// Returns the `T` with the least `sum(min(gap, T)) + count(gap > T) * price`, among the ends of the bins.
 fn best_s(gaps: &[f64; BINS], price_s: f64) -> f64 {
     let mut longer: f64 = gaps.iter().sum();
     let (mut best_s, mut least) = (0.0, longer * price_s);
@@ -154,7 +153,7 @@ fn band(level: u32) -> usize {
     (f64::from(level).ln() / BAND_WIDTH) as usize
 }
 
-/// The bands of these levels, each with how many are in it.
+/// Returns the bands of these levels, each with the number of levels in it.
 fn bands(levels: RangeInclusive<u32>) -> impl Iterator<Item = (usize, u32)> {
     let (mut next, last) = (Some(*levels.start()), *levels.end());
     std::iter::from_fn(move || {
@@ -166,7 +165,7 @@ fn bands(levels: RangeInclusive<u32>) -> impl Iterator<Item = (usize, u32)> {
     })
 }
 
-/// The highest level of a band.
+/// Returns the highest level of a band.
 fn last_of(band: usize) -> u32 {
     let mut level = ((band + 1) as f64 * BAND_WIDTH)
         .exp()

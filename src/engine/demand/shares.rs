@@ -1,5 +1,5 @@
-//! How the units of a demand fall to its targets: core before task and on-demand before spot when
-//! there are more, the other way round when there are fewer, as Amazon's managed scaling does it.
+//! Distributes the units of a demand over its targets as Amazon's managed scaling does: scale-out
+//! prefers core to task and on-demand to spot, and scale-in goes in the opposite order.
 
 use super::UnitLimits;
 use crate::observation::{Market, Role};
@@ -12,12 +12,12 @@ pub struct Member {
     pub requested: u32,
     pub min: u32,
     pub max: u32,
-    /// New units may be asked of it: nothing failed there lately.
+    /// Whether the group can scale out: it is ready, and no scale-out failed recently.
     pub can_grow: bool,
 }
 
-/// The size of each member, so that all together have `wanted` units, as far as their own limits
-/// and those of core and on-demand allow.
+/// Returns the size of each member, so that all together have `wanted` units, as far as their own
+/// limits and those of core and on-demand allow.
 pub fn shares(wanted: u32, limits: &UnitLimits, members: &[Member]) -> Vec<u32> {
     let mut sizes: Vec<u32> = members
         .iter()
@@ -68,8 +68,8 @@ pub fn shares(wanted: u32, limits: &UnitLimits, members: &[Member]) -> Vec<u32> 
         let surplus = total(&sizes).saturating_sub(wanted);
         sizes[member] -= surplus.min(sizes[member].saturating_sub(members[member].min));
     }
-    // The maximum of a class moves units to others, where there are others: what is there stays
-    // rather than that the minimum is left.
+    // The maximum of a class moves units to other members. If there are none, units that run stay, so
+    // that the total does not fall below the minimum.
     for member in first_to_grow {
         let missing = wanted.min(limits.min).saturating_sub(total(&sizes));
         sizes[member] += missing.min(members[member].requested.saturating_sub(sizes[member]));
@@ -77,7 +77,7 @@ pub fn shares(wanted: u32, limits: &UnitLimits, members: &[Member]) -> Vec<u32> 
     sizes
 }
 
-/// How much a member may grow.
+/// Returns by how many units a member may grow.
 fn room(member: usize, sizes: &[u32], limits: &UnitLimits, members: &[Member]) -> u32 {
     let left = |most: u32, belongs: fn(&Member) -> bool| {
         let of_class = members

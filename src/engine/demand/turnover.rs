@@ -1,4 +1,4 @@
-//! How long containers live, by Little's law: container-seconds over containers released.
+//! Estimates how long containers live, by Little's law: container-seconds per released container.
 
 use std::time::Duration;
 
@@ -6,9 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::units::Timestamp;
 
-/// What was seen so long ago counts for `1/e`.
+/// After this time an observation has the weight `1/e`.
 const MEMORY_S: f64 = 900.0;
-/// Fewer releases than this, in memory, say nothing.
+/// The fewest releases, by weight, from which a lifetime is computed.
 const FEWEST: f64 = 0.5;
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -20,8 +20,8 @@ pub struct Turnover {
 }
 
 impl Turnover {
-    /// Containers that run now, and those released so far: a counter that starts again with the
-    /// ResourceManager.
+    /// Takes the containers that run now, and a counter of those released, which starts again at zero
+    /// with the ResourceManager.
     pub fn observe(&mut self, at: Timestamp, containers: u64, released_total: Option<u64>) {
         if let Some((before, released_before)) = self.last.replace((at, released_total)) {
             let seconds = at.since(before).as_secs_f64();
@@ -34,22 +34,22 @@ impl Turnover {
         }
     }
 
-    /// The mean lifetime of a container; `None` while too few have been released, or nobody counts
-    /// them.
+    /// The mean lifetime of a container; `None` while too few have been released, or if releases are
+    /// not counted.
     pub fn lifetime(&self) -> Option<Duration> {
         let lifetime_s =
             (self.released > FEWEST).then(|| (self.container_s / self.released).max(1.0))?;
         Duration::try_from_secs_f64(lifetime_s).ok()
     }
 
-    /// How many times over the containers that run now finish within `time`; none as long as their
-    /// lifetime is not known.
+    /// How many times the running containers finish and are replaced within `time`; 0 while their
+    /// lifetime is unknown.
     pub fn times_finished_in(&self, time: Duration) -> f64 {
         self.lifetime()
             .map_or(0.0, |lifetime| time.as_secs_f64() / lifetime.as_secs_f64())
     }
 
-    /// Nobody looked for a while: the next sample follows none.
+    /// Adjusts to a gap in the observations: the next sample follows no other.
     pub fn forget(&mut self) {
         self.last = None;
     }

@@ -1,45 +1,60 @@
-//! What to do about one target, once it is known how its rules stand.
+//! Decides about one target, once the state of each rule is known.
 
 use std::sync::Arc;
 
-use super::leaving::choose_nodes;
-use super::{TargetState, Tick, Wish};
+use super::termination::choose_nodes;
+use super::{DemandedSize, TargetState, Tick};
 use crate::decision::{Action, Cause, HoldReason, Limiter, Resize, RuleState};
-use crate::engine::limits::{self, Bounded, Floor};
-use crate::engine::memory::{Knowledge, SignalTrack};
+use crate::engine::limits::{self, HdfsFloor, LimitedSize};
+use crate::engine::samples::Freshness;
 use crate::observation::{Direction, GroupState, GroupStatus};
 use crate::policy::{Change, Limits};
 use crate::units::{Instances, Timestamp};
 
-/// What a decision about one target starts from.
+/// What a decision about one target starts from, beside the states of its rules.
 pub(super) struct Situation<'a> {
     pub tick: &'a Tick<'a>,
     pub group: &'a GroupStatus,
+    /// The limits in force at this tick.
     pub limits: Limits,
-    /// How each rule stands.
-    pub rules: &'a [RuleState],
-    /// Of a policy that follows demand.
-    pub wish: Option<&'a Wish>,
+    /// What a `demand:` policy asks for; `None` for a policy with rules.
+    pub demanded: Option<&'a DemandedSize>,
 }
 
-/// A change that a rule or a limit asks for.
+/// A change of size that somebody asks for.
+#[derive(Clone, Copy)]
 struct Candidate {
-    rule: Option<usize>,
-    cause: Cause,
-    wanted: Instances,
-    /// Computed from the present size, so that it must not be repeated while a resize in the same
-    /// direction is on its way.
-    relative: bool,
+    asked_by: AskedBy,
+    desired: Instances,
 }
 
-impl Candidate {
-    /// A rule or the demand wants it; limits do not wait for anyone.
-    fn is_wish(&self) -> bool {
-        matches!(self.cause, Cause::Rule(_) | Cause::Demand)
+/// Who asks for a change.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum AskedBy {
+    /// A rule, by its position.
+    Rule(usize),
+    Demand,
+    Minimum,
+    Maximum,
+}
+
+impl AskedBy {
+    /// Whether the policy asks, by a rule or by demand. Guards apply to these candidates only:
+    /// limits are enforced at once.
+    fn is_policy(self) -> bool {
+        matches!(self, Self::Rule(_) | Self::Demand)
+    }
+
+    fn rule(self) -> Option<usize> {
+        match self {
+            Self::Rule(rule) => Some(rule),
+            Self::Demand | Self::Minimum | Self::Maximum => None,
+        }
     }
 }
 
 impl TargetState {
+    /// Decides what to do with the group at this tick.
     pub(super) fn decide(&mut self, now: &Situation) -> Action {
         let (at, requested) = (now.tick.at(), now.group.requested);
         match now.group.state {
@@ -49,352 +64,371 @@ impl TargetState {
         if now.group.scaled_by_amazon {
             return Action::Hold(HoldReason::ScaledByAmazon);
         }
-        if let Some(until) = self.flight.yielding_until(at) {
+        if let Some(until) = self.history.resizes.yielding_until(at) {
             return Action::Hold(HoldReason::YieldingToOperator { until });
         }
         let candidate = self.candidate(now);
-        self.remember_wish(now, candidate.as_ref());
+        self.remember_desired_size(now, candidate.map(|candidate| candidate.desired));
         let Some(candidate) = candidate else {
-            return Action::Hold(self.idle_reason(now));
+            return Action::Hold(self.reason_without_candidate(now));
         };
-        let direction = if candidate.wanted > requested {
+        let direction = if candidate.desired > requested {
             Direction::Out
         } else {
             Direction::In
         };
-        if let Some(reason) = self.obstacle(now, direction, &candidate) {
+        if let Some(reason) = self.guard(now, direction, candidate) {
             return Action::Hold(reason);
         }
-        match self.bound(now, direction, &candidate) {
+        match self.limited(now, direction, candidate) {
             Err(reason) => Action::Hold(reason),
-            Ok(bounded) if bounded.size == requested => Action::Hold(HoldReason::AtLimit {
-                limiter: bounded.by.unwrap_or(Limiter::Maximum),
-                size: bounded.size,
+            Ok(limited) if limited.size == requested => Action::Hold(HoldReason::AtLimit {
+                limiter: limited.by.unwrap_or(Limiter::Maximum),
+                size: limited.size,
             }),
-            Ok(bounded) => {
-                self.flight
-                    .send(at, requested, bounded.size, candidate.rule);
-                self.has_just_sent = true;
-                let (protect, prefer) = choose_nodes(now.tick, now.group, bounded.size);
-                let (from, to, wanted, limited_by) =
-                    (requested, bounded.size, candidate.wanted, bounded.by);
-                Action::Resize(Resize {
-                    from,
-                    to,
-                    because: candidate.cause,
-                    wanted,
-                    limited_by,
-                    protect,
-                    prefer,
-                })
-            }
+            Ok(limited) => Action::Resize(self.resize(now, candidate, limited)),
         }
     }
 
-    /// Limits first; then scale-out before scale-in, the larger size, and file order.
+    /// Takes the resize for sent and returns it.
+    fn resize(&mut self, now: &Situation, candidate: Candidate, limited: LimitedSize) -> Resize {
+        let (from, to) = (now.group.requested, limited.size);
+        self.history
+            .resizes
+            .send(now.tick.at(), from, to, candidate.asked_by.rule());
+        self.history.resized_last_tick = true;
+        let (protect, prefer) = choose_nodes(now.tick, now.group, to);
+        Resize {
+            from,
+            to,
+            because: match candidate.asked_by {
+                AskedBy::Rule(rule) => Cause::Rule(self.spec.rules[rule].name.clone()),
+                AskedBy::Demand => Cause::Demand,
+                AskedBy::Minimum => Cause::BelowMinimum,
+                AskedBy::Maximum => Cause::AboveMaximum,
+            },
+            desired: candidate.desired,
+            limited_by: limited.by,
+            protect,
+            prefer,
+        }
+    }
+
+    /// The change to make, if anybody asks for one: limits come first, then scale-out before
+    /// scale-in, then the larger size, then the order of the file.
     fn candidate(&self, now: &Situation) -> Option<Candidate> {
         let (requested, limits) = (now.group.requested, now.limits);
-        let ready = || {
-            now.rules
-                .iter()
-                .enumerate()
-                .filter_map(|(rule, state)| match state {
-                    RuleState::Ready { to } => Some((rule, *to)),
-                    _ => None,
-                })
-        };
-        let is_relative = |rule: usize| self.spec.rules[rule].then.is_relative();
-        let of_rule = |(rule, wanted): (usize, Instances)| Candidate {
-            rule: Some(rule),
-            cause: Cause::Rule(self.spec.rules[rule].name.clone()),
-            wanted,
-            relative: is_relative(rule),
-        };
-        let without_rule = |wanted, cause| Candidate {
-            rule: None,
-            cause,
-            wanted,
-            relative: false,
-        };
-        let growing = self
-            .flight
-            .in_flight()
-            .is_some_and(|(_, heading)| heading == Direction::Out);
-        let out = || ready().filter(|(_, to)| *to > requested);
-        // A rule that has to wait for the resize in flight does not keep another one waiting.
-        let free_out = largest(out().filter(|(rule, _)| !(growing && is_relative(*rule))));
         if requested < limits.min() {
-            let above = free_out.filter(|(_, to)| *to > limits.min());
-            let demanded = match now.wish {
-                Some(Wish::Size(wanted, _)) if *wanted > limits.min() => {
-                    Some(without_rule(*wanted, Cause::Demand))
-                }
-                _ => None,
-            };
-            return Some(
-                demanded
-                    .or(above.map(of_rule))
-                    .unwrap_or_else(|| without_rule(limits.min(), Cause::BelowMinimum)),
-            );
+            return Some(self.candidate_below_minimum(now));
         }
         if requested > limits.max() {
-            return Some(without_rule(limits.max(), Cause::AboveMaximum));
+            return Some(Candidate {
+                asked_by: AskedBy::Maximum,
+                desired: limits.max(),
+            });
         }
-        if let Some(Wish::Size(wanted, _)) = now.wish {
-            return (*wanted != requested).then(|| without_rule(*wanted, Cause::Demand));
+        if let Some(DemandedSize::Known(desired, _)) = now.demanded {
+            return (*desired != requested).then_some(Candidate {
+                asked_by: AskedBy::Demand,
+                desired: *desired,
+            });
         }
-        if let Some(out) = free_out.or_else(|| largest(out())) {
-            return Some(of_rule(out));
+        let scale_out = self
+            .unhindered_scale_out(requested)
+            .or_else(|| self.largest_desired(|_, to| to > requested));
+        if scale_out.is_some() {
+            return scale_out;
         }
-        if ready().any(|(rule, to)| to == requested && !is_relative(rule)) {
+        // A rule that asks for exactly the present size outvotes a scale-in.
+        let keeps = |(rule, to)| to == requested && !self.is_relative(rule);
+        if self.firing().any(keeps) {
             return None;
         }
-        largest(ready().filter(|(_, to)| *to < requested)).map(of_rule)
+        self.largest_desired(|_, to| to < requested)
     }
 
-    /// A rule that cannot be judged, and would outvote a scale-in if it could and were true.
-    fn unjudged(&self, now: &Situation) -> Option<usize> {
-        let outvotes = |rule: usize| match &self.spec.rules[rule].then {
-            Change::Shrink(_) => false,
-            Change::Set(size) => size.within(now.limits) >= now.group.requested,
-            Change::Grow(_) | Change::Track { .. } => true,
+    /// The change for a group below its minimum: to the minimum, or further if the policy asks for
+    /// more.
+    fn candidate_below_minimum(&self, now: &Situation) -> Candidate {
+        let minimum = Candidate {
+            asked_by: AskedBy::Minimum,
+            desired: now.limits.min(),
         };
-        (0..now.rules.len()).find(|rule| now.rules[*rule] == RuleState::Unknown && outvotes(*rule))
+        let by_policy = match now.demanded {
+            Some(DemandedSize::Known(desired, _)) => Some(Candidate {
+                asked_by: AskedBy::Demand,
+                desired: *desired,
+            }),
+            Some(DemandedSize::Unknown(_)) | None => self.unhindered_scale_out(now.group.requested),
+        };
+        by_policy
+            .filter(|candidate| candidate.desired > minimum.desired)
+            .unwrap_or(minimum)
+    }
+
+    /// The largest scale-out that does not have to wait for the resize in flight. A rule that has to
+    /// wait does not keep another one waiting.
+    fn unhindered_scale_out(&self, requested: Instances) -> Option<Candidate> {
+        let in_flight = self.history.resizes.in_flight();
+        let scales_out = in_flight.is_some_and(|(_, direction)| direction == Direction::Out);
+        self.largest_desired(|rule, to| to > requested && !(scales_out && self.is_relative(rule)))
+    }
+
+    /// The firing rule with the largest desired size among those that `counts` accepts; the first in
+    /// the file among equals.
+    fn largest_desired(&self, counts: impl Fn(usize, Instances) -> bool) -> Option<Candidate> {
+        let mut largest: Option<Candidate> = None;
+        for (rule, desired) in self.firing() {
+            if counts(rule, desired) && largest.is_none_or(|largest| desired > largest.desired) {
+                largest = Some(Candidate {
+                    asked_by: AskedBy::Rule(rule),
+                    desired,
+                });
+            }
+        }
+        largest
+    }
+
+    /// The firing rules, each with its desired size.
+    fn firing(&self) -> impl Iterator<Item = (usize, Instances)> + '_ {
+        self.rule_states
+            .iter()
+            .enumerate()
+            .filter_map(|(rule, state)| match state {
+                RuleState::Firing { to } => Some((rule, *to)),
+                _ => None,
+            })
+    }
+
+    /// Whether a rule computes its desired size from the requested one. Such a change must not be
+    /// repeated while a resize in the same direction is in flight.
+    fn is_relative(&self, rule: usize) -> bool {
+        self.spec.rules[rule].then.is_relative()
+    }
+
+    /// The first rule whose state is unknown and that would outvote a scale-in if it fired.
+    fn unknown_rule_against_scale_in(&self, now: &Situation) -> Option<usize> {
+        self.rule_states
+            .iter()
+            .zip(&self.spec.rules)
+            .position(|(state, rule)| {
+                *state == RuleState::Unknown
+                    && match &rule.then {
+                        Change::Shrink(_) => false,
+                        Change::Set(size) => size.within(now.limits) >= now.group.requested,
+                        Change::Grow(_) | Change::Track { .. } => true,
+                    }
+            })
     }
 
     /// Why no rule, and no demand, asks for a change.
-    fn idle_reason(&self, now: &Situation) -> HoldReason {
-        match now.wish {
-            Some(Wish::Size(..)) => return HoldReason::DemandMet,
-            Some(Wish::Unknown(reason)) => return reason.clone(),
+    fn reason_without_candidate(&self, now: &Situation) -> HoldReason {
+        match now.demanded {
+            Some(DemandedSize::Known(..)) => return HoldReason::DemandMet,
+            Some(DemandedSize::Unknown(reason)) => return reason.clone(),
             None => {}
         }
-        let unknown = now
-            .rules
-            .iter()
-            .position(|state| *state == RuleState::Unknown);
-        let cooling =
-            self.spec
-                .rules
-                .iter()
-                .zip(now.rules)
-                .find_map(|(rule, state)| match *state {
-                    RuleState::CoolingDown { until } => Some(HoldReason::CoolingDown {
-                        rule: rule.name.clone(),
-                        until,
-                    }),
-                    _ => None,
-                });
-        unknown
-            .map(|rule| self.ignorance(rule))
-            .or(cooling)
-            .unwrap_or(HoldReason::NoRuleReady)
+        let mut states = self.rule_states.iter();
+        if let Some(rule) = states.position(|state| *state == RuleState::Unknown) {
+            return self.reason_for_unknown(rule);
+        }
+        for (rule, state) in self.spec.rules.iter().zip(&self.rule_states) {
+            if let RuleState::CoolingDown { until } = *state {
+                return HoldReason::CoolingDown {
+                    rule: rule.name.clone(),
+                    until,
+                };
+            }
+        }
+        HoldReason::NoRuleReady
     }
 
-    /// Which signal keeps a rule from being judged.
-    fn ignorance(&self, rule: usize) -> HoldReason {
-        let tracks = || {
-            self.rules[rule]
-                .reads
-                .iter()
-                .map(|signal| &self.signals[*signal])
+    /// Names the signal because of which the state of a rule is unknown.
+    fn reason_for_unknown(&self, rule: usize) -> HoldReason {
+        let signals = &self.inputs[rule].signals;
+        let without_sample = |signal: &&usize| self.freshness[**signal].sample().is_none();
+        let Some(signal) = signals.iter().find(without_sample).or(signals.first()) else {
+            return missing("cluster");
         };
-        let missing = tracks()
-            .find(|track| track.known().is_none())
-            .or_else(|| tracks().next());
-        let signal: Arc<str> = missing.map_or_else(|| "cluster".into(), |track| track.name.clone());
-        match missing.map(SignalTrack::now) {
-            Some(Knowledge::Stale(measured_at)) => HoldReason::StaleData {
-                signal,
+        let name = Arc::clone(&self.history.signals[*signal].0);
+        match self.freshness[*signal] {
+            Freshness::Stale(measured_at) => HoldReason::StaleData {
+                signal: name,
                 measured_at,
             },
-            _ => HoldReason::MissingSignal { signal },
+            Freshness::Fresh(_) | Freshness::Missing => HoldReason::MissingSignal { signal: name },
         }
     }
 
-    /// What keeps a candidate from being carried out, apart from limits.
-    fn obstacle(
+    /// Why a candidate may not be carried out now, whatever its size.
+    fn guard(
         &self,
         now: &Situation,
         direction: Direction,
-        candidate: &Candidate,
+        candidate: Candidate,
     ) -> Option<HoldReason> {
-        let at = now.tick.at();
+        let (at, resizes) = (now.tick.at(), &self.history.resizes);
         let pause = now.tick.observation.control.pause;
         if let Some(pause) = pause.filter(|pause| {
             at < pause.until && pause.direction.is_none_or(|paused| paused == direction)
         }) {
             return Some(HoldReason::Paused { until: pause.until });
         }
-        if let Some(window) = self.spec.open_window(at).filter(|window| {
-            window
+        if let Some(window) = self.spec.open_window(at)
+            && window
                 .freeze
                 .is_some_and(|freeze| freeze.forbids(direction))
-        }) {
+        {
             return Some(HoldReason::Frozen {
                 window: window.name.clone(),
             });
         }
-        if let Some((rejection, until)) = self.flight.refused_until(at) {
+        if let Some((rejection, until)) = resizes.refused_until(at) {
             return Some(HoldReason::CallRefused { rejection, until });
         }
-        if let Some(until) = self
-            .flight
-            .quarantined_until(at)
-            .filter(|_| direction == Direction::Out)
+        if direction == Direction::Out
+            && let Some(until) = resizes.quarantined_until(at)
         {
             return Some(HoldReason::Quarantined { until });
         }
-        if let Some((to, heading)) = self.flight.in_flight() {
-            let compounds = candidate.relative && heading == direction;
-            let premature =
-                heading == Direction::Out && direction == Direction::In && candidate.rule.is_some();
-            if self.flight.is_unconfirmed() || compounds || premature {
-                return Some(HoldReason::ResizeInFlight { to });
-            }
+        if let Some(to) = self.waits_for(direction, candidate) {
+            return Some(HoldReason::ResizeInFlight { to });
         }
-        if let Some(until) = self
-            .flight
-            .reversal_until(at, direction, self.spec.guards.reversal)
-        {
+        let reversal = self.spec.guards.reversal;
+        if let Some(until) = resizes.accepted().reversal_until(at, direction, reversal) {
             return Some(HoldReason::ReversalGuard { until });
         }
-        if direction == Direction::In && now.tick.needs_nodes && now.tick.snapshot().is_none() {
-            return Some(HoldReason::MissingSignal {
-                signal: "nodes".into(),
-            });
+        if direction == Direction::Out {
+            return None;
         }
-        if direction == Direction::In && candidate.is_wish() {
-            self.scale_in_obstacle(now)
+        if now.tick.needs_nodes && now.tick.snapshot().is_none() {
+            return Some(missing("nodes"));
+        }
+        if candidate.asked_by.is_policy() {
+            self.scale_in_guard(now)
         } else {
             None
         }
     }
 
-    /// What holds back a scale-in that a rule asks for, and would not hold back a scale-out.
-    fn scale_in_obstacle(&self, now: &Situation) -> Option<HoldReason> {
+    /// The size of the resize in flight, if the candidate has to wait for it: EMR does not show that
+    /// resize yet, the candidate would add to it, or a rule would undo it before it completes.
+    fn waits_for(&self, direction: Direction, candidate: Candidate) -> Option<Instances> {
+        let (to, in_flight) = self.history.resizes.in_flight()?;
+        let rule = candidate.asked_by.rule();
+        let adds_up = in_flight == direction && rule.is_some_and(|rule| self.is_relative(rule));
+        let undoes = in_flight == Direction::Out && direction == Direction::In && rule.is_some();
+        (self.history.resizes.is_unconfirmed() || adds_up || undoes).then_some(to)
+    }
+
+    /// Why a scale-in that the policy asks for may not be carried out now. A scale-out has no such
+    /// guards.
+    fn scale_in_guard(&self, now: &Situation) -> Option<HoldReason> {
         let at = now.tick.at();
-        if let Some(rule) = self.unjudged(now) {
-            return Some(self.ignorance(rule));
+        if let Some(rule) = self.unknown_rule_against_scale_in(now) {
+            return Some(self.reason_for_unknown(rule));
         }
-        let cooling = self
-            .spec
-            .rules
-            .iter()
-            .zip(&self.rules)
-            .find_map(|(rule, memory)| Some((rule, memory.cooling_until(rule.cooldown, at)?)));
-        if let Some((rule, until)) = cooling {
-            return Some(HoldReason::CoolingDown {
-                rule: rule.name.clone(),
-                until,
-            });
+        for (rule, (_, history)) in self.spec.rules.iter().zip(&self.history.rules) {
+            if let Some(until) = history.cooling_until(rule.cooldown, at) {
+                return Some(HoldReason::CoolingDown {
+                    rule: rule.name.clone(),
+                    until,
+                });
+            }
         }
-        let flips = self.spec.guards.flips?;
-        let until = self.flight.flips_spent_until(at, Direction::In, flips)?;
+        let until = self.history.resizes.accepted().flips_spent_until(
+            at,
+            Direction::In,
+            self.spec.guards.flips?,
+        )?;
         Some(HoldReason::FlipBudgetSpent { until })
     }
 
-    /// How far the candidate may go.
-    fn bound(
+    /// Limits the candidate's size. Fails when HDFS allows no scale-in at all.
+    fn limited(
         &self,
         now: &Situation,
         direction: Direction,
-        candidate: &Candidate,
-    ) -> Result<Bounded, HoldReason> {
-        let (at, from, limits, guards) = (
-            now.tick.at(),
-            now.group.requested,
-            now.limits,
-            &self.spec.guards,
-        );
+        candidate: Candidate,
+    ) -> Result<LimitedSize, HoldReason> {
+        let (at, from, limits) = (now.tick.at(), now.group.requested, now.limits);
+        let (guards, accepted) = (&self.spec.guards, self.history.resizes.accepted());
+        let desired = LimitedSize::new(candidate.desired);
+        let is_policy = candidate.asked_by.is_policy();
         if direction == Direction::Out {
-            let bounded_out =
-                || limits::bound_out(candidate.wanted, from, limits, guards, &self.flight, at);
-            return Ok(if candidate.is_wish() {
-                bounded_out()
+            return Ok(if is_policy {
+                limits::limit_scale_out(desired, from, limits, guards, accepted, at)
             } else {
-                Bounded::new(candidate.wanted)
+                desired
             });
         }
-        let mut bounded = Bounded::new(candidate.wanted);
-        if candidate.is_wish() {
-            bounded = bounded.at_least(self.stabilized(at, from), Limiter::Stabilization);
-            bounded = limits::bound_in(bounded, from, limits, guards, &self.flight, at);
-        }
+        let limited = if is_policy {
+            let stabilized = desired.at_least(self.stabilized(at, from), Limiter::Stabilization);
+            limits::limit_scale_in(stabilized, from, limits, guards, accepted, at)
+        } else {
+            desired
+        };
         match limits::hdfs_floor(
             now.tick.observation,
             now.group,
             &guards.hdfs,
-            self.most_core,
-            now.tick.allowance,
+            self.history.most_core,
+            now.tick.max_age,
         ) {
-            Floor::NotCore => Ok(bounded),
-            Floor::At(floor) if floor >= from => Err(HoldReason::HdfsFloor { floor }),
-            Floor::At(floor) => Ok(bounded.at_least(floor, Limiter::HdfsFloor)),
-            Floor::BlocksIncomplete => Err(HoldReason::HdfsFloor { floor: from }),
-            Floor::Unknown => Err(HoldReason::MissingSignal {
-                signal: "hdfs".into(),
-            }),
+            HdfsFloor::NotCore => Ok(limited),
+            HdfsFloor::At(floor) if floor >= from => Err(HoldReason::HdfsFloor { floor }),
+            HdfsFloor::At(floor) => Ok(limited.at_least(floor, Limiter::HdfsFloor)),
+            HdfsFloor::BlocksIncomplete => Err(HoldReason::HdfsFloor { floor: from }),
+            HdfsFloor::Unknown => Err(missing("hdfs")),
         }
     }
 
-    /// Remembers the size wanted at this tick; at least the present one while a rule that might
-    /// want more cannot be judged.
-    fn remember_wish(&mut self, now: &Situation, candidate: Option<&Candidate>) {
-        let (at, span, requested) = (
-            now.tick.at(),
-            self.spec.guards.stabilization,
-            now.group.requested,
-        );
+    /// Adds the desired size of this tick to those that stabilization looks back at. It is at least
+    /// the requested size while a rule that might ask for more is unknown.
+    fn remember_desired_size(&mut self, now: &Situation, desired: Option<Instances>) {
+        let (at, requested) = (now.tick.at(), now.group.requested);
+        let span = self.spec.guards.stabilization;
         if span.is_zero() {
             return;
         }
-        if self
-            .wishes
-            .back()
-            .is_some_and(|(last, _)| at.since(*last) > now.tick.allowance)
-        {
-            self.wishes.clear();
+        let mut desired = desired.unwrap_or(requested);
+        if self.unknown_rule_against_scale_in(now).is_some() {
+            desired = desired.max(requested);
         }
-        let wanted = candidate.map_or(requested, |candidate| candidate.wanted);
-        let wanted = if self.unjudged(now).is_some() {
-            wanted.max(requested)
-        } else {
-            wanted
-        };
-        self.wishes.push_back((at, wanted));
-        while self
-            .wishes
-            .get(1)
-            .is_some_and(|(second, _)| *second <= at - span)
+        let sizes = &mut self.history.desired_sizes;
+        if sizes
+            .back()
+            .is_some_and(|(last, _)| at.since(*last) > now.tick.max_age)
         {
-            self.wishes.pop_front();
+            sizes.clear();
+        }
+        sizes.push_back((at, desired));
+        while sizes.get(1).is_some_and(|(second, _)| *second <= at - span) {
+            sizes.pop_front();
         }
     }
 
-    /// The highest size wanted during the stabilization time; the present size until that much is
-    /// known.
+    /// The largest size that was desired during the stabilization time; the requested size until
+    /// that much time was observed.
     fn stabilized(&self, at: Timestamp, requested: Instances) -> Instances {
         let span = self.spec.guards.stabilization;
         if span.is_zero() {
             return Instances::ZERO;
         }
-        if self
-            .wishes
-            .front()
-            .is_none_or(|(oldest, _)| *oldest > at - span)
-        {
+        let sizes = &self.history.desired_sizes;
+        if sizes.front().is_none_or(|(oldest, _)| *oldest > at - span) {
             return requested;
         }
-        self.wishes
+        sizes
             .iter()
-            .map(|(_, wanted)| *wanted)
+            .map(|(_, desired)| *desired)
             .max()
             .unwrap_or(requested)
     }
 }
 
-/// The largest size, and the first rule in file order among those that ask for it.
-fn largest(wishes: impl Iterator<Item = (usize, Instances)>) -> Option<(usize, Instances)> {
-    wishes.reduce(|best, next| if next.1 > best.1 { next } else { best })
+fn missing(signal: &str) -> HoldReason {
+    HoldReason::MissingSignal {
+        signal: signal.into(),
+    }
 }

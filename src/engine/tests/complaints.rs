@@ -6,11 +6,11 @@ use super::*;
 
 #[test]
 fn containers_that_come_and_go_within_a_poll_do_not_run_a_group_to_its_maximum() {
-    let mut bench = Bench::new(available_memory(), 4);
+    let mut harness = Harness::new(available_memory(), 4);
     for s in (0..7_200).step_by(30) {
         let available = if s % 60 == 0 { 0.0 } else { 60.0 };
         assert_eq!(
-            bench.tick(s, Some(available)).resized_to(),
+            harness.tick(s, Some(available)).resized_to(),
             None,
             "short at every other sample only"
         );
@@ -23,18 +23,18 @@ fn metrics_that_fail_never_cause_a_scale_in() {
         rule("idle", Comparison::Greater, 75.0, 60, shrink(3), 0),
         rule("short", Comparison::Less, 15.0, 0, grow(5), 0),
     ];
-    let mut bench = Bench::new(policy(rules), 9);
-    bench.tick(0, Some(80.0));
-    bench.tick(30, Some(80.0));
+    let mut harness = Harness::new(policy(rules), 9);
+    harness.tick(0, Some(80.0));
+    harness.tick(30, Some(80.0));
     for s in (60..7_200).step_by(30) {
         assert_eq!(
-            bench.tick(s, None).reason(),
+            harness.tick(s, None).reason(),
             Some("missing_signal"),
             "at {s} s"
         );
     }
     assert_eq!(
-        bench.tick(7_200, Some(80.0)).resized_to(),
+        harness.tick(7_200, Some(80.0)).resized_to(),
         None,
         "and are not counted as idle afterwards"
     );
@@ -49,7 +49,7 @@ fn one_missing_metric_does_not_freeze_the_rules_that_can_do_without_it() {
         "{{ name: t, targets: [{{ group: {{ role: task }}, limits: {{ min: 0, max: 20 }}, {rules} }}] }}"
     ));
     assert_eq!(
-        Bench::new(spec, 4).tick(0, Some(10.0)).resized_to(),
+        Harness::new(spec, 4).tick(0, Some(10.0)).resized_to(),
         Some(9)
     );
 }
@@ -69,7 +69,7 @@ fn the_votes_of_several_rules_do_not_cancel_out() {
         0,
     ));
     assert_eq!(
-        Bench::new(policy(rules), 9)
+        Harness::new(policy(rules), 9)
             .tick(0, Some(10.0))
             .resized_to(),
         Some(14)
@@ -95,7 +95,7 @@ fn a_rule_that_waits_for_its_resize_does_not_silence_another_that_need_not() {
         Change::Set(Size::Exactly(Instances(19))),
         0,
     ));
-    let mut bench = Bench::new(
+    let mut harness = Harness::new(
         guarded(
             rules,
             Guards {
@@ -105,11 +105,11 @@ fn a_rule_that_waits_for_its_resize_does_not_silence_another_that_need_not() {
         ),
         4,
     );
-    assert_eq!(bench.tick(0, Some(10.0)).resized_to(), Some(9));
-    bench.note(Outcome::Accepted);
-    bench.report(9, 4);
+    assert_eq!(harness.tick(0, Some(10.0)).resized_to(), Some(9));
+    harness.note(Outcome::Accepted);
+    harness.report(9, 4);
     assert_eq!(
-        bench.tick(30, Some(1.0)).resized_to(),
+        harness.tick(30, Some(1.0)).resized_to(),
         Some(14),
         "`urgent` goes on towards 19, though `double` wants 36"
     );
@@ -117,12 +117,12 @@ fn a_rule_that_waits_for_its_resize_does_not_silence_another_that_need_not() {
 
 #[test]
 fn no_refusal_stops_the_engine_for_good_and_each_says_why() {
-    let mut bench = Bench::new(policy(eager()), 4);
+    let mut harness = Harness::new(policy(eager()), 4);
     let mut calls_at_s = Vec::new();
     for s in (0..7_200).step_by(30) {
-        match bench.tick(s, Some(10.0)) {
+        match harness.tick(s, Some(10.0)) {
             Action::Resize(_) => {
-                bench.note(Outcome::Rejected(Rejection::AccessDenied));
+                harness.note(Outcome::Rejected(Rejection::AccessDenied));
                 calls_at_s.push(s);
             }
             Action::Hold(reason) => {
@@ -141,7 +141,7 @@ fn no_refusal_stops_the_engine_for_good_and_each_says_why() {
 
 #[test]
 fn a_cooldown_is_in_seconds_and_ends_even_when_nothing_else_happens() {
-    let mut bench = Bench::new(
+    let mut harness = Harness::new(
         policy(vec![rule(
             "idle",
             Comparison::Greater,
@@ -152,22 +152,22 @@ fn a_cooldown_is_in_seconds_and_ends_even_when_nothing_else_happens() {
         )]),
         9,
     );
-    assert_eq!(bench.tick(0, Some(80.0)).resized_to(), Some(6));
-    bench.note(Outcome::Accepted);
-    bench.report(6, 6);
-    bench.tick(30, Some(50.0));
-    bench.tick(60, Some(50.0));
-    let action = bench.tick(119, Some(80.0));
+    assert_eq!(harness.tick(0, Some(80.0)).resized_to(), Some(6));
+    harness.note(Outcome::Accepted);
+    harness.report(6, 6);
+    harness.tick(30, Some(50.0));
+    harness.tick(60, Some(50.0));
+    let action = harness.tick(119, Some(80.0));
     assert_eq!(
         action.reason(),
         Some("cooling_down"),
         "89 s after the completion at 30 s"
     );
     assert_eq!(
-        bench.engine.next_wakeup(),
+        harness.engine.next_wakeup(),
         (second(120), WakeReason::WaitEnds)
     );
-    assert_eq!(bench.tick(120, Some(80.0)).resized_to(), Some(3));
+    assert_eq!(harness.tick(120, Some(80.0)).resized_to(), Some(3));
 }
 
 #[test]
@@ -178,7 +178,7 @@ fn what_was_refused_moves_no_cooldown_and_spends_no_budget() {
         per: HOUR,
     };
     let rules = vec![rule("idle", Comparison::Greater, 75.0, 0, shrink(3), 600)];
-    let mut bench = Bench::new(
+    let mut harness = Harness::new(
         guarded(
             rules,
             Guards {
@@ -189,19 +189,19 @@ fn what_was_refused_moves_no_cooldown_and_spends_no_budget() {
         ),
         9,
     );
-    assert_eq!(bench.tick(0, Some(80.0)).resized_to(), Some(6));
-    bench.note(Outcome::Rejected(Rejection::Other));
-    assert_eq!(bench.tick(30, Some(80.0)).resized_to(), Some(6));
+    assert_eq!(harness.tick(0, Some(80.0)).resized_to(), Some(6));
+    harness.note(Outcome::Rejected(Rejection::Other));
+    assert_eq!(harness.tick(30, Some(80.0)).resized_to(), Some(6));
 }
 
 #[test]
 fn a_decision_to_hold_names_what_would_have_to_change() {
-    let mut bench = Bench::new(available_memory(), 4);
-    bench.scene.available_percent = Some(80.0);
-    let decision = bench.engine.step(&bench.scene.observation()).remove(0);
+    let mut harness = Harness::new(available_memory(), 4);
+    harness.scene.available_percent = Some(80.0);
+    let decision = harness.engine.step(&harness.scene.observation()).remove(0);
     assert_eq!(
         decision.rules[1].state,
-        RuleState::Holding {
+        RuleState::Pending {
             since: second(0),
             until: second(180)
         }
@@ -216,13 +216,13 @@ fn a_job_that_comes_every_ten_minutes_does_not_make_the_group_thrash() {
         reversal: Duration::ZERO,
         ..Guards::default()
     };
-    let mut bench = Bench::new(guarded(eager(), guards), 4);
+    let mut harness = Harness::new(guarded(eager(), guards), 4);
     let mut directions = Vec::new();
     for s in (0..4 * 3_600).step_by(30) {
-        let action = bench.tick(s, Some(if s / 300 % 2 == 0 { 10.0 } else { 80.0 }));
+        let action = harness.tick(s, Some(if s / 300 % 2 == 0 { 10.0 } else { 80.0 }));
         if let Action::Resize(resize) = action {
-            bench.note(Outcome::Accepted);
-            bench.report(resize.to.get(), resize.to.get());
+            harness.note(Outcome::Accepted);
+            harness.report(resize.to.get(), resize.to.get());
             directions.push(resize.direction());
         }
     }

@@ -10,8 +10,8 @@ fn scale_out_beats_scale_in_then_the_larger_size_then_file_order() {
         rule("large", Comparison::Less, 50.0, 0, grow(4), 0),
         rule("large-too", Comparison::Less, 50.0, 0, grow(4), 0),
     ];
-    let mut bench = Bench::new(policy(rules.clone()), 4);
-    let Action::Resize(resize) = bench.tick(0, Some(10.0)) else {
+    let mut harness = Harness::new(policy(rules.clone()), 4);
+    let Action::Resize(resize) = harness.tick(0, Some(10.0)) else {
         panic!("a resize")
     };
     assert_eq!(
@@ -23,7 +23,7 @@ fn scale_out_beats_scale_in_then_the_larger_size_then_file_order() {
         rule("one", Comparison::Less, 50.0, 0, shrink(1), 0),
     ];
     assert_eq!(
-        Bench::new(policy(shrinks), 4)
+        Harness::new(policy(shrinks), 4)
             .tick(0, Some(10.0))
             .resized_to(),
         Some(3),
@@ -45,7 +45,7 @@ fn a_rule_that_wants_exactly_the_present_size_holds_off_scale_in() {
         rule("shrink", Comparison::Less, 50.0, 0, shrink(1), 0),
     ];
     assert_eq!(
-        Bench::new(policy(rules), 4).tick(0, Some(10.0)).reason(),
+        Harness::new(policy(rules), 4).tick(0, Some(10.0)).reason(),
         Some("no_rule_ready")
     );
 }
@@ -56,8 +56,8 @@ fn scale_in_waits_while_a_rule_that_could_grow_cannot_be_judged() {
         rule("grow", Comparison::Less, 15.0, 0, grow(5), 0),
         rule("shrink", Comparison::Greater, 75.0, 0, shrink(3), 0),
     ]);
-    let mut bench = Bench::new(spec.clone(), 9);
-    assert_eq!(bench.tick(0, Some(80.0)).resized_to(), Some(6));
+    let mut harness = Harness::new(spec.clone(), 9);
+    assert_eq!(harness.tick(0, Some(80.0)).resized_to(), Some(6));
     let target = spec.target_for_tests();
     target
         .signals
@@ -70,15 +70,15 @@ fn scale_in_waits_while_a_rule_that_could_grow_cannot_be_judged() {
             right: Expr::Constant(90.0),
         },
     ]);
-    let mut bench = Bench::new(spec, 9);
+    let mut harness = Harness::new(spec, 9);
     assert_eq!(
-        bench.tick(0, Some(80.0)),
+        harness.tick(0, Some(80.0)),
         Action::Hold(HoldReason::MissingSignal {
             signal: "hdfs_used_percent".into()
         })
     );
     assert_eq!(
-        bench.tick(30, Some(10.0)).resized_to(),
+        harness.tick(30, Some(10.0)).resized_to(),
         Some(14),
         "what is known is enough to grow"
     );
@@ -86,8 +86,8 @@ fn scale_in_waits_while_a_rule_that_could_grow_cannot_be_judged() {
 
 #[test]
 fn below_the_minimum_grows_at_once_and_above_the_maximum_shrinks_to_it() {
-    let mut bench = Bench::new(policy(vec![]), 25);
-    let Action::Resize(resize) = bench.tick(0, None) else {
+    let mut harness = Harness::new(policy(vec![]), 25);
+    let Action::Resize(resize) = harness.tick(0, None) else {
         panic!("a resize")
     };
     assert_eq!(
@@ -95,7 +95,7 @@ fn below_the_minimum_grows_at_once_and_above_the_maximum_shrinks_to_it() {
         (Instances(20), Cause::AboveMaximum)
     );
     let limits = Limits::new(Instances(3), Instances(20)).expect("in order");
-    let Action::Resize(resize) = Bench::new(policy(vec![]).with_limits(limits), 1).tick(0, None)
+    let Action::Resize(resize) = Harness::new(policy(vec![]).with_limits(limits), 1).tick(0, None)
     else {
         panic!("a resize")
     };
@@ -107,10 +107,10 @@ fn below_the_minimum_grows_at_once_and_above_the_maximum_shrinks_to_it() {
 
 #[test]
 fn at_the_maximum_the_reason_is_the_maximum() {
-    let mut bench = Bench::new(available_memory(), 20);
-    bench.until_resize(0, 270, 10.0);
+    let mut harness = Harness::new(available_memory(), 20);
+    harness.until_resize(0, 270, 10.0);
     assert_eq!(
-        bench.tick(300, Some(10.0)),
+        harness.tick(300, Some(10.0)),
         Action::Hold(HoldReason::AtLimit {
             limiter: Limiter::Maximum,
             size: Instances(20)
@@ -120,71 +120,71 @@ fn at_the_maximum_the_reason_is_the_maximum() {
 
 #[test]
 fn a_cut_resize_says_what_was_wanted_and_what_cut_it() {
-    let mut bench = Bench::new(available_memory(), 18);
-    bench.until_resize(0, 270, 10.0);
-    let Action::Resize(resize) = bench.tick(300, Some(10.0)) else {
+    let mut harness = Harness::new(available_memory(), 18);
+    harness.until_resize(0, 270, 10.0);
+    let Action::Resize(resize) = harness.tick(300, Some(10.0)) else {
         panic!("a resize")
     };
     assert_eq!(
-        (resize.to.get(), resize.wanted.get(), resize.limited_by),
+        (resize.to.get(), resize.desired.get(), resize.limited_by),
         (20, 23, Some(Limiter::Maximum))
     );
 }
 
 #[test]
 fn a_pause_of_one_direction_leaves_the_other_alone_and_ends_by_itself() {
-    let mut bench = Bench::new(
+    let mut harness = Harness::new(
         policy(vec![
             rule("idle", Comparison::Greater, 75.0, 0, shrink(3), 0),
             rule("short", Comparison::Less, 15.0, 0, grow(1), 0),
         ]),
         9,
     );
-    let paused = |bench: &mut Bench, s: i64, available: f64| {
-        bench.scene.at = second(s);
-        bench.scene.available_percent = Some(available);
-        let mut observation = bench.scene.observation();
+    let paused = |harness: &mut Harness, s: i64, available: f64| {
+        harness.scene.at = second(s);
+        harness.scene.available_percent = Some(available);
+        let mut observation = harness.scene.observation();
         observation.control.pause = Some(Pause {
             until: second(60),
             direction: Some(Direction::In),
         });
-        bench.observe(&observation)
+        harness.observe(&observation)
     };
     assert_eq!(
-        paused(&mut bench, 0, 80.0),
+        paused(&mut harness, 0, 80.0),
         Action::Hold(HoldReason::Paused { until: second(60) })
     );
-    assert_eq!(paused(&mut bench, 60, 80.0).resized_to(), Some(6));
-    let mut bench = Bench::new(bench.engine.policy().clone(), 9);
-    assert_eq!(paused(&mut bench, 0, 10.0).resized_to(), Some(10));
+    assert_eq!(paused(&mut harness, 60, 80.0).resized_to(), Some(6));
+    let mut harness = Harness::new(harness.engine.policy().clone(), 9);
+    assert_eq!(paused(&mut harness, 0, 10.0).resized_to(), Some(10));
 }
 
 #[test]
 fn who_is_not_the_leader_or_has_no_ready_cluster_holds() {
-    let mut bench = Bench::new(
+    let mut harness = Harness::new(
         policy(vec![rule("now", Comparison::Less, 50.0, 0, grow(1), 0)]),
         4,
     );
-    bench.tick(0, Some(80.0));
-    bench.scene.available_percent = Some(10.0);
-    let mut follower = bench.scene.observation();
+    harness.tick(0, Some(80.0));
+    harness.scene.available_percent = Some(10.0);
+    let mut follower = harness.scene.observation();
     follower.control.leader = false;
-    assert_eq!(bench.observe(&follower).reason(), Some("not_leader"));
-    let mut ending = bench.scene.observation();
+    assert_eq!(harness.observe(&follower).reason(), Some("not_leader"));
+    let mut ending = harness.scene.observation();
     ending.cluster.value.state = ClusterState::Terminating;
-    assert_eq!(bench.observe(&ending).reason(), Some("cluster_not_ready"));
-    let mut unclear = bench.scene.observation();
+    assert_eq!(harness.observe(&ending).reason(), Some("cluster_not_ready"));
+    let mut unclear = harness.scene.observation();
     unclear.cluster.value.groups.push(GroupStatus {
         id: GroupId::new("ig-other"),
         ..task_group(1)
     });
     assert_eq!(
-        bench.observe(&unclear),
+        harness.observe(&unclear),
         Action::Hold(HoldReason::TargetNotFound { matches: 2 })
     );
-    bench.scene.groups[1].state = GroupState::Arrested;
+    harness.scene.groups[1].state = GroupState::Arrested;
     assert_eq!(
-        bench.tick(30, Some(10.0)),
+        harness.tick(30, Some(10.0)),
         Action::Hold(HoldReason::GroupNotReady {
             state: GroupState::Arrested
         })
@@ -206,17 +206,17 @@ fn stabilization_keeps_the_highest_size_wanted_in_its_time() {
         reversal: Duration::ZERO,
         ..Guards::default()
     };
-    let mut bench = Bench::new(guarded(rules, guards), 9);
-    bench.tick(0, Some(50.0));
+    let mut harness = Harness::new(guarded(rules, guards), 9);
+    harness.tick(0, Some(50.0));
     assert_eq!(
-        bench.tick(30, Some(80.0)),
+        harness.tick(30, Some(80.0)),
         Action::Hold(HoldReason::AtLimit {
             limiter: Limiter::Stabilization,
             size: Instances(9)
         })
     );
     assert_eq!(
-        bench.until_resize(60, 900, 80.0),
+        harness.until_resize(60, 900, 80.0),
         Some((330, 2)),
         "300 s after the last tick that wanted more"
     );
@@ -235,7 +235,7 @@ fn budgets_and_flips_hold_scale_in_back() {
         instances: Instances(4),
         per: HOUR,
     };
-    let mut bench = Bench::new(
+    let mut harness = Harness::new(
         guarded(
             rules(),
             Guards {
@@ -247,14 +247,14 @@ fn budgets_and_flips_hold_scale_in_back() {
         15,
     );
     for (s, expected) in [(0, Some(12)), (30, Some(11)), (60, None), (3_600, Some(8))] {
-        let size = bench.tick(s, Some(80.0)).resized_to();
+        let size = harness.tick(s, Some(80.0)).resized_to();
         assert_eq!(size, expected, "at {s} s");
-        bench.note(Outcome::Accepted);
-        let now = size.unwrap_or(bench.scene.groups[1].requested.get());
-        bench.report(now, now);
+        harness.note(Outcome::Accepted);
+        let now = size.unwrap_or(harness.scene.groups[1].requested.get());
+        harness.report(now, now);
     }
     let flips = FlipBudget { max: 1, per: HOUR };
-    let mut bench = Bench::new(
+    let mut harness = Harness::new(
         guarded(
             rules(),
             Guards {
@@ -271,7 +271,7 @@ fn budgets_and_flips_hold_scale_in_back() {
         (60, 80.0, Err("flip_budget_spent")),
         (3_630, 80.0, Ok(9)),
     ] {
-        let action = bench.tick(s, Some(available));
+        let action = harness.tick(s, Some(available));
         assert_eq!(
             action
                 .resized_to()
@@ -279,11 +279,11 @@ fn budgets_and_flips_hold_scale_in_back() {
             expected,
             "at {s} s"
         );
-        bench.note(Outcome::Accepted);
+        harness.note(Outcome::Accepted);
         let now = action
             .resized_to()
-            .unwrap_or(bench.scene.groups[1].requested.get());
-        bench.report(now, now);
+            .unwrap_or(harness.scene.groups[1].requested.get());
+        harness.report(now, now);
     }
 }
 
@@ -293,7 +293,7 @@ fn a_reversal_waits_for_its_guard() {
         rule("short", Comparison::Less, 15.0, 0, grow(5), 0),
         rule("idle", Comparison::Greater, 75.0, 0, shrink(3), 0),
     ];
-    let mut bench = Bench::new(
+    let mut harness = Harness::new(
         guarded(
             rules,
             Guards {
@@ -303,14 +303,14 @@ fn a_reversal_waits_for_its_guard() {
         ),
         9,
     );
-    assert_eq!(bench.tick(0, Some(80.0)).resized_to(), Some(6));
-    bench.note(Outcome::Accepted);
-    bench.report(6, 6);
+    assert_eq!(harness.tick(0, Some(80.0)).resized_to(), Some(6));
+    harness.note(Outcome::Accepted);
+    harness.report(6, 6);
     assert_eq!(
-        bench.tick(30, Some(10.0)),
+        harness.tick(30, Some(10.0)),
         Action::Hold(HoldReason::ReversalGuard { until: second(60) })
     );
-    assert_eq!(bench.tick(60, Some(10.0)).resized_to(), Some(11));
+    assert_eq!(harness.tick(60, Some(10.0)).resized_to(), Some(11));
 }
 
 fn core_policy() -> Policy {
@@ -359,7 +359,7 @@ fn core_nodes_stay_above_the_hdfs_floor_and_stay_all_when_hdfs_is_unknown() {
 
 #[test]
 fn a_scale_in_waits_while_it_is_not_known_any_more_what_runs_where() {
-    let mut bench = Bench::new(
+    let mut harness = Harness::new(
         policy(vec![rule(
             "idle",
             Comparison::Greater,
@@ -370,15 +370,15 @@ fn a_scale_in_waits_while_it_is_not_known_any_more_what_runs_where() {
         )]),
         4,
     );
-    bench.scene.available_percent = Some(50.0);
-    let mut observation = bench.scene.observation();
+    harness.scene.available_percent = Some(50.0);
+    let mut observation = harness.scene.observation();
     observation.nodes = Some(Sampled {
         value: NodeSnapshot::default(),
         measured_at: observation.at,
     });
-    bench.observe(&observation);
+    harness.observe(&observation);
     assert_eq!(
-        bench.tick(30, Some(80.0)),
+        harness.tick(30, Some(80.0)),
         Action::Hold(HoldReason::MissingSignal {
             signal: "nodes".into()
         })
@@ -387,7 +387,7 @@ fn a_scale_in_waits_while_it_is_not_known_any_more_what_runs_where() {
 
 #[test]
 fn a_scale_in_waits_for_the_first_look_at_the_nodes_where_they_are_looked_at() {
-    let mut bench = Bench::new(
+    let mut harness = Harness::new(
         policy(vec![rule(
             "idle",
             Comparison::Greater,
@@ -398,11 +398,11 @@ fn a_scale_in_waits_for_the_first_look_at_the_nodes_where_they_are_looked_at() {
         )]),
         4,
     );
-    bench.scene.available_percent = Some(80.0);
-    let mut observation = bench.scene.observation();
+    harness.scene.available_percent = Some(80.0);
+    let mut observation = harness.scene.observation();
     observation.control.looks_at_nodes = true;
     assert_eq!(
-        bench.observe(&observation),
+        harness.observe(&observation),
         Action::Hold(HoldReason::MissingSignal {
             signal: "nodes".into()
         })
@@ -411,17 +411,17 @@ fn a_scale_in_waits_for_the_first_look_at_the_nodes_where_they_are_looked_at() {
 
 #[test]
 fn every_decision_says_how_each_rule_stands_and_what_was_read() {
-    let mut bench = Bench::new(available_memory(), 4);
-    bench.scene.available_percent = Some(10.0);
-    let decision = bench.engine.step(&bench.scene.observation()).remove(0);
+    let mut harness = Harness::new(available_memory(), 4);
+    harness.scene.available_percent = Some(10.0);
+    let decision = harness.engine.step(&harness.scene.observation()).remove(0);
     assert_eq!(
         decision.rules[0].state,
-        RuleState::Holding {
+        RuleState::Pending {
             since: second(0),
             until: second(300)
         }
     );
-    assert_eq!(decision.rules[1].state, RuleState::NotTrue);
+    assert_eq!(decision.rules[1].state, RuleState::Inactive);
     assert_eq!(
         (&*decision.readings[0].signal, decision.readings[0].value),
         ("yarn_memory_available_percent", 10.0)
@@ -435,7 +435,7 @@ fn every_decision_says_how_each_rule_stands_and_what_was_read() {
 #[test]
 fn a_change_of_direction_counts_even_when_the_resize_before_it_is_long_past() {
     let flips = FlipBudget { max: 1, per: HOUR };
-    let mut bench = Bench::new(
+    let mut harness = Harness::new(
         guarded(
             eager(),
             Guards {
@@ -447,17 +447,20 @@ fn a_change_of_direction_counts_even_when_the_resize_before_it_is_long_past() {
         10,
     );
     for (s, available, expected) in [(0, 80.0, 7), (3_540, 10.0, 12)] {
-        assert_eq!(bench.tick(s, Some(available)).resized_to(), Some(expected));
-        bench.note(Outcome::Accepted);
-        bench.report(expected, expected);
+        assert_eq!(
+            harness.tick(s, Some(available)).resized_to(),
+            Some(expected)
+        );
+        harness.note(Outcome::Accepted);
+        harness.report(expected, expected);
     }
     assert_eq!(
-        bench.tick(3_700, Some(80.0)),
+        harness.tick(3_700, Some(80.0)),
         Action::Hold(HoldReason::FlipBudgetSpent {
             until: second(3_540 + 3_600)
         })
     );
-    assert_eq!(bench.tick(7_140, Some(80.0)).resized_to(), Some(9));
+    assert_eq!(harness.tick(7_140, Some(80.0)).resized_to(), Some(9));
 }
 
 #[test]
@@ -475,7 +478,7 @@ fn the_minimum_comes_before_step_caps_budgets_and_what_is_in_flight() {
     };
     let rules = vec![rule("short", Comparison::Less, 15.0, 0, grow(8), 0)];
     assert_eq!(
-        Bench::new(guarded(rules, guards).with_limits(min_10), 4)
+        Harness::new(guarded(rules, guards).with_limits(min_10), 4)
             .tick(0, Some(10.0))
             .resized_to(),
         Some(10)
@@ -485,16 +488,16 @@ fn the_minimum_comes_before_step_caps_budgets_and_what_is_in_flight() {
         "{ name: t, targets: [{ group: { role: task }, limits: { min: 0, max: 20 }, rules: [
         { name: short, when: yarn_memory_available_percent < 15, then: { grow: 5 } }],
         schedule: [{ name: day, from: '00:01', to: '23:00', limits: { min: 10, max: 20 } }] }] }";
-    let mut bench = Bench::new(parsed(night), 3);
-    assert_eq!(bench.tick(0, Some(10.0)).resized_to(), Some(8));
-    bench.note(Outcome::Accepted);
-    bench.report(8, 3);
+    let mut harness = Harness::new(parsed(night), 3);
+    assert_eq!(harness.tick(0, Some(10.0)).resized_to(), Some(8));
+    harness.note(Outcome::Accepted);
+    harness.report(8, 3);
     assert_eq!(
-        bench.tick(30, Some(10.0)).reason(),
+        harness.tick(30, Some(10.0)).reason(),
         Some("resize_in_flight")
     );
     assert_eq!(
-        bench.tick(60, Some(10.0)).resized_to(),
+        harness.tick(60, Some(10.0)).resized_to(),
         Some(10),
         "a rule that must wait does not keep the minimum waiting"
     );
@@ -582,14 +585,14 @@ fn idle_and_hdfs(more: &str) -> Policy {
 
 #[test]
 fn stabilization_does_not_count_the_time_in_which_a_grow_could_not_be_judged() {
-    let mut bench = Bench::new(idle_and_hdfs("stabilization: 5m,"), 9);
+    let mut harness = Harness::new(idle_and_hdfs("stabilization: 5m,"), 9);
     for s in (0..600).step_by(30) {
-        assert_eq!(bench.tick(s, Some(80.0)).reason(), Some("missing_signal"));
+        assert_eq!(harness.tick(s, Some(80.0)).reason(), Some("missing_signal"));
     }
     let sizes = (600..=1_200).step_by(30).find_map(|s| {
-        bench.scene.at = second(s);
-        bench
-            .observe(&with_hdfs(&bench.scene, 10))
+        harness.scene.at = second(s);
+        harness
+            .observe(&with_hdfs(&harness.scene, 10))
             .resized_to()
             .map(|size| (s, size))
     });
@@ -604,7 +607,7 @@ fn a_rule_that_could_only_shrink_freezes_nothing_when_it_cannot_be_judged() {
             { name: empty, when: hdfs_used_percent < 1, then: { set: min } }] }] }",
     );
     assert_eq!(
-        Bench::new(spec, 9).tick(0, Some(80.0)).resized_to(),
+        Harness::new(spec, 9).tick(0, Some(80.0)).resized_to(),
         Some(6)
     );
 }

@@ -38,16 +38,16 @@ fn resize_seen(
     let rule = format!("{{ name: set, when: 'true', then: {{ set: {to} }} }}");
     let target =
         format!("{{ group: {{ role: task }}, limits: {{ min: 0, max: 20 }}, rules: [{rule}] }}");
-    let mut bench = Bench::new(parsed(&format!("{{ name: t, targets: [{target}] }}")), 0);
-    bench.report(requested, u32::try_from(snapshot.0.len()).expect("few"));
-    bench.scene.at = second(1_000);
-    let mut observation = bench.scene.observation();
+    let mut harness = Harness::new(parsed(&format!("{{ name: t, targets: [{target}] }}")), 0);
+    harness.report(requested, u32::try_from(snapshot.0.len()).expect("few"));
+    harness.scene.at = second(1_000);
+    let mut observation = harness.scene.observation();
     observation.nodes = Some(Sampled {
         value: snapshot,
         measured_at: observation.at,
     });
     see(&mut observation);
-    let Action::Resize(resize) = bench.observe(&observation) else {
+    let Action::Resize(resize) = harness.observe(&observation) else {
         panic!("a resize")
     };
     resize

@@ -278,7 +278,7 @@ proptest! {
             }
             prop_assert_eq!(&restored.step(observation)[0], &through_json(decision));
             if k < cut {
-                restored.recall(&through_json(decision));
+                restored.apply_recorded(&through_json(decision));
             }
             if let (Action::Resize(_), Some(group), Some(outcome)) = (&decision.action, &decision.group, moment.outcome) {
                 restored.note(group, outcome);

@@ -91,9 +91,9 @@ fn a_state_is_refused_by_a_policy_that_it_was_not_taken_under() {
         })
     );
 
-    let mut bench = Bench::new(policy(eager()), 4);
-    bench.tick(0, Some(10.0));
-    let by_hand = serde_json::to_string(&bench.engine.state())
+    let mut harness = Harness::new(policy(eager()), 4);
+    harness.tick(0, Some(10.0));
+    let by_hand = serde_json::to_string(&harness.engine.state())
         .expect("is written")
         .replace("\"rule\":0", "\"rule\":7");
     let state = serde_json::from_str(&by_hand).expect("is read back");
@@ -126,49 +126,49 @@ fn edited(from: &str, to: &str) -> Policy {
     parsed(&EDITED.replacen(from, to, 1))
 }
 
-/// Edits the policy of a bench between two ticks.
-fn adopt(bench: Bench, policy: Policy) -> Bench {
-    Bench {
-        engine: bench.engine.adopt(policy),
-        scene: bench.scene,
+/// Edits the policy of a harness between two ticks.
+fn adopt(harness: Harness, policy: Policy) -> Harness {
+    Harness {
+        engine: harness.engine.adopt(policy),
+        scene: harness.scene,
     }
 }
 
 #[test]
 fn a_resize_on_its_way_and_its_cooldown_stay_with_the_group_under_an_edited_policy() {
-    let mut bench = Bench::new(parsed(EDITED), 4);
-    assert_eq!(bench.until_resize(0, 600, 80.0), Some((300, 1)));
+    let mut harness = Harness::new(parsed(EDITED), 4);
+    assert_eq!(harness.until_resize(0, 600, 80.0), Some((300, 1)));
     // Rules in another order: the resize is still that of `idle`.
     let swapped = edited(
         "    rules:\n",
         "    rules:\n      - { name: first, when: yarn_apps_pending > 1000, then: { grow: 1 } }\n",
     );
-    let mut bench = adopt(bench, swapped);
-    bench.report(1, 4);
+    let mut harness = adopt(harness, swapped);
+    harness.report(1, 4);
     assert_eq!(
-        bench.tick(330, Some(80.0)).reason(),
+        harness.tick(330, Some(80.0)).reason(),
         Some("resize_in_flight"),
         "and nobody takes it for an operator's"
     );
-    bench.report(1, 1);
+    harness.report(1, 1);
     assert_eq!(
-        bench.tick(360, Some(80.0)),
+        harness.tick(360, Some(80.0)),
         Action::Hold(HoldReason::CoolingDown {
             rule: crate::observation::RuleName::new("idle"),
             until: second(960)
         })
     );
-    let mut bench = adopt(bench, edited("cooldown: 10m", "cooldown: 20m"));
+    let mut harness = adopt(harness, edited("cooldown: 10m", "cooldown: 20m"));
     assert_eq!(
-        bench.tick(390, Some(80.0)),
+        harness.tick(390, Some(80.0)),
         Action::Hold(HoldReason::CoolingDown {
             rule: crate::observation::RuleName::new("idle"),
             until: second(1_560)
         })
     );
-    let mut bench = adopt(bench, edited("name: idle", "name: other"));
+    let mut harness = adopt(harness, edited("name: idle", "name: other"));
     assert_ne!(
-        bench.tick(420, Some(80.0)).reason(),
+        harness.tick(420, Some(80.0)).reason(),
         Some("cooling_down"),
         "a rule of another name has no cooldown"
     );
@@ -187,13 +187,13 @@ fn a_hold_goes_on_when_its_condition_is_unchanged_and_starts_afresh_when_it_is_n
         ("role: task }", "role: core }", None),      // another group
     ];
     for (from, to, expected) in edits {
-        let mut bench = Bench::new(parsed(EDITED), 4);
-        assert_eq!(bench.tick(0, Some(10.0)).resized_to(), None);
-        assert_eq!(bench.tick(30, Some(10.0)).resized_to(), None);
-        let mut bench = adopt(bench, edited(from, to));
+        let mut harness = Harness::new(parsed(EDITED), 4);
+        assert_eq!(harness.tick(0, Some(10.0)).resized_to(), None);
+        assert_eq!(harness.tick(30, Some(10.0)).resized_to(), None);
+        let mut harness = adopt(harness, edited(from, to));
         let grown = (60..=300)
             .step_by(30)
-            .find(|s| bench.tick(*s, Some(10.0)).resized_to() == Some(9));
+            .find(|s| harness.tick(*s, Some(10.0)).resized_to() == Some(9));
         assert_eq!(grown, expected, "{from} -> {to}");
     }
 }
@@ -294,7 +294,7 @@ fn a_resize_that_was_not_sent_is_decided_again_and_leaves_no_trace() {
     };
     let mut rules = eager();
     rules.iter_mut().for_each(|rule| rule.cooldown = HOUR);
-    let mut bench = Bench::new(guarded(rules, guards), 6);
+    let mut harness = Harness::new(guarded(rules, guards), 6);
     for (s, percent, expected) in [
         (0, 10.0, 11),
         (30, 80.0, 3),
@@ -303,14 +303,14 @@ fn a_resize_that_was_not_sent_is_decided_again_and_leaves_no_trace() {
         (120, 80.0, 3),
     ] {
         assert_eq!(
-            bench.tick(s, Some(percent)).resized_to(),
+            harness.tick(s, Some(percent)).resized_to(),
             Some(expected),
             "at {s} s"
         );
-        bench.note(Outcome::NotSent);
+        harness.note(Outcome::NotSent);
     }
     assert_eq!(
-        bench.tick(150, Some(50.0)).reason(),
+        harness.tick(150, Some(50.0)).reason(),
         Some("no_rule_ready"),
         "nothing in flight, no cooldown, nobody to yield to"
     );
@@ -318,7 +318,7 @@ fn a_resize_that_was_not_sent_is_decided_again_and_leaves_no_trace() {
 
 #[test]
 fn a_resize_that_was_not_sent_leaves_the_one_before_it_in_flight() {
-    let mut bench = Bench::new(
+    let mut harness = Harness::new(
         policy(vec![
             rule(
                 "all",
@@ -332,7 +332,7 @@ fn a_resize_that_was_not_sent_leaves_the_one_before_it_in_flight() {
         ]),
         6,
     );
-    bench.engine = Engine::new(policy(vec![rule(
+    harness.engine = Engine::new(policy(vec![rule(
         "short",
         Comparison::Less,
         15.0,
@@ -340,10 +340,10 @@ fn a_resize_that_was_not_sent_leaves_the_one_before_it_in_flight() {
         grow(5),
         0,
     )]));
-    assert_eq!(bench.tick(0, Some(10.0)).resized_to(), Some(11));
-    bench.note(Outcome::Accepted);
-    bench.report(11, 6);
-    bench.engine = bench.engine.clone().adopt(policy(vec![rule(
+    assert_eq!(harness.tick(0, Some(10.0)).resized_to(), Some(11));
+    harness.note(Outcome::Accepted);
+    harness.report(11, 6);
+    harness.engine = harness.engine.clone().adopt(policy(vec![rule(
         "most",
         Comparison::Less,
         15.0,
@@ -351,9 +351,9 @@ fn a_resize_that_was_not_sent_leaves_the_one_before_it_in_flight() {
         Change::Set(Size::Maximum),
         0,
     )]));
-    assert_eq!(bench.tick(30, Some(10.0)).resized_to(), Some(20));
-    bench.note(Outcome::NotSent);
-    bench.engine = bench.engine.clone().adopt(policy(vec![rule(
+    assert_eq!(harness.tick(30, Some(10.0)).resized_to(), Some(20));
+    harness.note(Outcome::NotSent);
+    harness.engine = harness.engine.clone().adopt(policy(vec![rule(
         "short",
         Comparison::Less,
         15.0,
@@ -362,21 +362,21 @@ fn a_resize_that_was_not_sent_leaves_the_one_before_it_in_flight() {
         0,
     )]));
     assert_eq!(
-        bench.tick(60, Some(10.0)),
+        harness.tick(60, Some(10.0)),
         Action::Hold(HoldReason::ResizeInFlight { to: Instances(11) })
     );
 }
 
 #[test]
 fn a_group_that_amazon_scales_is_left_alone_until_it_no_longer_is() {
-    let mut bench = Bench::new(policy(eager()), 6);
-    bench.scene.groups[1].scaled_by_amazon = true;
+    let mut harness = Harness::new(policy(eager()), 6);
+    harness.scene.groups[1].scaled_by_amazon = true;
     for (s, percent) in [(0, 10.0), (30, 80.0), (60, 50.0)] {
         assert_eq!(
-            bench.tick(s, Some(percent)),
+            harness.tick(s, Some(percent)),
             Action::Hold(HoldReason::ScaledByAmazon)
         );
     }
-    bench.scene.groups[1].scaled_by_amazon = false;
-    assert_eq!(bench.tick(90, Some(10.0)).resized_to(), Some(11));
+    harness.scene.groups[1].scaled_by_amazon = false;
+    assert_eq!(harness.tick(90, Some(10.0)).resized_to(), Some(11));
 }

@@ -1,6 +1,7 @@
 use super::*;
-use crate::sim::no_wait::no_wait_demand;
-use crate::sim::trace_work::{JobLoad, TraceWork};
+use crate::sim::job_work::JobWork;
+use crate::sim::no_wait_demand::no_wait_demand;
+use crate::sim::trace_work::TraceWork;
 use crate::trace::{Job, Stage, TaskRun};
 use crate::units::{Mebibytes, VirtualCores};
 use proptest::prelude::*;
@@ -213,7 +214,8 @@ fn bounds_on_fb_2009_equal_an_independent_computation() {
             .sum::<u32>(),
         41_310
     );
-    let workload = TraceWork::Jobs(JobLoad::of(Timestamp::EPOCH, &jobs).expect("valid jobs"));
+    let workload =
+        TraceWork::Jobs(JobWork::from_jobs(Timestamp::EPOCH, &jobs).expect("valid jobs"));
     let curve = no_wait_demand(&workload);
     let end = curve.0.last().expect("there is demand").0;
     let scaled = Offer {

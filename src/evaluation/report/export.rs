@@ -4,21 +4,27 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use super::Comparison;
+use super::verdict::verdict;
+use crate::evaluation::default_cluster::ChosenCluster;
 use crate::evaluation::scorecard::Scorecard;
+use crate::evaluation::shortage::Shortage;
 use crate::evaluation::statistics::Summary;
 
-/// `{"runs": [...], "summaries": [...]}`: every run as it was given, then each policy of each trace
-/// over its seeds.
+/// `{"traces": [...], "runs": [...], "summaries": [...]}`: what each trace ran on and the verdict on
+/// it, every run in the given order, then each policy of each trace over its seeds.
 ///
 /// # Errors
 /// None that a scorecard can cause; a figure that is not a number becomes `null`.
-pub fn json(cards: &[Scorecard]) -> serde_json::Result<String> {
+pub fn json(comparisons: &[Comparison], cards: &[Scorecard]) -> serde_json::Result<String> {
     #[derive(Serialize)]
     struct Document<'a> {
+        traces: Vec<TraceVerdict<'a>>,
         runs: &'a [Scorecard],
         summaries: Vec<PolicySummary>,
     }
     let mut text = serde_json::to_string_pretty(&Document {
+        traces: comparisons.iter().map(TraceVerdict::of).collect(),
         runs: cards,
         summaries: summaries(cards)?,
     })?;
@@ -38,6 +44,41 @@ pub fn csv(cards: &[Scorecard]) -> Result<Vec<u8>, csv::Error> {
     writer
         .into_inner()
         .map_err(|error| csv::Error::from(error.into_error()))
+}
+
+/// What a reader of the table learns beside its figures.
+#[derive(Serialize)]
+struct TraceVerdict<'a> {
+    trace: &'a str,
+    /// `null` when no goal is set.
+    goal_wait_p95_s: Option<f64>,
+    /// `null` when a scenario describes the cluster.
+    chosen_cluster: Option<&'a ChosenCluster>,
+    /// `null` when the cluster is large enough for the work.
+    too_small: Option<Shortage>,
+    /// The policy that wins or, without a goal, that no other policy beats in anything.
+    recommended: Option<&'a str>,
+    /// Policies that no other policy dominates, the cheapest first.
+    unbeaten: Vec<&'a str>,
+    verdict: String,
+}
+
+impl<'a> TraceVerdict<'a> {
+    fn of(comparison: &'a Comparison) -> Self {
+        let trace = &comparison.trace;
+        Self {
+            trace: &trace.name,
+            goal_wait_p95_s: trace.goal.map(|goal| goal.as_secs_f64()),
+            chosen_cluster: trace.chosen_cluster.as_ref(),
+            too_small: trace.shortage,
+            recommended: comparison.recommended().map(|row| row.policy.as_str()),
+            unbeaten: comparison
+                .unbeaten()
+                .map(|row| row.policy.as_str())
+                .collect(),
+            verdict: verdict(comparison),
+        }
+    }
 }
 
 /// One policy on one trace.

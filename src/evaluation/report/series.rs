@@ -11,9 +11,13 @@ use crate::units::Timestamp;
 /// The testbed of one run.
 #[derive(Clone, Copy, Debug)]
 pub struct Series<'a> {
+    /// The trace's name.
     pub trace: &'a str,
+    /// The policy's name.
     pub policy: &'a str,
+    /// The seed of the run.
     pub seed: u64,
+    /// One point for each poll.
     pub points: &'a [SeriesPoint],
 }
 

@@ -12,7 +12,7 @@ use crate::evaluation::statistics::Summary;
 use crate::trace::Kind;
 use crate::units::display_duration;
 
-/// How the surroundings want it.
+/// How wide and how colourful the output is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Look {
     /// In columns; 80 fits every table whose policy names have up to 16 letters.
@@ -29,16 +29,17 @@ const HEADING: [&str; 9] = [
     "wait\nmean",
     "wait\np95",
     "wait\nmax",
-    "over\ngoal",
+    OVER_GOAL,
     "re-\nsizes",
 ];
+/// The column that is left out when no goal is set.
+const OVER_GOAL: &str = "over\ngoal";
 /// Which column holds the names.
 const NAMES: usize = 1;
 const STYLE: TableStyle =
     TableStyle::new().header_separator(LineStyle::none().fill('─').junction('─'));
 
-/// All of it: for each trace a title, the table and the verdict, then what the words and signs
-/// mean.
+/// Renders a title, the table and the verdict for each trace, then a legend.
 pub fn render(comparisons: &[Comparison], look: Look) -> String {
     let mut text = String::new();
     for comparison in comparisons {
@@ -64,13 +65,13 @@ fn title(comparison: &Comparison) -> String {
     };
     let seeds = match comparison.rows().iter().map(|row| row.cards.len()).max() {
         Some(0 | 1) | None => String::new(),
-        Some(seeds) => format!(", {seeds} seeds (± is half the 95 % interval)"),
+        Some(seeds) => format!(", {seeds} seeds (± is half the 95% interval)"),
     };
-    format!(
-        "{}: {source}{seeds}. Goal: p95 wait of at most {}.",
-        trace.name,
-        display_duration(trace.slo_wait)
-    )
+    let goal = match trace.goal {
+        Some(goal) => format!("Goal: p95 wait of at most {}.", display_duration(goal)),
+        None => "No goal for waiting is set.".to_owned(),
+    };
+    format!("{}: {source}{seeds}. {goal}", trace.name)
 }
 
 fn table(comparison: &Comparison, look: Look) -> Table {
@@ -83,7 +84,10 @@ fn table(comparison: &Comparison, look: Look) -> Table {
     if look.colour {
         table.enforce_styling();
     }
-    table.set_header(HEADING.map(|heading| Cell::new(heading).add_attribute(Attribute::Bold)));
+    let heading = HEADING
+        .iter()
+        .filter(|heading| **heading != OVER_GOAL || comparison.trace.goal.is_some());
+    table.set_header(heading.map(|heading| Cell::new(heading).add_attribute(Attribute::Bold)));
     let best = Best::of(comparison);
     for row in comparison.rows() {
         table.add_row(policy_cells(comparison, row, &best));
@@ -121,13 +125,7 @@ struct Best {
 impl Best {
     fn of(comparison: &Comparison) -> Self {
         let lowest = |figure: fn(&Row) -> f64| {
-            let figures = || {
-                comparison
-                    .rows()
-                    .iter()
-                    .filter(|row| row.unfinished() == 0)
-                    .map(figure)
-            };
+            let figures = || comparison.finished().map(figure);
             let (low, high) = (
                 figures().min_by(f64::total_cmp)?,
                 figures().max_by(f64::total_cmp)?,
@@ -145,8 +143,8 @@ impl Best {
 
 fn policy_cells(comparison: &Comparison, row: &Row, best: &Best) -> Vec<Cell> {
     let wins = comparison
-        .winner()
-        .is_some_and(|(winner, _)| winner.policy == row.policy);
+        .recommended()
+        .is_some_and(|best| best.policy == row.policy);
     let (sign, name) = match (wins, comparison.is_dominated(row)) {
         (true, _) => (
             ">",
@@ -157,7 +155,7 @@ fn policy_cells(comparison: &Comparison, row: &Row, best: &Best) -> Vec<Cell> {
         (_, true) => ("†", Cell::new(&row.policy).add_attribute(Attribute::Dim)),
         _ => ("", Cell::new(&row.policy)),
     };
-    vec![
+    let mut cells = vec![
         Cell::new(sign),
         name,
         ranked(row.cost_usd, usd, best.cost_usd),
@@ -165,13 +163,13 @@ fn policy_cells(comparison: &Comparison, row: &Row, best: &Best) -> Vec<Cell> {
         ranked(row.wait_mean_s, wait, best.wait_mean_s),
         ranked(row.wait_p95_s, wait, best.wait_p95_s),
         ranked(row.wait_max_s, wait, best.wait_max_s),
-        Cell::new(figure(
-            row.slo_miss_percent,
-            |percent| format!("{percent:.1}%"),
-            "",
-        )),
-        Cell::new(figure(row.resizes, count, "")),
-    ]
+    ];
+    cells.extend(
+        row.slo_miss_percent
+            .map(|late| Cell::new(figure(late, |percent| format!("{percent:.1}%"), ""))),
+    );
+    cells.push(Cell::new(figure(row.resizes, count, "")));
+    cells
 }
 
 /// A figure that is marked where it is the best of its column.
@@ -184,7 +182,7 @@ fn ranked(summary: Summary, words: fn(f64) -> String, best: Option<f64>) -> Cell
 }
 
 const MARK: &str = "*";
-/// As wide as the mark, so that digits stand under digits; the table would trim an ordinary space.
+/// As wide as the mark, so that digits are aligned; the table would trim an ordinary space.
 const NO_MARK: &str = "\u{a0}";
 
 /// The mean, with its uncertainty on a second line.
@@ -235,15 +233,22 @@ fn reruns(comparison: &Comparison) -> Option<String> {
         .then(|| format!("Tasks that were lost and ran again: {}.", listed.join(", ")))
 }
 
-/// What the words and signs mean, shorter than the table.
+/// Explains the words and signs, in fewer columns than the table has.
 fn legend(comparisons: &[Comparison], width: u16) -> String {
     let has = |kind| {
         comparisons
             .iter()
             .any(|comparison| comparison.trace.kind == kind)
     };
+    let has_goal = comparisons
+        .iter()
+        .any(|comparison| comparison.trace.goal.is_some());
     let mut lines = vec![
-        "> wins   * lowest of its column   p95: 95 % of the work waits no longer",
+        if has_goal {
+            "> wins   * lowest of its column   p95: 95% of the work waits no longer"
+        } else {
+            "* lowest of its column   p95: 95% of the work waits no longer   > recommended"
+        },
         "† beaten: another policy is no worse in cost, mean and p95 wait, better in one",
     ];
     if has(Kind::Jobs) {
@@ -252,7 +257,11 @@ fn legend(comparisons: &[Comparison], width: u16) -> String {
     if has(Kind::Observations) {
         lines.push("wait: of observed load, in a fluid FIFO queue, weighted by arriving memory");
     }
-    lines.push("over goal: share of the work that waits longer   idle: paid for, but not used");
+    lines.push(if has_goal {
+        "over goal: share of the work that waits longer   idle: paid for, but not used"
+    } else {
+        "idle: paid for, but not used"
+    });
     lines.push("bounds: what the same work costs at best (headroom simulate --help)");
     if comparisons
         .iter()

@@ -14,7 +14,9 @@ fn trace(goal_s: u64) -> TraceNote {
         name: "office-day".to_owned(),
         kind: Kind::Jobs,
         synthetic: true,
-        slo_wait: Duration::from_secs(goal_s),
+        goal: Some(Duration::from_secs(goal_s)),
+        shortage: None,
+        chosen_cluster: None,
     }
 }
 
@@ -40,7 +42,7 @@ pub(super) fn card(policy: &str, seed: u64, cost_usd: f64, wait_p95_s: f64) -> S
         wait_max_s: 4.0 * wait_p95_s + 500.0,
         bounded_slowdown_mean: Some(1.5),
         backlog_gib_h: 12.0,
-        slo_miss_percent: (wait_p95_s / 60.0).min(85.0),
+        slo_miss_percent: Some((wait_p95_s / 60.0).min(85.0)),
         resizes: (10_000.0 / (cost_usd + 1.0)) as u64,
         flips: 3,
         tasks_total: 21_552,
@@ -197,8 +199,8 @@ fn the_verdict_says_who_wins_and_what_it_gives_up() {
                 ("available-memory", 62.0, 130.0),
                 ("fixed-min", 30.0, 90_000.0),
             ],
-            "available-memory wins: 62.00 USD, the cheapest of 3 policies with p95 waiting (2m 10s) within the goal of 5m; 11 % less than \
-             the runner-up dataproc and 38 % less than fixed-max; fixed-min would cost 52 % less than available-memory but wait 1d 01h (p95).",
+            "available-memory wins: 62.00 USD, the cheapest of 3 policies with p95 waiting (2m 10s) within the goal of 5m; 11% less than \
+             the runner-up dataproc and 38% less than fixed-max; fixed-min would cost 52% less than available-memory but wait 1d 01h (p95).",
         ),
         (
             60,
@@ -206,7 +208,7 @@ fn the_verdict_says_who_wins_and_what_it_gives_up() {
                 ("fixed-max", 100.0, 16.0),
                 ("available-memory", 62.0, 130.0),
             ],
-            "fixed-max wins: 100.00 USD, the only policy with p95 waiting (16s) within the goal of 1m; available-memory would cost 38 % \
+            "fixed-max wins: 100.00 USD, the only policy with p95 waiting (16s) within the goal of 1m; available-memory would cost 38% \
              less than fixed-max but wait 2m 10s (p95).",
         ),
         (
@@ -215,7 +217,7 @@ fn the_verdict_says_who_wins_and_what_it_gives_up() {
                 ("fixed-max", 100.0, 16.0),
                 ("available-memory", 62.0, 130.0),
             ],
-            "available-memory wins: 62.00 USD, the cheapest of 2 policies with p95 waiting (2m 10s) within the goal of 5m; 38 % less than \
+            "available-memory wins: 62.00 USD, the cheapest of 2 policies with p95 waiting (2m 10s) within the goal of 5m; 38% less than \
              the runner-up fixed-max.",
         ),
         (
@@ -225,7 +227,7 @@ fn the_verdict_says_who_wins_and_what_it_gives_up() {
                 ("available-memory", 62.0, 130.0),
             ],
             "fixed-max wins only by waiting least: p95 waiting of 16s against a goal of 10s, which no policy meets; it costs 100.00 USD; \
-             available-memory would cost 38 % less than fixed-max but wait 2m 10s (p95).",
+             available-memory would cost 38% less than fixed-max but wait 2m 10s (p95).",
         ),
         (
             10,
@@ -234,7 +236,7 @@ fn the_verdict_says_who_wins_and_what_it_gives_up() {
                 ("available-memory", 62.0, 130.0),
             ],
             "available-memory wins only by waiting least: p95 waiting of 2m 10s against a goal of 10s, which no policy meets; it costs \
-             62.00 USD, 38 % less than fixed-max, the lowest cost of all.",
+             62.00 USD, 38% less than fixed-max, the lowest cost of all.",
         ),
         (
             60,
@@ -245,6 +247,76 @@ fn the_verdict_says_who_wins_and_what_it_gives_up() {
     ] {
         assert_eq!(verdict(&compare(goal_s, &policies)), expected);
     }
+}
+
+/// No goal is set.
+fn without_goal(policies: &[(&str, f64, f64)]) -> Comparison {
+    let mut comparison = compare(0, policies);
+    comparison.trace.goal = None;
+    for row in &mut comparison.rows {
+        row.slo_miss_percent = None;
+    }
+    comparison
+}
+
+#[test]
+fn without_a_goal_the_table_shows_the_trade_off() {
+    let comparison = without_goal(&[
+        ("fixed-max", 131.64, 16.4),
+        ("fixed-min", 30.96, 85_962.0),
+        ("available-memory", 45.62, 311.0),
+        ("console-default", 58.3, 705.0),
+        ("follow-demand", 44.02, 296.0),
+        ("set-point", 60.75, 262.5),
+    ]);
+    let text = render(std::slice::from_ref(&comparison), PLAIN);
+    assert_fits(&text, 80);
+    assert!(comparison.winner().is_none());
+    insta::assert_snapshot!(text);
+}
+
+#[test]
+fn without_a_goal_only_a_policy_that_is_best_in_everything_is_recommended() {
+    let best = without_goal(&[
+        ("fixed-max", 100.0, 16.0),
+        ("follow-demand", 50.0, 16.0),
+        ("hpa", 60.0, 20.0),
+    ]);
+    assert_eq!(
+        verdict(&best),
+        "follow-demand is recommended: no other policy costs less or waits less. follow-demand costs 50.00 USD with p95 waiting of 16s, \
+         50% less than fixed-max."
+    );
+    let equal = without_goal(&[("fixed-max", 100.0, 16.0), ("fixed-min", 100.0, 16.0)]);
+    assert_eq!(
+        verdict(&equal),
+        "fixed-max and fixed-min do equally well, and no other policy costs less or waits less: fixed-max costs 100.00 USD with p95 waiting \
+         of 16s."
+    );
+    let alone = without_goal(&[("hpa", 60.0, 20.0)]);
+    assert_eq!(
+        verdict(&alone),
+        "hpa costs 60.00 USD with p95 waiting of 20s; there is nothing to compare it with."
+    );
+    for comparison in [&equal, &alone] {
+        assert!(comparison.recommended().is_none());
+    }
+}
+
+#[test]
+fn a_cluster_that_is_too_small_has_no_winner_and_a_size_that_would_do() {
+    let mut small = seven();
+    small.trace.shortage = Some(Shortage {
+        max_nodes: 20,
+        late_s: 2.5 * 86_400.0,
+        enough_nodes: Some(140),
+    });
+    assert!(small.winner().is_none() && small.recommended().is_none());
+    assert_eq!(
+        verdict(&small),
+        "The cluster is too small for this work, so no policy wins: with all 20 nodes of the scaled group running all the time, the work \
+         still ends 2d 12h later than it could. About 140 nodes would do; raise `limits.max` in the scenario."
+    );
 }
 
 #[test]
@@ -306,7 +378,7 @@ fn json_has_the_runs_field_by_field_and_a_summary_for_each_policy() {
         card("a", 2, 12.0, 5.0),
         card("b", 1, 30.0, 0.0),
     ];
-    let text = export::json(&cards).expect("serialises");
+    let text = export::json(&[], &cards).expect("serialises");
     let document: serde_json::Value = serde_json::from_str(&text).expect("parses");
     let runs: Vec<Scorecard> =
         serde_json::from_value(document["runs"].clone()).expect("scorecards");

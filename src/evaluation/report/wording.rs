@@ -36,14 +36,14 @@ pub fn count(amount: f64) -> String {
     }
 }
 
-/// `38 % less than`, as seen from `own`; differences below half a percent are none.
+/// `38% less than`, as seen from `own`; differences below half a percent are none.
 pub fn compared(own: f64, other: f64) -> String {
     let percent = (other - own) / other * 100.0;
     match percent {
         _ if !percent.is_finite() || percent.abs() < 0.5 => "practically as much as".to_owned(),
-        99.5.. => "over 99 % less than".to_owned(),
-        0.5.. => format!("{percent:.0} % less than"),
-        _ => format!("{:.0} % more than", -percent),
+        99.5.. => "over 99% less than".to_owned(),
+        0.5.. => format!("{percent:.0}% less than"),
+        _ => format!("{:.0}% more than", -percent),
     }
 }
 
@@ -75,10 +75,10 @@ mod tests {
 
     #[test]
     fn differences_are_seen_from_the_first() {
-        assert_eq!(compared(62.0, 100.0), "38 % less than");
-        assert_eq!(compared(150.0, 100.0), "50 % more than");
+        assert_eq!(compared(62.0, 100.0), "38% less than");
+        assert_eq!(compared(150.0, 100.0), "50% more than");
         assert_eq!(compared(100.2, 100.0), "practically as much as");
-        assert_eq!(compared(0.1, 100.0), "over 99 % less than");
+        assert_eq!(compared(0.1, 100.0), "over 99% less than");
         assert_eq!(compared(0.0, 0.0), "practically as much as");
     }
 

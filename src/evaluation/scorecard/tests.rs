@@ -29,7 +29,7 @@ fn scorecard(run: &Run, rates: &[RateCurve]) -> Scorecard {
             rates,
             bounds: Bounds::default(),
             demand_nodes: &demand_nodes,
-            slo_wait: Duration::from_secs(60),
+            slo_wait: Some(Duration::from_secs(60)),
         },
     )
 }
@@ -163,7 +163,7 @@ fn elasticity_and_waits_are_those_of_the_run() {
             card.wait_max_s,
             card.slo_miss_percent
         ),
-        (22.5, 0.0, 90.0, 25.0)
+        (22.5, 0.0, 90.0, Some(25.0))
     );
     assert_eq!(card.lost_work_h, 0.5);
     assert_eq!(card.eta_vs_fixed_max, None);

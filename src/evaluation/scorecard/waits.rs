@@ -7,20 +7,29 @@ use crate::sim::run::Wait;
 /// All zero when nothing arrived.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct WaitProfile {
+    /// The mean, weighted.
     pub mean_s: f64,
+    /// Half of the weight waits no longer.
     pub p50_s: f64,
+    /// 95% of the weight waits no longer.
     pub p95_s: f64,
+    /// 99% of the weight waits no longer.
     pub p99_s: f64,
+    /// The longest wait.
     pub max_s: f64,
-    /// Share of the weight that waited longer than the objective.
-    pub slo_miss_percent: f64,
+    /// Share of the weight that waited longer than the goal; `None` without a goal.
+    pub slo_miss_percent: Option<f64>,
 }
 
 impl WaitProfile {
-    pub fn of(waits: &[Wait], slo_wait: Duration) -> Self {
+    /// Summarises waits; `slo_wait` is the goal, if one is set.
+    pub fn of(waits: &[Wait], slo_wait: Option<Duration>) -> Self {
         let total = sum(waits, |wait| wait.weight);
         if total <= 0.0 {
-            return Self::default();
+            return Self {
+                slo_miss_percent: slo_wait.map(|_| 0.0),
+                ..Self::default()
+            };
         }
         // Most work does not wait at all under most policies: only the rest needs sorting.
         let mut waited: Vec<Wait> = waits
@@ -31,15 +40,18 @@ impl WaitProfile {
         waited.sort_unstable_by(|a, b| a.seconds.total_cmp(&b.seconds));
         let unhindered = total - sum(&waited, |wait| wait.weight);
         let [p50_s, p95_s, p99_s] = quantiles(&waited, unhindered, total, [50.0, 95.0, 99.0]);
-        let slo_s = slo_wait.as_secs_f64();
-        let late = &waited[waited.partition_point(|wait| wait.seconds <= slo_s)..];
+        let late_percent = |goal: Duration| {
+            let goal_s = goal.as_secs_f64();
+            let late = &waited[waited.partition_point(|wait| wait.seconds <= goal_s)..];
+            100.0 * sum(late, |wait| wait.weight) / total
+        };
         Self {
             mean_s: sum(&waited, |wait| wait.seconds * wait.weight) / total,
             p50_s,
             p95_s,
             p99_s,
             max_s: waited.last().map_or(0.0, |wait| wait.seconds),
-            slo_miss_percent: 100.0 * sum(late, |wait| wait.weight) / total,
+            slo_miss_percent: slo_wait.map(late_percent),
         }
     }
 }
@@ -85,7 +97,7 @@ mod tests {
                 since_s: 0.0,
             })
             .collect();
-        WaitProfile::of(&waits, Duration::from_secs(60))
+        WaitProfile::of(&waits, Some(Duration::from_secs(60)))
     }
 
     #[test]
@@ -125,7 +137,10 @@ mod tests {
             (weighted.p50_s, weighted.p95_s, weighted.p99_s),
             (5.0, 70.0, 100.0)
         );
-        assert_eq!((weighted.mean_s, weighted.slo_miss_percent), (13.0, 10.0));
+        assert_eq!(
+            (weighted.mean_s, weighted.slo_miss_percent),
+            (13.0, Some(10.0))
+        );
     }
 
     #[test]
@@ -139,14 +154,32 @@ mod tests {
 
     #[test]
     fn a_wait_as_long_as_the_objective_is_no_miss() {
-        assert_eq!(profile([(60.0, 1.0)]).slo_miss_percent, 0.0);
-        assert_eq!(profile([(60.001, 1.0), (0.0, 3.0)]).slo_miss_percent, 25.0);
+        assert_eq!(profile([(60.0, 1.0)]).slo_miss_percent, Some(0.0));
+        assert_eq!(
+            profile([(60.001, 1.0), (0.0, 3.0)]).slo_miss_percent,
+            Some(25.0)
+        );
     }
 
     #[test]
     fn nothing_arrived_nothing_waited() {
-        assert_eq!(profile([]), WaitProfile::default());
-        assert_eq!(profile([(10.0, 0.0)]), WaitProfile::default());
+        let nothing = WaitProfile {
+            slo_miss_percent: Some(0.0),
+            ..WaitProfile::default()
+        };
+        assert_eq!(profile([]), nothing);
+        assert_eq!(profile([(10.0, 0.0)]), nothing);
+    }
+
+    #[test]
+    fn without_a_goal_no_work_is_late() {
+        let wait = Wait {
+            seconds: 600.0,
+            weight: 1.0,
+            since_s: 0.0,
+        };
+        assert_eq!(WaitProfile::of(&[wait], None).slo_miss_percent, None);
+        assert_eq!(WaitProfile::of(&[], None), WaitProfile::default());
     }
 
     proptest! {
@@ -155,7 +188,7 @@ mod tests {
             let got = profile(waits.clone());
             prop_assert!(0.0 <= got.p50_s && got.p50_s <= got.p95_s && got.p95_s <= got.p99_s && got.p99_s <= got.max_s, "{got:?}");
             prop_assert!(got.mean_s <= got.max_s * (1.0 + 1e-12));
-            prop_assert!((0.0..=100.0 + 1e-9).contains(&got.slo_miss_percent));
+            prop_assert!((0.0..=100.0 + 1e-9).contains(&got.slo_miss_percent.expect("a goal")));
         }
     }
 }

@@ -1,66 +1,18 @@
-//! The jobs of an SLS input file.
+//! Jobs of SLS input files.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde::Deserialize;
-
-use super::{Collected, Entry, Options};
+use super::entry::{Collected, Entry, Options, SlsTask, Whole};
 use crate::import::{elapsed, push_run};
 use crate::trace::journal::TASKS_MAX;
 use crate::trace::{Job, Stage, TaskRun};
 use crate::units::{Mebibytes, Resources, VirtualCores};
 
-/// A `job.count` above it is a mistake: each copy is a job of its own.
+/// The largest `job.count`. Each copy is a job, so a larger count is a mistake.
 const COPIES_MAX: i64 = 1_000_000;
 
-#[derive(Deserialize)]
-pub(super) struct Task {
-    count: Option<Whole>,
-    #[serde(rename = "container.duration.ms", alias = "duration.ms")]
-    duration_ms: Option<Whole>,
-    #[serde(rename = "container.start.ms")]
-    start_ms: Option<Whole>,
-    #[serde(rename = "container.end.ms")]
-    end_ms: Option<Whole>,
-    #[serde(rename = "container.memory-mb", alias = "container.memory")]
-    memory_mib: Option<Whole>,
-    #[serde(rename = "container.vcores")]
-    vcores: Option<Whole>,
-    #[serde(rename = "container.type")]
-    kind: Option<String>,
-    #[serde(rename = "container.request.delay")]
-    request_delay_ms: Option<Whole>,
-}
-
-/// SLS reads its numbers from text, so both spellings occur.
-#[derive(Clone, Copy, Deserialize)]
-#[serde(try_from = "NumberOrText")]
-pub(super) struct Whole(i64);
-
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum NumberOrText {
-    Number(i64),
-    Text(String),
-}
-
-impl TryFrom<NumberOrText> for Whole {
-    type Error = String;
-
-    fn try_from(written: NumberOrText) -> Result<Self, String> {
-        match written {
-            NumberOrText::Number(number) => Ok(Self(number)),
-            NumberOrText::Text(text) => text
-                .trim()
-                .parse()
-                .map(Self)
-                .map_err(|_| format!("{text:?} is not a whole number")),
-        }
-    }
-}
-
-/// One job, or `job.count` copies of it.
+/// Adds a job, or `job.count` copies of it.
 pub(super) fn add_jobs(
     entry: Entry,
     options: &Options,
@@ -72,7 +24,7 @@ pub(super) fn add_jobs(
     let copies = entry.sls_count.map_or(1, |count| count.0.max(1));
     if copies > COPIES_MAX {
         return Err(format!(
-            "job.count is {copies}; at most {COPIES_MAX} copies make sense"
+            "job.count is {copies}; expected at most {COPIES_MAX}"
         ));
     }
     let tasks = entry.sls_tasks.unwrap_or_default();
@@ -115,13 +67,13 @@ pub(super) fn add_jobs(
     Ok(())
 }
 
-/// One stage for each size of the maps (and of every other type), then, after all of them, one for
-/// each size of the reduces.
-fn stages(tasks: &[Task], options: &Options) -> Result<Vec<Stage>, String> {
+/// One stage for each task size of the maps (and all types but reduces), and after all of them one
+/// for each task size of the reduces.
+fn stages(tasks: &[SlsTask], options: &Options) -> Result<Vec<Stage>, String> {
     let mut stages: Vec<Stage> = Vec::new();
-    let is_reduce = |task: &&Task| task.kind.as_deref() == Some("reduce");
-    let maps: Vec<&Task> = tasks.iter().filter(|task| !is_reduce(task)).collect();
-    let reduces: Vec<&Task> = tasks.iter().filter(is_reduce).collect();
+    let is_reduce = |task: &&SlsTask| task.kind.as_deref() == Some("reduce");
+    let maps: Vec<&SlsTask> = tasks.iter().filter(|task| !is_reduce(task)).collect();
+    let reduces: Vec<&SlsTask> = tasks.iter().filter(is_reduce).collect();
     for phase in [maps, reduces] {
         let after: Vec<u32> = (0..stages.len() as u32).collect();
         for task in phase {
@@ -165,7 +117,7 @@ fn size(field: &str, written: Option<Whole>, default: u64) -> Result<u64, String
     }
 }
 
-impl Task {
+impl SlsTask {
     fn run(&self) -> Result<TaskRun, String> {
         let count = self.count.map_or(1, |count| count.0.max(1));
         let count = u32::try_from(count)

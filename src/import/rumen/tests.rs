@@ -198,7 +198,7 @@ fn what_is_wrong_is_said_with_its_line() {
             ),
             "import each format on its own",
         ),
-        (String::new(), "no jobs were found"),
+        (String::new(), "found no jobs"),
     ];
     for (text, expected) in cases {
         let error = import_text(&text).expect_err(&text).to_string();

@@ -1,4 +1,4 @@
-//! The events of a Spark event log that matter here, and of each the fields that matter
+//! The events of Spark event logs that the import reads, with the fields that it needs
 //! (`org.apache.spark.util.JsonProtocol`).
 
 use std::borrow::Cow;
@@ -25,7 +25,7 @@ pub struct ApplicationStart {
 }
 
 impl ApplicationStart {
-    /// Attempts of one application write a log each, so the attempt is part of the identity.
+    /// The application's id with its attempt, because each attempt writes its own log.
     pub fn id(&self) -> String {
         let id = self.id.as_deref().unwrap_or(&self.name);
         match &self.attempt {

@@ -1,16 +1,18 @@
-//! Which files make up which application.
+//! Finds the files of each application's log.
 
 use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::import::ImportError;
 
-/// What Spark puts before the application's id in the name of a folder of a rolling log
-/// (`spark.eventLog.rolling.enabled`).
+/// The prefix of the folder of a rolling log (`spark.eventLog.rolling.enabled`).
 const ROLLING_PREFIX: &str = "eventlog_v2_";
 
-/// For each application the files of its log in order. A folder stands for every log in it; a
-/// folder of a rolling log is one application.
+/// The files of each application's log, in order. A folder means every log in it; the folder of a
+/// rolling log is one application.
+///
+/// # Errors
+/// When a folder cannot be read, or is a rolling log without files.
 pub fn applications(paths: &[PathBuf]) -> Result<Vec<Vec<PathBuf>>, ImportError> {
     let mut found = Vec::new();
     for path in paths {
@@ -35,7 +37,7 @@ fn is_rolling(folder: &Path) -> bool {
     file_name(folder).starts_with(ROLLING_PREFIX)
 }
 
-/// `events_1_<app>`, `events_2_<app>` ... in the order of their numbers.
+/// The files `events_1_<app>`, `events_2_<app>`, ... of a rolling log, ordered by number.
 fn pieces(folder: &Path) -> Result<Vec<PathBuf>, ImportError> {
     let number = |path: &PathBuf| {
         file_name(path)
@@ -53,13 +55,14 @@ fn pieces(folder: &Path) -> Result<Vec<PathBuf>, ImportError> {
     if numbered.is_empty() {
         return Err(ImportError::Unusable {
             path: folder.to_owned(),
-            problem: "no events_1_... file in this folder of a rolling log".to_owned(),
+            problem: "the folder of a rolling log has no file events_1_...; copy it again"
+                .to_owned(),
         });
     }
     Ok(numbered.into_iter().map(|(_, path)| path).collect())
 }
 
-/// By name, without hidden files and markers such as `_SUCCESS`.
+/// The entries of a folder by name, without hidden files and markers such as `_SUCCESS`.
 fn entries(folder: &Path) -> Result<Vec<PathBuf>, ImportError> {
     let unreadable = |source: io::Error| ImportError::Open {
         path: folder.to_owned(),
@@ -88,7 +91,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_folder_stands_for_its_logs_and_a_rolling_log_is_one() {
+    fn a_folder_means_its_logs_and_a_rolling_log_is_one() {
         let folder = tempfile::tempdir().expect("a folder");
         let rolling = folder.path().join("eventlog_v2_app_2");
         std::fs::create_dir(&rolling).expect("created");

@@ -1,4 +1,4 @@
-//! What a task takes: its share of an executor's container.
+//! The resources of a task: its share of an executor's container.
 
 use std::collections::BTreeMap;
 
@@ -11,10 +11,10 @@ const APPLICATION_MASTER_MEMORY_MIB: f64 = 512.0;
 const OVERHEAD_MIN_MIB: f64 = 384.0;
 const OVERHEAD_FACTOR: f64 = 0.10;
 
-/// No executor or driver is larger; it keeps a mistyped size out of sums.
+/// The largest memory of an executor or driver; keeps sums of mistyped sizes from overflowing.
 const MEMORY_MAX_MIB: f64 = (1_u64 << 40) as f64;
 
-/// Everything that a log says about sizes.
+/// The sizes in an event log.
 #[derive(Default)]
 pub struct Sizes {
     properties: BTreeMap<String, String>,
@@ -30,8 +30,8 @@ impl Sizes {
         self.profiles.insert(profile.id, profile);
     }
 
-    /// A task of a stage with this resource profile: `spark.task.cpus` vcores, and an equal share
-    /// of the executor's memory.
+    /// The resources of a task of a stage with this resource profile: `spark.task.cpus` vcores and
+    /// an equal share of the executor's memory.
     pub fn of_task(&self, profile: i64) -> Resources {
         let profile = self.profiles.get(&profile);
         let requested = |name: &str| profile.and_then(|profile| amount(&profile.executor, name));
@@ -70,7 +70,7 @@ impl Sizes {
         }
     }
 
-    /// The container that YARN starts first: the driver in cluster mode, a small stand-in for it in
+    /// The container of the application master: the driver in cluster mode, a small launcher in
     /// client mode. `None` when not on YARN.
     pub fn application_master(&self) -> Option<Resources> {
         if !self.properties.get("spark.master")?.starts_with("yarn") {
@@ -121,7 +121,7 @@ impl Sizes {
             .filter(|number: &f64| number.is_finite() && *number > 0.0)
     }
 
-    /// A size such as `40G`; a bare number is in the given unit.
+    /// A size such as `40G`, in MiB; a bare number is in the given unit.
     fn mib(&self, key: &str, bare_unit: char) -> Option<f64> {
         parse_mib(self.properties.get(key)?, bare_unit)
     }

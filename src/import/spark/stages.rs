@@ -1,4 +1,4 @@
-//! Stages of an application, and what each waits for.
+//! The stages of an application and their dependencies.
 
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
@@ -7,9 +7,9 @@ use std::time::Duration;
 use super::events::{JobEnd, JobStart, StageInfo, TaskEnd};
 use super::sizes::Sizes;
 use crate::import::{Tally, elapsed, run_lengths};
-use crate::trace::{Stage, seconds};
+use crate::trace::{Stage, TaskRun, seconds};
 
-/// What is known of the stages and Spark jobs of one application.
+/// The stages and Spark jobs of one application, as far as its log has been read.
 #[derive(Default)]
 pub struct Stages {
     stages: BTreeMap<i64, StageSeen>,
@@ -20,9 +20,9 @@ pub struct Stages {
 struct StageSeen {
     parents: Vec<i64>,
     profile: i64,
-    /// The Spark job that listed it first: a later one that lists it finds its output there.
+    /// The first Spark job that lists it; later jobs reuse its output.
     job: Option<i64>,
-    /// By partition: task id and duration of the attempt that succeeded first.
+    /// The task id and duration of the first successful attempt, by partition.
     tasks: BTreeMap<(i64, i64), (i64, Duration)>,
 }
 
@@ -80,7 +80,7 @@ impl Stages {
         Ok(())
     }
 
-    /// Stages that ran, in the order of their ids: Spark numbers parents before children.
+    /// The stages that ran, ordered by id, which puts parents before children.
     pub fn finish(self, sizes: &Sizes) -> Result<Vec<Stage>, String> {
         let Self { mut stages, jobs } = self;
         stages.retain(|_, stage| !stage.tasks.is_empty());
@@ -97,14 +97,15 @@ impl Stages {
             }
         });
         let finished: Vec<Stage> = finished.collect();
-        match finished
+        let is_too_long = |run: &TaskRun| run.duration > seconds::LONGEST;
+        if finished
             .iter()
             .flat_map(|stage| &stage.tasks)
-            .any(|run| run.duration > seconds::LONGEST)
+            .any(is_too_long)
         {
-            true => Err("a task of more than a hundred years".to_owned()),
-            false => Ok(finished),
+            return Err("a task takes more than a hundred years; copy the log again".to_owned());
         }
+        Ok(finished)
     }
 
     fn stage(&mut self, info: StageInfo) -> &mut StageSeen {
@@ -115,18 +116,18 @@ impl Stages {
     }
 }
 
-/// Which stage waits for which, as positions among the stages that ran.
+/// The dependencies between stages, by their positions among the stages that ran.
 ///
-/// Within a Spark job the log says it. Between jobs it is the driver that waits: a job that was
+/// Within a Spark job, the log contains them. Between jobs, the driver waits: a job that was
 /// submitted after others had ended follows them, so its first stages wait for their last ones.
 struct Order<'a> {
     stages: &'a BTreeMap<i64, StageSeen>,
     jobs: &'a BTreeMap<i64, SparkJob>,
     position: BTreeMap<i64, u32>,
-    /// For each job the stages that ran and that no other stage of the job waits for.
+    /// For each job, the stages that ran and that no other stage of the job waits for.
     last_stages: BTreeMap<i64, Vec<u32>>,
-    /// Jobs that ran stages and ended: end, the latest submission among those that ended no later,
-    /// and the job; by end.
+    /// The jobs that ran stages and ended, ordered by end: the end, the latest submission among jobs
+    /// that ended no later, and the job.
     ended: Vec<(i64, i64, i64)>,
 }
 
@@ -190,7 +191,7 @@ impl<'a> Order<'a> {
                             .flat_map(|(_, _, before)| &self.last_stages[before]),
                     );
                 }
-                // Whatever a damaged log claims: a stage never waits for itself or a later one.
+                // A damaged log may claim that a stage waits for itself or a later one.
                 after.retain(|before| *before < own);
                 after.sort_unstable();
                 after.dedup();
@@ -199,8 +200,8 @@ impl<'a> Order<'a> {
             .collect()
     }
 
-    /// Jobs that had ended when `job` was submitted, without those that another of them followed in
-    /// turn.
+    /// The jobs that had ended when `job` was submitted, without those that another of them
+    /// followed.
     fn jobs_before(&self, job: &SparkJob) -> &[(i64, i64, i64)] {
         let before = &self.ended[..self
             .ended

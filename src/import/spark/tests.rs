@@ -46,7 +46,7 @@ fn an_application_becomes_one_job() {
     assert_eq!(
         (size.memory.get(), size.vcores.get()),
         ((4096 + 410u64).div_ceil(4), 1),
-        "4 GiB and 10 % overhead over 4 slots"
+        "4 GiB and 10% overhead over 4 slots"
     );
 }
 
@@ -172,7 +172,7 @@ fn what_is_wrong_is_said_with_its_place() {
         ),
         (
             format!("{start}\n"),
-            "no jobs were found; left out: 1 (applications without a finished task)",
+            "found no jobs; left out: 1 (applications without a finished task)",
         ),
     ];
     for (text, expected) in cases {

@@ -1,22 +1,22 @@
 //! A `CloudWatchAlarmDefinition` as a condition.
 //!
 //! An alarm is on when the statistic of each of the last `EvaluationPeriods` periods is past the
-//! threshold. A metric has one value in a period, measured at its end, so that n of them lie (n -
-//! 1) periods apart: that is the rule's `for`. Where a built-in signal means the same as the
-//! metric, its average, minimum or maximum over a sliding window of one period stands for it.
+//! threshold. A metric has one value per period, measured at its end, so n values span n - 1
+//! periods: that is the rule's `for`. Where a built-in signal means the same as the metric, the
+//! condition uses its average, minimum or maximum over a sliding window of one period.
 
 use std::fmt::{self, Display};
 
-use super::super::diagnostic::nearest;
-use super::super::document::{
-    ConditionText, DurationText, Entries, MetricDocument, NameLike, StatisticText, UnitText,
-};
-use super::super::resolve;
-use super::super::scalar::LONGEST;
-use super::super::signal::{Signal, Unit};
-use super::super::yaml::At;
 use super::document::Alarm;
 use super::notes::Notes;
+use crate::policy::diagnostic::nearest;
+use crate::policy::document::{
+    ConditionText, DurationText, Entries, MetricDocument, NameLike, StatisticText, UnitText,
+};
+use crate::policy::resolve;
+use crate::policy::scalar::LONGEST;
+use crate::policy::signal::{Signal, Unit};
+use crate::policy::yaml::At;
 
 const EMR_NAMESPACE: &str = "AWS/ElasticMapReduce";
 const CLUSTER_DIMENSION: &str = "JobFlowId";
@@ -152,7 +152,7 @@ const UNITS: [(&str, Option<&str>); 27] = [
 /// When a rule acts.
 pub struct Trigger {
     pub when: At<ConditionText>,
-    pub hold_for: Option<At<DurationText>>,
+    pub for_duration: Option<At<DurationText>>,
 }
 
 /// What an alarm watches.
@@ -256,7 +256,8 @@ impl Reader<'_> {
             when: alarm
                 .metric_name
                 .with(ConditionText(format!("{watched} {operator} {threshold}"))),
-            hold_for: (hold_s > 0).then(|| place.with(DurationText(Seconds(hold_s).to_string()))),
+            for_duration: (hold_s > 0)
+                .then(|| place.with(DurationText(Seconds(hold_s).to_string()))),
         })
     }
 
@@ -305,7 +306,7 @@ impl Reader<'_> {
                     self.notes.refuse(
                         path,
                         &dimension.key,
-                        format!("`{key}` is there twice"),
+                        format!("`{key}` is repeated"),
                         "write each dimension once",
                     )
                 } else if value.contains("${emr.") {

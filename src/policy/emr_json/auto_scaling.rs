@@ -1,18 +1,18 @@
 //! `AutoScalingPolicy`: rules of one instance group.
 
-use super::super::Selector;
-use super::super::diagnostic::Diagnostic;
-use super::super::document::{
-    AmountText, CountText, DurationText, GroupDocument, LimitsDocument, MarketText, NameLike,
-    NameText, PolicyDocument, RoleText, RuleDocument, SizeText, TargetDocument, ThenDocument,
-};
-use super::super::scalar;
-use super::super::yaml::At;
-use super::Translated;
 use super::alarm::{self, Metrics, Seconds};
 use super::document::{AutoScaling, Constraints, Rule, SimpleScaling, Text};
 use super::notes::Notes;
+use super::translated::Translated;
 use crate::observation::Role;
+use crate::policy::diagnostic::Diagnostic;
+use crate::policy::document::{
+    AmountText, CountText, DurationText, GroupDocument, LimitsDocument, MarketText, NameLike,
+    NameText, PolicyDocument, RoleText, RuleDocument, SizeText, TargetDocument, ThenDocument,
+};
+use crate::policy::scalar;
+use crate::policy::selector::Selector;
+use crate::policy::yaml::At;
 
 const LONGEST_NAME: usize = 64;
 const MOST_INSTANCES: i64 = scalar::MOST_INSTANCES as i64;
@@ -258,7 +258,7 @@ impl Translator<'_> {
         Some(RuleDocument {
             name,
             when: trigger.when,
-            hold_for: trigger.hold_for,
+            for_duration: trigger.for_duration,
             then: scaling.value.scaling_adjustment.with(then),
             cooldown: cooldown.map(|(at, seconds)| {
                 at.with(DurationText(Seconds(seconds.unsigned_abs()).to_string()))

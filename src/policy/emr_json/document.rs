@@ -4,8 +4,8 @@
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
-use super::super::document::NameLike;
-use super::super::yaml::At;
+use crate::policy::document::NameLike;
+use crate::policy::yaml::At;
 
 /// A single value, kept as it was written.
 pub type Text = At<NameLike>;

@@ -1,14 +1,14 @@
 //! `ManagedScalingPolicy`: limits within which a cluster follows its demand.
 
-use super::super::diagnostic::Diagnostic;
-use super::super::document::{
-    CountText, DemandDocument, DemandUnitsText, NameText, PolicyDocument,
-};
-use super::super::scalar;
-use super::super::yaml::At;
-use super::Translated;
 use super::document::{ComputeLimits, ManagedScaling, Text};
 use super::notes::Notes;
+use super::translated::Translated;
+use crate::policy::diagnostic::Diagnostic;
+use crate::policy::document::{
+    CountText, DemandDocument, DemandUnitsText, NameText, PolicyDocument,
+};
+use crate::policy::scalar;
+use crate::policy::yaml::At;
 
 const MOST_UNITS: i64 = scalar::MOST_INSTANCES as i64;
 const UNITS: [(&str, &str); 3] = [

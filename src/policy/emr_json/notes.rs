@@ -3,10 +3,10 @@
 use std::fmt::Display;
 use std::ops::RangeInclusive;
 
-use super::super::diagnostic::{Diagnostic, nearest};
-use super::super::scalar;
-use super::super::yaml::At;
 use super::document::Text;
+use crate::policy::diagnostic::{Diagnostic, nearest};
+use crate::policy::scalar;
+use crate::policy::yaml::At;
 
 /// Errors and remarks so far. A method that returns `None` has left an error.
 pub struct Notes {

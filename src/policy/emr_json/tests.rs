@@ -1,7 +1,7 @@
 use super::*;
 use crate::check::policy_test::PolicyTests;
 use crate::policy::demand::DemandUnits;
-use crate::policy::parse::parse;
+use crate::policy::parse::{Imported, import, parse};
 
 /// Every field of a `PutAutoScalingPolicy` request.
 const AUTO_SCALING: &str = r#"{

@@ -1,12 +1,12 @@
 //! What was translated, as a file in Headroom's own language. It writes the fields that a
 //! translation fills, and no others.
 
-use super::super::document::{
+use super::translated::Translated;
+use crate::policy::document::{
     DemandDocument, Entries, GroupDocument, MetricDocument, RuleDocument, TargetDocument,
     ThenDocument,
 };
-use super::super::yaml::{At, scalar};
-use super::Translated;
+use crate::policy::yaml::{At, scalar};
 
 const WIDTH: usize = 78;
 
@@ -160,7 +160,7 @@ impl Writer {
         }
         self.field("      - ", "name", &rule.name.value.0);
         self.optional("        ", "when", Some(&rule.when));
-        self.optional("        ", "for", rule.hold_for.as_ref());
+        self.optional("        ", "for", rule.for_duration.as_ref());
         let ThenDocument {
             grow, shrink, set, ..
         } = &rule.then.value;

@@ -1,13 +1,16 @@
 //! `demand:`, and the targets of a policy that has it.
 
-use super::super::demand::{Demand, DemandUnits, PerformanceIndex};
-use super::super::diagnostic::Diagnostic;
-use super::super::document::{CountText, DemandDocument, PolicyDocument, TargetDocument};
-use super::super::scalar;
-use super::super::yaml::At;
-use super::super::{Guards, Limits, Selector, Target};
-use super::Reader;
-use crate::observation::{Market, Role};
+use super::reader::Reader;
+use crate::observation::{GroupKind, Market, Role};
+use crate::policy::demand::{Demand, DemandUnits, PerformanceIndex};
+use crate::policy::diagnostic::Diagnostic;
+use crate::policy::document::{CountText, DemandDocument, PolicyDocument, TargetDocument};
+use crate::policy::guards::Guards;
+use crate::policy::limits::Limits;
+use crate::policy::scalar;
+use crate::policy::selector::Selector;
+use crate::policy::validated::{DemandTarget, Header, Policy};
+use crate::policy::yaml::At;
 use crate::units::Instances;
 
 const UNITS: [(&str, DemandUnits); 3] = [
@@ -17,7 +20,63 @@ const UNITS: [(&str, DemandUnits); 3] = [
 ];
 
 impl Reader<'_> {
-    pub(super) fn demand(&mut self, at: &At<DemandDocument>) -> Option<Demand> {
+    /// A policy that follows demand.
+    pub(super) fn following(
+        &mut self,
+        header: Option<Header>,
+        document: &PolicyDocument,
+        at: &At<DemandDocument>,
+    ) -> Option<Policy> {
+        let demand = self.demand(at);
+        let targets = match (&document.targets, &demand) {
+            (Some(at), _) => self.demand_targets(at, demand.as_ref()),
+            (None, Some(demand)) => Some(default_targets(demand)),
+            (None, None) => None,
+        };
+        Some(Policy::following(header?, demand?, targets?))
+    }
+
+    /// `demand` is `None` when it has an error of its own.
+    fn demand_targets(
+        &mut self,
+        at: &At<Vec<At<TargetDocument>>>,
+        demand: Option<&Demand>,
+    ) -> Option<Vec<DemandTarget>> {
+        let mut targets = Vec::new();
+        let mut selectors = Vec::new();
+        for document in &at.value {
+            let document = &document.value;
+            let selector = self.selector(&document.group);
+            self.check_demand_target(document, selector.as_ref(), demand);
+            selectors.push(selector.clone());
+            targets.push(self.demand_target(document, selector, demand));
+        }
+        self.check_targets(at, &selectors);
+        targets.into_iter().collect()
+    }
+
+    fn demand_target(
+        &mut self,
+        document: &TargetDocument,
+        selector: Option<Selector>,
+        demand: Option<&Demand>,
+    ) -> Option<DemandTarget> {
+        let limits = match &document.limits {
+            Some(limits) => self.limits(limits),
+            None => demand.map(limits_of),
+        };
+        let guards = self.guards(document);
+        let schedule = self.schedule(&document.schedule);
+        Some(DemandTarget {
+            selector: selector?,
+            may_be_absent: false,
+            limits: limits?,
+            guards: guards?,
+            schedule: schedule?,
+        })
+    }
+
+    fn demand(&mut self, at: &At<DemandDocument>) -> Option<Demand> {
         let DemandDocument {
             min,
             max,
@@ -93,68 +152,64 @@ impl Reader<'_> {
     }
 
     /// What is written of a target of a demand policy that cannot be there.
-    pub(super) fn check_demand_target(
+    fn check_demand_target(
         &mut self,
         document: &TargetDocument,
         selector: Option<&Selector>,
-        units: Option<DemandUnits>,
+        demand: Option<&Demand>,
     ) {
         if let Some(rule) = document.rules.first() {
             let error = Diagnostic::error(
                 rule.name.span.clone(),
-                "a policy follows `demand` or has rules, never both",
+                "a policy has either `demand` or rules",
             );
             self.error(error.help("remove the rules, or remove `demand`"));
         }
-        let place = || document.group.span.clone();
-        match (selector.and_then(Selector::is_fleet), units) {
-            (Some(true), Some(units @ (DemandUnits::Instances | DemandUnits::Vcpu))) => {
-                let error = Diagnostic::error(
-                    place(),
-                    format!("the capacity of a fleet is not counted in {units}"),
-                );
-                self.error(error.help("write `units: fleet-units` in `demand`"));
-            }
-            (Some(false), Some(DemandUnits::FleetUnits)) => {
-                let error = Diagnostic::error(place(), "an instance group has no fleet units");
-                self.error(error.help("write `units: instances` in `demand`, or name a `fleet` with its `market` here"));
-            }
-            _ => {}
+        let (Some(kind), Some(demand)) = (selector.and_then(Selector::kind), demand) else {
+            return;
+        };
+        let units = demand.units;
+        if units.count(kind) {
+            return;
         }
+        let place = document.group.span.clone();
+        let error = match kind {
+            GroupKind::Fleet => Diagnostic::error(
+                place,
+                format!("a fleet has capacity units, not {units}"),
+            )
+            .help("write `units: fleet-units` in `demand`"),
+            GroupKind::Group => Diagnostic::error(place, "an instance group has no fleet units")
+                .help("write `units: instances` in `demand`, or name a `fleet` with its `market` here"),
+        };
+        self.error(error);
     }
 }
 
-/// What a demand policy scales that names no targets.
-pub(super) fn default_targets(
-    document: &PolicyDocument,
-    demand: Option<&Demand>,
-) -> Vec<Option<Target>> {
-    let (None, Some(demand)) = (&document.targets, demand) else {
-        return Vec::new();
-    };
-    let selector = |role, market| match demand.units {
-        DemandUnits::Instances | DemandUnits::Vcpu => Selector::Group { role, market },
-        DemandUnits::FleetUnits => Selector::Fleet { role, market },
-    };
-    let target = |(role, market)| Target {
-        selector: selector(role, market),
-        may_be_absent: true,
-        limits: limits_of(demand),
-        rules: Vec::new(),
-        guards: Guards::default(),
-        schedule: Vec::new(),
-        signals: Vec::new(),
-        windows: Vec::new(),
-    };
-    let parts = [Role::Core, Role::Task]
-        .into_iter()
-        .flat_map(|role| [Market::OnDemand, Market::Spot].map(|market| (role, market)));
-    parts.map(|part| Some(target(part))).collect()
+/// The targets of a demand policy that names none: every group that the cluster may have.
+fn default_targets(demand: &Demand) -> Vec<DemandTarget> {
+    let mut targets = Vec::new();
+    for role in [Role::Core, Role::Task] {
+        for market in [Market::OnDemand, Market::Spot] {
+            let selector = if demand.units.count(GroupKind::Fleet) {
+                Selector::Fleet { role, market }
+            } else {
+                Selector::Group { role, market }
+            };
+            targets.push(DemandTarget {
+                selector,
+                may_be_absent: true,
+                limits: limits_of(demand),
+                guards: Guards::default(),
+                schedule: Vec::new(),
+            });
+        }
+    }
+    targets
 }
 
 /// The limits of a target that has none of its own: only those of `demand` bind. An instance is one
 /// unit at least, whatever is counted.
-pub(super) fn limits_of(demand: &Demand) -> Limits {
-    Limits::new(Instances(0), Instances(demand.max))
-        .unwrap_or_else(|| Limits::exactly(Instances(demand.max)))
+fn limits_of(demand: &Demand) -> Limits {
+    Limits::up_to(Instances(demand.max))
 }

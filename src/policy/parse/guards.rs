@@ -5,17 +5,18 @@ use std::time::Duration;
 use jiff::civil::Time;
 use jiff::tz::TimeZone;
 
-use super::super::diagnostic::{Diagnostic, nearest};
-use super::super::document::{
+use super::reader::Reader;
+use crate::observation::Direction;
+use crate::policy::diagnostic::{Diagnostic, nearest};
+use crate::policy::document::{
     BudgetDocument, DayText, HdfsDocument, LimitsDocument, ProvisioningDocument, ScheduleDocument,
     StepDocument, TargetDocument,
 };
-use super::super::scalar::{self, Refusal};
-use super::super::schedule::{Freeze, ScheduleWindow};
-use super::super::yaml::At;
-use super::super::{Budget, FlipBudget, Guards, HdfsGuard, Limits};
-use super::Reader;
-use crate::observation::Direction;
+use crate::policy::guards::{Budget, FlipBudget, Guards, HdfsGuard};
+use crate::policy::limits::Limits;
+use crate::policy::scalar;
+use crate::policy::schedule::{Freeze, ScheduleWindow};
+use crate::policy::yaml::At;
 use crate::units::Instances;
 
 /// More copies of each block are a slip.
@@ -105,7 +106,7 @@ impl Reader<'_> {
         };
         if grow.is_none() && shrink.is_none() {
             return self.refuse(
-                Diagnostic::error(span.clone(), "this caps nothing")
+                Diagnostic::error(span.clone(), "`step` needs at least one cap")
                     .help("write `grow`, `shrink`, or both"),
             );
         }
@@ -128,7 +129,7 @@ impl Reader<'_> {
         };
         if grow.is_none() && shrink.is_none() {
             self.error(
-                Diagnostic::error(span.clone(), "this budget limits nothing")
+                Diagnostic::error(span.clone(), "`budget` needs at least one cap")
                     .help("write `grow`, `shrink`, or both"),
             );
         }
@@ -200,7 +201,7 @@ impl Reader<'_> {
             if replicas > MOST_REPLICAS {
                 return self.refuse(Diagnostic::error(
                     at.span.clone(),
-                    format!("more than {MOST_REPLICAS} copies of each block cannot be meant"),
+                    format!("`replication` is above {MOST_REPLICAS}"),
                 ));
             }
             Some(replicas)
@@ -275,8 +276,11 @@ impl Reader<'_> {
     fn days(&mut self, at: &At<Vec<At<DayText>>>) -> Option<[bool; 7]> {
         if at.value.is_empty() {
             return self.refuse(
-                Diagnostic::error(at.span.clone(), "a window that opens on no day")
-                    .help("leave `days` out for every day"),
+                Diagnostic::error(
+                    at.span.clone(),
+                    "`days` is empty, so this window never opens",
+                )
+                .help("leave `days` out for every day"),
             );
         }
         let mut days = [false; 7];
@@ -315,7 +319,7 @@ impl Reader<'_> {
     }
 }
 
-fn time_of_day(text: &str) -> Result<Time, Refusal> {
+fn time_of_day(text: &str) -> Result<Time, Diagnostic> {
     let digits = |part: &str| (part.len() == 2).then(|| part.parse::<i8>().ok()).flatten();
     let time = text
         .split_once(':')
@@ -325,8 +329,7 @@ fn time_of_day(text: &str) -> Result<Time, Refusal> {
     } else {
         "write hours and minutes, as in `08:00` or `17:30`"
     };
-    time.ok_or_else(|| Refusal {
-        message: format!("`{text}` is not a time of day"),
-        help: Some(help.into()),
+    time.ok_or_else(|| {
+        Diagnostic::error(0..text.len(), format!("`{text}` is not a time of day")).help(help)
     })
 }

@@ -1,39 +1,18 @@
 //! Rules: what each waits for, and what it does then.
 
-use std::collections::BTreeMap;
-use std::ops::Range;
 use std::time::Duration;
 
-use super::super::condition::Expr;
-use super::super::diagnostic::Diagnostic;
-use super::super::document::{RuleDocument, ThenDocument, TrackDocument};
-use super::super::grammar::Fault;
-use super::super::resolve::{self, Quantity, Scope};
-use super::super::scalar::{self, Way};
-use super::super::yaml::At;
-use super::super::{Change, Rule};
-use super::{Part, Reader};
+use super::reader::Reader;
 use crate::observation::RuleName;
+use crate::policy::condition::Expr;
+use crate::policy::diagnostic::Diagnostic;
+use crate::policy::document::{RuleDocument, ThenDocument, TrackDocument};
+use crate::policy::resolve::{self, Quantity, Scope};
+use crate::policy::rule::{Change, Rule};
+use crate::policy::scalar::{self, Way};
+use crate::policy::yaml::At;
 
 const DEFAULT_TOLERANCE: f64 = 0.1;
-
-/// Where the parts of a rule stand.
-pub fn places(rule: &RuleDocument) -> BTreeMap<Part, Range<usize>> {
-    let always = [
-        (Part::Name, rule.name.span.clone()),
-        (Part::When, rule.when.span.clone()),
-        (Part::Then, rule.then.span.clone()),
-    ];
-    let hold_for = rule
-        .hold_for
-        .as_ref()
-        .map(|at| (Part::For, at.span.clone()));
-    let cooldown = rule
-        .cooldown
-        .as_ref()
-        .map(|at| (Part::Cooldown, at.span.clone()));
-    always.into_iter().chain(hold_for).chain(cooldown).collect()
-}
 
 impl Reader<'_> {
     pub(super) fn rules(
@@ -65,8 +44,8 @@ impl Reader<'_> {
         let name = self.name(&document.name);
         let when_text = document.when.with(document.when.value.0.clone());
         let when = self.expression(&when_text, scope, resolve::condition);
-        let hold_for = document
-            .hold_for
+        let for_duration = document
+            .for_duration
             .as_ref()
             .map_or(Some(Duration::ZERO), |at| self.take(at, scalar::duration));
         let then = self.change(&document.then, scope);
@@ -78,7 +57,7 @@ impl Reader<'_> {
             name: RuleName::new(name?),
             when: when?,
             when_text: when_text.value.trim().into(),
-            hold_for: hold_for?,
+            for_duration: for_duration?,
             then: then?,
             cooldown: cooldown?,
         })
@@ -188,26 +167,19 @@ impl Reader<'_> {
         })
     }
 
-    /// Reads a text in the language of conditions and puts its faults where they stand in the file.
+    /// Reads a text in the language of conditions and reports its errors where they are in the file.
     fn expression<'m, T>(
         &mut self,
         text: &At<String>,
         scope: &mut Scope<'m>,
-        read: impl FnOnce(&str, &mut Scope<'m>) -> Result<T, Vec<Fault>>,
+        read: impl FnOnce(&str, &mut Scope<'m>) -> Result<T, Vec<Diagnostic>>,
     ) -> Option<T> {
         match read(&text.value, scope) {
             Ok(value) => Some(value),
-            Err(faults) => {
-                for Fault {
-                    span,
-                    message,
-                    help,
-                } in faults
-                {
-                    self.error(Diagnostic {
-                        help,
-                        ..Diagnostic::error(text.part(self.source, &span), message)
-                    });
+            Err(errors) => {
+                for error in errors {
+                    let place = text.part(self.source, &error.span);
+                    self.error(error.at(place));
                 }
                 None
             }

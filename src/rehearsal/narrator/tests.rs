@@ -1,10 +1,10 @@
 use super::*;
-use crate::daemon::sources::source::SourceError;
+use crate::daemon::sources::error::SourceError;
 use crate::daemon::telemetry::report::testing::{Rig, policy};
 use crate::decision::Rejection;
 use crate::units::Mebibytes;
 
-/// Ticks of a rig, in the narrator's words.
+/// The narrator's lines for the ticks of a rig.
 struct Told {
     rig: Rig,
     narrator: Narrator,
@@ -42,7 +42,7 @@ impl Told {
             .collect()
     }
 
-    /// What is told over so many ticks.
+    /// The lines of a number of ticks.
     fn ticks(&mut self, count: usize) -> Vec<String> {
         (0..count).flat_map(|_| self.tick()).collect()
     }
@@ -60,7 +60,7 @@ fn a_resize_is_told_with_its_rule_and_the_values_that_the_rule_saw() {
     assert_eq!(
         told.ticks(11),
         [
-            "ig-task: grow 4 -> 9",
+            "ig-task: scale out 4 -> 9",
             "memory-short: yarn_memory_available_percent < 15 or queue > 100 for 5m (yarn_memory_available_percent is 10, queue is 0)"
         ]
     );
@@ -79,12 +79,12 @@ fn a_refusal_is_told_in_emr_s_words() {
         if let Some(line) = told.tell(&report).first() {
             assert_eq!(
                 line,
-                "ig-task: grow 4 -> 9 was refused: throttled Rate exceeded"
+                "ig-task: scale out 4 -> 9, refused: throttled Rate exceeded"
             );
             return;
         }
     }
-    panic!("nothing was told");
+    panic!("no line");
 }
 
 #[test]
@@ -99,9 +99,9 @@ fn nodes_that_come_and_go_are_counted() {
             .collect::<Vec<_>>()
     };
     assert_eq!(stand(9, 4), [""; 0]);
-    assert_eq!(stand(9, 5), ["ig-task: 1 node joined, 5 of 9 run"]);
-    assert_eq!(stand(9, 9), ["ig-task: 4 nodes joined, 9 run"]);
-    assert_eq!(stand(9, 8), ["ig-task: 1 node left, 8 of 9 run"]);
+    assert_eq!(stand(9, 5), ["ig-task: 1 node joined, 5 of 9 running"]);
+    assert_eq!(stand(9, 9), ["ig-task: 4 nodes joined, 9 running"]);
+    assert_eq!(stand(9, 8), ["ig-task: 1 node left, 8 of 9 running"]);
 }
 
 #[test]
@@ -112,9 +112,12 @@ fn waiting_is_told_once_when_it_lasts_and_once_when_it_ends() {
     told.pending = 0;
     assert_eq!(told.tick(), [""; 0], "it was over soon");
     told.pending = 3;
-    assert_eq!(told.ticks(20), ["3 containers wait for 6 GiB of memory"]);
+    assert_eq!(told.ticks(20), ["3 containers are pending, 6 GiB in all"]);
     told.pending = 0;
-    assert_eq!(told.ticks(2), ["nothing waits any more, after 10m"]);
+    assert_eq!(
+        told.ticks(2),
+        ["no container is pending any more, after 10m"]
+    );
 }
 
 #[test]
@@ -162,7 +165,10 @@ fn the_date_comes_before_the_first_line_of_a_new_day() {
     told.pending = 0;
     assert_eq!(
         told.tick(),
-        ["a new day, 1970-01-03", "nothing waits any more, after 2d"]
+        [
+            "--- 1970-01-03",
+            "no container is pending any more, after 2d"
+        ]
     );
 }
 
@@ -181,7 +187,7 @@ fn the_picture_is_one_short_line() {
         (picture.used_percent, picture.text.as_str()),
         (
             100,
-            "100 % of  4 nodes  ig-task 4 -> 20  1234 waiting  1.50 USD/h"
+            "100% of  4 nodes  ig-task 4 -> 20  1234 pending  1.50 USD/h"
         )
     );
     report.observation.yarn = None;

@@ -1,7 +1,7 @@
-//! What EMR says, in its JSON 1.1 protocol: a POST to `/` that names its operation in
+//! Simulates EMR's API in its JSON 1.1 protocol: a POST to `/` that names its operation in
 //! `X-Amz-Target`.
 //!
-//! The cluster has instance groups, no steps and no scaling policy of Amazon's.
+//! The cluster has instance groups, and neither steps nor EMR's own scaling.
 
 use std::sync::atomic::Ordering;
 
@@ -17,13 +17,13 @@ use super::{Served, private_dns_name, private_ip_address};
 use crate::observation::{ClusterState, GroupId, GroupStatus, InstanceId, Market, Role};
 use crate::rehearsal::simulated::Ended;
 use crate::sim::scenario::GroupSpec;
-use crate::sim::stepped::{Instance, InstanceState};
+use crate::sim::stepped_cluster::{Instance, InstanceState};
 use crate::units::{Instances, Timestamp};
 
-/// Instances in one answer.
+/// The most instances in one answer.
 const PAGE: usize = 500;
 
-/// Every operation that the rehearsal knows.
+/// Serves all supported operations.
 pub async fn call(State(served): State<Served>, headers: HeaderMap, body: Bytes) -> Response {
     let target = headers
         .get("x-amz-target")
@@ -41,7 +41,7 @@ pub async fn call(State(served): State<Served>, headers: HeaderMap, body: Bytes)
         "TerminateJobFlows" => terminate_job_flows(&served, &body),
         _ => Err(Refusal {
             kind: "UnknownOperationException",
-            message: format!("a rehearsal does not know the operation `{target}`"),
+            message: format!("a rehearsal does not support the operation `{target}`"),
         }),
     };
     let (status, body) = match answer {
@@ -101,7 +101,7 @@ impl From<Ended> for Refusal {
 
 type Answer = Result<Value, Refusal>;
 
-/// What every operation on one cluster says first.
+/// The part of a request that names the cluster.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct OfCluster {
@@ -109,7 +109,7 @@ struct OfCluster {
 }
 
 impl OfCluster {
-    /// Reads a request that says no more.
+    /// Checks a request that contains nothing else.
     fn parse(served: &Served, body: &[u8]) -> Result<(), Refusal> {
         parse::<Self>(body)?.check(served)
     }
@@ -322,7 +322,7 @@ struct InstanceResizePolicy {
     instances_to_terminate: Vec<InstanceId>,
 }
 
-/// Refused as a whole or done as a whole.
+/// Carries out all modifications of the request, or refuses all.
 async fn modify_instance_groups(served: &Served, body: &[u8]) -> Answer {
     let request: ModifyInstanceGroups = parse(body)?;
     request.of.check(served)?;
@@ -368,7 +368,7 @@ impl Modification {
             )));
         }
         if !self.ec2_instance_ids_to_terminate.is_empty() {
-            let message = "A rehearsal does not simulate EC2InstanceIdsToTerminate, which ends instances with what runs on them.";
+            let message = "A rehearsal does not support EC2InstanceIdsToTerminate, which ends instances with the work on them.";
             return Err(Refusal::validation(message.into()));
         }
         let count = self
@@ -394,7 +394,7 @@ struct TerminateJobFlows {
     job_flow_ids: Vec<String>,
 }
 
-/// From then on the cluster says that it is terminating, and takes no resize.
+/// Marks the cluster as terminating; it then refuses resizes.
 fn terminate_job_flows(served: &Served, body: &[u8]) -> Answer {
     let request: TerminateJobFlows = parse(body)?;
     if request
@@ -407,7 +407,7 @@ fn terminate_job_flows(served: &Served, body: &[u8]) -> Answer {
     Ok(json!({}))
 }
 
-/// As EMR writes an instant: seconds since the epoch.
+/// A time in EMR's form: seconds since the epoch.
 fn seconds(at: Timestamp) -> Value {
     json!(at.as_millis() as f64 / 1e3)
 }

@@ -10,7 +10,8 @@ use aws_sdk_emr::types::{
 use serde_json::Value;
 
 use super::*;
-use crate::sim::trace_work::{JobLoad, TraceWork};
+use crate::sim::job_work::JobWork;
+use crate::sim::trace_work::TraceWork;
 use crate::trace::{Job, Stage, TaskRun};
 use crate::units::{Mebibytes, Resources, Timestamp, VirtualCores};
 
@@ -37,7 +38,7 @@ fn hour_of_work() -> TraceWork {
             }],
         }],
     };
-    TraceWork::Jobs(JobLoad::of(START, &[job]).expect("a valid job"))
+    TraceWork::Jobs(JobWork::from_jobs(START, &[job]).expect("a valid job"))
 }
 
 /// The default cluster: two core nodes, no task node yet, six minutes to provision one.

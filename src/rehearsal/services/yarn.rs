@@ -1,4 +1,4 @@
-//! What YARN's ResourceManager and HDFS' NameNode say, in the fields and shapes of Hadoop 3.3.
+//! Simulates the REST APIs of the ResourceManager and the NameNode, as of Hadoop 3.3.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::{Served, private_dns_name};
 use crate::observation::{HdfsLoad, InstanceId, YarnLoad};
 use crate::rehearsal::simulated::Ended;
-use crate::sim::stepped::{Application, Instance, InstanceState, Master, SteppedCluster};
+use crate::sim::stepped_cluster::{Application, Instance, InstanceState, Master, SteppedCluster};
 use crate::units::{Mebibytes, Resources, Timestamp, VirtualCores};
 
 const VERSION: &str = "3.3.6";
@@ -41,10 +41,10 @@ pub async fn metrics(State(served): State<Served>) -> Result<Json<Value>, Ended>
     ))
 }
 
-/// Filters of `/nodes` and `/apps`; others are ignored, as YARN ignores what it does not know.
+/// The filters of `/nodes` and `/apps`. Others are ignored, as YARN does.
 #[derive(Debug, Default, Deserialize)]
 pub struct Filter {
-    /// Separated by commas; all when absent.
+    /// States, separated by commas; all if absent.
     states: Option<String>,
     limit: Option<usize>,
 }
@@ -86,8 +86,8 @@ pub async fn nodes(
     Ok(Json(listed("nodes", "node", nodes.collect())))
 }
 
-/// Finished applications are not listed, as where `yarn.resourcemanager.max-completed-applications`
-/// is 0.
+/// Lists the unfinished applications, as YARN does with
+/// `yarn.resourcemanager.max-completed-applications` set to 0.
 pub async fn apps(
     State(served): State<Served>,
     Query(filter): Query<Filter>,
@@ -112,12 +112,12 @@ pub async fn apps(
     Ok(Json(listed("apps", "app", apps.collect())))
 }
 
-/// None exist.
+/// Lists the node labels, of which there are none.
 pub async fn node_labels() -> Json<Value> {
     Json(json!({}))
 }
 
-/// A capacity scheduler with one queue and no labels.
+/// Describes a capacity scheduler with one queue and no labels.
 pub async fn scheduler(State(served): State<Served>) -> Result<Json<Value>, Ended> {
     let yarn = served.cluster.ask(|cluster| cluster.yarn()).await?;
     let used_percent = 100.0 * yarn.memory_allocated.as_f64() / yarn.memory_total.as_f64().max(1.0);
@@ -151,11 +151,11 @@ pub async fn scheduler(State(served): State<Served>) -> Result<Json<Value>, Ende
 
 #[derive(Debug, Default, Deserialize)]
 pub struct JmxQuery {
-    /// The exact name of one bean; all of them when absent.
+    /// The exact name of one bean; all if absent.
     qry: Option<String>,
 }
 
-/// The beans of both servers: each ignores a query for what it does not have.
+/// Serves the beans of both servers.
 pub async fn jmx(
     State(served): State<Served>,
     Query(query): Query<JmxQuery>,
@@ -211,7 +211,7 @@ fn cluster_metrics(yarn: &YarnLoad, apps_submitted: u64) -> Value {
 
 fn node(instance: &Instance, now: Timestamp) -> Value {
     let host = private_dns_name(instance.number);
-    // A node that leaves offers nothing but what still runs on it.
+    // A leaving node has no capacity beyond its containers.
     let free = if instance.state == InstanceState::Running {
         instance.capacity.minus(instance.used)
     } else {
@@ -241,7 +241,7 @@ fn app(
     hosts: &BTreeMap<InstanceId, String>,
 ) -> Value {
     let has_started = application.master != Master::Waiting;
-    // Until its master runs, YARN reports -1 for what an application has.
+    // YARN reports -1 for the resources of an application until its master runs.
     let held = |amount: u64| {
         if has_started {
             json!(amount)
@@ -262,7 +262,7 @@ fn app(
         "startedTime": application.submitted_at.as_millis(),
         "finishedTime": 0,
         "elapsedTime": now.since(application.submitted_at).as_millis() as u64,
-        // A trace may not tell where masters run: such applications run without one of YARN's.
+        // Applications without a master in the trace count as unmanaged.
         "unmanagedApplication": application.master == Master::None,
         "allocatedMB": held(application.allocated.memory.get()),
         "allocatedVCores": held(application.allocated.vcores.get()),
@@ -311,7 +311,7 @@ fn fs_namesystem(hdfs: &HdfsLoad) -> Value {
     })
 }
 
-/// A list as YARN writes it: one that is empty is missing.
+/// A list in YARN's form, which omits an empty one.
 fn listed(many: &str, one: &str, items: Vec<Value>) -> Value {
     if items.is_empty() {
         json!({ many: null })
@@ -320,7 +320,7 @@ fn listed(many: &str, one: &str, items: Vec<Value>) -> Value {
     }
 }
 
-/// The simulated cluster knows all of them.
+/// The simulated cluster knows all values.
 fn vcores(amount: Option<VirtualCores>) -> u64 {
     amount.unwrap_or_default().get()
 }
@@ -343,7 +343,7 @@ fn pending(yarn: &YarnLoad) -> Resources {
     }
 }
 
-/// A primary node has no NodeManager.
+/// Whether the instance has a NodeManager, which primary nodes do not.
 fn takes_work(instance: &Instance) -> bool {
     instance.capacity != Resources::default()
 }

@@ -1,35 +1,36 @@
 //! Memory in service and memory that waits. All rates are constant between two events, so that each
-//! span has a closed form: masses are linear, waiting times are areas.
+//! span has a closed form: amounts of memory are linear, and waiting times are areas.
 
 use std::collections::VecDeque;
 
 use super::service::{Segment, Service};
 use crate::sim::run::Wait;
 
-/// Shares of a mass or a capacity that are rounding errors.
+/// A smaller share of a capacity or an amount of memory is a rounding error.
 const TINY: f64 = 1e-9;
 
-/// Seconds that are rounding errors.
+/// A shorter time is a rounding error.
 const TINY_S: f64 = 1e-6;
 
-/// No container lives shorter: YARN takes as long to start and end one. It bounds the steps that a
-/// poll is cut into.
+/// The least lifetime of a container, which is about what YARN takes to start and end it. It limits
+/// the number of spans between two polls.
 pub(super) const LEAST_LIFETIME_S: f64 = 1.0;
 
+/// The memory that runs on active nodes, and the queue.
 #[derive(Clone, Debug)]
 pub(super) struct Pool {
     pub capacity_mib: f64,
-    /// What can start in a second; without bound where it is infinite.
+    /// The memory that can start in a second; infinite for no limit.
     pub most_starts_mib_s: f64,
     pub service: Service,
-    /// Time since the start, weighted with the used share of the capacity.
+    /// Seconds since the start, each weighted with the used share of the capacity.
     pub busy_s: f64,
     pub arrived_mib: f64,
     pub waits: Vec<Wait>,
     pub clock_s: f64,
     backlog: VecDeque<Waiting>,
     backlog_mib: f64,
-    /// What has started since the last flow began and is not yet in `service` as a segment.
+    /// Memory that has started since the last flow began and is not a segment of `service` yet.
     starting: Option<Starting>,
 }
 
@@ -38,7 +39,7 @@ pub(super) struct Pool {
 pub(super) struct Inflow {
     pub mib_per_s: f64,
     pub lifetime_s: f64,
-    /// Tells one parcel from the next.
+    /// Distinguishes the parcel from others.
     pub parcel: u32,
 }
 
@@ -50,15 +51,15 @@ impl Inflow {
     };
 }
 
-/// A parcel, or the later part of one, that did not find room.
+/// A parcel, or the later part of a parcel, that did not find room.
 #[derive(Clone, Copy, Debug)]
 struct Waiting {
-    /// `None` for killed work, whose waiting has been counted.
+    /// `None` for killed work, whose wait was counted before.
     parcel: Option<u32>,
     lifetime_s: f64,
     mass_mib: f64,
     left_mib: f64,
-    /// Mass times its time of arrival, and of start.
+    /// Memory times its time of arrival, and times its time of start.
     arrivals: f64,
     starts: f64,
 }
@@ -70,23 +71,23 @@ struct Starting {
     from_s: f64,
     until_s: f64,
     mass_mib: f64,
-    /// Mass times its time of start.
+    /// Memory times its time of start.
     moment: f64,
 }
 
-/// What happens until an instant.
+/// The rates until the next event.
 #[derive(Clone, Copy, Debug)]
 struct Span {
     until_s: f64,
-    /// Starts, in mebibytes per second, and the lifetime of what starts.
+    /// Memory that starts, in mebibytes per second, and its lifetime.
     starts: f64,
     lifetime_s: f64,
-    /// The inflow goes into the queue.
+    /// Whether the inflow is added to the queue.
     queues: bool,
 }
 
 impl Pool {
-    /// Empty, without room.
+    /// An empty pool without capacity.
     pub fn new() -> Self {
         Self {
             capacity_mib: 0.0,
@@ -102,11 +103,12 @@ impl Pool {
         }
     }
 
+    /// The memory that waits.
     pub fn backlog_mib(&self) -> f64 {
         self.backlog_mib
     }
 
-    /// Lets time pass with constant capacity.
+    /// Advances by a span of constant capacity and inflow.
     pub fn flow(&mut self, span_s: f64, inflow: Inflow) {
         self.arrived_mib += inflow.mib_per_s * span_s;
         let end_s = self.clock_s + span_s;
@@ -118,19 +120,19 @@ impl Pool {
         self.flush();
     }
 
-    /// Adds memory that comes at once.
+    /// Adds memory that arrives at once.
     pub fn add(&mut self, mass_mib: f64, lifetime_s: f64, parcel: u32) {
         self.arrived_mib += mass_mib;
         self.queue(mass_mib, self.clock_s, lifetime_s, Some(parcel));
         self.settle();
     }
 
-    /// Killed work waits behind everything else; its waiting is no longer counted.
+    /// Adds killed work to the end of the queue; its wait is not counted again.
     pub fn requeue(&mut self, mass_mib: f64, lifetime_s: f64) {
         self.queue(mass_mib, self.clock_s, lifetime_s, None);
     }
 
-    /// Lets end what is due, and starts at once what finds room, unless starting takes time.
+    /// Ends the memory that is due, and starts waiting memory that has room unless starts take time.
     pub fn settle(&mut self) {
         if self
             .starting
@@ -140,7 +142,7 @@ impl Pool {
         }
         self.service.settle(self.clock_s);
         if self.starting.is_none() && self.service.is_empty() {
-            // Nothing runs when nothing is left to end, whatever rounding says.
+            // Corrects rounding: nothing runs if nothing is left to end.
             self.service.mass_mib = 0.0;
         }
         while self.most_starts_mib_s.is_infinite()
@@ -154,7 +156,7 @@ impl Pool {
         }
     }
 
-    /// What happens until the next event, and when that is.
+    /// The rates until the next event, and when that is.
     fn span(&self, end_s: f64, inflow: Inflow) -> Span {
         let (capacity, mass, departing) = (
             self.capacity_mib,
@@ -163,7 +165,7 @@ impl Pool {
         );
         let head = self.backlog.front();
         let is_full = mass >= capacity * (1.0 - TINY);
-        // Where there is no more room, starts replace departures.
+        // Without room, starts replace departures.
         let rate = if is_full {
             departing.min(self.most_starts_mib_s)
         } else {
@@ -177,25 +179,25 @@ impl Pool {
             }
         };
         let (event_s, starts, lifetime_s, queues) = match head {
-            // More runs than there is room for: nothing starts until it fits.
+            // More memory runs than there is capacity: nothing starts until it fits.
             _ if mass > capacity * (1.0 + TINY) => {
                 ((mass - capacity) / departing, 0.0, inflow.lifetime_s, true)
             }
-            // Room for all that arrives, until the capacity is reached.
+            // All arriving memory has room, until the capacity is reached.
             None if inflow.mib_per_s <= rate => (
                 full_s(inflow.mib_per_s),
                 inflow.mib_per_s,
                 inflow.lifetime_s,
                 false,
             ),
-            // From the head of the queue.
+            // Memory from the head of the queue starts.
             Some(head) if head.parcel != Some(inflow.parcel) => (
                 (head.left_mib / rate).min(full_s(rate)),
                 rate,
                 head.lifetime_s,
                 true,
             ),
-            // The queue holds only what arrives now.
+            // The queue holds only memory of the parcel that arrives.
             _ => {
                 let loss = rate - inflow.mib_per_s;
                 let empty_s = if loss > 0.0 {
@@ -206,7 +208,18 @@ impl Pool {
                 (empty_s.min(full_s(rate)), rate, inflow.lifetime_s, true)
             }
         };
-        // What starts must be in service as a segment before its first part ends.
+        let change_s = self.next_change_s(starts, lifetime_s, end_s);
+        Span {
+            until_s: change_s.min(self.clock_s + event_s.max(TINY_S)),
+            starts,
+            lifetime_s,
+            queues,
+        }
+    }
+
+    /// When the rates of the service change next, at the latest at `end_s`.
+    fn next_change_s(&self, starts: f64, lifetime_s: f64, end_s: f64) -> f64 {
+        // Memory that starts must be a segment of `service` before its first part ends.
         let first_end_s = self.starting.map_or(f64::INFINITY, |starting| {
             starting.from_s + starting.lifetime_s
         });
@@ -215,18 +228,11 @@ impl Pool {
         } else {
             f64::INFINITY
         };
-        let change_s = self
-            .service
+        self.service
             .next_change_s()
             .min(first_end_s)
             .min(next_end_s)
-            .min(end_s);
-        Span {
-            until_s: change_s.min(self.clock_s + event_s.max(TINY_S)),
-            starts,
-            lifetime_s,
-            queues,
-        }
+            .min(end_s)
     }
 
     fn pass(
@@ -263,7 +269,7 @@ impl Pool {
         }
     }
 
-    /// Notes what starts evenly between two instants.
+    /// Notes memory that starts evenly between two instants.
     fn start(&mut self, mass_mib: f64, lifetime_s: f64, from_s: f64, until_s: f64) {
         if mass_mib <= 0.0 {
             return;
@@ -288,8 +294,8 @@ impl Pool {
         }
     }
 
-    /// Puts what has started into service: it ends around one lifetime after the middle of its
-    /// start, no more spread than it started.
+    /// Adds memory that has started to `service`. It ends around one lifetime after the middle of its
+    /// start, spread over no longer than it started.
     fn flush(&mut self) {
         let Some(Starting {
             lifetime_s,
@@ -313,7 +319,7 @@ impl Pool {
         });
     }
 
-    /// Adds to the end of the queue memory that arrived around an instant.
+    /// Adds memory that arrived around an instant to the end of the queue.
     fn queue(&mut self, mass_mib: f64, at_s: f64, lifetime_s: f64, parcel: Option<u32>) {
         if mass_mib <= 0.0 {
             return;
@@ -338,7 +344,7 @@ impl Pool {
         }
     }
 
-    /// So much of the head of the queue starts around an instant.
+    /// Starts memory from the head of the queue around an instant.
     fn start_head(&mut self, mass_mib: f64, at_s: f64) {
         let Some(head) = self.backlog.front_mut().filter(|_| mass_mib > 0.0) else {
             return;
@@ -364,7 +370,7 @@ impl Pool {
         }
     }
 
-    /// Neighbours that waited equally long are one, unless they came in different hours.
+    /// Notes a wait. Consecutive waits of equal length are merged if they began in the same hour.
     fn note_wait(&mut self, seconds: f64, weight: f64, since_s: f64) {
         let hour = |since_s: f64| (since_s / 3_600.0) as u64;
         match self.waits.last_mut() {
@@ -380,7 +386,7 @@ impl Pool {
         }
     }
 
-    /// The work that waits, in mebibyte-seconds.
+    /// The memory-time of the work that waits, in mebibyte-seconds.
     #[cfg(test)]
     pub fn backlog_work(&self) -> f64 {
         self.backlog

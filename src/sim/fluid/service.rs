@@ -1,21 +1,21 @@
-//! Memory in service: when it will end.
+//! Memory in service, by when it will end.
 
 use std::cmp::{Ordering, Reverse};
 use std::collections::BinaryHeap;
 
-/// Memory that ends evenly between two instants, or at once where they are equal. Seconds since the
-/// start.
+/// Memory that ends evenly between two instants, or at once if they are equal. Times are seconds
+/// since the start.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Segment {
     pub from_s: f64,
     pub until_s: f64,
     pub mass_mib: f64,
-    /// It began so long before it ends.
+    /// How long before its end it started.
     pub lifetime_s: f64,
 }
 
 impl Segment {
-    /// What has not ended at an instant.
+    /// The part that has not ended at an instant.
     pub fn rest(&self, now_s: f64) -> Option<Self> {
         if now_s >= self.until_s {
             return None;
@@ -30,12 +30,12 @@ impl Segment {
         })
     }
 
-    /// Its memory-time after an instant at which nothing of it has ended.
+    /// The memory-time after an instant at which none of it has ended.
     pub fn work_after(&self, now_s: f64) -> f64 {
         self.mass_mib * (self.middle_s() - now_s)
     }
 
-    /// Its memory-time before an instant at which nothing of it has ended.
+    /// The memory-time before an instant at which none of it has ended.
     pub fn work_before(&self, now_s: f64) -> f64 {
         self.mass_mib * (now_s - (self.middle_s() - self.lifetime_s))
     }
@@ -67,11 +67,11 @@ impl PartialOrd for Segment {
 
 impl Eq for Segment {}
 
-/// What runs on the active nodes.
+/// The memory that runs on the active nodes.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Service {
     pub mass_mib: f64,
-    /// At which it ends now, in mebibytes per second.
+    /// The rate at which memory ends now, in mebibytes per second.
     pub departing: f64,
     upcoming: BinaryHeap<Reverse<Segment>>,
     /// Segments that end now.
@@ -79,19 +79,19 @@ pub(super) struct Service {
 }
 
 impl Service {
-    /// Adds memory whose mass has been counted.
+    /// Adds memory that `mass_mib` counts already.
     pub fn push(&mut self, segment: Segment) {
         self.upcoming.push(Reverse(segment));
     }
 
-    /// Takes in memory that runs already.
+    /// Adds memory that runs already.
     pub fn take_in(&mut self, segments: Vec<Segment>) {
         self.mass_mib += segments.iter().map(|segment| segment.mass_mib).sum::<f64>();
         self.upcoming.extend(segments.into_iter().map(Reverse));
     }
 
-    /// Lets begin to end, and end, what is due. Time must not pass beyond
-    /// [`next_change_s`](Self::next_change_s) without it.
+    /// Processes the segments that begin to end, or have ended. Call it no later than
+    /// [`next_change_s`](Self::next_change_s).
     pub fn settle(&mut self, now_s: f64) {
         let mut has_changed = false;
         while let Some(Reverse(segment)) = self.upcoming.peek().copied()
@@ -110,7 +110,7 @@ impl Service {
             has_changed = true;
         }
         if has_changed {
-            // Not `sum`: that of nothing is -0.0, by which nobody should divide.
+            // Not `sum`, which is -0.0 for no segments and would divide to -infinity.
             self.departing = self
                 .ending
                 .iter()
@@ -120,12 +120,12 @@ impl Service {
         self.mass_mib = self.mass_mib.max(0.0);
     }
 
-    /// Nothing is left to end.
+    /// Whether nothing is left to end.
     pub fn is_empty(&self) -> bool {
         self.ending.is_empty() && self.upcoming.is_empty()
     }
 
-    /// When the rate next changes; infinite if nothing runs.
+    /// When the rate changes next; infinite if nothing runs.
     pub fn next_change_s(&self) -> f64 {
         let begins = self
             .upcoming
@@ -137,7 +137,7 @@ impl Service {
             .fold(begins, f64::min)
     }
 
-    /// When nothing of what runs now runs any more.
+    /// When the last of the memory that runs now ends.
     pub fn last_end_s(&self) -> Option<f64> {
         let ends = self
             .upcoming
@@ -147,7 +147,7 @@ impl Service {
         ends.max_by(f64::total_cmp)
     }
 
-    /// Takes the same share out of everything.
+    /// Removes the same share of all memory and returns it.
     pub fn split(&mut self, share: f64, now_s: f64) -> Vec<Segment> {
         let upcoming = std::mem::take(&mut self.upcoming)
             .into_vec()
@@ -183,7 +183,7 @@ impl Service {
         taken
     }
 
-    /// Memory-time that is still to be served.
+    /// The memory-time that is still to be served.
     #[cfg(test)]
     pub fn work(&self, now_s: f64) -> f64 {
         let upcoming = self.upcoming.iter().map(|Reverse(segment)| *segment);

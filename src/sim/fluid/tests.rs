@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 
 use super::pool::{Inflow, Pool};
-use crate::sim::observed::ObservedLoad;
+use crate::sim::observed_work::ObservedWork;
 use crate::sim::run::Run;
 use crate::sim::scenario::Scenario;
 use crate::sim::testing::*;
@@ -159,12 +159,12 @@ proptest! {
 /// Jobs from a simple generator: exponential gaps, a few tasks each, of one size or of very
 /// different sizes.
 fn generated(jobs: u32, gap_s: f64, tasks: u32, lifetimes_s: &[f64]) -> Vec<Job> {
-    let luck = crate::sim::luck::Luck::new(11);
+    let streams = crate::sim::random::RandomStreams::new(11);
     let mut submit_s = 0.0;
     let of = |index: u32| {
         submit_s += -gap_s
-            * luck
-                .draw(crate::sim::luck::Purpose::SpotLife, 0, u64::from(index))
+            * streams
+                .draw(crate::sim::random::Purpose::SpotLife, 0, u64::from(index))
                 .ln();
         let lifetime_s = lifetimes_s[index as usize % lifetimes_s.len()];
         let count = 1 + index * 7 % tasks;
@@ -177,13 +177,13 @@ fn generated(jobs: u32, gap_s: f64, tasks: u32, lifetimes_s: &[f64]) -> Vec<Job>
     (0..jobs).map(of).collect()
 }
 
-/// The same work in both worlds: the jobs, and the observations that a daemon took of them on a
+/// The same work in both models: the jobs, and the observations that a daemon took of them on a
 /// cluster with room for everything.
 fn both(jobs: &[Job], scenario: &Scenario, script: Script) -> (Run, Run) {
     let mut ample = scenario.clone();
     ample.groups[0].count = Instances(100);
     let seen = run_jobs(jobs, &ample, &[], 0);
-    let mut builder = ObservedLoad::builder(None);
+    let mut builder = ObservedWork::builder(None);
     seen.observations
         .iter()
         .for_each(|observation| builder.push(observation));
@@ -194,7 +194,7 @@ fn both(jobs: &[Job], scenario: &Scenario, script: Script) -> (Run, Run) {
     )
 }
 
-/// What the difference between both worlds may be, for one kind of tasks.
+/// What the difference between both models may be, for one kind of tasks.
 struct Tolerance {
     cost_percent: f64,
     wait_percent: f64,
@@ -230,9 +230,9 @@ fn jobs_and_the_observations_of_them_agree() {
         // About 24 slots busy on average.
         let jobs = generated(2_400, 4.5 * mean_s / 24.0, 8, lifetimes_s);
         for (nodes, script) in [(14, &[][..]), (7, &[]), (5, &[]), (8, &ups_and_downs[..])] {
-            let mut world = scenario(nodes, 4);
-            provision(&mut world, 240);
-            let (exact, fluid) = both(&jobs, &world, script);
+            let mut scenario = scenario(nodes, 4);
+            provision(&mut scenario, 240);
+            let (exact, fluid) = both(&jobs, &scenario, script);
             let (cost, fluid_cost) = (node_hours(&exact), node_hours(&fluid));
             let (wait_s, fluid_wait_s) = (mean_wait_s(&exact), mean_wait_s(&fluid));
             let case = format!(
@@ -259,9 +259,9 @@ fn jobs_and_the_observations_of_them_agree() {
 
 /// A recording of four containers of 1,000 MiB that come at 0 and run for ten minutes; its last
 /// observation, at 570 s, still sees them.
-fn four_containers() -> ObservedLoad {
+fn four_containers() -> ObservedWork {
     let seen = run_jobs(&[job("a", 0.0, &[600.0; 4])], &scenario(4, 1), &[], 0);
-    let mut builder = ObservedLoad::builder(None);
+    let mut builder = ObservedWork::builder(None);
     seen.observations
         .iter()
         .for_each(|observation| builder.push(observation));
@@ -285,9 +285,9 @@ fn a_leaving_node_finishes_its_share() {
 
 #[test]
 fn a_share_killed_at_the_decommission_timeout_runs_again() {
-    let mut world = scenario(2, 4);
-    world.decommission_timeout = seconds(120.0);
-    let run = run_fluid(&four_containers(), &world, &[(60.0, 1)], 0);
+    let mut scenario = scenario(2, 4);
+    scenario.decommission_timeout = seconds(120.0);
+    let run = run_fluid(&four_containers(), &scenario, &[(60.0, 1)], 0);
     assert_eq!((run.tasks_rerun, run.tasks_finished), (2, 4));
     assert!(
         (run.lost_work.as_secs_f64() - 2.0 * 180.0).abs() < 15.0,
@@ -308,9 +308,9 @@ fn a_share_killed_at_the_decommission_timeout_runs_again() {
 
 #[test]
 fn a_lost_spot_node_gives_its_share_to_the_queue() {
-    let mut world = scenario(2, 4);
-    on_spot(&mut world, 20.0);
-    let run = run_fluid(&four_containers(), &world, &[], 3);
+    let mut scenario = scenario(2, 4);
+    on_spot(&mut scenario, 20.0);
+    let run = run_fluid(&four_containers(), &scenario, &[], 3);
     assert!(run.tasks_rerun > 0 && run.instances.len() > 2);
     assert_eq!(run.tasks_finished, 4);
     for (life, paid_s) in run.instances.iter().zip(paid(&run)) {

@@ -1,192 +1,145 @@
-//! The scenario file as it is written, and how it becomes a [`Scenario`].
+//! The shape of a scenario file, before its values are checked.
 
-use std::fmt::Display;
-use std::ops::Range;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::{Deserialize, Deserializer};
 
-use super::{
-    GroupSpec, Hdfs, Metrics, Provisioning, Scenario, ScenarioError, Scheduler, Spot, YarnDelays,
-};
-use crate::observation::{GroupId, GroupKind, Market, Role};
-use crate::policy::Limits;
-use crate::policy::diagnostic::{Diagnostic, PolicyErrors};
-use crate::policy::yaml::{self, At};
-use crate::pricing::{PriceTable, PricingError, Rates};
-use crate::units::{Instances, Mebibytes, Percent, Resources, VirtualCores, display_duration};
-
-/// More instances than this in one group are a typing error: EMR's own quotas end long before.
-const MOST_INSTANCES: u32 = 100_000;
-/// So is a dearer one.
-const DEAREST_USD_H: f64 = 1_000.0;
-
-pub(super) fn parse(text: &str, file: &Path) -> Result<Scenario, ScenarioError> {
-    let name = file.display().to_string();
-    let refused = |problem| ScenarioError::Refused {
-        file: file.to_owned(),
-        source: PolicyErrors::new(&name, text, vec![problem]),
-    };
-    let mut raw: RawScenario = yaml::read(text).map_err(refused)?;
-    let table = match &raw.prices {
-        Some(prices) => PriceTable::shipped()
-            .with_override_file(&file.with_file_name(prices))
-            .map_err(|source| ScenarioError::Prices {
-                file: file.to_owned(),
-                source,
-            })?,
-        None => PriceTable::shipped(),
-    };
-    if raw.name.is_empty() {
-        raw.name.clone_from(&name);
-    }
-    raw.check(&table).map_err(refused)
-}
-
-fn refuse<T>(place: &Range<usize>, field: &str, problem: impl Display) -> Result<T, Diagnostic> {
-    Err(Diagnostic::error(
-        place.clone(),
-        format!("`{field}`: {problem}"),
-    ))
-}
-
-fn refuse_type<T>(place: &Range<usize>, problem: &PricingError) -> Result<T, Diagnostic> {
-    let help = "types that are not in the shipped table need `node` and `price` here, or a price file (`prices`)";
-    Err(Diagnostic::error(place.clone(), problem.to_string()).help(help))
-}
+use super::Scheduler;
+use crate::observation::{GroupKind, Market, Role};
+use crate::policy::yaml::At;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct RawScenario {
+pub(super) struct RawScenario {
     /// The file's when absent.
     #[serde(default)]
-    name: String,
+    pub name: String,
     #[serde(default)]
-    description: String,
-    cluster: RawCluster,
+    pub description: String,
+    pub cluster: RawCluster,
     #[serde(default)]
-    poll: Option<At<Text>>,
+    pub poll: Option<At<RawDuration>>,
     #[serde(default)]
-    scheduler: Scheduler,
+    pub scheduler: Scheduler,
     #[serde(default)]
-    yarn: RawYarn,
+    pub yarn: RawYarn,
     #[serde(default)]
-    provisioning: Option<At<RawProvisioning>>,
+    pub provisioning: Option<At<RawProvisioning>>,
     #[serde(default)]
-    decommission_timeout: Option<Text>,
+    pub decommission_timeout: Option<RawDuration>,
     #[serde(default)]
-    spot: Option<At<RawSpot>>,
+    pub spot: Option<At<RawSpot>>,
     #[serde(default)]
-    metrics: Option<At<RawMetrics>>,
+    pub metrics: Option<At<RawMetrics>>,
     #[serde(default)]
-    hdfs: Option<At<RawHdfs>>,
+    pub hdfs: Option<At<RawHdfs>>,
     #[serde(default)]
-    slo: RawSlo,
+    pub slo: RawSlo,
     #[serde(default)]
-    prices: Option<PathBuf>,
+    pub prices: Option<PathBuf>,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct RawCluster {
-    groups: At<Vec<At<RawGroup>>>,
+pub(super) struct RawCluster {
+    pub groups: At<Vec<At<RawGroup>>>,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct RawGroup {
-    name: String,
+pub(super) struct RawGroup {
+    pub name: String,
     /// What a policy's `id:` selects; `ig-` and the name when absent.
     #[serde(default)]
-    id: Option<String>,
-    role: Role,
+    pub id: Option<String>,
+    pub role: Role,
     #[serde(default)]
-    kind: GroupKind,
-    r#type: At<String>,
-    market: Market,
-    count: u32,
+    pub kind: GroupKind,
+    pub r#type: At<String>,
+    pub market: Market,
+    pub count: u32,
     #[serde(default)]
-    limits: Option<RawLimits>,
+    pub limits: Option<RawLimits>,
     #[serde(default)]
-    node: Option<RawNode>,
+    pub node: Option<RawNode>,
     #[serde(default)]
-    price: Option<RawPrice>,
+    pub price: Option<RawPrice>,
 }
 
 /// US dollars per instance and hour.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct RawPrice {
-    ec2_usd_h: f64,
+pub(super) struct RawPrice {
+    pub ec2_usd_h: f64,
     #[serde(default)]
-    emr_usd_h: f64,
+    pub emr_usd_h: f64,
     #[serde(default)]
-    ebs_usd_h: f64,
+    pub ebs_usd_h: f64,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct RawLimits {
-    min: u32,
-    max: u32,
+pub(super) struct RawLimits {
+    pub min: u32,
+    pub max: u32,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct RawNode {
-    memory_mib: u64,
-    vcores: u64,
+pub(super) struct RawNode {
+    pub memory_mib: u64,
+    pub vcores: u64,
 }
 
 #[derive(Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-struct RawYarn {
-    application_start: Option<Text>,
-    container_overhead: Option<Text>,
-    heartbeat: Option<Text>,
+pub(super) struct RawYarn {
+    pub application_start: Option<RawDuration>,
+    pub container_overhead: Option<RawDuration>,
+    pub heartbeat: Option<RawDuration>,
 }
 
 #[derive(Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-struct RawProvisioning {
-    median: Option<Text>,
-    p95: Option<Text>,
-    failure_percent: f64,
+pub(super) struct RawProvisioning {
+    pub median: Option<RawDuration>,
+    pub p95: Option<RawDuration>,
+    pub failure_percent: f64,
 }
 
 #[derive(Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-struct RawSpot {
-    interruptions_per_hour: f64,
-    notice: Option<Text>,
+pub(super) struct RawSpot {
+    pub interruptions_per_hour: f64,
+    pub notice: Option<RawDuration>,
 }
 
 #[derive(Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-struct RawMetrics {
-    delay: Option<Text>,
-    loss_percent: f64,
+pub(super) struct RawMetrics {
+    pub delay: Option<RawDuration>,
+    pub loss_percent: f64,
 }
 
 #[derive(Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-struct RawHdfs {
-    used_gib: Option<u64>,
-    capacity_gib_per_node: Option<u64>,
-    replication: Option<u32>,
+pub(super) struct RawHdfs {
+    pub used_gib: Option<u64>,
+    pub capacity_gib_per_node: Option<u64>,
+    pub replication: Option<u32>,
 }
 
 #[derive(Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-struct RawSlo {
-    wait: Option<Text>,
+pub(super) struct RawSlo {
+    pub wait: Option<RawDuration>,
 }
 
 /// A duration such as `90s`, `6m` or `1h 30m`; never negative, at most a hundred years.
-struct Text(Duration);
+pub(super) struct RawDuration(pub Duration);
 
-impl<'de> Deserialize<'de> for Text {
+impl<'de> Deserialize<'de> for RawDuration {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         const LONGEST: Duration = Duration::from_secs(100 * 365 * 86_400);
         let text = String::deserialize(deserializer)?;
@@ -202,299 +155,5 @@ impl<'de> Deserialize<'de> for Text {
         } else {
             Ok(Self(duration))
         }
-    }
-}
-
-fn or(text: Option<Text>, default: Duration) -> Duration {
-    text.map_or(default, |Text(duration)| duration)
-}
-
-impl RawScenario {
-    fn check(self, table: &PriceTable) -> Result<Scenario, Diagnostic> {
-        let default = Scenario::default();
-        let groups = check_groups(self.cluster.groups, table)?;
-        let poll = match self.poll {
-            Some(At {
-                value: Text(poll),
-                span,
-            }) if poll < Duration::from_secs(1) => {
-                return refuse(
-                    &span,
-                    "poll",
-                    format_args!(
-                        "{} is too short; it must be at least 1s",
-                        display_duration(poll)
-                    ),
-                );
-            }
-            poll => poll.map(
-                |At {
-                     value: Text(poll), ..
-                 }| poll,
-            ),
-        };
-        Ok(Scenario {
-            name: self.name,
-            description: self.description,
-            groups,
-            poll,
-            scheduler: self.scheduler,
-            yarn: self.yarn.into(),
-            provisioning: self.provisioning.map_or(Ok(default.provisioning), |own| {
-                own.value.check(&own.span, default.provisioning)
-            })?,
-            decommission_timeout: or(self.decommission_timeout, default.decommission_timeout),
-            spot: self.spot.map_or(Ok(default.spot), |own| {
-                own.value.check(&own.span, default.spot)
-            })?,
-            metrics: self.metrics.map_or(Ok(default.metrics), |own| {
-                own.value.check(&own.span, default.metrics)
-            })?,
-            hdfs: self.hdfs.map_or(Ok(default.hdfs), |own| {
-                own.value.check(&own.span, default.hdfs)
-            })?,
-            slo_wait: or(self.slo.wait, default.slo_wait),
-        })
-    }
-}
-
-fn check_groups(
-    raw: At<Vec<At<RawGroup>>>,
-    table: &PriceTable,
-) -> Result<Vec<GroupSpec>, Diagnostic> {
-    let mut groups: Vec<GroupSpec> = Vec::with_capacity(raw.value.len());
-    for At { value, span } in raw.value {
-        let group = value.check(&span, table)?;
-        if groups.iter().any(|other| other.name == group.name) {
-            return refuse(
-                &span,
-                "name",
-                format_args!(
-                    "a second group is called `{}`; give each its own name",
-                    group.name
-                ),
-            );
-        }
-        if groups.iter().any(|other| other.id == group.id) {
-            return refuse(
-                &span,
-                "id",
-                format_args!(
-                    "a second group has the id `{}`; give each its own",
-                    group.id
-                ),
-            );
-        }
-        groups.push(group);
-    }
-    if !groups.iter().any(|group| group.role != Role::Primary) {
-        return refuse(
-            &raw.span,
-            "groups",
-            "there is no core or task group, so nothing could run; add one",
-        );
-    }
-    Ok(groups)
-}
-
-impl RawGroup {
-    fn check(self, place: &Range<usize>, table: &PriceTable) -> Result<GroupSpec, Diagnostic> {
-        let most = self
-            .limits
-            .as_ref()
-            .map_or(0, |limits| limits.max)
-            .max(self.count);
-        if most > MOST_INSTANCES {
-            return refuse(
-                place,
-                "count",
-                format_args!(
-                    "{most} instances are more than the {MOST_INSTANCES} that a group may have"
-                ),
-            );
-        }
-        let limits = match self.limits {
-            None => None,
-            Some(RawLimits { min, max }) => match Limits::new(Instances(min), Instances(max)) {
-                Some(limits) => Some(limits),
-                None => {
-                    return refuse(
-                        place,
-                        "limits",
-                        format_args!("min {min} is above max {max}; write min: {max}, max: {min}"),
-                    );
-                }
-            },
-        };
-        let instance_type = &self.r#type.value;
-        let node = match (self.role, self.node) {
-            (Role::Primary, _) => Resources::default(),
-            (_, Some(RawNode { memory_mib: 0, .. } | RawNode { vcores: 0, .. })) => {
-                return refuse(place, "node", "a node needs memory and cores");
-            }
-            (_, Some(RawNode { memory_mib, vcores })) => Resources {
-                memory: Mebibytes(memory_mib),
-                vcores: VirtualCores(vcores),
-            },
-            (_, None) => match table.instance_type(instance_type) {
-                Ok(known) => known.yarn,
-                Err(unknown) => return refuse_type(&self.r#type.span, &unknown),
-            },
-        };
-        let rates = match self.price {
-            Some(own) => own.check(place)?,
-            None => match table.rates(instance_type, self.market) {
-                Ok(rates) => rates,
-                Err(unknown) => return refuse_type(&self.r#type.span, &unknown),
-            },
-        };
-        let id = self.id.unwrap_or_else(|| match (self.kind, self.market) {
-            (GroupKind::Group, _) => format!("ig-{}", self.name),
-            (GroupKind::Fleet, market) => format!("if-{}/{market}", self.name),
-        });
-        Ok(GroupSpec {
-            id: GroupId::new(id),
-            name: self.name.into(),
-            role: self.role,
-            kind: self.kind,
-            instance_type: self.r#type.value,
-            market: self.market,
-            count: Instances(self.count),
-            limits,
-            node,
-            rates,
-        })
-    }
-}
-
-impl RawPrice {
-    fn check(self, place: &Range<usize>) -> Result<Rates, Diagnostic> {
-        let Self {
-            ec2_usd_h,
-            emr_usd_h,
-            ebs_usd_h,
-        } = self;
-        if [ec2_usd_h, emr_usd_h, ebs_usd_h]
-            .iter()
-            .all(|price| (0.0..=DEAREST_USD_H).contains(price))
-        {
-            Ok(Rates {
-                ec2_usd_h,
-                emr_usd_h,
-                ebs_usd_h,
-            })
-        } else {
-            refuse(
-                place,
-                "price",
-                format_args!("a price is a number of dollars an hour from 0 to {DEAREST_USD_H}"),
-            )
-        }
-    }
-}
-
-impl From<RawYarn> for YarnDelays {
-    fn from(
-        RawYarn {
-            application_start,
-            container_overhead,
-            heartbeat,
-        }: RawYarn,
-    ) -> Self {
-        let [application_start, container_overhead, heartbeat] =
-            [application_start, container_overhead, heartbeat].map(|text| or(text, Duration::ZERO));
-        Self {
-            application_start,
-            container_overhead,
-            heartbeat,
-        }
-    }
-}
-
-impl RawProvisioning {
-    fn check(
-        self,
-        place: &Range<usize>,
-        default: Provisioning,
-    ) -> Result<Provisioning, Diagnostic> {
-        let median = or(self.median, default.median);
-        let p95 = or(self.p95, median);
-        if p95 < median {
-            return refuse(
-                place,
-                "p95",
-                format_args!("must not be below the median, {}", display_duration(median)),
-            );
-        }
-        if median.is_zero() && !p95.is_zero() {
-            return refuse(
-                place,
-                "median",
-                "must be above 0s when p95 is: a lognormal time has no zero median",
-            );
-        }
-        Ok(Provisioning {
-            median,
-            p95,
-            failure: percent(place, "failure_percent", self.failure_percent)?,
-        })
-    }
-}
-
-impl RawSpot {
-    fn check(self, place: &Range<usize>, default: Spot) -> Result<Spot, Diagnostic> {
-        let rate = self.interruptions_per_hour;
-        if !(0.0..=1_000.0).contains(&rate) {
-            return refuse(
-                place,
-                "interruptions_per_hour",
-                format_args!("{rate} is not between 0 and 1000"),
-            );
-        }
-        Ok(Spot {
-            interruptions_per_hour: rate,
-            notice: or(self.notice, default.notice),
-        })
-    }
-}
-
-impl RawMetrics {
-    fn check(self, place: &Range<usize>, default: Metrics) -> Result<Metrics, Diagnostic> {
-        Ok(Metrics {
-            delay: or(self.delay, default.delay),
-            loss: percent(place, "loss_percent", self.loss_percent)?,
-        })
-    }
-}
-
-impl RawHdfs {
-    fn check(self, place: &Range<usize>, default: Hdfs) -> Result<Hdfs, Diagnostic> {
-        let mebibytes = |gib: u64| Mebibytes(gib.saturating_mul(1024));
-        let hdfs = Hdfs {
-            used: self.used_gib.map_or(default.used, mebibytes),
-            capacity_per_node: self
-                .capacity_gib_per_node
-                .map_or(default.capacity_per_node, mebibytes),
-            replication: self.replication.unwrap_or(default.replication),
-        };
-        if hdfs.capacity_per_node.get() == 0 {
-            return refuse(place, "capacity_gib_per_node", "must be above 0");
-        }
-        if hdfs.replication == 0 {
-            return refuse(place, "replication", "must be at least 1");
-        }
-        Ok(hdfs)
-    }
-}
-
-fn percent(place: &Range<usize>, field: &str, value: f64) -> Result<Percent, Diagnostic> {
-    if (0.0..=100.0).contains(&value) {
-        Ok(Percent(value))
-    } else {
-        refuse(
-            place,
-            field,
-            format_args!("{value} is not between 0 and 100"),
-        )
     }
 }

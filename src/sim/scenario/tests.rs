@@ -32,7 +32,7 @@ fn a_scenario_of_groups_only_has_the_documented_defaults() {
     assert_eq!(scenario.yarn, YarnDelays::default());
     assert_eq!(
         (scenario.slo_wait, scenario.decommission_timeout),
-        (Duration::from_secs(60), Duration::from_secs(3_600))
+        (None, Duration::from_secs(3_600))
     );
 }
 
@@ -97,7 +97,7 @@ slo: { wait: 2m }
     assert_eq!(scenario.hdfs.core_nodes_needed(), 3);
     assert_eq!(
         (scenario.slo_wait, scenario.decommission_timeout),
-        (Duration::from_secs(120), Duration::from_secs(1_800))
+        (Some(Duration::from_secs(120)), Duration::from_secs(1_800))
     );
 }
 

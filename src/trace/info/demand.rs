@@ -1,25 +1,24 @@
-//! Demand over time, from records that go by once.
+//! Demand over time, computed in one pass over the records.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::time::Duration;
 
-use super::most_of_each;
 use crate::trace::Job;
-use crate::units::Resources;
+use crate::units::{Mebibytes, Resources, VirtualCores};
 
-/// Twice as many as a wide terminal has columns, several times over.
+/// The resolution of a curve: many times the columns of a wide terminal.
 const CELLS: usize = 2048;
 
-/// What jobs ask for when nothing waits: every task starts the moment its stage is ready.
+/// Computes the demand of jobs if nothing waited: every task starts as soon as its stage is ready.
 ///
-/// Jobs come in the order of their submission, so everything before the latest submission is
-/// settled: only tasks that still run are kept.
+/// Jobs are added in order of submission, so everything before the latest submission is final, and
+/// only tasks that end later are kept in memory.
 #[derive(Default)]
 pub(super) struct Sweep {
     pub curve: Curve,
-    /// Changes still to come: when (ms), and by how much memory (MiB) and how many vcores. At one
-    /// instant, those that end come first.
+    /// Future changes of the demand: time (ms), memory (MiB) and vcores. Of changes at the same
+    /// instant, decreases come first.
     changes: BinaryHeap<Reverse<(u64, i128, i128)>>,
     now_ms: u64,
     memory_mib: i128,
@@ -58,7 +57,7 @@ impl Sweep {
         }
     }
 
-    /// The curve of memory in MiB, the highest demand, and when the last task ends.
+    /// The curve of memory in MiB, the highest demand, and the end of the last task.
     pub fn finish(mut self) -> (Curve, Resources, Duration) {
         self.settle(u64::MAX);
         (self.curve, self.peak, Duration::from_millis(self.now_ms))
@@ -71,7 +70,7 @@ impl Sweep {
         self.changes.push(Reverse((to_ms, -memory, -vcores)));
     }
 
-    /// Draws everything that happens before `until_ms`.
+    /// Applies all changes before `until_ms` to the curve.
     fn settle(&mut self, until_ms: u64) {
         while let Some(Reverse((at_ms, memory_mib, vcores))) = self
             .changes
@@ -88,16 +87,13 @@ impl Sweep {
             self.now_ms = at_ms;
             self.memory_mib += memory_mib;
             self.vcores += vcores;
-            self.peak = most_of_each(
-                self.peak,
-                Resources::from_i128(self.memory_mib, self.vcores),
-            );
+            self.peak = most_of_each(self.peak, resources(self.memory_mib, self.vcores));
         }
     }
 }
 
-/// The mean of a quantity over equal cells of time. When time runs past the last cell, two cells
-/// become one, so any span fits.
+/// The mean of a quantity over equal cells of time. When a time lies past the last cell, each two
+/// cells are joined to one, so any span fits.
 #[derive(Clone, Debug)]
 pub(super) struct Curve {
     cell_ms: u64,
@@ -107,7 +103,7 @@ pub(super) struct Curve {
 
 #[derive(Clone, Copy, Debug, Default)]
 struct Cell {
-    /// The quantity times the milliseconds that it held.
+    /// The integral of the quantity over the known milliseconds.
     sum: f64,
     /// The milliseconds of the cell for which the quantity is known.
     known_ms: f64,
@@ -124,7 +120,7 @@ impl Default for Curve {
 }
 
 impl Curve {
-    /// The quantity was `value` between two times since the start.
+    /// Adds that the quantity was `value` between two times since the start.
     pub fn add(&mut self, from: Duration, to: Duration, value: f64) {
         let (from_ms, to_ms) = (millis(from), millis(to));
         if from_ms >= to_ms {
@@ -149,8 +145,8 @@ impl Curve {
         Duration::from_millis(self.end_ms)
     }
 
-    /// The mean over each of `columns` equal parts of the whole span; `None` where nothing is
-    /// known.
+    /// The mean over each of `columns` equal parts of the whole span; `None` where the quantity is
+    /// unknown.
     pub fn columns(&self, columns: usize) -> Vec<Option<f64>> {
         let mut coarse = vec![Cell::default(); columns];
         let used = self.end_ms.div_ceil(self.cell_ms).max(1);
@@ -184,6 +180,23 @@ impl Curve {
         }
         self.cells[CELLS / 2..].fill(Cell::default());
         self.cell_ms *= 2;
+    }
+}
+
+/// The larger memory and the larger vcores of the two.
+pub(super) fn most_of_each(a: Resources, b: Resources) -> Resources {
+    Resources {
+        memory: a.memory.max(b.memory),
+        vcores: a.vcores.max(b.vcores),
+    }
+}
+
+/// The sums as resources; sums below zero count as zero.
+fn resources(memory_mib: i128, vcores: i128) -> Resources {
+    let clamp = |amount: i128| u64::try_from(amount.max(0)).unwrap_or(u64::MAX);
+    Resources {
+        memory: Mebibytes(clamp(memory_mib)),
+        vcores: VirtualCores(clamp(vcores)),
     }
 }
 

@@ -1,6 +1,7 @@
 use std::io::Cursor;
 
 use super::*;
+use crate::units::{Mebibytes, VirtualCores};
 
 fn info(text: &str) -> Info {
     let path = Path::new("t.trace");
@@ -123,14 +124,14 @@ fn traces_without_records_have_a_summary() {
         ))
         .to_string();
         assert!(
-            shown.contains(&format!("0 {}", kind)) || shown.contains("jobs          0"),
+            shown.contains(&format!("0 {kind}")) || shown.contains("jobs          0"),
             "{shown}"
         );
     }
 }
 
 #[test]
-fn cores_that_nobody_counted_are_not_summed_up_as_none() {
+fn cores_that_are_not_observed_are_not_summed_up_as_none() {
     let text = observations().replace(r#""vcores_allocated":2,"vcores_pending":1,"#, "");
     let shown = info(&text).to_string();
     assert!(

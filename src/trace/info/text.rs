@@ -1,4 +1,4 @@
-//! How the summary of a trace looks, at 80 columns.
+//! The summary of a trace as text of 80 columns.
 
 use std::fmt;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use crate::units::{Resources, Timestamp, display_duration};
 
 const WIDTH: usize = 80;
 const PICTURE_ROWS: usize = 8;
-/// Room for the labels of the vertical axis and the axis itself.
+/// The width of the vertical axis with its labels.
 const MARGIN: usize = 9;
 const LABEL: usize = 12;
 /// Eighths of a character cell, from the bottom.
@@ -41,7 +41,7 @@ impl fmt::Display for Info {
                 f,
                 "torn tail",
                 format_args!(
-                    "line {} was cut off and is not counted ({} bytes)",
+                    "line {} is incomplete and not counted ({} bytes)",
                     torn.line, torn.bytes
                 ),
             )?;
@@ -54,7 +54,7 @@ impl fmt::Display for Info {
     }
 }
 
-/// One line: what an import tells.
+/// One line, for the result of an import.
 impl fmt::Display for JobTotals {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let span = coarse(
@@ -85,7 +85,10 @@ fn jobs(f: &mut fmt::Formatter<'_>, totals: &JobTotals) -> fmt::Result {
     line(
         f,
         "without wait",
-        format_args!("the last task ends at {}", coarse(totals.unhindered_end)),
+        format_args!(
+            "the last task would end at {}",
+            coarse(totals.unhindered_end)
+        ),
     )?;
     line(f, "stages", grouped(totals.stages))?;
     line(f, "tasks", grouped(totals.tasks))?;
@@ -113,7 +116,7 @@ fn jobs(f: &mut fmt::Formatter<'_>, totals: &JobTotals) -> fmt::Result {
     line(
         f,
         "largest",
-        format_args!("{} a container", size(totals.largest)),
+        format_args!("{} for a container", size(totals.largest)),
     )?;
     line(
         f,
@@ -162,7 +165,7 @@ fn observations(f: &mut fmt::Formatter<'_>, totals: &ObservationTotals) -> fmt::
             f,
             "gaps",
             format_args!(
-                "{} wider than three intervals, the widest {}",
+                "{} longer than three intervals, the longest {}",
                 grouped(count),
                 coarse(widest)
             ),
@@ -179,6 +182,11 @@ fn observations(f: &mut fmt::Formatter<'_>, totals: &ObservationTotals) -> fmt::
             ),
         )?;
     }
+    observed_work(f, totals)
+}
+
+/// The work and the peak of observations; without cores where no observation has them.
+fn observed_work(f: &mut fmt::Formatter<'_>, totals: &ObservationTotals) -> fmt::Result {
     if totals.without_yarn + totals.without_vcores == totals.observations {
         line(
             f,
@@ -213,7 +221,7 @@ fn line(f: &mut fmt::Formatter<'_>, label: &str, value: impl fmt::Display) -> fm
     writeln!(f, "  {label:<LABEL$}  {value}")
 }
 
-/// A long text over several lines, broken between words.
+/// Writes a long text over several lines, wrapped between words.
 fn wrapped(f: &mut fmt::Formatter<'_>, label: &str, text: &str) -> fmt::Result {
     let room = WIDTH - LABEL - 4;
     let mut current = String::new();
@@ -232,7 +240,8 @@ fn wrapped(f: &mut fmt::Formatter<'_>, label: &str, text: &str) -> fmt::Result {
     line(f, label, current)
 }
 
-/// Columns of block characters under a title, with memory to the left and time below.
+/// Draws a chart of block characters with a title; memory is on the vertical axis, time on the
+/// horizontal.
 fn picture(f: &mut fmt::Formatter<'_>, what: &str, demand: &Curve, header: &Header) -> fmt::Result {
     let width = WIDTH - MARGIN;
     let columns = demand.columns(width);
@@ -291,18 +300,18 @@ fn picture(f: &mut fmt::Formatter<'_>, what: &str, demand: &Curve, header: &Head
     )
 }
 
-/// The part of a bar that lies in this row; a dot on the ground where nothing is known.
+/// The part of a bar in this row of the chart; a dot in the lowest row where the demand is unknown.
 fn block(share: Option<f64>, row: usize) -> char {
     let Some(share) = share else {
         return if row == 0 { '·' } else { ' ' };
     };
     let eighths = (share * (8 * PICTURE_ROWS) as f64).round() as usize;
-    // What is there is seen, however little it is.
+    // A small demand is still visible.
     let eighths = if share > 0.0 { eighths.max(1) } else { 0 };
     BLOCKS[eighths.saturating_sub(8 * row).min(8)]
 }
 
-/// The next round number, so that it and its half are easy to read.
+/// The next larger number that is, like its half, easy to read.
 fn round_up(value: f64) -> f64 {
     let magnitude = 10_f64.powf(value.log10().floor());
     let steps = [1.0, 1.2, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0];
@@ -360,18 +369,18 @@ fn grouped(number: u64) -> String {
     text
 }
 
-/// A duration without parts that do not matter beside its size.
+/// A duration without parts that are small compared to its size.
 fn coarse(duration: Duration) -> impl fmt::Display {
     let unit_s = match duration.as_secs() {
-        0..60 => return display_duration(duration).to_string(),
-        60..7_200 => 1,
+        0 => return display_duration(duration).to_string(),
+        1..7_200 => 1,
         7_200..172_800 => 60,
         _ => 3_600,
     };
     display_duration(Duration::from_secs(duration.as_secs() / unit_s * unit_s)).to_string()
 }
 
-/// Times on the axis: by the calendar where the trace has one, else since its start.
+/// A time on the axis: a date and time if the trace has a start, otherwise the time since its start.
 fn instant(header: &Header, elapsed: Duration, format: &str) -> String {
     if header.start == Timestamp::EPOCH {
         return coarse(elapsed).to_string();
@@ -384,7 +393,7 @@ fn instant(header: &Header, elapsed: Duration, format: &str) -> String {
 
 fn start(header: &Header) -> String {
     if header.start == Timestamp::EPOCH {
-        "not known; times count from 0".to_owned()
+        "unknown; times count from 0".to_owned()
     } else {
         header.start.to_string()
     }

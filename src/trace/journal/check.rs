@@ -1,5 +1,5 @@
-//! What must hold of records beyond their syntax. Reader and writer ask the same question, so what
-//! was written can be read.
+//! Validates records beyond their syntax. Reader and writer use the same checks, so whatever was
+//! written can be read.
 
 use std::time::Duration;
 
@@ -8,14 +8,18 @@ use crate::observation::Observation;
 use crate::trace::{Job, Kind, Record, Stage, seconds};
 use crate::units::display_duration;
 
-/// More tasks than any recording of one job has: such a count is a mistake.
+/// The most tasks of one job. No recording has as many; a larger count is a mistake.
 pub(crate) const TASKS_MAX: u64 = 1_000_000_000;
 
-/// Why a record does not belong where it stands, and what would be right.
+/// Why a record is invalid or in the wrong place, and how to fix it.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[expect(
+    missing_docs,
+    reason = "each variant's message is its documentation; the fields are its parts"
+)]
 pub enum InvalidRecord {
     #[error(
-        "the record `{found}` does not belong in a trace of kind {kind}; each kind has its own file"
+        "a trace of kind {kind} cannot have the record `{found}`; put each kind in its own file"
     )]
     WrongKind {
         found: &'static str,
@@ -23,27 +27,25 @@ pub enum InvalidRecord {
     },
     #[error("the job is submitted at {}, before the one above it ({}); order jobs by `submit_s`", display_duration(*submit), display_duration(*last))]
     SubmitWentBack { submit: Duration, last: Duration },
-    #[error("the job has no stages; a job without work is left out of a trace")]
+    #[error("the job has no stages; leave out jobs without work")]
     NoStages,
-    #[error("stage {stage} has no tasks, or a run of none; leave it out")]
+    #[error("stage {stage} has no tasks, or a run of 0 tasks; leave it out")]
     NoTasks { stage: usize },
-    #[error("the job has more than {TASKS_MAX} tasks; is a count wrong?")]
+    #[error("the job has more than {TASKS_MAX} tasks; check the counts")]
     TooManyTasks,
-    #[error(
-        "stage {stage} waits for stage {after}; a stage can only wait for one that stands before it"
-    )]
+    #[error("stage {stage} waits for stage {after}; list a stage after those that it waits for")]
     AfterLater { stage: usize, after: u32 },
     #[error(
         "the tasks of stage {stage} take neither memory nor vcores; give `memory_mib`, `vcores` or both"
     )]
     NoSize { stage: usize },
-    #[error("a time of more than a hundred years; times are in seconds")]
+    #[error("a time is longer than a hundred years; write times in seconds")]
     TooLong,
-    #[error("{what} is {value}; leave out what is not a number")]
+    #[error("{what} is {value}; leave out values that are not finite numbers")]
     NotFinite { what: String, value: f64 },
 }
 
-/// Watches the records of one trace go by.
+/// Checks the records of one trace in file order.
 pub(crate) struct Sequence {
     kind: Kind,
     last_submit: Duration,
@@ -57,7 +59,7 @@ impl Sequence {
         }
     }
 
-    /// The next record in file order.
+    /// Checks the next record in file order.
     pub fn check(&mut self, record: &Record) -> Result<(), InvalidRecord> {
         let (found, home) = match record {
             Record::Start(_) => ("start", Kind::Observations),
@@ -92,7 +94,7 @@ impl Sequence {
     }
 
     fn observation(&mut self, observation: &Observation) -> Result<(), InvalidRecord> {
-        // JSON has no word for these: written as they are, they could not be read back.
+        // JSON cannot represent NaN and infinity, so they could not be read back.
         match observation
             .metrics
             .iter()
@@ -121,7 +123,7 @@ fn readings_are_finite(decision: &Decision) -> Result<(), InvalidRecord> {
     }
 }
 
-/// What must hold of a job wherever it stands.
+/// Checks a job on its own, regardless of its place in a trace.
 pub(crate) fn check_job(job: &Job) -> Result<(), InvalidRecord> {
     if job.stages.is_empty() {
         return Err(InvalidRecord::NoStages);

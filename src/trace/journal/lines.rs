@@ -1,24 +1,24 @@
-//! Lines of a stream, plain or zstd, through one reused buffer.
+//! Reads the lines of a plain or zstd stream through one reused buffer.
 
 use std::io::{self, BufRead, BufReader, Cursor, Read};
 
-/// No record is longer. A file of garbage without a newline is given up here instead of filling the
-/// memory.
+/// The longest line that is read. No record is longer, and a file without newlines fails here
+/// instead of filling the memory.
 pub(crate) const LINE_BYTES_MAX: usize = 64 << 20;
 
-/// Large enough that a whole zstd block (128 KiB) is handed over at once.
+/// Large enough for a whole zstd block (128 KiB).
 const BUFFER_BYTES: usize = 128 << 10;
 
 /// The first bytes of a zstd frame (RFC 8878, section 3.1.1).
 const ZSTD_MAGIC: [u8; 4] = [0x28, 0xB5, 0x2F, 0xFD];
 
-/// A byte stream with any zstd compression taken off.
+/// A byte stream, decompressed if it was compressed.
 pub(crate) struct Decoded {
     pub input: Box<dyn BufRead + Send>,
     pub compressed: bool,
 }
 
-/// Looks at the first bytes, not at a file name, to tell whether `input` is compressed.
+/// Decompresses `input` if its first bytes are those of a zstd frame.
 pub(crate) fn decode(mut input: impl Read + Send + 'static) -> io::Result<Decoded> {
     let mut magic = Vec::with_capacity(ZSTD_MAGIC.len());
     input
@@ -38,7 +38,7 @@ pub(crate) fn decode(mut input: impl Read + Send + 'static) -> io::Result<Decode
     Ok(Decoded { input, compressed })
 }
 
-/// Hands out one line after the other.
+/// Reads line by line.
 pub(crate) struct Lines {
     input: Box<dyn BufRead + Send>,
     buffer: Vec<u8>,
@@ -79,12 +79,12 @@ impl Lines {
         }
     }
 
-    /// Bytes up to the end of the last line, its newline included.
+    /// The number of bytes up to the end of the last line, including its newline.
     pub fn offset(&self) -> u64 {
         self.offset
     }
 
-    /// What had been read of a line when an error ended it, in bytes.
+    /// The number of bytes of the current line that were read before an error.
     pub fn unfinished_bytes(&self) -> u64 {
         self.buffer.len() as u64
     }

@@ -1,4 +1,4 @@
-//! Reads a trace, record by record.
+//! Reads a trace record by record.
 
 use std::collections::VecDeque;
 use std::fs::File;
@@ -14,24 +14,23 @@ use super::lines::{Line, LineError, LineErrorCause, Lines, decode};
 use super::segments::segments;
 use crate::trace::{FORMAT_VERSION, Header, Kind, Record};
 
-/// A trace that is being read: an iterator over its records, after the header. The files of a
-/// journal are read as one trace.
+/// An iterator over the records of a trace. The files of a journal are read as one trace.
 ///
-/// Nothing follows an error. How a file may end:
-/// * A last line without newline that is not JSON is what a writer leaves that was killed: it is
-///   left out, and [`torn_tail`](Self::torn_tail) says so.
-/// * A zstd stream that stops early has lost many records. Of a recording (observations) those
-///   before the cut are as good as ever, and the cut is reported in the same way; a list of jobs
-///   without its end is another workload, so it is an error.
+/// The iterator ends after an error. A file may end early in two ways:
+/// * A writer that was killed leaves a last line without newline that is not JSON. The line is
+///   skipped, and [`torn_tail`](Self::torn_tail) reports it.
+/// * A truncated zstd stream has lost many records. Observations before the cut are still valid, so
+///   the cut is reported in the same way. Jobs without the end of the list are a different workload,
+///   so a cut is an error.
 pub struct TraceReader {
-    /// The file that is being read.
+    /// The current file.
     path: PathBuf,
-    /// The files that follow it.
+    /// The files after it.
     following: VecDeque<PathBuf>,
     lines: Lines,
     /// The line of the last record.
     line: u64,
-    /// Of the first file.
+    /// The header of the first file.
     header: Header,
     sequence: Sequence,
     records: u64,
@@ -39,20 +38,24 @@ pub struct TraceReader {
     finished: bool,
 }
 
-/// The end of a trace that was cut off in the middle of a record.
+/// The incomplete last record of a trace that was cut off.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TornTail {
+    /// The file that was cut off.
     pub path: PathBuf,
-    /// The line that is incomplete.
+    /// The incomplete line.
     pub line: u64,
-    /// What there is of it, after decompression. A plain file shortened by this many bytes is whole
-    /// again.
+    /// The length of the incomplete line, after decompression. Shortening a plain file by this many
+    /// bytes repairs it.
     pub bytes: u64,
 }
 
 impl TraceReader {
-    /// Opens a trace, plain or zstd (told by its first bytes), and reads its header. A folder is
-    /// taken for a journal.
+    /// Opens a trace and reads its header. Compression is detected by the first bytes; a folder is
+    /// opened as a journal.
+    ///
+    /// # Errors
+    /// When the file cannot be read or its header is invalid, or the folder has no segments.
     pub fn open(path: &Path) -> Result<Self, TraceError> {
         let unreadable = |source| TraceError::Open {
             path: path.to_owned(),
@@ -78,7 +81,10 @@ impl TraceReader {
         })
     }
 
-    /// Like [`open`](Self::open), for what is already open; `name` stands for the path in errors.
+    /// Like [`open`](Self::open) for an open file. Errors show `name` as its path.
+    ///
+    /// # Errors
+    /// When it cannot be read or its header is invalid.
     pub fn from_reader(
         name: impl Into<PathBuf>,
         input: impl Read + Send + 'static,
@@ -104,21 +110,23 @@ impl TraceReader {
         })
     }
 
+    /// The header of the trace; for a journal, of its first file.
     pub fn header(&self) -> &Header {
         &self.header
     }
 
-    /// Known once the iterator has ended. Of a journal it is the last file's that has one.
+    /// The incomplete last record, once the iterator has ended. In a journal where several files
+    /// have one, the last of them.
     pub fn torn_tail(&self) -> Option<TornTail> {
         self.torn_tail.clone()
     }
 
-    /// The file and the line of the record that was read last.
+    /// The file and line of the last record.
     pub fn place(&self) -> (&Path, u64) {
         (&self.path, self.line)
     }
 
-    /// Bytes of this file, after decompression, up to the end of what was read last.
+    /// The offset in the current file, after decompression, of the end of the last record.
     pub fn offset(&self) -> u64 {
         self.lines.offset()
     }
@@ -160,7 +168,7 @@ impl TraceReader {
         Ok(Some(record))
     }
 
-    /// Goes on with the next file of a journal, if there is one.
+    /// Continues with the next file of a journal, if there is one.
     fn next_file(&mut self) -> Result<bool, TraceError> {
         let Some(path) = self.following.pop_front() else {
             return Ok(false);
@@ -181,7 +189,8 @@ impl TraceReader {
         }
     }
 
-    /// `Ok` when the stream was cut off and what came before may be used.
+    /// Handles a failed read: `Ok` when the stream was cut off and the records before the cut are
+    /// valid.
     fn unreadable(&mut self, error: LineError) -> Result<(), TraceError> {
         let (path, line) = (self.path.clone(), error.line);
         match error.cause {
@@ -220,7 +229,7 @@ impl Iterator for TraceReader {
     }
 }
 
-/// A segment may be compressed between the listing of its folder and now.
+/// Opens a segment, which may have been compressed since its folder was listed.
 fn open_segment(path: PathBuf) -> Result<(PathBuf, File), TraceError> {
     match File::open(&path) {
         Ok(file) => Ok((path, file)),
@@ -238,7 +247,7 @@ fn require_observations(path: &Path, header: &Header) -> Result<(), TraceError> 
         Kind::Observations => Ok(()),
         Kind::Jobs => {
             let problem =
-                "a journal is of kind observations, and this file of kind jobs".to_owned();
+                "a journal has records of kind observations, but this file has jobs; move it to another folder".to_owned();
             Err(TraceError::Header {
                 path: path.to_owned(),
                 problem,
@@ -247,7 +256,7 @@ fn require_observations(path: &Path, header: &Header) -> Result<(), TraceError> 
     }
 }
 
-/// The last line of a writer that was killed half-way: no newline, and no JSON either.
+/// Whether the line was left by a killed writer: it has no newline and is not valid JSON.
 fn is_torn(line: &Line<'_>) -> bool {
     !line.terminated && serde_json::from_slice::<IgnoredAny>(line.bytes).is_err()
 }
@@ -295,7 +304,7 @@ fn read_header(path: &Path, lines: &mut Lines) -> Result<Header, TraceError> {
     })
 }
 
-/// The parser's words without its own line number, which counts inside the line.
+/// The parser's message without its line number, which is always 1 here.
 pub(crate) fn json_problem(error: &serde_json::Error) -> String {
     let text = error.to_string();
     match text.rfind(" at line ") {

@@ -1,5 +1,4 @@
-//! The files of a journal: a folder of traces that follow each other, the last one still being
-//! written.
+//! The segments of a journal: a folder of consecutive traces, the last of which is being written.
 
 use std::fs;
 use std::io;
@@ -10,20 +9,22 @@ use crate::units::Timestamp;
 const PREFIX: &str = "journal-";
 const PLAIN: &str = ".jsonl";
 const COMPRESSED: &str = ".jsonl.zst";
-/// Sorts by time, and has no character that a file system minds.
+/// Sorts by time and uses only characters that every file system allows.
 const TIME_FORMAT: &str = "%Y-%m-%dT%H-%M-%S.%3fZ";
 
 /// One file of a journal.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Segment {
+    /// The file.
     pub path: PathBuf,
-    /// When it begins, to the millisecond; no two segments begin together.
+    /// When the segment begins, to the millisecond; unique within a journal.
     pub begin: Timestamp,
+    /// Whether the file is compressed, which also means that it is complete.
     pub is_compressed: bool,
 }
 
 impl Segment {
-    /// A segment that is to be appended to.
+    /// The plain segment that begins at `begin`, to append to.
     pub fn plain(folder: &Path, begin: Timestamp) -> Self {
         let begin_text = begin.to_jiff().strftime(TIME_FORMAT);
         Self {
@@ -33,7 +34,7 @@ impl Segment {
         }
     }
 
-    /// Where the segment is, or will be, once it is compressed.
+    /// The path of the segment once it is compressed.
     pub fn compressed_path(&self) -> PathBuf {
         if self.is_compressed {
             self.path.clone()
@@ -43,8 +44,8 @@ impl Segment {
     }
 }
 
-/// The segments in a folder, oldest first. Of a segment that is there plain and compressed, as a
-/// crash may leave it, the plain one is told: it is whole.
+/// The segments in a folder, oldest first. A crash may leave a segment both plain and compressed;
+/// then the plain file is listed, because it is known to be complete.
 ///
 /// # Errors
 /// When the folder cannot be read.
@@ -64,7 +65,7 @@ pub fn segments(folder: &Path) -> io::Result<Vec<Segment>> {
     Ok(found)
 }
 
-/// When the segment of this name begins, and whether it is compressed.
+/// The beginning of the segment with this file name, and whether it is compressed.
 fn time_of(name: &str) -> Option<(Timestamp, bool)> {
     let rest = name.strip_prefix(PREFIX)?;
     let (time, is_compressed) = match rest.strip_suffix(COMPRESSED) {
@@ -84,7 +85,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_tells_the_time_to_the_millisecond_and_sorts_by_it() {
+    fn a_name_has_the_time_to_the_millisecond_and_sorts_by_it() {
         let millis = [
             0,
             1,
@@ -116,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn other_files_are_no_segments_and_the_plain_one_of_two_is_told() {
+    fn other_files_are_no_segments_and_the_plain_file_of_two_is_listed() {
         let folder = tempfile::tempdir().expect("a folder");
         let segment = Segment::plain(folder.path(), Timestamp::from_millis(5));
         let other = folder.path().join("journal-old.jsonl");

@@ -1,22 +1,20 @@
 //! Reader and writer together, and every way in which a file can be wrong.
 
+mod arbitrary;
+
 use std::io::{Cursor, Write};
 use std::path::Path;
-use std::sync::Arc;
-use std::time::Duration;
 
-use proptest::collection::{btree_map, vec};
+use proptest::collection::vec;
 use proptest::prelude::*;
 
+use arbitrary::{jobs, observations};
+
 use super::{TornTail, TraceError, TraceReader, TraceWriter};
-use crate::decision::{
-    Action, Cause, Decision, HoldReason, Limiter, Outcome, Reading, Rejection, Resize, RuleReport,
-    RuleState,
-};
-use crate::observation::*;
+use crate::observation::{MetricId, Sampled};
 use crate::trace::info::Info;
-use crate::trace::{FORMAT_VERSION, Header, Job, Kind, OutcomeRecord, Record, Stage, TaskRun};
-use crate::units::{Instances, Mebibytes, Resources, Timestamp, VirtualCores};
+use crate::trace::{FORMAT_VERSION, Header, Kind, Record};
+use crate::units::Timestamp;
 
 const JOBS: &str = r#"{"headroom_trace":1,"kind":"jobs","start":"2026-03-02T08:00:00Z"}"#;
 const OBSERVATIONS: &str =
@@ -119,19 +117,19 @@ fn what_is_wrong_is_said_with_its_place() {
         ),
         (
             JOBS.replace("jobs", "tasks"),
-            "t.trace:1: the header is wrong: unknown variant `tasks`",
+            "t.trace:1: invalid header: unknown variant `tasks`",
         ),
         (
             JOBS.replace("start", "begin"),
-            "t.trace:1: the header is wrong: unknown field `begin`",
+            "t.trace:1: invalid header: unknown field `begin`",
         ),
         (
             format!("{JOBS}\n{OBSERVATION}\n"),
-            "t.trace:2: the record `observation` does not belong in a trace of kind jobs",
+            "t.trace:2: a trace of kind jobs cannot have the record `observation`",
         ),
         (
             format!("{OBSERVATIONS}\n{JOB}\n"),
-            "t.trace:2: the record `job` does not belong in a trace of kind observations",
+            "t.trace:2: a trace of kind observations cannot have the record `job`",
         ),
         (
             format!("{JOBS}\n{JOB}\nwhat\n{JOB}\n"),
@@ -330,284 +328,4 @@ fn header(kind: Kind, source: String) -> Header {
         source,
         synthetic: true,
     }
-}
-
-fn jobs() -> impl Strategy<Value = Vec<Record>> {
-    vec(job(), 1..8).prop_map(|mut jobs| {
-        jobs.sort_by_key(|job| job.submit);
-        jobs.into_iter().map(Record::Job).collect()
-    })
-}
-
-fn job() -> impl Strategy<Value = Job> {
-    let master = prop::option::of((any::<u64>(), any::<u64>()))
-        .prop_map(|master| master.map(|(memory, vcores)| resources(memory, vcores)));
-    (
-        any::<String>(),
-        prop::option::of(any::<String>()),
-        milliseconds(),
-        master,
-        vec(stage(), 1..5),
-    )
-        .prop_map(|(id, name, submit, application_master, mut stages)| {
-            for (position, stage) in stages.iter_mut().enumerate() {
-                stage.after.retain(|before| (*before as usize) < position);
-            }
-            Job {
-                id: id.into(),
-                name: name.map(Arc::from),
-                submit,
-                application_master,
-                stages,
-            }
-        })
-}
-
-fn stage() -> impl Strategy<Value = Stage> {
-    let runs = vec(
-        (1..10_000_u32, milliseconds()).prop_map(|(count, duration)| TaskRun { count, duration }),
-        1..4,
-    );
-    (vec(0..4_u32, 0..3), 1..u64::MAX, any::<u64>(), runs).prop_map(
-        |(after, memory, vcores, tasks)| Stage {
-            after,
-            memory: Mebibytes(memory),
-            vcores: VirtualCores(vcores),
-            tasks,
-        },
-    )
-}
-
-fn milliseconds() -> impl Strategy<Value = Duration> {
-    prop_oneof![
-        (0..100_u64).prop_map(Duration::from_secs),
-        (0..3_200_000_000_000_u64).prop_map(Duration::from_millis)
-    ]
-}
-
-fn resources(memory: u64, vcores: u64) -> Resources {
-    Resources {
-        memory: Mebibytes(memory),
-        vcores: VirtualCores(vcores),
-    }
-}
-
-fn observations() -> impl Strategy<Value = Vec<Record>> {
-    let record = prop_oneof![
-        observation().prop_map(|observation| Record::Observation(Box::new(observation))),
-        decision().prop_map(|decision| Record::Decision(Box::new(decision))),
-        (timestamp(), any::<String>(), outcome()).prop_map(|(at, group, outcome)| Record::Outcome(
-            OutcomeRecord {
-                at,
-                group: GroupId::new(group),
-                outcome
-            }
-        )),
-    ];
-    vec(record, 1..8).prop_map(|mut records| {
-        let mut last = Timestamp::from_millis(-1_000_000_000_000_000);
-        for record in &mut records {
-            if let Record::Observation(observation) = record {
-                observation.at = observation.at.max(last);
-                last = observation.at;
-            }
-        }
-        records
-    })
-}
-
-fn timestamp() -> impl Strategy<Value = Timestamp> {
-    (-200_000_000_000_000..200_000_000_000_000_i64).prop_map(Timestamp::from_millis)
-}
-
-fn finite() -> impl Strategy<Value = f64> {
-    any::<f64>().prop_filter("JSON has no word for it", |value| value.is_finite())
-}
-
-fn observation() -> impl Strategy<Value = Observation> {
-    let metrics = btree_map(any::<String>().prop_map(MetricId::new), finite(), 0..3);
-    let nodes = prop::option::of(vec(
-        (any::<String>(), any::<u32>(), any::<bool>(), any::<bool>()),
-        0..3,
-    ));
-    (
-        timestamp(),
-        timestamp(),
-        prop::option::of(any::<[u64; 8]>()),
-        nodes,
-        metrics,
-        cluster(),
-        any::<bool>(),
-        any::<bool>(),
-    )
-        .prop_map(
-            |(at, measured_at, yarn, nodes, metrics, cluster, paused, leader)| Observation {
-                at,
-                yarn: yarn.map(|numbers| Sampled {
-                    value: yarn_load(numbers),
-                    measured_at,
-                }),
-                hdfs: yarn.map(|numbers| Sampled {
-                    value: HdfsLoad {
-                        blocks_missing: numbers[7],
-                        ..HdfsLoad::default()
-                    },
-                    measured_at,
-                }),
-                nodes: nodes.map(|nodes| Sampled {
-                    value: snapshot(nodes),
-                    measured_at,
-                }),
-                metrics: metrics
-                    .into_iter()
-                    .map(|(id, value)| (id, Sampled { value, measured_at }))
-                    .collect(),
-                cluster: Sampled {
-                    value: cluster,
-                    measured_at,
-                },
-                control: Control {
-                    pause: paused.then_some(Pause {
-                        until: measured_at,
-                        direction: Some(Direction::In),
-                    }),
-                    leader,
-                    looks_at_nodes: false,
-                },
-            },
-        )
-}
-
-fn yarn_load(
-    [
-        total,
-        available,
-        allocated,
-        pending,
-        vcores,
-        containers,
-        released,
-        apps,
-    ]: [u64; 8],
-) -> YarnLoad {
-    YarnLoad {
-        memory_total: Mebibytes(total),
-        memory_available: Mebibytes(available),
-        memory_allocated: Mebibytes(allocated),
-        memory_pending: Mebibytes(pending),
-        vcores_total: Some(VirtualCores(vcores)),
-        containers_allocated: containers,
-        containers_released_total: (released % 2 == 0).then_some(released),
-        apps_running: apps,
-        oldest_app_started_at: (apps > 0).then(|| Timestamp::from_millis(i64::from(apps as u32))),
-        ..YarnLoad::default()
-    }
-}
-
-fn snapshot(nodes: Vec<(String, u32, bool, bool)>) -> NodeSnapshot {
-    let node = |(instance, containers, has_application_master, draining)| NodeLoad {
-        instance: InstanceId::new(instance),
-        group: GroupId::new("ig-1"),
-        containers,
-        has_application_master,
-        draining,
-        idle_since: (containers % 2 == 0).then(|| Timestamp::from_millis(i64::from(containers))),
-    };
-    NodeSnapshot(nodes.into_iter().map(node).collect())
-}
-
-fn cluster() -> impl Strategy<Value = ClusterStatus> {
-    let group = (
-        prop::option::of(any::<String>()),
-        any::<u32>(),
-        any::<u32>(),
-        prop::sample::select(GroupState::ALL),
-        any::<bool>(),
-    )
-        .prop_map(|(name, requested, running, state, fleet)| GroupStatus {
-            id: GroupId::new("ig-1"),
-            name: name.map(Arc::from),
-            role: Role::Task,
-            kind: if fleet {
-                GroupKind::Fleet
-            } else {
-                GroupKind::Group
-            },
-            market: Market::Spot,
-            state,
-            requested: Instances(requested),
-            running: Instances(running),
-            scaled_by_amazon: false,
-        });
-    (
-        prop::sample::select(ClusterState::ALL),
-        vec(group, 0..3),
-        any::<u32>(),
-        prop::option::of(timestamp()),
-    )
-        .prop_map(|(state, groups, steps_pending, idle_since)| ClusterStatus {
-            state,
-            groups,
-            steps_pending,
-            steps_running: 0,
-            idle_since,
-        })
-}
-
-fn decision() -> impl Strategy<Value = Decision> {
-    let action = prop_oneof![
-        timestamp().prop_map(|until| Action::Hold(HoldReason::CoolingDown {
-            rule: RuleName::new("r"),
-            until
-        })),
-        any::<String>().prop_map(|signal| Action::Hold(HoldReason::MissingSignal {
-            signal: signal.into()
-        })),
-        any::<(u32, u32, bool)>().prop_map(|(from, to, by_rule)| Action::Resize(Resize {
-            from: Instances(from),
-            to: Instances(to),
-            because: if by_rule {
-                Cause::Rule(RuleName::new("r"))
-            } else {
-                Cause::BelowMinimum
-            },
-            wanted: Instances(to),
-            limited_by: by_rule.then_some(Limiter::Budget),
-            protect: vec![InstanceId::new("i-1")],
-            prefer: Vec::new(),
-        })),
-    ];
-    (timestamp(), 0..9_usize, action, vec(finite(), 0..3)).prop_map(
-        |(at, target, action, values)| Decision {
-            at,
-            target,
-            group: (target > 3).then(|| GroupId::new("ig-1")),
-            requested: Instances(1),
-            running: Instances(2),
-            action,
-            rules: vec![RuleReport {
-                rule: RuleName::new("r"),
-                state: RuleState::Holding {
-                    since: at,
-                    until: at,
-                },
-            }],
-            readings: values
-                .into_iter()
-                .map(|value| Reading {
-                    signal: "s".into(),
-                    value,
-                })
-                .collect(),
-            demand: None,
-        },
-    )
-}
-
-fn outcome() -> impl Strategy<Value = Outcome> {
-    prop_oneof![
-        Just(Outcome::Accepted),
-        Just(Outcome::Unknown),
-        Just(Outcome::Rejected(Rejection::Throttled))
-    ]
 }

@@ -1,4 +1,4 @@
-//! Writes a trace whole, or not at all.
+//! Writes a trace atomically.
 
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
@@ -8,14 +8,14 @@ use super::error::TraceError;
 use crate::file::WholeFile;
 use crate::trace::{Header, Record};
 
-/// Fast, and a few percent larger than the best: zstd's own default.
+/// zstd's default: fast, and a few percent larger than the best.
 const ZSTD_LEVEL: i32 = 3;
 
-/// A trace that is being written, zstd when its name ends in `.zst`.
+/// Writes a trace, compressed with zstd if its name ends in `.zst`.
 ///
-/// The records go to a temporary file in the same folder; [`finish`](Self::finish) gives it its
-/// name. Dropped before that, nothing is left behind, and a trace that had the name before stays as
-/// it was.
+/// Records go to a temporary file in the same folder, which [`finish`](Self::finish) renames. A
+/// writer that is dropped before removes the temporary file and leaves an older trace of the same
+/// name unchanged.
 pub struct TraceWriter {
     path: PathBuf,
     output: Output,
@@ -31,6 +31,9 @@ enum Output {
 
 impl TraceWriter {
     /// Creates the temporary file and writes the header.
+    ///
+    /// # Errors
+    /// When the folder does not exist or cannot be written.
     pub fn create(path: &Path, header: &Header) -> Result<Self, TraceError> {
         let output = Output::create(path).map_err(|source| TraceError::Write {
             path: path.to_owned(),
@@ -51,8 +54,8 @@ impl TraceWriter {
     /// Appends a record.
     ///
     /// # Errors
-    /// When the record could not be read back: of the wrong kind, out of order, or invalid in
-    /// itself.
+    /// When the reader would reject the record because it is of the wrong kind, out of order or
+    /// invalid, and when the disk is full.
     pub fn write(&mut self, record: &Record) -> Result<(), TraceError> {
         self.sequence
             .check(record)
@@ -64,7 +67,10 @@ impl TraceWriter {
         self.write_line(record)
     }
 
-    /// Makes the file durable and gives it its name, in place of any file that has it.
+    /// Syncs the file to disk and renames it to its final name, replacing an older file.
+    ///
+    /// # Errors
+    /// When the disk is full or fails.
     pub fn finish(self) -> Result<(), TraceError> {
         let Self { path, output, .. } = self;
         output

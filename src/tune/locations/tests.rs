@@ -108,11 +108,11 @@ fn what_is_left_out_is_added_where_it_belongs() {
     let cooldown = policy
         .slots("targets[0].rules.memory.short.cooldown")
         .expect("may be added");
-    let hold_for = policy
+    let for_duration = policy
         .slots("targets[0].rules.memory.for")
         .expect("may be added");
     let reversal = policy.slots("targets[1].reversal").expect("may be added");
-    let slots = cooldown.iter().chain(&hold_for).chain(&reversal);
+    let slots = cooldown.iter().chain(&for_duration).chain(&reversal);
     let made = policy.with(slots.zip(["4m", "2m", "30s"].map(str::to_owned)));
     let expected = POLICY
         .replace(

@@ -1,4 +1,4 @@
-//! `headroom run`, as it is installed: a process with a settings file.
+//! `headroom run` as a process with a settings file.
 
 use std::fs;
 use std::path::PathBuf;
@@ -21,7 +21,7 @@ pub struct Headroom {
 }
 
 impl Headroom {
-    /// Follows a cluster under the text of a policy. Ready when it has ticked.
+    /// Starts a daemon with the text of a policy, and waits for its first tick.
     pub async fn start(yarn: &YarnCluster, moto: &Moto, policy: &str) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         fs::write(folder.path().join("policy.yaml"), policy).expect("writes");
@@ -74,7 +74,7 @@ check_managed_scaling = false # moto lacks the operation
         }
     }
 
-    /// Where it serves HTTP.
+    /// The address of its HTTP server.
     pub fn address(&self) -> &Url {
         &self.address
     }
@@ -84,12 +84,12 @@ check_managed_scaling = false # moto lacks the operation
         self.folder.path().join("state/journal")
     }
 
-    /// What it has logged.
+    /// Its log so far.
     pub fn log(&self) -> String {
         self.process.log()
     }
 
-    /// Asks it to end, as systemd does, and waits until it has; panics when it ends badly.
+    /// Stops it as systemd does, and waits; panics if it fails.
     pub async fn stop(&mut self) {
         self.process.terminate();
         let success = eventually("headroom ends", seconds(15), async || {
@@ -100,7 +100,7 @@ check_managed_scaling = false # moto lacks the operation
     }
 }
 
-/// What a command of the program prints; panics when it fails.
+/// The output of a command of the program; panics if it fails.
 pub fn headroom(arguments: &[&str]) -> String {
     let Output {
         status,

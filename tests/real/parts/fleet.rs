@@ -1,4 +1,4 @@
-//! What EMR does and moto does not: instances come and go as the sizes of the groups say.
+//! Starts and stops nodes by the sizes of moto's groups, as EMR would; moto does not.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -10,10 +10,10 @@ use super::moto::{Group, Instance, Moto, Wishes};
 use super::seconds;
 use super::yarn::{Node, YarnCluster};
 
-/// How long containers may run on when their node is to go.
+/// How long containers may continue on a leaving node.
 const DECOMMISSION_TIMEOUT: Duration = seconds(300);
 
-/// Keeps as many NodeManagers as moto's groups ask for, until it is dropped.
+/// Runs as many NodeManagers as moto's groups request, until it is dropped.
 #[derive(Debug)]
 pub struct FleetKeeper {
     task: JoinHandle<()>,
@@ -26,7 +26,7 @@ struct Fleet {
     /// Instances that were launched already: the first so many of the group. None is launched
     /// twice.
     launched: usize,
-    /// Launched and not asked to leave, in that order.
+    /// Launched instances that are not leaving, in order of launch.
     here: Vec<Instance>,
     /// Launches under way, by host name.
     launches: BTreeMap<String, JoinHandle<()>>,
@@ -50,7 +50,7 @@ impl FleetKeeper {
         Self { task }
     }
 
-    /// Ends it, and panics if it had failed.
+    /// Stops it; panics if it failed.
     pub async fn stop(mut self) {
         self.task.abort();
         let ended = (&mut self.task).await;
@@ -113,7 +113,7 @@ impl Fleet {
         }
     }
 
-    /// Gives up launches under way; lets nodes drain.
+    /// Cancels launches, and drains nodes.
     async fn release(&mut self, yarn: &YarnCluster, hosts: Vec<String>) {
         self.here
             .retain(|instance| !hosts.contains(&instance.private_dns_name));
@@ -146,8 +146,8 @@ impl Fleet {
     }
 }
 
-/// Which of a group's instances go: those that were named, then those that have not joined, then
-/// those with the fewest containers, the protected ones last.
+/// The instances of a group that leave: first those that were named, then those that have not joined,
+/// then those with the fewest containers; protected ones last.
 fn leaving(here: &[Instance], nodes: &[Node], wishes: &Wishes, count: usize) -> Vec<String> {
     let containers: BTreeMap<&str, u32> = nodes
         .iter()

@@ -1,11 +1,11 @@
-//! JSON over HTTP, as a person with curl would read it.
+//! Reads JSON over HTTP with curl.
 
 use std::time::Duration;
 
 use reqwest::Url;
 use serde::de::DeserializeOwned;
 
-/// What a service answers to GET; none while it cannot be reached or answers something else.
+/// The JSON answer to a GET; `None` if the service cannot be reached or answers something else.
 pub async fn get<T: DeserializeOwned>(url: &Url) -> Option<T> {
     let answer = reqwest::Client::new()
         .get(url.clone())
@@ -16,7 +16,7 @@ pub async fn get<T: DeserializeOwned>(url: &Url) -> Option<T> {
     serde_json::from_slice(&answer.bytes().await.ok()?).ok()
 }
 
-/// The text that a service answers to GET, if it is well.
+/// The text answer to a GET, if it succeeds.
 pub async fn text(url: &Url) -> Option<String> {
     let answer = reqwest::Client::new()
         .get(url.clone())

@@ -1,4 +1,4 @@
-//! Where `tests/run` puts the parts.
+//! Finds what `tests/run` has installed.
 
 use std::path::PathBuf;
 

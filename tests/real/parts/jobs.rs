@@ -17,11 +17,11 @@ pub struct Job {
     pub vcores: u32,
 }
 
-/// What the application master of every job asks for.
+/// The resources of each application master.
 pub const MASTER_MEMORY_MIB: u32 = 512;
 
 impl YarnCluster {
-    /// Submits a job, and tells the id under which YARN has accepted it.
+    /// Submits a job. Returns the id of the accepted application.
     pub async fn submit(&self, job: &Job) -> String {
         let jar = distributed_shell();
         let mut command = self.java(64);
@@ -42,8 +42,8 @@ impl YarnCluster {
         }
         let mut client =
             Process::start(&format!("submit-{}", job.name), &mut command, self.folder());
-        // The client would go on to watch the application. YARN can be asked instead, and a Java
-        // process less is alive.
+        // Stop the client, which would watch the application until its end. Asking YARN saves a
+        // Java process.
         eventually(
             &format!("YARN accepts {}", job.name),
             seconds(60),

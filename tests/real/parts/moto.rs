@@ -14,8 +14,8 @@ use tempfile::TempDir;
 use super::process::Process;
 use super::{eventually, free_port, http, installed, seconds};
 
-/// Instances that a cluster can draw on for its task group. moto makes up instances, with
-/// addresses, only when it makes a cluster.
+/// The instances that a cluster's task group can use. moto invents instances and their addresses only
+/// when it creates a cluster.
 const SPARE: u32 = 120;
 
 /// The server with one cluster in it: a primary, core nodes, and an empty task group.
@@ -44,7 +44,7 @@ pub struct Instance {
     pub private_dns_name: String,
 }
 
-/// What a shrink asked for beside the number, by instance id.
+/// The instances that a scale-in named.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Wishes {
     pub terminate: Vec<String>,
@@ -84,12 +84,12 @@ impl Moto {
         moto
     }
 
-    /// What `AWS_ENDPOINT_URL` has to be.
+    /// The value for `AWS_ENDPOINT_URL`.
     pub fn endpoint(&self) -> &Url {
         &self.endpoint
     }
 
-    /// How many instances the group was asked to have.
+    /// The requested size of the group.
     pub async fn requested(&self, group_id: &str) -> usize {
         let groups = call(
             &self.endpoint,
@@ -106,7 +106,7 @@ impl Moto {
             .expect("a number")
     }
 
-    /// Asks for a size, as an operator would.
+    /// Requests a size, as an operator would.
     pub async fn resize(&self, group_id: &str, count: u32, wishes: &Wishes) {
         let policy = json!({ "InstanceResizePolicy": { "InstancesToTerminate": wishes.terminate, "InstancesToProtect": wishes.protect } });
         let group =
@@ -119,8 +119,8 @@ impl Moto {
         .await;
     }
 
-    /// What the last ModifyInstanceGroups wished for in this group. moto forgets that, but records
-    /// all that it was sent.
+    /// The instances that the last ModifyInstanceGroups named for this group, from moto's log of
+    /// requests.
     pub fn wishes(&self, group_id: &str) -> Wishes {
         let text = std::fs::read_to_string(recording(self.folder.path())).expect("a recording");
         text.lines()
@@ -209,7 +209,7 @@ fn string(value: &Value) -> String {
     value.as_str().expect("a string").into()
 }
 
-/// The wishes for the group, if the line records a ModifyInstanceGroups that changes it.
+/// The instances named for the group, if the line logs a ModifyInstanceGroups of it.
 fn wishes_of(line: &str, group_id: &str) -> Option<Wishes> {
     #[derive(Deserialize)]
     struct Recorded {

@@ -48,7 +48,7 @@ impl Process {
         );
     }
 
-    /// Whether it ended well; none while it runs.
+    /// Whether it ended successfully; `None` while it runs.
     pub fn success(&mut self) -> Option<bool> {
         self.child
             .try_wait()
@@ -56,7 +56,7 @@ impl Process {
             .map(|status| status.success())
     }
 
-    /// What it has printed so far.
+    /// Its output so far.
     pub fn log(&self) -> String {
         fs::read_to_string(&self.log).unwrap_or_default()
     }
@@ -75,7 +75,7 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        // Either may fail because it has ended already, which is what is wanted.
+        // Either may fail because the process has already ended.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }

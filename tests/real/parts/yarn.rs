@@ -19,8 +19,7 @@ use tempfile::TempDir;
 use super::process::{Process, kill_all_of};
 use super::{eventually, http, pause, seconds, within};
 
-/// What every NodeManager claims to have: a machine of this size costs nothing as long as
-/// containers only sleep.
+/// The resources that every NodeManager reports. They need not exist, because containers only sleep.
 pub const NODE_MEMORY_MIB: u32 = 12_288;
 pub const NODE_VCORES: u32 = 8;
 
@@ -105,8 +104,8 @@ impl YarnCluster {
         self.folder.path()
     }
 
-    /// Starts a NodeManager under a host name that only this cluster knows; it joins some seconds
-    /// later. No name is used twice.
+    /// Starts a NodeManager under a host name that only this cluster knows. It joins some seconds
+    /// later. A name can be used only once.
     pub fn start_node(&self, host: &str) {
         let mut nodes = self.node_managers.lock().expect("whole");
         let excluded = self.excluded.lock().expect("whole");
@@ -164,7 +163,7 @@ impl YarnCluster {
         self.node_managers.lock().expect("whole").remove(host);
     }
 
-    /// All nodes that are there: running, decommissioning or unhealthy.
+    /// All nodes that are running, decommissioning or unhealthy.
     pub async fn nodes(&self) -> Vec<Node> {
         #[derive(Deserialize)]
         struct Answer {
@@ -240,7 +239,7 @@ impl YarnCluster {
         answer.cluster_metrics
     }
 
-    /// Waits until so many nodes are active.
+    /// Waits until this number of nodes is active.
     pub async fn active(&self, nodes: u32) {
         eventually(&format!("{nodes} active nodes"), seconds(90), async || {
             (self.metrics().await.active_nodes == nodes).then_some(())

@@ -1,5 +1,4 @@
-//! The load that is recorded: queries at random, batch jobs on the clock, something long, and
-//! pauses.
+//! The recorded load: random queries, scheduled batch jobs, a long job, and pauses.
 
 use std::time::Duration;
 
@@ -9,7 +8,7 @@ use rand_chacha::ChaCha8Rng;
 use crate::parts::jobs::Job;
 use crate::parts::seconds;
 
-/// From minute to minute, the mean time between queries. Nobody asks in between.
+/// Phases from minute to minute, with the mean time between queries; no queries between phases.
 const QUERIES: [(u64, u64, f64); 5] = [
     (0, 9, 60.0),
     (13, 22, 35.0),
@@ -62,7 +61,7 @@ struct Recurring {
     vcores: u32,
 }
 
-/// Jobs by when they are to be submitted, the same each time.
+/// The jobs by submission time; the same at each call.
 pub fn schedule(length: Duration) -> Vec<(Duration, Job)> {
     let mut luck = ChaCha8Rng::seed_from_u64(1);
     let mut schedule: Vec<(Duration, Job)> = QUERIES
@@ -103,7 +102,7 @@ fn queries(
     let mut queries = Vec::new();
     let mut at_s = 60.0 * from_min as f64;
     loop {
-        // Exponential: queries know nothing of each other.
+        // Exponential, because queries are independent.
         at_s -= mean_gap_s * luck.random::<f64>().ln();
         if at_s >= 60.0 * to_min as f64 {
             return queries;

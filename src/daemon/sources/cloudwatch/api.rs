@@ -1,4 +1,4 @@
-//! GetMetricData, page by page, in this program's own types.
+//! GetMetricData, page by page, in this program's types.
 
 use std::time::Duration;
 
@@ -10,8 +10,9 @@ use aws_sdk_cloudwatch::types::{
 };
 
 use crate::daemon::clock::Stopwatch;
-use crate::daemon::sources::failure::Failure;
-use crate::daemon::sources::source::{Call, SourceError};
+use crate::daemon::sources::aws_error::AwsError;
+use crate::daemon::sources::call::Call;
+use crate::daemon::sources::error::SourceError;
 use crate::policy::Statistic;
 use crate::units::Timestamp;
 
@@ -23,7 +24,7 @@ pub const POINTS_MAX: i64 = 100_800;
 pub const GET_METRIC_DATA: &str = "GetMetricData";
 const GET_METRIC_DATA_PERMISSION: &str = "cloudwatch:GetMetricData";
 
-/// One metric in one statistic, a value for each period.
+/// A statistic of a metric, per period.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Query {
     pub namespace: String,
@@ -33,7 +34,7 @@ pub struct Query {
     pub period: Duration,
 }
 
-/// What one call asks for: at most [`QUERIES_MAX`] queries, over one span of time.
+/// One call: at most [`QUERIES_MAX`] queries over one span of time.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Request {
     pub queries: Vec<Query>,
@@ -42,29 +43,29 @@ pub struct Request {
     pub to: Timestamp,
 }
 
-/// Part of an answer.
+/// One page of an answer.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Page {
     pub results: Vec<Points>,
-    /// Asks for the rest.
+    /// The token of the next page.
     pub next_token: Option<String>,
 }
 
-/// Points of one query, as far as they are on this page.
+/// The points of one query on one page.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Points {
-    /// Position of the query in the request.
+    /// The position of the query in the request.
     pub query: usize,
-    /// Beginnings of periods with their finite values, newest first.
+    /// The beginnings of periods with their finite values, newest first.
     pub points: Vec<(Timestamp, f64)>,
-    /// Why there may be more points than these.
+    /// Why points may be missing.
     pub incomplete: Option<SourceError>,
 }
 
-/// Fetches one page; `token` is the one that the page before it gave.
+/// Reads one page; `token` is from the page before.
 ///
 /// # Errors
-/// What the call failed with as a whole. Single queries fail in [`Points::incomplete`].
+/// When the call fails as a whole. Errors of single queries are in [`Points::incomplete`].
 pub async fn page(
     client: &Client,
     request: &Request,
@@ -89,9 +90,11 @@ pub async fn page(
     let took = stopwatch.elapsed();
     let answer = match sent {
         Ok(output) => read_page(output, request.queries.len()),
-        Err(error) => {
-            Err(Failure::of(&error).of_reading(GET_METRIC_DATA, GET_METRIC_DATA_PERMISSION, took))
-        }
+        Err(error) => Err(AwsError::classify(&error).into_source_error(
+            GET_METRIC_DATA,
+            GET_METRIC_DATA_PERMISSION,
+            took,
+        )),
     };
     let result = answer.as_ref().err().map_or("ok", SourceError::label);
     (
@@ -133,7 +136,7 @@ const fn statistic_name(statistic: Statistic) -> &'static str {
     }
 }
 
-/// Ids begin with a lower-case letter, which the names that policies give need not.
+/// Query ids must begin with a lower-case letter, unlike the names of metrics in policies.
 fn query_id(position: usize) -> String {
     format!("m{position}")
 }
@@ -157,12 +160,12 @@ fn read_points(result: MetricDataResult, queries: usize) -> Result<Points, Sourc
         .filter(|position| *position < queries);
     let query = position.ok_or_else(|| {
         malformed(format!(
-            "a result with the id `{id}`, which was not asked for"
+            "a result has the id `{id}`, which was not requested"
         ))
     })?;
     if result.timestamps().len() != result.values().len() {
         return Err(malformed(format!(
-            "{} timestamps with {} values",
+            "a result has {} timestamps but {} values",
             result.timestamps().len(),
             result.values().len()
         )));
@@ -217,6 +220,7 @@ fn incomplete(result: &MetricDataResult) -> Option<SourceError> {
     }
 }
 
+/// The error for an unusable answer.
 pub fn malformed(problem: String) -> SourceError {
     SourceError::Malformed {
         url: GET_METRIC_DATA.to_owned(),

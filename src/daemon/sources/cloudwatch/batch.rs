@@ -1,4 +1,4 @@
-//! Which metrics are asked for together.
+//! Groups metrics into calls.
 
 use std::time::Duration;
 
@@ -6,31 +6,31 @@ use super::api::{POINTS_MAX, QUERIES_MAX};
 use crate::observation::{MetricId, Sampled};
 use crate::units::Timestamp;
 
-/// From this period on, points are kept for days; shorter ones for [`HIGH_RESOLUTION_KEPT`], and a
-/// call that begins earlier gets none.
+/// Points of this period and longer ones are kept for days. Shorter ones are kept for
+/// [`HIGH_RESOLUTION_KEPT`], and a call that begins earlier gets none.
 const STANDARD_PERIOD: Duration = Duration::from_secs(60);
 const HIGH_RESOLUTION_KEPT: Duration = Duration::from_secs(3 * 3_600);
 
-/// A metric of which a new period can be there.
+/// A metric that may have a new period.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Due {
     pub metric: MetricId,
     pub period: Duration,
-    /// Both are ends of periods.
+    /// The end of a period, as is `to`.
     pub from: Timestamp,
     pub to: Timestamp,
 }
 
 impl Due {
-    /// A point of a period that has ended, and had its delay; it was measured when the period
-    /// ended.
+    /// Converts a point, if its period has ended and passed its delay. It counts as measured at the
+    /// end of the period.
     pub fn sample(&self, (begin, value): (Timestamp, f64)) -> Option<Sampled<f64>> {
         let measured_at = begin + self.period;
         (measured_at <= self.to).then_some(Sampled { value, measured_at })
     }
 }
 
-/// One call: all metrics over the span of the longest.
+/// One call, for all its metrics over one span.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Batch {
     pub due: Vec<Due>,
@@ -38,9 +38,9 @@ pub(super) struct Batch {
     pub to: Timestamp,
 }
 
-/// As few calls as possible, such that each one begins at the beginning of a period of every metric
-/// in it (CloudWatch counts periods from there), and none asks for more points than a page holds or
-/// further back than its shortest period is kept.
+/// Groups metrics into as few calls as possible. Each call begins at the beginning of a period of
+/// each of its metrics, because CloudWatch counts periods from there. It requests at most the points
+/// of one page, and reaches back only as far as its shortest period is kept.
 pub(super) fn batches(mut due: Vec<Due>, now: Timestamp) -> Vec<Batch> {
     due.sort_by_key(|due| due.period);
     let mut batches: Vec<Batch> = Vec::new();
@@ -64,8 +64,8 @@ pub(super) fn batches(mut due: Vec<Due>, now: Timestamp) -> Vec<Batch> {
 }
 
 impl Batch {
-    /// The span of the call if this metric, whose period is none of the shorter ones, joined;
-    /// `None` when it cannot.
+    /// The span of the call with this metric, whose period is at least the longest so far; `None` if
+    /// it does not fit.
     fn span_with(&self, due: &Due, now: Timestamp) -> Option<(Timestamp, Timestamp)> {
         let (shortest, longest) = (self.due.first()?.period, self.due.last()?.period);
         let (from, to) = (

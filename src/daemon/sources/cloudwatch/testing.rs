@@ -13,18 +13,18 @@ use axum::http::{StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use ciborium::Value;
 
-/// A CloudWatch with one memory, however many servers serve it.
+/// A CloudWatch; all its servers share the same points.
 pub struct FakeCloudWatch {
     pub address: SocketAddr,
     memory: Arc<Mutex<Memory>>,
 }
 
-/// What goes wrong with one request.
+/// How one request fails.
 #[derive(Clone, Copy, Debug)]
 pub enum Fault {
     /// An error of the service.
     Refusal(u16, &'static str),
-    /// An answer with this status that is well-formed HTTP and nothing else.
+    /// An answer with this status that is not CBOR.
     Garbage(u16),
     /// No answer at all.
     Silence,
@@ -74,7 +74,7 @@ impl FakeCloudWatch {
         fake
     }
 
-    /// For the server at this address, which serves other services beside [`Self::router`].
+    /// For the server at this address, which serves [`Self::router`].
     pub fn at(address: SocketAddr) -> Self {
         Self {
             address,

@@ -54,8 +54,7 @@ fn put(fake: &FakeCloudWatch, metric: &str, points: &[(i64, f64)]) {
     }
 }
 
-/// What a reading says of one metric: the value and the end of its period in seconds after noon, or
-/// how it failed.
+/// One metric of a reading: the value and the end of its period in seconds after noon, or the error.
 fn told(reading: &CloudWatchReading, id: &str) -> Option<Result<(f64, f64), &'static str>> {
     let value = reading.values.get(&MetricId::new(id))?;
     Some(

@@ -1,4 +1,4 @@
-//! EMR's reading operations, each within its budget and timeout.
+//! EMR's read operations, within the budget of calls and the timeout.
 
 use std::time::Duration;
 
@@ -17,15 +17,15 @@ use super::budget::{Backoff, Budget, Need};
 use super::operation::Operation;
 use crate::daemon::clock::{Clock, Stopwatch};
 use crate::daemon::settings::AwsSettings;
-use crate::daemon::sources::failure::Failure;
-use crate::daemon::sources::source::{Call, SourceError};
+use crate::daemon::sources::aws_error::AwsError;
+use crate::daemon::sources::call::Call;
+use crate::daemon::sources::error::SourceError;
 
-/// Attempts at one reading call, each with its share of the time. A change is never attempted
-/// twice.
+/// The most attempts at one read, which share the timeout. A change is attempted only once.
 const ATTEMPTS: u32 = 2;
 const LONGEST_PAUSE_BETWEEN_ATTEMPTS: Duration = Duration::from_millis(200);
 
-/// A client that can only read one cluster.
+/// A client that can read one cluster and change nothing.
 #[derive(Debug)]
 pub struct Api {
     client: Client,
@@ -36,7 +36,7 @@ pub struct Api {
     calls: Vec<Call>,
 }
 
-/// A page of a list, and where the next one starts.
+/// A page of a list, and the marker of the next one.
 pub type Page<T> = (Vec<T>, Option<String>);
 
 impl Api {
@@ -68,7 +68,7 @@ impl Api {
         &self.cluster_id
     }
 
-    /// The calls since the last time someone asked.
+    /// Returns the calls since the last call of this method.
     pub fn take_calls(&mut self) -> Vec<Call> {
         std::mem::take(&mut self.calls)
     }
@@ -85,7 +85,7 @@ impl Api {
             .await?;
         answer
             .cluster
-            .ok_or_else(|| malformed(Operation::DescribeCluster, "there is no cluster in it"))
+            .ok_or_else(|| malformed(Operation::DescribeCluster, "the answer contains no cluster"))
     }
 
     pub async fn instance_groups(
@@ -142,7 +142,7 @@ impl Api {
         }
     }
 
-    /// Instances that are there, one page.
+    /// One page of the instances that have not ended.
     pub async fn instances(
         &mut self,
         clock: &Clock,
@@ -166,7 +166,7 @@ impl Api {
         Ok((answer.instances.unwrap_or_default(), next(answer.marker)))
     }
 
-    /// Steps that wait or run.
+    /// Steps that are pending or running.
     pub async fn steps(&mut self, clock: &Clock) -> Result<Vec<StepSummary>, SourceError> {
         let (mut steps, mut marker) = (Vec::new(), None);
         loop {
@@ -188,7 +188,7 @@ impl Api {
         }
     }
 
-    /// Whether Amazon's managed scaling has a policy for the cluster.
+    /// Whether the cluster has a managed scaling policy.
     pub async fn has_managed_scaling(&mut self, clock: &Clock) -> Result<bool, SourceError> {
         let request = self
             .client
@@ -207,7 +207,7 @@ impl Api {
             .is_some_and(|policy| policy.compute_limits.is_some()))
     }
 
-    /// Makes one call, unless the budget or an earlier refusal forbids it.
+    /// Makes one call, unless the budget is spent or the operation is in backoff.
     async fn call<T, E>(
         &mut self,
         clock: &Clock,
@@ -237,7 +237,11 @@ impl Api {
         }
         let stopwatch = Stopwatch::start();
         let answer = call.await.map_err(|error| {
-            Failure::of(&error).of_reading(operation.name(), operation.permission(), self.timeout)
+            AwsError::classify(&error).into_source_error(
+                operation.name(),
+                operation.permission(),
+                self.timeout,
+            )
         });
         let result = answer.as_ref().map_or_else(|error| error.label(), |_| "ok");
         self.calls.push(Call {
@@ -253,8 +257,8 @@ impl Api {
     }
 }
 
-/// A call is attempted again when EMR failed or was not reached. What EMR refuses it refuses again,
-/// and a call that is throttled has to wait for longer than a call may take.
+/// Retries a call only if EMR failed or was not reached. EMR would refuse a refused call again, and
+/// the backoff of a throttled call is longer than the timeout.
 #[derive(Debug)]
 struct NotWhenRefused;
 
@@ -275,7 +279,7 @@ impl ClassifyRetry for NotWhenRefused {
     }
 }
 
-/// An answer that is not what EMR is known to send.
+/// The error for an unusable answer.
 pub fn malformed(operation: Operation, problem: &str) -> SourceError {
     SourceError::Malformed {
         url: operation.name().to_owned(),
@@ -283,7 +287,7 @@ pub fn malformed(operation: Operation, problem: &str) -> SourceError {
     }
 }
 
-/// EMR ends a list with no marker; others with an empty one.
+/// The marker of the next page. EMR ends a list without one, emulators with an empty one.
 fn next(marker: Option<String>) -> Option<String> {
     marker.filter(|marker| !marker.is_empty())
 }

@@ -1,5 +1,4 @@
-//! How often EMR may be called: a budget for all reads, and a wait after each refusal for coming
-//! too often.
+//! Limits the calls to EMR: a budget for all reads, and a backoff for throttled operations.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -10,22 +9,22 @@ use rand_chacha::ChaCha8Rng;
 use super::operation::Operation;
 use crate::units::Timestamp;
 
-/// Share of the budget that is kept for the calls without which nothing is known of the cluster.
+/// The share of the budget that is reserved for essential calls.
 const RESERVE: f64 = 0.25;
 
-/// First wait after an operation was throttled; twice as long each further time in a row, and drawn
-/// from the upper half of that, so that several daemons do not come back together.
+/// The first wait after an operation was throttled. It doubles with each further time in a row. The
+/// actual wait is drawn from its upper half, so that several daemons do not retry together.
 const FIRST_WAIT: Duration = Duration::from_secs(10);
 const LONGEST_WAIT: Duration = Duration::from_secs(300);
 
-/// Whether a call may be left out when there are few left.
+/// Whether a call may be skipped when the budget is low.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Need {
     Required,
     Optional,
 }
 
-/// A token bucket that holds the calls of one minute.
+/// A token bucket with the calls of one minute.
 #[derive(Clone, Debug)]
 pub struct Budget {
     per_minute: f64,
@@ -43,7 +42,7 @@ impl Budget {
         }
     }
 
-    /// Takes one call out of the budget, if it has one for this need.
+    /// Takes one call from the budget; returns whether there was one for this need.
     #[must_use]
     pub fn take(&mut self, now: Timestamp, need: Need) -> bool {
         let minutes = self
@@ -64,7 +63,7 @@ impl Budget {
     }
 }
 
-/// Which operations have to wait, because EMR throttled them.
+/// The operations that wait because EMR throttled them.
 #[derive(Clone, Debug)]
 pub struct Backoff {
     throttled: BTreeMap<Operation, (u32, Timestamp)>,
@@ -72,7 +71,7 @@ pub struct Backoff {
 }
 
 impl Backoff {
-    /// Daemons of different clusters wait differently long.
+    /// A backoff whose waits depend on the cluster, so that daemons of several clusters differ.
     pub fn new(cluster_id: &str) -> Self {
         let mut seed = [0; 32];
         seed.iter_mut()
@@ -84,13 +83,15 @@ impl Backoff {
         }
     }
 
+    /// Whether the operation is in backoff.
     pub fn must_wait(&self, operation: Operation, now: Timestamp) -> bool {
-        // A clock that went back must not make a wait longer than any wait is.
+        // A clock that was set back must not extend the wait.
         self.throttled
             .get(&operation)
             .is_some_and(|(_, until)| now < *until && until.since(now) <= LONGEST_WAIT)
     }
 
+    /// Notes that EMR throttled the operation.
     pub fn throttled(&mut self, operation: Operation, now: Timestamp) {
         let (times, until) = self.throttled.entry(operation).or_insert((0, now));
         let longest = FIRST_WAIT
@@ -101,6 +102,7 @@ impl Backoff {
         *until = now + longest.mul_f64(share);
     }
 
+    /// Notes that EMR answered the operation, which ends its backoff.
     pub fn answered(&mut self, operation: Operation) {
         self.throttled.remove(&operation);
     }

@@ -1,5 +1,4 @@
-//! What EMR's answers say, in this program's terms. A value that this program does not know is an
-//! error that names it, never a guess.
+//! Converts EMR's answers to this program's types. An unknown value is an error that names it.
 
 use aws_sdk_emr::types::{
     AutoScalingPolicyDescription, AutoScalingPolicyState, Cluster, Instance,
@@ -13,18 +12,18 @@ use crate::observation::{
 };
 use crate::units::Instances;
 
-/// What an answer lacks, or says that this program does not know.
+/// The missing or unknown value.
 pub type Described<T> = Result<T, String>;
 
-/// How the instances of a cluster are organised.
+/// How the instances of a cluster are organized.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Collection {
     Groups,
     Fleets,
 }
 
-/// The cluster's state, and whether it has groups or fleets. A cluster that does not say has
-/// groups: fleets came later, and say so.
+/// The cluster's state, and whether it has groups or fleets. An answer without a collection type
+/// means groups, which are older than fleets.
 pub fn cluster(cluster: &Cluster) -> Described<(ClusterState, Collection)> {
     let state = cluster
         .status()
@@ -38,7 +37,7 @@ pub fn cluster(cluster: &Cluster) -> Described<(ClusterState, Collection)> {
     Ok((cluster_state(state.as_str())?, collection))
 }
 
-/// An instance group.
+/// Converts an instance group.
 pub fn group(group: &InstanceGroup) -> Described<GroupStatus> {
     let id = group.id().ok_or("an instance group has no id")?;
     let lacks = |what: &str| format!("instance group {id} has no {what}");
@@ -57,7 +56,7 @@ pub fn group(group: &InstanceGroup) -> Described<GroupStatus> {
         name: name(group.name()),
         role,
         kind: GroupKind::Group,
-        // EMR takes a group without a market for an on-demand one.
+        // A group without a market is on-demand.
         market: group.market().map_or(Ok(Market::OnDemand), market)?,
         state: group_state(state.as_str())?,
         requested: count(group.requested_instance_count(), || {
@@ -68,8 +67,8 @@ pub fn group(group: &InstanceGroup) -> Described<GroupStatus> {
     })
 }
 
-/// The two markets of an instance fleet, in capacity units. A fleet without a target for a market
-/// asks for none of it (EMR API reference).
+/// Converts an instance fleet to one group per market, in capacity units. A missing target for a
+/// market is zero (EMR API reference).
 pub fn fleet(fleet: &InstanceFleet) -> Described<[GroupStatus; 2]> {
     let id = fleet.id().ok_or("an instance fleet has no id")?;
     let lacks = |what: &str| format!("instance fleet {id} has no {what}");
@@ -86,7 +85,7 @@ pub fn fleet(fleet: &InstanceFleet) -> Described<[GroupStatus; 2]> {
     let state = group_state(state.as_str())?;
     let one = |market: Market, target: Option<i32>, provisioned: Option<i32>| {
         let requested = count(target.or(Some(0)), String::new)?;
-        // Neither asked for nor reported: there is nothing of this market.
+        // Neither requested nor reported: the fleet has nothing of this market.
         let provisioned = provisioned.or((requested == Instances::ZERO).then_some(0));
         Ok::<_, String>(GroupStatus {
             id: market_of_fleet(id, market),
@@ -116,8 +115,8 @@ pub fn fleet(fleet: &InstanceFleet) -> Described<[GroupStatus; 2]> {
     ])
 }
 
-/// An instance, under each name by which YARN may know it. `None` while EMR does not yet tell
-/// enough of it.
+/// An instance with every host name that YARN may use for it. `None` while EMR's description is
+/// incomplete.
 pub fn host(instance: &Instance) -> Option<(Vec<String>, Host)> {
     let market = market(instance.market()?).ok()?;
     let group = match (instance.instance_group_id(), instance.instance_fleet_id()) {
@@ -148,17 +147,17 @@ pub fn host(instance: &Instance) -> Option<(Vec<String>, Host)> {
     ))
 }
 
-/// The id under which one market of a fleet is resized: `if-.../on-demand` or `if-.../spot`.
+/// The id of one market of a fleet: `if-.../on-demand` or `if-.../spot`.
 pub fn market_of_fleet(fleet: &str, market: Market) -> GroupId {
     GroupId::new(format!("{fleet}/{market}"))
 }
 
-/// The fleet of which a group is one market.
+/// The fleet that a group is one market of.
 pub fn fleet_of(group: &GroupId) -> &str {
     group.as_str().split('/').next().unwrap_or_default()
 }
 
-/// Attached, or on its way to be or not to be: until it is detached, Amazon may act.
+/// Whether an automatic scaling policy may act: from attaching until it is detached.
 fn is_attached(policy: &AutoScalingPolicyDescription) -> bool {
     policy.status().and_then(|status| status.state()) != Some(&AutoScalingPolicyState::Detached)
 }
@@ -195,9 +194,9 @@ fn count(count: Option<i32>, lacks: impl Fn() -> String) -> Described<Instances>
     let count = count.ok_or_else(&lacks)?;
     u32::try_from(count)
         .map(Instances)
-        .map_err(|_| format!("{count} is no number of instances"))
+        .map_err(|_| format!("{count} is not a number of instances"))
 }
 
 fn unknown(what: &str, value: &str) -> String {
-    format!("{what} `{value}` is not known to this version; is there a newer one?")
+    format!("{what} `{value}` is unknown to this version of headroom; install a newer one")
 }

@@ -1,5 +1,4 @@
-//! Which instance is behind which host: listed page by page, and again only when there is a reason
-//! to.
+//! Maps host names to instances. The list is read page by page, and only when it may have changed.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -10,22 +9,20 @@ use super::{Host, describe};
 use crate::observation::{GroupId, GroupStatus};
 use crate::units::{Instances, Timestamp};
 
-/// Without another reason, instances are listed this often: one may have been replaced by another.
+/// How often the instances are listed without another reason; one may have been replaced.
 const LIST_EVERY: Duration = Duration::from_secs(600);
-/// A host that EMR does not know may never become known; looking for it is not worth more calls
-/// than this.
+/// How often the instances are listed because of an unknown host, which EMR may never list.
 const LOOK_AGAIN_EVERY: Duration = Duration::from_secs(60);
 
-/// How many instances of each group run: when that changes, others are there.
+/// The number of running instances of each group. A change means that the list is outdated.
 pub type Shape = BTreeMap<GroupId, Instances>;
 
-/// Instances by host name and address, as they were listed last.
+/// The instances by host name and address, as of the last complete list.
 #[derive(Debug, Default)]
 pub struct Hosts {
     known: BTreeMap<String, Host>,
     listed: Option<(Timestamp, Shape)>,
-    /// A listing that is not at its end: pages cost calls, and a long list may need more of them
-    /// than one minute's budget.
+    /// A list that is not complete yet: a long one may need more calls than a minute's budget.
     unfinished: Option<Unfinished>,
     is_one_unknown: bool,
 }
@@ -38,16 +35,17 @@ struct Unfinished {
 }
 
 impl Hosts {
+    /// The listed instances.
     pub fn known(&self) -> &BTreeMap<String, Host> {
         &self.known
     }
 
-    /// YARN has a host that is not among these.
+    /// Notes that YARN reports a host that is not listed.
     pub fn note_unknown(&mut self) {
         self.is_one_unknown = true;
     }
 
-    /// Whether the instances should be listed, or listed further.
+    /// Whether the next page should be read.
     pub fn is_due(&self, now: Timestamp, shape: &Shape) -> bool {
         let Some((listed_at, listed_shape)) = &self.listed else {
             return true;
@@ -60,15 +58,15 @@ impl Hosts {
             || now < *listed_at
     }
 
-    /// Where the next page starts; `None` for the first one.
+    /// The marker of the next page; `None` for the first one.
     pub fn marker(&self) -> Option<String> {
         self.unfinished
             .as_ref()
             .map(|unfinished| unfinished.marker.clone())
     }
 
-    /// Takes a page and where the next one starts, if there is one. A list counts for the cluster
-    /// as it was when the list was begun, so that one that changes meanwhile is listed again.
+    /// Adds a page. `next` is the marker of the following one. The list belongs to the shape that
+    /// the cluster had when the list began, so that it is read again if the shape changes meanwhile.
     pub fn add(&mut self, now: Timestamp, shape: &Shape, page: &[Instance], next: Option<String>) {
         let begun = self
             .unfinished
@@ -94,8 +92,8 @@ impl Hosts {
         }
     }
 
-    /// The next page could not be had: the list starts over the next time, lest a marker that EMR
-    /// no longer takes stops it for ever.
+    /// Starts the list over, because reading the next page failed: EMR may no longer accept the
+    /// marker.
     pub fn start_over(&mut self) {
         self.unfinished = None;
     }

@@ -1,6 +1,6 @@
-//! The operations of EMR's API that this program calls, and what each needs to be allowed.
+//! The operations of EMR's API that this program calls, and their IAM permissions.
 
-/// Defines the operations under EMR's own names. EMR's permissions are called like its operations.
+/// Defines the operations by their names in EMR's API, which are also the names of the permissions.
 macro_rules! operations {
     ($($name:ident: $purpose:ident, $why:literal;)+) => {
         /// An operation of EMR's API.
@@ -10,23 +10,25 @@ macro_rules! operations {
         }
 
         impl Operation {
+            /// All operations.
             pub const ALL: &'static [Self] = &[$(Self::$name),+];
 
+            /// The name of the operation in EMR's API.
             pub const fn name(self) -> &'static str {
                 match self { $(Self::$name => stringify!($name)),+ }
             }
 
-            /// The IAM action that a role must be allowed.
+            /// The IAM action that the role must be allowed.
             pub const fn permission(self) -> &'static str {
                 match self { $(Self::$name => concat!("elasticmapreduce:", stringify!($name))),+ }
             }
 
-            /// It changes the cluster; a dry run needs no permission for it.
+            /// Whether the operation changes the cluster; a dry run does not need it.
             pub const fn is_change(self) -> bool {
                 match self { $(Self::$name => matches!(Purpose::$purpose, Purpose::Change)),+ }
             }
 
-            /// What it is called for.
+            /// What the operation is for.
             pub const fn why(self) -> &'static str {
                 match self { $(Self::$name => $why),+ }
             }
@@ -45,7 +47,7 @@ operations! {
     ListInstanceFleets: Read, "capacities and states of instance fleets";
     ListInstances: Read, "which instance is behind which YARN node";
     ListSteps: Read, "steps that wait or run, where a policy reads them";
-    GetManagedScalingPolicy: Read, "whether Amazon's managed scaling is on";
+    GetManagedScalingPolicy: Read, "whether EMR managed scaling is on";
     ModifyInstanceGroups: Change, "to resize an instance group";
     ModifyInstanceFleet: Change, "to resize an instance fleet";
 }

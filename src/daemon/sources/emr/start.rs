@@ -1,25 +1,22 @@
-//! What must be right before the daemon starts to follow a cluster: it asks EMR once for everything
-//! that it will need.
-
-use std::collections::BTreeMap;
+//! The part of the self-test that concerns EMR: reads everything once that the daemon will need.
 
 use super::api::malformed;
 use super::describe::{self, Collection};
 use super::{Emr, Operation};
 use crate::daemon::clock::Clock;
-use crate::daemon::sources::source::SourceError;
+use crate::daemon::sources::error::SourceError;
 use crate::observation::{ClusterState, GroupId, GroupStatus};
-use crate::policy::Policy;
 use crate::policy::demand::DemandUnits;
+use crate::policy::{GroupMatch, Policy, Target};
 
-/// Why the daemon cannot do its work, and what to do about it.
+/// A problem that keeps the daemon from working, with its remedy.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum StartProblem {
     #[error(
-        "there is no cluster {cluster_id} in this account and region; check the id, the region and whose credentials are used"
+        "cluster {cluster_id} does not exist in this account and region; check the cluster id, the region and the credentials"
     )]
     NoSuchCluster { cluster_id: String },
-    #[error("cluster {cluster_id} is {state}; there is nothing left to scale")]
+    #[error("cluster {cluster_id} is {state} and can no longer be scaled; name a running cluster")]
     ClusterIsOver {
         cluster_id: String,
         state: ClusterState,
@@ -34,22 +31,22 @@ pub enum StartProblem {
         groups: String,
     },
     #[error(
-        "the policy's `demand` counts {units}, and the cluster has nothing of that kind to scale; it has {groups}"
+        "the policy's `demand` counts {units}, but the cluster has no such group to scale; it has {groups}"
     )]
     NothingToScale { units: DemandUnits, groups: String },
-    #[error("targets {} and {} of the policy both mean group {group}; give each group one target", first + 1, second + 1)]
+    #[error("targets {} and {} of the policy both match group {group}; keep only one of them", first + 1, second + 1)]
     GroupTaken {
         first: usize,
         second: usize,
         group: GroupId,
     },
     #[error(
-        "Amazon's managed scaling is on for cluster {cluster_id}, and two masters would undo each other's work; \
-         switch it off with `aws emr remove-managed-scaling-policy --cluster-id {cluster_id}`"
+        "EMR managed scaling is on for cluster {cluster_id} and would undo the policy's resizes; \
+         turn it off with `aws emr remove-managed-scaling-policy --cluster-id {cluster_id}`"
     )]
     ManagedScaling { cluster_id: String },
     #[error(
-        "group {group} has an automatic scaling policy of Amazon's, and two masters would undo each other's work; \
+        "group {group} has an EMR automatic scaling policy, which would undo the policy's resizes; \
          remove it with `aws emr remove-auto-scaling-policy --cluster-id {cluster_id} --instance-group-id {group}`"
     )]
     AutoScaling { cluster_id: String, group: GroupId },
@@ -58,7 +55,8 @@ pub enum StartProblem {
 }
 
 impl StartProblem {
-    /// A dry run changes nothing, so that it may well watch beside Amazon's own scaling.
+    /// Whether the problem also prevents a dry run, which can run alongside EMR's own scaling because
+    /// it changes nothing.
     pub fn forbids_dry_run(&self) -> bool {
         !matches!(self, Self::ManagedScaling { .. } | Self::AutoScaling { .. })
     }
@@ -81,12 +79,11 @@ fn matched(matches: usize) -> String {
 }
 
 impl Emr {
-    /// Tries every permission to read by reading, and looks for the policy's targets and for
-    /// Amazon's own policies on them. All problems at once, none when all is well.
+    /// Checks every read permission by reading, and looks for the policy's targets and for EMR's own
+    /// scaling policies on them. Returns all problems.
     ///
-    /// The permissions to change a cluster cannot be tried without changing one: even the present
-    /// size, sent again, would cancel a resize on its way. If they are missing, the first resize
-    /// says so.
+    /// Permissions to modify cannot be checked without modifying: even sending the current size
+    /// again would cancel an in-flight resize. If they are missing, the first resize reports that.
     pub async fn check(&mut self, clock: &Clock, policy: &Policy) -> Vec<StartProblem> {
         let mut problems = Vec::new();
         if let Err(problem) = self.check_all(clock, policy, &mut problems).await {
@@ -95,7 +92,7 @@ impl Emr {
         problems
     }
 
-    /// An error ends the check: what comes after it would fail for the same reason.
+    /// An error ends the check: later calls would fail for the same reason.
     async fn check_all(
         &mut self,
         clock: &Clock,
@@ -161,47 +158,35 @@ impl Emr {
         Ok(())
     }
 
-    /// What is wrong with the targets of the policy.
+    /// The problems with the targets of the policy.
     fn of_targets(&self, policy: &Policy, groups: &[GroupStatus]) -> Vec<StartProblem> {
-        let mut taken: BTreeMap<&GroupId, usize> = BTreeMap::new();
-        let of_target = |(target, spec): (usize, &crate::policy::Target)| {
-            let matching: Vec<&GroupStatus> = groups
-                .iter()
-                .filter(|group| spec.selector.matches(group))
-                .collect();
-            if matching.is_empty() && spec.may_be_absent {
-                return None;
-            }
-            let [group] = matching[..] else {
-                return Some(StartProblem::TargetNotFound {
-                    target,
-                    selector: spec.selector.to_string(),
-                    matches: matching.len(),
-                    groups: listed(groups),
-                });
-            };
-            let first = *taken.entry(&group.id).or_insert(target);
-            if first != target {
-                return Some(StartProblem::GroupTaken {
-                    first,
+        let found = policy.match_groups(groups);
+        let mut problems = Vec::new();
+        for (target, (spec, found)) in policy.targets().iter().zip(&found).enumerate() {
+            match found {
+                GroupMatch::Absent => {}
+                GroupMatch::Missing => {
+                    problems.push(target_not_found(target, spec, 0, groups));
+                }
+                GroupMatch::Several(matching) => {
+                    problems.push(target_not_found(target, spec, matching.len(), groups));
+                }
+                GroupMatch::Taken { group, by } => problems.push(StartProblem::GroupTaken {
+                    first: *by,
                     second: target,
                     group: group.id.clone(),
-                });
+                }),
+                GroupMatch::One(group) if group.scaled_by_amazon => {
+                    problems.push(StartProblem::AutoScaling {
+                        cluster_id: self.api.cluster_id().to_owned(),
+                        group: group.id.clone(),
+                    });
+                }
+                GroupMatch::One(_) => {}
             }
-            let by_amazon = || StartProblem::AutoScaling {
-                cluster_id: self.api.cluster_id().to_owned(),
-                group: group.id.clone(),
-            };
-            group.scaled_by_amazon.then(by_amazon)
-        };
-        let mut problems: Vec<StartProblem> = policy
-            .targets()
-            .iter()
-            .enumerate()
-            .filter_map(of_target)
-            .collect();
-        if let (true, true, Some(demand)) = (taken.is_empty(), problems.is_empty(), policy.demand())
-        {
+        }
+        let has_group = found.iter().any(|found| found.group().is_some());
+        if let (false, true, Some(demand)) = (has_group, problems.is_empty(), policy.demand()) {
             problems.push(StartProblem::NothingToScale {
                 units: demand.units,
                 groups: listed(groups),
@@ -211,15 +196,29 @@ impl Emr {
     }
 }
 
-/// EMR knows no cluster by this id: "Cluster id 'j-...' is not valid." Others say that it does not
-/// exist.
+fn target_not_found(
+    target: usize,
+    spec: &Target,
+    matches: usize,
+    groups: &[GroupStatus],
+) -> StartProblem {
+    StartProblem::TargetNotFound {
+        target,
+        selector: spec.selector.to_string(),
+        matches,
+        groups: listed(groups),
+    }
+}
+
+/// Whether EMR does not know the cluster: "Cluster id 'j-...' is not valid." Emulators answer that it
+/// does not exist.
 fn is_unknown_cluster(message: &str) -> bool {
     message.contains("Cluster")
         && (message.contains("is not valid") || message.contains("does not exist"))
 }
 
-/// `None` when the permission is missing, which is then among the problems: the other ones are
-/// still to be tried.
+/// Returns `None` if the permission is missing, and adds that to the problems, so that the check can
+/// continue with the others.
 fn unless_denied<T>(
     operation: Operation,
     answer: Result<T, SourceError>,

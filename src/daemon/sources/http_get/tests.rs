@@ -5,9 +5,9 @@ use crate::daemon::testing::{self, Canned, Fake, endless, nobody, rude, silent};
 use tokio::io::AsyncWriteExt;
 
 const LIMIT_BYTES: usize = 1 << 20;
-/// For an answer that comes: a busy machine may take its time.
+/// The time limit for an answer that arrives, on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// For one that never does.
+/// The time limit for an answer that does not.
 const TIMEOUT: Duration = Duration::from_millis(400);
 
 async fn get_within(
@@ -173,7 +173,10 @@ async fn an_answer_that_breaks_off_is_malformed() {
     })
     .await;
     let problem = problem(get(&breaks_off.url).await.unwrap_err());
-    assert!(problem.starts_with("the answer breaks off: "), "{problem}");
+    assert!(
+        problem.starts_with("the answer is incomplete: "),
+        "{problem}"
+    );
 }
 
 #[tokio::test]
@@ -198,7 +201,7 @@ async fn silence_and_dripping_end_at_the_time_limit() {
 async fn an_announced_length_above_the_limit_is_refused_before_the_body() {
     let head =
         "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 52428800\r\n\r\n";
-    // The body never comes.
+    // The body is never sent.
     let fake = endless(head, Vec::new(), Duration::from_secs(3600)).await;
     assert_eq!(
         get(&fake.url).await.unwrap_err(),

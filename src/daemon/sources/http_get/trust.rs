@@ -1,4 +1,4 @@
-//! Whose certificates are believed, where a file says so.
+//! Trusts the certificates of a file.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -13,15 +13,18 @@ use rustls::{ClientConfig, DigitallySignedStruct, Error, RootCertStore, Signatur
 /// Why a file of trusted certificates cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum TrustError {
-    #[error("{}: cannot be read as certificates in PEM form: {cause}", path.display())]
+    #[error("{}: cannot be read as PEM certificates: {cause}", path.display())]
     Unreadable { path: PathBuf, cause: String },
-    #[error("{}: holds no certificate (a block that begins with -----BEGIN CERTIFICATE-----)", path.display())]
+    #[error("{}: contains no certificate; expected a block that begins with -----BEGIN CERTIFICATE-----", path.display())]
     Empty { path: PathBuf },
-    #[error("TLS cannot be set up: {cause}; does this machine have CA certificates?")]
+    #[error("cannot set up TLS: {cause}; check that CA certificates are installed on this machine")]
     Unusable { cause: String },
 }
 
-/// Believes what the PEM file lists, and nothing else.
+/// A TLS configuration that trusts the certificates in the PEM file, and no others.
+///
+/// # Errors
+/// When the file cannot be read or contains no certificate.
 pub fn only(pem: &Path) -> Result<ClientConfig, TrustError> {
     let unreadable = |cause: String| TrustError::Unreadable {
         path: pem.to_owned(),
@@ -60,12 +63,12 @@ pub fn only(pem: &Path) -> Result<ClientConfig, TrustError> {
         .with_no_client_auth())
 }
 
-/// Accepts a certificate that is in the file as it stands, and any other that an authority in the
-/// file issued for the host.
+/// Accepts a certificate that is itself in the file, or that an authority in the file issued for
+/// the host.
 ///
-/// The first half is for the self-signed certificate that EMR's documentation makes for encryption
-/// in transit: an authority that names no host in the place where names are looked for, so that the
-/// usual check must refuse it. Whoever shows it must still prove to have its private key.
+/// The first case is for the self-signed certificate from EMR's documentation of encryption in
+/// transit. It has no subject alternative name, so the usual check refuses it. The server must
+/// still prove that it has the private key.
 #[derive(Debug)]
 struct Listed {
     listed: Vec<CertificateDer<'static>>,
@@ -124,18 +127,18 @@ mod tests {
     use tokio::io::AsyncWriteExt;
 
     use super::*;
+    use crate::daemon::sources::error::SourceError;
     use crate::daemon::sources::http_get::{HttpGet, TimeLimit};
-    use crate::daemon::sources::source::SourceError;
 
-    /// A certificate with its key, as a server shows it.
+    /// A certificate and its key.
     struct Shown {
         certificate: CertificateDer<'static>,
         key: Vec<u8>,
         pem: String,
     }
 
-    /// As `openssl req -x509 -subj '/CN=*.ec2.internal'` makes it: an authority without any name
-    /// but the common one.
+    /// An authority with only a common name, as `openssl req -x509 -subj '/CN=*.ec2.internal'`
+    /// makes it.
     fn authority() -> (Shown, CertifiedIssuer<'static, KeyPair>) {
         let mut params = CertificateParams::default();
         params

@@ -1,4 +1,4 @@
-//! Which of the ResourceManagers is the active one.
+//! Finds the active ResourceManager among several.
 
 use std::collections::BTreeMap;
 
@@ -7,24 +7,25 @@ use serde::de::IgnoredAny;
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::timeout;
 
-use crate::daemon::sources::http_get::{Answer, HttpGet, TimeLimit, shown, timed};
-use crate::daemon::sources::source::{Call, SourceError};
+use crate::daemon::sources::call::{Call, timed};
+use crate::daemon::sources::error::SourceError;
+use crate::daemon::sources::http_get::{Answer, HttpGet, TimeLimit, shown};
 use crate::daemon::sources::yarn::wire::{ClusterInfo, Info};
 
-/// Answers of `info` and `metrics` are a few kilobytes.
+/// The largest answer that is read; `info` and `metrics` take a few kilobytes.
 const LIMIT_BYTES: usize = 1 << 20;
 
-/// The ResourceManager that is active.
+/// The active ResourceManager.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Active {
     pub address: Url,
     pub version: String,
 }
 
-/// All addresses asked for their state at once, by their order. Whoever asks needs not wait for
-/// those that keep silent.
+/// A request to all ResourceManagers for their state. They are asked concurrently, so that one that
+/// does not answer does not delay the others.
 #[derive(Debug)]
-pub struct RollCall {
+pub struct ActiveSearch {
     http: HttpGet,
     limit: TimeLimit,
     addresses: Vec<Url>,
@@ -33,11 +34,11 @@ pub struct RollCall {
     pub calls: Vec<Call>,
 }
 
-impl RollCall {
-    /// Where one process has several of the addresses, it is called by the first one.
+impl ActiveSearch {
+    /// Asks all `addresses`. A process that has several of them is known by the first one.
     pub fn start(http: &HttpGet, addresses: impl Iterator<Item = Url>, limit: TimeLimit) -> Self {
         let (asked, heard) = (JoinSet::new(), BTreeMap::new());
-        let mut roll_call = Self {
+        let mut search = Self {
             http: http.clone(),
             limit,
             addresses: Vec::new(),
@@ -45,49 +46,55 @@ impl RollCall {
             heard,
             calls: Vec::new(),
         };
-        addresses.for_each(|address| roll_call.ask(address));
-        roll_call
+        addresses.for_each(|address| search.ask(address));
+        search
     }
 
-    /// The active ResourceManager. `last`, which was active before, is believed at once; else all
-    /// are waited for, but not longer than half the time, so that those who keep silent leave time
-    /// to read the one that is found.
+    /// Finds the active ResourceManager. If `last`, the one that was active before, still is, this
+    /// does not wait for the others. Otherwise it waits for all of them, at most half of the time
+    /// limit, so that enough time is left to read from the active one.
+    ///
+    /// # Errors
+    /// When none is active, or several are.
     pub async fn active(&mut self, last: Option<&Url>) -> Result<Active, SourceError> {
         let last = self
             .addresses
             .iter()
             .position(|address| Some(address) == last);
-        // Running out of patience is no failure: what was heard by then is what there is.
+        // A timeout is no failure: the answers that have arrived by then are used.
         let _ = timeout(
             self.limit.total / 2,
             self.listen(|index| Some(index) == last),
         )
         .await;
-        if self.claimants().next().is_none() {
+        if self.claims().next().is_none() {
             let _ = timeout(self.limit.total / 4, self.follow_redirects()).await;
         }
-        self.refuse_rivals()?;
+        self.refuse_several()?;
         let first = self
-            .claimants()
+            .claims()
             .min_by_key(|(index, _)| (Some(*index) != last, *index));
         let active = |(index, info): (usize, &ClusterInfo)| Active {
             address: self.addresses[index].clone(),
             version: info.resource_manager_version.clone(),
         };
-        first.map(active).ok_or_else(|| self.nobody())
+        first.map(active).ok_or_else(|| self.no_active())
     }
 
-    /// A second one may have claimed to be active since. Then nobody knows whose numbers are true.
-    pub fn is_still_unrivalled(&mut self) -> Result<(), SourceError> {
+    /// Checks again for a second active ResourceManager, with the answers that have arrived since.
+    ///
+    /// # Errors
+    /// When several are active: it is then unknown which of them reports the truth.
+    pub fn confirm_single(&mut self) -> Result<(), SourceError> {
         while let Some(answer) = self.asked.try_join_next() {
             self.note(answer);
         }
-        self.refuse_rivals()
+        self.refuse_several()
     }
 
-    /// Whether the one at this address says that it is active.
-    pub fn claims(&self, address: &Url) -> bool {
-        self.claimants()
+    /// Whether the ResourceManager at this address reports that it is active.
+    pub fn is_active(&self, address: &Url) -> bool {
+        self.claims()
             .any(|(index, _)| self.addresses[index] == *address)
     }
 
@@ -105,25 +112,25 @@ impl RollCall {
         });
     }
 
-    /// Waits until all have answered, or one that is `enough` says that it is active.
+    /// Waits until all have answered, or until an active one answers that is `enough`.
     async fn listen(&mut self, enough: impl Fn(usize) -> bool) {
         while let Some(answer) = self.asked.join_next().await {
             self.note(answer);
-            if self.claimants().any(|(index, _)| enough(index)) {
+            if self.claims().any(|(index, _)| enough(index)) {
                 return;
             }
         }
     }
 
     fn note(&mut self, answer: Result<(usize, Result<ClusterInfo, SourceError>, Call), JoinError>) {
-        // A task that was aborted has nothing to say.
+        // An aborted task has no result.
         if let Ok((index, info, call)) = answer {
             self.calls.push(call);
             self.heard.insert(index, info);
         }
     }
 
-    fn claimants(&self) -> impl Iterator<Item = (usize, &ClusterInfo)> {
+    fn claims(&self) -> impl Iterator<Item = (usize, &ClusterInfo)> {
         let answers = self
             .heard
             .iter()
@@ -131,8 +138,8 @@ impl RollCall {
         answers.filter(|(_, info)| info.ha_state == "ACTIVE")
     }
 
-    /// A standby answers everything but `info` with the address of the active one, which may be one
-    /// that was not configured.
+    /// Asks standbys for the active one: they redirect everything but `info` to its address, which
+    /// may be missing from the settings.
     async fn follow_redirects(&mut self) {
         let standbys = self
             .heard
@@ -154,7 +161,7 @@ impl RollCall {
             let Some(address) = base_of(&target, &standby) else {
                 continue;
             };
-            // One step only: whoever is pointed to must be active itself.
+            // One step only: the target of the redirect must be active itself.
             if !self.addresses.contains(&address) {
                 self.ask(address);
             }
@@ -162,22 +169,21 @@ impl RollCall {
         self.listen(|_| true).await;
     }
 
-    /// Two processes that claim to be active: one has lost its ZooKeeper session and does not know
-    /// yet. Which one, nobody can tell from here (the start of the process says nothing), so
-    /// neither is believed until one gives in. One process under two addresses is no rival of
-    /// itself.
-    fn refuse_rivals(&self) -> Result<(), SourceError> {
-        let mut ids = self.claimants().map(|(_, info)| info.id);
+    /// Refuses two processes that both claim to be active: one of them has lost its ZooKeeper
+    /// session and has not noticed yet. Nothing they report shows which one, so neither is trusted
+    /// until one steps down. One process under two addresses counts once.
+    fn refuse_several(&self) -> Result<(), SourceError> {
+        let mut ids = self.claims().map(|(_, info)| info.id);
         let first = ids.next();
         if ids.all(|id| Some(id) == first) {
             Ok(())
         } else {
-            Err(self.not_one())
+            Err(self.not_exactly_one())
         }
     }
 
-    /// Where one said that it is not active, that is the news; else it is how the first one failed.
-    fn nobody(&self) -> SourceError {
+    /// The error when none is active: the states, if at least one answered, else the first failure.
+    fn no_active(&self) -> SourceError {
         let mut failures = self.heard.values().map(|info| info.as_ref().err());
         match (failures.next(), failures.all(|failure| failure.is_some())) {
             (Some(Some(first)), true) => first.clone(),
@@ -185,11 +191,11 @@ impl RollCall {
                 what: "the state of the ResourceManager".to_owned(),
                 after: self.limit.total / 2,
             },
-            _ => self.not_one(),
+            _ => self.not_exactly_one(),
         }
     }
 
-    fn not_one(&self) -> SourceError {
+    fn not_exactly_one(&self) -> SourceError {
         let state = |index: usize| match self.heard.get(&index) {
             Some(Ok(info)) => info.ha_state.as_str(),
             Some(Err(error)) => error.label(),
@@ -207,7 +213,7 @@ impl RollCall {
     }
 }
 
-/// Where the ResourceManager at `base` serves a resource.
+/// The address of a REST resource of the ResourceManager at `base`.
 pub fn endpoint(base: &Url, resource: &str) -> Url {
     let mut url = base.clone();
     url.set_path(&format!(
@@ -218,8 +224,8 @@ pub fn endpoint(base: &Url, resource: &str) -> Url {
     url
 }
 
-/// The ResourceManager behind the address of its `metrics`; `None` where it is something else, or
-/// less secure than who points to it.
+/// The base address that belongs to a `metrics` address; `None` if the address is another one, or
+/// downgrades from https to http.
 fn base_of(metrics: &Url, from: &Url) -> Option<Url> {
     let path = metrics.path().strip_suffix("/ws/v1/cluster/metrics")?;
     let mut base = metrics.clone();

@@ -1,11 +1,12 @@
-//! What the active ResourceManager answers to one reading, and what follows from it.
+//! The answers of the active ResourceManager to one reading, and the load and nodes they describe.
 
 use reqwest::Url;
 use serde::de::DeserializeOwned;
 
-use crate::daemon::sources::http_get::{HttpGet, TimeLimit, malformed, timed};
+use crate::daemon::sources::call::{Call, timed};
+use crate::daemon::sources::error::SourceError;
+use crate::daemon::sources::http_get::{HttpGet, TimeLimit, malformed};
 use crate::daemon::sources::jmx::{self, Beans};
-use crate::daemon::sources::source::{Call, SourceError};
 use crate::daemon::sources::yarn::YarnNode;
 use crate::daemon::sources::yarn::active::{Active, endpoint};
 use crate::daemon::sources::yarn::load;
@@ -16,29 +17,29 @@ use crate::daemon::sources::yarn::wire::{
 };
 use crate::observation::YarnLoad;
 
-/// The largest answers that are read. Hadoop 3.3 writes 2.2 kB a node and 1.3 kB an application:
-/// 4,000 and 10,000 of them fit twice.
+/// The largest answers that are read: twice 4,000 nodes of 2.2 kB, and twice 10,000 applications of
+/// 1.3 kB (Hadoop 3.3).
 const NODES_LIMIT_BYTES: usize = 24 << 20;
 const APPS_LIMIT_BYTES: usize = 32 << 20;
-/// Each queue takes about 15 kB.
+/// About 1,000 queues of 15 kB.
 const SCHEDULER_LIMIT_BYTES: usize = 16 << 20;
 const SMALL_LIMIT_BYTES: usize = 1 << 20;
 
-/// The parts of one reading, as far as they came.
+/// The answers to one reading.
 #[derive(Debug)]
 pub struct Answers {
     metrics: Part<ClusterMetrics>,
     nodes: Part<Vec<Node>>,
     apps: Part<Vec<App>>,
     turnover: Part<Turnover>,
-    /// `None` where no labels exist.
+    /// `None` if there are no node labels.
     partitions: Option<Partitions>,
     metrics_url: Url,
     nodes_url: Url,
     pub calls: Vec<Call>,
 }
 
-/// What is asked only where node labels exist.
+/// The answers that are read only if there are node labels.
 #[derive(Debug)]
 struct Partitions {
     scheduler: Part<SchedulerInfo>,
@@ -91,7 +92,7 @@ impl Answers {
         answers
     }
 
-    /// The load over all partitions, and when the oldest application started where that was told.
+    /// The load over all partitions, and the start of the oldest application if that is known.
     pub fn load(&self) -> Result<YarnLoad, SourceError> {
         let load = self.load_of_partitions()?;
         let oldest_app_started_at = self
@@ -116,8 +117,7 @@ impl Answers {
             return Ok(load::of_default_partition(metrics, released));
         };
         let scheduler = partitions.scheduler.as_ref().map_err(Clone::clone)?;
-        // Only the CapacityScheduler knows partitions: to the others, all nodes are in the default
-        // one.
+        // Only the CapacityScheduler has partitions. The others treat all nodes as one.
         if scheduler.kind != "capacityScheduler" {
             return Ok(load::of_default_partition(metrics, released));
         }
@@ -127,17 +127,17 @@ impl Answers {
             .map_err(|problem| malformed(&self.metrics_url, problem))
     }
 
-    /// The nodes with what runs on them. Where the applications are not known, neither is where
-    /// their masters run.
+    /// The nodes with their containers. Fails without the applications, because it is then unknown
+    /// where the application masters run.
     pub fn snapshot(&self) -> Result<Vec<YarnNode>, SourceError> {
         let nodes = self.nodes.as_ref().map_err(Clone::clone)?;
         let apps = self.apps.as_ref().map_err(Clone::clone)?;
         snapshot(nodes, apps).map_err(|problem| malformed(&self.nodes_url, problem))
     }
 
-    /// A label can exist, with work waiting for it, while no node has it: the nodes do not tell
-    /// enough. Where the list of labels cannot be had, the careful way is right in any case; a
-    /// service that does not know labels at all has none.
+    /// Whether there may be node labels. The nodes alone do not show that: work can wait for a label
+    /// that no node has. If the list of labels cannot be read, there may be some, unless the service
+    /// does not support labels (404).
     fn labels_may_exist(&self, labels: &Part<NodeLabels>) -> bool {
         let on_nodes = self.nodes.as_ref().is_ok_and(|nodes| {
             nodes
@@ -154,7 +154,7 @@ impl Answers {
     }
 }
 
-/// One ResourceManager, and the time that is left to ask it.
+/// A ResourceManager, and the time that is left to read from it.
 struct Reader<'a> {
     http: &'a HttpGet,
     address: &'a Url,
@@ -192,16 +192,16 @@ impl Reader<'_> {
     }
 }
 
-/// Only the nodes that are there: a cluster that scales leaves behind ever more of those that were.
+/// The address of the present nodes. A cluster that scales keeps an ever longer list of nodes that
+/// have left.
 fn nodes_url(active: &Url) -> Url {
     let mut url = endpoint(active, "nodes");
     url.set_query(Some("states=RUNNING,DECOMMISSIONING,UNHEALTHY"));
     url
 }
 
-/// Only the applications that have a master or wait for one, and without their requests and
-/// resources, which are the bulk of the answer. Hadoop 2 refuses to leave out what it does not
-/// know.
+/// The address of the applications that are not finished, without their resource requests, which are
+/// the bulk of the answer. Hadoop 2 refuses `deSelects` that it does not know.
 fn apps_url(active: &Active) -> Url {
     let major: Option<u32> = active
         .version

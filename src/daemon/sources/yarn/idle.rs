@@ -1,4 +1,4 @@
-//! Since when nodes have been empty, which YARN does not say.
+//! Remembers since when nodes have been empty, which YARN does not report.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -6,14 +6,14 @@ use std::time::Duration;
 use crate::daemon::sources::yarn::YarnNode;
 use crate::units::Timestamp;
 
-/// Hosts that had no containers at any look since a time. The first look at a host counts as the
-/// beginning, so that after a restart nothing is taken for empty since before. A container that
-/// began and ended between two looks was not seen.
+/// The hosts that had no containers at any reading since a time. A host counts as empty from its
+/// first reading at the earliest, so idle times start over after a restart. A container that starts
+/// and ends between two readings is not seen.
 #[derive(Debug)]
 pub struct IdleHosts {
     since: BTreeMap<String, Timestamp>,
-    looked_at: Timestamp,
-    /// After a longer time without a look, nothing that was seen before counts.
+    read_at: Timestamp,
+    /// After a longer time without a reading, idle times start over.
     allowance: Duration,
 }
 
@@ -21,16 +21,15 @@ impl IdleHosts {
     pub fn new(allowance: Duration) -> Self {
         Self {
             since: BTreeMap::new(),
-            looked_at: Timestamp::EPOCH,
+            read_at: Timestamp::EPOCH,
             allowance,
         }
     }
 
-    /// Takes what was seen at `at`, of all nodes that are there, and tells each of them since when
-    /// it has been empty.
+    /// Records the nodes that were read at `at`, and sets their `idle_since`.
     pub fn note(&mut self, nodes: &mut [YarnNode], at: Timestamp) {
         let mut before = std::mem::take(&mut self.since);
-        if at < self.looked_at || at.since(self.looked_at) > self.allowance {
+        if at < self.read_at || at.since(self.read_at) > self.allowance {
             before.clear();
         }
         for node in nodes.iter_mut().filter(|node| node.containers == 0) {
@@ -38,7 +37,7 @@ impl IdleHosts {
             node.idle_since = Some(since);
             self.since.insert(node.host.clone(), since);
         }
-        self.looked_at = at;
+        self.read_at = at;
     }
 }
 
@@ -46,7 +45,7 @@ impl IdleHosts {
 mod tests {
     use super::*;
 
-    /// Looks at hosts with so many containers each, and tells since which second each has been
+    /// Reads hosts with a number of containers each; returns since which second each has been
     /// empty.
     fn look(idle: &mut IdleHosts, at_s: i64, hosts: &[(&str, u32)]) -> Vec<Option<i64>> {
         let node = |(host, containers): &(&str, u32)| YarnNode {

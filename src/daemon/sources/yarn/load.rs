@@ -1,4 +1,4 @@
-//! From the ResourceManager's numbers to the load over all partitions.
+//! Computes the load over all partitions from the ResourceManager's numbers.
 
 use std::collections::BTreeSet;
 
@@ -8,7 +8,7 @@ use crate::daemon::sources::yarn::wire::{
 use crate::observation::{NodesByState, YarnLoad};
 use crate::units::{Mebibytes, Timestamp, VirtualCores};
 
-/// The load of a cluster without node labels, where the default partition is all there is.
+/// The load of a cluster without node labels, which has only the default partition.
 pub fn of_default_partition(metrics: &ClusterMetrics, released: Option<u64>) -> YarnLoad {
     YarnLoad {
         memory_total: Mebibytes(metrics.total_mib),
@@ -41,7 +41,7 @@ pub fn of_default_partition(metrics: &ClusterMetrics, released: Option<u64>) -> 
 /// The load over all partitions of a cluster with node labels. `counts` is empty before Hadoop 3.3.
 ///
 /// # Errors
-/// What cannot be told for all partitions, by the name of the field.
+/// When a value is unknown for some partition.
 pub fn over_partitions(
     metrics: &ClusterMetrics,
     scheduler: &SchedulerInfo,
@@ -83,8 +83,8 @@ pub fn over_partitions(
     })
 }
 
-/// When the first of the applications that run or wait was submitted. Where one of them may not be
-/// seen, it could be any time.
+/// When the oldest unfinished application was submitted; `None` if this user may not see all of
+/// them.
 pub fn oldest_start(apps: &[App], running: u64) -> Option<Timestamp> {
     let present: Vec<&App> = apps
         .iter()
@@ -110,8 +110,8 @@ struct Containers {
     released: Option<u64>,
 }
 
-/// Newer versions count containers by partition. Older ones count the default partition, which is
-/// enough while nothing waits in the others.
+/// Counts containers by partition, as Hadoop 3.3 and later report them. Earlier versions report
+/// only the default partition, which is enough while nothing is pending in the others.
 fn containers(
     metrics: &ClusterMetrics,
     usages: &[&PartitionUsage],
@@ -146,11 +146,12 @@ fn containers(
         nodes,
     ) {
         (Some(usage), _) => Err(format!(
-            "how many containers wait in the partition {} is not told (`PartitionQueueMetrics`); Hadoop tells since version 3.3",
+            "the number of containers pending in the partition {} is missing (`PartitionQueueMetrics`), which Hadoop reports since version 3.3",
             usage.partition_name
         )),
         (None, None) => Err(
-            "how many containers run in all partitions is not known without the nodes".to_owned(),
+            "the number of containers in all partitions is unknown without the list of nodes"
+                .to_owned(),
         ),
         (None, Some(nodes)) => Ok(Containers {
             allocated: nodes
@@ -171,7 +172,7 @@ fn sum(amounts: impl Iterator<Item = Resource>) -> Resource {
     })
 }
 
-/// Less than nothing available is nothing available.
+/// A negative available amount counts as zero.
 fn not_negative(amount: i64) -> u64 {
     u64::try_from(amount).unwrap_or(0)
 }

@@ -1,12 +1,14 @@
-//! What runs on which node, application masters above all.
+//! The nodes with their containers and application masters.
 
 use std::collections::BTreeSet;
 
 use crate::daemon::sources::yarn::YarnNode;
 use crate::daemon::sources::yarn::wire::{App, AppState, Node, NodeState};
 
-/// Every node that is there. A node without a master must be known to have none: what puts that in
-/// doubt is an error.
+/// Combines nodes and applications.
+///
+/// # Errors
+/// When it is uncertain for some node whether it runs an application master.
 pub fn snapshot(nodes: &[Node], apps: &[App]) -> Result<Vec<YarnNode>, String> {
     let masters = masters(apps)?;
     let present: Vec<&Node> = nodes
@@ -36,7 +38,7 @@ pub fn snapshot(nodes: &[Node], apps: &[App]) -> Result<Vec<YarnNode>, String> {
     Ok(snapshot)
 }
 
-/// Addresses of the nodes that run application masters, and their hosts alone.
+/// The nodes that run application masters, by address and by host.
 fn masters(apps: &[App]) -> Result<BTreeSet<&str>, String> {
     let mut masters = BTreeSet::new();
     for app in apps.iter().filter(|app| app.state != AppState::Other) {
@@ -46,7 +48,7 @@ fn masters(apps: &[App]) -> Result<BTreeSet<&str>, String> {
             }
             None if app.state == AppState::Running && !app.unmanaged_application => {
                 return Err(format!(
-                    "it is not said where the application master of {} runs (`amHostHttpAddress`); may this user see all applications \
+                    "the node of the application master of {} is missing (`amHostHttpAddress`); allow this user to view all applications \
                      (`yarn.admin.acl`)?",
                     app.id
                 ));
@@ -137,7 +139,7 @@ mod tests {
                 "a master hidden",
                 1,
                 vec![app(Running, None)],
-                Err("it is not said where the application master of application_1_1 runs"),
+                Err("the node of the application master of application_1_1 is missing"),
             ),
             (
                 "a master nowhere",

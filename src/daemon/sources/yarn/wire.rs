@@ -1,12 +1,12 @@
-//! What the ResourceManager sends, as far as it is read. Field names are Hadoop's own; versions 2.8
-//! to 3.4 differ in what they leave out.
+//! The fields of the ResourceManager's answers that are read, by Hadoop's names. Versions 2.8 to 3.4
+//! differ in the fields that they omit.
 
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
-/// `/ws/v1/cluster/info`, which a standby answers, too.
+/// `/ws/v1/cluster/info`, which standbys serve, too.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Info {
@@ -16,8 +16,8 @@ pub struct Info {
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ClusterInfo {
-    /// When the ResourceManager's process started, in milliseconds since the Unix epoch: tells one
-    /// process from another.
+    /// When the ResourceManager's process started, in milliseconds since the Unix epoch; identifies
+    /// the process.
     pub id: i64,
     pub ha_state: String,
     #[serde(default)]
@@ -31,11 +31,10 @@ pub struct Metrics {
     pub cluster_metrics: ClusterMetrics,
 }
 
-/// Amounts without "across partition" in their name are of the default partition only.
+/// Amounts without "across partition" in their name cover the default partition only.
 ///
-/// Only what is available may be negative: after a NodeManager was lost or made smaller, more is
-/// allocated than there is. A negative number anywhere else is a fault in the ResourceManager's
-/// bookkeeping, and not readable.
+/// Only available amounts may be negative: after a NodeManager is lost or shrinks, more is allocated
+/// than exists. Any other negative number is an error of the ResourceManager, and does not parse.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ClusterMetrics {
@@ -71,7 +70,7 @@ pub struct ClusterMetrics {
     pub total_across_partitions: Option<Resource>,
 }
 
-/// An amount of resources; MiB and virtual cores.
+/// An amount of resources, in MiB and virtual cores.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 pub struct Resource {
     pub memory: u64,
@@ -86,7 +85,7 @@ impl Resource {
     };
 }
 
-/// `/ws/v1/cluster/nodes`; without any node the list is `null`.
+/// `/ws/v1/cluster/nodes`; the list is `null` if it is empty.
 #[derive(Debug, Deserialize)]
 pub struct Nodes {
     pub nodes: Option<NodeList>,
@@ -103,11 +102,11 @@ pub struct NodeList {
 pub struct Node {
     pub node_host_name: String,
     pub state: NodeState,
-    /// Host and port of the NodeManager's web page.
+    /// The host and port of the NodeManager's web page.
     #[serde(rename = "nodeHTTPAddress")]
     pub http_address: String,
     pub num_containers: u32,
-    /// That of the default partition is empty.
+    /// The node's label; empty for the default partition.
     #[serde(default)]
     pub node_labels: Vec<String>,
 }
@@ -118,12 +117,12 @@ pub enum NodeState {
     Running,
     Decommissioning,
     Unhealthy,
-    /// Gone, or not yet there.
+    /// Left, or not yet joined.
     #[serde(other)]
     Elsewhere,
 }
 
-/// `/ws/v1/cluster/apps`; without any application the list is `null`.
+/// `/ws/v1/cluster/apps`; the list is `null` if it is empty.
 #[derive(Debug, Deserialize)]
 pub struct Apps {
     pub apps: Option<AppList>,
@@ -140,12 +139,12 @@ pub struct AppList {
 pub struct App {
     pub id: String,
     pub state: AppState,
-    /// When it was submitted, in milliseconds since the Unix epoch; 0 for those who may not see it.
+    /// When it was submitted, in milliseconds since the Unix epoch; 0 if this user may not see it.
     pub started_time: Option<i64>,
-    /// [`Node::http_address`] of the node that runs the application master; absent before that is
-    /// placed, and for those who may not see it.
+    /// The [`Node::http_address`] of the application master's node; absent until the master is
+    /// placed, and if this user may not see it.
     pub am_host_http_address: Option<String>,
-    /// The application master runs outside the cluster.
+    /// Whether the application master runs outside the cluster.
     #[serde(default)]
     pub unmanaged_application: bool,
 }
@@ -155,13 +154,13 @@ pub struct App {
 pub enum AppState {
     Accepted,
     Running,
-    /// Not yet placed, or over.
+    /// Not yet placed, or finished.
     #[serde(other)]
     Other,
 }
 
-/// `/ws/v1/cluster/get-node-labels`: an object with something in it where labels exist. One label
-/// is not written as a list of one, and versions differ in the name of what holds them.
+/// `/ws/v1/cluster/get-node-labels`: an object that is empty if there are no labels. A single label is
+/// not written as a list, and the name of the list depends on the version.
 #[derive(Debug, Deserialize)]
 #[serde(transparent)]
 pub struct NodeLabels(BTreeMap<String, Option<IgnoredAny>>);
@@ -184,13 +183,12 @@ pub struct SchedulerBody {
     pub scheduler_info: SchedulerInfo,
 }
 
-/// `type` is `capacityScheduler`, `fairScheduler` or `fifoScheduler`; only the first one knows
-/// partitions.
+/// `type` is `capacityScheduler`, `fairScheduler` or `fifoScheduler`; only the first has partitions.
 #[derive(Debug, Deserialize)]
 pub struct SchedulerInfo {
     #[serde(rename = "type")]
     pub kind: String,
-    /// The queues right below the root. Each counts what is pending below it.
+    /// The queues directly below the root, each including its descendants.
     pub queues: Option<QueueList>,
 }
 
@@ -213,19 +211,19 @@ pub struct QueueResources {
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PartitionUsage {
-    /// Empty for the default partition.
+    /// The partition; empty for the default one.
     pub partition_name: String,
-    /// What is reserved is counted as used, too.
+    /// The used amount includes the reserved one.
     pub used: Resource,
     pub reserved: Resource,
     pub pending: Resource,
 }
 
-/// The bean `PartitionQueueMetrics` of the root queue in one partition; since Hadoop 3.3.
+/// The bean `PartitionQueueMetrics` of the root queue in one partition (Hadoop 3.3 and later).
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct PartitionCounts {
-    /// Empty for the default partition.
+    /// The partition; empty for the default one.
     #[serde(rename = "tag.Partition")]
     pub partition: String,
     pub allocated_containers: u64,
@@ -234,7 +232,7 @@ pub struct PartitionCounts {
     pub aggregate_containers_released: u64,
 }
 
-/// The bean `QueueMetrics` of the root queue, which is of the default partition.
+/// The bean `QueueMetrics` of the root queue, which covers the default partition.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct Turnover {

@@ -1,20 +1,24 @@
-//! What Linux says of this process.
+//! This process's use of memory, CPU and file descriptors, from `/proc`.
 
 use std::fs;
 
-/// Clock ticks a second in `/proc`, which Linux keeps at 100 for programs whatever its own timer
-/// does (proc(5), `sysconf(_SC_CLK_TCK)`).
+/// The unit of CPU times in `/proc`: Linux always shows programs 100 ticks a second (proc(5),
+/// `sysconf(_SC_CLK_TCK)`).
 const TICKS_PER_SECOND: f64 = 100.0;
 
-/// What the process takes now; each part is `None` where there is no `/proc`.
+/// The process's current use of resources; each field is `None` on systems without `/proc`.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct ProcessUse {
+    /// Resident memory.
     pub resident_bytes: Option<f64>,
+    /// CPU time since the process started, user and system.
     pub cpu_s: Option<f64>,
+    /// Open file descriptors.
     pub open_fds: Option<f64>,
 }
 
 impl ProcessUse {
+    /// Reads `/proc/self`.
     pub fn now() -> Self {
         let read = |file: &str| fs::read_to_string(format!("/proc/self/{file}")).ok();
         Self {
@@ -27,7 +31,7 @@ impl ProcessUse {
     }
 }
 
-/// The line `VmRSS:     5432 kB`.
+/// The value of the line `VmRSS:     5432 kB`, in bytes.
 fn resident_bytes(status: &str) -> Option<f64> {
     let value = status
         .lines()
@@ -43,8 +47,8 @@ fn resident_bytes(status: &str) -> Option<f64> {
     )
 }
 
-/// Fields 14 and 15, user and system time. The second field is the program's name in parentheses,
-/// in which anything may stand.
+/// The sum of fields 14 and 15, user and system time. Counts from the last closing parenthesis: the
+/// second field is the program's name in parentheses, which may contain anything.
 fn cpu_s(stat: &str) -> Option<f64> {
     let (_, after_name) = stat.rsplit_once(')')?;
     let mut fields = after_name
@@ -68,7 +72,7 @@ mod tests {
     }
 
     #[test]
-    fn resident_memory_is_told_in_bytes() {
+    fn resident_memory_is_in_bytes() {
         assert_eq!(
             resident_bytes("Name:\tx\nVmRSS:\t    5432 kB\nThreads:\t1\n"),
             Some(5_432.0 * 1_024.0)

@@ -1,7 +1,8 @@
 use super::*;
-use crate::daemon::sources::source::SourceError;
+use crate::daemon::sources::error::SourceError;
 use crate::daemon::telemetry::report::testing::{Rig, policy};
 use crate::daemon::telemetry::report::{ShadowReport, Source};
+use crate::decision::Rejection;
 use crate::engine::testing::core_group;
 use crate::observation::Pause;
 
@@ -11,7 +12,7 @@ fn metrics() -> Metrics {
     Metrics::new("j-1", &policy(), "book.yaml", false, START)
 }
 
-/// The value of a series, given as it is written but for the cluster.
+/// The value of a series, which is written without the label of the cluster.
 fn value(text: &str, series: &str) -> Option<f64> {
     let without_cluster = text
         .replace(",cluster_id=\"j-1\"}", "}")
@@ -30,7 +31,7 @@ fn after(metrics: &mut Metrics, report: &TickReport) -> String {
 }
 
 #[test]
-fn a_tick_is_told_in_base_units_and_as_the_rules_saw_it() {
+fn a_tick_is_shown_in_base_units_as_the_rules_saw_it() {
     let mut rig = Rig::new(START);
     rig.scene.available_percent = Some(10.0);
     let (mut metrics, report) = (metrics(), rig.tick());
@@ -54,15 +55,15 @@ fn a_tick_is_told_in_base_units_and_as_the_rules_saw_it() {
             75.0,
         ),
         (
-            "headroom_rule_hold_since_timestamp_seconds{group=\"ig-task\",rule=\"memory-short\"}",
+            "headroom_rule_pending_since_timestamp_seconds{group=\"ig-task\",rule=\"memory-short\"}",
             1_772_438_430.0,
         ),
         (
-            "headroom_rule_hold_for_seconds{group=\"ig-task\",rule=\"memory-short\"}",
+            "headroom_rule_for_seconds{group=\"ig-task\",rule=\"memory-short\"}",
             300.0,
         ),
         (
-            "headroom_rule_state{group=\"ig-task\",rule=\"memory-short\",state=\"holding\"}",
+            "headroom_rule_state{group=\"ig-task\",rule=\"memory-short\",state=\"pending\"}",
             1.0,
         ),
         ("headroom_group_instances_requested{group=\"ig-task\"}", 4.0),

@@ -1,19 +1,20 @@
-//! The constants that rules compare signals with.
+//! The constants in rules' conditions, for drawing them beside the signals.
 
 use crate::policy::Target;
 use crate::policy::condition::{Comparison, Condition, Expr, WindowFunction, WindowSpec};
 
-/// A comparison of one signal, or of one window over a signal, with a constant.
+/// A comparison of a signal, or of a window over a signal, with a constant.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Threshold {
-    /// As a policy writes it: `yarn_apps_pending`, `avg(yarn_apps_pending, 5m)`.
+    /// The signal or window as a policy writes it: `avg(yarn_apps_pending, 5m)`.
     pub signal: String,
-    /// With the signal on the left.
+    /// The comparison operator, with the signal on its left.
     pub comparison: &'static str,
+    /// The constant.
     pub value: f64,
 }
 
-/// Every such comparison in a condition, in the order in which they stand.
+/// Every such comparison in a condition, in the order of the text.
 pub fn thresholds(condition: &Condition, target: &Target) -> Vec<Threshold> {
     match condition {
         Condition::Compare {
@@ -98,7 +99,7 @@ mod tests {
     use crate::policy::parse::parse;
 
     #[test]
-    fn a_constant_stands_on_the_right_whichever_way_the_rule_was_written() {
+    fn the_constant_is_on_the_right_whichever_way_the_rule_is_written() {
         let source = "
 name: t
 targets:

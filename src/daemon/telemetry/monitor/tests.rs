@@ -1,5 +1,5 @@
 use super::*;
-use crate::daemon::sources::source::SourceError;
+use crate::daemon::sources::error::SourceError;
 use crate::daemon::telemetry::report::testing::{Rig, policy};
 use crate::daemon::telemetry::report::{Source, SourceReport};
 use crate::decision::{Outcome, Rejection};
@@ -34,21 +34,21 @@ fn a_loop_is_stuck_after_five_polls_without_a_tick_but_never_within_seconds() {
     }
     assert_eq!(
         unhealthy(Duration::from_secs(151), Duration::from_secs(30)),
-        ["no tick has begun for 2m 31s"]
+        ["no tick has started for 2m 31s; see the daemon's log"]
     );
 }
 
 #[test]
 fn it_is_ready_once_everything_that_the_policy_needs_is_fresh() {
-    assert_eq!(unready(None, None), ["no tick has come to its end yet"]);
+    assert_eq!(unready(None, None), ["no tick has completed yet"]);
     let mut report = Rig::new(Timestamp::EPOCH).tick();
     let now = report.observation.at + Duration::from_secs(10);
-    let told = |report: &TickReport| {
+    let problems = |report: &TickReport| {
         let mut tick = TickStatus::new(report, &policy(), &[None]);
         tick.age(now);
         unready(Some(&tick), None)
     };
-    assert_eq!(told(&report), Vec::<String>::new());
+    assert_eq!(problems(&report), Vec::<String>::new());
 
     let source = |report: &mut TickReport, source: Source, age_s: u64| {
         let found = report
@@ -68,8 +68,8 @@ fn it_is_ready_once_everything_that_the_policy_needs_is_fresh() {
         measured_at: None,
         ..report.sources[0].clone()
     });
-    let expected = ["yarn_load: what is known is 1m 31s old: metrics is throttled by AWS"];
-    assert_eq!(told(&report), expected, "no rule needs HDFS here");
+    let expected = ["yarn_load: data is stale, 1m 31s old: metrics is throttled by AWS"];
+    assert_eq!(problems(&report), expected, "no rule needs HDFS here");
 }
 
 #[test]
@@ -107,7 +107,7 @@ fn equal_decisions_are_one_stretch_and_each_resize_is_its_own() {
         .collect();
     let resizes: Vec<&&str> = stretches
         .iter()
-        .filter(|(_, words)| words.starts_with("Growing"))
+        .filter(|(_, words)| words.starts_with("Scaling out"))
         .map(|(_, words)| words)
         .collect();
     assert!(
@@ -116,7 +116,7 @@ fn equal_decisions_are_one_stretch_and_each_resize_is_its_own() {
     );
     assert!(
         resizes.iter().all(|words| **words
-            == "Growing from 4 to 9: rule memory-short; EMR refused it (access denied)"),
+            == "Scaling out from 4 to 9: rule memory-short; rejected by EMR (access denied)"),
         "{stretches:?}"
     );
     let last = status

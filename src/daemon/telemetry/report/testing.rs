@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::daemon::sources::source::Call;
+use crate::daemon::sources::call::Call;
 use crate::daemon::telemetry::cost::CostReport;
 use crate::daemon::telemetry::report::{Phases, ResizeAnswer, Source, SourceReport, TickReport};
 use crate::decision::{Action, DemandReport, Outcome, Resource};
@@ -36,7 +36,7 @@ pub fn policy() -> Policy {
     parse(POLICY, "book.yaml").expect("a policy")
 }
 
-/// Of a cluster that is ten units short.
+/// The demand of a cluster that lacks ten units.
 pub fn demand() -> DemandReport {
     DemandReport {
         memory_pending_mib: Mebibytes(310 * 1_024),
@@ -50,7 +50,7 @@ pub fn demand() -> DemandReport {
         units_kept: 4,
         units_forecast: Some(9),
         units_others: 2,
-        units_wanted: 14,
+        units_desired: 14,
         units_possible: None,
         binding: Resource::Memory,
         unit_vcores: Some(4.0),
@@ -84,7 +84,7 @@ impl Rig {
         }
     }
 
-    /// Lets 30 s pass and looks.
+    /// Advances the clock by 30 s and runs a tick.
     pub fn tick(&mut self) -> TickReport {
         self.scene.at = self.scene.at + Duration::from_secs(30);
         let at = self.scene.at;

@@ -1,21 +1,23 @@
-//! The status page: one file of HTML that works without scripts and tells first what is the case.
+//! The status page: one self-contained HTML file without scripts, most important things first.
 
 mod html;
 
 use std::fmt::{Display, Write};
 use std::time::Duration;
 
-use crate::daemon::telemetry::status::words::whole_seconds;
-use crate::daemon::telemetry::status::{LoadStatus, RuleStatus, Status, TargetStatus, TickStatus};
+use crate::daemon::telemetry::status::text;
+use crate::daemon::telemetry::status::words::{self, whole_seconds};
+use crate::daemon::telemetry::status::{
+    Freshness, LoadStatus, RuleStatus, Status, TargetStatus, TickStatus,
+};
 use crate::decision::{Action, HoldReason, RuleState};
-use crate::observation::Direction;
 use crate::units::{Mebibytes, Timestamp, display_duration};
 use html::Escaped;
 
 const STYLE: &str = include_str!("page/style.css");
 const REFRESH_S: u32 = 5;
 
-/// The whole page.
+/// Renders the page.
 pub fn render(status: &Status) -> String {
     let mut page = Page {
         html: String::new(),
@@ -46,7 +48,7 @@ pub fn render(status: &Status) -> String {
     page.html
 }
 
-/// What a browser's tab can show.
+/// The title for the browser's tab: the groups' sizes, with `!` in front when there is a problem.
 fn title(status: &Status) -> String {
     let sizes = status
         .tick
@@ -85,26 +87,19 @@ impl Page {
         ));
         let tags = [
             Some(if status.dry_run {
-                ("warn", "dry run: nothing is carried out")
+                ("warn", "dry run: no resize is sent")
             } else {
                 ("calm", "live")
             }),
             tick.filter(|tick| !tick.leader)
-                .map(|_| ("warn", "standby: another instance acts")),
+                .map(|_| ("warn", "standby: another instance is the leader")),
         ];
         for (class, text) in tags.into_iter().flatten() {
             self.add(format_args!("<span class=\"tag {class}\">{text}</span>"));
         }
         if let Some(pause) = tick.and_then(|tick| tick.pause) {
-            let what = match pause.direction {
-                None => "paused",
-                Some(Direction::Out) => "scale-out paused",
-                Some(Direction::In) => "scale-in paused",
-            };
-            let left = display_duration(whole_seconds(pause.until.since(self.now)));
-            self.add(format_args!(
-                "<span class=\"tag warn\">{what} for {left}</span>"
-            ));
+            let paused = words::paused(&pause, self.now);
+            self.add(format_args!("<span class=\"tag warn\">{paused}</span>"));
         }
         if let Some(tick) = tick {
             self.add(format_args!(
@@ -120,7 +115,7 @@ impl Page {
         if problems.is_empty() {
             return;
         }
-        self.add("<section class=\"banner bad\"><h2>What is wrong</h2>");
+        self.add("<section class=\"banner bad\"><h2>Problems</h2>");
         for problem in problems {
             self.add(format_args!("<p>{}</p>", Escaped(problem)));
         }
@@ -134,19 +129,9 @@ impl Page {
             "<section class=\"target\"><p class=\"said\">{}</p>",
             Escaped(&target.words)
         ));
-        let group = decision
-            .group
-            .as_ref()
-            .map_or("no group", |group| group.as_str());
         self.add(format_args!(
-            "<p><span class=\"tag {class}\">{tag}</span> <span class=\"soft\">{} &middot; {} &middot; {} running of {} asked for &middot; \
-             limits {} to {}</span></p>",
-            Escaped(&target.selector),
-            Escaped(group),
-            decision.running,
-            decision.requested,
-            target.min,
-            target.max
+            "<p><span class=\"tag {class}\">{tag}</span><span class=\"soft\">{}</span></p>",
+            Escaped(&text::size(target))
         ));
         let share = |part: f64| percent(part, target.max.as_f64().max(decision.requested.as_f64()));
         let waiting = (decision.requested > decision.running)
@@ -178,22 +163,22 @@ impl Page {
 
     fn rule(&mut self, rule: &RuleStatus, at: Timestamp) {
         let (filled, class) = match &rule.state {
-            Some(RuleState::Holding { since, .. }) => {
-                (percent(at.since(*since).as_secs_f64(), rule.hold_for_s), "")
+            Some(RuleState::Pending { since, .. }) => {
+                (percent(at.since(*since).as_secs_f64(), rule.for_s), "")
             }
-            Some(RuleState::Ready { .. }) => (100.0, "act"),
+            Some(RuleState::Firing { .. }) => (100.0, "act"),
             Some(RuleState::CoolingDown { .. }) => (100.0, "soft"),
             Some(RuleState::Unknown) => (0.0, "warn"),
-            Some(RuleState::NotTrue) | None => (0.0, "soft"),
+            Some(RuleState::Inactive) | None => (0.0, "soft"),
         };
-        let hold = Duration::try_from_secs_f64(rule.hold_for_s).unwrap_or_default();
-        let held = if hold.is_zero() {
+        let for_time = Duration::try_from_secs_f64(rule.for_s).unwrap_or_default();
+        let for_text = if for_time.is_zero() {
             String::new()
         } else {
-            format!(" for {}", display_duration(hold))
+            format!(" for {}", display_duration(for_time))
         };
         self.add(format_args!(
-            "<div class=\"rule\"><p><span><b>{}</b> <code>{}{held}</code> <span class=\"soft\">{}</span></span><span class=\"{class}\">{}</span></p>",
+            "<div class=\"rule\"><p><span><b>{}</b> <code>{}{for_text}</code> <span class=\"soft\">&rarr; {}</span></span><span class=\"{class}\">{}</span></p>",
             Escaped(rule.rule.as_str()),
             Escaped(&rule.when),
             Escaped(&rule.then),
@@ -203,7 +188,8 @@ impl Page {
         self.add("</div>");
     }
 
-    /// Parts of a bar, each from its left end to a share in percent; later parts lie on top.
+    /// Adds a bar. Each part fills it from the left up to a percentage; later parts cover earlier
+    /// ones.
     fn bar<'a>(&mut self, parts: impl IntoIterator<Item = (f64, &'a str)>) {
         self.add("<div class=\"bar\">");
         for (filled, class) in parts {
@@ -217,7 +203,9 @@ impl Page {
     fn load(&mut self, load: Option<&LoadStatus>) {
         self.add("<section><h2>Load</h2>");
         let Some(load) = load else {
-            return self.add("<p class=\"warn\">YARN's load is not known.</p></section>\n");
+            return self.add(
+                "<p class=\"warn\">Unknown: YARN has not answered; see Sources.</p></section>\n",
+            );
         };
         let (total, allocated, pending) = (
             load.memory_total,
@@ -225,7 +213,7 @@ impl Page {
             load.memory_pending,
         );
         self.add(format_args!(
-            "<p><span class=\"figure\">{:.0} %</span> of {} memory allocated, {} wait</p>",
+            "<p><span class=\"figure\">{:.0}%</span> of {} memory allocated, {} pending</p>",
             percent(allocated.as_f64(), total.as_f64()),
             gib(total),
             gib(pending)
@@ -236,18 +224,8 @@ impl Page {
             (percent(allocated.as_f64(), whole), ""),
         ]);
         self.add(format_args!(
-            "<p class=\"soft\">{} of {} vcores, {} wait &middot; {} containers wait &middot; {} applications run, {} wait &middot; \
-             {} nodes active, {} draining, {} unhealthy, {} lost</p></section>\n",
-            load.vcores_allocated.unwrap_or_default().get(),
-            load.vcores_total.unwrap_or_default().get(),
-            load.vcores_pending.unwrap_or_default().get(),
-            load.containers_pending,
-            load.apps_running,
-            load.apps_pending,
-            load.nodes.active,
-            load.nodes.decommissioning,
-            load.nodes.unhealthy,
-            load.nodes.lost
+            "<p class=\"soft\">{}</p></section>\n",
+            load_details(load)
         ));
     }
 
@@ -255,12 +233,12 @@ impl Page {
         self.add("<section><h2>Cost</h2>");
         match tick.cost.usd_per_hour {
             Some(usd) => self.add(format_args!(
-                "<p><span class=\"figure\">{usd:.2} USD</span> an hour, with all groups</p>"
+                "<p><span class=\"figure\">{usd:.2} USD</span> per hour for all groups</p>"
             )),
-            None => self.add("<p class=\"warn\">Not known.</p>"),
+            None => self.add("<p class=\"warn\">The cost per hour is not known:</p>"),
         }
         self.add(format_args!(
-            "<p class=\"soft\">{} since the daemon started: EC2, EMR and EBS at list prices</p>",
+            "<p class=\"soft\">{} since the daemon started; EC2, EMR and EBS at list prices</p>",
             tick.cost.total_usd
         ));
         for problem in &tick.cost.unpriced {
@@ -271,33 +249,22 @@ impl Page {
 
     fn sources(&mut self, tick: &TickStatus) {
         self.add(
-            "<section><h2>Sources</h2><table class=\"stacked\"><thead><tr><th>source</th><th class=\"n\">age</th><th class=\"n\">allowed</th>\
+            "<section><h2>Sources</h2><table class=\"stacked\"><thead><tr><th>source</th><th class=\"n\">age</th><th class=\"n\">allowed age</th>\
              <th>state</th></tr></thead>",
         );
         for source in &tick.sources {
-            let seconds = |s: f64| {
-                display_duration(whole_seconds(
-                    Duration::try_from_secs_f64(s).unwrap_or_default(),
-                ))
-                .to_string()
+            let (class, word) = match source.freshness() {
+                Freshness::Fresh => ("calm", "fresh"),
+                Freshness::Stale => ("bad", "stale"),
+                Freshness::StaleButNotNeeded => ("soft", "stale, but no rule needs it"),
             };
-            let (class, word) = match (source.is_fresh(), source.required) {
-                (true, _) => ("calm", "fresh"),
-                (false, true) => ("bad", "stale"),
-                (false, false) => ("soft", "stale, and no rule needs it"),
-            };
-            let error = source
-                .error
-                .as_deref()
-                .map(|error| format!(" (last try: {error})"))
-                .unwrap_or_default();
             self.add(format_args!(
-                "<tr><td class=\"time\"><b>{}</b></td><td class=\"n\" data-name=\"age\">{}</td><td class=\"n\" data-name=\"allowed\">{}</td>\
+                "<tr><td class=\"time\"><b>{}</b></td><td class=\"n\" data-name=\"age\">{}</td><td class=\"n\" data-name=\"allowed age\">{}</td>\
                  <td><span class=\"{class}\">{word}</span>{}</td></tr>",
                 source.source.label(),
-                source.age_s.map_or_else(|| "never seen".to_owned(), seconds),
-                seconds(source.allowance_s),
-                Escaped(&error)
+                source.age_s.map_or_else(|| "no data yet".to_owned(), words::seconds),
+                words::seconds(source.allowance_s),
+                Escaped(&text::last_error(source))
             ));
         }
         self.add("</table></section>\n");
@@ -306,14 +273,19 @@ impl Page {
     fn groups(&mut self, tick: &TickStatus) {
         self.add(
             "<section><h2>Groups</h2><table class=\"stacked\"><thead><tr><th>group</th><th>role</th><th>market</th><th>state</th>\
-             <th class=\"n\">asked for</th><th class=\"n\">running</th></tr></thead>",
+             <th class=\"n\">requested</th><th class=\"n\">running</th></tr></thead>",
         );
         for group in &tick.groups {
+            let name = match &group.name {
+                Some(name) => format!(" ({name})"),
+                None => String::new(),
+            };
             self.add(format_args!(
-                "<tr><td><b>{}</b> {}</td><td>{}</td><td>{}</td><td>{}</td><td class=\"n\" data-name=\"asked for\">{}</td>\
+                "<tr><td><b>{}</b>{}</td><td data-name=\"role\">{}</td><td data-name=\"market\">{}</td>\
+                 <td data-name=\"state\">{}</td><td class=\"n\" data-name=\"requested\">{}</td>\
                  <td class=\"n\" data-name=\"running\">{}</td></tr>",
                 Escaped(group.id.as_str()),
-                Escaped(group.name.as_deref().unwrap_or_default()),
+                Escaped(&name),
                 group.role,
                 group.market,
                 group.state,
@@ -329,7 +301,7 @@ impl Page {
             return;
         }
         self.add(
-            "<section><h2>Shadow policies, which are only watched</h2><table class=\"stacked\">",
+            "<section><h2>Shadow policies (evaluated, never carried out)</h2><table class=\"stacked\">",
         );
         for shadow in &tick.shadows {
             for (decision, words) in shadow.decisions.iter().zip(&shadow.words) {
@@ -379,7 +351,8 @@ impl Page {
             let took =
                 tick.took.observe_s + tick.took.decide_s + tick.took.journal_s + tick.took.act_s;
             self.add(format_args!(
-                "Last tick {ago} ago, at {}, took {:.0} ms. The next one is due at {}. The journal has {:.1} MiB. ",
+                "The last tick started {ago} ago, at {}, and took {:.0} ms. The next tick is due at {}. \
+                 The journal takes {:.1} MiB. ",
                 self.time(tick.at),
                 took * 1e3,
                 self.time(tick.next_at),
@@ -387,7 +360,7 @@ impl Page {
             ));
         }
         self.add(format_args!(
-            "Headroom {}, running since {}. This page shows {} UTC and loads itself again every {REFRESH_S} s.</p>\
+            "Headroom {}, running since {} UTC. Status as of {} UTC; this page reloads every {REFRESH_S} s.</p>\
              <p><a href=\"/metrics\">metrics</a><a href=\"/api/v1/status\">status as JSON</a><a href=\"/healthz\">healthz</a>\
              <a href=\"/readyz\">readyz</a></p></footer>\n",
             Escaped(&status.version),
@@ -396,7 +369,7 @@ impl Page {
         ));
     }
 
-    /// The time of day; with the date when that is not today's.
+    /// The time of day, with the date unless it is today.
     fn time(&self, at: Timestamp) -> String {
         let day = |at: Timestamp| at.to_jiff().strftime("%F").to_string();
         let format = if day(at) == day(self.now) {
@@ -408,7 +381,7 @@ impl Page {
     }
 }
 
-/// How a decision is to be taken: as usual, as a change, or as something to look into.
+/// The CSS class and tag of a decision: business as usual, a change, or something to look into.
 fn tone(action: &Action) -> (&'static str, &'static str) {
     use HoldReason as R;
     match action {
@@ -436,11 +409,40 @@ fn tone(action: &Action) -> (&'static str, &'static str) {
             | R::GroupTaken { .. }
             | R::CallRefused { .. }
             | R::ClockWentBack { .. },
-        ) => ("bad", "look into it"),
+        ) => ("bad", "needs attention"),
     }
 }
 
-/// From 0 to 100; 0 of nothing.
+/// Cores, containers, applications and nodes; nodes in a state of trouble only where there are any.
+fn load_details(load: &LoadStatus) -> String {
+    let mut parts = Vec::new();
+    if let (Some(allocated), Some(total)) = (load.vcores_allocated, load.vcores_total) {
+        let pending = load.vcores_pending.unwrap_or_default().get();
+        let (allocated, total) = (allocated.get(), total.get());
+        parts.push(format!(
+            "{allocated} of {total} vcores allocated, {pending} pending"
+        ));
+    }
+    parts.push(format!("containers pending: {}", load.containers_pending));
+    parts.push(format!(
+        "applications running: {}, pending: {}",
+        load.apps_running, load.apps_pending
+    ));
+    let mut nodes = format!("nodes active: {}", load.nodes.active);
+    for (state, count) in [
+        ("draining", load.nodes.decommissioning),
+        ("unhealthy", load.nodes.unhealthy),
+        ("lost", load.nodes.lost),
+    ] {
+        if count > 0 {
+            nodes.push_str(&format!(", {state}: {count}"));
+        }
+    }
+    parts.push(nodes);
+    parts.join(" &middot; ")
+}
+
+/// `part` in percent of `whole`, from 0 to 100; 0 when `whole` is 0.
 fn percent(part: f64, whole: f64) -> f64 {
     if whole > 0.0 {
         (100.0 * part / whole).clamp(0.0, 100.0)

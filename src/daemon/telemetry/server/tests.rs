@@ -59,7 +59,7 @@ async fn each_endpoint_tells_what_the_loop_has_told() {
     let (status, _, body) = served.get("/readyz").await;
     assert_eq!(
         (status, body.as_str()),
-        (503, "no tick has come to its end yet\n")
+        (503, "no tick has completed yet\n")
     );
     assert_eq!(
         served.get("/healthz").await.0,

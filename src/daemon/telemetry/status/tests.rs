@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use super::*;
-use crate::daemon::sources::source::SourceError;
+use crate::daemon::sources::error::SourceError;
 use crate::daemon::telemetry::report::testing::{Rig, demand, policy};
 use crate::daemon::telemetry::report::{ShadowReport, TickReport};
 use crate::decision::{Cause, HoldReason, Limiter, Outcome, Rejection, Resize};
@@ -66,7 +66,7 @@ fn a_terminal_shows_the_state_in_words_first() {
     });
     report.sources[2].measured_at = None;
     let mut status = status(&report, resized);
-    status.unready = vec!["cloudwatch: what is known is missing".to_owned()];
+    status.unready = vec!["cloudwatch: no data yet".to_owned()];
     insta::assert_snapshot!(text::text(&status));
 }
 
@@ -107,7 +107,7 @@ fn every_outcome_of_a_resize_reads_as_a_sentence() {
         from: Instances(4),
         to: Instances(9),
         because: Cause::Rule(RuleName::new("memory-short")),
-        wanted: Instances(14),
+        desired: Instances(14),
         limited_by: Some(Limiter::Step),
         protect: Vec::new(),
         prefer: Vec::new(),
@@ -116,17 +116,17 @@ fn every_outcome_of_a_resize_reads_as_a_sentence() {
     decision.action = Action::Resize(resize);
     let group = GroupId::new("ig-task");
     for (outcome, message, expected) in [
-        (Outcome::Accepted, None, "EMR has accepted it"),
-        (Outcome::NotSent, None, "not sent, this is a dry run"),
+        (Outcome::Accepted, None, "accepted by EMR"),
+        (Outcome::NotSent, None, "not sent (dry run)"),
         (
             Outcome::Rejected(Rejection::AccessDenied),
             Some("not authorized"),
-            "EMR refused it (access denied): not authorized",
+            "rejected by EMR (access denied): not authorized",
         ),
         (
             Outcome::Unknown,
             None,
-            "EMR has not answered, the next look at the cluster will tell",
+            "no answer from EMR; the next tick shows whether it took effect",
         ),
     ] {
         let answer = ResizeAnswer {
@@ -135,7 +135,7 @@ fn every_outcome_of_a_resize_reads_as_a_sentence() {
             message: message.map(str::to_owned),
         };
         let expected = format!(
-            "Growing from 4 to 9: rule memory-short (wanted 14, held by the step cap); {expected}"
+            "Scaling out from 4 to 9: rule memory-short (wanted 14, held by the step cap); {expected}"
         );
         assert_eq!(words::decision(&decision, Some(&answer)), expected);
     }

@@ -1,16 +1,15 @@
-//! The status for a terminal.
+//! The status as text for a terminal.
 
 use std::fmt::Write;
-use std::time::Duration;
 
-use super::words::whole_seconds;
-use super::{SourceStatus, Status, TargetStatus, TickStatus};
-use crate::units::{Timestamp, display_duration};
+use super::words::{self, whole_seconds};
+use super::{Freshness, SourceStatus, Status, TargetStatus, TickStatus};
+use crate::units::display_duration;
 
-/// Stretches of decisions that are shown.
+/// How many stretches of decisions are shown.
 const RECENT: usize = 5;
 
-/// The state in words first, then what it rests on.
+/// Formats the status: problems and decisions first, then the data behind them.
 pub fn text(status: &Status) -> String {
     let mut text = String::new();
     let _ = write_status(&mut text, status);
@@ -31,10 +30,10 @@ fn write_status(out: &mut String, status: &Status) -> std::fmt::Result {
         return Ok(());
     };
     if !tick.leader {
-        writeln!(out, "Standby: another instance acts.")?;
+        writeln!(out, "standby: another instance is the leader")?;
     }
     if let Some(pause) = tick.pause {
-        writeln!(out, "Paused for {}.", until(pause.until, status.now))?;
+        writeln!(out, "{}", words::paused(&pause, status.now))?;
     }
     tick.targets
         .iter()
@@ -51,21 +50,14 @@ fn write_status(out: &mut String, status: &Status) -> std::fmt::Result {
             stretch.words
         )?;
     }
-    writeln!(out, "\nLast tick {} ago.", until(status.now, tick.at))
+    let ago = display_duration(whole_seconds(status.now.since(tick.at)));
+    writeln!(out, "\nThe last tick started {ago} ago.")
 }
 
 fn write_target(out: &mut String, target: &TargetStatus) -> std::fmt::Result {
     let decision = &target.decision;
-    let group = decision
-        .group
-        .as_ref()
-        .map_or("no group", |group| group.as_str());
     writeln!(out, "\n{}", target.words)?;
-    writeln!(
-        out,
-        "  {} ({group}): {} running of {} asked for, limits {} to {}",
-        target.selector, decision.running, decision.requested, target.min, target.max
-    )?;
+    writeln!(out, "  {}", size(target))?;
     let width = target
         .rules
         .iter()
@@ -114,10 +106,10 @@ fn write_surroundings(out: &mut String, tick: &TickStatus) -> std::fmt::Result {
     match tick.cost.usd_per_hour {
         Some(usd) => writeln!(
             out,
-            "\nCost: {usd:.2} USD an hour, {} since the daemon started",
+            "\nCost: {usd:.2} USD per hour, {} since the daemon started",
             tick.cost.total_usd
         )?,
-        None => writeln!(out, "\nCost: not known; {}", tick.cost.unpriced.join("; "))?,
+        None => writeln!(out, "\nCost: not known: {}", tick.cost.unpriced.join("; "))?,
     }
     for shadow in &tick.shadows {
         for (decision, words) in shadow.decisions.iter().zip(&shadow.words) {
@@ -132,29 +124,36 @@ fn write_surroundings(out: &mut String, tick: &TickStatus) -> std::fmt::Result {
 }
 
 fn source_words(source: &SourceStatus) -> String {
-    let seconds = |s: f64| {
-        display_duration(whole_seconds(
-            Duration::try_from_secs_f64(s).unwrap_or_default(),
-        ))
-        .to_string()
+    let age = match source.age_s {
+        Some(age_s) => format!("{} old", words::seconds(age_s)),
+        None => "no data yet".to_owned(),
     };
-    let age = source.age_s.map_or_else(
-        || "never seen".to_owned(),
-        |age_s| format!("{} old", seconds(age_s)),
-    );
-    let state = match (source.is_fresh(), source.required) {
-        (true, _) => "fresh",
-        (false, true) => "STALE",
-        (false, false) => "stale, and no rule needs it",
+    let state = match source.freshness() {
+        Freshness::Fresh => "fresh",
+        Freshness::Stale => "STALE",
+        Freshness::StaleButNotNeeded => "stale, but no rule needs it",
     };
-    let error = source
-        .error
-        .as_deref()
-        .map(|error| format!(" (last try: {error})"))
-        .unwrap_or_default();
-    format!("{age}, {state}{error}")
+    format!("{age}, {state}{}", last_error(source))
 }
 
-fn until(later: Timestamp, earlier: Timestamp) -> String {
-    display_duration(whole_seconds(later.since(earlier))).to_string()
+/// The size of a target's group: `role: task (ig-1): 4 of 9 running, limits 0 to 20`. A selector
+/// that repeats the group's id is left out.
+pub fn size(target: &TargetStatus) -> String {
+    let (decision, selector) = (&target.decision, &target.selector);
+    let group = match &decision.group {
+        Some(id) if *selector == format!("id: {id}") => id.to_string(),
+        Some(id) => format!("{selector} ({id})"),
+        None => format!("{selector} (no group)"),
+    };
+    let (running, requested) = (decision.running, decision.requested);
+    let (min, max) = (target.min, target.max);
+    format!("{group}: {running} of {requested} running, limits {min} to {max}")
+}
+
+/// The error of a source at the last tick, in parentheses; empty when it answered.
+pub fn last_error(source: &SourceStatus) -> String {
+    match &source.error {
+        Some(error) => format!(" (last error: {error})"),
+        None => String::new(),
+    }
 }

@@ -1,39 +1,39 @@
-//! Decisions and rules as a person says them.
+//! Decisions, rules and sources in words.
 
 use std::time::Duration;
 
 use crate::daemon::telemetry::report::ResizeAnswer;
 use crate::decision::{Action, Decision, Outcome, Resize, RuleState};
-use crate::observation::Direction;
+use crate::observation::{Direction, Pause};
 use crate::policy::{Amount, Change, Size};
 use crate::units::{Timestamp, display_duration};
 
-/// `Held at 4: no rule asks for a change`; `Growing from 4 to 9: rule memory-short; EMR has
-/// accepted it`.
+/// A decision with its outcome: `Held at 4: no rule asks for a change`, or `Scaling out from 4 to 9:
+/// rule memory-short; accepted by EMR`.
 pub fn decision(decision: &Decision, answer: Option<&ResizeAnswer>) -> String {
     match &decision.action {
         Action::Hold(reason) if decision.group.is_none() => format!("Held: {reason}"),
         Action::Hold(reason) => format!("Held at {}: {reason}", decision.requested),
         Action::Resize(resize) => {
             let verb = if resize.direction() == Direction::Out {
-                "Growing"
+                "Scaling out"
             } else {
-                "Shrinking"
+                "Scaling in"
             };
             format!("{verb} {}; {}", from_to(resize), outcome(answer))
         }
     }
 }
 
-/// What a shadow would have done.
+/// A shadow policy's decision: `would hold at 4: no rule asks for a change`.
 pub fn shadow(decision: &Decision) -> String {
     match &decision.action {
         Action::Hold(reason) => format!("would hold at {}: {reason}", decision.requested),
         Action::Resize(resize) => {
             let verb = if resize.direction() == Direction::Out {
-                "grow"
+                "scale out"
             } else {
-                "shrink"
+                "scale in"
             };
             format!("would {verb} {}", from_to(resize))
         }
@@ -43,7 +43,7 @@ pub fn shadow(decision: &Decision) -> String {
 fn from_to(resize: &Resize) -> String {
     let limited = resize
         .limited_by
-        .map(|limiter| format!(" (wanted {}, {limiter})", resize.wanted))
+        .map(|limiter| format!(" (wanted {}, {limiter})", resize.desired))
         .unwrap_or_default();
     format!(
         "from {} to {}: {}{limited}",
@@ -57,37 +57,37 @@ fn outcome(answer: Option<&ResizeAnswer>) -> String {
         .map(|message| format!(": {message}"))
         .unwrap_or_default();
     match answer.map(|answer| answer.outcome) {
-        Some(Outcome::Accepted) => "EMR has accepted it".to_owned(),
-        Some(Outcome::NotSent) => "not sent, this is a dry run".to_owned(),
-        Some(Outcome::Rejected(rejection)) => format!("EMR refused it ({rejection}){said}"),
+        Some(Outcome::Accepted) => "accepted by EMR".to_owned(),
+        Some(Outcome::NotSent) => "not sent (dry run)".to_owned(),
+        Some(Outcome::Rejected(rejection)) => format!("rejected by EMR ({rejection}){said}"),
         Some(Outcome::Unknown) | None => {
-            format!("EMR has not answered, the next look at the cluster will tell{said}")
+            format!("no answer from EMR; the next tick shows whether it took effect{said}")
         }
     }
 }
 
-/// How a rule stands at `at`.
-pub fn rule(state: Option<&RuleState>, hold_for: Duration, at: Timestamp) -> String {
+/// The state of a rule at `at`.
+pub fn rule(state: Option<&RuleState>, for_time: Duration, at: Timestamp) -> String {
     match state {
-        None => "not looked at".to_owned(),
-        Some(RuleState::Unknown) => "cannot be judged: a signal is missing or stale".to_owned(),
-        Some(RuleState::NotTrue) => "not true".to_owned(),
-        Some(RuleState::Holding { since, .. }) => {
+        None => "not evaluated".to_owned(),
+        Some(RuleState::Unknown) => "unknown: a signal is missing or stale".to_owned(),
+        Some(RuleState::Inactive) => "inactive".to_owned(),
+        Some(RuleState::Pending { since, .. }) => {
             format!(
-                "true for {} of {}",
+                "pending: true for {} of {}",
                 display_duration(whole_seconds(at.since(*since))),
-                display_duration(hold_for)
+                display_duration(for_time)
             )
         }
         Some(RuleState::CoolingDown { until }) => format!(
-            "true, cools down for {}",
+            "cooling down for another {}",
             display_duration(whole_seconds(until.since(at)))
         ),
-        Some(RuleState::Ready { to }) => format!("asks for {to}"),
+        Some(RuleState::Firing { to }) => format!("firing: asks for {to}"),
     }
 }
 
-/// `grow by 5`, `follow x at 80`.
+/// What a rule does: `grow by 5`, `keep yarn_memory_available_percent at 30`.
 pub fn change(change: &Change) -> String {
     match change {
         Change::Grow(amount) => format!("grow by {}", amount_words(*amount)),
@@ -110,7 +110,24 @@ fn amount_words(amount: Amount) -> String {
     }
 }
 
-/// Nobody reads milliseconds of an age.
+/// A pause and the time left of it: `scale-in paused for 1h`.
+pub fn paused(pause: &Pause, now: Timestamp) -> String {
+    let what = match pause.direction {
+        None => "scaling paused",
+        Some(Direction::Out) => "scale-out paused",
+        Some(Direction::In) => "scale-in paused",
+    };
+    let left = display_duration(whole_seconds(pause.until.since(now)));
+    format!("{what} for {left}")
+}
+
+/// A number of seconds as a duration, without milliseconds: `1m 30s`.
+pub fn seconds(seconds: f64) -> String {
+    let duration = Duration::try_from_secs_f64(seconds).unwrap_or_default();
+    display_duration(whole_seconds(duration)).to_string()
+}
+
+/// The duration without its milliseconds, which matter to no reader of an age.
 pub fn whole_seconds(duration: Duration) -> Duration {
     Duration::from_secs(duration.as_secs())
 }

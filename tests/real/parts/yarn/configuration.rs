@@ -16,7 +16,7 @@ log4j.appender.console.layout=org.apache.log4j.PatternLayout
 log4j.appender.console.layout.ConversionPattern=%d{ISO8601} %p %c{2}: %m%n
 ";
 
-/// Writes the files that Hadoop reads into `folder`, and tells the port of the ResourceManager's
+/// Writes the files that Hadoop reads into `folder`, and returns the port of the ResourceManager's
 /// REST API.
 pub fn write(folder: &Path) -> u16 {
     let configuration = folder.join("configuration");

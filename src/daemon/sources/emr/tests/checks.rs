@@ -67,14 +67,14 @@ async fn a_wrong_cluster_id_and_a_cluster_that_is_over_are_said_to_be_that() {
             "Cluster id 'j-TEST' is not valid.",
         )],
     );
-    let expected = "there is no cluster j-TEST in this account and region; check the id, the region and whose credentials are used";
+    let expected = "cluster j-TEST does not exist in this account and region; check the cluster id, the region and the credentials";
     assert_eq!(problems(&fake, TASK).await, [expected]);
     for state in ["TERMINATING", "TERMINATED", "TERMINATED_WITH_ERRORS"] {
         fake.on("DescribeCluster", cluster(state));
         assert_eq!(
             problems(&fake, TASK).await,
             [format!(
-                "cluster j-TEST is {state}; there is nothing left to scale"
+                "cluster j-TEST is {state} and can no longer be scaled; name a running cluster"
             )]
         );
     }
@@ -123,8 +123,7 @@ async fn two_targets_that_mean_one_group_are_found_even_under_different_names() 
         &TASK.replace("role: task", "id: ig-task"),
     ]
     .join(", ");
-    let expected =
-        "targets 1 and 3 of the policy both mean group ig-task; give each group one target";
+    let expected = "targets 1 and 3 of the policy both match group ig-task; keep only one of them";
     assert_eq!(problems(&fake, &targets).await, [expected]);
 }
 
@@ -138,7 +137,7 @@ async fn a_demand_that_counts_what_the_cluster_does_not_have_is_found() {
         (
             "fleet-units",
             vec![
-                "the policy's `demand` counts fleet-units, and the cluster has nothing of that kind to scale; it has ig-primary (primary), \
+                "the policy's `demand` counts fleet-units, but the cluster has no such group to scale; it has ig-primary (primary), \
                  ig-core (core), ig-task (task)",
             ],
         ),

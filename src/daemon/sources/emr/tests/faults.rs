@@ -12,7 +12,7 @@ const DENIED: Reply = Reply::Error(
     "User is not authorized to perform: elasticmapreduce:DescribeCluster",
 );
 
-/// What a reading says when this operation is answered so, whatever else goes well.
+/// The error of a reading in which only this operation fails, with this reply.
 async fn error(operation: &'static str, reply: Reply) -> SourceError {
     let fake = FakeEmr::start().await;
     fake.script(operation, vec![reply]);
@@ -73,7 +73,7 @@ async fn each_fault_is_named_and_none_is_taken_for_a_status() {
         (
             Reply::Json(json!({})),
             "malformed",
-            "there is no cluster in it",
+            "the answer contains no cluster",
         ),
         (
             Reply::Json(json!({ "Cluster": { "Id": CLUSTER } })),
@@ -83,7 +83,7 @@ async fn each_fault_is_named_and_none_is_taken_for_a_status() {
         (
             Reply::Json(cluster("HIBERNATING")),
             "malformed",
-            "cluster state `HIBERNATING` is not known to this version",
+            "cluster state `HIBERNATING` is unknown to this version",
         ),
     ] {
         let error = error("DescribeCluster", reply.clone()).await;
@@ -108,20 +108,24 @@ async fn a_group_that_lacks_something_or_says_something_new_makes_the_whole_answ
         (
             "RequestedInstanceCount",
             json!(-1),
-            "-1 is no number of instances",
+            "-1 is not a number of instances",
         ),
         (
             "Status",
             json!({ "State": "DREAMING" }),
-            "instance group state `DREAMING` is not known",
+            "instance group state `DREAMING` is unknown to this version",
         ),
         ("Status", Value::Null, "instance group ig-task has no state"),
         (
             "InstanceGroupType",
             json!("EDGE"),
-            "instance group type `EDGE` is not known",
+            "instance group type `EDGE` is unknown to this version",
         ),
-        ("Market", json!("FUTURES"), "market `FUTURES` is not known"),
+        (
+            "Market",
+            json!("FUTURES"),
+            "market `FUTURES` is unknown to this version",
+        ),
         ("Id", Value::Null, "an instance group has no id"),
     ] {
         let mut answer = groups(4, 4, "RUNNING");

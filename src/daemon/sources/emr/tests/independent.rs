@@ -58,7 +58,7 @@ fn to(from: u32, to: u32) -> Resize {
         from: Instances(from),
         to: Instances(to),
         because: Cause::BelowMinimum,
-        wanted: Instances(to),
+        desired: Instances(to),
         limited_by: None,
         protect: Vec::new(),
         prefer: vec![InstanceId::new("i-1")],

@@ -91,7 +91,7 @@ async fn states_are_told_in_the_order_of_the_addresses() {
         .await
         .to_string();
     let expected = format!(
-        "there is not exactly one active ResourceManager: {} is STANDBY, {} is INITIALIZING",
+        "not exactly one ResourceManager is active: {} is STANDBY, {} is INITIALIZING",
         second.url, first.url
     );
     assert_eq!(message, expected);

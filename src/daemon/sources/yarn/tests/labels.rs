@@ -190,7 +190,7 @@ async fn before_hadoop_3_3_containers_are_known_while_none_waits_outside_the_def
     );
     let refused = problem(read(&fake).await.load);
     assert!(
-        refused.starts_with("how many containers wait in the partition CORE is not told"),
+        refused.starts_with("the number of containers pending in the partition CORE is missing"),
         "{refused}"
     );
 
@@ -219,7 +219,7 @@ async fn before_hadoop_3_3_containers_are_known_while_none_waits_outside_the_def
     assert_eq!(load.containers_released_total, None);
 
     fake.answers("/nodes", Canned::status(500));
-    assert!(problem(read(&fake).await.load).contains("without the nodes"));
+    assert!(problem(read(&fake).await.load).contains("without the list of nodes"));
 }
 
 #[tokio::test]

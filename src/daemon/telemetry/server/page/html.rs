@@ -1,8 +1,8 @@
-//! Text on its way into HTML.
+//! Escaping text for HTML.
 
 use std::fmt;
 
-/// Text in which nothing is markup.
+/// Displays text with the characters escaped that HTML would take for markup.
 pub struct Escaped<'a>(pub &'a str);
 
 impl fmt::Display for Escaped<'_> {

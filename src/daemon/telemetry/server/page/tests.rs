@@ -3,14 +3,15 @@ use crate::daemon::clock::Clock;
 use crate::daemon::telemetry::monitor::{Identity, Monitor};
 use crate::daemon::telemetry::report::TickReport;
 use crate::daemon::telemetry::report::testing::{Rig, policy};
+use crate::observation::Direction;
 use crate::observation::Pause;
 
 const EVIL: &str = "<script>alert(\"1\")</script>";
 
 fn page_after(
     cluster_id: &str,
-    change: impl FnOnce(&mut Rig),
-    mend: impl FnOnce(&mut TickReport),
+    change_scene: impl FnOnce(&mut Rig),
+    change_report: impl FnOnce(&mut TickReport),
 ) -> String {
     let identity = Identity {
         cluster_id: cluster_id.to_owned(),
@@ -19,15 +20,15 @@ fn page_after(
     };
     let monitor = Monitor::new(identity, &policy(), Clock::real());
     let mut rig = Rig::new(Clock::real().now() - Duration::from_secs(30));
-    change(&mut rig);
+    change_scene(&mut rig);
     let mut report = rig.tick();
-    mend(&mut report);
+    change_report(&mut report);
     monitor.tick_ended(&report);
     render(&monitor.status())
 }
 
 #[test]
-fn the_first_sentence_tells_what_is_the_case() {
+fn the_first_sentence_is_the_decision() {
     let page = page_after(
         "j-1",
         |rig| rig.scene.available_percent = Some(50.0),
@@ -41,11 +42,11 @@ fn the_first_sentence_tells_what_is_the_case() {
         "{page}"
     );
     for expected in [
-        "dry run: nothing is carried out",
+        "dry run: no resize is sent",
         "memory-short",
         "1.50 USD",
         "limits 0 to 20",
-        "not true",
+        "inactive",
     ] {
         assert!(page.contains(expected), "{expected} in\n{page}");
     }
@@ -98,7 +99,8 @@ fn a_pause_and_a_standby_stand_in_the_header() {
         },
     );
     assert!(
-        page.contains("standby: another instance acts") && page.contains("scale-in paused for 1h"),
+        page.contains("standby: another instance is the leader")
+            && page.contains("scale-in paused for 1h"),
         "{page}"
     );
 }
@@ -112,7 +114,7 @@ fn before_the_first_tick_the_page_says_so() {
     };
     let page = render(&Monitor::new(identity, &policy(), Clock::real()).status());
     assert!(
-        page.contains("no tick has come to its end yet") && page.contains("None yet."),
+        page.contains("no tick has completed yet") && page.contains("None yet."),
         "{page}"
     );
 }

@@ -1,0 +1,84 @@
+//! What the commands that simulate have in common: traces with their clusters, and goals.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::output::note;
+use anyhow::Context;
+use headroom::evaluation::default_cluster::{self, ChosenCluster};
+use headroom::policy::scalar;
+use headroom::sim::input::{Loaded, Source};
+use headroom::sim::scenario::Scenario;
+use headroom::sim::trace_work::TraceWork;
+
+/// Reads every trace with its scenario. Traces without a scenario share one cluster, which is
+/// chosen for all of their work.
+pub fn read(paths: &[PathBuf], scenario: Option<&Path>) -> anyhow::Result<Vec<(Source, Loaded)>> {
+    let mut read = Vec::with_capacity(paths.len());
+    for path in paths {
+        let source = Source::find(path, scenario)?;
+        let loaded = source.read(None)?;
+        read.push((source, loaded));
+    }
+    let without_scenario = || {
+        read.iter()
+            .filter(|(source, _)| source.scenario_file.is_none())
+    };
+    let workloads: Vec<&TraceWork> = without_scenario()
+        .map(|(_, loaded)| &loaded.workload)
+        .collect();
+    if let Some((first, _)) = without_scenario().next() {
+        let (chosen, _) = cluster_for(first, &workloads)?;
+        for (source, _) in &mut read {
+            if source.scenario_file.is_none() {
+                source.scenario = chosen.clone();
+            }
+        }
+    }
+    Ok(read)
+}
+
+/// The least `slo.wait` of the scenarios, if one sets it.
+pub fn scenario_goal(read: &[(Source, Loaded)]) -> Option<Duration> {
+    read.iter()
+        .filter_map(|(source, _)| source.scenario.slo_wait)
+        .min()
+}
+
+/// The cluster of a trace: its scenario's or, without a scenario, one that is chosen for all of
+/// `workloads` and named on standard error.
+pub fn cluster_for(
+    source: &Source,
+    workloads: &[&TraceWork],
+) -> anyhow::Result<(Scenario, Option<ChosenCluster>)> {
+    if source.scenario_file.is_some() {
+        return Ok((source.scenario.clone(), None));
+    }
+    let trace = source.trace.display();
+    let (chosen, cluster) =
+        default_cluster::choose(workloads).with_context(|| trace.to_string())?;
+    note(format_args!(
+        "note: {trace} has no scenario (--scenario FILE), so it runs on {cluster}:\n      {}",
+        cluster.reason
+    ));
+    let scenario = Scenario {
+        slo_wait: source.scenario.slo_wait,
+        ..chosen
+    };
+    Ok((scenario, Some(cluster)))
+}
+
+/// The name itself when it is not taken, else with the first number that makes it so.
+pub fn distinct<'a>(name: &str, taken: impl Iterator<Item = &'a str> + Clone) -> String {
+    let is_free = |candidate: &String| taken.clone().all(|other| other != candidate);
+    let numbered = (2..).map(|number| format!("{name}-{number}"));
+    std::iter::once(name.to_owned())
+        .chain(numbered)
+        .find(is_free)
+        .unwrap_or_default()
+}
+
+/// Reads a duration of the command line, such as `90s` or `5m`.
+pub fn duration(text: &str) -> Result<Duration, String> {
+    scalar::duration(text).map_err(|refusal| refusal.to_string())
+}

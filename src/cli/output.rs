@@ -1,0 +1,51 @@
+//! What commands print: results on stdout, remarks and errors on stderr.
+
+use std::fmt::Display;
+use std::io::{self, IsTerminal, Write};
+use std::path::Path;
+
+use anyhow::Context;
+use headroom::file::WholeFile;
+use headroom::policy::diagnostic::PolicyErrors;
+
+/// Prints an error on stderr, from the outermost context to the cause. Mistakes in a policy are
+/// shown in the text of the policy.
+pub fn complain(error: &anyhow::Error) {
+    match error
+        .chain()
+        .find_map(|cause| cause.downcast_ref::<PolicyErrors>())
+    {
+        Some(errors) => note(errors.render(io::stderr().is_terminal())),
+        None => note(format_args!("error: {error:#}")),
+    }
+}
+
+/// Prints a line on stderr. A closed stderr does not stop the command.
+pub fn note(text: impl Display) {
+    let _ = writeln!(io::stderr(), "{text}");
+}
+
+/// Writes a result to stdout. A reader that closes the pipe early, such as `head`, is no error.
+pub fn print(text: &[u8]) -> anyhow::Result<()> {
+    let mut stdout = io::stdout().lock();
+    match stdout.write_all(text).and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(error).context("standard output cannot be written")
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The width of tables, in columns: that of the terminal within 60 to 120, and 80 without one.
+pub fn terminal_width() -> u16 {
+    terminal_size::terminal_size().map_or(80, |(terminal_size::Width(columns), _)| {
+        columns.clamp(60, 120)
+    })
+}
+
+/// Fails if a file cannot be written. Called first, so that minutes of work are not lost.
+pub fn check_output(path: &Path) -> anyhow::Result<()> {
+    WholeFile::create(path)
+        .map(drop)
+        .with_context(|| format!("{} cannot be written", path.display()))
+}

@@ -1,0 +1,74 @@
+//! How reading from a source fails.
+
+use std::time::Duration;
+
+/// Why a source gave no usable answer. The values that it would have given are then unknown; they
+/// are never guessed.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum SourceError {
+    /// No connection, or it broke.
+    #[error(
+        "{url}: cannot be reached ({cause}); check the address, and that this machine may connect to the port"
+    )]
+    Unreachable { url: String, cause: String },
+    /// No answer in time.
+    #[error("{what}: no answer within {} s", after.as_secs_f64())]
+    TimedOut { what: String, after: Duration },
+    /// The answer exceeds the limit for this kind of answer.
+    #[error("{url}: the answer is longer than {limit_bytes} bytes, the most that is read")]
+    TooLarge { url: String, limit_bytes: usize },
+    /// An HTTP status other than success.
+    #[error("{url}: answered {status}")]
+    Status { url: String, status: u16 },
+    /// An answer that cannot be parsed, or contradicts itself.
+    #[error("{url}: the answer is not in the expected form: {problem}")]
+    Malformed { url: String, problem: String },
+    /// A highly available service of which none is active, or several claim to be.
+    #[error("not exactly one {service} is active: {states}")]
+    NoActive {
+        service: &'static str,
+        states: String,
+    },
+    /// AWS refused the call because there were too many.
+    #[error("{operation} is throttled by AWS")]
+    Throttled { operation: &'static str },
+    /// AWS refused the call because a permission is missing.
+    #[error("{operation} is not allowed; grant `{permission}` to the role of this machine")]
+    AccessDenied {
+        operation: &'static str,
+        permission: &'static str,
+    },
+    /// AWS refused the call for another reason, in its own words.
+    #[error("{operation}: {message}")]
+    Refused {
+        operation: &'static str,
+        message: String,
+    },
+    /// YARN reports a node that EMR has not listed yet.
+    #[error(
+        "YARN node {host} is not among the instances that EMR listed; they are listed again within a minute"
+    )]
+    UnknownHost { host: String },
+    /// The call was not made: the budget of API calls is spent.
+    #[error("{operation} was skipped to stay within `aws.calls_per_minute`")]
+    OverBudget { operation: &'static str },
+}
+
+impl SourceError {
+    /// The name of this kind of error, as metrics and logs show it.
+    pub const fn label(&self) -> &'static str {
+        match self {
+            Self::Unreachable { .. } => "unreachable",
+            Self::TimedOut { .. } => "timed_out",
+            Self::TooLarge { .. } => "too_large",
+            Self::Status { .. } => "status",
+            Self::Malformed { .. } => "malformed",
+            Self::NoActive { .. } => "no_active",
+            Self::Throttled { .. } => "throttled",
+            Self::AccessDenied { .. } => "access_denied",
+            Self::Refused { .. } => "refused",
+            Self::UnknownHost { .. } => "unknown_host",
+            Self::OverBudget { .. } => "over_budget",
+        }
+    }
+}

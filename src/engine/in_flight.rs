@@ -1,0 +1,441 @@
+//! In-flight resizes of one group: from the call to EMR until the resize completes, fails, or is
+//! replaced by someone else.
+
+mod accepted;
+#[cfg(test)]
+mod tests;
+mod written;
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::decision::{Outcome, Rejection};
+use crate::observation::{Direction, GroupState, GroupStatus};
+use crate::policy::Guards;
+use crate::units::{Instances, Timestamp};
+pub use accepted::AcceptedResizes;
+use written::Written;
+
+/// How long calls wait after EMR refused one; doubled after each further refusal in a row. One call
+/// in 30 s is far below the lowest rate that EMR allows (0.5 calls per second).
+const FIRST_RETRY: Duration = Duration::from_secs(30);
+const LONGEST_RETRY: Duration = Duration::from_secs(600);
+
+/// Follows the resizes of one group, ours and those of others.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(from = "Written", into = "Written")]
+pub struct ResizeTracker {
+    in_flight: InFlight,
+    /// A call without an answer whose size the group did not show. It may still arrive.
+    lost: Option<Sent>,
+    /// The size that was requested last, by anybody. A different one means that someone else
+    /// resized the group.
+    expected: Option<Instances>,
+    accepted: AcceptedResizes,
+    /// Resizes in a row that were accepted and never completed.
+    failures: u32,
+    quarantined_until: Option<Timestamp>,
+    /// Calls in a row that EMR refused.
+    refusals: u32,
+    refused: Option<(Rejection, Timestamp)>,
+    yielding_until: Option<Timestamp>,
+}
+
+/// The resize in flight.
+#[derive(Clone, Debug, Default, PartialEq)]
+enum InFlight {
+    /// No resize is in flight.
+    #[default]
+    Idle,
+    /// EMR was called and has not answered. `replaces` is the accepted resize that stays in flight
+    /// if EMR refuses the call.
+    Unanswered {
+        call: Sent,
+        replaces: Option<Accepted>,
+    },
+    Accepted(Accepted),
+}
+
+/// A resize that was sent to EMR.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Sent {
+    at: Timestamp,
+    from: Instances,
+    to: Instances,
+    /// The rule that asked for it, by its position.
+    rule: Option<usize>,
+}
+
+/// A resize that EMR accepted and has not completed.
+#[derive(Clone, Debug, PartialEq)]
+struct Accepted {
+    resize: Sent,
+    /// EMR has reported the new size as the requested one.
+    is_visible: bool,
+    /// Rules of earlier resizes that this one replaced before they completed. Their cooldowns start
+    /// when this one completes.
+    replaced_rules: Vec<usize>,
+}
+
+/// What EMR reported about the group, and how to read it.
+#[derive(Clone, Copy, Debug)]
+pub struct GroupReport<'a> {
+    pub group: &'a GroupStatus,
+    /// Not later than the tick.
+    pub measured_at: Timestamp,
+    /// This daemon is the leader. On a standby, somebody else's resize is the leader's.
+    pub is_leader: bool,
+    /// How long after a call EMR may still report the size from before it.
+    pub max_lag: Duration,
+}
+
+/// A resize that is complete, for the cooldowns of the rules behind it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Completed {
+    pub rules: Vec<usize>,
+    pub at: Timestamp,
+}
+
+impl Sent {
+    fn direction(&self) -> Direction {
+        if self.to > self.from {
+            Direction::Out
+        } else {
+            Direction::In
+        }
+    }
+}
+
+impl From<Option<Accepted>> for InFlight {
+    fn from(accepted: Option<Accepted>) -> Self {
+        accepted.map_or(Self::Idle, Self::Accepted)
+    }
+}
+
+impl InFlight {
+    /// The resize that was sent last.
+    fn last(&self) -> Option<&Sent> {
+        match self {
+            Self::Idle => None,
+            Self::Unanswered { call, .. } => Some(call),
+            Self::Accepted(accepted) => Some(&accepted.resize),
+        }
+    }
+
+    /// The accepted resize: in flight, or in flight again if the call that replaces it is refused.
+    fn accepted_mut(&mut self) -> Option<&mut Accepted> {
+        match self {
+            Self::Idle => None,
+            Self::Unanswered { replaces, .. } => replaces.as_mut(),
+            Self::Accepted(accepted) => Some(accepted),
+        }
+    }
+
+    fn accepted(&self) -> Option<&Accepted> {
+        match self {
+            Self::Idle => None,
+            Self::Unanswered { replaces, .. } => replaces.as_ref(),
+            Self::Accepted(accepted) => Some(accepted),
+        }
+    }
+
+    /// Removes the accepted resize, if there is one.
+    fn into_accepted(self) -> Option<Accepted> {
+        match self {
+            Self::Idle => None,
+            Self::Unanswered { replaces, .. } => replaces,
+            Self::Accepted(accepted) => Some(accepted),
+        }
+    }
+}
+
+impl ResizeTracker {
+    /// Takes what EMR reports about the group. Returns the resize that this shows to be complete.
+    pub fn observe(&mut self, report: GroupReport, guards: &Guards) -> Option<Completed> {
+        let GroupReport {
+            group,
+            measured_at,
+            is_leader,
+            max_lag,
+        } = report;
+        if self
+            .in_flight
+            .last()
+            .is_some_and(|sent| measured_at <= sent.at)
+        {
+            return None;
+        }
+        self.resolve_unanswered(group.requested, measured_at, max_lag);
+        if let InFlight::Accepted(accepted) = &mut self.in_flight {
+            let Sent { at, from, to, .. } = accepted.resize;
+            accepted.is_visible |= group.requested == to;
+            let may_lag = measured_at.since(at) <= max_lag;
+            if !accepted.is_visible && group.requested == from && may_lag {
+                return None;
+            }
+        }
+        if let Some(expected) = self
+            .expected
+            .replace(group.requested)
+            .filter(|expected| *expected != group.requested)
+        {
+            self.clear_in_flight();
+            if is_leader {
+                self.yielding_until = Some(measured_at + guards.yield_to_operator);
+            } else {
+                let by_leader = Sent {
+                    at: measured_at,
+                    from: expected,
+                    to: group.requested,
+                    rule: None,
+                };
+                self.accept(by_leader, None);
+            }
+        }
+        self.finish(report, guards)
+    }
+
+    /// Ends the resize in flight if the report shows that it is complete or has failed.
+    fn finish(&mut self, report: GroupReport, guards: &Guards) -> Option<Completed> {
+        let GroupReport {
+            group,
+            measured_at,
+            max_lag,
+            ..
+        } = report;
+        let sent = *self.in_flight.last()?;
+        let age = measured_at.since(sent.at);
+        // A fleet counts capacity units, which its instances rarely add up to exactly: it may keep
+        // more than was requested.
+        let is_settled = group.state == GroupState::Running;
+        let is_complete = match sent.direction() {
+            Direction::Out => group.running >= sent.to && is_settled,
+            Direction::In => group.running <= sent.to || (is_settled && age > max_lag),
+        };
+        if is_complete {
+            let replaced = std::mem::take(&mut self.in_flight).into_accepted();
+            let mut rules = replaced
+                .map(|resize| resize.replaced_rules)
+                .unwrap_or_default();
+            rules.extend(sent.rule);
+            self.clear_in_flight();
+            self.failures = 0;
+            return Some(Completed {
+                rules,
+                at: measured_at,
+            });
+        }
+        if sent.direction() == Direction::Out
+            && (age > guards.provision_timeout || group.state == GroupState::Suspended)
+        {
+            self.clear_in_flight();
+            self.failures = self.failures.saturating_add(1);
+            self.quarantined_until = Some(
+                measured_at + doubled(guards.quarantine, self.failures, guards.quarantine_max),
+            );
+        }
+        None
+    }
+
+    /// Decides what became of a call without an answer. It arrived if the group shows its size;
+    /// otherwise it counts as never made, unless it arrives late.
+    fn resolve_unanswered(
+        &mut self,
+        requested: Instances,
+        measured_at: Timestamp,
+        max_lag: Duration,
+    ) {
+        match std::mem::take(&mut self.in_flight) {
+            InFlight::Unanswered { call, replaces } if requested == call.to => {
+                self.accept(call, replaces);
+            }
+            InFlight::Unanswered { call, replaces } => {
+                self.in_flight = replaces.into();
+                self.lost = Some(call);
+            }
+            answered => {
+                self.in_flight = answered;
+                if let Some(lost) = self.lost.take_if(|lost| lost.to == requested)
+                    && measured_at.since(lost.at) <= max_lag
+                {
+                    let replaced = std::mem::take(&mut self.in_flight).into_accepted();
+                    self.accept(lost, replaced);
+                }
+            }
+        }
+    }
+
+    /// Takes a resize that is about to be sent. Until [`note`](Self::note) reports EMR's answer, it
+    /// counts as sent and unanswered.
+    pub fn send(&mut self, at: Timestamp, from: Instances, to: Instances, rule: Option<usize>) {
+        self.lost = None;
+        self.in_flight = InFlight::Unanswered {
+            call: Sent { at, from, to, rule },
+            replaces: std::mem::take(&mut self.in_flight).into_accepted(),
+        };
+    }
+
+    /// Removes the unanswered call, because it was never made.
+    pub fn withdraw(&mut self) {
+        self.in_flight = std::mem::take(&mut self.in_flight).into_accepted().into();
+    }
+
+    /// Takes EMR's answer to the resize that was sent last. Does nothing when no call is unanswered.
+    pub fn note(&mut self, outcome: Outcome) {
+        if !matches!(self.in_flight, InFlight::Unanswered { .. }) {
+            return;
+        }
+        match (outcome, std::mem::take(&mut self.in_flight)) {
+            (Outcome::Accepted, InFlight::Unanswered { call, replaces }) => {
+                self.accept(call, replaces);
+            }
+            (Outcome::Rejected(rejection), InFlight::Unanswered { call, replaces }) => {
+                self.in_flight = replaces.into();
+                self.refusals = self.refusals.saturating_add(1);
+                self.refused = Some((
+                    rejection,
+                    call.at + doubled(FIRST_RETRY, self.refusals, LONGEST_RETRY),
+                ));
+            }
+            (Outcome::NotSent, unanswered) => self.in_flight = unanswered.into_accepted().into(),
+            (_, in_flight) => self.in_flight = in_flight,
+        }
+    }
+
+    /// Takes a resize that EMR accepted, in place of the one that it replaces.
+    fn accept(&mut self, resize: Sent, replaces: Option<Accepted>) {
+        let mut replaced_rules = Vec::new();
+        if let Some(before) = replaces {
+            replaced_rules = before.replaced_rules;
+            replaced_rules.extend(before.resize.rule);
+        }
+        self.expected = Some(resize.to);
+        self.accepted.push(resize.at, resize.from, resize.to);
+        self.in_flight = InFlight::Accepted(Accepted {
+            resize,
+            is_visible: false,
+            replaced_rules,
+        });
+        self.refusals = 0;
+        self.refused = None;
+    }
+
+    /// Forgets every resize in flight: they are complete, have failed, or somebody else decided.
+    fn clear_in_flight(&mut self) {
+        (self.in_flight, self.lost) = (InFlight::Idle, None);
+    }
+
+    /// Drops accepted resizes that no guard counts any more.
+    pub fn prune(&mut self, at: Timestamp, longest: Duration) {
+        self.accepted.prune(at, longest);
+    }
+
+    /// Moves every time that would lie in the future to `at`, because the clock went back to it:
+    /// otherwise a wait might never end.
+    pub fn clamp(&mut self, at: Timestamp, guards: &Guards) {
+        for sent in self.sent_mut() {
+            sent.at = sent.at.min(at);
+        }
+        self.accepted.clamp(at);
+        for (until, longest) in [
+            (&mut self.quarantined_until, guards.quarantine_max),
+            (&mut self.yielding_until, guards.yield_to_operator),
+        ] {
+            *until = until.map(|until| until.min(at + longest));
+        }
+        self.refused = self
+            .refused
+            .map(|(rejection, until)| (rejection, until.min(at + LONGEST_RETRY)));
+    }
+
+    /// Every resize whose end is not known.
+    fn sent_mut(&mut self) -> impl Iterator<Item = &mut Sent> {
+        let (call, accepted) = match &mut self.in_flight {
+            InFlight::Idle => (None, None),
+            InFlight::Unanswered { call, replaces } => (Some(call), replaces.as_mut()),
+            InFlight::Accepted(accepted) => (None, Some(accepted)),
+        };
+        let accepted = accepted.map(|accepted| &mut accepted.resize);
+        call.into_iter().chain(accepted).chain(&mut self.lost)
+    }
+
+    /// The rules behind these resizes, by their position.
+    pub fn rules(&self) -> impl Iterator<Item = usize> + '_ {
+        let accepted = self.in_flight.accepted();
+        let sent = [
+            self.in_flight.last(),
+            accepted.map(|accepted| &accepted.resize),
+            self.lost.as_ref(),
+        ];
+        let replaced = accepted
+            .into_iter()
+            .flat_map(|resize| &resize.replaced_rules);
+        sent.into_iter()
+            .flatten()
+            .filter_map(|sent| sent.rule)
+            .chain(replaced.copied())
+    }
+
+    /// Maps the rules behind these resizes to an edited policy: `position` returns where a rule is
+    /// now, if it still exists.
+    #[must_use]
+    pub fn with_rules(mut self, position: impl Fn(usize) -> Option<usize>) -> Self {
+        for sent in self.sent_mut() {
+            sent.rule = sent.rule.and_then(&position);
+        }
+        if let Some(accepted) = self.in_flight.accepted_mut() {
+            let rules = std::mem::take(&mut accepted.replaced_rules);
+            accepted.replaced_rules = rules.into_iter().filter_map(position).collect();
+        }
+        self
+    }
+
+    /// The size and the direction of the resize in flight.
+    pub fn in_flight(&self) -> Option<(Instances, Direction)> {
+        self.in_flight
+            .last()
+            .map(|sent| (sent.to, sent.direction()))
+    }
+
+    /// Whether EMR has not yet shown the resize that was sent last. The size that it reports is then
+    /// not the one to start from.
+    pub fn is_unconfirmed(&self) -> bool {
+        match &self.in_flight {
+            InFlight::Idle => false,
+            InFlight::Unanswered { .. } => true,
+            InFlight::Accepted(accepted) => !accepted.is_visible,
+        }
+    }
+
+    /// The resizes that EMR accepted, for the guards that count them.
+    pub fn accepted(&self) -> &AcceptedResizes {
+        &self.accepted
+    }
+
+    /// When scale-out may be tried again after a failure, if that is later than `at`.
+    pub fn quarantined_until(&self, at: Timestamp) -> Option<Timestamp> {
+        self.quarantined_until.filter(|until| at < *until)
+    }
+
+    /// Until when the group is left to the operator who resized it, if that is later than `at`.
+    pub fn yielding_until(&self, at: Timestamp) -> Option<Timestamp> {
+        self.yielding_until.filter(|until| at < *until)
+    }
+
+    /// Why EMR refused the last call, and when the next one may follow, if that is later than `at`.
+    pub fn refused_until(&self, at: Timestamp) -> Option<(Rejection, Timestamp)> {
+        self.refused.filter(|(_, until)| at < *until)
+    }
+}
+
+/// Returns `first * 2^(times - 1)`, at most `longest`.
+fn doubled(first: Duration, times: u32, longest: Duration) -> Duration {
+    first
+        .saturating_mul(
+            1_u32
+                .checked_shl(times.saturating_sub(1))
+                .unwrap_or(u32::MAX),
+        )
+        .min(longest)
+}

@@ -1,0 +1,193 @@
+//! Evaluates the conditions and expressions of rules, with unknown as a third value.
+
+use std::sync::Arc;
+
+use super::samples::{Freshness, SignalSamples};
+use super::window::WindowSamples;
+use crate::observation::{ClusterState, Sampled};
+use crate::policy::Target;
+use crate::policy::condition::{Condition, Expr, Operator, WindowSpec};
+use crate::policy::signal::{Signal, SignalSource};
+
+/// The values that the conditions of one target can read at one tick.
+pub struct Scope<'a> {
+    pub target: &'a Target,
+    /// The signals by name, in the order of the target.
+    pub signals: &'a [(Arc<str>, SignalSamples)],
+    pub freshness: &'a [Freshness],
+    pub windows: &'a [WindowSamples],
+    pub cluster_state: ClusterState,
+    /// Reads the last sample of a signal that this tick did not bring, while the next one can still
+    /// follow it without a gap.
+    pub bridging: bool,
+}
+
+impl Scope<'_> {
+    /// The same scope with [`bridging`](Self::bridging).
+    pub fn bridged(&self) -> Self {
+        Self {
+            bridging: true,
+            ..*self
+        }
+    }
+
+    /// Whether the condition is true; `None` when a signal that could decide it is missing or
+    /// stale.
+    pub fn truth(&self, condition: &Condition) -> Option<bool> {
+        match condition {
+            Condition::Constant(value) => Some(*value),
+            Condition::Compare {
+                left,
+                operator,
+                right,
+            } => Some(operator.holds(self.number(left)?, self.number(right)?)),
+            Condition::ClusterState { state, negated } => {
+                Some((self.cluster_state == *state) != *negated)
+            }
+            Condition::Not(inner) => self.truth(inner).map(|value| !value),
+            Condition::All(parts) => self.combine(parts, false),
+            Condition::Any(parts) => self.combine(parts, true),
+        }
+    }
+
+    /// Combines parts of which one with the `decisive` value decides the outcome, even if others
+    /// are unknown.
+    fn combine(&self, parts: &[Condition], decisive: bool) -> Option<bool> {
+        let mut unknown = false;
+        for part in parts {
+            match self.truth(part) {
+                Some(value) if value == decisive => return Some(decisive),
+                Some(_) => {}
+                None => unknown = true,
+            }
+        }
+        (!unknown).then_some(!decisive)
+    }
+
+    /// The value of an expression, always finite; `None` when a signal is missing or stale, or when
+    /// the arithmetic has no result, such as a division by zero.
+    pub fn number(&self, expr: &Expr) -> Option<f64> {
+        let value = match expr {
+            Expr::Constant(value) => *value,
+            Expr::Signal(index) => self.sample(*index)?.value,
+            Expr::Window(index) => {
+                let spec = &self.target.windows[*index];
+                self.sample(spec.signal)?;
+                self.windows[*index].value(spec, is_counter(self.target, spec))?
+            }
+            Expr::Negate(inner) => -self.number(inner)?,
+            Expr::Arithmetic {
+                operator,
+                left,
+                right,
+            } => {
+                let (left, right) = (self.number(left)?, self.number(right)?);
+                match operator {
+                    Operator::Add => left + right,
+                    Operator::Subtract => left - right,
+                    Operator::Multiply => left * right,
+                    Operator::Divide => left / right,
+                }
+            }
+            Expr::Greatest(parts) => self.fold(parts, f64::NEG_INFINITY, f64::max)?,
+            Expr::Least(parts) => self.fold(parts, f64::INFINITY, f64::min)?,
+        };
+        value.is_finite().then_some(value)
+    }
+
+    fn sample(&self, signal: usize) -> Option<Sampled<f64>> {
+        if self.bridging {
+            self.signals[signal].1.recent()
+        } else {
+            self.freshness[signal].sample()
+        }
+    }
+
+    fn fold(&self, parts: &[Expr], start: f64, pick: fn(f64, f64) -> f64) -> Option<f64> {
+        parts
+            .iter()
+            .try_fold(start, |best, part| Some(pick(best, self.number(part)?)))
+    }
+}
+
+/// Whether a window is over a counter, which starts again at zero when its source restarts.
+pub fn is_counter(target: &Target, window: &WindowSpec) -> bool {
+    target.signals[window.signal] == SignalSource::BuiltIn(Signal::YarnContainersReleasedTotal)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::testing::policy;
+    use crate::policy::condition::Comparison;
+    use crate::units::Timestamp;
+
+    /// Evaluates a condition where signal 0 is 10 and signal 1 is missing.
+    fn truth(condition: &Condition) -> Option<bool> {
+        let ten = Sampled {
+            value: 10.0,
+            measured_at: Timestamp::EPOCH,
+        };
+        let policy = policy(Vec::new());
+        let scope = Scope {
+            target: &policy.targets()[0],
+            signals: &[],
+            freshness: &[Freshness::Fresh(ten), Freshness::Missing],
+            windows: &[],
+            cluster_state: ClusterState::Waiting,
+            bridging: false,
+        };
+        scope.truth(condition)
+    }
+
+    fn above(signal: usize, threshold: f64) -> Condition {
+        Condition::Compare {
+            left: Expr::Signal(signal),
+            operator: Comparison::Greater,
+            right: Expr::Constant(threshold),
+        }
+    }
+
+    #[test]
+    fn what_is_missing_makes_a_condition_unknown_unless_the_rest_decides_it() {
+        let (yes, no, unknown) = (above(0, 5.0), above(0, 50.0), above(1, 5.0));
+        for (condition, expected) in [
+            (yes.clone(), Some(true)),
+            (unknown.clone(), None),
+            (Condition::Not(Box::new(unknown.clone())), None),
+            (Condition::All(vec![yes.clone(), unknown.clone()]), None),
+            (
+                Condition::All(vec![unknown.clone(), no.clone()]),
+                Some(false),
+            ),
+            (Condition::Any(vec![unknown.clone(), yes]), Some(true)),
+            (Condition::Any(vec![no, unknown]), None),
+            (
+                Condition::ClusterState {
+                    state: ClusterState::Waiting,
+                    negated: true,
+                },
+                Some(false),
+            ),
+        ] {
+            assert_eq!(truth(&condition), expected, "{condition:?}");
+        }
+    }
+
+    #[test]
+    fn a_division_by_zero_is_unknown_and_not_infinite() {
+        let ratio = Expr::Arithmetic {
+            operator: Operator::Divide,
+            left: Box::new(Expr::Signal(0)),
+            right: Box::new(Expr::Constant(0.0)),
+        };
+        assert_eq!(
+            truth(&Condition::Compare {
+                left: ratio,
+                operator: Comparison::Greater,
+                right: Expr::Constant(1.0)
+            }),
+            None
+        );
+    }
+}

@@ -1,0 +1,109 @@
+//! Chooses which nodes a scale-in terminates first.
+//!
+//! A node without containers may still store shuffle output of a running application, for stages
+//! that have not read it yet. YARN does not report which nodes do. Output that was written before
+//! the oldest running application started is not needed by any of them.
+
+use super::Tick;
+use crate::observation::{GroupStatus, InstanceId, NodeLoad};
+use crate::units::{Instances, Timestamp};
+
+/// How much would be lost if a node were terminated, the least first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Loss {
+    /// The node is empty, and no running application can need output on it.
+    Nothing,
+    /// The node has been empty since then and may store output that is needed. The longer ago, the
+    /// more likely it has been read.
+    Output { idle_since: Timestamp },
+    /// The node runs this many containers.
+    Containers(u32),
+    /// The node runs an application master: the application would be lost.
+    Application,
+}
+
+impl Loss {
+    const fn is_of_empty_node(self) -> bool {
+        matches!(self, Self::Nothing | Self::Output { .. })
+    }
+}
+
+/// Returns the instances to protect and those to terminate first when a group scales in to `to`:
+/// see [`Resize`](crate::decision::Resize). Instances may also have to be terminated when the
+/// requested size grows, if an earlier scale-in is still in flight.
+pub(super) fn choose_nodes(
+    tick: &Tick,
+    group: &GroupStatus,
+    to: Instances,
+) -> (Vec<InstanceId>, Vec<InstanceId>) {
+    let Some(snapshot) = tick.snapshot().filter(|_| to < group.running) else {
+        return Default::default();
+    };
+    let (draining, staying): (Vec<&NodeLoad>, Vec<_>) = snapshot
+        .0
+        .iter()
+        .filter(|node| node.group == group.id)
+        .partition(|node| node.draining);
+    // Among equals the last one of the snapshot is first: snapshots are in order of arrival, so
+    // that this is the newest node.
+    let mut by_loss: Vec<(Loss, &NodeLoad)> = staying
+        .into_iter()
+        .rev()
+        .map(|node| (loss(tick, node), node))
+        .collect();
+    by_loss.sort_by_key(|(loss, _)| *loss);
+    let to_terminate = ((group.running - to).get() as usize).saturating_sub(draining.len());
+    let empty = by_loss
+        .iter()
+        .take(to_terminate)
+        .take_while(|(loss, _)| loss.is_of_empty_node())
+        .count();
+    let (prefer, others) = by_loss.split_at(empty);
+    let masters = others
+        .iter()
+        .filter(|(loss, _)| *loss == Loss::Application)
+        .count();
+    let protect = others
+        .iter()
+        .rev()
+        .take_while(|(loss, _)| *loss > Loss::Nothing)
+        .take(masters.max(to.get() as usize));
+    (ids(protect), ids(prefer))
+}
+
+fn ids<'a>(nodes: impl IntoIterator<Item = &'a (Loss, &'a NodeLoad)>) -> Vec<InstanceId> {
+    nodes
+        .into_iter()
+        .map(|(_, node)| node.instance.clone())
+        .collect()
+}
+
+fn loss(tick: &Tick, node: &NodeLoad) -> Loss {
+    if node.has_application_master {
+        Loss::Application
+    } else if node.containers > 0 {
+        Loss::Containers(node.containers)
+    } else if stores_nothing_needed(tick, node) {
+        Loss::Nothing
+    } else {
+        // Without a known time, assume that the node became empty just now.
+        Loss::Output {
+            idle_since: node.idle_since.unwrap_or(tick.at()),
+        }
+    }
+}
+
+/// Whether no running application can need output on an empty node: there is no application, or the
+/// oldest one started after the node had become empty.
+fn stores_nothing_needed(tick: &Tick, empty: &NodeLoad) -> bool {
+    let Some(yarn) = tick.yarn() else {
+        return false;
+    };
+    if yarn.apps_running == 0 && yarn.apps_pending == 0 {
+        return true;
+    }
+    empty
+        .idle_since
+        .zip(yarn.oldest_app_started_at)
+        .is_some_and(|(idle_since, started_at)| idle_since < started_at)
+}

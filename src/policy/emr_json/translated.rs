@@ -1,0 +1,14 @@
+//! The result of a translation, before it is a policy.
+
+use crate::policy::diagnostic::Diagnostic;
+use crate::policy::document::PolicyDocument;
+
+/// The content of a policy file, and what only people read.
+pub struct Translated {
+    /// The policy's content; its places are those of Amazon's document.
+    pub document: PolicyDocument,
+    /// One for each rule.
+    pub descriptions: Vec<Option<String>>,
+    /// Fields without a counterpart in a policy, or with another one than their name says.
+    pub remarks: Vec<Diagnostic>,
+}

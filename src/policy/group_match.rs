@@ -1,0 +1,75 @@
+//! Which group of a cluster each target means.
+
+use crate::observation::GroupStatus;
+use crate::policy::target::Target;
+
+/// What a target means on a cluster.
+#[derive(Clone, Debug, PartialEq)]
+pub enum GroupMatch<'g> {
+    /// The only group that the selector names.
+    One(&'g GroupStatus),
+    /// The selector names no group.
+    Missing,
+    /// The selector names no group, and the cluster need not have one: the policy follows demand
+    /// on whatever groups there are.
+    Absent,
+    /// The selector names several groups.
+    Several(Vec<&'g GroupStatus>),
+    /// The selector names a group that already belongs to an earlier target.
+    Taken {
+        /// The group.
+        group: &'g GroupStatus,
+        /// Position of the earlier target in the policy.
+        by: usize,
+    },
+}
+
+impl<'g> GroupMatch<'g> {
+    /// The group, when the target means exactly one of its own.
+    pub fn group(&self) -> Option<&'g GroupStatus> {
+        match self {
+            Self::One(group) => Some(group),
+            Self::Missing | Self::Absent | Self::Several(_) | Self::Taken { .. } => None,
+        }
+    }
+}
+
+/// Finds the group of each target. A group belongs to the first target that means it.
+pub(super) fn match_groups<'g>(
+    targets: &[Target],
+    groups: &'g [GroupStatus],
+) -> Vec<GroupMatch<'g>> {
+    let mut matches: Vec<GroupMatch<'g>> = Vec::with_capacity(targets.len());
+    for target in targets {
+        let found = match_group(target, groups, &matches);
+        matches.push(found);
+    }
+    matches
+}
+
+fn match_group<'g>(
+    target: &Target,
+    groups: &'g [GroupStatus],
+    earlier: &[GroupMatch<'g>],
+) -> GroupMatch<'g> {
+    let mut named = target.selector.select(groups);
+    let Some(group) = named.next() else {
+        return if target.may_be_absent {
+            GroupMatch::Absent
+        } else {
+            GroupMatch::Missing
+        };
+    };
+    if let Some(second) = named.next() {
+        return GroupMatch::Several([group, second].into_iter().chain(named).collect());
+    }
+    let owner = earlier.iter().position(|other| {
+        other
+            .group()
+            .is_some_and(|other_group| other_group.id == group.id)
+    });
+    match owner {
+        Some(by) => GroupMatch::Taken { group, by },
+        None => GroupMatch::One(group),
+    }
+}

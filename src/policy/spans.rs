@@ -1,0 +1,115 @@
+//! Where the parts of a policy are in its file, for diagnostics that are found after parsing.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use crate::policy::document::{PolicyDocument, RuleDocument};
+
+/// Where the parts of a policy are in its file, in bytes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PolicySpans {
+    targets: Vec<TargetSpans>,
+    demand: Range<usize>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct TargetSpans {
+    group: Range<usize>,
+    limits: Range<usize>,
+    rules: Vec<BTreeMap<Part, Range<usize>>>,
+}
+
+/// A part of a rule that a diagnostic can point at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Part {
+    /// The name.
+    Name,
+    /// The condition.
+    When,
+    /// The `for` time.
+    For,
+    /// The change that the rule asks for.
+    Then,
+    /// The cooldown.
+    Cooldown,
+}
+
+impl PolicySpans {
+    /// The span of `demand`.
+    pub fn demand(&self) -> Range<usize> {
+        self.demand.clone()
+    }
+
+    /// The span of a target's `group`; of `demand`, when the target follows from it.
+    pub fn group(&self, target: usize) -> Range<usize> {
+        self.targets
+            .get(target)
+            .map_or(self.demand(), |spans| spans.group.clone())
+    }
+
+    /// The span of a target's `limits`, or of its `group` when it has none of its own.
+    pub fn limits(&self, target: usize) -> Range<usize> {
+        self.targets
+            .get(target)
+            .map_or(self.demand(), |spans| spans.limits.clone())
+    }
+
+    /// The span of a part of a rule, or of the rule's name when the part was left out.
+    pub fn rule(&self, target: usize, rule: usize, part: Part) -> Range<usize> {
+        let rule = self
+            .targets
+            .get(target)
+            .and_then(|spans| spans.rules.get(rule));
+        rule.and_then(|parts| parts.get(&part).or_else(|| parts.get(&Part::Name)))
+            .map_or(0..0, Clone::clone)
+    }
+
+    pub(super) fn of(document: &PolicyDocument) -> Self {
+        let demand = document
+            .demand
+            .as_ref()
+            .map(|at| at.span.clone())
+            .unwrap_or_default();
+        let targets = document
+            .targets
+            .iter()
+            .flat_map(|targets| &targets.value)
+            .map(|target| TargetSpans {
+                group: target.value.group.span.clone(),
+                limits: target
+                    .value
+                    .limits
+                    .as_ref()
+                    .map_or(target.value.group.span.clone(), |limits| {
+                        limits.span.clone()
+                    }),
+                rules: target.value.rules.iter().map(rule_spans).collect(),
+            });
+        Self {
+            targets: targets.collect(),
+            demand,
+        }
+    }
+}
+
+/// The spans of the parts of a rule.
+fn rule_spans(rule: &RuleDocument) -> BTreeMap<Part, Range<usize>> {
+    let always = [
+        (Part::Name, rule.name.span.clone()),
+        (Part::When, rule.when.span.clone()),
+        (Part::Then, rule.then.span.clone()),
+    ];
+    let for_duration = rule
+        .for_duration
+        .as_ref()
+        .map(|at| (Part::For, at.span.clone()));
+    let cooldown = rule
+        .cooldown
+        .as_ref()
+        .map(|at| (Part::Cooldown, at.span.clone()));
+    always
+        .into_iter()
+        .chain(for_duration)
+        .chain(cooldown)
+        .collect()
+}

@@ -1,0 +1,195 @@
+//! Checks before a simulation: the policy fits the scenario's groups, and the work fits its nodes.
+
+use super::job_work::JobWork;
+use super::scenario::{GroupSpec, Scenario};
+use super::trace_work::TraceWork;
+use crate::observation::GroupStatus;
+use crate::policy::demand::DemandUnits;
+use crate::policy::{GroupMatch, Policy, Selector};
+use crate::units::Resources;
+
+/// Why a simulation cannot start.
+#[derive(Debug, PartialEq, thiserror::Error)]
+pub enum SimError {
+    /// The trace has no jobs, or its observations show no load.
+    #[error("the trace has no work; use a trace with jobs, or a recording of a cluster under load")]
+    NoWork,
+    /// A target of the policy matches no group.
+    #[error(
+        "policy `{policy}`: no group of scenario `{scenario}` matches the target `{target}`; select one of its groups: {groups} \
+         (to convert a policy for one, run `headroom convert` with a `--group` such as `role=task`)"
+    )]
+    NoGroup {
+        policy: String,
+        scenario: String,
+        target: String,
+        groups: String,
+    },
+    /// A target of the policy matches more than one group.
+    #[error(
+        "policy `{policy}`: the target `{target}` matches several groups of scenario `{scenario}`: {groups}; select one by `id` or `name`"
+    )]
+    SeveralGroups {
+        policy: String,
+        scenario: String,
+        target: String,
+        groups: String,
+    },
+    /// A `demand:` policy counts units that no group has.
+    #[error(
+        "policy `{policy}` counts {units}, but scenario `{scenario}` has no group to scale in these units; it has {groups}; \
+         set `units: fleet-units` for fleets, `units: instances` or `units: vcpu` for instance groups"
+    )]
+    NothingToScale {
+        policy: String,
+        units: DemandUnits,
+        scenario: String,
+        groups: String,
+    },
+    /// Two targets of the policy match the same group.
+    #[error(
+        "policy `{policy}`: the targets `{first}` and `{second}` both match the group `{group}`; give each group one target"
+    )]
+    SharedGroup {
+        policy: String,
+        first: String,
+        second: String,
+        group: String,
+    },
+    /// The policy needs a metric that is not simulated.
+    #[error(
+        "policy `{policy}` reads the CloudWatch metric `{metric}`, which is not simulated; use a built-in signal"
+    )]
+    NoMetric { policy: String, metric: String },
+    /// A container is larger than every node.
+    #[error(
+        "job {job}, {part}: a container of {} and {} fits no node of scenario `{scenario}`, whose largest node has {} and {}; \
+         give the scenario a larger instance type",
+        size.memory, size.vcores, largest.memory, largest.vcores
+    )]
+    TooLarge {
+        job: String,
+        part: String,
+        size: Resources,
+        scenario: String,
+        largest: Resources,
+    },
+}
+
+/// Checks that each target of a policy matches one group of the scenario, and no two the same.
+///
+/// # Errors
+/// A target that matches no group, several groups, or the group of another target; a metric that is
+/// not simulated.
+pub fn check_targets(policy: &Policy, scenario: &Scenario) -> Result<(), SimError> {
+    let name = || policy.name().to_owned();
+    if let Some(metric) = policy.metrics().first() {
+        return Err(SimError::NoMetric {
+            policy: name(),
+            metric: metric.id.to_string(),
+        });
+    }
+    let groups: Vec<GroupStatus> = scenario.groups.iter().map(GroupSpec::status).collect();
+    let found = policy.match_groups(&groups);
+    for (target, found) in policy.targets().iter().zip(&found) {
+        check_match(policy, scenario, &target.selector, found, &groups)?;
+    }
+    match policy.demand() {
+        Some(demand) if found.iter().all(|found| found.group().is_none()) => {
+            Err(SimError::NothingToScale {
+                policy: name(),
+                units: demand.units,
+                scenario: scenario.name.clone(),
+                groups: listed(&groups),
+            })
+        }
+        _ => Ok(()),
+    }
+}
+
+fn check_match(
+    policy: &Policy,
+    scenario: &Scenario,
+    selector: &Selector,
+    found: &GroupMatch<'_>,
+    groups: &[GroupStatus],
+) -> Result<(), SimError> {
+    let (name, target) = (policy.name().to_owned(), selector.to_string());
+    match found {
+        GroupMatch::One(_) | GroupMatch::Absent => Ok(()),
+        GroupMatch::Missing => Err(SimError::NoGroup {
+            policy: name,
+            scenario: scenario.name.clone(),
+            target,
+            groups: listed(groups),
+        }),
+        GroupMatch::Several(matching) => Err(SimError::SeveralGroups {
+            policy: name,
+            scenario: scenario.name.clone(),
+            target,
+            groups: listed(matching.iter().copied()),
+        }),
+        GroupMatch::Taken { group, by } => Err(SimError::SharedGroup {
+            policy: name,
+            first: policy.targets()[*by].selector.to_string(),
+            second: target,
+            group: group.id.to_string(),
+        }),
+    }
+}
+
+fn listed<'g>(groups: impl IntoIterator<Item = &'g GroupStatus>) -> String {
+    let names: Vec<String> = groups
+        .into_iter()
+        .map(|group| format!("`{}` ({}, {})", group.id, group.role, group.market))
+        .collect();
+    names.join(", ")
+}
+
+/// Checks that there is work, and that each container fits some node.
+pub(super) fn check_work(work: &TraceWork, scenario: &Scenario) -> Result<(), SimError> {
+    let is_empty = match work {
+        TraceWork::Jobs(work) => work.jobs.is_empty(),
+        TraceWork::Observations(work) => work.parcels.is_empty(),
+    };
+    match work {
+        _ if is_empty => Err(SimError::NoWork),
+        TraceWork::Jobs(work) => check_sizes(work, scenario),
+        TraceWork::Observations(_) => Ok(()),
+    }
+}
+
+fn check_sizes(work: &JobWork, scenario: &Scenario) -> Result<(), SimError> {
+    let masters = work
+        .jobs
+        .iter()
+        .enumerate()
+        .filter_map(|(job, spec)| Some((job, None, spec.application_master?)));
+    let stages = work
+        .stages
+        .iter()
+        .enumerate()
+        .map(|(stage, spec)| (spec.job as usize, Some(stage), spec.each));
+    let too_large = masters
+        .chain(stages)
+        .find(|(_, _, size)| !scenario.offers(*size));
+    let Some((job, stage, size)) = too_large else {
+        return Ok(());
+    };
+    let spec = &work.jobs[job];
+    let part = stage.map_or("application master".into(), |stage| {
+        format!("stage {}", stage - spec.first_stage as usize)
+    });
+    let largest = scenario
+        .worker_groups()
+        .map(|group| group.node)
+        .max()
+        .unwrap_or_default();
+    Err(SimError::TooLarge {
+        job: spec.id.to_string(),
+        part,
+        size,
+        scenario: scenario.name.clone(),
+        largest,
+    })
+}

@@ -1,0 +1,412 @@
+//! Work container by container, as YARN serves it.
+//!
+//! Jobs are served in order (see [`Scheduler`](super::scenario::Scheduler)): while the next
+//! container of the first job fits nowhere, no other job overtakes. Containers are spread over the
+//! nodes in turn. A job's application master, if it has one, starts first. Masters take at most
+//! [`APPLICATION_MASTER_SHARE`] of the cluster's memory (a single one may always run), because
+//! otherwise they could fill a cluster in which no task then finds room; a job whose master may not
+//! start yet waits outside the queue. How long YARN itself takes is set by the scenario's
+//! [`YarnDelays`](super::scenario::YarnDelays).
+
+mod applications;
+mod heartbeats;
+mod queue;
+mod room;
+mod table;
+mod timeline;
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use super::cluster::{Change, Cluster, NodeIndex};
+use super::job_work::JobWork;
+use super::run::{JobLife, Run, Wait};
+use super::scenario::Scenario;
+use super::workload::{Application, Load, Workload};
+use crate::units::{Mebibytes, Resources};
+use applications::unfinished_applications;
+use queue::{JobQueue, MasterState, NONE, Request, Taken};
+use room::Room;
+use table::{Container, Containers};
+use timeline::{Completion, Timeline};
+
+/// The share of the active nodes' memory that application masters may take (the fair scheduler's
+/// `maxAMShare`, 0.5 by default).
+const APPLICATION_MASTER_SHARE: f64 = 0.5;
+
+/// The jobs of a trace, served container by container.
+#[derive(Debug)]
+pub(super) struct ContainerWorkload<'a> {
+    work: &'a JobWork,
+    /// See [`YarnDelays`](super::scenario::YarnDelays).
+    application_start_ms: i64,
+    container_overhead_ms: i64,
+    queue: JobQueue<'a>,
+    /// The number of jobs that have arrived.
+    arrived: usize,
+    next_arrival_ms: Option<i64>,
+    finished: usize,
+    /// The first job that is not finished.
+    oldest: usize,
+    /// Jobs that have arrived and are not finished.
+    running_jobs: u64,
+    /// Jobs whose master may not start yet, by submission.
+    inactive: VecDeque<u32>,
+    /// Taken by the masters that may run.
+    masters: Resources,
+    containers: Containers,
+    containers_allocated: u64,
+    containers_released: u64,
+    completions: Timeline,
+    room: Room,
+    /// When the tasks that started last became ready, and when they started.
+    last_started: Option<(i64, i64)>,
+    facts: Facts,
+}
+
+/// What a simulation adds to its [`Run`].
+#[derive(Debug, Default)]
+struct Facts {
+    waits: Vec<Wait>,
+    lives: Vec<JobLife>,
+    tasks_finished: u64,
+    tasks_rerun: u64,
+    lost_ms: u64,
+}
+
+impl Workload for ContainerWorkload<'_> {
+    fn advance(&mut self, until_ms: i64, cluster: &mut Cluster) -> i64 {
+        // Most containers end while nothing waits for their room, so that there is nothing to settle.
+        while let Some(now_ms) = self.next_event_ms().filter(|at_ms| *at_ms <= until_ms) {
+            self.process_due(now_ms, cluster);
+            if !(self.queue.is_empty() && self.inactive.is_empty() && self.running_jobs > 0) {
+                return now_ms;
+            }
+        }
+        until_ms
+    }
+
+    fn on(&mut self, change: Change, now_ms: i64, cluster: &mut Cluster) {
+        match change {
+            Change::Joined(node) => self.room.add(node),
+            Change::Leaving(node) => cluster.terminate_if_drained(node, now_ms),
+            Change::Lost(node) => self.lose_node(node, now_ms, cluster),
+        }
+    }
+
+    fn settle(&mut self, now_ms: i64, cluster: &mut Cluster) {
+        self.activate(cluster);
+        while let Some(request) = self
+            .queue
+            .next_in_turn(|| cluster.offered.minus(cluster.used))
+        {
+            let Some(node) = self.room.find(request.each, cluster) else {
+                break;
+            };
+            self.start(request, node, now_ms, cluster);
+            self.activate(cluster);
+        }
+        if self.queue.is_empty() {
+            self.room.reset();
+        }
+    }
+
+    fn backlog(&self) -> Mebibytes {
+        self.queue.pending.memory
+    }
+
+    fn is_finished(&self) -> bool {
+        self.finished == self.work.jobs.len()
+    }
+
+    fn is_idle(&self) -> bool {
+        self.running_jobs == 0
+    }
+
+    fn load(&self, cluster: &Cluster) -> Load {
+        let oldest = self.work.jobs[..self.arrived].get(self.oldest);
+        Load {
+            allocated: cluster.used.plus(cluster.used_leaving),
+            leaving: cluster.used_leaving,
+            pending: self.queue.pending,
+            containers_allocated: self.containers_allocated,
+            containers_pending: self.queue.containers_pending,
+            containers_released: self.containers_released,
+            apps_running: self.running_jobs - self.queue.masters_waiting,
+            apps_pending: self.queue.masters_waiting,
+            oldest_app_started_at: oldest.map(|job| self.work.at(job.submit_ms)),
+            knows_nodes: true,
+        }
+    }
+
+    fn on_node(&self, node: NodeIndex, cluster: &Cluster) -> (u64, Resources) {
+        let node = &cluster.nodes[node as usize];
+        (u64::from(node.containers), node.used)
+    }
+
+    fn submitted(&self) -> u64 {
+        self.arrived as u64
+    }
+
+    fn applications(&self, cluster: &Cluster) -> Vec<Application> {
+        let jobs = self.oldest as u32..self.arrived as u32;
+        unfinished_applications(jobs, &self.queue, &self.containers, cluster)
+    }
+
+    fn finish(&mut self, _cluster: &mut Cluster, run: &mut Run) {
+        let facts = std::mem::take(&mut self.facts);
+        run.waits = facts.waits;
+        run.jobs = facts.lives;
+        run.tasks_total = self.work.tasks;
+        run.tasks_finished = facts.tasks_finished;
+        run.tasks_rerun = facts.tasks_rerun;
+        run.lost_work = Duration::from_millis(facts.lost_ms);
+    }
+}
+
+impl<'a> ContainerWorkload<'a> {
+    /// The jobs of `work` before the first of them arrives.
+    pub fn new(work: &'a JobWork, scenario: &Scenario) -> Self {
+        let application_start_ms = scenario.yarn.application_start.as_millis() as i64;
+        Self {
+            work,
+            application_start_ms,
+            container_overhead_ms: scenario.yarn.container_overhead.as_millis() as i64,
+            queue: JobQueue::new(work, scenario.scheduler, application_start_ms),
+            arrived: 0,
+            next_arrival_ms: work.jobs.first().map(|job| job.submit_ms),
+            finished: 0,
+            oldest: 0,
+            running_jobs: 0,
+            inactive: VecDeque::new(),
+            masters: Resources::default(),
+            containers: Containers::default(),
+            containers_allocated: 0,
+            containers_released: 0,
+            completions: Timeline::new(),
+            room: Room::new(scenario.yarn.heartbeat),
+            last_started: None,
+            facts: Facts {
+                waits: Vec::with_capacity(work.tasks.min(1 << 20) as usize),
+                ..Facts::default()
+            },
+        }
+    }
+
+    /// When the next arrival, completion or heartbeat is due.
+    fn next_event_ms(&self) -> Option<i64> {
+        let completion = self.completions.peek().map(Completion::at_ms);
+        earliest(
+            earliest(self.next_arrival_ms, completion),
+            self.room.next_heartbeat_ms(),
+        )
+    }
+
+    /// Processes all completions, heartbeats and arrivals that are due.
+    fn process_due(&mut self, now_ms: i64, cluster: &mut Cluster) {
+        while let Some(completion) = self.completions.peek()
+            && completion.at_ms() <= now_ms
+        {
+            self.completions.pop();
+            let index = completion.container();
+            let container = self.containers.get(index);
+            if container.runs && container.generation == completion.generation() {
+                match container.stage {
+                    NONE => self.queue.master_is_up(container.job, index),
+                    _ => self.complete(index, now_ms, cluster),
+                }
+            }
+        }
+        self.room.advance(now_ms);
+        while self.next_arrival_ms.is_some_and(|at_ms| at_ms <= now_ms) {
+            let job = self.arrived as u32;
+            self.running_jobs += 1;
+            if self.queue.arrive(job, now_ms) {
+                self.inactive.push_back(job);
+            }
+            self.arrived += 1;
+            self.next_arrival_ms = self.work.jobs.get(self.arrived).map(|job| job.submit_ms);
+        }
+    }
+
+    /// Adds the masters of inactive jobs to the queue, as far as their share of memory allows.
+    #[inline]
+    fn activate(&mut self, cluster: &Cluster) {
+        if !self.inactive.is_empty() {
+            self.activate_inactive(cluster);
+        }
+    }
+
+    fn activate_inactive(&mut self, cluster: &Cluster) {
+        while let Some(&job) = self.inactive.front() {
+            let master = self.queue.size_of(job, NONE);
+            let taken = self.masters.plus(master).memory.as_f64();
+            if self.masters != Resources::default()
+                && taken > APPLICATION_MASTER_SHARE * cluster.offered.memory.as_f64()
+            {
+                return;
+            }
+            self.inactive.pop_front();
+            self.masters = self.masters.plus(master);
+            self.queue.activate(job);
+        }
+    }
+
+    fn start(&mut self, request: Request, node: NodeIndex, now_ms: i64, cluster: &mut Cluster) {
+        let Request { job, stage, each } = request;
+        let Taken {
+            duration_ms,
+            ready_ms,
+        } = self.queue.take(request);
+        if let Some(ready_ms) = ready_ms {
+            self.note_wait(ready_ms, now_ms);
+        }
+        self.queue.change_held(job, |held| held + each.memory);
+        cluster.place(node, each, stage == NONE, now_ms);
+        self.room.placed(node, now_ms);
+        self.containers_allocated += 1;
+        let (index, generation) = self.containers.add(Container {
+            node,
+            job,
+            stage,
+            generation: 0,
+            each,
+            started_ms: now_ms,
+            duration_ms,
+            runs: true,
+        });
+        let delay_ms = if stage == NONE {
+            self.application_start_ms
+        } else {
+            self.container_overhead_ms
+        };
+        if stage == NONE && delay_ms == 0 {
+            self.queue.master_is_up(job, index);
+            return;
+        }
+        if stage == NONE {
+            self.queue.master_starts(job, index);
+        }
+        // No overflow: tasks take at most a hundred years.
+        let at_ms = now_ms + duration_ms + delay_ms;
+        self.completions
+            .push(Completion::new(at_ms, index, generation));
+    }
+
+    /// Notes how long a task waited. Tasks that became ready together and start together are merged
+    /// into a single wait.
+    fn note_wait(&mut self, ready_ms: i64, now_ms: i64) {
+        let waits = &mut self.facts.waits;
+        match waits.last_mut() {
+            Some(last) if self.last_started == Some((ready_ms, now_ms)) => last.weight += 1.0,
+            _ => waits.push(Wait {
+                seconds: (now_ms - ready_ms) as f64 / 1e3,
+                weight: 1.0,
+                since_s: ready_ms as f64 / 1e3,
+            }),
+        }
+        self.last_started = Some((ready_ms, now_ms));
+    }
+
+    /// Ends the container of a task that is done.
+    fn complete(&mut self, index: u32, now_ms: i64, cluster: &mut Cluster) {
+        let Container { job, stage, .. } = *self.containers.get(index);
+        self.release(index, now_ms, cluster);
+        self.facts.tasks_finished += 1;
+        if self.queue.task_done(job, stage, now_ms) {
+            self.finish_job(job, now_ms, cluster);
+        }
+    }
+
+    fn finish_job(&mut self, job: u32, now_ms: i64, cluster: &mut Cluster) {
+        let spec = &self.work.jobs[job as usize];
+        if let MasterState::Runs(container) = self.queue.jobs[job as usize].master {
+            self.release(container, now_ms, cluster);
+        }
+        self.masters = self.masters.minus(self.queue.size_of(job, NONE));
+        self.running_jobs -= 1;
+        self.finished += 1;
+        while self
+            .queue
+            .jobs
+            .get(self.oldest)
+            .is_some_and(|job| job.stages_left == 0)
+        {
+            self.oldest += 1;
+        }
+        let unhindered_ms = spec.unhindered_ms + self.queue.start_ms_of(job);
+        self.facts.lives.push(JobLife {
+            submitted_at: self.work.at(spec.submit_ms),
+            finished_at: self.work.at(now_ms),
+            unhindered: Duration::from_millis(unhindered_ms.unsigned_abs()),
+        });
+    }
+
+    /// Ends a container and releases its resources on the node.
+    fn release(&mut self, index: u32, now_ms: i64, cluster: &mut Cluster) {
+        let Container {
+            node, stage, each, ..
+        } = *self.containers.get(index);
+        self.remove(index);
+        cluster.release(node, each, stage == NONE, now_ms);
+        self.room.add(node);
+    }
+
+    /// Removes a container from the table and from its job.
+    fn remove(&mut self, index: u32) {
+        let container = self.containers.remove(index);
+        let (job, memory) = (container.job, container.each.memory);
+        self.containers_allocated -= 1;
+        self.containers_released += 1;
+        self.queue.change_held(job, |held| held - memory);
+    }
+
+    /// Loses everything on a node. The tasks of a lost application master are lost with it,
+    /// wherever they run.
+    fn lose_node(&mut self, node: NodeIndex, now_ms: i64, cluster: &mut Cluster) {
+        let mut orphaned = Vec::new();
+        for index in self.containers.select(|container| container.node == node) {
+            let Container { job, stage, .. } = *self.containers.get(index);
+            if stage == NONE {
+                orphaned.push(job);
+            }
+            self.lose(index, now_ms);
+        }
+        for job in orphaned {
+            for index in self.containers.select(|container| container.job == job) {
+                let Container { node, each, .. } = *self.containers.get(index);
+                self.lose(index, now_ms);
+                cluster.release(node, each, false, now_ms);
+                self.room.add(node);
+            }
+            self.queue.master_lost(job);
+        }
+    }
+
+    /// Ends a container unfinished; its task starts again from the beginning.
+    fn lose(&mut self, index: u32, now_ms: i64) {
+        let Container {
+            stage,
+            started_ms,
+            duration_ms,
+            ..
+        } = *self.containers.get(index);
+        self.remove(index);
+        self.facts.tasks_rerun += 1;
+        self.facts.lost_ms += (now_ms - started_ms).unsigned_abs();
+        if stage != NONE {
+            self.queue.retry(stage, duration_ms);
+        }
+    }
+}
+
+/// The earlier of two instants, of which there may be none.
+fn earliest(one: Option<i64>, other: Option<i64>) -> Option<i64> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some(one.min(other)),
+        (one, other) => one.or(other),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,69 @@
+//! Jobs as YARN lists them.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use super::queue::{JobQueue, MasterState};
+use super::table::Containers;
+use crate::sim::cluster::Cluster;
+use crate::sim::workload::{Application, Master};
+use crate::units::{Percent, Resources};
+
+/// Those of `jobs` that are not finished, in order of arrival.
+pub(super) fn unfinished_applications(
+    jobs: Range<u32>,
+    queue: &JobQueue,
+    containers: &Containers,
+    cluster: &Cluster,
+) -> Vec<Application> {
+    let held = held_by_job(containers);
+    let mut applications = Vec::new();
+    for job in jobs.filter(|job| queue.jobs[*job as usize].stages_left > 0) {
+        let spec = &queue.work.jobs[job as usize];
+        let (running, allocated) = held.get(&job).copied().unwrap_or_default();
+        let master = match queue.jobs[job as usize].master {
+            MasterState::Absent => Master::None,
+            MasterState::Inactive | MasterState::Waiting => Master::Waiting,
+            MasterState::Starts(container) | MasterState::Runs(container) => {
+                let node = containers.get(container).node;
+                Master::On(cluster.nodes[node as usize].id.clone())
+            }
+        };
+        applications.push(Application {
+            number: job,
+            name: spec.id.clone(),
+            submitted_at: queue.work.at(spec.submit_ms),
+            master,
+            containers: running,
+            allocated,
+            progress: progress(job, queue),
+        });
+    }
+    applications
+}
+
+/// The running containers of each job, including its master, and the resources that they hold.
+fn held_by_job(containers: &Containers) -> BTreeMap<u32, (u64, Resources)> {
+    let mut held: BTreeMap<u32, (u64, Resources)> = BTreeMap::new();
+    for (_, container) in containers.running() {
+        let (running, resources) = held.entry(container.job).or_default();
+        *running += 1;
+        *resources = resources.plus(container.each);
+    }
+    held
+}
+
+/// The share of a job's tasks that are done.
+fn progress(job: u32, queue: &JobQueue) -> Percent {
+    let spec = &queue.work.jobs[job as usize];
+    let stages = spec.first_stage as usize..(spec.first_stage + spec.stages) as usize;
+    let tasks: u64 = queue.work.stages[stages.clone()]
+        .iter()
+        .map(|stage| stage.tasks)
+        .sum();
+    let unfinished: u64 = queue.stages[stages]
+        .iter()
+        .map(|stage| stage.unfinished)
+        .sum();
+    Percent(100.0 * (tasks - unfinished) as f64 / tasks.max(1) as f64)
+}

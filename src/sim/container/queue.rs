@@ -1,0 +1,477 @@
+//! The containers that wait, and the order in which they start.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use crate::sim::job_work::{JobSpec, JobWork, StageSpec};
+use crate::sim::scenario::Scheduler;
+use crate::units::{Mebibytes, Resources};
+
+/// "No stage", "no container", "no job".
+pub(super) const NONE: u32 = u32::MAX;
+
+/// The state of all jobs, and a queue of those with containers to start.
+#[derive(Debug)]
+pub(super) struct JobQueue<'a> {
+    pub work: &'a JobWork,
+    pub jobs: Vec<JobState>,
+    pub stages: Vec<StageState>,
+    /// Requested by all containers that wait, those of inactive masters included.
+    pub pending: Resources,
+    pub containers_pending: u64,
+    /// Application masters that wait for a container.
+    pub masters_waiting: u64,
+    scheduler: Scheduler,
+    /// See [`YarnDelays`](crate::sim::scenario::YarnDelays).
+    application_start_ms: i64,
+    /// Jobs with something to start, in the order in which they are served: by held memory (fair
+    /// queueing only), then by submission. Most are added at the end and removed at the front.
+    order: VecDeque<(u64, u32)>,
+    /// The number of lost tasks that wait, by stage and duration in milliseconds.
+    lost: BTreeMap<(u32, i64), u32>,
+    /// The request of the first job in the queue, unless something has changed since it was looked
+    /// up.
+    first: Option<Request>,
+}
+
+/// The state of a job.
+#[derive(Clone, Debug)]
+pub(super) struct JobState {
+    pub stages_left: u32,
+    pub master: MasterState,
+    /// When the job arrived.
+    pub ready_ms: i64,
+    master_was_up: bool,
+    /// Memory of the job's containers, for the fair scheduler.
+    held: Mebibytes,
+    /// Its entry in the queue.
+    place: Option<(u64, u32)>,
+    /// Stages with tasks to start, linked in the order in which they became ready.
+    first: u32,
+    last: u32,
+}
+
+/// The state of the application master of a job.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum MasterState {
+    /// The job has no application master.
+    Absent,
+    /// The job has not arrived, or its master may not start yet.
+    Inactive,
+    /// The master waits for a container.
+    Waiting,
+    /// The master has this container, and does not request others yet.
+    Starts(u32),
+    /// The master runs in this container.
+    Runs(u32),
+}
+
+/// The state of a stage.
+#[derive(Clone, Debug)]
+pub(super) struct StageState {
+    /// Stages that must finish first.
+    pub after: u32,
+    pub unfinished: u64,
+    ready_ms: i64,
+    /// The run of the next task, and how many tasks of it have started.
+    run: u32,
+    started_of_run: u32,
+    never_started: u64,
+    /// Tasks that were lost and wait again.
+    lost: u32,
+    next: u32,
+    linked: bool,
+}
+
+/// The next container that a job requests.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Request {
+    pub job: u32,
+    /// [`NONE`] for the application master.
+    pub stage: u32,
+    pub each: Resources,
+}
+
+/// A container that was taken from the queue in order to start.
+pub(super) struct Taken {
+    /// Zero for a master, which ends with its job.
+    pub duration_ms: i64,
+    /// When it could have started; `None` for a master, and for a task that started before and was
+    /// lost.
+    pub ready_ms: Option<i64>,
+}
+
+impl JobState {
+    /// A job that has not arrived.
+    pub fn new(spec: &JobSpec) -> Self {
+        Self {
+            stages_left: spec.stages,
+            master: if spec.application_master.is_some() {
+                MasterState::Inactive
+            } else {
+                MasterState::Absent
+            },
+            ready_ms: 0,
+            master_was_up: false,
+            held: Mebibytes::ZERO,
+            place: None,
+            first: NONE,
+            last: NONE,
+        }
+    }
+
+    fn may_start_tasks(&self) -> bool {
+        matches!(self.master, MasterState::Absent | MasterState::Runs(_))
+    }
+}
+
+impl StageState {
+    /// A stage of a job that has not arrived.
+    pub fn new(spec: &StageSpec) -> Self {
+        Self {
+            after: spec.after,
+            unfinished: spec.tasks,
+            ready_ms: 0,
+            run: spec.first_run,
+            started_of_run: 0,
+            never_started: spec.tasks,
+            lost: 0,
+            next: NONE,
+            linked: false,
+        }
+    }
+}
+
+impl<'a> JobQueue<'a> {
+    /// A queue in which no job has arrived.
+    pub fn new(work: &'a JobWork, scheduler: Scheduler, application_start_ms: i64) -> Self {
+        Self {
+            work,
+            jobs: work.jobs.iter().map(JobState::new).collect(),
+            stages: work.stages.iter().map(StageState::new).collect(),
+            pending: Resources::default(),
+            containers_pending: 0,
+            masters_waiting: 0,
+            scheduler,
+            application_start_ms,
+            order: VecDeque::new(),
+            lost: BTreeMap::new(),
+            first: None,
+        }
+    }
+
+    /// Whether no job has a container that may start.
+    #[inline]
+    pub fn is_empty(&self) -> bool {
+        self.order.is_empty()
+    }
+
+    /// The container that is to start next, where `left` is free on all nodes together.
+    pub fn next_in_turn(&mut self, left: impl FnOnce() -> Resources) -> Option<Request> {
+        if self.scheduler == Scheduler::Capacity {
+            let left = left();
+            let mut requests = self.order.iter().map(|(_, job)| self.request(*job));
+            return requests.find(|request| left.covers(request.each));
+        }
+        if self.first.is_some() {
+            return self.first;
+        }
+        let first = self.order.front().map(|(_, job)| self.request(*job));
+        self.first = first;
+        first
+    }
+
+    /// Adds a job that has arrived. Returns whether it has an application master, which the caller
+    /// must [activate](Self::activate).
+    pub fn arrive(&mut self, job: u32, now_ms: i64) -> bool {
+        let state = &mut self.jobs[job as usize];
+        if state.master == MasterState::Absent {
+            self.make_first_ready(job, now_ms);
+            return false;
+        }
+        state.ready_ms = now_ms;
+        self.request_master(job);
+        true
+    }
+
+    /// Lets the master of a job start.
+    pub fn activate(&mut self, job: u32) {
+        self.jobs[job as usize].master = MasterState::Waiting;
+        self.requeue(job);
+    }
+
+    /// Notes that the master of a job has a container, in which it starts.
+    pub fn master_starts(&mut self, job: u32, container: u32) {
+        self.jobs[job as usize].master = MasterState::Starts(container);
+        self.requeue(job);
+    }
+
+    /// Notes that a task of a stage is done. Returns whether its job is done.
+    #[inline]
+    pub fn task_done(&mut self, job: u32, stage: u32, now_ms: i64) -> bool {
+        let state = &mut self.stages[stage as usize];
+        state.unfinished -= 1;
+        if state.unfinished > 0 {
+            return false;
+        }
+        let work = self.work;
+        for &dependent in work.dependents_of(&work.stages[stage as usize]) {
+            self.stages[dependent as usize].after -= 1;
+            if self.stages[dependent as usize].after == 0 {
+                self.make_ready(dependent, now_ms);
+            }
+        }
+        self.jobs[job as usize].stages_left -= 1;
+        self.jobs[job as usize].stages_left == 0
+    }
+
+    /// Lets the tasks of the first stages of a job start, which wait for no other stage.
+    fn make_first_ready(&mut self, job: u32, now_ms: i64) {
+        let spec = &self.work.jobs[job as usize];
+        for stage in spec.first_stage..spec.first_stage + spec.stages {
+            if self.work.stages[stage as usize].after == 0 {
+                self.make_ready(stage, now_ms);
+            }
+        }
+    }
+
+    /// Lets the tasks of a stage start.
+    fn make_ready(&mut self, stage: u32, now_ms: i64) {
+        self.stages[stage as usize].ready_ms = now_ms;
+        self.link_last(stage);
+        self.request_tasks(stage, self.work.stages[stage as usize].tasks);
+    }
+
+    /// Lets a lost task wait again, ahead of the job's other stages.
+    pub fn retry(&mut self, stage: u32, duration_ms: i64) {
+        self.stages[stage as usize].lost += 1;
+        *self.lost.entry((stage, duration_ms)).or_default() += 1;
+        self.link_first(stage);
+        self.request_tasks(stage, 1);
+    }
+
+    /// Requests a container for the master of a job.
+    fn request_master(&mut self, job: u32) {
+        let master = self.size_of(job, NONE);
+        self.masters_waiting += 1;
+        self.pending = self.pending.plus(master);
+        self.containers_pending += 1;
+    }
+
+    /// The next container of a job that is in the queue.
+    fn request(&self, job: u32) -> Request {
+        let state = &self.jobs[job as usize];
+        let stage = if state.master == MasterState::Waiting {
+            NONE
+        } else {
+            state.first
+        };
+        Request {
+            job,
+            stage,
+            each: self.size_of(job, stage),
+        }
+    }
+
+    /// The size of a container of a stage, or of the application master if `stage` is [`NONE`].
+    pub fn size_of(&self, job: u32, stage: u32) -> Resources {
+        match stage {
+            NONE => self.work.jobs[job as usize]
+                .application_master
+                .unwrap_or_default(),
+            stage => self.work.stages[stage as usize].each,
+        }
+    }
+
+    /// How long the master of a job takes until it requests containers.
+    pub fn start_ms_of(&self, job: u32) -> i64 {
+        match self.jobs[job as usize].master {
+            MasterState::Absent => 0,
+            _ => self.application_start_ms,
+        }
+    }
+
+    /// Takes a requested container from the queue.
+    pub fn take(&mut self, Request { stage, each, .. }: Request) -> Taken {
+        self.pending = self.pending.minus(each);
+        self.containers_pending -= 1;
+        if stage == NONE {
+            self.masters_waiting -= 1;
+            return Taken {
+                duration_ms: 0,
+                ready_ms: None,
+            };
+        }
+        let task = self.take_task(stage);
+        self.unlink_if_spent(stage);
+        task
+    }
+
+    /// Lets the tasks of a job start, whose master requests containers from now on. The wait of the
+    /// first stages counts from when the master would have been up, had it not waited itself.
+    pub fn master_is_up(&mut self, job: u32, container: u32) {
+        let start_ms = self.application_start_ms;
+        let state = &mut self.jobs[job as usize];
+        state.master = MasterState::Runs(container);
+        let since_ms = state.ready_ms.saturating_add(start_ms);
+        if !std::mem::replace(&mut state.master_was_up, true) {
+            self.make_first_ready(job, since_ms);
+        } else {
+            let (containers, resources) = self.startable(job);
+            self.pending = self.pending.plus(resources);
+            self.containers_pending += containers;
+        }
+        self.requeue(job);
+    }
+
+    /// Requests a container for a master that was lost. Until it is up again, the tasks of its job
+    /// are not requested.
+    pub fn master_lost(&mut self, job: u32) {
+        let before = std::mem::replace(&mut self.jobs[job as usize].master, MasterState::Waiting);
+        if let MasterState::Runs(_) = before {
+            let (containers, resources) = self.startable(job);
+            self.pending = self.pending.minus(resources);
+            self.containers_pending -= containers;
+        }
+        self.request_master(job);
+        self.requeue(job);
+    }
+
+    /// Changes the memory that the job's containers hold, by which the fair scheduler sorts.
+    #[inline]
+    pub fn change_held(&mut self, job: u32, change: impl FnOnce(Mebibytes) -> Mebibytes) {
+        if self.scheduler == Scheduler::Fair {
+            let state = &mut self.jobs[job as usize];
+            state.held = change(state.held);
+            self.requeue(job);
+        }
+    }
+
+    /// Moves a job to its place in the queue, or out of it when it has nothing to start. Every change
+    /// to the next request of a job must end here.
+    fn requeue(&mut self, job: u32) {
+        self.first = None;
+        let state = &mut self.jobs[job as usize];
+        let can_start = state.master == MasterState::Waiting
+            || (state.may_start_tasks() && state.first != NONE);
+        let place = can_start.then_some(match self.scheduler {
+            Scheduler::Fifo | Scheduler::Capacity => (0, job),
+            Scheduler::Fair => (state.held.get(), job),
+        });
+        if place != state.place {
+            let old = std::mem::replace(&mut state.place, place);
+            if let Some(Ok(position)) = old.map(|old| self.order.binary_search(&old)) {
+                self.order.remove(position);
+            }
+            if let Some(place) = place
+                && let Err(position) = self.order.binary_search(&place)
+            {
+                self.order.insert(position, place);
+            }
+        }
+    }
+
+    /// The number of a job's tasks that could start if its master ran, and their resources.
+    fn startable(&self, job: u32) -> (u64, Resources) {
+        let linked = |stage: u32| (stage != NONE).then_some(stage);
+        let stages = std::iter::successors(linked(self.jobs[job as usize].first), |stage| {
+            linked(self.stages[*stage as usize].next)
+        });
+        stages.fold(
+            (0, Resources::default()),
+            |(containers, resources), stage| {
+                let state = &self.stages[stage as usize];
+                let count = state.never_started + u64::from(state.lost);
+                (
+                    containers + count,
+                    resources.plus(self.work.stages[stage as usize].each.times(count)),
+                )
+            },
+        )
+    }
+
+    fn request_tasks(&mut self, stage: u32, count: u64) {
+        let spec = &self.work.stages[stage as usize];
+        let each = spec.each.times(count);
+        self.pending = self.pending.plus(each);
+        self.containers_pending += count;
+        self.requeue(spec.job);
+    }
+
+    /// Takes a lost task of the stage if there is one, otherwise the next task.
+    fn take_task(&mut self, stage: u32) -> Taken {
+        let state = &mut self.stages[stage as usize];
+        if state.lost > 0 {
+            state.lost -= 1;
+            return Taken {
+                duration_ms: self.take_shortest_lost(stage),
+                ready_ms: None,
+            };
+        }
+        let run = self.work.runs[state.run as usize];
+        state.never_started -= 1;
+        state.started_of_run += 1;
+        if state.started_of_run == run.count {
+            state.run += 1;
+            state.started_of_run = 0;
+        }
+        Taken {
+            duration_ms: run.duration_ms,
+            ready_ms: Some(state.ready_ms),
+        }
+    }
+
+    fn take_shortest_lost(&mut self, stage: u32) -> i64 {
+        let Some((&key, count)) = self
+            .lost
+            .range_mut((stage, i64::MIN)..=(stage, i64::MAX))
+            .next()
+        else {
+            return 0;
+        };
+        *count -= 1;
+        if *count == 0 {
+            self.lost.remove(&key);
+        }
+        key.1
+    }
+
+    fn link_last(&mut self, stage: u32) {
+        let job = &mut self.jobs[self.work.stages[stage as usize].job as usize];
+        self.stages[stage as usize].linked = true;
+        match job.last {
+            NONE => job.first = stage,
+            last => self.stages[last as usize].next = stage,
+        }
+        job.last = stage;
+    }
+
+    fn link_first(&mut self, stage: u32) {
+        let job = &mut self.jobs[self.work.stages[stage as usize].job as usize];
+        let state = &mut self.stages[stage as usize];
+        if state.linked {
+            return;
+        }
+        state.linked = true;
+        state.next = job.first;
+        job.first = stage;
+        if job.last == NONE {
+            job.last = stage;
+        }
+    }
+
+    /// Unlinks the stage, the first of its job, when it has nothing left to start.
+    fn unlink_if_spent(&mut self, stage: u32) {
+        let state = &mut self.stages[stage as usize];
+        if state.never_started > 0 || state.lost > 0 {
+            return;
+        }
+        let index = self.work.stages[stage as usize].job;
+        let job = &mut self.jobs[index as usize];
+        state.linked = false;
+        job.first = std::mem::replace(&mut state.next, NONE);
+        if job.first == NONE {
+            job.last = NONE;
+        }
+        self.requeue(index);
+    }
+}

@@ -1,0 +1,18 @@
+//! Why work cannot be reconstructed.
+
+use crate::units::Timestamp;
+
+/// Why the work of a recording cannot be reconstructed.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ObservedWorkError {
+    /// The recording has fewer than two samples of YARN's metrics.
+    #[error(
+        "the recording has {0} observations of YARN and needs at least two; record for longer, and check that the ResourceManager answers"
+    )]
+    TooFew(usize),
+    /// The recording does not say how long containers live.
+    #[error(
+        "from {from} on the recording has no count of released containers, so how long they live is unknown; assume a container lifetime"
+    )]
+    NoTurnover { from: Timestamp },
+}
