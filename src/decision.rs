@@ -77,6 +77,18 @@ impl Resize {
             Direction::In
         }
     }
+
+    /// Who asked for the resize, and what limited it: `rule memory-short (desired 14, limited by the
+    /// step)`.
+    pub fn reason(&self) -> impl fmt::Display {
+        fmt::from_fn(|f| {
+            write!(f, "{}", self.because)?;
+            match self.limited_by {
+                Some(limiter) => write!(f, " (desired {}, limited by {limiter})", self.desired),
+                None => Ok(()),
+            }
+        })
+    }
 }
 
 /// Who asks for a resize.
@@ -106,17 +118,17 @@ pub enum Limiter {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "reason", rename_all = "snake_case")]
 pub enum HoldReason {
-    /// Everything is known, and no rule asks for a change.
+    /// Everything is known, and no rule is firing.
     NoRuleReady,
     /// Everything is known, and the cluster has the size that demand asks for within its limits.
     DemandMet,
-    /// No rule asks for a change, and the state of at least one is unknown because this signal is
+    /// No rule is firing, and the state of at least one is unknown because this signal is
     /// too old.
     StaleData {
         signal: Arc<str>,
         measured_at: Timestamp,
     },
-    /// No rule asks for a change, and the state of at least one is unknown because this signal was
+    /// No rule is firing, and the state of at least one is unknown because this signal was
     /// not observed, or not for as long as a window needs.
     MissingSignal {
         signal: Arc<str>,
@@ -180,7 +192,7 @@ pub enum HoldReason {
     GroupTaken {
         target: usize,
     },
-    /// EMR refused the last call, and the next one waits.
+    /// EMR rejected the last call, and the next one is held.
     CallRefused {
         rejection: Rejection,
         until: Timestamp,
@@ -300,7 +312,7 @@ pub enum Outcome {
 }
 
 impl Outcome {
-    /// The label value: the variant in snake case; for a refusal, its kind.
+    /// The label value: the variant in snake case; for a rejection, its kind.
     pub const fn label(self) -> &'static str {
         match self {
             Self::Accepted => "accepted",
@@ -311,7 +323,7 @@ impl Outcome {
     }
 }
 
-/// Why EMR refused a resize.
+/// Why EMR rejected a resize.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Rejection {
@@ -362,16 +374,12 @@ impl fmt::Display for Decision {
 
 impl fmt::Display for Resize {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let verb = if self.direction() == Direction::Out {
-            "grow"
-        } else {
-            "shrink"
+        // The notation is that of the policy language: `grow` and `shrink` are its keys.
+        let verb = match self.direction() {
+            Direction::Out => "grow",
+            Direction::In => "shrink",
         };
-        write!(f, "{verb} {} -> {}: {}", self.from, self.to, self.because)?;
-        if let Some(limiter) = self.limited_by {
-            write!(f, " (wanted {}, {limiter})", self.desired)?;
-        }
-        Ok(())
+        write!(f, "{verb} {} -> {}: {}", self.from, self.to, self.reason())
     }
 }
 
@@ -400,12 +408,12 @@ impl fmt::Display for Rejection {
 impl fmt::Display for Limiter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Minimum => "held by the minimum",
-            Self::Maximum => "held by the maximum",
-            Self::HdfsFloor => "held by the HDFS floor",
-            Self::Step => "held by the step cap",
-            Self::Budget => "held by the budget",
-            Self::Stabilization => "held by stabilization",
+            Self::Minimum => "the minimum",
+            Self::Maximum => "the maximum",
+            Self::HdfsFloor => "the HDFS floor",
+            Self::Step => "the step",
+            Self::Budget => "the budget",
+            Self::Stabilization => "stabilization",
         })
     }
 }
@@ -413,31 +421,33 @@ impl fmt::Display for Limiter {
 impl fmt::Display for HoldReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NoRuleReady => f.write_str("no rule asks for a change"),
-            Self::DemandMet => f.write_str("the room is what the demand asks for within its limits"),
-            Self::StaleData { signal, measured_at } => write!(f, "{signal} is stale, last measured at {measured_at}"),
-            Self::MissingSignal { signal } => write!(f, "{signal} is not known: not observed, or not for long enough"),
-            Self::CoolingDown { rule, until } => write!(f, "rule {rule} cools down until {until}"),
-            Self::ResizeInFlight { to } => write!(f, "an earlier resize to {to} is not complete"),
-            Self::AtLimit { limiter, size } => write!(f, "a change is wanted, but {limiter} at {size}"),
-            Self::HdfsFloor { floor } => write!(f, "HDFS needs {floor} core nodes, or waits for blocks to be copied"),
-            Self::FlipBudgetSpent { until } => write!(f, "too many changes of direction, scale-in waits until {until}"),
-            Self::ReversalGuard { until } => write!(f, "the last resize went the other way, this one waits until {until}"),
+            Self::NoRuleReady => f.write_str("no rule is firing"),
+            Self::DemandMet => f.write_str("the size meets the demand within its limits"),
+            Self::StaleData { signal, measured_at } => write!(f, "{signal} is stale: it was last measured at {measured_at}"),
+            Self::MissingSignal { signal } => write!(f, "{signal} is unknown: it was not observed, or not for long enough"),
+            Self::CoolingDown { rule, until } => write!(f, "rule {rule} is cooling down until {until}"),
+            Self::ResizeInFlight { to } => write!(f, "the resize to {to} is still in flight"),
+            Self::AtLimit { limiter: Limiter::Minimum, size } => write!(f, "already at the minimum of {size}"),
+            Self::AtLimit { limiter: Limiter::Maximum, size } => write!(f, "already at the maximum of {size}"),
+            Self::AtLimit { limiter, size } => write!(f, "limited to {size} by {limiter}"),
+            Self::HdfsFloor { floor } => write!(f, "HDFS needs {floor} core nodes, or is still copying blocks"),
+            Self::FlipBudgetSpent { until } => write!(f, "too many changes of direction; scale-in is held until {until}"),
+            Self::ReversalGuard { until } => write!(f, "the last resize went the other way; the next is held until {until}"),
             Self::Frozen { window } => write!(f, "frozen by the schedule window {window}"),
-            Self::Quarantined { until } => write!(f, "the last resize failed, growth waits until {until}"),
+            Self::Quarantined { until } => write!(f, "the last scale-out failed; the next is held until {until}"),
             Self::Paused { until } => write!(f, "paused until {until}"),
-            Self::YieldingToOperator { until } => write!(f, "someone resized the group by hand, left alone until {until}"),
-            Self::NotLeader => f.write_str("another instance is in charge"),
+            Self::YieldingToOperator { until } => write!(f, "someone resized the group by hand; Headroom leaves it alone until {until}"),
+            Self::NotLeader => f.write_str("this daemon is a standby; another one leads"),
             Self::ClusterNotReady { state } => write!(f, "the cluster is {state}"),
             Self::GroupNotReady { state } => write!(f, "the group is {state}"),
-            Self::ScaledByAmazon => f.write_str("Amazon's own scaling has a policy for the group; detach it, or leave the group to it"),
+            Self::ScaledByAmazon => f.write_str("an Amazon scaling policy is attached to the group; detach it, or remove this target"),
             Self::TargetNotFound { matches: 0 } => f.write_str("no group of the cluster matches the target"),
             Self::TargetNotFound { matches } => write!(f, "{matches} groups match the target; name one by `id` or `name`"),
-            Self::GroupTaken { target } => write!(f, "target {} means the same group; give each group one target", target + 1),
+            Self::GroupTaken { target } => write!(f, "target {} already resizes this group; give each group one target", target + 1),
             Self::CallRefused { rejection, until } => {
-                write!(f, "EMR refused the last call ({rejection}), the next one waits until {until}")
+                write!(f, "EMR rejected the last call ({rejection}); the next is held until {until}")
             }
-            Self::ClockWentBack { last } => write!(f, "the clock went back; the last observation was at {last}"),
+            Self::ClockWentBack { last } => write!(f, "the clock went back: the last observation was at {last}"),
         }
     }
 }

@@ -194,7 +194,7 @@ impl Shadow {
         }
     }
 
-    /// Tells the engine that a change of size was a resize of its own, decided at the last tick.
+    /// Makes the engine take a change of size for its own resize, decided at the last tick.
     fn follow(&mut self, before: &Decision, now: &Observation) {
         let Some(id) = &before.group else { return };
         let from = before.requested;

@@ -227,6 +227,16 @@ pub enum Direction {
     In,
 }
 
+impl Direction {
+    /// What a resize in this direction does: `scale out` or `scale in`.
+    pub const fn verb(self) -> &'static str {
+        match self {
+            Self::Out => "scale out",
+            Self::In => "scale in",
+        }
+    }
+}
+
 /// Defines an enum whose names are EMR's own, written in its spelling.
 macro_rules! spelled {
     ($(#[$doc:meta])* $name:ident { $($variant:ident = $text:literal),+ $(,)? }) => {

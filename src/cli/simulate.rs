@@ -37,7 +37,7 @@ const ASSUMED_LIFETIMES: [Duration; 3] = [
 const SEED_MAX: u64 = u64::MAX - SEEDS_MAX as u64;
 const SEEDS_MAX: u32 = 10_000;
 
-/// Try policies on a trace: what each costs, how long work waits
+/// Compare policies on a trace: what each costs and how long work waits
 #[derive(clap::Args)]
 #[command(
     after_help = "Every policy runs on the same work and the same simulated cluster. Work that finds no room \
@@ -62,7 +62,7 @@ pub struct Args {
     /// A trace, a daemon's journal, or a folder with a trace and its scenario.yaml
     #[arg(value_name = "TRACE_OR_FOLDER", required = true)]
     traces: Vec<PathBuf>,
-    /// A policy file (ours, or Amazon's JSON), under its own limits, or the name of a baseline,
+    /// A policy file (Headroom's YAML or Amazon's JSON), under its own limits, or the name of a baseline,
     /// under those of the scenario; may be repeated [default: all baselines]
     #[arg(long = "policy", value_name = "FILE_OR_BASELINE")]
     policies: Vec<String>,
@@ -73,7 +73,7 @@ pub struct Args {
     /// The goal: 95% of the work waits no longer [default: slo.wait of the scenario, else no goal]
     #[arg(long, value_name = "TIME", value_parser = duration)]
     wait_p95: Option<Duration>,
-    /// Luck of the first run: provisioning times, failures, interruptions
+    /// The seed of the first run, for provisioning times, failures and interruptions
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u64).range(..=SEED_MAX))]
     seed: u64,
     /// Runs of each policy, with consecutive seeds; several give confidence intervals
@@ -85,7 +85,7 @@ pub struct Args {
     /// Also write what happened over time, as CSV
     #[arg(long, value_name = "FILE")]
     series: Option<PathBuf>,
-    /// Instead: make all decisions of a daemon's journal again, and compare them with those
+    /// Do not simulate: repeat all decisions of a daemon's journal, and compare them with those
     /// recorded
     #[arg(long, conflicts_with_all = ["policies", "scenario", "wait_p95", "seed", "seeds", "format", "series"])]
     verify: bool,

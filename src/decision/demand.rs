@@ -91,7 +91,7 @@ impl DemandReport {
         } else if self.units_pending > 0.0 {
             lines.push(format!("pending {}", amount(self.units_pending)));
             lines.push(format!(
-                "{} of it will have been served in {}",
+                "{} of it starts within {} as running containers finish",
                 amount(self.units_served),
                 seconds(self.patience_s)
             ));
@@ -115,7 +115,7 @@ impl DemandReport {
             .unwrap_or_default();
         let others = match self.units_others {
             others if others > 0 && !self.is_cut() => {
-                format!(", of which other groups have {others}")
+                format!(", of which other groups provide {others}")
             }
             _ => String::new(),
         };
@@ -144,12 +144,12 @@ impl DemandReport {
             return needed;
         }
         let others = if self.units_others > 0 {
-            format!("other groups have {} and ", self.units_others)
+            format!("other groups provide {} and ", self.units_others)
         } else {
             String::new()
         };
         let cut = if self.units_possible.is_some() {
-            "the targets can take"
+            "the targets can provide"
         } else {
             "the maximum allows"
         };
@@ -161,14 +161,14 @@ impl DemandReport {
         let (needed, used) = (f64::from(self.units_needed), self.units_allocated);
         let reckoned = self.headroom * (used + self.units_for_remaining);
         match self.units_for_remaining > 0.0 {
-            _ if needed + 1.0 <= reckoned => Some("one step grows no further".to_owned()),
+            _ if needed + 1.0 <= reckoned => Some("one step allows no more".to_owned()),
             _ if needed >= reckoned + 1.0 => None,
             true => Some(format!(
-                "{:.0} % of these and of {used:.1} in use are needed",
+                "{:.0}% of these and of {used:.1} in use are needed",
                 100.0 * self.headroom
             )),
             false => Some(format!(
-                "{:.0} % of {used:.1} units in use are needed",
+                "{:.0}% of {used:.1} units in use are needed",
                 100.0 * self.headroom
             )),
         }
@@ -180,8 +180,8 @@ impl DemandReport {
     }
 }
 
-/// `pending 310.0 GiB; 190.0 GiB of it will have been served in 6m 40s; 120.0 GiB remain = 10.0
-/// units`.
+/// `pending 310.0 GiB; 190.0 GiB of it starts within 6m 40s as running containers finish; 120.0 GiB
+/// remain = 10.0 units`.
 impl fmt::Display for DemandReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.lines().join("; "))

@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::daemon::telemetry::report::{ResizeAnswer, Source, TickReport};
 use crate::daemon::telemetry::status::answer_to;
 use crate::decision::{Action, Cause, Decision, HoldReason, Outcome, Resize};
-use crate::observation::{Direction, GroupId, GroupStatus, Observation};
+use crate::observation::{GroupId, GroupStatus, Observation};
 use crate::policy::Policy;
 use crate::units::{Instances, Timestamp, display_duration};
 
@@ -188,13 +188,12 @@ impl Narrator {
             Action::Resize(resize) => {
                 self.holds.remove(&decision.target);
                 let outcome = outcome(answer_to(decision, &report.answers));
-                let verb = if resize.direction() == Direction::Out {
-                    "scale out"
-                } else {
-                    "scale in"
-                };
+                let verb = resize.direction().verb();
                 Some((
-                    format!("{name}: {verb} {} -> {}{outcome}", resize.from, resize.to),
+                    format!(
+                        "{name}: {verb} from {} to {}{outcome}",
+                        resize.from, resize.to
+                    ),
                     Some(self.reason(decision, resize)),
                 ))
             }
@@ -216,7 +215,7 @@ impl Narrator {
     fn reason(&self, decision: &Decision, resize: &Resize) -> String {
         let limited = resize
             .limited_by
-            .map(|limiter| format!("; the policy asks for {}, {limiter}", resize.desired))
+            .map(|limiter| format!("; desired {}, limited by {limiter}", resize.desired))
             .unwrap_or_default();
         let rule = match &resize.because {
             Cause::Rule(name) => self

@@ -428,7 +428,7 @@ fn every_decision_says_how_each_rule_stands_and_what_was_read() {
     );
     assert_eq!(
         decision.to_string(),
-        "1970-01-01T00:00:00Z ig-task: hold at 4: no rule asks for a change"
+        "1970-01-01T00:00:00Z ig-task: hold at 4: no rule is firing"
     );
 }
 

@@ -149,10 +149,7 @@ fn a_hold_that_one_would_wonder_about_is_told_once() {
     told.rig.scene.available_percent = Some(5.0);
     assert_eq!(
         told.ticks(30),
-        [
-            "ig-task: stays at 20",
-            "a change is wanted, but held by the maximum at 20"
-        ]
+        ["ig-task: stays at 20", "already at the maximum of 20"]
     );
 }
 

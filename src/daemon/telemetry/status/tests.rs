@@ -82,10 +82,10 @@ fn a_target_that_follows_demand_shows_the_numbers_of_it() {
         .collect();
     insta::assert_snapshot!(demand.join("\n"), @r"
     demand  pending 310.0 GiB
-            190.0 GiB of it will have been served in 40s
+            190.0 GiB of it starts within 40s as running containers finish
             120.0 GiB remain = 10.0 units in turns
-            100 % of these and of 4.0 in use are needed
-            needed 14, expected from earlier days 9, kept 4, of which other groups have 2
+            100% of these and of 4.0 in use are needed
+            needed 14, expected from earlier days 9, kept 4, of which other groups provide 2
             idle units are kept for 15m
             new units take 6m 40s
     ");
@@ -135,18 +135,18 @@ fn every_outcome_of_a_resize_reads_as_a_sentence() {
             message: message.map(str::to_owned),
         };
         let expected = format!(
-            "Scaling out from 4 to 9: rule memory-short (wanted 14, held by the step cap); {expected}"
+            "Scaling out from 4 to 9: rule memory-short (desired 14, limited by the step); {expected}"
         );
         assert_eq!(words::decision(&decision, Some(&answer)), expected);
     }
     decision.action = Action::Hold(HoldReason::NoRuleReady);
     assert_eq!(
         words::decision(&decision, None),
-        "Held at 4: no rule asks for a change"
+        "Held at 4: no rule is firing"
     );
     assert_eq!(
         words::shadow(&decision),
-        "would hold at 4: no rule asks for a change"
+        "would hold at 4: no rule is firing"
     );
 }
 

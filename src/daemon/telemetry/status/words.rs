@@ -8,47 +8,34 @@ use crate::observation::{Direction, Pause};
 use crate::policy::{Amount, Change, Size};
 use crate::units::{Timestamp, display_duration};
 
-/// A decision with its outcome: `Held at 4: no rule asks for a change`, or `Scaling out from 4 to 9:
+/// A decision with its outcome: `Held at 4: no rule is firing`, or `Scaling out from 4 to 9:
 /// rule memory-short; accepted by EMR`.
 pub fn decision(decision: &Decision, answer: Option<&ResizeAnswer>) -> String {
     match &decision.action {
         Action::Hold(reason) if decision.group.is_none() => format!("Held: {reason}"),
         Action::Hold(reason) => format!("Held at {}: {reason}", decision.requested),
         Action::Resize(resize) => {
-            let verb = if resize.direction() == Direction::Out {
-                "Scaling out"
-            } else {
-                "Scaling in"
+            let verb = match resize.direction() {
+                Direction::Out => "Scaling out",
+                Direction::In => "Scaling in",
             };
             format!("{verb} {}; {}", from_to(resize), outcome(answer))
         }
     }
 }
 
-/// A shadow policy's decision: `would hold at 4: no rule asks for a change`.
+/// A shadow policy's decision: `would hold at 4: no rule is firing`.
 pub fn shadow(decision: &Decision) -> String {
     match &decision.action {
         Action::Hold(reason) => format!("would hold at {}: {reason}", decision.requested),
         Action::Resize(resize) => {
-            let verb = if resize.direction() == Direction::Out {
-                "scale out"
-            } else {
-                "scale in"
-            };
-            format!("would {verb} {}", from_to(resize))
+            format!("would {} {}", resize.direction().verb(), from_to(resize))
         }
     }
 }
 
 fn from_to(resize: &Resize) -> String {
-    let limited = resize
-        .limited_by
-        .map(|limiter| format!(" (wanted {}, {limiter})", resize.desired))
-        .unwrap_or_default();
-    format!(
-        "from {} to {}: {}{limited}",
-        resize.from, resize.to, resize.because
-    )
+    format!("from {} to {}: {}", resize.from, resize.to, resize.reason())
 }
 
 fn outcome(answer: Option<&ResizeAnswer>) -> String {
