@@ -204,6 +204,13 @@ pub enum HoldReason {
 }
 
 impl HoldReason {
+    /// The reason to hold when `signal` was not observed.
+    pub fn missing(signal: &str) -> Self {
+        Self::MissingSignal {
+            signal: signal.into(),
+        }
+    }
+
     /// When the reason ends by itself, if that is known.
     pub const fn until(&self) -> Option<Timestamp> {
         match self {

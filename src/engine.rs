@@ -7,9 +7,11 @@
 
 mod demand;
 mod for_timer;
+mod hdfs_floor;
 mod in_flight;
 mod limits;
 mod propose;
+mod restore;
 mod samples;
 mod scope;
 mod state;
@@ -18,19 +20,24 @@ mod target;
 pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
+mod tick;
+mod wakeup;
 mod window;
 
-use serde::{Deserialize, Serialize};
-
-use crate::decision::{Action, Decision, HoldReason, Outcome};
+use crate::decision::{Decision, HoldReason, Outcome};
 use crate::observation::{ClusterState, GroupId, GroupStatus, Observation, Sampled};
 use crate::policy::demand::Demand;
 use crate::policy::{GroupMatch, Policy};
 use crate::units::{Instances, Timestamp};
 use demand::DemandState;
-use samples::{Freshness, SignalSamples};
+use demand::plan::DemandedSize;
+use samples::Freshness;
+use state::ClusterHistory;
 pub use state::{EngineState, StateMismatch};
-use target::{DemandedSize, TargetState, Tick};
+use target::TargetState;
+use tick::Tick;
+pub use wakeup::WakeReason;
+use wakeup::next_wakeup;
 
 /// Takes observations and outcomes, and decides about every target of a policy.
 #[derive(Clone, Debug)]
@@ -40,31 +47,6 @@ pub struct Engine {
     history: ClusterHistory,
     /// Decisions contain the states of rules and the values that they read.
     with_reports: bool,
-}
-
-/// What the engine keeps of the whole cluster between two ticks.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-struct ClusterHistory {
-    /// Nodes have been observed, or are looked at. From then on nothing scales in while it is not
-    /// known what runs on each node.
-    needs_nodes: bool,
-    last_at: Option<Timestamp>,
-    wakeup: (Timestamp, WakeReason),
-    /// The samples of EMR's description of the cluster.
-    cluster: SignalSamples,
-    /// What a `demand:` policy has learned.
-    #[serde(default)]
-    demand: DemandState,
-}
-
-/// Why the engine asks for the next observation at that time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum WakeReason {
-    /// The poll interval of the policy ends.
-    Poll,
-    /// A wait ends before that: a cooldown, a pause, a quarantine, a guard.
-    WaitEnds,
 }
 
 impl Engine {
@@ -78,13 +60,7 @@ impl Engine {
         Self {
             policy,
             targets,
-            history: ClusterHistory {
-                needs_nodes: false,
-                last_at: None,
-                wakeup: (Timestamp::EPOCH, WakeReason::Poll),
-                cluster: SignalSamples::default(),
-                demand: DemandState::default(),
-            },
+            history: ClusterHistory::new(),
             with_reports: true,
         }
     }
@@ -137,26 +113,24 @@ impl Engine {
             max_age,
             with_reports: self.with_reports,
         };
-        let groups = self.policy.match_groups(&observation.cluster.value.groups);
+        let groups = &observation.cluster.value.groups;
         let demanded = self.policy.demand().map(|demand| {
             demanded_sizes(
                 &mut self.history.demand,
                 demand,
                 &tick,
                 &self.targets,
-                &groups,
+                self.policy.match_groups(groups),
             )
         });
-        for (index, target) in self.targets.iter_mut().enumerate() {
+        let targets = self
+            .targets
+            .iter_mut()
+            .zip(self.policy.match_groups(groups));
+        for (index, (target, found)) in targets.enumerate() {
             let demanded = demanded.as_ref().and_then(|sizes| sizes[index].as_ref());
-            let decision = target.step(
-                &tick,
-                cluster_hold.as_ref(),
-                demanded,
-                index,
-                &groups[index],
-            );
-            decisions.push(decision);
+            let hold = cluster_hold.as_ref();
+            decisions.push(target.step(&tick, hold, demanded, index, &found));
         }
         self.history.wakeup = next_wakeup(at, at + self.policy.poll(), decisions, &self.targets);
     }
@@ -218,57 +192,34 @@ fn cluster_hold(
 }
 
 /// What a `demand:` policy asks of each target; `None` for a target without a group.
-fn demanded_sizes(
+fn demanded_sizes<'g>(
     state: &mut DemandState,
     demand: &Demand,
     tick: &Tick,
     targets: &[TargetState],
-    matches: &[GroupMatch<'_>],
+    matches: impl Iterator<Item = GroupMatch<'g>>,
 ) -> Vec<Option<DemandedSize>> {
-    let mut groups: Vec<&GroupStatus> = Vec::new();
-    let mut members = Vec::new();
-    for (target, found) in targets.iter().zip(matches) {
-        if let Some(group) = found.group() {
-            groups.push(group);
-            members.push(target.member(tick.observation.at, group));
-        }
-    }
-    let has_group = matches.iter().map(|found| found.group().is_some());
-    let mut plan = match state.plan(demand, tick, &groups) {
+    let groups: Vec<Option<&GroupStatus>> = matches.map(|found| found.group()).collect();
+    let present: Vec<&GroupStatus> = groups.iter().copied().flatten().collect();
+    let mut plan = match state.plan(demand, tick, &present) {
         Ok(plan) => plan,
         Err(reason) => {
-            return has_group
-                .map(|has_group| has_group.then(|| DemandedSize::Unknown(reason.clone())))
-                .collect();
+            let unknown = |group: Option<_>| group.map(|_| DemandedSize::Unknown(reason.clone()));
+            return groups.into_iter().map(unknown).collect();
         }
     };
+    let members: Vec<_> = targets
+        .iter()
+        .zip(&groups)
+        .filter_map(|(target, group)| Some(target.member(tick.at(), (*group)?)))
+        .collect();
     let mut sizes = plan.shares(&members).into_iter();
-    has_group
-        .map(|has_group| {
-            let size = has_group.then(|| sizes.next()).flatten()?;
+    groups
+        .into_iter()
+        .map(|group| {
+            let size = group.and_then(|_| sizes.next())?;
             let report = Box::new(plan.report.clone());
             Some(DemandedSize::Known(Instances(size), report))
         })
         .collect()
-}
-
-/// The next poll, or the first end of a wait before it.
-fn next_wakeup(
-    at: Timestamp,
-    poll: Timestamp,
-    decisions: &[Decision],
-    targets: &[TargetState],
-) -> (Timestamp, WakeReason) {
-    let holds = decisions
-        .iter()
-        .filter_map(|decision| match &decision.action {
-            Action::Hold(reason) => reason.until(),
-            Action::Resize(_) => None,
-        });
-    let cooldowns = targets.iter().filter_map(TargetState::cooling_until);
-    let earliest = holds.chain(cooldowns).filter(|until| *until > at).min();
-    match earliest {
-        Some(until) if until < poll => (until, WakeReason::WaitEnds),
-        _ => (poll, WakeReason::Poll),
-    }
 }

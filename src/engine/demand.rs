@@ -16,31 +16,35 @@
 
 mod daily;
 mod levels;
+mod load;
+pub mod plan;
 mod preference;
 mod provisioning;
 mod retention;
 pub mod shares;
+mod supply;
 mod turnover;
+mod units;
 
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::target::Tick;
-use crate::decision::{DemandReport, HoldReason, Resource};
-use crate::observation::{GroupKind, GroupStatus, Role, YarnLoad};
-use crate::policy::demand::{Demand, DemandUnits};
-use crate::units::{Instances, Mebibytes, Timestamp};
+use super::tick::Tick;
+use crate::decision::{DemandReport, HoldReason};
+use crate::observation::{GroupStatus, Sampled, YarnLoad};
+use crate::policy::demand::Demand;
+use crate::units::{Mebibytes, Timestamp};
 use daily::Daily;
 use levels::Levels;
+use load::Load;
+use plan::Plan;
 use preference::Preference;
 use provisioning::Provisioning;
 use retention::Retention;
-use shares::Member;
+use supply::Supply;
 use turnover::Turnover;
-
-/// A fraction of a unit that is ignored: YARN reports memory in whole mebibytes.
-const NEGLIGIBLE: f64 = 1e-3;
+use units::{UnitLimits, UnitSize, whole};
 
 /// What a `demand:` policy learns from one observation to the next.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -56,72 +60,16 @@ pub struct DemandState {
     daily: Daily,
 }
 
-/// What one unit offers to containers: the mean over all nodes.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct UnitSize {
-    memory_mib: f64,
-    /// `None` if cores are not counted.
-    vcores: Option<f64>,
-}
-
-/// The units that all targets should have together.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Plan {
-    /// Units of the targets, within the limits of the demand.
-    pub desired: u32,
-    /// The demand's limits, in units of the targets.
-    pub limits: UnitLimits,
-    pub report: DemandReport,
-}
-
-/// The limits of a demand, in units of its targets.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct UnitLimits {
-    pub min: u32,
-    pub max: u32,
-    pub max_core: u32,
-    pub max_on_demand: u32,
-}
-
-/// The load of one resource, in units.
-#[derive(Clone, Copy, Debug)]
-struct Load {
-    resource: Resource,
-    allocated: f64,
-    pending: f64,
-    /// The part of `pending` that starts within the patience, as containers finish.
-    served: f64,
-    /// How many containers run one after another in the same place within the patience; at least
-    /// one.
-    turns: f64,
-}
-
-impl Load {
-    fn remaining(&self) -> f64 {
-        (self.pending - self.served).max(0.0)
-    }
-
-    /// Units that serve what remains within the patience, once they are there.
-    fn for_remaining(&self) -> f64 {
-        self.remaining() / self.turns
-    }
-
-    /// Units for what is allocated and what remains.
-    fn units(&self, preference: Preference, working: u32) -> u32 {
-        let wanted = (self.allocated + self.for_remaining()) * preference.headroom;
-        whole(wanted.min(f64::from(working.max(1)) * preference.growth))
-    }
-}
-
-impl Plan {
-    /// Returns the size of each target. The report says if they cannot take everything desired.
-    pub fn shares(&mut self, members: &[Member]) -> Vec<u32> {
-        let sizes = shares::shares(self.desired, &self.limits, members);
-        let total = sizes.iter().copied().fold(0, u32::saturating_add);
-        self.report.units_possible = (total < self.desired).then_some(total);
-        sizes
-    }
+/// The units of the whole cluster that a demand asks for, and the parts that they follow from.
+struct Units {
+    /// Growth or forecast, whichever is larger.
+    needed: u32,
+    /// What is needed or worth keeping, of the units that there are.
+    kept: u32,
+    forecast: Option<u32>,
+    total: u32,
+    /// How long the highest level is kept while idle.
+    keep_idle: Duration,
 }
 
 impl DemandState {
@@ -136,88 +84,31 @@ impl DemandState {
         tick: &Tick,
         targets: &[&GroupStatus],
     ) -> Result<Plan, HoldReason> {
-        let observation = tick.observation;
-        let at = observation.at;
-        let requested = targets
-            .iter()
-            .map(|group| group.requested)
-            .sum::<Instances>()
-            .get();
-        let running = targets
-            .iter()
-            .map(|group| group.running.min(group.requested))
-            .sum::<Instances>()
-            .get();
-        self.provisioning.observe(at, requested, running);
-        let yarn = observation
-            .yarn
-            .as_ref()
-            .ok_or_else(|| HoldReason::MissingSignal {
-                signal: "yarn".into(),
-            })?;
-        if at.since(yarn.measured_at) > tick.max_age {
-            return Err(HoldReason::StaleData {
-                signal: "yarn".into(),
-                measured_at: yarn.measured_at,
-            });
-        }
-        let workers = || {
-            observation
-                .cluster
-                .value
-                .groups
-                .iter()
-                .filter(|group| group.role != Role::Primary)
-        };
-        let is_other = |group: &&GroupStatus| targets.iter().all(|target| target.id != group.id);
-        let others = workers()
-            .filter(is_other)
-            .map(|group| group.running)
-            .sum::<Instances>()
-            .get();
-        let counts_nodes = workers().all(|group| group.kind == GroupKind::Group);
-        self.measure_unit(
-            &yarn.value,
-            workers()
-                .map(|group| group.running)
-                .sum::<Instances>()
-                .get(),
-            counts_nodes,
-        );
-        let unit = self.unit.ok_or_else(|| HoldReason::MissingSignal {
-            signal: "yarn_nodes_active".into(),
-        })?;
-        let limits = UnitLimits::of(demand, unit).ok_or_else(|| HoldReason::MissingSignal {
-            signal: "yarn_vcores_total".into(),
-        })?;
-
+        let at = tick.at();
+        let supply = Supply::of(&tick.observation.cluster.value.groups, targets);
+        self.provisioning
+            .observe(at, supply.requested, supply.running);
+        let yarn = recent_yarn(tick)?;
+        self.measure_unit(&yarn.value, &supply);
+        let unit = self
+            .unit
+            .ok_or_else(|| HoldReason::missing("yarn_nodes_active"))?;
+        let limits =
+            UnitLimits::of(demand, unit).ok_or_else(|| HoldReason::missing("yarn_vcores_total"))?;
         let preference = Preference::of(demand.performance_index, self.provisioning.delay());
-        let have = others.saturating_add(requested);
         if self.measured_at.is_none() {
-            self.levels.assume_needed(have);
+            self.levels.assume_needed(supply.have());
         }
         if self.measured_at != Some(yarn.measured_at) {
-            self.learn(
-                &yarn.value,
-                yarn.measured_at,
-                tick.max_age,
-                unit,
-                preference,
-                limits.max.saturating_add(others),
-            );
+            let most = limits.max.saturating_add(supply.others);
+            self.learn(yarn, tick.max_age, unit, preference, most);
         }
-        let load = self.binding(&yarn.value, unit, preference.patience);
-        let there = others.saturating_add(running);
-        let kept = self.kept(at, have, there, preference.price);
-        let forecast = self.daily.forecast(at, self.provisioning.delay());
-        let grown = load.units(preference, there);
-        let needed = grown.max(forecast.unwrap_or(0));
-        let total = if needed > have {
-            needed
-        } else {
-            kept.max(needed).min(have)
-        };
-        let desired = total.saturating_sub(others).clamp(limits.min, limits.max);
+        let load = self.load(&yarn.value, unit, preference.patience);
+        let units = self.units(at, &supply, &load, preference);
+        let desired = units
+            .total
+            .saturating_sub(supply.others)
+            .clamp(limits.min, limits.max);
         let report = DemandReport {
             memory_pending_mib: yarn.value.memory_pending,
             units_allocated: load.allocated,
@@ -226,10 +117,10 @@ impl DemandState {
             units_remaining: load.remaining(),
             units_for_remaining: load.for_remaining(),
             headroom: preference.headroom,
-            units_needed: needed,
-            units_kept: kept,
-            units_forecast: forecast,
-            units_others: others,
+            units_needed: units.needed,
+            units_kept: units.kept,
+            units_forecast: units.forecast,
+            units_others: supply.others,
             units_desired: desired,
             units_possible: None,
             binding: load.resource,
@@ -237,14 +128,8 @@ impl DemandState {
             unit_memory_mib: Mebibytes(unit.memory_mib.round() as u64),
             patience_s: preference.patience.as_secs_f64(),
             provisioning_s: self.provisioning.delay().as_secs_f64(),
-            container_lifetime_s: self
-                .turnover
-                .lifetime()
-                .map(|lifetime| lifetime.as_secs_f64()),
-            keep_idle_s: self
-                .retention
-                .keep_for(have, preference.price)
-                .as_secs_f64(),
+            container_lifetime_s: self.turnover.lifetime().map(|time| time.as_secs_f64()),
+            keep_idle_s: units.keep_idle.as_secs_f64(),
             days_known: self.daily.days(),
         };
         Ok(Plan {
@@ -252,6 +137,31 @@ impl DemandState {
             limits,
             report,
         })
+    }
+
+    /// Computes the units of the whole cluster from growth, retention and forecast.
+    fn units(
+        &mut self,
+        at: Timestamp,
+        supply: &Supply,
+        load: &Load,
+        preference: Preference,
+    ) -> Units {
+        let (have, there) = (supply.have(), supply.there());
+        let kept = self.kept(at, have, there, preference.price);
+        let forecast = self.daily.forecast(at, self.provisioning.delay());
+        let needed = load.units(preference, there).max(forecast.unwrap_or(0));
+        Units {
+            needed,
+            kept,
+            forecast,
+            total: if needed > have {
+                needed
+            } else {
+                kept.max(needed).min(have)
+            },
+            keep_idle: self.retention.keep_for(have, preference.price),
+        }
     }
 
     /// Adjusts to a clock that went back: what was learned stays, what was in progress is dropped.
@@ -279,15 +189,17 @@ impl DemandState {
         })
     }
 
+    /// Learns from a measurement of YARN. `allowance` is how far apart two measurements may lie, and
+    /// `most` the most units that can be needed.
     fn learn(
         &mut self,
-        yarn: &YarnLoad,
-        at: Timestamp,
+        yarn: &Sampled<YarnLoad>,
         allowance: Duration,
         unit: UnitSize,
         preference: Preference,
         most: u32,
     ) {
+        let (at, yarn) = (yarn.measured_at, &yarn.value);
         if self
             .measured_at
             .is_some_and(|last| at.since(last) > allowance || at < last)
@@ -301,85 +213,43 @@ impl DemandState {
             yarn.containers_allocated,
             yarn.containers_released_total,
         );
-        let load = self.binding(yarn, unit, Duration::ZERO);
+        let load = self.load(yarn, unit, Duration::ZERO);
         let needed =
             whole((load.allocated + load.pending) * preference.headroom.max(1.0)).min(most);
         for gap in self.levels.observe(at, needed) {
             self.retention.learn(gap);
         }
-        let load = self.binding(yarn, unit, preference.patience);
+        let load = self.load(yarn, unit, preference.patience);
         self.daily
             .observe(at, load.units(preference, yarn.nodes.active).min(most));
     }
 
-    /// Measures the mean size of a unit while no node is joining or leaving. `counts_nodes` says that
-    /// a unit is a node.
-    fn measure_unit(&mut self, yarn: &YarnLoad, running: u32, counts_nodes: bool) {
+    /// Measures the mean size of a unit while no node is joining or leaving.
+    fn measure_unit(&mut self, yarn: &YarnLoad, supply: &Supply) {
         let nodes = yarn.nodes;
         let is_settled = nodes.active > 0
             && nodes.decommissioning == 0
-            && (nodes.active == running || !counts_nodes);
-        if (is_settled || self.unit.is_none()) && running > 0 && yarn.memory_total.get() > 0 {
-            let per_unit = |total: f64| total / f64::from(running);
-            self.unit = Some(UnitSize {
-                memory_mib: per_unit(yarn.memory_total.as_f64()),
-                vcores: yarn
-                    .vcores_total
-                    .filter(|vcores| vcores.get() > 0)
-                    .map(|vcores| per_unit(vcores.as_f64())),
-            });
+            && (nodes.active == supply.workers || !supply.counts_nodes);
+        if is_settled || self.unit.is_none() {
+            self.unit = UnitSize::mean(yarn, supply.workers).or(self.unit);
         }
     }
 
-    /// The load of the binding resource: the one that needs most units.
-    fn binding(&self, yarn: &YarnLoad, unit: UnitSize, patience: Duration) -> Load {
-        let finished = self.turnover.times_finished_in(patience);
-        let load = |resource, allocated: f64, pending: f64, size: f64| Load {
-            resource,
-            allocated: allocated / size,
-            pending: pending / size,
-            served: allocated / size * finished,
-            turns: finished.max(1.0),
-        };
-        let memory = load(
-            Resource::Memory,
-            yarn.memory_allocated.as_f64(),
-            yarn.memory_pending.as_f64(),
-            unit.memory_mib,
-        );
-        let cores = (unit.vcores, yarn.vcores_allocated, yarn.vcores_pending);
-        let (Some(size), Some(allocated), Some(pending)) = cores else {
-            return memory;
-        };
-        let vcores = load(Resource::Vcores, allocated.as_f64(), pending.as_f64(), size);
-        if vcores.allocated + vcores.pending > memory.allocated + memory.pending {
-            vcores
-        } else {
-            memory
-        }
+    /// The load of the binding resource, with what is served within `patience`.
+    fn load(&self, yarn: &YarnLoad, unit: UnitSize, patience: Duration) -> Load {
+        Load::binding(yarn, unit, self.turnover.times_finished_in(patience))
     }
 }
 
-impl UnitLimits {
-    /// Converts the limits to units; `None` if they count cores and the cores of a node are unknown.
-    fn of(demand: &Demand, unit: UnitSize) -> Option<Self> {
-        let size = match demand.units {
-            DemandUnits::Instances | DemandUnits::FleetUnits => 1.0,
-            DemandUnits::Vcpu => unit.vcores?,
-        };
-        let at_most = |counted: u32| (f64::from(counted) / size + NEGLIGIBLE) as u32;
-        let max = at_most(demand.max);
-        let min = whole(f64::from(demand.min) / size).min(max);
-        Some(Self {
-            min,
-            max,
-            max_core: at_most(demand.max_core),
-            max_on_demand: at_most(demand.max_on_demand),
-        })
+/// YARN's load, or why the demand is unknown.
+fn recent_yarn<'a>(tick: &Tick<'a>) -> Result<&'a Sampled<YarnLoad>, HoldReason> {
+    let yarn = tick.observation.yarn.as_ref();
+    let yarn = yarn.ok_or_else(|| HoldReason::missing("yarn"))?;
+    if tick.at().since(yarn.measured_at) > tick.max_age {
+        return Err(HoldReason::StaleData {
+            signal: "yarn".into(),
+            measured_at: yarn.measured_at,
+        });
     }
-}
-
-/// Rounds up to whole units.
-fn whole(units: f64) -> u32 {
-    (units - NEGLIGIBLE).ceil().clamp(0.0, f64::from(u32::MAX)) as u32
+    Ok(yarn)
 }

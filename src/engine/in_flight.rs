@@ -2,6 +2,8 @@
 //! replaced by someone else.
 
 mod accepted;
+mod resize;
+mod restore;
 #[cfg(test)]
 mod tests;
 mod written;
@@ -15,6 +17,7 @@ use crate::observation::{Direction, GroupState, GroupStatus};
 use crate::policy::Guards;
 use crate::units::{Instances, Timestamp};
 pub use accepted::AcceptedResizes;
+use resize::{Accepted, InFlight, Sent};
 use written::Written;
 
 /// How long calls wait after EMR refused one; doubled after each further refusal in a row. One call
@@ -42,42 +45,6 @@ pub struct ResizeTracker {
     yielding_until: Option<Timestamp>,
 }
 
-/// The resize in flight.
-#[derive(Clone, Debug, Default, PartialEq)]
-enum InFlight {
-    /// No resize is in flight.
-    #[default]
-    Idle,
-    /// EMR was called and has not answered. `replaces` is the accepted resize that stays in flight
-    /// if EMR refuses the call.
-    Unanswered {
-        call: Sent,
-        replaces: Option<Accepted>,
-    },
-    Accepted(Accepted),
-}
-
-/// A resize that was sent to EMR.
-#[derive(Clone, Copy, Debug, PartialEq)]
-struct Sent {
-    at: Timestamp,
-    from: Instances,
-    to: Instances,
-    /// The rule that asked for it, by its position.
-    rule: Option<usize>,
-}
-
-/// A resize that EMR accepted and has not completed.
-#[derive(Clone, Debug, PartialEq)]
-struct Accepted {
-    resize: Sent,
-    /// EMR has reported the new size as the requested one.
-    is_visible: bool,
-    /// Rules of earlier resizes that this one replaced before they completed. Their cooldowns start
-    /// when this one completes.
-    replaced_rules: Vec<usize>,
-}
-
 /// What EMR reported about the group, and how to read it.
 #[derive(Clone, Copy, Debug)]
 pub struct GroupReport<'a> {
@@ -95,59 +62,6 @@ pub struct GroupReport<'a> {
 pub struct Completed {
     pub rules: Vec<usize>,
     pub at: Timestamp,
-}
-
-impl Sent {
-    fn direction(&self) -> Direction {
-        if self.to > self.from {
-            Direction::Out
-        } else {
-            Direction::In
-        }
-    }
-}
-
-impl From<Option<Accepted>> for InFlight {
-    fn from(accepted: Option<Accepted>) -> Self {
-        accepted.map_or(Self::Idle, Self::Accepted)
-    }
-}
-
-impl InFlight {
-    /// The resize that was sent last.
-    fn last(&self) -> Option<&Sent> {
-        match self {
-            Self::Idle => None,
-            Self::Unanswered { call, .. } => Some(call),
-            Self::Accepted(accepted) => Some(&accepted.resize),
-        }
-    }
-
-    /// The accepted resize: in flight, or in flight again if the call that replaces it is refused.
-    fn accepted_mut(&mut self) -> Option<&mut Accepted> {
-        match self {
-            Self::Idle => None,
-            Self::Unanswered { replaces, .. } => replaces.as_mut(),
-            Self::Accepted(accepted) => Some(accepted),
-        }
-    }
-
-    fn accepted(&self) -> Option<&Accepted> {
-        match self {
-            Self::Idle => None,
-            Self::Unanswered { replaces, .. } => replaces.as_ref(),
-            Self::Accepted(accepted) => Some(accepted),
-        }
-    }
-
-    /// Removes the accepted resize, if there is one.
-    fn into_accepted(self) -> Option<Accepted> {
-        match self {
-            Self::Idle => None,
-            Self::Unanswered { replaces, .. } => replaces,
-            Self::Accepted(accepted) => Some(accepted),
-        }
-    }
 }
 
 impl ResizeTracker {
@@ -358,37 +272,6 @@ impl ResizeTracker {
         };
         let accepted = accepted.map(|accepted| &mut accepted.resize);
         call.into_iter().chain(accepted).chain(&mut self.lost)
-    }
-
-    /// The rules behind these resizes, by their position.
-    pub fn rules(&self) -> impl Iterator<Item = usize> + '_ {
-        let accepted = self.in_flight.accepted();
-        let sent = [
-            self.in_flight.last(),
-            accepted.map(|accepted| &accepted.resize),
-            self.lost.as_ref(),
-        ];
-        let replaced = accepted
-            .into_iter()
-            .flat_map(|resize| &resize.replaced_rules);
-        sent.into_iter()
-            .flatten()
-            .filter_map(|sent| sent.rule)
-            .chain(replaced.copied())
-    }
-
-    /// Maps the rules behind these resizes to an edited policy: `position` returns where a rule is
-    /// now, if it still exists.
-    #[must_use]
-    pub fn with_rules(mut self, position: impl Fn(usize) -> Option<usize>) -> Self {
-        for sent in self.sent_mut() {
-            sent.rule = sent.rule.and_then(&position);
-        }
-        if let Some(accepted) = self.in_flight.accepted_mut() {
-            let rules = std::mem::take(&mut accepted.replaced_rules);
-            accepted.replaced_rules = rules.into_iter().filter_map(position).collect();
-        }
-        self
     }
 
     /// The size and the direction of the resize in flight.

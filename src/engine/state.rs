@@ -1,22 +1,36 @@
-//! The state of an engine: how it is written down and restored, and how it passes to an edited policy.
+//! What an engine knows between two ticks, as it is written down.
 
 use serde::{Deserialize, Serialize};
 
-use super::target::{HistoryMismatch, TargetHistory, TargetState};
-use super::{ClusterHistory, Engine};
-use crate::observation::MetricId;
-use crate::policy::signal::SignalSource;
-use crate::policy::{MetricSpec, Policy, Target};
-use crate::units::Instances;
+use super::demand::DemandState;
+use super::samples::SignalSamples;
+use super::target::TargetHistory;
+use super::wakeup::WakeReason;
+use crate::units::Timestamp;
 
 /// Everything that an engine knows and that does not follow from its policy. Other modules only
-/// write it, read it, and pass it to [`Engine::restore`].
+/// write it, read it, and pass it to [`Engine::restore`](super::Engine::restore).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct EngineState {
     #[serde(flatten)]
-    cluster: ClusterHistory,
-    targets: Vec<TargetHistory>,
+    pub(super) cluster: ClusterHistory,
+    pub(super) targets: Vec<TargetHistory>,
+}
+
+/// What the engine keeps of the whole cluster between two ticks.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ClusterHistory {
+    /// Nodes have been observed, or are looked at. From then on nothing scales in while it is not
+    /// known what runs on each node.
+    pub needs_nodes: bool,
+    pub last_at: Option<Timestamp>,
+    pub wakeup: (Timestamp, WakeReason),
+    /// The samples of EMR's description of the cluster.
+    pub cluster: SignalSamples,
+    /// What a `demand:` policy has learned.
+    #[serde(default)]
+    pub demand: DemandState,
 }
 
 /// Why a state cannot be restored: it was recorded under another policy.
@@ -30,104 +44,15 @@ pub enum StateMismatch {
     Target { target: usize, part: &'static str },
 }
 
-impl Engine {
-    /// The state to write down, for [`restore`](Self::restore).
-    pub fn state(&self) -> EngineState {
-        EngineState {
-            cluster: self.history.clone(),
-            targets: self
-                .targets
-                .iter()
-                .map(|target| target.history().clone())
-                .collect(),
-        }
-    }
-
-    /// Restores the engine that `state` was taken from. It decides like that one from then on.
-    ///
-    /// # Errors
-    /// When the state was recorded under another policy.
-    pub fn restore(policy: Policy, state: EngineState) -> Result<Self, StateMismatch> {
-        let (found, expected) = (state.targets.len(), policy.targets().len());
-        if found != expected {
-            return Err(StateMismatch::Targets { found, expected });
-        }
-        let mut targets = Vec::with_capacity(expected);
-        for (target, (spec, history)) in policy.targets().iter().zip(state.targets).enumerate() {
-            let restored = TargetState::restore(spec.clone(), history);
-            targets.push(
-                restored.map_err(|HistoryMismatch(part)| StateMismatch::Target { target, part })?,
-            );
-        }
-        Ok(Self {
-            policy,
-            targets,
-            history: state.cluster,
-            with_reports: true,
-        })
-    }
-
-    /// Continues with the same cluster under an edited policy.
-    ///
-    /// A target continues from the one with the same selector. Where there is none, it continues
-    /// from the first that is left over, provided that the next observation shows that both mean the
-    /// same group. What belongs to a group stays: in-flight resizes, quarantines, yields, spent
-    /// budgets; so do cooldowns of rules that kept their name. `for` timers and windows continue
-    /// where the condition, its signals and the poll are unchanged, and start at zero elsewhere.
-    #[must_use]
-    pub fn adopt(self, policy: Policy) -> Self {
-        let is_same = |source: Option<&SignalSource>| match source {
-            Some(SignalSource::Metric { id, .. }) => {
-                metric(&self.policy, id) == metric(&policy, id)
-            }
-            Some(SignalSource::BuiltIn(_)) | None => self.policy.poll() == policy.poll(),
-        };
-        let most_core = self
-            .targets
-            .iter()
-            .map(TargetState::most_core)
-            .max()
-            .unwrap_or(Instances::ZERO);
-        let mut before: Vec<Option<TargetState>> = self.targets.into_iter().map(Some).collect();
-        let known: Vec<Option<TargetState>> = policy
-            .targets()
-            .iter()
-            .map(|spec| take_same_selector(&mut before, spec))
-            .collect();
-        let mut left_over = before.into_iter().flatten();
-        let mut targets = Vec::with_capacity(known.len());
-        for (spec, known) in policy.targets().iter().zip(known) {
-            let target = match known.or_else(|| left_over.next()) {
-                Some(before) => before.adopt(spec.clone(), is_same),
-                None => TargetState::new(spec.clone()),
-            };
-            targets.push(target.with_most_core(most_core));
-        }
-        let mut history = self.history;
-        if !is_same(None) {
-            history.cluster = Default::default();
-        }
+impl ClusterHistory {
+    /// The history of a cluster of which nothing was observed.
+    pub fn new() -> Self {
         Self {
-            policy,
-            targets,
-            history,
-            with_reports: self.with_reports,
+            needs_nodes: false,
+            last_at: None,
+            wakeup: (Timestamp::EPOCH, WakeReason::Poll),
+            cluster: SignalSamples::default(),
+            demand: DemandState::default(),
         }
     }
-}
-
-/// Removes the target that selects its group in the same way.
-fn take_same_selector(targets: &mut [Option<TargetState>], spec: &Target) -> Option<TargetState> {
-    targets
-        .iter_mut()
-        .find(|target| {
-            target
-                .as_ref()
-                .is_some_and(|target| *target.selector() == spec.selector)
-        })?
-        .take()
-}
-
-fn metric<'a>(policy: &'a Policy, id: &MetricId) -> Option<&'a MetricSpec> {
-    policy.metrics().iter().find(|metric| metric.id == *id)
 }

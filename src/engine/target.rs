@@ -1,32 +1,39 @@
 //! One target of a policy over time: it reads its signals, evaluates its rules, follows its resizes,
 //! and decides.
 
+mod candidate;
 mod decide;
+mod guard;
 mod history;
+mod hold_reason;
+mod inputs;
+mod restore;
+mod situation;
+mod stabilization;
 mod termination;
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::demand::plan::DemandedSize;
 use super::demand::shares::Member;
-use super::for_timer::{ForState, ForTimer};
+use super::for_timer::ForState;
+use super::hdfs_floor::core_running;
 use super::in_flight::GroupReport;
-use super::limits;
 use super::propose;
-use super::samples::{Freshness, SignalSamples};
+use super::samples::Freshness;
 use super::scope::{Scope, is_counter};
+use super::tick::Tick;
 use crate::decision::{
-    Action, Cause, Decision, DemandReport, HoldReason, Outcome, Reading, RuleReport, RuleState,
+    Action, Cause, Decision, HoldReason, Outcome, Reading, RuleReport, RuleState,
 };
-use crate::observation::{
-    GroupId, GroupState, GroupStatus, NodeSnapshot, Observation, Role, YarnLoad,
-};
+use crate::observation::{GroupId, GroupState, GroupStatus, Role};
 use crate::policy::condition::Leaf;
-use crate::policy::{GroupMatch, Limits, Rule, Selector, Target};
+use crate::policy::{GroupMatch, Limits, Selector, Target};
 use crate::units::{Instances, Timestamp};
-use decide::Situation;
-use history::RuleHistory;
 pub use history::{HistoryMismatch, TargetHistory};
+use inputs::RuleInputs;
+use situation::Situation;
 
 /// A target, and what the engine knows about its group.
 #[derive(Clone, Debug)]
@@ -42,66 +49,6 @@ pub struct TargetState {
     freshness: Vec<Freshness>,
     /// The state of each rule at this tick; empty without a group.
     rule_states: Vec<RuleState>,
-}
-
-/// What the condition and the change of a rule read.
-#[derive(Clone, Debug)]
-struct RuleInputs {
-    /// Positions of the signals in the target, in ascending order.
-    signals: Vec<usize>,
-    /// The condition compares the state of the cluster.
-    reads_cluster: bool,
-}
-
-/// What is the same for all targets at one tick.
-pub struct Tick<'a> {
-    pub observation: &'a Observation,
-    /// The samples of EMR's description of the cluster.
-    pub cluster: &'a SignalSamples,
-    /// A scale-in has to know what runs on each node.
-    pub needs_nodes: bool,
-    /// How long the policy waits between two observations.
-    pub poll: Duration,
-    /// How old a polled value may be: three polls.
-    pub max_age: Duration,
-    /// Decisions contain the states of rules and the values that they read.
-    pub with_reports: bool,
-}
-
-/// What a `demand:` policy asks of one target.
-#[derive(Clone, Debug)]
-pub enum DemandedSize {
-    /// The desired size, and how it was computed.
-    Known(Instances, Box<DemandReport>),
-    /// Why the demand is not known.
-    Unknown(HoldReason),
-}
-
-impl DemandedSize {
-    fn report(&self) -> Option<Box<DemandReport>> {
-        match self {
-            Self::Known(_, report) => Some(report.clone()),
-            Self::Unknown(_) => None,
-        }
-    }
-}
-
-impl Tick<'_> {
-    fn at(&self) -> Timestamp {
-        self.observation.at
-    }
-
-    /// What runs on each node, if it was observed recently.
-    pub fn snapshot(&self) -> Option<&NodeSnapshot> {
-        let sample = self.observation.nodes.as_ref()?;
-        (self.at().since(sample.measured_at) <= self.max_age).then_some(&sample.value)
-    }
-
-    /// The load that YARN reports, if it was observed recently.
-    fn yarn(&self) -> Option<&YarnLoad> {
-        let sample = self.observation.yarn.as_ref()?;
-        (self.at().since(sample.measured_at) <= self.max_age).then_some(&sample.value)
-    }
 }
 
 /// The group of a target, or why the target holds without one.
@@ -275,7 +222,7 @@ impl TargetState {
         }
         history.resizes.prune(observation.at, lookback);
         if group.role == Role::Core {
-            history.most_core = history.most_core.max(limits::core_running(observation));
+            history.most_core = history.most_core.max(core_running(observation));
         }
     }
 
@@ -428,55 +375,5 @@ impl TargetState {
     pub fn with_most_core(mut self, seen: Instances) -> Self {
         self.history.most_core = self.history.most_core.max(seen);
         self
-    }
-}
-
-impl RuleInputs {
-    fn new(spec: &Target, rule: &Rule) -> Self {
-        let mut signals: Vec<usize> = spec
-            .leaves(rule)
-            .into_iter()
-            .map(|leaf| spec.signal_of(leaf))
-            .collect();
-        signals.sort_unstable();
-        signals.dedup();
-        Self {
-            signals,
-            reads_cluster: rule.when.reads_cluster(),
-        }
-    }
-
-    /// Updates the `for` timer of a rule with the value of its condition at this tick.
-    fn update_timer(
-        &self,
-        timer: &mut ForTimer,
-        rule: &Rule,
-        tick: &Tick,
-        scope: &Scope,
-    ) -> ForState {
-        let mut newest: Option<Timestamp> = None;
-        let mut breaks = if self.reads_cluster {
-            tick.cluster.breaks()
-        } else {
-            0
-        };
-        for signal in &self.signals {
-            let sample = scope.freshness[*signal].sample();
-            newest = newest.max(sample.map(|sample| sample.measured_at));
-            breaks = breaks.wrapping_add(scope.signals[*signal].1.breaks());
-        }
-        let newest = newest.unwrap_or(tick.observation.cluster.measured_at);
-        let truth = scope.truth(&rule.when);
-        if truth.is_none() && scope.bridged().truth(&rule.when) != Some(true) {
-            timer.reset();
-        }
-        timer.update(truth, newest, breaks, rule.for_duration)
-    }
-}
-
-impl RuleHistory {
-    /// When the cooldown of the rule ends, if that is later than `at`.
-    fn cooling_until(&self, cooldown: Duration, at: Timestamp) -> Option<Timestamp> {
-        Some(self.completed_at? + cooldown).filter(|until| at < *until)
     }
 }

@@ -1,13 +1,17 @@
 //! The engine's behaviour, as its users rely on it.
 
+mod candidates;
 mod complaints;
 mod demand;
 mod for_timers;
 mod guards;
 mod in_flight;
+mod limits;
 mod nodes;
 mod properties;
+mod stabilization;
 mod state;
+mod targets;
 
 use std::time::Duration;
 

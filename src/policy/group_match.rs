@@ -38,19 +38,14 @@ impl<'g> GroupMatch<'g> {
 pub(super) fn match_groups<'g>(
     targets: &[Target],
     groups: &'g [GroupStatus],
-) -> Vec<GroupMatch<'g>> {
-    let mut matches: Vec<GroupMatch<'g>> = Vec::with_capacity(targets.len());
-    for target in targets {
-        let found = match_group(target, groups, &matches);
-        matches.push(found);
-    }
-    matches
+) -> impl Iterator<Item = GroupMatch<'g>> {
+    (0..targets.len()).map(move |target| match_group(&targets[target], groups, &targets[..target]))
 }
 
 fn match_group<'g>(
     target: &Target,
     groups: &'g [GroupStatus],
-    earlier: &[GroupMatch<'g>],
+    earlier: &[Target],
 ) -> GroupMatch<'g> {
     let mut named = target.selector.select(groups);
     let Some(group) = named.next() else {
@@ -63,11 +58,9 @@ fn match_group<'g>(
     if let Some(second) = named.next() {
         return GroupMatch::Several([group, second].into_iter().chain(named).collect());
     }
-    let owner = earlier.iter().position(|other| {
-        other
-            .group()
-            .is_some_and(|other_group| other_group.id == group.id)
-    });
+    let owner = earlier
+        .iter()
+        .position(|other| other.selector.names_only(group, groups));
     match owner {
         Some(by) => GroupMatch::Taken { group, by },
         None => GroupMatch::One(group),

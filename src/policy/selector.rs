@@ -58,6 +58,11 @@ impl Selector {
         groups.iter().filter(|group| self.names(group))
     }
 
+    /// Whether it names `group`, and no other one of `groups`.
+    pub(super) fn names_only(&self, group: &GroupStatus, groups: &[GroupStatus]) -> bool {
+        self.names(group) && self.select(groups).nth(1).is_none()
+    }
+
     fn names(&self, group: &GroupStatus) -> bool {
         match self {
             Self::Role(role) => group.kind == GroupKind::Group && group.role == *role,

@@ -155,7 +155,10 @@ impl Policy {
 
     /// Finds the group of each target among the groups of a cluster, in the order of
     /// [`targets`](Self::targets). A group belongs to the first target that means it.
-    pub fn match_groups<'g>(&self, groups: &'g [GroupStatus]) -> Vec<GroupMatch<'g>> {
+    pub fn match_groups<'g>(
+        &self,
+        groups: &'g [GroupStatus],
+    ) -> impl Iterator<Item = GroupMatch<'g>> {
         match_groups(self.targets(), groups)
     }
 

@@ -90,7 +90,7 @@ pub fn check_targets(policy: &Policy, scenario: &Scenario) -> Result<(), SimErro
         });
     }
     let groups: Vec<GroupStatus> = scenario.groups.iter().map(GroupSpec::status).collect();
-    let found = policy.match_groups(&groups);
+    let found: Vec<GroupMatch<'_>> = policy.match_groups(&groups).collect();
     for (target, found) in policy.targets().iter().zip(&found) {
         check_match(policy, scenario, &target.selector, found, &groups)?;
     }

@@ -1,7 +1,7 @@
 //! Distributes the units of a demand over its targets as Amazon's managed scaling does: scale-out
 //! prefers core to task and on-demand to spot, and scale-in goes in the opposite order.
 
-use super::UnitLimits;
+use super::units::UnitLimits;
 use crate::observation::{Market, Role};
 
 /// One target that can be resized.

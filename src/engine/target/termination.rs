@@ -4,7 +4,7 @@
 //! that have not read it yet. YARN does not report which nodes do. Output that was written before
 //! the oldest running application started is not needed by any of them.
 
-use super::Tick;
+use crate::engine::tick::Tick;
 use crate::observation::{GroupStatus, InstanceId, NodeLoad};
 use crate::units::{Instances, Timestamp};
 

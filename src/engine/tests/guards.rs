@@ -1,54 +1,6 @@
-//! Which change wins, how far it may go, and what holds it back.
+//! What holds a change of size back.
 
 use super::*;
-
-#[test]
-fn scale_out_beats_scale_in_then_the_larger_size_then_file_order() {
-    let rules = vec![
-        rule("shrink", Comparison::Less, 50.0, 0, shrink(1), 0),
-        rule("small", Comparison::Less, 50.0, 0, grow(2), 0),
-        rule("large", Comparison::Less, 50.0, 0, grow(4), 0),
-        rule("large-too", Comparison::Less, 50.0, 0, grow(4), 0),
-    ];
-    let mut harness = Harness::new(policy(rules.clone()), 4);
-    let Action::Resize(resize) = harness.tick(0, Some(10.0)) else {
-        panic!("a resize")
-    };
-    assert_eq!(
-        (resize.to, resize.because),
-        (Instances(8), Cause::Rule(rules[2].name.clone()))
-    );
-    let shrinks = vec![
-        rule("three", Comparison::Less, 50.0, 0, shrink(3), 0),
-        rule("one", Comparison::Less, 50.0, 0, shrink(1), 0),
-    ];
-    assert_eq!(
-        Harness::new(policy(shrinks), 4)
-            .tick(0, Some(10.0))
-            .resized_to(),
-        Some(3),
-        "of two scale-ins the one that keeps more"
-    );
-}
-
-#[test]
-fn a_rule_that_wants_exactly_the_present_size_holds_off_scale_in() {
-    let rules = vec![
-        rule(
-            "stay",
-            Comparison::Less,
-            50.0,
-            0,
-            Change::Set(Size::Exactly(Instances(4))),
-            0,
-        ),
-        rule("shrink", Comparison::Less, 50.0, 0, shrink(1), 0),
-    ];
-    assert_eq!(
-        Harness::new(policy(rules), 4).tick(0, Some(10.0)).reason(),
-        Some("no_rule_ready")
-    );
-}
 
 #[test]
 fn scale_in_waits_while_a_rule_that_could_grow_cannot_be_judged() {
@@ -81,53 +33,6 @@ fn scale_in_waits_while_a_rule_that_could_grow_cannot_be_judged() {
         harness.tick(30, Some(10.0)).resized_to(),
         Some(14),
         "what is known is enough to grow"
-    );
-}
-
-#[test]
-fn below_the_minimum_grows_at_once_and_above_the_maximum_shrinks_to_it() {
-    let mut harness = Harness::new(policy(vec![]), 25);
-    let Action::Resize(resize) = harness.tick(0, None) else {
-        panic!("a resize")
-    };
-    assert_eq!(
-        (resize.to, resize.because),
-        (Instances(20), Cause::AboveMaximum)
-    );
-    let limits = Limits::new(Instances(3), Instances(20)).expect("in order");
-    let Action::Resize(resize) = Harness::new(policy(vec![]).with_limits(limits), 1).tick(0, None)
-    else {
-        panic!("a resize")
-    };
-    assert_eq!(
-        (resize.to, resize.because),
-        (Instances(3), Cause::BelowMinimum)
-    );
-}
-
-#[test]
-fn at_the_maximum_the_reason_is_the_maximum() {
-    let mut harness = Harness::new(available_memory(), 20);
-    harness.until_resize(0, 270, 10.0);
-    assert_eq!(
-        harness.tick(300, Some(10.0)),
-        Action::Hold(HoldReason::AtLimit {
-            limiter: Limiter::Maximum,
-            size: Instances(20)
-        })
-    );
-}
-
-#[test]
-fn a_cut_resize_says_what_was_wanted_and_what_cut_it() {
-    let mut harness = Harness::new(available_memory(), 18);
-    harness.until_resize(0, 270, 10.0);
-    let Action::Resize(resize) = harness.tick(300, Some(10.0)) else {
-        panic!("a resize")
-    };
-    assert_eq!(
-        (resize.to.get(), resize.desired.get(), resize.limited_by),
-        (20, 23, Some(Limiter::Maximum))
     );
 }
 
@@ -188,37 +93,6 @@ fn who_is_not_the_leader_or_has_no_ready_cluster_holds() {
         Action::Hold(HoldReason::GroupNotReady {
             state: GroupState::Arrested
         })
-    );
-}
-
-#[test]
-fn stabilization_keeps_the_highest_size_wanted_in_its_time() {
-    let rules = vec![rule(
-        "idle",
-        Comparison::Greater,
-        75.0,
-        0,
-        Change::Set(Size::Exactly(Instances(2))),
-        0,
-    )];
-    let guards = Guards {
-        stabilization: Duration::from_secs(300),
-        reversal: Duration::ZERO,
-        ..Guards::default()
-    };
-    let mut harness = Harness::new(guarded(rules, guards), 9);
-    harness.tick(0, Some(50.0));
-    assert_eq!(
-        harness.tick(30, Some(80.0)),
-        Action::Hold(HoldReason::AtLimit {
-            limiter: Limiter::Stabilization,
-            size: Instances(9)
-        })
-    );
-    assert_eq!(
-        harness.until_resize(60, 900, 80.0),
-        Some((330, 2)),
-        "300 s after the last tick that wanted more"
     );
 }
 
@@ -313,50 +187,6 @@ fn a_reversal_waits_for_its_guard() {
     assert_eq!(harness.tick(60, Some(10.0)).resized_to(), Some(11));
 }
 
-fn core_policy() -> Policy {
-    let mut spec = policy(vec![rule(
-        "idle",
-        Comparison::Greater,
-        75.0,
-        0,
-        shrink(6),
-        0,
-    )]);
-    spec.target_for_tests().selector = Selector::Role(Role::Core);
-    spec
-}
-
-#[test]
-fn core_nodes_stay_above_the_hdfs_floor_and_stay_all_when_hdfs_is_unknown() {
-    let mut engine = Engine::new(core_policy());
-    let mut scene = Scene::new(vec![core_group(10)]);
-    scene.available_percent = Some(80.0);
-    let mut observation = scene.observation();
-    assert_eq!(
-        engine.step(&observation)[0].action,
-        Action::Hold(HoldReason::MissingSignal {
-            signal: "hdfs".into()
-        })
-    );
-    let load = HdfsLoad {
-        capacity_total: Mebibytes(1_000),
-        capacity_used: Mebibytes(550),
-        blocks_under_replicated: 0,
-        blocks_missing: 0,
-    };
-    observation.hdfs = Some(Sampled {
-        value: load,
-        measured_at: observation.at,
-    });
-    let Action::Resize(resize) = &engine.step(&observation)[0].action else {
-        panic!("a resize")
-    };
-    assert_eq!(
-        (resize.to.get(), resize.limited_by),
-        (7, Some(Limiter::HdfsFloor))
-    );
-}
-
 #[test]
 fn a_scale_in_waits_while_it_is_not_known_any_more_what_runs_where() {
     let mut harness = Harness::new(
@@ -410,29 +240,6 @@ fn a_scale_in_waits_for_the_first_look_at_the_nodes_where_they_are_looked_at() {
 }
 
 #[test]
-fn every_decision_says_how_each_rule_stands_and_what_was_read() {
-    let mut harness = Harness::new(available_memory(), 4);
-    harness.scene.available_percent = Some(10.0);
-    let decision = harness.engine.step(&harness.scene.observation()).remove(0);
-    assert_eq!(
-        decision.rules[0].state,
-        RuleState::Pending {
-            since: second(0),
-            until: second(300)
-        }
-    );
-    assert_eq!(decision.rules[1].state, RuleState::Inactive);
-    assert_eq!(
-        (&*decision.readings[0].signal, decision.readings[0].value),
-        ("yarn_memory_available_percent", 10.0)
-    );
-    assert_eq!(
-        decision.to_string(),
-        "1970-01-01T00:00:00Z ig-task: hold at 4: no rule is firing"
-    );
-}
-
-#[test]
 fn a_change_of_direction_counts_even_when_the_resize_before_it_is_long_past() {
     let flips = FlipBudget { max: 1, per: HOUR };
     let mut harness = Harness::new(
@@ -464,142 +271,6 @@ fn a_change_of_direction_counts_even_when_the_resize_before_it_is_long_past() {
 }
 
 #[test]
-fn the_minimum_comes_before_step_caps_budgets_and_what_is_in_flight() {
-    let min_10 = Limits::new(Instances(10), Instances(20)).expect("in order");
-    let budget = Budget {
-        direction: Direction::Out,
-        instances: Instances(1),
-        per: HOUR,
-    };
-    let guards = Guards {
-        step_grow: Some(Instances(2)),
-        budgets: vec![budget],
-        ..Guards::default()
-    };
-    let rules = vec![rule("short", Comparison::Less, 15.0, 0, grow(8), 0)];
-    assert_eq!(
-        Harness::new(guarded(rules, guards).with_limits(min_10), 4)
-            .tick(0, Some(10.0))
-            .resized_to(),
-        Some(10)
-    );
-
-    let night =
-        "{ name: t, targets: [{ group: { role: task }, limits: { min: 0, max: 20 }, rules: [
-        { name: short, when: yarn_memory_available_percent < 15, then: { grow: 5 } }],
-        schedule: [{ name: day, from: '00:01', to: '23:00', limits: { min: 10, max: 20 } }] }] }";
-    let mut harness = Harness::new(parsed(night), 3);
-    assert_eq!(harness.tick(0, Some(10.0)).resized_to(), Some(8));
-    harness.note(Outcome::Accepted);
-    harness.report(8, 3);
-    assert_eq!(
-        harness.tick(30, Some(10.0)).reason(),
-        Some("resize_in_flight")
-    );
-    assert_eq!(
-        harness.tick(60, Some(10.0)).resized_to(),
-        Some(10),
-        "a rule that must wait does not keep the minimum waiting"
-    );
-}
-
-fn with_hdfs(scene: &Scene, used_mib: u64) -> Observation {
-    let mut observation = scene.observation();
-    let nodes = u64::from(scene.groups[0].running.get());
-    let load = HdfsLoad {
-        capacity_total: Mebibytes(nodes * 100),
-        capacity_used: Mebibytes(used_mib),
-        ..HdfsLoad::default()
-    };
-    observation.hdfs = Some(Sampled {
-        value: load,
-        measured_at: observation.at,
-    });
-    observation
-}
-
-#[test]
-fn the_replication_of_a_large_core_group_is_kept_while_it_shrinks_step_by_step() {
-    let mut engine = Engine::new(core_policy());
-    let mut scene = Scene::new(vec![core_group(10)]);
-    scene.available_percent = Some(80.0);
-    let mut sizes = Vec::new();
-    for s in (0..=600).step_by(30) {
-        scene.at = second(s);
-        if let Action::Resize(resize) = &engine.step(&with_hdfs(&scene, 10))[0].action {
-            sizes.push(resize.to.get());
-            scene.groups[0] = core_group(resize.to.get());
-            engine.note(&scene.groups[0].id.clone(), Outcome::Accepted);
-        }
-    }
-    assert_eq!(
-        sizes,
-        [4, 3],
-        "ten nodes were launched with three copies of each block"
-    );
-}
-
-#[test]
-fn core_nodes_that_do_not_run_yet_say_nothing_about_hdfs() {
-    let mut engine = Engine::new(core_policy());
-    let mut scene = Scene::new(vec![core_group(10), task_group(4)]);
-    scene.available_percent = Some(80.0);
-    scene.groups[0].running = Instances(0);
-    let mut observation = with_hdfs(&scene, 10);
-    observation
-        .hdfs
-        .as_mut()
-        .expect("there")
-        .value
-        .capacity_total = Mebibytes(1_000);
-    assert_eq!(
-        engine.step(&observation)[0].action,
-        Action::Hold(HoldReason::MissingSignal {
-            signal: "hdfs".into()
-        })
-    );
-}
-
-#[test]
-fn of_two_targets_that_mean_one_group_only_the_first_moves_it() {
-    let spec = parsed(
-        "{ name: t, targets: [
-            { group: { role: task }, limits: { min: 0, max: 20 }, rules: [{ name: a, when: 'true', then: { grow: 5 } }] },
-            { group: { id: ig-task }, limits: { min: 0, max: 20 }, rules: [{ name: b, when: 'true', then: { shrink: 3 } }] }] }",
-    );
-    let decisions =
-        Engine::new(spec).step(&Scene::new(vec![core_group(2), task_group(4)]).observation());
-    assert_eq!(decisions[0].action.resized_to(), Some(9));
-    assert_eq!(decisions[1].action.reason(), Some("group_taken"));
-    assert_eq!(decisions[1].group, None);
-}
-
-/// Scale-in to 2 when idle, a grow by HDFS, and `more`.
-fn idle_and_hdfs(more: &str) -> Policy {
-    parsed(&format!(
-        "{{ name: t, targets: [{{ group: {{ role: task }}, limits: {{ min: 0, max: 20 }}, reversal: 0s, {more} rules: [
-            {{ name: idle, when: yarn_memory_available_percent > 75, then: {{ set: 2 }} }},
-            {{ name: full, when: hdfs_used_percent > 90, then: {{ grow: 5 }} }}] }}] }}"
-    ))
-}
-
-#[test]
-fn stabilization_does_not_count_the_time_in_which_a_grow_could_not_be_judged() {
-    let mut harness = Harness::new(idle_and_hdfs("stabilization: 5m,"), 9);
-    for s in (0..600).step_by(30) {
-        assert_eq!(harness.tick(s, Some(80.0)).reason(), Some("missing_signal"));
-    }
-    let sizes = (600..=1_200).step_by(30).find_map(|s| {
-        harness.scene.at = second(s);
-        harness
-            .observe(&with_hdfs(&harness.scene, 10))
-            .resized_to()
-            .map(|size| (s, size))
-    });
-    assert_eq!(sizes, Some((900, 2)), "300 s after HDFS came back");
-}
-
-#[test]
 fn a_rule_that_could_only_shrink_freezes_nothing_when_it_cannot_be_judged() {
     let spec = parsed(
         "{ name: t, targets: [{ group: { role: task }, limits: { min: 0, max: 20 }, rules: [
@@ -610,37 +281,4 @@ fn a_rule_that_could_only_shrink_freezes_nothing_when_it_cannot_be_judged() {
         Harness::new(spec, 9).tick(0, Some(80.0)).resized_to(),
         Some(6)
     );
-}
-
-#[test]
-fn a_core_group_and_48_task_groups_are_decided_one_by_one_in_file_order() {
-    let mut text =
-        "{ name: t, targets: [{ group: { role: core }, limits: { min: 0, max: 20 } }".to_owned();
-    let mut groups = vec![core_group(2)];
-    for k in 0..48 {
-        let more = format!(
-            ", {{ group: {{ id: ig-{k} }}, limits: {{ min: 0, max: 20 }}, rules: [{{ name: r, when: 'true', then: {{ grow: {} }} }}] }}",
-            k + 1
-        );
-        text.push_str(&more);
-        groups.push(GroupStatus {
-            id: GroupId::new(format!("ig-{k}")),
-            ..task_group(1)
-        });
-    }
-    text.push_str("] }");
-    let mut engine = Engine::new(parsed(&text));
-    let decisions = engine.step(&Scene::new(groups).observation());
-    assert!(
-        decisions
-            .iter()
-            .enumerate()
-            .all(|(k, decision)| decision.target == k),
-        "in file order"
-    );
-    let sizes: Vec<u32> = decisions
-        .iter()
-        .filter_map(|decision| decision.action.resized_to())
-        .collect();
-    assert_eq!(sizes, (2..50).map(|size| size.min(20)).collect::<Vec<_>>());
 }

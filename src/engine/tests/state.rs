@@ -106,6 +106,28 @@ fn a_state_is_refused_by_a_policy_that_it_was_not_taken_under() {
     );
 }
 
+#[test]
+fn a_state_with_an_unknown_key_is_refused() {
+    let written = serde_json::to_string(&Engine::new(available_memory()).state());
+    let written = written.expect("is written");
+    assert!(serde_json::from_str::<EngineState>(&written).is_ok());
+    for place in [
+        "\"needs_nodes\":",
+        "\"targets\":",
+        "\"resizes\":",
+        "\"for_timer\":",
+        "\"turnover\":",
+        "\"breaks\":",
+    ] {
+        let edited = written.replacen(place, &format!("\"other\":0,{place}"), 1);
+        let error = serde_json::from_str::<EngineState>(&edited).expect_err(place);
+        assert!(
+            error.to_string().contains("unknown field `other`"),
+            "{error}"
+        );
+    }
+}
+
 const EDITED: &str = "
 name: edited
 poll: 30s

@@ -160,7 +160,7 @@ impl Emr {
 
     /// The problems with the targets of the policy.
     fn of_targets(&self, policy: &Policy, groups: &[GroupStatus]) -> Vec<StartProblem> {
-        let found = policy.match_groups(groups);
+        let found: Vec<GroupMatch<'_>> = policy.match_groups(groups).collect();
         let mut problems = Vec::new();
         for (target, (spec, found)) in policy.targets().iter().zip(&found).enumerate() {
             match found {

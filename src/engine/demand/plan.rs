@@ -1,0 +1,45 @@
+//! The result of a demand: the units of all targets, and what that means for each of them.
+
+use super::shares::{Member, shares};
+use super::units::UnitLimits;
+use crate::decision::{DemandReport, HoldReason};
+use crate::units::Instances;
+
+/// The units that all targets should have together.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Plan {
+    /// Units of the targets, within the limits of the demand.
+    pub desired: u32,
+    /// The demand's limits, in units of the targets.
+    pub limits: UnitLimits,
+    pub report: DemandReport,
+}
+
+/// What a `demand:` policy asks of one target.
+#[derive(Clone, Debug)]
+pub enum DemandedSize {
+    /// The desired size, and how it was computed.
+    Known(Instances, Box<DemandReport>),
+    /// Why the demand is not known.
+    Unknown(HoldReason),
+}
+
+impl Plan {
+    /// Returns the size of each target. The report says if they cannot take everything desired.
+    pub fn shares(&mut self, members: &[Member]) -> Vec<u32> {
+        let sizes = shares(self.desired, &self.limits, members);
+        let total = sizes.iter().copied().fold(0, u32::saturating_add);
+        self.report.units_possible = (total < self.desired).then_some(total);
+        sizes
+    }
+}
+
+impl DemandedSize {
+    /// How the desired size was computed, if the demand is known.
+    pub fn report(&self) -> Option<Box<DemandReport>> {
+        match self {
+            Self::Known(_, report) => Some(report.clone()),
+            Self::Unknown(_) => None,
+        }
+    }
+}

@@ -1,0 +1,135 @@
+//! Who asks for a change of size, and which change wins.
+
+use super::TargetState;
+use super::situation::Situation;
+use crate::decision::RuleState;
+use crate::engine::demand::plan::DemandedSize;
+use crate::observation::Direction;
+use crate::units::Instances;
+
+/// A change of size that somebody asks for.
+#[derive(Clone, Copy)]
+pub struct Candidate {
+    pub asked_by: AskedBy,
+    pub desired: Instances,
+}
+
+/// Who asks for a change.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum AskedBy {
+    /// A rule, by its position.
+    Rule(usize),
+    Demand,
+    Minimum,
+    Maximum,
+}
+
+impl AskedBy {
+    /// Whether the policy asks, by a rule or by demand. Guards apply to these candidates only:
+    /// limits are enforced at once.
+    pub fn is_policy(self) -> bool {
+        matches!(self, Self::Rule(_) | Self::Demand)
+    }
+
+    /// The rule that asks, by its position.
+    pub fn rule(self) -> Option<usize> {
+        match self {
+            Self::Rule(rule) => Some(rule),
+            Self::Demand | Self::Minimum | Self::Maximum => None,
+        }
+    }
+}
+
+impl TargetState {
+    /// The change to make, if anybody asks for one: limits come first, then scale-out before
+    /// scale-in, then the larger size, then the order of the file.
+    pub(super) fn candidate(&self, now: &Situation) -> Option<Candidate> {
+        let (requested, limits) = (now.group.requested, now.limits);
+        if requested < limits.min() {
+            return Some(self.candidate_below_minimum(now));
+        }
+        if requested > limits.max() {
+            return Some(Candidate {
+                asked_by: AskedBy::Maximum,
+                desired: limits.max(),
+            });
+        }
+        if let Some(DemandedSize::Known(desired, _)) = now.demanded {
+            return (*desired != requested).then_some(Candidate {
+                asked_by: AskedBy::Demand,
+                desired: *desired,
+            });
+        }
+        let scale_out = self
+            .unhindered_scale_out(requested)
+            .or_else(|| self.largest_desired(|_, to| to > requested));
+        if scale_out.is_some() {
+            return scale_out;
+        }
+        // A rule that asks for exactly the present size outvotes a scale-in.
+        let keeps = |(rule, to)| to == requested && !self.is_relative(rule);
+        if self.firing().any(keeps) {
+            return None;
+        }
+        self.largest_desired(|_, to| to < requested)
+    }
+
+    /// The change for a group below its minimum: to the minimum, or further if the policy asks for
+    /// more.
+    fn candidate_below_minimum(&self, now: &Situation) -> Candidate {
+        let minimum = Candidate {
+            asked_by: AskedBy::Minimum,
+            desired: now.limits.min(),
+        };
+        let by_policy = match now.demanded {
+            Some(DemandedSize::Known(desired, _)) => Some(Candidate {
+                asked_by: AskedBy::Demand,
+                desired: *desired,
+            }),
+            Some(DemandedSize::Unknown(_)) | None => self.unhindered_scale_out(now.group.requested),
+        };
+        by_policy
+            .filter(|candidate| candidate.desired > minimum.desired)
+            .unwrap_or(minimum)
+    }
+
+    /// The largest scale-out that does not have to wait for the resize in flight. A rule that has to
+    /// wait does not keep another one waiting.
+    fn unhindered_scale_out(&self, requested: Instances) -> Option<Candidate> {
+        let in_flight = self.history.resizes.in_flight();
+        let scales_out = in_flight.is_some_and(|(_, direction)| direction == Direction::Out);
+        self.largest_desired(|rule, to| to > requested && !(scales_out && self.is_relative(rule)))
+    }
+
+    /// The firing rule with the largest desired size among those that `counts` accepts; the first in
+    /// the file among equals.
+    fn largest_desired(&self, counts: impl Fn(usize, Instances) -> bool) -> Option<Candidate> {
+        let mut largest: Option<Candidate> = None;
+        for (rule, desired) in self.firing() {
+            if counts(rule, desired) && largest.is_none_or(|largest| desired > largest.desired) {
+                largest = Some(Candidate {
+                    asked_by: AskedBy::Rule(rule),
+                    desired,
+                });
+            }
+        }
+        largest
+    }
+
+    /// The firing rules, each with its desired size.
+    fn firing(&self) -> impl Iterator<Item = (usize, Instances)> + '_ {
+        self.rule_states
+            .iter()
+            .enumerate()
+            .filter_map(|(rule, state)| match state {
+                RuleState::Firing { to } => Some((rule, *to)),
+                _ => None,
+            })
+    }
+
+    /// Whether a rule computes its desired size from the requested one. Such a change must not be
+    /// repeated while a resize in the same direction is in flight.
+    pub(super) fn is_relative(&self, rule: usize) -> bool {
+        self.spec.rules[rule].then.is_relative()
+    }
+}

@@ -1,0 +1,111 @@
+//! What holds a change of size back, whatever its size: pauses, freezes, refusals, quarantines,
+//! resizes in flight, and what only a scale-in has to wait for.
+
+use super::TargetState;
+use super::candidate::Candidate;
+use super::situation::Situation;
+use crate::decision::{HoldReason, RuleState};
+use crate::observation::Direction;
+use crate::policy::Change;
+use crate::units::Instances;
+
+impl TargetState {
+    /// Why a candidate may not be carried out now, whatever its size.
+    pub(super) fn guard(
+        &self,
+        now: &Situation,
+        direction: Direction,
+        candidate: Candidate,
+    ) -> Option<HoldReason> {
+        let (at, resizes) = (now.tick.at(), &self.history.resizes);
+        let pause = now.tick.observation.control.pause;
+        if let Some(pause) = pause.filter(|pause| {
+            at < pause.until && pause.direction.is_none_or(|paused| paused == direction)
+        }) {
+            return Some(HoldReason::Paused { until: pause.until });
+        }
+        if let Some(window) = self.spec.open_window(at)
+            && window
+                .freeze
+                .is_some_and(|freeze| freeze.forbids(direction))
+        {
+            return Some(HoldReason::Frozen {
+                window: window.name.clone(),
+            });
+        }
+        if let Some((rejection, until)) = resizes.refused_until(at) {
+            return Some(HoldReason::CallRefused { rejection, until });
+        }
+        if direction == Direction::Out
+            && let Some(until) = resizes.quarantined_until(at)
+        {
+            return Some(HoldReason::Quarantined { until });
+        }
+        if let Some(to) = self.waits_for(direction, candidate) {
+            return Some(HoldReason::ResizeInFlight { to });
+        }
+        let reversal = self.spec.guards.reversal;
+        if let Some(until) = resizes.accepted().reversal_until(at, direction, reversal) {
+            return Some(HoldReason::ReversalGuard { until });
+        }
+        if direction == Direction::Out {
+            return None;
+        }
+        if now.tick.needs_nodes && now.tick.snapshot().is_none() {
+            return Some(HoldReason::missing("nodes"));
+        }
+        if candidate.asked_by.is_policy() {
+            self.scale_in_guard(now)
+        } else {
+            None
+        }
+    }
+
+    /// The size of the resize in flight, if the candidate has to wait for it: EMR does not show that
+    /// resize yet, the candidate would add to it, or a rule would undo it before it completes.
+    fn waits_for(&self, direction: Direction, candidate: Candidate) -> Option<Instances> {
+        let (to, in_flight) = self.history.resizes.in_flight()?;
+        let rule = candidate.asked_by.rule();
+        let adds_up = in_flight == direction && rule.is_some_and(|rule| self.is_relative(rule));
+        let undoes = in_flight == Direction::Out && direction == Direction::In && rule.is_some();
+        (self.history.resizes.is_unconfirmed() || adds_up || undoes).then_some(to)
+    }
+
+    /// Why a scale-in that the policy asks for may not be carried out now. A scale-out has no such
+    /// guards.
+    fn scale_in_guard(&self, now: &Situation) -> Option<HoldReason> {
+        let at = now.tick.at();
+        if let Some(rule) = self.unknown_rule_against_scale_in(now) {
+            return Some(self.reason_for_unknown(rule));
+        }
+        for (rule, (_, history)) in self.spec.rules.iter().zip(&self.history.rules) {
+            if let Some(until) = history.cooling_until(rule.cooldown, at) {
+                return Some(HoldReason::CoolingDown {
+                    rule: rule.name.clone(),
+                    until,
+                });
+            }
+        }
+        let until = self.history.resizes.accepted().flips_spent_until(
+            at,
+            Direction::In,
+            self.spec.guards.flips?,
+        )?;
+        Some(HoldReason::FlipBudgetSpent { until })
+    }
+
+    /// The first rule whose state is unknown and that would outvote a scale-in if it fired.
+    pub(super) fn unknown_rule_against_scale_in(&self, now: &Situation) -> Option<usize> {
+        self.rule_states
+            .iter()
+            .zip(&self.spec.rules)
+            .position(|(state, rule)| {
+                *state == RuleState::Unknown
+                    && match &rule.then {
+                        Change::Shrink(_) => false,
+                        Change::Set(size) => size.within(now.limits) >= now.group.requested,
+                        Change::Grow(_) | Change::Track { .. } => true,
+                    }
+            })
+    }
+}

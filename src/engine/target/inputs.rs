@@ -1,0 +1,71 @@
+//! What a rule reads, and its `for` timer over that.
+
+use crate::engine::for_timer::{ForState, ForTimer};
+use crate::engine::scope::Scope;
+use crate::engine::tick::Tick;
+use crate::policy::{Rule, Target};
+use crate::units::Timestamp;
+
+/// What the condition and the change of a rule read.
+#[derive(Clone, Debug)]
+pub struct RuleInputs {
+    /// Positions of the signals in the target, in ascending order.
+    pub signals: Vec<usize>,
+    /// The condition compares the state of the cluster.
+    pub reads_cluster: bool,
+}
+
+impl RuleInputs {
+    pub fn new(spec: &Target, rule: &Rule) -> Self {
+        let mut signals: Vec<usize> = spec
+            .leaves(rule)
+            .into_iter()
+            .map(|leaf| spec.signal_of(leaf))
+            .collect();
+        signals.sort_unstable();
+        signals.dedup();
+        Self {
+            signals,
+            reads_cluster: rule.when.reads_cluster(),
+        }
+    }
+
+    /// Updates the `for` timer of a rule with the value of its condition at this tick.
+    pub fn update_timer(
+        &self,
+        timer: &mut ForTimer,
+        rule: &Rule,
+        tick: &Tick,
+        scope: &Scope,
+    ) -> ForState {
+        let mut newest: Option<Timestamp> = None;
+        let mut breaks = if self.reads_cluster {
+            tick.cluster.breaks()
+        } else {
+            0
+        };
+        for signal in &self.signals {
+            let sample = scope.freshness[*signal].sample();
+            newest = newest.max(sample.map(|sample| sample.measured_at));
+            breaks = breaks.wrapping_add(scope.signals[*signal].1.breaks());
+        }
+        let newest = newest.unwrap_or(tick.observation.cluster.measured_at);
+        let truth = scope.truth(&rule.when);
+        if truth.is_none() && scope.bridged().truth(&rule.when) != Some(true) {
+            timer.reset();
+        }
+        timer.update(truth, newest, breaks, rule.for_duration)
+    }
+
+    /// Whether a rule reads the same signals as before.
+    pub fn are_unchanged(&self, before: &Self, signals_before: &[Option<usize>]) -> bool {
+        let signals: Option<Vec<usize>> = self
+            .signals
+            .iter()
+            .map(|signal| signals_before[*signal])
+            .collect();
+        let mut signals = signals.unwrap_or_default();
+        signals.sort_unstable();
+        signals == before.signals
+    }
+}

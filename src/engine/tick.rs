@@ -1,0 +1,41 @@
+//! One tick of the engine: an observation, and what is the same for all targets.
+
+use std::time::Duration;
+
+use super::samples::SignalSamples;
+use crate::observation::{NodeSnapshot, Observation, YarnLoad};
+use crate::units::Timestamp;
+
+/// What is the same for all targets at one tick.
+pub struct Tick<'a> {
+    pub observation: &'a Observation,
+    /// The samples of EMR's description of the cluster.
+    pub cluster: &'a SignalSamples,
+    /// A scale-in has to know what runs on each node.
+    pub needs_nodes: bool,
+    /// How long the policy waits between two observations.
+    pub poll: Duration,
+    /// How old a polled value may be: three polls.
+    pub max_age: Duration,
+    /// Decisions contain the states of rules and the values that they read.
+    pub with_reports: bool,
+}
+
+impl Tick<'_> {
+    /// The time of the observation.
+    pub fn at(&self) -> Timestamp {
+        self.observation.at
+    }
+
+    /// What runs on each node, if it was observed recently.
+    pub fn snapshot(&self) -> Option<&NodeSnapshot> {
+        let sample = self.observation.nodes.as_ref()?;
+        (self.at().since(sample.measured_at) <= self.max_age).then_some(&sample.value)
+    }
+
+    /// The load that YARN reports, if it was observed recently.
+    pub fn yarn(&self) -> Option<&YarnLoad> {
+        let sample = self.observation.yarn.as_ref()?;
+        (self.at().since(sample.measured_at) <= self.max_age).then_some(&sample.value)
+    }
+}
