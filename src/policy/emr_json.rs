@@ -3,9 +3,12 @@
 
 mod alarm;
 mod auto_scaling;
+mod cloudwatch;
 mod document;
 mod managed;
+mod metrics;
 mod notes;
+mod seconds;
 mod translated;
 mod write;
 

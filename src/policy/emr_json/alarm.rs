@@ -5,149 +5,27 @@
 //! periods: that is the rule's `for`. Where a built-in signal means the same as the metric, the
 //! condition uses its average, minimum or maximum over a sliding window of one period.
 
-use std::fmt::{self, Display};
+use std::fmt::Display;
 
-use super::document::Alarm;
-use super::notes::Notes;
-use crate::policy::diagnostic::nearest;
-use crate::policy::document::{
-    ConditionText, DurationText, Entries, MetricDocument, NameLike, StatisticText, UnitText,
+use super::cloudwatch::{
+    AMAZONS_CLUSTER_ID, AVERAGE, CLUSTER_DIMENSION, CLUSTER_ID, EMR_NAMESPACE, OPERATORS,
+    OTHER_METRICS, STATISTICS, Statistic, UNITS,
 };
-use crate::policy::resolve;
+use super::document::{Alarm, Text};
+use super::metrics::{Metric, Metrics};
+use super::notes::Notes;
+use super::seconds::Seconds;
+use crate::policy::diagnostic::nearest;
+use crate::policy::document::{ConditionText, DurationText};
 use crate::policy::scalar::LONGEST;
 use crate::policy::signal::{Signal, Unit};
 use crate::policy::yaml::At;
 
-const EMR_NAMESPACE: &str = "AWS/ElasticMapReduce";
-const CLUSTER_DIMENSION: &str = "JobFlowId";
-const AMAZONS_CLUSTER_ID: &str = "${emr.clusterId}";
-const CLUSTER_ID: &str = "${cluster_id}";
-/// What EMR publishes besides the metrics that built-in signals stand for (EMR Management Guide,
-/// "Monitoring Amazon EMR metrics with CloudWatch").
-const OTHER_METRICS: [&str; 36] = [
-    "AppsCompleted",
-    "AppsFailed",
-    "AppsKilled",
-    "AppsSubmitted",
-    "CapacityRemainingGB",
-    "CoreNodesPending",
-    "CoreNodesRunning",
-    "CorruptBlocks",
-    "DfsPendingReplicationBlocks",
-    "HDFSBytesRead",
-    "HDFSBytesWritten",
-    "HbaseBackupFailed",
-    "IsIdle",
-    "JobsFailed",
-    "JobsRunning",
-    "LiveDataNodes",
-    "LiveTaskTrackers",
-    "MRRebootedNodes",
-    "MRTotalNodes",
-    "MapSlotsOpen",
-    "MapTasksRemaining",
-    "MapTasksRunning",
-    "MostRecentBackupDuration",
-    "MultiMasterInstanceGroupNodesRequested",
-    "MultiMasterInstanceGroupNodesRunning",
-    "MultiMasterInstanceGroupNodesRunningPercentage",
-    "PendingDeletionBlocks",
-    "ReduceSlotsOpen",
-    "ReduceTasksRemaining",
-    "ReduceTasksRunning",
-    "S3BytesRead",
-    "S3BytesWritten",
-    "TaskNodesPending",
-    "TaskNodesRunning",
-    "TimeSinceLastSuccessfulBackup",
-    "TotalLoad",
-];
 /// CloudWatch's shorter periods, in seconds; all others are whole minutes, up to a day.
 const SHORT_PERIODS_S: [i64; 5] = [1, 5, 10, 20, 30];
 const DAY_S: i64 = 86_400;
 /// As many minutes as a year has.
 const MOST_PERIODS: i64 = 366 * 1_440;
-
-const OPERATORS: [(&str, &str); 4] = [
-    ("GREATER_THAN_OR_EQUAL", ">="),
-    ("GREATER_THAN", ">"),
-    ("LESS_THAN", "<"),
-    ("LESS_THAN_OR_EQUAL", "<="),
-];
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-struct Statistic {
-    ours: &'static str,
-    /// The function that computes it from a signal's samples.
-    window: Option<&'static str>,
-}
-
-const AVERAGE: Statistic = Statistic {
-    ours: "average",
-    window: Some("avg"),
-};
-const STATISTICS: [(&str, Statistic); 5] = [
-    (
-        "SAMPLE_COUNT",
-        Statistic {
-            ours: "samplecount",
-            window: None,
-        },
-    ),
-    ("AVERAGE", AVERAGE),
-    (
-        "SUM",
-        Statistic {
-            ours: "sum",
-            window: None,
-        },
-    ),
-    (
-        "MINIMUM",
-        Statistic {
-            ours: "minimum",
-            window: Some("min"),
-        },
-    ),
-    (
-        "MAXIMUM",
-        Statistic {
-            ours: "maximum",
-            window: Some("max"),
-        },
-    ),
-];
-
-/// CloudWatch's units, and those of ours that mean the same.
-const UNITS: [(&str, Option<&str>); 27] = [
-    ("NONE", Some("number")),
-    ("SECONDS", Some("seconds")),
-    ("MICRO_SECONDS", None),
-    ("MILLI_SECONDS", None),
-    ("BYTES", None),
-    ("KILO_BYTES", None),
-    ("MEGA_BYTES", None),
-    ("GIGA_BYTES", None),
-    ("TERA_BYTES", None),
-    ("BITS", None),
-    ("KILO_BITS", None),
-    ("MEGA_BITS", None),
-    ("GIGA_BITS", None),
-    ("TERA_BITS", None),
-    ("PERCENT", Some("percent")),
-    ("COUNT", Some("number")),
-    ("BYTES_PER_SECOND", None),
-    ("KILO_BYTES_PER_SECOND", None),
-    ("MEGA_BYTES_PER_SECOND", None),
-    ("GIGA_BYTES_PER_SECOND", None),
-    ("TERA_BYTES_PER_SECOND", None),
-    ("BITS_PER_SECOND", None),
-    ("KILO_BITS_PER_SECOND", None),
-    ("MEGA_BITS_PER_SECOND", None),
-    ("GIGA_BITS_PER_SECOND", None),
-    ("TERA_BITS_PER_SECOND", None),
-    ("COUNT_PER_SECOND", Some("per_second")),
-];
 
 /// When a rule acts.
 pub struct Trigger {
@@ -155,20 +33,15 @@ pub struct Trigger {
     pub for_duration: Option<At<DurationText>>,
 }
 
-/// What an alarm watches.
-#[derive(Clone, PartialEq)]
-struct Metric {
+/// What an alarm watches, before its period is known to be valid.
+struct Source {
     namespace: String,
     name: String,
     dimensions: Vec<(String, String)>,
-    statistic: &'static str,
-    period_s: u64,
-    unit: &'static str,
+    statistic: Statistic,
+    /// `Unit`, if it is written, as ours; `None` inside where there is no such unit here.
+    unit: Option<Option<&'static str>>,
 }
-
-/// The metrics that alarms watch and no signal stands for, under the names that conditions use.
-#[derive(Default)]
-pub struct Metrics(Vec<(String, Metric)>);
 
 /// The alarm of one rule, under the path of its fields.
 pub struct Reader<'a> {
@@ -181,6 +54,7 @@ pub struct Reader<'a> {
 }
 
 impl Reader<'_> {
+    /// Translates the alarm; `None` after an error, which is in the notes.
     pub fn read(&mut self) -> Option<Trigger> {
         let alarm = self.alarm;
         let operator = self.notes.one_of(
@@ -194,6 +68,22 @@ impl Reader<'_> {
         });
         let period_s = self.period_s();
         let threshold = self.notes.number(self.at("Threshold"), &alarm.threshold);
+        let source = self.source();
+        let (operator, periods, period_s, threshold, source) =
+            (operator?, periods?, period_s?, threshold?, source?);
+        let watched = self.watched(source, period_s);
+        let place = alarm.evaluation_periods.as_ref().unwrap_or(&alarm.period);
+        let for_s = self.for_s(place, periods, period_s)?;
+        Some(Trigger {
+            when: alarm
+                .metric_name
+                .with(ConditionText(format!("{watched} {operator} {threshold}"))),
+            for_duration: (for_s > 0).then(|| place.with(DurationText(Seconds(for_s).to_string()))),
+        })
+    }
+
+    fn source(&mut self) -> Option<Source> {
+        let alarm = self.alarm;
         let statistic = alarm.statistic.as_ref().map_or(Some(AVERAGE), |at| {
             self.notes.one_of(self.at("Statistic"), at, &STATISTICS)
         });
@@ -209,56 +99,60 @@ impl Reader<'_> {
             .map_or(Some(EMR_NAMESPACE.to_owned()), |at| {
                 self.notes.filled(self.at("Namespace"), at)
             });
-        let (operator, periods, period_s, threshold, statistic) =
-            (operator?, periods?, period_s?, threshold?, statistic?);
-        let (unit, dimensions, name, namespace) = (
-            unit.map_or(Some(None), |unit| unit.map(Some))?,
-            dimensions?,
-            name?,
-            namespace?,
-        );
-        let watched = match signal_of(&namespace, &name, &dimensions).zip(statistic.window) {
-            Some((signal, function)) => {
-                self.check_unit_of(signal);
-                format!("{function}({}, {})", signal.name(), Seconds(period_s))
-            }
-            None => {
-                self.check_published(&namespace, &name, &dimensions);
-                let unit = unit.map_or("number", |known| self.unit_of_metric(known));
-                self.metrics.name_of(Metric {
-                    namespace,
-                    name,
-                    dimensions,
-                    statistic: statistic.ours,
-                    period_s,
-                    unit,
-                })
-            }
-        };
-        let hold_s = period_s * u64::try_from(periods - 1).unwrap_or_default();
-        let place = alarm.evaluation_periods.as_ref().unwrap_or(&alarm.period);
-        if hold_s > LONGEST.as_secs() {
-            let (path, message) = (
-                self.at("EvaluationPeriods"),
-                format!(
-                    "{periods} periods of {} are longer than a year",
-                    Seconds(period_s)
-                ),
-            );
-            return self.notes.refuse(
-                path,
-                place,
-                message,
-                "write fewer periods, or a shorter `Period`",
-            );
-        }
-        Some(Trigger {
-            when: alarm
-                .metric_name
-                .with(ConditionText(format!("{watched} {operator} {threshold}"))),
-            for_duration: (hold_s > 0)
-                .then(|| place.with(DurationText(Seconds(hold_s).to_string()))),
+        Some(Source {
+            namespace: namespace?,
+            name: name?,
+            dimensions: dimensions?,
+            statistic: statistic?,
+            unit: match unit {
+                Some(known) => Some(known?),
+                None => None,
+            },
         })
+    }
+
+    /// The value that the condition compares: a window over a signal, or a declared metric.
+    fn watched(&mut self, source: Source, period_s: u64) -> String {
+        let Source {
+            namespace,
+            name,
+            dimensions,
+            statistic,
+            unit,
+        } = source;
+        let signal = signal_of(&namespace, &name, &dimensions);
+        if let Some((signal, function)) = signal.zip(statistic.window) {
+            self.check_unit_of(signal);
+            return format!("{function}({}, {})", signal.name(), Seconds(period_s));
+        }
+        self.check_published(&namespace, &name, &dimensions);
+        let unit = unit.map_or("number", |known| self.unit_of_metric(known));
+        self.metrics.name_of(Metric {
+            namespace,
+            name,
+            dimensions,
+            statistic: statistic.ours,
+            period_s,
+            unit,
+        })
+    }
+
+    /// How long the condition must be true, in seconds: from the first value to the last one.
+    fn for_s(&mut self, place: &Text, periods: i64, period_s: u64) -> Option<u64> {
+        let for_s = period_s * u64::try_from(periods - 1).unwrap_or_default();
+        if for_s <= LONGEST.as_secs() {
+            return Some(for_s);
+        }
+        let message = format!(
+            "{periods} periods of {} are longer than a year",
+            Seconds(period_s)
+        );
+        self.notes.refuse(
+            self.at("EvaluationPeriods"),
+            place,
+            message,
+            "write fewer periods, or a shorter `Period`",
+        )
     }
 
     fn at(&self, field: impl Display) -> String {
@@ -425,86 +319,4 @@ fn signal_of(namespace: &str, name: &str, dimensions: &[(String, String)]) -> Op
         matches!(dimensions, [(key, value)] if key == CLUSTER_DIMENSION && value == CLUSTER_ID);
     let signal = Signal::from_name(name).filter(|signal| signal.aliases().contains(&name));
     signal.filter(|_| namespace == EMR_NAMESPACE && of_cluster)
-}
-
-impl Metrics {
-    /// The name of a metric in conditions; the same one for the same metric.
-    fn name_of(&mut self, metric: Metric) -> String {
-        if let Some((name, _)) = self.0.iter().find(|(_, known)| *known == metric) {
-            return name.clone();
-        }
-        let plain = snake_case(&metric.name);
-        let numbered = (2..).map(|number| format!("{plain}_{number}"));
-        let is_free = |name: &String| {
-            !resolve::is_taken(name) && self.0.iter().all(|(taken, _)| taken != name)
-        };
-        let name = std::iter::once(plain.clone())
-            .chain(numbered)
-            .find(is_free)
-            .unwrap_or_default();
-        self.0.push((name.clone(), metric));
-        name
-    }
-
-    /// As a policy declares them.
-    pub fn document(&self, place: &At<()>) -> Entries<MetricDocument> {
-        let text = |text: &str| place.with(NameLike(text.to_owned()));
-        let entry = |(name, metric): &(String, Metric)| {
-            let dimensions = metric
-                .dimensions
-                .iter()
-                .map(|(key, value)| (text(key), NameLike(value.clone())))
-                .collect();
-            let document = MetricDocument {
-                namespace: text(&metric.namespace),
-                metric_name: text(&metric.name),
-                dimensions: Entries(dimensions),
-                statistic: Some(place.with(StatisticText(metric.statistic.to_owned()))),
-                period: Some(place.with(DurationText(Seconds(metric.period_s).to_string()))),
-                delay: None,
-                unit: Some(place.with(UnitText(metric.unit.to_owned()))),
-            };
-            (text(name), document)
-        };
-        Entries(self.0.iter().map(entry).collect())
-    }
-}
-
-/// `CapacityRemainingGB` as `capacity_remaining_gb`: what the name of a metric may be, and short
-/// enough for a number behind it.
-fn snake_case(name: &str) -> String {
-    const LONGEST: usize = 56;
-    let mut snake = String::new();
-    let mut before = '_';
-    for c in name.chars().take(LONGEST) {
-        let is_word = c.is_ascii_alphanumeric();
-        if (c.is_ascii_uppercase() && (before.is_ascii_lowercase() || before.is_ascii_digit()))
-            || (!is_word && !snake.ends_with('_'))
-        {
-            snake.push('_');
-        }
-        if is_word {
-            snake.push(c.to_ascii_lowercase());
-        }
-        before = c;
-    }
-    let snake: String = snake.trim_matches('_').chars().take(LONGEST).collect();
-    if snake.starts_with(|c: char| c.is_ascii_alphabetic()) {
-        snake
-    } else {
-        format!("metric_{snake}").trim_end_matches('_').to_owned()
-    }
-}
-
-/// A time as policies write it, in one unit: `300` as `5m`, `90` as `90s`.
-pub struct Seconds(pub u64);
-
-impl fmt::Display for Seconds {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
-            s if s > 0 && s.is_multiple_of(3_600) => write!(f, "{}h", s / 3_600),
-            s if s > 0 && s.is_multiple_of(60) => write!(f, "{}m", s / 60),
-            s => write!(f, "{s}s"),
-        }
-    }
 }

@@ -1,8 +1,10 @@
 //! `AutoScalingPolicy`: rules of one instance group.
 
-use super::alarm::{self, Metrics, Seconds};
+use super::alarm;
 use super::document::{AutoScaling, Constraints, Rule, SimpleScaling, Text};
+use super::metrics::Metrics;
 use super::notes::Notes;
+use super::seconds::Seconds;
 use super::translated::Translated;
 use crate::observation::Role;
 use crate::policy::diagnostic::Diagnostic;
