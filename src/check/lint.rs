@@ -3,53 +3,19 @@
 mod bands;
 mod demand;
 mod interval;
+mod warning;
 
 use std::time::Duration;
 
 use crate::observation::Role;
 use crate::policy::condition::{Comparison, Condition, Expr, WindowSpec};
-use crate::policy::diagnostic::Diagnostic;
 use crate::policy::signal::SignalSource;
-use crate::policy::{Amount, Change, Part, Policy, PolicySpans, Rule, Size, Target};
+use crate::policy::{Amount, Change, Part, Policy, Rule, Size, Target};
 use crate::units::display_duration;
 use bands::Sense;
+pub use warning::{About, Lint};
 
 const LONGEST_WINDOW: Duration = Duration::from_secs(7 * 86_400);
-
-/// One warning.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Lint {
-    pub about: About,
-    pub message: String,
-    /// What to do about it.
-    pub help: String,
-}
-
-/// What a warning is about: positions in the policy, from zero.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum About {
-    Demand,
-    Group(usize),
-    Limits(usize),
-    Rule {
-        target: usize,
-        rule: usize,
-        part: Part,
-    },
-}
-
-impl Lint {
-    /// The warning at its place in the file.
-    pub fn diagnostic(&self, places: &PolicySpans) -> Diagnostic {
-        let span = match self.about {
-            About::Demand => places.demand(),
-            About::Group(target) => places.group(target),
-            About::Limits(target) => places.limits(target),
-            About::Rule { target, rule, part } => places.rule(target, rule, part),
-        };
-        Diagnostic::warning(span, self.message.clone()).help(self.help.clone())
-    }
-}
 
 /// Every warning, target by target, rule by rule.
 pub fn lint(policy: &Policy) -> Vec<Lint> {

@@ -43,9 +43,8 @@ const MOST_LINES_OF_A_FILE: usize = 500;
 const MOST_LINES_OF_A_FUNCTION: usize = 70;
 
 // What is left to do: these must become 0.
-const KNOWN_CIRCLES: usize = 18;
-const KNOWN_LONG_FILES: usize = 15;
-const KNOWN_LONG_FUNCTIONS: usize = 18;
+const KNOWN_CIRCLES: usize = 5;
+const KNOWN_LONG_FUNCTIONS: usize = 7;
 
 /// The sources below `src`.
 fn sources() -> Sources {
@@ -146,9 +145,8 @@ fn no_file_is_too_long() {
         .filter(|(_, source)| lines(source) > MOST_LINES_OF_A_FILE)
         .map(|(file, source)| format!("src/{file}: {} lines", lines(source)))
         .collect();
-    println!("{}", long.join("\n"));
     assert!(
-        long.len() <= KNOWN_LONG_FILES,
+        long.is_empty(),
         "files with more than {MOST_LINES_OF_A_FILE} lines:\n{}",
         long.join("\n")
     );

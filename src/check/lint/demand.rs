@@ -1,6 +1,6 @@
 //! Demand that cannot be followed.
 
-use super::{About, Lint};
+use super::warning::{About, Lint};
 use crate::policy::Policy;
 use crate::policy::demand::{Demand, DemandUnits};
 
