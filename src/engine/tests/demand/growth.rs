@@ -38,7 +38,7 @@ fn it_says_what_kept_it_from_giving_all_that_is_needed() {
         (with("min: 0, max: 200", task), "needed 90, kept"),
         (
             with("min: 0, max: 20", task),
-            "needed 90, of which other groups have 2 and the maximum allows 20, kept",
+            "needed 90, of which other groups provide 2 and the maximum allows 20, kept",
         ),
         (
             with("min: 2, max: 20", both),
@@ -46,11 +46,11 @@ fn it_says_what_kept_it_from_giving_all_that_is_needed() {
         ),
         (
             with("min: 0, max: 20", task_to_6),
-            "needed 90, of which other groups have 2 and the targets can take 6, kept",
+            "needed 90, of which other groups provide 2 and the targets can provide 6, kept",
         ),
         (
             with("min: 2, max: 200, max_on_demand: 12", both),
-            "needed 90, of which the targets can take 12, kept",
+            "needed 90, of which the targets can provide 12, kept",
         ),
     ] {
         let mut engine = Engine::new(parsed(&policy));
@@ -73,11 +73,11 @@ fn at_its_maximum_it_holds_and_says_that_more_is_needed() {
     let mut cluster = Cluster::new(following("min: 0, max: 20, performance_index: 65"), 20);
     let held = cluster.tick(0, Some(busy(22.0, 90.0))).to_string();
     assert!(
-        held.contains("hold at 20: the room is what the demand asks for within its limits; needed"),
+        held.contains("hold at 20: the size meets the demand within its limits; needed"),
         "{held}"
     );
     assert!(
-        held.ends_with("of which other groups have 2 and the maximum allows 20"),
+        held.ends_with("of which other groups provide 2 and the maximum allows 20"),
         "{held}"
     );
     let met = cluster.tick(30, Some(busy(15.0, 0.0))).to_string();
@@ -139,7 +139,7 @@ fn a_step_that_the_index_limits_is_told() {
     assert!(
         report
             .to_string()
-            .contains("one step grows no further; needed 3, kept 2"),
+            .contains("one step allows no more; needed 3, kept 2"),
         "{report}"
     );
 }
