@@ -16,14 +16,18 @@ pub use demand::{DemandReport, Resource};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Decision {
+    /// The time of the observation that it follows from.
     pub at: Timestamp,
     /// Position of the target in the policy file, from zero.
     pub target: usize,
     /// The group that the target means; `None` while no group of the cluster matches.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub group: Option<GroupId>,
+    /// The size that EMR was asked for before this decision; zero without a group.
     pub requested: Instances,
+    /// The instances that run, which differ from `requested` during a resize; zero without a group.
     pub running: Instances,
+    /// What to do about it. Only a resize leads to a call.
     pub action: Action,
     /// One for each rule, in file order; empty when the tick ended before the rules were looked at.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -40,7 +44,9 @@ pub struct Decision {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Action {
+    /// Nothing is done, and no call is made.
     Hold(HoldReason),
+    /// EMR is called, unless this is a dry run.
     Resize(Resize),
 }
 
@@ -48,8 +54,11 @@ pub enum Action {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Resize {
+    /// The size that EMR was asked for before.
     pub from: Instances,
+    /// The size to request; never equal to `from`.
     pub to: Instances,
+    /// Who asks for it.
     pub because: Cause,
     /// The size that was asked for, before limits, step, budgets and floor.
     #[serde(alias = "wanted")]
@@ -70,6 +79,7 @@ pub struct Resize {
 }
 
 impl Resize {
+    /// Whether it launches or terminates instances.
     pub fn direction(&self) -> Direction {
         if self.to > self.from {
             Direction::Out
@@ -95,10 +105,14 @@ impl Resize {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Cause {
+    /// The firing rule that decides: scale-out before scale-in, then the larger size, then the
+    /// order of the file.
     Rule(RuleName),
     /// The policy follows demand.
     Demand,
+    /// The group is smaller than its limits allow.
     BelowMinimum,
+    /// The group is larger than its limits allow.
     AboveMaximum,
 }
 
@@ -106,17 +120,27 @@ pub enum Cause {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Limiter {
+    /// `min` of the limits in force.
     Minimum,
+    /// `max` of the limits in force.
     Maximum,
+    /// The fewest core nodes that can store HDFS's blocks.
     HdfsFloor,
+    /// `step`: the most instances that one resize may add or remove.
     Step,
+    /// `budget`: the most instances that may be added or removed within a period.
     Budget,
+    /// `stabilization`: the largest size that was desired during this time.
     Stabilization,
 }
 
 /// Why nothing is done. The set is closed, and each variant is a value of a metric label.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "reason", rename_all = "snake_case")]
+#[expect(
+    missing_docs,
+    reason = "each variant's documentation says what its fields are"
+)]
 pub enum HoldReason {
     /// Everything is known, and no rule is firing.
     NoRuleReady,
@@ -125,82 +149,65 @@ pub enum HoldReason {
     /// No rule is firing, and the state of at least one is unknown because this signal is
     /// too old.
     StaleData {
+        /// The signal's name; `yarn` or `cluster` for a part of the observation.
         signal: Arc<str>,
         measured_at: Timestamp,
     },
     /// No rule is firing, and the state of at least one is unknown because this signal was
     /// not observed, or not for as long as a window needs.
     MissingSignal {
+        /// The signal's name; `yarn`, `hdfs`, `nodes` or `cluster` for a part of the observation.
         signal: Arc<str>,
     },
-    CoolingDown {
-        rule: RuleName,
-        until: Timestamp,
-    },
-    /// An earlier resize is not complete.
-    ResizeInFlight {
-        to: Instances,
-    },
+    /// A rule's last resize completed too recently, and its `cooldown` is not over.
+    CoolingDown { rule: RuleName, until: Timestamp },
+    /// An earlier resize, to this size, is not complete.
+    ResizeInFlight { to: Instances },
     /// A rule asks for a change that a limit or guard reduces to none.
     AtLimit {
         limiter: Limiter,
+        /// The size that is left of it: the present one.
         size: Instances,
     },
     /// The remaining core nodes could not store the blocks, or blocks are missing copies.
     HdfsFloor {
+        /// The fewest instances of this group that may remain; its present size or more.
         floor: Instances,
     },
-    /// Too many changes of direction.
-    FlipBudgetSpent {
-        until: Timestamp,
-    },
+    /// Too many changes of direction: scale-in waits until enough of them no longer count.
+    FlipBudgetSpent { until: Timestamp },
     /// The last resize in the other direction is too recent.
-    ReversalGuard {
-        until: Timestamp,
-    },
+    ReversalGuard { until: Timestamp },
     /// A schedule window freezes this direction.
-    Frozen {
-        window: Arc<str>,
-    },
-    /// A scale-out failed; the next one waits.
-    Quarantined {
-        until: Timestamp,
-    },
-    Paused {
-        until: Timestamp,
-    },
+    Frozen { window: Arc<str> },
+    /// A scale-out failed; the next one waits, for longer after each failure in a row.
+    Quarantined { until: Timestamp },
+    /// Someone has paused scaling, in both directions or in this one.
+    Paused { until: Timestamp },
     /// Someone else resized the group.
-    YieldingToOperator {
-        until: Timestamp,
-    },
+    YieldingToOperator { until: Timestamp },
     /// This daemon is a standby; another one leads.
     NotLeader,
-    ClusterNotReady {
-        state: ClusterState,
-    },
+    /// The cluster is in a state in which EMR accepts no resize.
+    ClusterNotReady { state: ClusterState },
     /// The group is in a state in which EMR accepts no resize.
-    GroupNotReady {
-        state: GroupState,
-    },
+    GroupNotReady { state: GroupState },
     /// Amazon's own automatic or managed scaling has a policy for the group.
     ScaledByAmazon,
     /// No group of the cluster matches the target, or several do.
-    TargetNotFound {
-        matches: usize,
-    },
+    TargetNotFound { matches: usize },
     /// An earlier target of the policy means the same group.
     GroupTaken {
+        /// Position of the earlier target in the policy file, from zero.
         target: usize,
     },
-    /// EMR rejected the last call, and the next one is held.
+    /// EMR rejected the last call, and the next one is held, for longer after each rejection in a row.
     CallRefused {
         rejection: Rejection,
         until: Timestamp,
     },
     /// The observation is older than the one before it.
-    ClockWentBack {
-        last: Timestamp,
-    },
+    ClockWentBack { last: Timestamp },
 }
 
 impl HoldReason {
@@ -258,7 +265,9 @@ impl HoldReason {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RuleReport {
+    /// The rule's name, unique within its target.
     pub rule: RuleName,
+    /// What the rule asks for, or why it asks for nothing.
     pub state: RuleState,
 }
 
@@ -266,19 +275,24 @@ pub struct RuleReport {
 /// versions wrote into journals.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[expect(
+    missing_docs,
+    reason = "each variant's documentation says what its fields are"
+)]
 pub enum RuleState {
     /// A signal that could decide the condition is missing or stale.
     Unknown,
     /// The condition is false.
     #[serde(alias = "not_true")]
     Inactive,
-    /// The condition has been true at every sample since `since`, but not yet for long enough.
+    /// The condition has been true at every sample since `since`. If it stays true, the rule fires at
+    /// `until`.
     #[serde(alias = "holding")]
     Pending { since: Timestamp, until: Timestamp },
     /// The condition has been true for long enough, but the last resize of this rule completed too
     /// recently.
     CoolingDown { until: Timestamp },
-    /// The condition has been true for long enough, and the rule asks for this size.
+    /// The condition has been true for long enough, and the rule asks for this size, before limits.
     #[serde(alias = "ready")]
     Firing { to: Instances },
 }
@@ -303,6 +317,7 @@ pub struct Reading {
     /// The signal's name, or the window as a condition writes it:
     /// `avg(yarn_memory_available_percent, 5m)`.
     pub signal: Arc<str>,
+    /// In the signal's unit; always finite.
     pub value: f64,
 }
 
@@ -310,7 +325,9 @@ pub struct Reading {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
+    /// EMR accepted the resize, which is in flight until the group has its new size.
     Accepted,
+    /// EMR rejected the resize, or it could not be sent: the group keeps its size.
     Rejected(Rejection),
     /// No answer arrived: the resize counts as in flight until EMR describes the cluster again.
     Unknown,
@@ -334,10 +351,13 @@ impl Outcome {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Rejection {
+    /// Too many calls; a later one succeeds.
     Throttled,
+    /// The IAM role lacks a permission, which the log names.
     AccessDenied,
     /// The cluster or the group is in a state that allows no resize.
     NotModifiable,
+    /// Any other rejection, and a call that could not be sent; the log has the message.
     Other,
 }
 

@@ -11,7 +11,9 @@ use crate::units::{Instances, Mebibytes, Timestamp, VirtualCores};
 /// A value with the instant at which it was measured, which may be earlier than the tick that read it.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Sampled<T> {
+    /// What was measured; its unit depends on `T`.
     pub value: T,
+    /// When the source measured it. Staleness, windows and `for` timers count from here.
     pub measured_at: Timestamp,
 }
 
@@ -21,17 +23,23 @@ pub struct Sampled<T> {
 pub struct Observation {
     /// When the tick happened: the engine's only notion of "now".
     pub at: Timestamp,
+    /// From the ResourceManager; `None` if it did not answer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub yarn: Option<Sampled<YarnLoad>>,
+    /// From the active NameNode; `None` if none answered, or none is configured.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hdfs: Option<Sampled<HdfsLoad>>,
+    /// From the ResourceManager's lists of nodes and applications; `None` if it is incomplete.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub nodes: Option<Sampled<NodeSnapshot>>,
     /// Values of the CloudWatch metrics that the policy declares. Numbers that are not finite must be
     /// left out: a journal cannot store them, and the engine must see what the journal has.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub metrics: BTreeMap<MetricId, Sampled<f64>>,
+    /// From EMR. Without any description of the cluster, there is no observation; an old one stays
+    /// with its `measured_at`.
     pub cluster: Sampled<ClusterStatus>,
+    /// Whether this daemon may act; left out of a journal while it is the default.
     #[serde(default, skip_serializing_if = "Control::is_default")]
     pub control: Control,
 }
@@ -40,42 +48,58 @@ pub struct Observation {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct YarnLoad {
+    /// Memory of all active NodeManagers.
     #[serde(rename = "memory_total_mib")]
     pub memory_total: Mebibytes,
+    /// Memory that YARN could still allocate.
     #[serde(rename = "memory_available_mib")]
     pub memory_available: Mebibytes,
+    /// Memory that running containers were granted, without what is reserved.
     #[serde(rename = "memory_allocated_mib")]
     pub memory_allocated: Mebibytes,
+    /// Memory reserved for containers that do not fit on their node yet.
     #[serde(rename = "memory_reserved_mib", default)]
     pub memory_reserved: Mebibytes,
+    /// Memory that applications have asked for and not been granted: the backlog.
     #[serde(rename = "memory_pending_mib")]
     pub memory_pending: Mebibytes,
-    /// Virtual cores are `None` if they were not counted: CloudWatch's history has memory only.
+    /// Virtual cores of all active NodeManagers. All amounts of virtual cores are `None` if they
+    /// were not counted: CloudWatch's history has memory only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub vcores_total: Option<VirtualCores>,
+    /// Virtual cores that YARN could still allocate.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub vcores_available: Option<VirtualCores>,
+    /// Virtual cores that running containers were granted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub vcores_allocated: Option<VirtualCores>,
+    /// Virtual cores reserved for containers that do not fit on their node yet.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub vcores_reserved: Option<VirtualCores>,
+    /// Virtual cores that applications have asked for and not been granted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub vcores_pending: Option<VirtualCores>,
+    /// Containers that run, application masters included.
     pub containers_allocated: u64,
+    /// Containers that applications have asked for and not been granted.
     pub containers_pending: u64,
+    /// Containers reserved on a node that has no room for them yet.
     #[serde(default)]
     pub containers_reserved: u64,
     /// Containers released since the ResourceManager started: a counter that only grows, but
     /// restarts at zero with it. It is read over JMX and up to ten seconds old.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub containers_released_total: Option<u64>,
+    /// Applications in YARN's state RUNNING: their masters have registered.
     pub apps_running: u64,
+    /// Applications that were submitted and do not run yet.
     pub apps_pending: u64,
     /// When the first of the applications that are not over started, in YARN's sense: when it was
     /// submitted. Those that wait count, because one whose master starts again waits as well.
     /// `None` if there is none, or if it was not reported.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub oldest_app_started_at: Option<Timestamp>,
+    /// NodeManagers by state; all zero in recordings that do not have them.
     #[serde(default)]
     pub nodes: NodesByState,
 }
@@ -84,10 +108,15 @@ pub struct YarnLoad {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct NodesByState {
+    /// NodeManagers that accept containers.
     pub active: u32,
+    /// NodeManagers that finish their containers and accept no new ones.
     pub decommissioning: u32,
+    /// NodeManagers that have left since the ResourceManager started.
     pub decommissioned: u32,
+    /// NodeManagers that stopped sending heartbeats.
     pub lost: u32,
+    /// NodeManagers whose health check fails; they accept no containers.
     pub unhealthy: u32,
 }
 
@@ -95,11 +124,15 @@ pub struct NodesByState {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct HdfsLoad {
+    /// Raw capacity of the DataNodes, of which every copy of a block takes its share.
     #[serde(rename = "capacity_total_mib")]
     pub capacity_total: Mebibytes,
+    /// Space that blocks take, all copies counted.
     #[serde(rename = "capacity_used_mib")]
     pub capacity_used: Mebibytes,
+    /// Blocks with fewer copies than they should have; while there are some, core nodes stay.
     pub blocks_under_replicated: u64,
+    /// Blocks without any copy left.
     #[serde(default)]
     pub blocks_missing: u64,
 }
@@ -115,7 +148,9 @@ pub struct NodeSnapshot(pub Vec<NodeLoad>);
 pub struct NodeLoad {
     /// The EC2 instance behind the node.
     pub instance: InstanceId,
+    /// The group that the instance belongs to, by EMR's list of instances.
     pub group: GroupId,
+    /// Containers that run on the node, application masters included.
     pub containers: u32,
     /// An application master runs here: losing the node loses the application.
     #[serde(default)]
@@ -133,10 +168,14 @@ pub struct NodeLoad {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ClusterStatus {
+    /// RUNNING or WAITING; in all other states nothing is resized.
     pub state: ClusterState,
+    /// All groups of the cluster, the primary included; a fleet has two, one for each market.
     pub groups: Vec<GroupStatus>,
+    /// EMR steps that wait; zero if the policy reads no steps.
     #[serde(default)]
     pub steps_pending: u32,
+    /// EMR steps that run; zero if the policy reads no steps.
     #[serde(default)]
     pub steps_running: u32,
     /// Since when nothing has run on the cluster; `None` while something does.
@@ -148,13 +187,19 @@ pub struct ClusterStatus {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct GroupStatus {
+    /// EMR's id of the instance group, or of the fleet with the market appended.
     pub id: GroupId,
+    /// The name in EMR; `None` if the group has none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<Arc<str>>,
+    /// Only core and task groups can be resized.
     pub role: Role,
+    /// Decides which of EMR's APIs resizes it, and whether it counts instances or capacity units.
     #[serde(default)]
     pub kind: GroupKind,
+    /// On-demand if EMR does not report a market.
     pub market: Market,
+    /// RUNNING, RESIZING or SUSPENDED; in all other states the group is not resized.
     pub state: GroupState,
     /// The size that was requested from EMR.
     pub requested: Instances,
@@ -201,6 +246,7 @@ impl Default for Control {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Pause {
+    /// When scaling resumes without anyone's action.
     pub until: Timestamp,
     /// Only this direction is paused; both when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -223,7 +269,9 @@ pub struct Pause {
 )]
 #[serde(rename_all = "lowercase")]
 pub enum Direction {
+    /// To a larger size: instances launch.
     Out,
+    /// To a smaller size: instances terminate.
     In,
 }
 
@@ -239,16 +287,18 @@ impl Direction {
 
 /// Defines an enum whose names are EMR's own, written in its spelling.
 macro_rules! spelled {
-    ($(#[$doc:meta])* $name:ident { $($variant:ident = $text:literal),+ $(,)? }) => {
+    ($(#[$doc:meta])* $name:ident { $($(#[$meaning:meta])* $variant:ident = $text:literal),+ $(,)? }) => {
         $(#[$doc])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         pub enum $name {
-            $(#[serde(rename = $text)] $variant),+
+            $($(#[$meaning])* #[serde(rename = $text)] $variant),+
         }
 
         impl $name {
+            /// All variants, in the order in which they are declared.
             pub const ALL: &'static [Self] = &[$(Self::$variant),+];
 
+            /// The name as traces and metrics write it.
             pub const fn as_str(self) -> &'static str {
                 match self { $(Self::$variant => $text),+ }
             }
@@ -265,37 +315,83 @@ macro_rules! spelled {
 spelled! {
     /// State of a cluster, in EMR's words.
     ClusterState {
-        Starting = "STARTING", Bootstrapping = "BOOTSTRAPPING", Running = "RUNNING", Waiting = "WAITING",
-        Terminating = "TERMINATING", Terminated = "TERMINATED", TerminatedWithErrors = "TERMINATED_WITH_ERRORS",
+        /// EC2 instances are being started.
+        Starting = "STARTING",
+        /// Bootstrap actions run on the first instances.
+        Bootstrapping = "BOOTSTRAPPING",
+        /// A step runs, or the cluster is preparing one.
+        Running = "RUNNING",
+        /// The cluster is up, and no step runs; applications may.
+        Waiting = "WAITING",
+        /// The cluster is shutting down.
+        Terminating = "TERMINATING",
+        /// The cluster was shut down without an error.
+        Terminated = "TERMINATED",
+        /// The cluster failed, and was shut down.
+        TerminatedWithErrors = "TERMINATED_WITH_ERRORS",
     }
 }
 spelled! {
     /// State of an instance group or fleet, in EMR's words.
     GroupState {
-        Provisioning = "PROVISIONING", Bootstrapping = "BOOTSTRAPPING", Running = "RUNNING", Reconfiguring = "RECONFIGURING",
-        Resizing = "RESIZING", Suspended = "SUSPENDED", Terminating = "TERMINATING", Terminated = "TERMINATED",
-        Arrested = "ARRESTED", ShuttingDown = "SHUTTING_DOWN", Ended = "ENDED",
+        /// The first instances are being started.
+        Provisioning = "PROVISIONING",
+        /// Bootstrap actions run on the first instances.
+        Bootstrapping = "BOOTSTRAPPING",
+        /// The group has the size that was requested.
+        Running = "RUNNING",
+        /// A new application configuration is being rolled out.
+        Reconfiguring = "RECONFIGURING",
+        /// Instances are being added or removed.
+        Resizing = "RESIZING",
+        /// A resize failed: EMR stopped trying and waits for a new size.
+        Suspended = "SUSPENDED",
+        /// The instances are being terminated.
+        Terminating = "TERMINATING",
+        /// All instances were terminated.
+        Terminated = "TERMINATED",
+        /// The group cannot be used because of an error; EMR accepts no resize.
+        Arrested = "ARRESTED",
+        /// The cluster is shutting down, and the group with it.
+        ShuttingDown = "SHUTTING_DOWN",
+        /// The group is gone.
+        Ended = "ENDED",
     }
 }
 spelled! {
     /// What a group does in its cluster.
-    Role { Primary = "primary", Core = "core", Task = "task" }
+    Role {
+        /// Runs the ResourceManager and the NameNode; never resized.
+        Primary = "primary",
+        /// Runs containers and stores HDFS blocks, which limits how far it scales in.
+        Core = "core",
+        /// Runs containers only.
+        Task = "task",
+    }
 }
 spelled! {
     /// How instances are bought.
-    Market { OnDemand = "on-demand", Spot = "spot" }
+    Market {
+        /// At the list price, for as long as they run.
+        OnDemand = "on-demand",
+        /// At the spot price; EC2 can take them back at any time.
+        Spot = "spot",
+    }
 }
 
 /// Instance group or instance fleet.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum GroupKind {
+    /// An instance group: all instances have one type, and sizes count instances.
     #[default]
     Group,
+    /// One market of an instance fleet: types are mixed, and sizes count capacity units.
     Fleet,
 }
 
 impl GroupKind {
+    /// The name as traces and policies write it.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Group => "group",
@@ -313,10 +409,12 @@ macro_rules! identifier {
         pub struct $name(Arc<str>);
 
         impl $name {
+            /// Takes the text as it is, unchecked.
             pub fn new(text: impl Into<Arc<str>>) -> Self {
                 Self(text.into())
             }
 
+            /// The text that was given to [`Self::new`].
             pub fn as_str(&self) -> &str {
                 &self.0
             }

@@ -7,8 +7,8 @@
 
 pub mod evaluator;
 pub mod frontier;
-pub mod locations;
-pub mod parameter;
+mod locations;
+mod parameter;
 pub mod plot;
 pub mod report;
 pub mod search;

@@ -14,12 +14,15 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 pub struct Timestamp(i64);
 
 impl Timestamp {
+    /// 1970-01-01T00:00:00Z, from which milliseconds are counted.
     pub const EPOCH: Self = Self(0);
 
+    /// Takes milliseconds since the Unix epoch; negative ones are before it.
     pub const fn from_millis(ms_since_epoch: i64) -> Self {
         Self(ms_since_epoch)
     }
 
+    /// Milliseconds since the Unix epoch, negative before it.
     pub const fn as_millis(self) -> i64 {
         self.0
     }
@@ -102,16 +105,20 @@ macro_rules! whole {
         pub struct $name(pub $inner);
 
         impl $name {
+            /// None at all; also the default.
             pub const ZERO: Self = Self(0);
 
+            /// The number without its unit.
             pub const fn get(self) -> $inner {
                 self.0
             }
 
+            /// The number without its unit, for ratios; rounded above 2^53.
             pub fn as_f64(self) -> f64 {
                 self.0 as f64
             }
 
+            /// The difference, or zero where `other` is larger; the same as `-`, in a `const`.
             pub const fn saturating_sub(self, other: Self) -> Self {
                 Self(self.0.saturating_sub(other.0))
             }
@@ -180,6 +187,7 @@ macro_rules! real {
         pub struct $name(pub f64);
 
         impl $name {
+            /// The number without its unit.
             pub const fn get(self) -> f64 {
                 self.0
             }
@@ -262,8 +270,10 @@ pub fn display_duration(duration: Duration) -> impl fmt::Display {
     Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize,
 )]
 pub struct Resources {
+    /// Written as `memory_mib`.
     #[serde(rename = "memory_mib")]
     pub memory: Mebibytes,
+    /// YARN's virtual cores, which need not be those of the machine.
     pub vcores: VirtualCores,
 }
 

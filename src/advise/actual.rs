@@ -30,6 +30,10 @@ pub struct ActualBuilder<'a> {
 
 /// Why nothing is known of what ran.
 #[derive(Debug, thiserror::Error)]
+#[expect(
+    missing_docs,
+    reason = "each variant's message is its documentation; the fields are its parts"
+)]
 pub enum ActualError {
     #[error(transparent)]
     Unpriced(#[from] UnpricedGroup),

@@ -27,6 +27,10 @@ const PICTURE_NAME: &str = "frontier.svg";
 
 /// Why a report cannot be written, or read again.
 #[derive(Debug, thiserror::Error)]
+#[expect(
+    missing_docs,
+    reason = "each variant's message is its documentation; the fields are its parts"
+)]
 pub enum ReportError {
     #[error("{} cannot be written", path.display())]
     Write { path: PathBuf, source: io::Error },

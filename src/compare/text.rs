@@ -22,6 +22,7 @@ pub struct Table {
 pub enum Column {
     /// May be broken over lines.
     Words(&'static str),
+    /// Aligned to the right and never broken.
     Figures(&'static str),
 }
 

@@ -12,6 +12,7 @@ use crate::units::{Mebibytes, display_duration};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DemandReport {
+    /// Memory that YARN reports as pending, in MiB.
     pub memory_pending_mib: Mebibytes,
     /// Allocated to running containers, in units of the binding resource.
     pub units_allocated: f64,
@@ -68,7 +69,9 @@ pub struct DemandReport {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Resource {
+    /// In MiB, as YARN grants it.
     Memory,
+    /// YARN's virtual cores.
     Vcores,
 }
 

@@ -80,6 +80,10 @@ pub struct Trial {
 
 /// Why policies cannot be compared.
 #[derive(Debug, thiserror::Error)]
+#[expect(
+    missing_docs,
+    reason = "each variant's message is its documentation; the fields are its parts"
+)]
 pub enum CompareError {
     #[error(transparent)]
     Simulation(#[from] SimError),

@@ -10,6 +10,10 @@ use crate::units::Resources;
 
 /// Why a simulation cannot start.
 #[derive(Debug, PartialEq, thiserror::Error)]
+#[expect(
+    missing_docs,
+    reason = "each variant's message is its documentation; the fields are its parts"
+)]
 pub enum SimError {
     /// The trace has no jobs, or its observations show no load.
     #[error("the trace has no work; use a trace with jobs, or a recording of a cluster under load")]

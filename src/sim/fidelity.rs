@@ -31,6 +31,10 @@ pub struct Moment {
 
 /// Why a recording cannot be compared.
 #[derive(Debug, PartialEq, thiserror::Error)]
+#[expect(
+    missing_docs,
+    reason = "each variant's message is its documentation; the fields are its parts"
+)]
 pub enum FidelityError {
     /// The simulation cannot start.
     #[error(transparent)]

@@ -41,6 +41,10 @@ pub struct Loaded {
 
 /// Why the input cannot be read.
 #[derive(Debug, thiserror::Error)]
+#[expect(
+    missing_docs,
+    reason = "each variant's message is its documentation; the fields are its parts"
+)]
 pub enum InputError {
     /// The folder has no trace.
     #[error("{} has no {}, no {} and no journal; name a trace, or a folder with a trace", folder.display(), TRACE_NAMES[0], TRACE_NAMES[1])]

@@ -8,6 +8,10 @@ use crate::units::{Resources, Timestamp};
 
 /// Why a job cannot be simulated.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[expect(
+    missing_docs,
+    reason = "each variant's message is its documentation; the fields are its parts"
+)]
 pub enum JobWorkError {
     /// The jobs are not sorted by submission.
     #[error("job {job} is submitted before the job ahead of it; sort the jobs by submit time")]

@@ -174,6 +174,10 @@ impl Hdfs {
 
 /// Why a scenario was refused.
 #[derive(Debug, thiserror::Error)]
+#[expect(
+    missing_docs,
+    reason = "each variant's message is its documentation; the fields are its parts"
+)]
 pub enum ScenarioError {
     /// The file is not YAML of the right shape, or a value is not valid; `source` shows where.
     #[error("{} is not a valid scenario; correct it as shown", file.display())]

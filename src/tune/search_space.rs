@@ -25,6 +25,10 @@ pub struct SearchSpace {
 
 /// Why there is nothing to search.
 #[derive(Debug, thiserror::Error)]
+#[expect(
+    missing_docs,
+    reason = "each variant's message is its documentation; the fields are its parts"
+)]
 pub enum SpaceError {
     #[error(transparent)]
     Policy(#[from] PolicyErrors),

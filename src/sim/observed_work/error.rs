@@ -4,6 +4,10 @@ use crate::units::Timestamp;
 
 /// Why the work of a recording cannot be reconstructed.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[expect(
+    missing_docs,
+    reason = "each variant's message is its documentation; the fields are its parts"
+)]
 pub enum ObservedWorkError {
     /// The recording has fewer than two samples of YARN's metrics.
     #[error(
