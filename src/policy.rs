@@ -2,7 +2,7 @@
 //! [`parse`](parse::parse) reads a policy file and refuses it whole when anything is wrong with it.
 
 pub mod baselines;
-pub mod condition;
+pub(crate) mod condition;
 pub mod demand;
 pub mod diagnostic;
 pub mod document;
@@ -22,7 +22,7 @@ pub mod signal;
 mod spans;
 mod target;
 mod validated;
-pub mod yaml;
+pub(crate) mod yaml;
 
 pub use group_match::GroupMatch;
 pub use guards::{Budget, FlipBudget, Guards, HdfsGuard};

@@ -48,6 +48,10 @@ pub struct Recorded {
 
 /// Why a recording failed.
 #[derive(Debug, thiserror::Error)]
+#[expect(
+    missing_docs,
+    reason = "each variant's message is its documentation; the fields are its parts"
+)]
 pub enum RecordError {
     #[error(transparent)]
     Plan(#[from] PlanError),

@@ -71,6 +71,10 @@ pub struct Plan {
 
 /// Why a rehearsal failed.
 #[derive(Debug, thiserror::Error)]
+#[expect(
+    missing_docs,
+    reason = "each variant's message is its documentation; the fields are its parts"
+)]
 pub enum RehearsalError {
     #[error("{} cannot be read", path.display())]
     Unreadable {

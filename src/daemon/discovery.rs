@@ -19,6 +19,10 @@ pub struct Node {
 
 /// What could not be found, and the setting to use instead.
 #[derive(Debug, thiserror::Error)]
+#[expect(
+    missing_docs,
+    reason = "each variant's message is its documentation; the fields are its parts"
+)]
 pub enum DiscoveryError {
     #[error("{}: {source}; this machine does not seem to be a node of an EMR cluster; set `cluster_id`, or `info_dir` if the file is elsewhere", path.display())]
     Unreadable {

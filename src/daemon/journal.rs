@@ -70,6 +70,10 @@ pub struct Journal {
 
 /// Why the journal could not be opened or written.
 #[derive(Debug, thiserror::Error)]
+#[expect(
+    missing_docs,
+    reason = "each variant's message is its documentation; the fields are its parts"
+)]
 pub enum JournalError {
     #[error("{}: the journal's folder cannot be used; check that this user may write to it", path.display())]
     Folder { path: PathBuf, source: io::Error },

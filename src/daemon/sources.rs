@@ -1,12 +1,12 @@
 //! The services that observations are read from, one module each, and what these modules share.
 
 pub(crate) mod aws_error;
-pub mod call;
-pub mod cloudwatch;
+pub(crate) mod call;
+pub(crate) mod cloudwatch;
 pub mod emr;
-pub mod error;
-pub mod failure_log;
-pub mod hdfs;
-pub mod http_get;
+pub(crate) mod error;
+pub(crate) mod failure_log;
+pub(crate) mod hdfs;
+pub(crate) mod http_get;
 mod jmx;
-pub mod yarn;
+pub(crate) mod yarn;

@@ -19,6 +19,10 @@ pub struct StateDir {
 
 /// Why the state folder cannot be used.
 #[derive(Debug, thiserror::Error)]
+#[expect(
+    missing_docs,
+    reason = "each variant's message is its documentation; the fields are its parts"
+)]
 pub enum StateDirError {
     #[error("{}: another daemon uses this state folder; stop it, or set another `state_dir`", path.display())]
     InUse { path: PathBuf },

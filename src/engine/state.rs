@@ -35,6 +35,10 @@ pub struct ClusterHistory {
 
 /// Why a state cannot be restored: it was recorded under another policy.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[expect(
+    missing_docs,
+    reason = "each variant's message is its documentation; the fields are its parts"
+)]
 pub enum StateMismatch {
     /// The policy has another number of targets.
     #[error("the state has {found} targets, its policy {expected}")]

@@ -14,11 +14,13 @@ pub struct Demand {
     pub min: u32,
     /// The most units of all targets together.
     pub max: u32,
+    /// What `min`, `max`, `max_core` and `max_on_demand` count.
     pub units: DemandUnits,
     /// The most units on core nodes.
     pub max_core: u32,
     /// The most units bought on demand.
     pub max_on_demand: u32,
+    /// How much cost to accept for less waiting.
     pub performance_index: PerformanceIndex,
 }
 
@@ -55,8 +57,6 @@ pub enum DemandUnits {
 }
 
 impl DemandUnits {
-    pub const ALL: [Self; 3] = [Self::Instances, Self::Vcpu, Self::FleetUnits];
-
     /// The units in which groups of this kind are counted by default.
     pub const fn of(kind: GroupKind) -> Self {
         match kind {
@@ -99,6 +99,7 @@ impl PerformanceIndex {
         (1..=100).contains(&index).then_some(Self(index))
     }
 
+    /// From 1, the least cost, to 100, the least waiting.
     pub fn get(self) -> u8 {
         self.0
     }

@@ -18,15 +18,18 @@ pub enum Severity {
 /// One thing that is wrong with a text: a file, a condition or a single value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Diagnostic {
+    /// Whether the file is refused.
     pub severity: Severity,
     /// The bytes of the text that are wrong.
     pub span: Range<usize>,
+    /// What is wrong, in one line without a full stop.
     pub message: String,
     /// What would be right.
     pub help: Option<String>,
 }
 
 impl Diagnostic {
+    /// A reason to refuse the file, without help.
     pub fn error(span: Range<usize>, message: impl Into<String>) -> Self {
         Self {
             severity: Severity::Error,
@@ -36,6 +39,7 @@ impl Diagnostic {
         }
     }
 
+    /// A likely mistake in a file that is accepted, without help.
     pub fn warning(span: Range<usize>, message: impl Into<String>) -> Self {
         Self {
             severity: Severity::Warning,
@@ -43,6 +47,7 @@ impl Diagnostic {
         }
     }
 
+    /// Adds what would be right.
     #[must_use]
     pub fn help(mut self, help: impl Into<String>) -> Self {
         self.help = Some(help.into());
@@ -125,6 +130,7 @@ impl PolicyErrors {
         }
     }
 
+    /// All errors, at least one, in the order of the file.
     pub fn diagnostics(&self) -> &[Diagnostic] {
         &self.diagnostics
     }

@@ -12,7 +12,9 @@ pub struct Guards {
     pub step_grow: Option<Instances>,
     /// `step.shrink`: the most instances that one resize removes.
     pub step_shrink: Option<Instances>,
+    /// `budget`: at most one for each direction; empty without the field.
     pub budgets: Vec<Budget>,
+    /// `flips`: `None` allows any number of changes of direction.
     pub flips: Option<FlipBudget>,
     /// Least time between two resizes in opposite directions.
     pub reversal: Duration,
@@ -23,9 +25,11 @@ pub struct Guards {
     /// How long growth waits after a failed resize; doubled after each further failure, up to
     /// `quarantine_max`.
     pub quarantine: Duration,
+    /// The longest quarantine, however many failures there are in a row.
     pub quarantine_max: Duration,
     /// How long the target is left alone after someone else resized it.
     pub yield_to_operator: Duration,
+    /// Applies to targets whose group has the role core.
     pub hdfs: HdfsGuard,
 }
 
@@ -51,15 +55,20 @@ impl Default for Guards {
 /// `budget`: at most so many instances in one direction during any time span of the given length.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Budget {
+    /// The direction that it limits: `grow` is out, `shrink` is in.
     pub direction: Direction,
+    /// The most instances that are added or removed; for a fleet, capacity units.
     pub instances: Instances,
+    /// The length of the time span, which moves along with the clock.
     pub per: Duration,
 }
 
 /// `flips`: at most so many changes of direction. When spent, scale-in waits; scale-out never does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FlipBudget {
+    /// How many changes of direction are allowed.
     pub max: u32,
+    /// How long a change of direction counts.
     pub per: Duration,
 }
 

@@ -11,12 +11,15 @@ use crate::units::{Instances, Percent};
 /// One rule: when its condition has held for long enough, change the size.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Rule {
+    /// Unique within the target.
     pub name: RuleName,
+    /// The condition, which is true, false or, while a signal is missing, unknown.
     pub when: Condition,
     /// The condition as it was written.
     pub when_text: Arc<str>,
     /// `for`: how long the condition must have been true at every sample.
     pub for_duration: Duration,
+    /// What it asks for while it fires.
     pub then: Change,
     /// Counted from the completion of the resize that this rule caused.
     pub cooldown: Duration,
@@ -25,15 +28,22 @@ pub struct Rule {
 /// What a rule asks for.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Change {
+    /// A scale-out by an amount, counted from the requested size.
     Grow(Amount),
+    /// A scale-in by an amount, counted from the requested size.
     Shrink(Amount),
+    /// A size, whatever the present one is.
     Set(Size),
     /// `ceil(nodes * signal / target)`, as Kubernetes' HPA computes it; no change while `|signal /
     /// target - 1| <= tolerance`.
     Track {
+        /// What is to stay at the target.
         signal: Expr,
+        /// The signal as it was written.
         signal_text: Arc<str>,
+        /// The value that the signal should have, in its base unit; above zero.
         target: f64,
+        /// How far the ratio of signal and target may be from 1: 0.1 means 10%.
         tolerance: f64,
     },
 }
@@ -68,6 +78,7 @@ impl fmt::Display for Amount {
 /// How much to grow or shrink by; never zero.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Amount {
+    /// A number of instances; for a fleet, capacity units.
     Instances(Instances),
     /// Of the present size, rounded away from zero, at least one instance.
     Percent(Percent),
@@ -76,7 +87,10 @@ pub enum Amount {
 /// A size to go to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Size {
+    /// A number of instances; for a fleet, capacity units.
     Exactly(Instances),
+    /// `min` of the limits in force, which a schedule may replace.
     Minimum,
+    /// `max` of the limits in force, which a schedule may replace.
     Maximum,
 }

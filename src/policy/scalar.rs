@@ -133,7 +133,9 @@ pub fn positive(text: &str, what: &str) -> Result<u32, Diagnostic> {
 /// Which way an amount goes.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Way {
+    /// At most [`MOST_GROWTH_PERCENT`].
     Grow,
+    /// At most 100%.
     Shrink,
 }
 

@@ -12,14 +12,19 @@ use crate::units::Timestamp;
 /// than `from`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ScheduleWindow {
+    /// Shown as the reason while the window freezes a direction.
     pub name: std::sync::Arc<str>,
     /// Monday first: the days on which the window opens.
     pub days: [bool; 7],
+    /// The local time at which it opens, included.
     pub from: Time,
+    /// The local time at which it closes, excluded.
     pub to: Time,
+    /// The time zone of `days`, `from` and `to`, with its daylight saving time.
     pub time_zone: TimeZone,
     /// Replaces the target's limits while the window is open.
     pub limits: Option<Limits>,
+    /// The directions in which nothing is resized while the window is open.
     pub freeze: Option<Freeze>,
 }
 
@@ -29,12 +34,16 @@ pub struct ScheduleWindow {
 )]
 #[serde(rename_all = "lowercase")]
 pub enum Freeze {
+    /// No scale-out.
     Out,
+    /// No scale-in.
     In,
+    /// No resize at all.
     Both,
 }
 
 impl Freeze {
+    /// Whether a resize in this direction is frozen.
     pub fn forbids(self, direction: Direction) -> bool {
         match self {
             Self::Out => direction == Direction::Out,
@@ -45,6 +54,7 @@ impl Freeze {
 }
 
 impl ScheduleWindow {
+    /// Whether the window is open at this instant, in its own time zone.
     pub fn is_open(&self, now: Timestamp) -> bool {
         let local = now.to_jiff().to_zoned(self.time_zone.clone());
         let (day, time) = (local.weekday(), local.time());

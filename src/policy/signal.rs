@@ -10,34 +10,43 @@ use crate::units::Timestamp;
 /// number.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Unit {
+    /// The exponent of MiB.
     pub mebibytes: i8,
+    /// The exponent of seconds.
     pub seconds: i8,
+    /// The exponent of percent, which is a unit of its own and not a factor of 100.
     pub percent: i8,
 }
 
 impl Unit {
+    /// No unit, as for counts and ratios.
     pub const NUMBER: Self = Self {
         mebibytes: 0,
         seconds: 0,
         percent: 0,
     };
+    /// MiB; conditions may write other units of memory, which are converted.
     pub const MEMORY: Self = Self {
         mebibytes: 1,
         ..Self::NUMBER
     };
+    /// Seconds; conditions may write other units of time, which are converted.
     pub const TIME: Self = Self {
         seconds: 1,
         ..Self::NUMBER
     };
+    /// Percent: 15 means 15%.
     pub const PERCENT: Self = Self {
         percent: 1,
         ..Self::NUMBER
     };
+    /// What `rate(...)` of a count has.
     pub const PER_SECOND: Self = Self {
         seconds: -1,
         ..Self::NUMBER
     };
 
+    /// The unit of a product.
     #[must_use]
     pub fn times(self, other: Self) -> Self {
         Self {
@@ -47,6 +56,7 @@ impl Unit {
         }
     }
 
+    /// The unit of a quotient.
     #[must_use]
     pub fn per(self, other: Self) -> Self {
         self.times(Self {
@@ -83,8 +93,11 @@ impl fmt::Display for Unit {
 /// What a condition reads: a built-in signal, or a CloudWatch metric that the policy declares.
 #[derive(Clone, Debug, PartialEq)]
 pub enum SignalSource {
+    /// A signal that Headroom observes itself.
     BuiltIn(Signal),
+    /// A CloudWatch metric that the policy declares under `metrics:`.
     Metric {
+        /// The name that the policy declares it by.
         id: MetricId,
         /// A value older than this is stale, and a gap wider than this breaks a hold: two periods
         /// and the delay.
@@ -111,6 +124,7 @@ impl SignalSource {
         }
     }
 
+    /// The name as conditions write it; for built-in signals, Headroom's own name.
     pub fn name(&self) -> &str {
         match self {
             Self::BuiltIn(signal) => signal.name(),
@@ -129,8 +143,10 @@ macro_rules! signals {
         }
 
         impl Signal {
+            /// All signals, in the order of the reference.
             pub const ALL: &'static [Self] = &[$(Self::$variant),+];
 
+            /// Headroom's own name, such as `yarn_memory_pending_mib`.
             pub const fn name(self) -> &'static str {
                 match self { $(Self::$variant => $name),+ }
             }
@@ -140,6 +156,7 @@ macro_rules! signals {
                 match self { $(Self::$variant => &[$($alias),*]),+ }
             }
 
+            /// The unit of its values.
             pub const fn unit(self) -> Unit {
                 match self { $(Self::$variant => Unit::$unit),+ }
             }

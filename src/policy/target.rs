@@ -14,11 +14,15 @@ use crate::units::{Timestamp, display_duration};
 /// One thing to resize, and by which rules.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Target {
+    /// Which group or fleet it resizes.
     pub selector: Selector,
     /// The policy does not name it: a cluster need not have it.
     pub may_be_absent: bool,
+    /// The limits while no schedule window replaces them; see [`Self::limits_at`].
     pub limits: Limits,
+    /// Rules in file order; none if the target follows demand.
     pub rules: Vec<Rule>,
+    /// What holds resizes back.
     pub guards: Guards,
     /// Windows in file order; the first one that is open applies.
     pub schedule: Vec<ScheduleWindow>,

@@ -28,6 +28,7 @@ const PERIODS_OF_PART: u32 = 1_440;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub enum When {
+    /// An instant; a day without a time means its midnight in UTC.
     At(Timestamp),
     /// A duration before now.
     Ago(Duration),
@@ -131,6 +132,10 @@ pub struct Plan {
 
 /// Why a span of time cannot be recorded.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[expect(
+    missing_docs,
+    reason = "each variant's message is its documentation; the fields are its parts"
+)]
 pub enum PlanError {
     #[error(
         "from {from} to {to} there is no time, as far as it has passed; --from must be earlier than --to and than now"

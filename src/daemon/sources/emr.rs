@@ -5,7 +5,7 @@ mod budget;
 pub(crate) mod describe;
 mod hosts;
 mod operation;
-pub mod start;
+pub(crate) mod start;
 #[cfg(test)]
 pub(crate) mod testing;
 #[cfg(test)]

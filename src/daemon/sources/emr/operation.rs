@@ -6,7 +6,7 @@ macro_rules! operations {
         /// An operation of EMR's API.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
         pub enum Operation {
-            $($name),+
+            $(#[doc = concat!("Purpose: ", $why, ".")] $name),+
         }
 
         impl Operation {
