@@ -94,7 +94,7 @@ impl DemandReport {
         } else if self.units_pending > 0.0 {
             lines.push(format!("pending {}", amount(self.units_pending)));
             lines.push(format!(
-                "{} of it starts within {} as running containers finish",
+                "{} of it will start within {} as running containers finish",
                 amount(self.units_served),
                 seconds(self.patience_s)
             ));
@@ -183,7 +183,7 @@ impl DemandReport {
     }
 }
 
-/// `pending 310.0 GiB; 190.0 GiB of it starts within 6m 40s as running containers finish; 120.0 GiB
+/// `pending 310.0 GiB; 190.0 GiB of it will start within 6m 40s as running containers finish; 120.0 GiB
 /// remain = 10.0 units`.
 impl fmt::Display for DemandReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

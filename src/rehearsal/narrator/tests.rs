@@ -60,7 +60,7 @@ fn a_resize_is_told_with_its_rule_and_the_values_that_the_rule_saw() {
     assert_eq!(
         told.ticks(11),
         [
-            "ig-task: scale out 4 -> 9",
+            "ig-task: scale out from 4 to 9",
             "memory-short: yarn_memory_available_percent < 15 or queue > 100 for 5m (yarn_memory_available_percent is 10, queue is 0)"
         ]
     );
@@ -79,7 +79,7 @@ fn a_refusal_is_told_in_emr_s_words() {
         if let Some(line) = told.tell(&report).first() {
             assert_eq!(
                 line,
-                "ig-task: scale out 4 -> 9, refused: throttled Rate exceeded"
+                "ig-task: scale out from 4 to 9, refused: throttled Rate exceeded"
             );
             return;
         }

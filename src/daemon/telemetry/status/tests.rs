@@ -82,7 +82,7 @@ fn a_target_that_follows_demand_shows_the_numbers_of_it() {
         .collect();
     insta::assert_snapshot!(demand.join("\n"), @r"
     demand  pending 310.0 GiB
-            190.0 GiB of it starts within 40s as running containers finish
+            190.0 GiB of it will start within 40s as running containers finish
             120.0 GiB remain = 10.0 units in turns
             100% of these and of 4.0 in use are needed
             needed 14, expected from earlier days 9, kept 4, of which other groups provide 2

@@ -112,7 +112,7 @@ fn it_does_not_grow_for_what_finishing_containers_make_room_for_within_its_patie
     );
     assert_eq!(cluster.size(), 0);
     let said = report.to_string();
-    assert!(said.starts_with("pending 10.0 GiB; 10.0 GiB of it starts within 2m as running containers finish; 0.0 GiB remain = 0.0 units"), "{said}");
+    assert!(said.starts_with("pending 10.0 GiB; 10.0 GiB of it will start within 2m as running containers finish; 0.0 GiB remain = 0.0 units"), "{said}");
     let flood = cluster.report(
         630,
         Work {
