@@ -19,7 +19,7 @@ use crate::evaluation::statistics::Summary;
 use crate::policy::Policy;
 use crate::policy::parse::parse;
 use crate::sim::SimError;
-use crate::tune::evaluator::{DayFigures, Evaluator, Figures, TraceFigures};
+use crate::tune::evaluator::{DayFigures, Evaluator, Figures, TraceFigures, summary};
 use crate::tune::frontier::{Judged, best, frontier};
 use crate::tune::search::{Candidate, Effort, search};
 use crate::tune::search_space::SearchSpace;
@@ -164,17 +164,7 @@ pub fn advise(question: Question<'_>, advance: impl Fn() + Sync) -> Result<Advic
     }
     let tried = entries
         .par_iter()
-        .map(|entry| {
-            let run = |seed: u64| {
-                let figures = evaluator.run(&entry.policy, effort.seed.wrapping_add(seed));
-                advance();
-                figures
-            };
-            (0..seeds)
-                .into_par_iter()
-                .map(run)
-                .collect::<Result<Vec<Figures>, SimError>>()
-        })
+        .map(|entry| evaluator.run_with_seeds(&entry.policy, effort.seed, 0..seeds, &advance))
         .collect::<Result<Vec<Vec<Figures>>, SimError>>()?;
     let reference = reference(actual, &alternatives[0].name, &tried[0]);
     // The first one must be one that all others are compared with, whatever it is.
@@ -282,16 +272,13 @@ fn by_wait(one: &Ranked, other: &Ranked) -> Ordering {
 
 impl Ranked {
     fn new(alternative: Alternative, figures: &[Figures], goal: Option<Duration>) -> Self {
-        let over = |figure: fn(&Figures) -> f64| {
-            Summary::of(&figures.iter().map(figure).collect::<Vec<f64>>())
-        };
-        let wait_p95_s = over(Figures::wait_p95_s);
+        let wait_p95_s = summary(figures, Figures::wait_p95_s);
         let is_finished = figures.iter().all(|figures| figures.unfinished() == 0);
         let is_within = goal.is_some_and(|goal| wait_p95_s.mean <= goal.as_secs_f64());
         Self {
             name: alternative.name,
             text: alternative.text,
-            cost_usd: over(Figures::cost_usd),
+            cost_usd: summary(figures, Figures::cost_usd),
             wait_p95_s,
             is_finished,
             keeps_goal: is_finished && is_within,
@@ -326,24 +313,15 @@ impl Unseen {
         evaluator: &Evaluator<'_>,
         seed: u64,
     ) -> Option<Self> {
-        let first_days: Vec<usize> = evaluator
-            .days_of_traces()
-            .scan(0, |next, days| {
-                let first = *next;
-                *next += days;
-                Some(first)
-            })
-            .collect();
-        let saved = |fold: &Fold| {
-            Some(
-                reference
-                    .days
-                    .get(first_days[fold.trace] + fold.day?)?
-                    .cost_usd
-                    - fold.unseen.cost_usd,
-            )
-        };
-        let saved: Vec<f64> = folds.iter().filter_map(saved).collect();
+        let days: Vec<usize> = evaluator.days_of_traces().collect();
+        let mut saved = Vec::with_capacity(folds.len());
+        for fold in folds {
+            let Some(day) = fold.day else { continue };
+            let first_day: usize = days[..fold.trace].iter().sum();
+            if let Some(figures) = reference.days.get(first_day + day) {
+                saved.push(figures.cost_usd - fold.unseen.cost_usd);
+            }
+        }
         if saved.len() < 2 {
             return None;
         }
@@ -362,16 +340,18 @@ impl Unseen {
 fn bootstrap(values: &[f64], seed: u64) -> (f64, f64) {
     let mut luck = ChaCha8Rng::seed_from_u64(seed);
     let count = values.len();
-    let mut draw = || {
-        mean(
-            (0..count).map(|_| values[(luck.next_u64() % count as u64) as usize]),
-            count,
-        )
-    };
-    let mut means: Vec<f64> = (0..RESAMPLES).map(|_| draw()).collect();
+    let mut means = Vec::with_capacity(RESAMPLES);
+    for _ in 0..RESAMPLES {
+        let drawn = (0..count).map(|_| values[(luck.next_u64() % count as u64) as usize]);
+        means.push(mean(drawn, count));
+    }
     means.sort_by(f64::total_cmp);
-    let at = |share: f64| means[((share * RESAMPLES as f64) as usize).min(RESAMPLES - 1)];
-    (at(TAIL), at(1.0 - TAIL))
+    (percentile(&means, TAIL), percentile(&means, 1.0 - TAIL))
+}
+
+/// The value below which this share of `sorted` is.
+fn percentile(sorted: &[f64], share: f64) -> f64 {
+    sorted[((share * sorted.len() as f64) as usize).min(sorted.len() - 1)]
 }
 
 fn mean(values: impl Iterator<Item = f64>, count: usize) -> f64 {

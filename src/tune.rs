@@ -20,7 +20,7 @@ use rayon::prelude::*;
 use crate::evaluation::statistics::Summary;
 use crate::policy::Policy;
 use crate::sim::SimError;
-use evaluator::{Evaluator, Figures};
+use evaluator::{Evaluator, Figures, summary};
 use frontier::{Judged, best, frontier};
 use search::{Candidate, Effort, search};
 use search_space::SearchSpace;
@@ -62,13 +62,10 @@ pub struct Finalist {
 
 impl Finalist {
     fn of(candidate: usize, figures: Vec<Figures>) -> Self {
-        let over = |figure: fn(&Figures) -> f64| {
-            Summary::of(&figures.iter().map(figure).collect::<Vec<f64>>())
-        };
         Self {
             candidate,
-            cost_usd: over(Figures::cost_usd),
-            wait_p95_s: over(Figures::wait_p95_s),
+            cost_usd: summary(&figures, Figures::cost_usd),
+            wait_p95_s: summary(&figures, Figures::wait_p95_s),
             figures,
         }
     }
@@ -119,31 +116,15 @@ pub fn tune(
     let candidates = search(evaluator, space, start, effort, &advance)?;
     let judged: Vec<Judged> = candidates.iter().map(Candidate::judged).collect();
     let frontier = frontier(&judged);
-    let trial = |candidate: usize| {
-        let rerun = |seed: u64| {
-            let values = &candidates[candidate].values;
-            let policy = if values.is_empty() {
-                Some(start.clone())
-            } else {
-                space.policy(values).ok()
-            };
-            let figures = policy
-                .map(|policy| evaluator.run(&policy, effort.seed.wrapping_add(seed)))
-                .transpose();
-            advance();
-            figures
-        };
-        let further = (1..seeds)
-            .into_par_iter()
-            .map(rerun)
-            .collect::<Result<Vec<Option<Figures>>, SimError>>()?;
-        let first = candidates[candidate].figures.clone();
-        Ok(Finalist::of(
-            candidate,
-            std::iter::once(first)
-                .chain(further.into_iter().flatten())
-                .collect(),
-        ))
+    let trial = |position: usize| {
+        let candidate = &candidates[position];
+        let mut figures = vec![candidate.figures.clone()];
+        // The values made a policy before.
+        if let Some(policy) = policy_of(candidate, space, start) {
+            let further = evaluator.run_with_seeds(&policy, effort.seed, 1..seeds, &advance)?;
+            figures.extend(further);
+        }
+        Ok(Finalist::of(position, figures))
     };
     let chosen = finalists(&judged, &frontier, evaluator.goal().as_secs_f64());
     let finalists = chosen
@@ -167,6 +148,14 @@ pub fn tune(
         on_days,
         on_traces,
     })
+}
+
+fn policy_of(candidate: &Candidate, space: &SearchSpace, start: &Policy) -> Option<Policy> {
+    if candidate.values.is_empty() {
+        Some(start.clone())
+    } else {
+        space.policy(&candidate.values).ok()
+    }
 }
 
 /// The written policy, and those of the frontier around the best: what keeps the goal with

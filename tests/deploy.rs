@@ -7,7 +7,7 @@ use std::path::Path;
 
 use headroom::daemon::settings::{Flags, SETTINGS, Settings};
 use headroom::daemon::sources::emr::Operation;
-use headroom::daemon::telemetry::metrics::Families;
+use headroom::daemon::telemetry::metrics::{Families, Family};
 use serde_json::Value;
 
 fn file(path: &str) -> String {
@@ -68,21 +68,17 @@ fn the_iam_policies_allow_what_the_program_calls_and_nothing_else() {
 
 /// Lines such as `# timeout = "10s"` as if they counted.
 fn with_every_setting(sample: &str) -> String {
-    let is_setting = |line: &str| {
-        line.split_once(" = ").is_some_and(|(key, _)| {
-            key.bytes()
-                .all(|byte| byte.is_ascii_lowercase() || byte == b'_')
-        })
-    };
-    sample
-        .lines()
-        .map(|line| {
-            line.strip_prefix("# ")
-                .filter(|rest| is_setting(rest))
-                .unwrap_or(line)
-        })
-        .collect::<Vec<_>>()
-        .join("\n")
+    let lines = sample.lines().map(|line| {
+        let rest = line.strip_prefix("# ");
+        rest.filter(|rest| is_setting(rest)).unwrap_or(line)
+    });
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+fn is_setting(line: &str) -> bool {
+    let is_of_key = |byte: u8| byte.is_ascii_lowercase() || byte == b'_';
+    line.split_once(" = ")
+        .is_some_and(|(key, _)| key.bytes().all(is_of_key))
 }
 
 #[test]
@@ -137,20 +133,14 @@ fn metrics_in(query: &str) -> Vec<String> {
 }
 
 fn unknown_metrics(query: &str) -> Vec<String> {
-    let is_known = |name: &String| {
-        let series_of = |family: &&headroom::daemon::telemetry::metrics::Family| {
-            *name == family.name
-                || (family.kind == "histogram"
-                    && name
-                        .strip_prefix(family.name)
-                        .is_some_and(|rest| rest == "_bucket"))
-        };
-        Families::ALL.iter().any(|family| series_of(&family))
-    };
-    metrics_in(query)
-        .into_iter()
-        .filter(|name| !is_known(name))
-        .collect()
+    let mut unknown = metrics_in(query);
+    unknown.retain(|name| !Families::ALL.iter().any(|family| has_series(family, name)));
+    unknown
+}
+
+fn has_series(family: &Family, name: &str) -> bool {
+    let suffix = name.strip_prefix(family.name);
+    suffix == Some("") || (suffix == Some("_bucket") && family.kind == "histogram")
 }
 
 #[test]

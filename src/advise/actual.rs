@@ -10,7 +10,7 @@ use crate::sim::SimError;
 use crate::sim::scenario::{GroupSpec, Provisioning, Scenario, Spot};
 use crate::sim::stepped_cluster::SteppedCluster;
 use crate::sim::trace_work::TraceWork;
-use crate::tune::evaluator::{DayFigures, TraceFigures, day_of, p95_s, share_out};
+use crate::tune::evaluator::{DayFigures, TraceFigures, share_out};
 use crate::units::{Instances, Percent, Timestamp};
 
 /// What the recording left undone has so many days to be done in, on the last recorded size.
@@ -144,22 +144,19 @@ impl<'a> ActualBuilder<'a> {
     ///
     /// # Errors
     /// When instances ran that have no price, or there is no work.
-    pub fn finish(mut self, work: &TraceWork, goal: Duration) -> Result<TraceFigures, ActualError> {
+    pub fn finish(self, work: &TraceWork, goal: Duration) -> Result<TraceFigures, ActualError> {
         if let Some(unpriced) = self.unpriced {
             return Err(unpriced.into());
         }
         let calm = without_surprises(self.scenario);
         let mut cluster = SteppedCluster::new(work, &calm, 0)?;
         let mut sizes: BTreeMap<usize, Instances> = BTreeMap::new();
-        let mut wanted = |cluster: &mut SteppedCluster<'_>, group: usize, size: Instances| {
+        for (at, group, size) in self.sizes {
+            cluster.advance_to(at);
             if sizes.insert(group, size) != Some(size) {
                 // The group is one of this very scenario.
                 let _ = cluster.resize(&calm.groups[group].id, size, &[], &[]);
             }
-        };
-        for (at, group, size) in self.sizes {
-            cluster.advance_to(at);
-            wanted(&mut cluster, group, size);
         }
         let end = self.last.map_or(self.start, |(at, _)| at);
         cluster.advance_to(end);
@@ -170,20 +167,7 @@ impl<'a> ActualBuilder<'a> {
             cluster.advance_to(cluster.now() + Duration::from_secs(3_600));
         }
         let run = cluster.finish();
-        let count = self.days.len();
-        for wait in &run.waits {
-            let day = &mut self.days[day_of(wait.since_s, count)];
-            day.work += wait.weight;
-            if wait.seconds > goal.as_secs_f64() {
-                day.late += wait.weight;
-            }
-        }
-        Ok(TraceFigures {
-            cost_usd: self.days.iter().map(|day| day.cost_usd).sum(),
-            wait_p95_s: p95_s(&run.waits),
-            unfinished: 0,
-            days: self.days,
-        })
+        Ok(TraceFigures::new(self.days, &run.waits, 0, goal))
     }
 }
 

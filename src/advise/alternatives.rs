@@ -31,38 +31,45 @@ pub struct Alternative {
 pub fn alternatives(scenario: &Scenario, scaled: usize, limits: Limits) -> Vec<Alternative> {
     let selector = selector(scenario, scaled);
     let kind = scenario.groups[scaled].kind;
-    let baselines = BASELINES.iter().map(|baseline| {
-        (
-            baseline.name.to_owned(),
-            baseline.text_for(limits, &selector, kind),
-        )
-    });
-    let (least, most) = (limits.min().get(), limits.max().get());
-    let steps = (most - least).min(MOST_SIZES);
-    // Both ends are baselines.
-    let sizes = (1..steps).map(|step| {
-        (u64::from(least) + u64::from(most - least) * u64::from(step) / u64::from(steps)) as u32
-    });
-    let fixed = sizes.map(|size| (format!("fixed-{size}"), fixed(Instances(size), &selector)));
-    let demand = PERFORMANCE_INDEXES.iter().map(|index| {
+    let mut alternatives = Vec::new();
+    for baseline in BASELINES {
+        let text = baseline.text_for(limits, &selector, kind);
+        alternatives.extend(Alternative::read(baseline.name.to_owned(), text));
+    }
+    for size in sizes_between(limits) {
+        let text = fixed(size, &selector);
+        alternatives.extend(Alternative::read(format!("fixed-{size}"), text));
+    }
+    for index in PERFORMANCE_INDEXES {
         let name = format!("demand-{index}");
-        let text = demand_text(&name, *index, limits, &selector, kind);
-        (name, text)
-    });
-    let all: Vec<(String, String)> = baselines.chain(fixed).chain(demand).collect();
-    let alternative = |(name, text): (String, String)| {
+        let text = demand_text(&name, index, limits, &selector, kind);
+        alternatives.extend(Alternative::read(name, text));
+    }
+    alternatives.sort_by_key(|alternative| alternative.name != FIXED_MAX.name);
+    alternatives
+}
+
+impl Alternative {
+    fn read(name: String, text: String) -> Option<Self> {
         let policy = parse(&text, &name).ok()?;
         let is_searched = SEARCHED.contains(&name.as_str());
-        Some(Alternative {
+        Some(Self {
             name,
             text,
             policy,
             is_searched,
         })
-    };
-    let mut alternatives: Vec<Alternative> = all.into_iter().filter_map(alternative).collect();
-    alternatives.sort_by_key(|alternative| alternative.name != FIXED_MAX.name);
-    alternatives
+    }
+}
+
+/// Sizes at equal distances, without both ends, which are baselines.
+fn sizes_between(limits: Limits) -> impl Iterator<Item = Instances> {
+    let (least, most) = (limits.min().get(), limits.max().get());
+    let steps = (most - least).min(MOST_SIZES);
+    (1..steps).map(move |step| {
+        let above = u64::from(most - least) * u64::from(step) / u64::from(steps);
+        Instances(least + above as u32)
+    })
 }
 
 /// How a policy names a group on any cluster of this kind; by its id only where nothing else

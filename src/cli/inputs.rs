@@ -7,6 +7,7 @@ use super::output::note;
 use anyhow::Context;
 use headroom::evaluation::default_cluster::{self, ChosenCluster};
 use headroom::policy::scalar;
+use headroom::sim::SimError;
 use headroom::sim::input::{Loaded, Source};
 use headroom::sim::scenario::Scenario;
 use headroom::sim::trace_work::TraceWork;
@@ -55,6 +56,9 @@ pub fn cluster_for(
         return Ok((source.scenario.clone(), None));
     }
     let trace = source.trace.display();
+    if workloads.iter().all(|workload| workload.is_empty()) {
+        return Err(SimError::NoWork).with_context(|| trace.to_string());
+    }
     let (chosen, cluster) =
         default_cluster::choose(workloads).with_context(|| trace.to_string())?;
     note(format_args!(

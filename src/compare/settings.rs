@@ -20,20 +20,23 @@ const SET_POINTS: [f64; 15] = [
 ];
 const SET_POINT_STABILIZATIONS_M: [u32; 8] = [0, 2, 5, 10, 15, 20, 30, 40];
 
+/// The name of a setting, and the text of its policy.
+type Setting = (String, String);
+
 /// All settings, for one group within its limits.
 pub fn candidates(group: &Selector, limits: Limits) -> Vec<Candidate> {
-    let placed = |(name, text): (String, String)| Candidate {
-        name,
-        ..Candidate::of(policy(&text, group, limits))
-    };
-    let scaling = rules()
-        .chain(hpa())
-        .chain(dataproc())
-        .chain(set_points())
-        .map(placed);
-    scaling
-        .chain((limits.min().get()..=limits.max().get()).map(|size| fixed(size, group)))
-        .collect()
+    let mut candidates = Vec::new();
+    for (name, text) in [rules(), hpa(), dataproc(), set_points()].concat() {
+        let policy = policy(&text, group, limits);
+        candidates.push(Candidate {
+            name,
+            ..Candidate::of(policy)
+        });
+    }
+    for size in limits.min().get()..=limits.max().get() {
+        candidates.push(fixed(size, group));
+    }
+    candidates
 }
 
 fn policy(text: &str, group: &Selector, limits: Limits) -> Policy {
@@ -46,65 +49,112 @@ fn policy(text: &str, group: &Selector, limits: Limits) -> Policy {
     }
 }
 
-fn rules() -> impl Iterator<Item = (String, String)> {
-    (0..RULE_SETS).map(|index| {
-        let [low, high, short, idle, grow, shrink, cooldown] = spread(index);
-        let (low, high) = (between(low, 5, 40), between(high, 50, 90));
-        let (short, idle, cooldown) = (between(short, 1, 15), between(idle, 1, 15), between(cooldown, 1, 15));
-        let (grow, shrink) = (between(grow, 1, 10), between(shrink, 1, 10));
-        let rules = format!(
-            "    rules:
-      - {{ name: memory-short, when: yarn_memory_available_percent < {low}, for: {short}m, then: {{ grow: {grow} }} }}
-      - {{ name: memory-idle, when: yarn_memory_available_percent > {high}, for: {idle}m, then: {{ shrink: {shrink} }}, cooldown: {cooldown}m }}
+fn rules() -> Vec<Setting> {
+    (0..RULE_SETS).map(rule_set).collect()
+}
+
+fn rule_set(index: u32) -> Setting {
+    let [low, high, short, idle, grow, shrink, cooldown] = spread(index);
+    let (low, high) = (between(low, 5, 40), between(high, 50, 90));
+    let (short, idle) = (between(short, 1, 15), between(idle, 1, 15));
+    let (grow, shrink) = (between(grow, 1, 10), between(shrink, 1, 10));
+    let cooldown = between(cooldown, 1, 15);
+    let name =
+        format!("rules <{low}% {short}m +{grow}, >{high}% {idle}m -{shrink}, cooldown {cooldown}m");
+    let rules = format!(
+        "    rules:
+      - name: memory-short
+        when: yarn_memory_available_percent < {low}
+        for: {short}m
+        then: {{ grow: {grow} }}
+      - name: memory-idle
+        when: yarn_memory_available_percent > {high}
+        for: {idle}m
+        then: {{ shrink: {shrink} }}
+        cooldown: {cooldown}m
 "
-        );
-        (format!("rules <{low}% {short}m +{grow}, >{high}% {idle}m -{shrink}, cooldown {cooldown}m"), text("rules", "", &rules))
-    })
+    );
+    (name, text("rules", "", &rules))
 }
 
-fn hpa() -> impl Iterator<Item = (String, String)> {
-    pairs(&HPA_TARGETS_PERCENT, &HPA_STABILIZATIONS_M).map(|(target, minutes)| {
-        let rule = format!(
-            "      - {{ name: track, when: true, then: {{ track: {{ signal: yarn_memory_allocated_percent, target: {target}, tolerance: 0.1 }} }} }}\n"
-        );
-        (format!("hpa {target}%, stabilization {minutes}m"), text("hpa", &stabilization(minutes), &tracking(&rule)))
-    })
+fn hpa() -> Vec<Setting> {
+    let mut settings = Vec::new();
+    for target in HPA_TARGETS_PERCENT {
+        for minutes in HPA_STABILIZATIONS_M {
+            let rule = track("yarn_memory_allocated_percent", &target.to_string(), "0.1");
+            settings.push((
+                format!("hpa {target}%, stabilization {minutes}m"),
+                text("hpa", &stabilization(minutes), &tracking(&rule)),
+            ));
+        }
+    }
+    settings
 }
 
-fn dataproc() -> impl Iterator<Item = (String, String)> {
-    let factors = || pairs(&DATAPROC_FACTORS_UP, &DATAPROC_FACTORS_DOWN);
-    DATAPROC_COOLDOWNS_M.iter().flat_map(move |minutes| factors().map(move |(up, down)| (up, down, *minutes))).map(|(up, down, minutes)| {
-        let (pending, available) = (format!("avg(yarn_memory_pending_mib, {minutes}m)"), format!("avg(yarn_memory_available_mib, {minutes}m)"));
-        let rule = |name: &str, than: &str, factor: f64| {
-            let signal = format!("1 + {factor} * ({pending} - {available}) / yarn_memory_total_mib");
-            format!(
-                "      - {{ name: {name}, when: \"{pending} {than} {available}\", cooldown: {minutes}m, then: {{ track: {{ signal: \"{signal}\", target: 1, tolerance: 0 }} }} }}\n"
-            )
-        };
-        let rules = rule("scale-up", ">", up) + &rule("scale-down", "<", down);
-        (format!("dataproc up {up}, down {down}, cooldown {minutes}m"), text("dataproc", "", &tracking(&rules)))
-    })
+fn dataproc() -> Vec<Setting> {
+    let mut settings = Vec::new();
+    for minutes in DATAPROC_COOLDOWNS_M {
+        for up in DATAPROC_FACTORS_UP {
+            for down in DATAPROC_FACTORS_DOWN {
+                let rules = dataproc_rule("scale-up", ">", up, minutes)
+                    + &dataproc_rule("scale-down", "<", down, minutes);
+                settings.push((
+                    format!("dataproc up {up}, down {down}, cooldown {minutes}m"),
+                    text("dataproc", "", &tracking(&rules)),
+                ));
+            }
+        }
+    }
+    settings
+}
+
+fn dataproc_rule(name: &str, comparison: &str, factor: f64, minutes: u32) -> String {
+    let pending = format!("avg(yarn_memory_pending_mib, {minutes}m)");
+    let available = format!("avg(yarn_memory_available_mib, {minutes}m)");
+    format!(
+        "      - name: {name}
+        when: \"{pending} {comparison} {available}\"
+        cooldown: {minutes}m
+        then:
+          track:
+            signal: \"1 + {factor} * ({pending} - {available}) / yarn_memory_total_mib\"
+            target: 1
+            tolerance: 0
+"
+    )
 }
 
 /// A set point `s` keeps `s` nodes for each node needed, which is a share of `1 / s` of requested
 /// resources in the total.
-fn set_points() -> impl Iterator<Item = (String, String)> {
-    pairs(&SET_POINTS, &SET_POINT_STABILIZATIONS_M).map(|(set_point, minutes)| {
-        let rule = format!(
-            "      - name: track
+fn set_points() -> Vec<Setting> {
+    let requested_share = "greatest(\
+        (yarn_memory_allocated_mib + yarn_memory_pending_mib) / yarn_memory_total_mib, \
+        (yarn_vcores_allocated + yarn_vcores_pending) / yarn_vcores_total)";
+    let mut settings = Vec::new();
+    for set_point in SET_POINTS {
+        for minutes in SET_POINT_STABILIZATIONS_M {
+            let rule = track(requested_share, &(1.0 / set_point).to_string(), "0");
+            settings.push((
+                format!("set-point {set_point}, stabilization {minutes}m"),
+                text("set-point", &stabilization(minutes), &tracking(&rule)),
+            ));
+        }
+    }
+    settings
+}
+
+/// A rule that always tracks a signal.
+fn track(signal: &str, target: &str, tolerance: &str) -> String {
+    format!(
+        "      - name: track
         when: true
         then:
           track:
-            signal: >-
-              greatest((yarn_memory_allocated_mib + yarn_memory_pending_mib) / yarn_memory_total_mib,
-              (yarn_vcores_allocated + yarn_vcores_pending) / yarn_vcores_total)
-            target: {}
-            tolerance: 0
-",
-            1.0 / set_point
-        );
-        (format!("set-point {set_point}, stabilization {minutes}m"), text("set-point", &stabilization(minutes), &tracking(&rule)))
-    })
+            signal: \"{signal}\"
+            target: {target}
+            tolerance: {tolerance}
+"
+    )
 }
 
 fn fixed(size: u32, group: &Selector) -> Candidate {
@@ -139,14 +189,12 @@ fn stabilization(minutes: u32) -> String {
 /// multiplied.
 fn tracking(rules: &str) -> String {
     format!(
-        "    rules:\n{rules}      - {{ name: first-node, when: emr_instances_requested == 0 and yarn_memory_pending_mib > 0, then: {{ grow: 1 }} }}\n"
+        "    rules:
+{rules}      - name: first-node
+        when: emr_instances_requested == 0 and yarn_memory_pending_mib > 0
+        then: {{ grow: 1 }}
+"
     )
-}
-
-fn pairs<A: Copy, B: Copy>(outer: &[A], inner: &[B]) -> impl Iterator<Item = (A, B)> {
-    outer
-        .iter()
-        .flat_map(move |a| inner.iter().map(move |b| (*a, *b)))
 }
 
 /// The point `index` of Sobol's sequence in the unit cube, Owen-scrambled.

@@ -56,45 +56,32 @@ pub fn terminal(tables: &[Table], width: u16) -> String {
 
 /// All tables as sections of a Markdown page.
 pub fn markdown(tables: &[Table]) -> String {
-    let line = |cells: &[String]| format!("| {} |\n", cells.join(" | "));
-    let one = |table: &Table| {
-        let heading: Vec<String> = table
-            .heading
-            .iter()
-            .map(|column| column.name().replace("-\n", "").replace('\n', " "))
-            .collect();
-        let ruler: Vec<String> = table
-            .heading
-            .iter()
-            .map(|column| match column {
-                Column::Words(_) => "---".to_owned(),
-                Column::Figures(_) => "---:".to_owned(),
-            })
-            .collect();
-        let rows: String = table
-            .rows
-            .iter()
-            .map(|row| {
-                line(
-                    &row.iter()
-                        .map(|cell| cell.replace('<', "&lt;"))
-                        .collect::<Vec<_>>(),
-                )
-            })
-            .collect();
-        let note = if table.note.is_empty() {
-            String::new()
-        } else {
-            format!("\n{}\n", table.note)
-        };
-        format!(
-            "## {}\n\n{}{}{rows}{note}",
-            table.title,
-            line(&heading),
-            line(&ruler)
-        )
-    };
-    tables.iter().map(one).collect::<Vec<_>>().join("\n")
+    let sections: Vec<String> = tables.iter().map(section).collect();
+    sections.join("\n")
+}
+
+fn section(table: &Table) -> String {
+    let mut section = format!("## {}\n\n", table.title);
+    section += &line(table.heading.iter().map(|column| {
+        // A long word is hyphenated only in a terminal.
+        column.name().replace("-\n", "").replace('\n', " ")
+    }));
+    section += &line(table.heading.iter().map(|column| match column {
+        Column::Words(_) => "---".to_owned(),
+        Column::Figures(_) => "---:".to_owned(),
+    }));
+    for row in &table.rows {
+        section += &line(row.iter().map(|cell| cell.replace('<', "&lt;")));
+    }
+    if !table.note.is_empty() {
+        section += &format!("\n{}\n", table.note);
+    }
+    section
+}
+
+/// A line of a Markdown table.
+fn line(cells: impl Iterator<Item = String>) -> String {
+    format!("| {} |\n", cells.collect::<Vec<_>>().join(" | "))
 }
 
 fn grid(table: &Table, width: u16) -> String {

@@ -5,6 +5,7 @@
 //! tick counts once all its decisions are durable: the daemon does not act before, and a restart
 //! ignores an incomplete tick.
 
+mod error;
 mod recovery;
 #[cfg(test)]
 mod tests;
@@ -17,11 +18,10 @@ use std::time::Duration;
 
 use crate::engine::Engine;
 use crate::file::write_whole;
-use crate::policy::diagnostic::PolicyErrors;
-use crate::replay::fold::StartError;
-use crate::trace::journal::{InvalidRecord, Segment, Sequence, TraceError, segments};
+use crate::trace::journal::{Segment, Sequence, segments};
 use crate::trace::{FORMAT_VERSION, Header, Kind, Record, SavedState, Start};
 use crate::units::Timestamp;
+pub use error::JournalError;
 use recovery::{Found, recover};
 pub use upkeep::Upkeep;
 
@@ -66,40 +66,6 @@ pub struct Journal {
     /// The engine has taken in what could not be written. The journal can only continue in a new
     /// segment, which begins with the engine's state.
     has_gap: bool,
-}
-
-/// Why the journal could not be opened or written.
-#[derive(Debug, thiserror::Error)]
-#[expect(
-    missing_docs,
-    reason = "each variant's message is its documentation; the fields are its parts"
-)]
-pub enum JournalError {
-    #[error("{}: the journal's folder cannot be used; check that this user may write to it", path.display())]
-    Folder { path: PathBuf, source: io::Error },
-    #[error("the policy is invalid")]
-    Policy(#[source] PolicyErrors),
-    #[error(
-        "the journal cannot be read; correct the line, or move the file away \
-         (the daemon then starts without its cooldowns and in-flight resizes)"
-    )]
-    Damaged(#[source] TraceError),
-    #[error("{}: does not begin with a `start` record; move the file out of the journal's folder", path.display())]
-    NoStart { path: PathBuf },
-    #[error("{}: the engine cannot be restored; move the file away to begin a new journal", path.display())]
-    Start { path: PathBuf, source: StartError },
-    #[error("{} is the journal of cluster {found}, not of {expected}; give each cluster its own state folder", folder.display())]
-    OtherCluster {
-        folder: PathBuf,
-        found: String,
-        expected: String,
-    },
-    #[error("{} cannot be written; check the free space and the permissions", path.display())]
-    Write { path: PathBuf, source: io::Error },
-    #[error("an invalid record cannot be written")]
-    Refused(#[source] InvalidRecord),
-    #[error("an earlier record could not be written; the next tick begins a new segment")]
-    Gap,
 }
 
 impl Journal {

@@ -114,10 +114,7 @@ pub async fn start(
         .map(|path| PolicyFile::read(path))
         .collect::<Result<Vec<_>, _>>()?;
     let prices = prices(settings)?;
-    let cluster_id = match &settings.cluster_id {
-        Some(id) => id.clone(),
-        None => discovery::node(&settings.info_dir)?.cluster_id,
-    };
+    let cluster_id = cluster_id(settings)?;
     let state_dir = StateDir::lock(&settings.state_dir)?;
     let policies: Vec<&Policy> = std::iter::once(&main)
         .chain(&shadows)
@@ -149,11 +146,7 @@ pub async fn start(
         .into_iter()
         .map(|shadow| restored(shadow, &journal))
         .collect::<Result<Vec<_>, StartError>>()?;
-    let actuator = if settings.dry_run {
-        Actuator::DryRun
-    } else {
-        Actuator::Live(Resizer::new(sdk, &cluster_id, &settings.aws))
-    };
+    let actuator = actuator(settings, sdk, &cluster_id);
     let identity = Identity {
         cluster_id,
         policy_file: main.source.file,
@@ -172,6 +165,22 @@ pub async fn start(
         monitor,
         failures: BTreeMap::new(),
     })
+}
+
+/// The configured cluster, or the one that this node belongs to.
+fn cluster_id(settings: &Settings) -> Result<String, DiscoveryError> {
+    match &settings.cluster_id {
+        Some(id) => Ok(id.clone()),
+        None => Ok(discovery::node(&settings.info_dir)?.cluster_id),
+    }
+}
+
+fn actuator(settings: &Settings, sdk: &SdkConfig, cluster_id: &str) -> Actuator {
+    if settings.dry_run {
+        Actuator::DryRun
+    } else {
+        Actuator::Live(Resizer::new(sdk, cluster_id, &settings.aws))
+    }
 }
 
 fn prices(settings: &Settings) -> Result<PriceTable, PricingError> {

@@ -2,6 +2,7 @@
 
 pub mod export;
 pub mod series;
+pub mod svg;
 pub mod table;
 pub mod verdict;
 pub mod wording;

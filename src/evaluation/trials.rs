@@ -129,11 +129,7 @@ impl<'a> Testbed<'a> {
             trace,
             workload,
             scenario,
-            rates: scenario
-                .groups
-                .iter()
-                .map(|group| RateCurve::constant(group.rates))
-                .collect(),
+            rates: scenario.rate_curves(),
             bounds,
             demand_nodes,
             scaled: (scaled, limits),

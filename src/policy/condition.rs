@@ -117,6 +117,24 @@ impl Condition {
         }
     }
 
+    /// A comparison of something with a constant, turned so that the constant is on the right.
+    /// `None` for any other condition.
+    pub fn threshold(&self) -> Option<(&Expr, Comparison, f64)> {
+        let Self::Compare {
+            left,
+            operator,
+            right,
+        } = self
+        else {
+            return None;
+        };
+        match (left, right) {
+            (left, Expr::Constant(value)) => Some((left, *operator, *value)),
+            (Expr::Constant(value), right) => Some((right, operator.turned(), *value)),
+            _ => None,
+        }
+    }
+
     /// Something else than a sample of a signal can decide the condition.
     pub fn reads_cluster(&self) -> bool {
         match self {
@@ -147,6 +165,17 @@ impl Comparison {
             Self::GreaterOrEqual => left >= right,
             Self::Equal => left == right,
             Self::NotEqual => left != right,
+        }
+    }
+
+    /// The comparison that says the same when its sides change places.
+    pub fn turned(self) -> Self {
+        match self {
+            Self::Less => Self::Greater,
+            Self::LessOrEqual => Self::GreaterOrEqual,
+            Self::Greater => Self::Less,
+            Self::GreaterOrEqual => Self::LessOrEqual,
+            Self::Equal | Self::NotEqual => self,
         }
     }
 }

@@ -277,12 +277,12 @@ mod tests {
 
     #[test]
     fn waiting_containers_are_taken_to_be_as_large_as_those_that_run() {
-        let pending = |metrics: &[(&str, &[f64])]| {
-            let load = |observation: &Observation| {
-                observation.yarn.map(|yarn| yarn.value.memory_pending.get())
-            };
-            observed(metrics).iter().map(load).collect::<Vec<_>>()
-        };
+        fn pending(metrics: &[(&str, &[f64])]) -> Vec<Option<u64>> {
+            observed(metrics)
+                .iter()
+                .map(|observation| Some(observation.yarn?.value.memory_pending.get()))
+                .collect()
+        }
         assert_eq!(
             pending(&LOAD),
             [Some(3 * 2_048), Some(2 * 2_048)],

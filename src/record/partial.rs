@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use super::error::RecordError;
 use super::history::{History, Part};
-use super::{Asked, Plan, RecordError};
+use super::plan::{Asked, Plan};
 use crate::daemon::sources::error::SourceError;
 use crate::file::write_whole;
 use crate::units::Timestamp;

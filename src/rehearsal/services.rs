@@ -1,36 +1,25 @@
 //! Serves the APIs of YARN, HDFS and EMR for the simulated cluster, all on one port.
 
 mod emr;
+mod served;
 mod yarn;
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 
 use axum::Router;
-use axum::http::StatusCode;
-use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use reqwest::Url;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
-use super::simulated::{Ended, SimulatedCluster};
+use super::simulated::SimulatedCluster;
+use served::Served;
 
 /// The servers of one cluster. They stop when this is dropped.
 #[derive(Debug)]
 pub struct Services {
     url: Url,
     server: JoinHandle<()>,
-}
-
-/// The state of the request handlers.
-#[derive(Clone)]
-struct Served {
-    cluster: SimulatedCluster,
-    cluster_id: Arc<str>,
-    name: Arc<str>,
-    /// Whether EMR was asked to terminate the cluster.
-    is_terminating: Arc<AtomicBool>,
 }
 
 impl Services {
@@ -73,12 +62,6 @@ impl Drop for Services {
     }
 }
 
-impl IntoResponse for Ended {
-    fn into_response(self) -> Response {
-        (StatusCode::SERVICE_UNAVAILABLE, self.to_string()).into_response()
-    }
-}
-
 fn router(served: Served) -> Router {
     Router::new()
         .route("/ws/v1/cluster", get(yarn::info))
@@ -91,22 +74,6 @@ fn router(served: Served) -> Router {
         .route("/jmx", get(yarn::jmx))
         .route("/", post(emr::call))
         .with_state(served)
-}
-
-/// The private DNS name of an instance, which both YARN and EMR report.
-fn private_dns_name(number: u32) -> String {
-    let [.., a, b, c] = address_of(number);
-    format!("ip-10-{a}-{b}-{c}.ec2.internal")
-}
-
-fn private_ip_address(number: u32) -> String {
-    let [.., a, b, c] = address_of(number);
-    format!("10.{a}.{b}.{c}")
-}
-
-/// Counts from 10.0.0.10, because AWS reserves the first addresses of a subnet.
-fn address_of(number: u32) -> [u8; 4] {
-    number.saturating_add(10).to_be_bytes()
 }
 
 #[cfg(test)]

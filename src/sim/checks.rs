@@ -152,12 +152,8 @@ fn listed<'g>(groups: impl IntoIterator<Item = &'g GroupStatus>) -> String {
 
 /// Checks that there is work, and that each container fits some node.
 pub(super) fn check_work(work: &TraceWork, scenario: &Scenario) -> Result<(), SimError> {
-    let is_empty = match work {
-        TraceWork::Jobs(work) => work.jobs.is_empty(),
-        TraceWork::Observations(work) => work.parcels.is_empty(),
-    };
     match work {
-        _ if is_empty => Err(SimError::NoWork),
+        _ if work.is_empty() => Err(SimError::NoWork),
         TraceWork::Jobs(work) => check_sizes(work, scenario),
         TraceWork::Observations(_) => Ok(()),
     }

@@ -207,18 +207,16 @@ impl<'a> Cluster<'a> {
 
     /// The lives of all instances, including those that still run, and the active nodes over time.
     pub fn into_lives(mut self, end_ms: i64) -> (Vec<InstanceLife>, StepCurve<f64>) {
-        let start = self.start;
-        let at = |ms: i64| Timestamp::from_millis(start.as_millis().saturating_add(ms));
-        let life = |node: &mut Node| {
+        for node in &mut self.nodes {
             node.settle(end_ms);
-            InstanceLife {
-                group: node.group,
-                launched_at: at(node.launched_ms),
-                terminated_at: node.terminated_ms.map(at),
-                busy_s: node.busy_ms / 1e3,
-            }
-        };
-        (self.nodes.iter_mut().map(life).collect(), self.supply)
+        }
+        let lives = self.nodes.iter().map(|node| InstanceLife {
+            group: node.group,
+            launched_at: self.at(node.launched_ms),
+            terminated_at: node.terminated_ms.map(|ms| self.at(ms)),
+            busy_s: node.busy_ms / 1e3,
+        });
+        (lives.collect(), self.supply)
     }
 
     /// The instant so many milliseconds after the start.

@@ -98,19 +98,7 @@ impl Source {
             .transpose()?
             .unwrap_or_default();
         let trace = if is_folder {
-            let present = TRACE_NAMES
-                .iter()
-                .map(|name| path.join(name))
-                .find(|trace| trace.exists());
-            let journal = || {
-                Some(path.to_owned())
-                    .filter(|folder| segments(folder).is_ok_and(|files| !files.is_empty()))
-            };
-            present
-                .or_else(journal)
-                .ok_or_else(|| InputError::NoTrace {
-                    folder: path.to_owned(),
-                })?
+            trace_in(path)?
         } else {
             path.to_owned()
         };
@@ -152,6 +140,19 @@ fn read_scenario(path: &Path) -> Result<Scenario, InputError> {
         source,
     })?;
     Ok(Scenario::parse(&text, path)?)
+}
+
+/// The trace in a folder; or the folder itself, if it holds the segments of a journal.
+fn trace_in(folder: &Path) -> Result<PathBuf, InputError> {
+    let mut traces = TRACE_NAMES.iter().map(|name| folder.join(name));
+    if let Some(trace) = traces.find(|trace| trace.exists()) {
+        return Ok(trace);
+    }
+    let folder = folder.to_owned();
+    match segments(&folder) {
+        Ok(segments) if !segments.is_empty() => Ok(folder),
+        _ => Err(InputError::NoTrace { folder }),
+    }
 }
 
 /// The name of an input: `office-day` for `simulations/office-day` and for

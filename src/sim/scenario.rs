@@ -13,7 +13,7 @@ use serde::Deserialize;
 use crate::observation::{GroupId, GroupKind, GroupState, GroupStatus, Market, Role};
 use crate::policy::Limits;
 use crate::policy::diagnostic::PolicyErrors;
-use crate::pricing::{PriceTable, PricingError, Rates};
+use crate::pricing::{PriceTable, PricingError, RateCurve, Rates};
 use crate::units::{Instances, Mebibytes, Percent, Resources};
 
 /// The description of a simulated cluster. [`Scenario::parse`] and [`Scenario::default`] build it.
@@ -192,6 +192,14 @@ impl Scenario {
     pub fn offers(&self, container: Resources) -> bool {
         self.worker_groups()
             .any(|group| group.node.covers(container))
+    }
+
+    /// What an instance of each group costs, which is the same at any time.
+    pub fn rate_curves(&self) -> Vec<RateCurve> {
+        self.groups
+            .iter()
+            .map(|group| RateCurve::constant(group.rates))
+            .collect()
     }
 
     /// Core and task groups that have nodes or can get some.

@@ -63,6 +63,14 @@ impl TraceWork {
         }
     }
 
+    /// Whether there is nothing to run: no jobs, or observations without load.
+    pub fn is_empty(&self) -> bool {
+        match self {
+            Self::Jobs(work) => work.jobs.is_empty(),
+            Self::Observations(work) => work.parcels.is_empty(),
+        }
+    }
+
     /// When the trace begins.
     pub fn start(&self) -> Timestamp {
         match self {

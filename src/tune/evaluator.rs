@@ -1,9 +1,12 @@
 //! What candidates are tried on, and what of a run counts: cost and waiting, day by day, so that
 //! days can be left out afterwards.
 
-use std::ops::AddAssign;
+use std::ops::{AddAssign, Range};
 use std::time::Duration;
 
+use rayon::prelude::*;
+
+use crate::evaluation::statistics::Summary;
 use crate::evaluation::trials::started_within_limits;
 use crate::policy::Policy;
 use crate::pricing::{self, RateCurve};
@@ -99,6 +102,24 @@ impl AddAssign for DayFigures {
 }
 
 impl TraceFigures {
+    /// The figures of a run, from the cost of each day and all waits.
+    pub fn new(mut days: Vec<DayFigures>, waits: &[Wait], unfinished: u64, goal: Duration) -> Self {
+        let (count, goal_s) = (days.len(), goal.as_secs_f64());
+        for wait in waits {
+            let day = &mut days[day_of(wait.since_s, count)];
+            day.work += wait.weight;
+            if wait.seconds > goal_s {
+                day.late += wait.weight;
+            }
+        }
+        Self {
+            cost_usd: days.iter().map(|day| day.cost_usd).sum(),
+            wait_p95_s: p95_s(waits),
+            unfinished,
+            days,
+        }
+    }
+
     /// All days together.
     pub fn total(&self) -> DayFigures {
         let mut total = DayFigures::default();
@@ -138,11 +159,7 @@ impl<'a> Evaluator<'a> {
             name,
             workload,
             scenario,
-            rates: scenario
-                .groups
-                .iter()
-                .map(|group| RateCurve::constant(group.rates))
-                .collect(),
+            rates: scenario.rate_curves(),
             days: days_of(workload.span()),
         };
         Self {
@@ -205,6 +222,32 @@ impl<'a> Evaluator<'a> {
                 .collect::<Result<_, SimError>>()?,
         })
     }
+
+    /// Tries a policy with the seeds that follow `seed` by `offsets`, on all cores. `advance` is
+    /// called after each.
+    ///
+    /// # Errors
+    /// As [`run`](Self::run).
+    pub fn run_with_seeds(
+        &self,
+        policy: &Policy,
+        seed: u64,
+        offsets: Range<u64>,
+        advance: &(impl Fn() + Sync),
+    ) -> Result<Vec<Figures>, SimError> {
+        let run = |offset: u64| {
+            let figures = self.run(policy, seed.wrapping_add(offset));
+            advance();
+            figures
+        };
+        offsets.into_par_iter().map(run).collect()
+    }
+}
+
+/// The figures of several seeds as one.
+pub fn summary(figures: &[Figures], figure: fn(&Figures) -> f64) -> Summary {
+    let values: Vec<f64> = figures.iter().map(figure).collect();
+    Summary::of(&values)
 }
 
 impl Lane<'_> {
@@ -223,20 +266,8 @@ impl Lane<'_> {
                 end.seconds_since(run.start).max(from_s),
             );
         }
-        let goal_s = goal.as_secs_f64();
-        for wait in &run.waits {
-            let day = &mut days[day_of(wait.since_s, self.days)];
-            day.work += wait.weight;
-            if wait.seconds > goal_s {
-                day.late += wait.weight;
-            }
-        }
-        TraceFigures {
-            cost_usd: days.iter().map(|day| day.cost_usd).sum(),
-            wait_p95_s: p95_s(&run.waits),
-            unfinished: run.tasks_total.saturating_sub(run.tasks_finished),
-            days,
-        }
+        let unfinished = run.tasks_total.saturating_sub(run.tasks_finished);
+        TraceFigures::new(days, &run.waits, unfinished, goal)
     }
 }
 

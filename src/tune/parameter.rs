@@ -143,41 +143,38 @@ impl Parameter {
 
 impl Range {
     fn parse(path: &str, text: &str) -> Result<Self, VaryError> {
-        let path_owned = || path.to_owned();
         if let Some((from, to)) = text.split_once("..") {
-            let quantity = |end: &str| {
-                Quantity::parse(end).ok_or_else(|| VaryError::NoQuantity {
-                    path: path_owned(),
-                    end: end.trim().to_owned(),
-                })
-            };
-            let (from_text, to_text) = (from.trim().to_owned(), to.trim().to_owned());
-            let range = Self::between(quantity(from)?, quantity(to)?);
-            let range = range.ok_or_else(|| VaryError::Units {
-                path: path_owned(),
-                from: from_text.clone(),
-                to: to_text.clone(),
-            })?;
-            let is_reversed =
-                matches!(&range, Self::Between { from, to, .. } if from.number() > to.number());
-            return if is_reversed {
-                Err(VaryError::Reversed {
-                    path: path_owned(),
-                    from: from_text,
-                    to: to_text,
-                })
-            } else {
-                Ok(range)
-            };
+            return Self::parse_ends(path, from.trim(), to.trim());
         }
         let values: Vec<String> = text
             .split('|')
             .map(|value| value.trim().to_owned())
             .collect();
         if values.iter().any(String::is_empty) {
-            Err(VaryError::Empty { path: path_owned() })
-        } else {
-            Ok(Self::OneOf(values))
+            let path = path.to_owned();
+            return Err(VaryError::Empty { path });
+        }
+        Ok(Self::OneOf(values))
+    }
+
+    fn parse_ends(path: &str, from_text: &str, to_text: &str) -> Result<Self, VaryError> {
+        let from = Quantity::parse_end(path, from_text)?;
+        let to = Quantity::parse_end(path, to_text)?;
+        let is_reversed = from.number() > to.number();
+        let (path, from_text, to_text) =
+            (path.to_owned(), from_text.to_owned(), to_text.to_owned());
+        match Self::between(from, to) {
+            None => Err(VaryError::Units {
+                path,
+                from: from_text,
+                to: to_text,
+            }),
+            Some(_) if is_reversed => Err(VaryError::Reversed {
+                path,
+                from: from_text,
+                to: to_text,
+            }),
+            Some(range) => Ok(range),
         }
     }
 
@@ -274,6 +271,13 @@ impl Quantity {
         Some(match number.parse::<i32>() {
             Ok(whole) => Self::Whole(whole.into(), unit.to_owned()),
             Err(_) => Self::Real(value, unit.to_owned()),
+        })
+    }
+
+    fn parse_end(path: &str, text: &str) -> Result<Self, VaryError> {
+        Self::parse(text).ok_or_else(|| VaryError::NoQuantity {
+            path: path.to_owned(),
+            end: text.to_owned(),
         })
     }
 

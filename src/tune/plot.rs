@@ -6,6 +6,7 @@ use std::fmt::Write;
 use super::Tuned;
 use super::evaluator::Evaluator;
 use super::search::Candidate;
+use crate::evaluation::report::svg::escaped;
 use crate::evaluation::report::wording::wait;
 use crate::units::display_duration;
 
@@ -124,23 +125,19 @@ struct Axes {
 
 impl Axes {
     fn around(tuned: &Tuned, goal_s: f64) -> Self {
-        let important = || {
-            tuned
-                .frontier
-                .iter()
-                .chain([&0])
-                .filter_map(|index| tuned.candidates.get(*index))
-        };
-        let most = |figure: fn(&Candidate) -> f64| important().map(figure).fold(0.0, f64::max);
-        let cost_usd = |candidate: &Candidate| candidate.figures.cost_usd();
-        let (most_usd, least_usd) = (
-            most(cost_usd) * MARGIN,
-            important().map(cost_usd).fold(f64::INFINITY, f64::min),
-        );
+        let (mut most_s, mut least_usd, mut most_usd) = (goal_s, f64::INFINITY, 0.0_f64);
+        for index in tuned.frontier.iter().chain([&0]) {
+            let Some(candidate) = tuned.candidates.get(*index) else {
+                continue;
+            };
+            let cost_usd = candidate.figures.cost_usd();
+            most_s = most_s.max(candidate.figures.wait_p95_s());
+            least_usd = least_usd.min(cost_usd);
+            most_usd = most_usd.max(cost_usd);
+        }
+        most_usd *= MARGIN;
         Self {
-            most_s: (most(|candidate| candidate.figures.wait_p95_s()) * MARGIN)
-                .max(goal_s * MARGIN)
-                .max(LINEAR_S),
+            most_s: (most_s * MARGIN).max(LINEAR_S),
             least_usd: if least_usd > 0.5 * most_usd {
                 least_usd / MARGIN
             } else {
@@ -243,12 +240,6 @@ fn round_step(least: f64) -> f64 {
         .map(|factor| factor * power)
         .find(|step| *step >= least)
         .unwrap_or(10.0 * power)
-}
-
-fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('>', "&gt;")
 }
 
 #[cfg(test)]

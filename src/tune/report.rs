@@ -5,12 +5,12 @@ use comfy_table::{
 };
 use serde::Serialize;
 
-use super::Tuned;
 use super::evaluator::Evaluator;
 use super::parameter::Parameter;
 use super::search::{Candidate, Effort};
 use super::search_space::SearchSpace;
 use super::unseen::Confidence;
+use super::{Finalist, Tuned};
 use crate::evaluation::report::table::wrapped;
 use crate::evaluation::report::wording::{compared, usd, wait};
 use crate::evaluation::statistics::Summary;
@@ -196,35 +196,20 @@ impl Report<'_> {
     /// # Errors
     /// None that a search can cause; a figure that is not a number becomes `null`.
     pub fn json(&self) -> serde_json::Result<String> {
-        let parameter = |parameter: &Parameter| ParameterRow {
-            path: parameter.path.clone(),
-            range: parameter.range.to_string(),
-            written: parameter.written.clone(),
-        };
-        let row = |candidate: &Candidate| CandidateRow {
-            values: if candidate.values.is_empty() {
-                None
-            } else {
-                Some(candidate.values.iter().map(ToString::to_string).collect())
-            },
-            cost_usd: candidate.figures.cost_usd(),
-            wait_p95_s: candidate.figures.wait_p95_s(),
-            unfinished: candidate.figures.unfinished(),
-        };
-        let finalist = |finalist: &super::Finalist| FinalistRow {
-            candidate: finalist.candidate,
-            cost_usd: finalist.cost_usd,
-            wait_p95_s: finalist.wait_p95_s,
-        };
         let document = Document {
             policy: self.file,
             traces: self.evaluator.traces().collect(),
             goal_wait_p95_s: self.evaluator.goal().as_secs_f64(),
             seed: self.effort.seed,
-            varied: self.space.parameters().iter().map(parameter).collect(),
-            candidates: self.tuned.candidates.iter().map(row).collect(),
+            varied: self
+                .space
+                .parameters()
+                .iter()
+                .map(ParameterRow::of)
+                .collect(),
+            candidates: self.tuned.candidates.iter().map(CandidateRow::of).collect(),
             frontier: &self.tuned.frontier,
-            finalists: self.tuned.finalists.iter().map(finalist).collect(),
+            finalists: self.tuned.finalists.iter().map(FinalistRow::of).collect(),
             best: self.tuned.chosen().map(|chosen| chosen.candidate),
             on_unseen_days: self.tuned.on_days.as_ref(),
             on_unseen_traces: self.tuned.on_traces.as_ref(),
@@ -277,6 +262,38 @@ struct FinalistRow {
     candidate: usize,
     cost_usd: Summary,
     wait_p95_s: Summary,
+}
+
+impl ParameterRow {
+    fn of(parameter: &Parameter) -> Self {
+        Self {
+            path: parameter.path.clone(),
+            range: parameter.range.to_string(),
+            written: parameter.written.clone(),
+        }
+    }
+}
+
+impl CandidateRow {
+    fn of(candidate: &Candidate) -> Self {
+        let values = candidate.values.iter().map(ToString::to_string).collect();
+        Self {
+            values: Some(values).filter(|values: &Vec<String>| !values.is_empty()),
+            cost_usd: candidate.figures.cost_usd(),
+            wait_p95_s: candidate.figures.wait_p95_s(),
+            unfinished: candidate.figures.unfinished(),
+        }
+    }
+}
+
+impl FinalistRow {
+    fn of(finalist: &Finalist) -> Self {
+        Self {
+            candidate: finalist.candidate,
+            cost_usd: finalist.cost_usd,
+            wait_p95_s: finalist.wait_p95_s,
+        }
+    }
 }
 
 fn values<'k>(

@@ -192,24 +192,23 @@ impl<A: Fn() + Sync> Searched<'_, A> {
         let near =
             &parents[middle.saturating_sub(NEIGHBOURS)..parents.len().min(middle + NEIGHBOURS + 1)];
         let mut new = BTreeSet::new();
-        let mut child = |number: usize| {
+        let mut points = Vec::new();
+        for number in 0..count {
             let parents = if number.is_multiple_of(2) {
                 near
             } else {
                 &parents
             };
-            let drawn = (0..MOST_DRAWS)
-                .map(|_| self.child(parents, reach, luck))
-                .find(|point| {
-                    let text = as_text(&self.space.values(point));
-                    !self.tried.contains(&text) && new.insert(text)
-                });
-            drawn.unwrap_or_default()
-        };
-        (0..count)
-            .map(&mut child)
-            .filter(|point| !point.is_empty())
-            .collect()
+            for _ in 0..MOST_DRAWS {
+                let point = self.child(parents, reach, luck);
+                let text = as_text(&self.space.values(&point));
+                if !self.tried.contains(&text) && new.insert(text) {
+                    points.push(point);
+                    break;
+                }
+            }
+        }
+        points
     }
 
     /// A parent, changed in about two coordinates.

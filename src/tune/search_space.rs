@@ -172,25 +172,19 @@ fn usual(policy: &PolicyText) -> Vec<Parameter> {
         .iter()
         .filter_map(|path| usual_knob(policy, path))
         .collect();
-    let add = |path: &str, range: Option<Range>| Parameter::new(path, range?, policy).ok();
-    let stabilization = || {
-        Range::between(
-            Quantity::Time(Duration::ZERO),
-            Quantity::Time(LONGEST_STABILIZATION),
-        )
+    let has_stabilization = parameters
+        .iter()
+        .any(|parameter| parameter.path.ends_with("stabilization"));
+    let (path, from, to) = if paths.iter().any(|path| path.starts_with("demand.")) {
+        ("demand.performance_index", whole(1), whole(100))
+    } else if paths.iter().any(|path| path.ends_with(".when")) && !has_stabilization {
+        let longest = Quantity::Time(LONGEST_STABILIZATION);
+        ("stabilization", Quantity::Time(Duration::ZERO), longest)
+    } else {
+        return parameters;
     };
-    if paths.iter().any(|path| path.starts_with("demand.")) {
-        parameters.extend(add(
-            "demand.performance_index",
-            Range::between(whole(1), whole(100)),
-        ));
-    } else if paths.iter().any(|path| path.ends_with(".when"))
-        && !parameters
-            .iter()
-            .any(|parameter| parameter.path.ends_with("stabilization"))
-    {
-        parameters.extend(add("stabilization", stabilization()));
-    }
+    let range = Range::between(from, to);
+    parameters.extend(range.and_then(|range| Parameter::new(path, range, policy).ok()));
     parameters
 }
 

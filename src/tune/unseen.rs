@@ -73,25 +73,33 @@ pub fn traces(evaluator: &Evaluator<'_>, candidates: &[Candidate]) -> Vec<Fold> 
 impl Confidence {
     /// `None` where nothing could be left out.
     pub fn of(folds: &[Fold]) -> Option<Self> {
-        let kept = |which: fn(&Fold) -> DayFigures| {
-            folds.iter().filter(|fold| which(fold).keeps_goal()).count()
-        };
-        let percent_over = |other: fn(&Fold) -> DayFigures| {
-            let mean_usd =
-                folds.iter().map(|fold| other(fold).cost_usd).sum::<f64>() / folds.len() as f64;
-            let difference =
-                |fold: &Fold| 100.0 * (fold.unseen.cost_usd - other(fold).cost_usd) / mean_usd;
-            Summary::of(&folds.iter().map(difference).collect::<Vec<f64>>())
-        };
         (!folds.is_empty()).then(|| Self {
             folds: folds.len(),
-            within_goal: kept(|fold| fold.unseen),
-            within_goal_seen: kept(|fold| fold.seen),
-            within_goal_start: kept(|fold| fold.start),
-            cost_percent_over_seen: percent_over(|fold| fold.seen),
-            cost_percent_over_start: percent_over(|fold| fold.start),
+            within_goal: within_goal(folds, |fold| fold.unseen),
+            within_goal_seen: within_goal(folds, |fold| fold.seen),
+            within_goal_start: within_goal(folds, |fold| fold.start),
+            cost_percent_over_seen: cost_percent_over(folds, |fold| fold.seen),
+            cost_percent_over_start: cost_percent_over(folds, |fold| fold.start),
         })
     }
+}
+
+fn within_goal(folds: &[Fold], choice: fn(&Fold) -> DayFigures) -> usize {
+    let figures = folds.iter().map(choice);
+    figures.filter(DayFigures::keeps_goal).count()
+}
+
+/// How much more the choice that did not see a fold costs there than `other`, in percent of the
+/// latter's mean cost.
+fn cost_percent_over(folds: &[Fold], other: fn(&Fold) -> DayFigures) -> Summary {
+    let others_usd: Vec<f64> = folds.iter().map(|fold| other(fold).cost_usd).collect();
+    let mean_usd = others_usd.iter().sum::<f64>() / folds.len() as f64;
+    let percent: Vec<f64> = folds
+        .iter()
+        .zip(&others_usd)
+        .map(|(fold, other_usd)| 100.0 * (fold.unseen.cost_usd - other_usd) / mean_usd)
+        .collect();
+    Summary::of(&percent)
 }
 
 /// Candidates that no result has led to, with their totals.

@@ -83,7 +83,7 @@ fn every_kind_of_trace_gets_a_cluster_that_serves_it() {
 }
 
 #[test]
-fn a_container_that_fits_no_node_and_a_trace_without_work_are_refused() {
+fn a_container_that_fits_no_node_is_refused() {
     let folder = Folder::new();
     folder.write("huge.jsonl", trace(&[(0, 1, 60, 600_000)]));
     let answer = folder.run("simulate huge.jsonl");
@@ -96,13 +96,25 @@ fn a_container_that_fits_no_node_and_a_trace_without_work_are_refused() {
         "{}",
         answer.stderr
     );
+}
+
+#[test]
+fn a_trace_without_work_is_refused_before_a_cluster_is_chosen() {
+    let folder = Folder::new();
     folder.write("empty.jsonl", HEADER);
-    let answer = folder.run("simulate empty.jsonl");
-    assert!(
-        answer.code == Some(1) && answer.stderr.contains("the trace has no work"),
-        "{}",
-        answer.stderr
-    );
+    for command in ["simulate", "tune --policy mine.yaml", "advise", "compare"] {
+        let answer = folder.run(&format!("{command} empty.jsonl"));
+        assert!(
+            answer.code == Some(1) && answer.stderr.contains("the trace has no work"),
+            "{command}: {}",
+            answer.stderr
+        );
+        assert!(
+            !answer.stderr.contains("note:"),
+            "{command}: {}",
+            answer.stderr
+        );
+    }
 }
 
 #[test]

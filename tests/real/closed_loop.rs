@@ -72,6 +72,29 @@ async fn load_makes_the_cluster_grow_and_its_end_lets_empty_nodes_go() {
         (requested().await < 3).then_some(())
     })
     .await;
+    assert_only_empty_nodes_go(&yarn, &moto).await;
+    assert_eq!(yarn.finished(&long, 120).await.final_status, "SUCCEEDED");
+    eventually("the task group is empty again", seconds(90), async || {
+        (requested().await == 0).then_some(())
+    })
+    .await;
+    eventually("only the core node is left", seconds(60), async || {
+        (yarn.nodes().await.len() == 1).then_some(())
+    })
+    .await;
+
+    daemon.stop().await;
+    // Fails if the engine does not make the same decisions from the journal.
+    headroom(&[
+        "simulate",
+        "--verify",
+        &daemon.journal().display().to_string(),
+    ]);
+    keeper.stop().await;
+}
+
+/// Checks the last request to shrink: it names an empty node, and protects those that are busy.
+async fn assert_only_empty_nodes_go(yarn: &YarnCluster, moto: &Moto) {
     let wishes = moto.wishes(&moto.task.id);
     let busy = yarn
         .nodes()
@@ -96,22 +119,4 @@ async fn load_makes_the_cluster_grow_and_its_end_lets_empty_nodes_go() {
             "{id} is busy, but {wishes:?}"
         );
     }
-    assert_eq!(yarn.finished(&long, 120).await.final_status, "SUCCEEDED");
-    eventually("the task group is empty again", seconds(90), async || {
-        (requested().await == 0).then_some(())
-    })
-    .await;
-    eventually("only the core node is left", seconds(60), async || {
-        (yarn.nodes().await.len() == 1).then_some(())
-    })
-    .await;
-
-    daemon.stop().await;
-    // Fails if the engine does not make the same decisions from the journal.
-    headroom(&[
-        "simulate",
-        "--verify",
-        &daemon.journal().display().to_string(),
-    ]);
-    keeper.stop().await;
 }

@@ -123,17 +123,16 @@ fn means(workload: &TraceWork, scenario: &Scenario) -> Vec<Means> {
     let trials = testbed
         .compare(&candidates, 1..1 + SEEDS, Recording::default(), || ())
         .expect("simulates");
-    let of_policy = |trials: &[Trial]| {
-        let mean = |figure: fn(&Scorecard) -> f64| {
-            trials.iter().map(|trial| figure(&trial.card)).sum::<f64>() / trials.len() as f64
-        };
-        Means {
-            policy: trials[0].card.policy.clone(),
-            cost_usd: mean(|card| card.cost_usd),
-            wait_mean_s: mean(|card| card.wait_mean_s),
-        }
+    let of_policy = |trials: &[Trial]| Means {
+        policy: trials[0].card.policy.clone(),
+        cost_usd: mean(trials, |card| card.cost_usd),
+        wait_mean_s: mean(trials, |card| card.wait_mean_s),
     };
     trials.chunks(SEEDS as usize).map(of_policy).collect()
+}
+
+fn mean(trials: &[Trial], figure: fn(&Scorecard) -> f64) -> f64 {
+    trials.iter().map(|trial| figure(&trial.card)).sum::<f64>() / trials.len() as f64
 }
 
 /// Prints a row for ARCHITECTURE.md: `cargo test --test simulation agree -- --nocapture`.

@@ -225,41 +225,14 @@ fn not_to_the_maximum(all: &[Measured]) -> Aim {
 
 fn ready_for_the_night(all: &[Measured]) -> Aim {
     let found = all.iter().find(|measured| name(measured) == NIGHTLY_BATCH);
-    let against = |measured: &Measured| -> Vec<(String, Option<f64>)> {
-        let share = |default: &Point| {
-            let fastest = measured
-                .benchmark
-                .fastest_demand(DEARER_FACTOR * default.cost_usd);
-            (
-                default.policy.clone(),
-                fastest.and_then(|found| ratio(found.point.wait_p95_s, default.wait_p95_s)),
-            )
-        };
-        measured
-            .benchmark
-            .hindsight
-            .defaults
-            .iter()
-            .map(share)
-            .collect()
-    };
-    let shares = found.map(against);
-    let words = |(policy, share): &(String, Option<f64>)| match share {
-        Some(share) => format!("{policy} {share:.2}"),
-        None => format!("{policy} at no such cost"),
-    };
+    let shares = found.map(|measured| shares_of_waiting(&measured.benchmark));
     Aim {
         aim: format!(
             "(f) on {NIGHTLY_BATCH} at most a third of any reactive policy's p95 waiting for at most 5% more cost"
         ),
         figure: shares.as_ref().map_or_else(
             || format!("{NIGHTLY_BATCH} is not among the traces"),
-            |shares| {
-                format!(
-                    "shares: {}",
-                    shares.iter().map(words).collect::<Vec<_>>().join(", ")
-                )
-            },
+            |shares| format!("shares: {}", share_words(shares)),
         ),
         met: shares.map(|shares| {
             shares
@@ -332,6 +305,26 @@ fn not_reached(cells: usize) -> String {
     }
 }
 
+/// The waiting of the fastest `demand:` that costs at most 5% more than each reactive policy, as a
+/// share of that policy's.
+fn shares_of_waiting(benchmark: &Benchmark) -> Vec<(String, Option<f64>)> {
+    let mut shares = Vec::new();
+    for default in &benchmark.hindsight.defaults {
+        let fastest = benchmark.fastest_demand(DEARER_FACTOR * default.cost_usd);
+        let share = fastest.and_then(|found| ratio(found.point.wait_p95_s, default.wait_p95_s));
+        shares.push((default.policy.clone(), share));
+    }
+    shares
+}
+
+fn share_words(shares: &[(String, Option<f64>)]) -> String {
+    let words = shares.iter().map(|(policy, share)| match share {
+        Some(share) => format!("{policy} {share:.2}"),
+        None => format!("{policy} at no such cost"),
+    });
+    words.collect::<Vec<_>>().join(", ")
+}
+
 fn is_met(against: &AgainstDefault<'_>) -> bool {
     against
         .saving_percent()
@@ -345,12 +338,14 @@ fn mean(values: impl Iterator<Item = f64>) -> Option<f64> {
 }
 
 fn aims_table(aims: &[Aim]) -> Table {
-    let met = |aim: &Aim| match aim.met {
-        Some(true) => "met",
-        Some(false) => "missed",
-        None => "not tried",
+    let row = |aim: &Aim| {
+        let met = match aim.met {
+            Some(true) => "met",
+            Some(false) => "missed",
+            None => "not tried",
+        };
+        vec![aim.aim.clone(), aim.figure.clone(), met.to_owned()]
     };
-    let row = |aim: &Aim| vec![aim.aim.clone(), aim.figure.clone(), met(aim).to_owned()];
     Table {
         title: "Aims".into(),
         note: String::new(),
@@ -360,19 +355,12 @@ fn aims_table(aims: &[Aim]) -> Table {
 }
 
 fn monotony_table(all: &[Measured]) -> Table {
-    let row = |measured: &Measured, what: &str, figure: fn(&Point) -> String| {
-        let figures = measured.monotony.iter().map(|found| figure(&found.point));
-        [name(measured).to_owned(), what.to_owned()]
-            .into_iter()
-            .chain(figures)
-            .collect()
-    };
-    let rows = |measured: &Measured| {
+    let rows = all.iter().flat_map(|measured| {
         [
-            row(measured, "USD", |point| usd(point.cost_usd)),
-            row(measured, "p95", |point| wait(point.wait_p95_s)),
+            monotony_row(measured, "USD", |point| usd(point.cost_usd)),
+            monotony_row(measured, "p95", |point| wait(point.wait_p95_s)),
         ]
-    };
+    });
     Table {
         title: format!("demand by performance_index (seeds: {MONOTONY_SEEDS})"),
         note: String::new(),
@@ -385,8 +373,14 @@ fn monotony_table(all: &[Measured]) -> Table {
             Figures("75"),
             Figures("100"),
         ],
-        rows: all.iter().flat_map(rows).collect(),
+        rows: rows.collect(),
     }
+}
+
+fn monotony_row(measured: &Measured, what: &str, figure: fn(&Point) -> String) -> Vec<String> {
+    let mut row = vec![name(measured).to_owned(), what.to_owned()];
+    row.extend(measured.monotony.iter().map(|found| figure(&found.point)));
+    row
 }
 
 fn measure(trace: String, workload: &TraceWork, scenario: &Scenario, synthetic: bool) -> Measured {

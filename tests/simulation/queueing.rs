@@ -82,7 +82,6 @@ fn simulated_mean_wait(
         let workload = arrivals(arrivals_per_s, seed, &service_s);
         let run =
             simulate(&workload, &scenario, &policy, seed, Recording::default()).expect("simulates");
-        let weight = |waits: &[Wait]| waits.iter().map(|wait| wait.weight).sum::<f64>();
         assert_eq!(weight(&run.waits), TASKS as f64);
         let settled = &run.waits[WARM_UP..];
         settled
@@ -97,6 +96,10 @@ fn simulated_mean_wait(
             .map(mean_wait)
             .collect::<Vec<f64>>(),
     )
+}
+
+fn weight(waits: &[Wait]) -> f64 {
+    waits.iter().map(|wait| wait.weight).sum()
 }
 
 fn assert_within_interval(

@@ -1,7 +1,7 @@
 //! Rules that pull in opposite directions: which way each should point, and whether a scale-in
 //! would call for its own scale-out.
 
-use super::interval::{Interval, threshold};
+use super::interval::Interval;
 use crate::observation::Role;
 use crate::policy::condition::{Comparison, Condition, Expr, WindowFunction};
 use crate::policy::signal::{Signal, SignalSource};
@@ -67,7 +67,7 @@ pub fn inverted<'c>(
 ) -> Option<(&'c Expr, Comparison)> {
     let mut first = None;
     for part in conjunction(condition) {
-        let Some((expr, operator, _)) = threshold(part) else {
+        let Some((expr, operator, _)) = part.threshold() else {
             continue;
         };
         let Some(sense) = sense(expr, target) else {
@@ -137,7 +137,7 @@ pub fn retrigger(grow: &Rule, shrink: &Rule, target: &Target) -> Option<Retrigge
 
 /// Both conditions are one comparison of the same expression, and some value satisfies both.
 pub fn both_true(grow: &Rule, shrink: &Rule) -> Option<f64> {
-    let (left, right) = (threshold(&grow.when)?, threshold(&shrink.when)?);
+    let (left, right) = (grow.when.threshold()?, shrink.when.threshold()?);
     let together =
         Interval::satisfying(left.1, left.2)?.and(Interval::satisfying(right.1, right.2)?);
     if left.0 != right.0 || together.is_empty() {
@@ -176,7 +176,7 @@ enum Resource {
 
 /// A comparison as a bound on the share in use: above it when `above`, else below it.
 fn used_band(condition: &Condition, target: &Target, above: bool) -> Option<(Resource, f64)> {
-    let (expr, operator, value) = threshold(condition)?;
+    let (expr, operator, value) = condition.threshold()?;
     let (resource, is_available) = match signal(expr, target)? {
         Signal::YarnMemoryAvailablePercent => (Resource::Memory, true),
         Signal::YarnMemoryAllocatedPercent => (Resource::Memory, false),

@@ -154,28 +154,11 @@ pub fn truth(condition: &Condition, target: &Target) -> Option<bool> {
     }
 }
 
-/// A comparison of something with a constant, turned so that the constant is on the right.
-pub fn threshold(condition: &Condition) -> Option<(&Expr, Comparison, f64)> {
-    match condition {
-        Condition::Compare {
-            left,
-            operator,
-            right: Expr::Constant(value),
-        } => Some((left, *operator, *value)),
-        Condition::Compare {
-            left: Expr::Constant(value),
-            operator,
-            right,
-        } => Some((right, turned(*operator), *value)),
-        _ => None,
-    }
-}
-
 /// Two of these comparisons leave the same expression no value.
 fn contradict(parts: &[Condition]) -> bool {
     let bounds: Vec<(&Expr, Interval)> = parts
         .iter()
-        .filter_map(threshold)
+        .filter_map(Condition::threshold)
         .filter_map(|(expr, operator, value)| Some((expr, Interval::satisfying(operator, value)?)))
         .collect();
     bounds.iter().any(|(expr, _)| {
@@ -185,16 +168,6 @@ fn contradict(parts: &[Condition]) -> bool {
             .fold(Interval::ALL, |so_far, (_, bound)| so_far.and(*bound));
         together.is_empty()
     })
-}
-
-fn turned(operator: Comparison) -> Comparison {
-    match operator {
-        Comparison::Less => Comparison::Greater,
-        Comparison::LessOrEqual => Comparison::GreaterOrEqual,
-        Comparison::Greater => Comparison::Less,
-        Comparison::GreaterOrEqual => Comparison::LessOrEqual,
-        Comparison::Equal | Comparison::NotEqual => operator,
-    }
 }
 
 fn signal_range(source: &SignalSource) -> Interval {

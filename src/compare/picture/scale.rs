@@ -34,21 +34,28 @@ impl Scale {
 
     /// Round values, at least four where the ends are some 20% apart.
     pub fn ticks(&self) -> Vec<f64> {
-        let magnitudes =
-            || (self.values.0.log10().floor() as i32)..=(self.values.1.log10().floor() as i32);
-        let with = |digits: &[f64]| -> Vec<f64> {
-            let all = magnitudes().flat_map(|power| {
-                digits
-                    .iter()
-                    .map(move |digit| rounded(digit * 10.0_f64.powi(power)))
-            });
-            all.filter(|value| self.holds(*value)).collect()
-        };
-        DIGITS
-            .iter()
-            .map(|digits| with(digits))
-            .find(|ticks| ticks.len() >= TICKS_MIN)
-            .unwrap_or_else(|| with(DIGITS[2]))
+        let mut ticks = Vec::new();
+        for digits in DIGITS {
+            ticks = self.ticks_with(digits);
+            if ticks.len() >= TICKS_MIN {
+                break;
+            }
+        }
+        ticks
+    }
+
+    /// The values on the scale that have one of these digits.
+    fn ticks_with(&self, digits: &[f64]) -> Vec<f64> {
+        let (low, high) = self.values;
+        let powers = (low.log10().floor() as i32)..=(high.log10().floor() as i32);
+        let mut ticks = Vec::new();
+        for power in powers {
+            let values = digits
+                .iter()
+                .map(|digit| rounded(digit * 10.0_f64.powi(power)));
+            ticks.extend(values.filter(|value| self.holds(*value)));
+        }
+        ticks
     }
 }
 

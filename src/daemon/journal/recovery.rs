@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 
-use super::JournalError;
+use super::error::JournalError;
 use crate::decision::Decision;
 use crate::engine::Engine;
 use crate::observation::Observation;

@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::JournalError;
+use super::error::JournalError;
 use crate::file::{self, WholeFile};
 use crate::trace::journal::{Segment, segments};
 

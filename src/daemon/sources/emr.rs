@@ -22,14 +22,13 @@ use crate::daemon::settings::AwsSettings;
 use crate::daemon::sources::call::Call;
 use crate::daemon::sources::error::SourceError;
 use crate::daemon::sources::failure_log::{FailureEvent, FailureLog};
-use crate::observation::{
-    ClusterState, ClusterStatus, GroupId, GroupStatus, InstanceId, Market, Role, Sampled,
-};
+use crate::observation::{ClusterState, ClusterStatus, GroupStatus, Role, Sampled};
 use crate::policy::Policy;
 use crate::policy::signal::{Signal, SignalSource};
 use crate::units::{Timestamp, display_duration};
 use api::{Api, malformed};
 use describe::Collection;
+pub use describe::Host;
 pub(crate) use describe::{fleet_of, market_of_fleet};
 use hosts::Hosts;
 pub use operation::Operation;
@@ -63,19 +62,6 @@ pub struct EmrReading {
     pub status: Result<Sampled<ClusterStatus>, SourceError>,
     /// The calls that were made, and those that were skipped to stay within the budget.
     pub calls: Vec<Call>,
-}
-
-/// The instance of a YARN node.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Host {
-    /// The EC2 instance id.
-    pub instance: InstanceId,
-    /// The group, or the market of a fleet, that it belongs to.
-    pub group: GroupId,
-    /// The instance type.
-    pub instance_type: String,
-    /// The market it was launched in.
-    pub market: Market,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -252,15 +238,9 @@ impl Emr {
         }
         match (answer, self.steps) {
             (Ok(steps), _) => {
-                let count = |state: &StepState| {
-                    let of_state = |step: &&StepSummary| {
-                        step.status().and_then(|status| status.state()) == Some(state)
-                    };
-                    u32::try_from(steps.iter().filter(of_state).count()).unwrap_or(u32::MAX)
-                };
                 let value = Steps {
-                    pending: count(&StepState::Pending),
-                    running: count(&StepState::Running),
+                    pending: count(&steps, &StepState::Pending),
+                    running: count(&steps, &StepState::Running),
                 };
                 Ok(*self.steps.insert(Sampled { value, measured_at }))
             }
@@ -324,4 +304,11 @@ impl Emr {
         }
         Ok(())
     }
+}
+
+fn count(steps: &[StepSummary], state: &StepState) -> u32 {
+    let states = steps
+        .iter()
+        .filter_map(|step| step.status().and_then(|status| status.state()));
+    u32::try_from(states.filter(|other| *other == state).count()).unwrap_or(u32::MAX)
 }

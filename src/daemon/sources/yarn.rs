@@ -18,8 +18,8 @@ use crate::daemon::sources::http_get::{HttpGet, TimeLimit};
 use crate::daemon::sources::yarn::active::ActiveSearch;
 use crate::daemon::sources::yarn::answers::Answers;
 use crate::daemon::sources::yarn::idle::IdleHosts;
+pub use crate::daemon::sources::yarn::node_snapshot::YarnNode;
 use crate::observation::{Sampled, YarnLoad};
-use crate::units::Timestamp;
 
 /// All ResourceManagers of one cluster, of which the active one is read.
 #[derive(Debug)]
@@ -46,21 +46,6 @@ pub struct YarnReading {
     pub nodes: Result<Sampled<Vec<YarnNode>>, SourceError>,
     /// The calls that were made.
     pub calls: Vec<Call>,
-}
-
-/// A node whose NodeManager is running, decommissioning or unhealthy.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct YarnNode {
-    /// YARN's name of the host, usually the instance's private DNS name.
-    pub host: String,
-    /// The number of running containers.
-    pub containers: u32,
-    /// Whether an application master runs on it.
-    pub has_application_master: bool,
-    /// Whether the node is decommissioning.
-    pub draining: bool,
-    /// Since when the node has been seen without containers; `None` while it has some.
-    pub idle_since: Option<Timestamp>,
 }
 
 impl Yarn {

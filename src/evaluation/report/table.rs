@@ -124,21 +124,21 @@ struct Best {
 
 impl Best {
     fn of(comparison: &Comparison) -> Self {
-        let lowest = |figure: fn(&Row) -> f64| {
-            let figures = || comparison.finished().map(figure);
-            let (low, high) = (
-                figures().min_by(f64::total_cmp)?,
-                figures().max_by(f64::total_cmp)?,
-            );
-            (low < high).then_some(low)
-        };
         Self {
-            cost_usd: lowest(|row| row.cost_usd.mean),
-            wait_mean_s: lowest(|row| row.wait_mean_s.mean),
-            wait_p95_s: lowest(|row| row.wait_p95_s.mean),
-            wait_max_s: lowest(|row| row.wait_max_s.mean),
+            cost_usd: lowest(comparison, |row| row.cost_usd.mean),
+            wait_mean_s: lowest(comparison, |row| row.wait_mean_s.mean),
+            wait_p95_s: lowest(comparison, |row| row.wait_p95_s.mean),
+            wait_max_s: lowest(comparison, |row| row.wait_max_s.mean),
         }
     }
+}
+
+/// The lowest figure of the policies that finished; `None` where all have the same.
+fn lowest(comparison: &Comparison, figure: fn(&Row) -> f64) -> Option<f64> {
+    let figures: Vec<f64> = comparison.finished().map(figure).collect();
+    let low = figures.iter().copied().min_by(f64::total_cmp)?;
+    let high = figures.iter().copied().max_by(f64::total_cmp)?;
+    (low < high).then_some(low)
 }
 
 fn policy_cells(comparison: &Comparison, row: &Row, best: &Best) -> Vec<Cell> {

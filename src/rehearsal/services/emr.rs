@@ -13,7 +13,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use super::{Served, private_dns_name, private_ip_address};
+use super::served::{Served, private_dns_name, private_ip_address};
 use crate::observation::{ClusterState, GroupId, GroupStatus, InstanceId, Market, Role};
 use crate::rehearsal::simulated::Ended;
 use crate::sim::scenario::GroupSpec;

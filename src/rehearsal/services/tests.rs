@@ -4,12 +4,13 @@ use aws_sdk_emr::Client;
 use aws_sdk_emr::config::{BehaviorVersion, Credentials, Region};
 use aws_sdk_emr::error::ProvideErrorMetadata;
 use aws_sdk_emr::types::{
-    InstanceGroupModifyConfig, InstanceGroupState, InstanceResizePolicy, InstanceState,
-    ShrinkPolicy,
+    InstanceGroup, InstanceGroupModifyConfig, InstanceGroupState, InstanceResizePolicy,
+    InstanceState, ShrinkPolicy,
 };
 use serde_json::Value;
 
 use super::*;
+use crate::rehearsal::simulated::Ended;
 use crate::sim::job_work::JobWork;
 use crate::sim::trace_work::TraceWork;
 use crate::trace::{Job, Stage, TaskRun};
@@ -73,6 +74,37 @@ async fn get(services: &Services, path: &str) -> Value {
         .expect("an answer");
     assert_eq!(answer.status(), 200, "{path}");
     serde_json::from_slice(&answer.bytes().await.expect("a body")).expect("JSON")
+}
+
+/// The state of the cluster, as EMR describes it.
+async fn state(sdk: &Client) -> String {
+    let answer = sdk.describe_cluster().cluster_id(CLUSTER_ID).send().await;
+    let cluster = answer.expect("described").cluster.expect("a cluster");
+    let state = cluster.status().and_then(|status| status.state());
+    state.expect("a state").as_str().to_owned()
+}
+
+async fn groups(sdk: &Client) -> Vec<InstanceGroup> {
+    let answer = sdk
+        .list_instance_groups()
+        .cluster_id(CLUSTER_ID)
+        .send()
+        .await;
+    answer.expect("a list").instance_groups.expect("groups")
+}
+
+/// Modifies groups; returns the code of the error, if EMR refuses.
+async fn modify(sdk: &Client, groups: &[InstanceGroupModifyConfig]) -> Result<(), String> {
+    let answer = sdk
+        .modify_instance_groups()
+        .cluster_id(CLUSTER_ID)
+        .set_instance_groups(Some(groups.to_vec()))
+        .send()
+        .await;
+    match answer {
+        Ok(_) => Ok(()),
+        Err(error) => Err(error.code().unwrap_or_default().to_owned()),
+    }
 }
 
 fn resize(group: &str, to: i32) -> InstanceGroupModifyConfig {
@@ -179,29 +211,9 @@ async fn jmx_answers_for_one_bean_or_for_all() {
 async fn the_sdk_sees_the_cluster_and_its_groups() {
     let (services, _cluster) = serve(1).await;
     let sdk = sdk(&services);
-    let cluster = sdk
-        .describe_cluster()
-        .cluster_id(CLUSTER_ID)
-        .send()
-        .await
-        .expect("described")
-        .cluster
-        .expect("a cluster");
-    assert_eq!(
-        cluster
-            .status()
-            .and_then(|status| status.state())
-            .map(|state| state.as_str()),
-        Some("RUNNING")
-    );
-    let groups = sdk
-        .list_instance_groups()
-        .cluster_id(CLUSTER_ID)
-        .send()
-        .await
-        .expect("a list");
+    assert_eq!(state(&sdk).await, "RUNNING");
+    let groups = groups(&sdk).await;
     let told: Vec<_> = groups
-        .instance_groups()
         .iter()
         .map(|group| (group.id(), group.requested_instance_count()))
         .collect();
@@ -231,12 +243,7 @@ async fn the_sdk_sees_the_cluster_and_its_groups() {
 async fn a_group_that_grows_is_resizing_until_its_nodes_have_joined() {
     let (services, cluster) = serve(3_600).await;
     let sdk = sdk(&services);
-    sdk.modify_instance_groups()
-        .cluster_id(CLUSTER_ID)
-        .instance_groups(resize("ig-task", 3))
-        .send()
-        .await
-        .expect("accepted");
+    assert_eq!(modify(&sdk, &[resize("ig-task", 3)]).await, Ok(()));
     let at_once = sdk
         .list_instances()
         .cluster_id(CLUSTER_ID)
@@ -246,13 +253,7 @@ async fn a_group_that_grows_is_resizing_until_its_nodes_have_joined() {
         .expect("a list");
     assert_eq!(at_once.instances().len(), 3);
     loop {
-        let groups = sdk
-            .list_instance_groups()
-            .cluster_id(CLUSTER_ID)
-            .send()
-            .await
-            .expect("a list");
-        let group = groups.instance_groups()[1].clone();
+        let group = groups(&sdk).await.remove(1);
         let state = group
             .status()
             .and_then(|status| status.state())
@@ -290,14 +291,9 @@ async fn a_group_that_shrinks_keeps_what_is_protected() {
     let change = InstanceGroupModifyConfig::builder()
         .instance_group_id("ig-core")
         .instance_count(1)
-        .shrink_policy(shrink);
-    let change = change.build();
-    sdk.modify_instance_groups()
-        .cluster_id(CLUSTER_ID)
-        .instance_groups(change)
-        .send()
-        .await
-        .expect("accepted");
+        .shrink_policy(shrink)
+        .build();
+    assert_eq!(modify(&sdk, &[change]).await, Ok(()));
     let nodes = get(&services, "/ws/v1/cluster/nodes").await;
     let states: Vec<_> = nodes["nodes"]["node"]
         .as_array()
@@ -337,68 +333,34 @@ async fn what_emr_refuses_is_refused_in_its_words() {
         .expect_err("no fleets");
     assert_eq!(error.code(), Some("InvalidRequestException"));
     let both = [resize("ig-task", 2), resize("ig-none", 2)];
-    let error = sdk
-        .modify_instance_groups()
-        .cluster_id(CLUSTER_ID)
-        .set_instance_groups(Some(both.to_vec()))
-        .send()
-        .await;
-    let error = error.expect_err("an unknown group");
-    assert_eq!(error.code(), Some("InvalidRequestException"));
-    let groups = sdk
-        .list_instance_groups()
-        .cluster_id(CLUSTER_ID)
-        .send()
-        .await
-        .expect("a list");
+    let refused = Err("InvalidRequestException".to_owned());
+    assert_eq!(modify(&sdk, &both).await, refused, "an unknown group");
     assert_eq!(
-        groups.instance_groups()[1].requested_instance_count(),
+        groups(&sdk).await[1].requested_instance_count(),
         Some(0),
         "refused as a whole"
     );
+}
 
+#[tokio::test]
+async fn a_cluster_that_terminates_refuses_resizes() {
+    let (services, _cluster) = serve(1).await;
+    let sdk = sdk(&services);
     sdk.terminate_job_flows()
         .job_flow_ids(CLUSTER_ID)
         .send()
         .await
         .expect("accepted");
-    let error = sdk
-        .modify_instance_groups()
-        .cluster_id(CLUSTER_ID)
-        .instance_groups(resize("ig-task", 2))
-        .send()
-        .await;
-    assert_eq!(
-        error.expect_err("terminating").code(),
-        Some("ValidationException")
-    );
-    let cluster = sdk
-        .describe_cluster()
-        .cluster_id(CLUSTER_ID)
-        .send()
-        .await
-        .expect("described")
-        .cluster
-        .expect("a cluster");
-    assert_eq!(
-        cluster
-            .status()
-            .and_then(|status| status.state())
-            .map(|state| state.as_str()),
-        Some("TERMINATING")
-    );
+    let refused = Err("ValidationException".to_owned());
+    assert_eq!(modify(&sdk, &[resize("ig-task", 2)]).await, refused);
+    assert_eq!(state(&sdk).await, "TERMINATING");
 }
 
 #[tokio::test]
 async fn long_lists_come_in_pages() {
     let (services, _cluster) = serve(1).await;
     let sdk = sdk(&services);
-    sdk.modify_instance_groups()
-        .cluster_id(CLUSTER_ID)
-        .instance_groups(resize("ig-task", 1_200))
-        .send()
-        .await
-        .expect("accepted");
+    assert_eq!(modify(&sdk, &[resize("ig-task", 1_200)]).await, Ok(()));
     let pages = sdk
         .list_instances()
         .cluster_id(CLUSTER_ID)

@@ -7,7 +7,7 @@ use axum::extract::{Query, State};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Served, private_dns_name};
+use super::served::{Served, private_dns_name};
 use crate::observation::{HdfsLoad, InstanceId, YarnLoad};
 use crate::rehearsal::simulated::Ended;
 use crate::sim::stepped_cluster::{Application, Instance, InstanceState, Master, SteppedCluster};

@@ -114,6 +114,18 @@ fn a_journal_as_it_was_written_is_reproduced() {
     );
 }
 
+/// The fields in which a decision differs from one about another observation.
+const FIELDS_OF_ANOTHER_TICK: &[&str] = &[
+    "action",
+    "at",
+    "group",
+    "readings",
+    "requested",
+    "rules",
+    "running",
+    "target",
+];
+
 #[test]
 fn every_change_by_hand_is_found_at_its_line() {
     type Change = fn(&mut Vec<Record>);
@@ -134,31 +146,13 @@ fn every_change_by_hand_is_found_at_its_line() {
             "an observation",
             |records| drop(records.remove(1)),
             3,
-            &[
-                "action",
-                "at",
-                "group",
-                "readings",
-                "requested",
-                "rules",
-                "running",
-                "target",
-            ],
+            FIELDS_OF_ANOTHER_TICK,
         ),
         (
             "a decision that is gone",
             |records| drop(records.remove(5)),
             6,
-            &[
-                "action",
-                "at",
-                "group",
-                "readings",
-                "requested",
-                "rules",
-                "running",
-                "target",
-            ],
+            FIELDS_OF_ANOTHER_TICK,
         ),
         (
             "an outcome",

@@ -7,36 +7,41 @@ use crate::sim::testing::{SLOT, job, load, scenario};
 type Row = (i64, &'static str, u64, u64);
 
 fn observations(rows: &[Row]) -> Vec<Observation> {
-    let observation = |(at_s, nodes, allocated, pending): &Row| {
-        let at = Timestamp::from_millis(at_s * 1_000);
-        let node = |name: char| NodeLoad {
-            instance: InstanceId::new(name.to_lowercase().to_string()),
-            group: GroupId::new("ig-task"),
-            containers: 0,
-            has_application_master: false,
-            draining: name.is_uppercase(),
-            idle_since: None,
-        };
-        let mut observation = crate::engine::testing::Scene::new(Vec::new()).observation();
-        observation.nodes = Some(Sampled {
-            value: NodeSnapshot(nodes.chars().map(node).collect()),
-            measured_at: at,
-        });
-        let yarn = YarnLoad {
-            memory_total: SLOT.times(2 * nodes.len() as u64).memory,
-            memory_allocated: SLOT.times(*allocated).memory,
-            memory_pending: SLOT.times(*pending).memory,
-            containers_allocated: *allocated,
-            containers_pending: *pending,
-            ..YarnLoad::default()
-        };
-        observation.yarn = Some(Sampled {
-            value: yarn,
-            measured_at: at,
-        });
-        observation
-    };
     rows.iter().map(observation).collect()
+}
+
+fn observation((at_s, nodes, allocated, pending): &Row) -> Observation {
+    let at = Timestamp::from_millis(at_s * 1_000);
+    let mut observation = crate::engine::testing::Scene::new(Vec::new()).observation();
+    observation.nodes = Some(Sampled {
+        value: NodeSnapshot(nodes.chars().map(node).collect()),
+        measured_at: at,
+    });
+    let yarn = YarnLoad {
+        memory_total: SLOT.times(2 * nodes.len() as u64).memory,
+        memory_allocated: SLOT.times(*allocated).memory,
+        memory_pending: SLOT.times(*pending).memory,
+        containers_allocated: *allocated,
+        containers_pending: *pending,
+        ..YarnLoad::default()
+    };
+    observation.yarn = Some(Sampled {
+        value: yarn,
+        measured_at: at,
+    });
+    observation
+}
+
+/// A node without containers. It drains if its name is a capital.
+fn node(name: char) -> NodeLoad {
+    NodeLoad {
+        instance: InstanceId::new(name.to_lowercase().to_string()),
+        group: GroupId::new("ig-task"),
+        containers: 0,
+        has_application_master: false,
+        draining: name.is_uppercase(),
+        idle_since: None,
+    }
 }
 
 /// Containers that run and wait in the simulation, and the slots there are.

@@ -80,11 +80,12 @@ fn counted_soon(samples: &[Sample], counts: &[Option<u64>]) -> u64 {
 
 /// The number of containers that no longer run, or neither run nor wait.
 fn gone(earlier: &Sample, later: &Sample) -> u64 {
-    let running = |sample: &Sample| u64::from(sample.containers);
-    let demand = |sample: &Sample| running(sample) + u64::from(sample.containers_pending);
-    running(earlier)
-        .saturating_sub(running(later))
-        .max(demand(earlier).saturating_sub(demand(later)))
+    let (before, after) = (u64::from(earlier.containers), u64::from(later.containers));
+    let demand_before = before + u64::from(earlier.containers_pending);
+    let demand_after = after + u64::from(later.containers_pending);
+    before
+        .saturating_sub(after)
+        .max(demand_before.saturating_sub(demand_after))
 }
 
 /// The mean size of the containers that run.

@@ -160,33 +160,7 @@ fn check_groups(
 
 impl RawGroup {
     fn check(self, place: &Range<usize>, table: &PriceTable) -> Result<GroupSpec, Diagnostic> {
-        let most = self
-            .limits
-            .as_ref()
-            .map_or(0, |limits| limits.max)
-            .max(self.count);
-        if most > MAX_INSTANCES {
-            return refuse(
-                place,
-                "count",
-                format_args!(
-                    "{most} instances are more than the {MAX_INSTANCES} that a group may have; set fewer"
-                ),
-            );
-        }
-        let limits = match self.limits {
-            None => None,
-            Some(RawLimits { min, max }) => match Limits::new(Instances(min), Instances(max)) {
-                Some(limits) => Some(limits),
-                None => {
-                    return refuse(
-                        place,
-                        "limits",
-                        format_args!("min {min} is above max {max}; write min: {max}, max: {min}"),
-                    );
-                }
-            },
-        };
+        let limits = check_size(self.count, self.limits, place)?;
         let instance_type = &self.r#type.value;
         let node = match (self.role, self.node) {
             (Role::Primary, _) => Resources::default(),
@@ -229,6 +203,35 @@ impl RawGroup {
             node,
             rates,
         })
+    }
+}
+
+/// The limits of a group, if they and its count make sense.
+fn check_size(
+    count: u32,
+    limits: Option<RawLimits>,
+    place: &Range<usize>,
+) -> Result<Option<Limits>, Diagnostic> {
+    let most = limits.as_ref().map_or(0, |limits| limits.max).max(count);
+    if most > MAX_INSTANCES {
+        return refuse(
+            place,
+            "count",
+            format_args!(
+                "{most} instances are more than the {MAX_INSTANCES} that a group may have; set fewer"
+            ),
+        );
+    }
+    let Some(RawLimits { min, max }) = limits else {
+        return Ok(None);
+    };
+    match Limits::new(Instances(min), Instances(max)) {
+        Some(limits) => Ok(Some(limits)),
+        None => refuse(
+            place,
+            "limits",
+            format_args!("min {min} is above max {max}; write min: {max}, max: {min}"),
+        ),
     }
 }
 

@@ -101,9 +101,19 @@ slo: { wait: 2m }
     );
 }
 
+fn assert_refused(cases: &[(&str, &str)]) {
+    for (text, expected) in cases {
+        let message = refused(text);
+        assert!(
+            message.contains("scenario.yaml") && message.contains(expected),
+            "{text}\n--\n{message}"
+        );
+    }
+}
+
 #[test]
-fn what_cannot_be_is_refused_with_its_place() {
-    let cases = [
+fn an_impossible_group_is_refused_with_its_place() {
+    assert_refused(&[
         ("", "the file is empty"),
         ("cluster: { groups: [] }", "there is no core or task group"),
         ("cluster: { groups: [] }\nfoo: 1", "foo"),
@@ -127,6 +137,12 @@ fn what_cannot_be_is_refused_with_its_place() {
             ),
             "`name`",
         ),
+    ]);
+}
+
+#[test]
+fn an_impossible_setting_is_refused_with_its_place() {
+    assert_refused(&[
         (
             &format!("{GROUPS}provisioning: {{ median: 6m, p95: 5m }}"),
             "`p95`",
@@ -164,14 +180,7 @@ fn what_cannot_be_is_refused_with_its_place() {
             "`replication`",
         ),
         (&format!("{GROUPS}poll: 10ms"), "poll"),
-    ];
-    for (text, expected) in cases {
-        let message = refused(text);
-        assert!(
-            message.contains("scenario.yaml") && message.contains(expected),
-            "{text}\n--\n{message}"
-        );
-    }
+    ]);
 }
 
 #[test]

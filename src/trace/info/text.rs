@@ -141,16 +141,7 @@ fn observations(f: &mut fmt::Formatter<'_>, totals: &ObservationTotals) -> fmt::
             counted(totals.observations, "observation")
         ),
     )?;
-    if totals.without_yarn > 0 {
-        line(
-            f,
-            "",
-            format_args!(
-                "{} without YARN",
-                counted(totals.without_yarn, "observation")
-            ),
-        )?;
-    }
+    observations_without(f, totals.without_yarn, "YARN")?;
     line(
         f,
         "",
@@ -172,17 +163,17 @@ fn observations(f: &mut fmt::Formatter<'_>, totals: &ObservationTotals) -> fmt::
         )?,
         None => line(f, "gaps", "none")?,
     }
-    if totals.without_vcores > 0 {
-        line(
-            f,
-            "",
-            format_args!(
-                "{} without vcores",
-                counted(totals.without_vcores, "observation")
-            ),
-        )?;
-    }
+    observations_without(f, totals.without_vcores, "vcores")?;
     observed_work(f, totals)
+}
+
+/// How many observations have no values of YARN, or of vcores; nothing where all have them.
+fn observations_without(f: &mut fmt::Formatter<'_>, number: u64, what: &str) -> fmt::Result {
+    if number == 0 {
+        return Ok(());
+    }
+    let observations = counted(number, "observation");
+    line(f, "", format_args!("{observations} without {what}"))
 }
 
 /// The work and the peak of observations; without cores where no observation has them.

@@ -98,15 +98,19 @@ fn a_truncated_zstd_of_observations_gives_what_was_flushed() {
     assert_eq!((records.len(), torn), (1, Some(torn_tail(0))));
 }
 
+fn assert_errors(cases: &[(String, &str)]) {
+    for (text, expected) in cases {
+        let error = read(text).expect_err(text).to_string();
+        assert!(
+            error.contains(expected),
+            "{text}\n  expected {expected}\n  got      {error}"
+        );
+    }
+}
+
 #[test]
-fn what_is_wrong_is_said_with_its_place() {
-    let stage = |stage: &str| {
-        format!(
-            r#"{JOBS}{}{{"job":{{"id":"b","submit_s":1,"stages":[{stage}]}}}}{}"#,
-            "\n", "\n"
-        )
-    };
-    let cases = [
+fn an_invalid_header_or_line_is_an_error_with_its_place() {
+    assert_errors(&[
         (String::new(), "t.trace: the file is empty"),
         ("\n\n".to_owned(), "t.trace: the file is empty"),
         ("job0\t1\t1".to_owned(), "t.trace:1: not a Headroom trace"),
@@ -150,6 +154,18 @@ fn what_is_wrong_is_said_with_its_place() {
             format!("{JOBS}\n{JOB}\n\n{}\n", JOB.replace(":5", ":4")),
             "t.trace:4: the job is submitted at 4s, before the one above it (5s)",
         ),
+    ]);
+}
+
+#[test]
+fn an_invalid_stage_is_an_error_with_its_place() {
+    let stage = |stage: &str| {
+        format!(
+            r#"{JOBS}{}{{"job":{{"id":"b","submit_s":1,"stages":[{stage}]}}}}{}"#,
+            "\n", "\n"
+        )
+    };
+    assert_errors(&[
         (stage(""), "t.trace:2: the job has no stages"),
         (
             stage(r#"{"memory_mib":1,"vcores":1,"tasks":[]}"#),
@@ -175,14 +191,7 @@ fn what_is_wrong_is_said_with_its_place() {
             stage(r#"{"memory_mib":-1,"vcores":1,"tasks":[[1,1]]}"#),
             "t.trace:2: not a record: invalid value",
         ),
-    ];
-    for (text, expected) in cases {
-        let error = read(&text).expect_err(&text).to_string();
-        assert!(
-            error.contains(expected),
-            "{text}\n  expected {expected}\n  got      {error}"
-        );
-    }
+    ]);
 }
 
 #[test]

@@ -7,24 +7,23 @@ use serde::de::DeserializeOwned;
 
 /// The JSON answer to a GET; `None` if the service cannot be reached or answers something else.
 pub async fn get<T: DeserializeOwned>(url: &Url) -> Option<T> {
-    let answer = reqwest::Client::new()
-        .get(url.clone())
-        .timeout(Duration::from_secs(5))
-        .send()
-        .await
-        .ok()?;
+    let answer = answer(url).await?;
     serde_json::from_slice(&answer.bytes().await.ok()?).ok()
 }
 
 /// The text answer to a GET, if it succeeds.
 pub async fn text(url: &Url) -> Option<String> {
-    let answer = reqwest::Client::new()
+    let answer = answer(url).await?;
+    answer.error_for_status().ok()?.text().await.ok()
+}
+
+async fn answer(url: &Url) -> Option<reqwest::Response> {
+    reqwest::Client::new()
         .get(url.clone())
         .timeout(Duration::from_secs(5))
         .send()
         .await
-        .ok()?;
-    answer.error_for_status().ok()?.text().await.ok()
+        .ok()
 }
 
 pub fn local(port: u16) -> Url {

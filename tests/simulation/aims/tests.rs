@@ -1,5 +1,10 @@
-use super::*;
+#[path = "../../../src/compare/testing.rs"]
+mod testing;
+
 use headroom::compare::Hindsight;
+
+use super::*;
+use testing::{benchmark, demand};
 
 /// Everything that is aimed at, on both traces that aims name.
 fn good() -> Vec<Measured> {
@@ -16,48 +21,10 @@ fn good() -> Vec<Measured> {
     ]
 }
 
-fn point(policy: &str, cost_usd: f64, wait_p95_s: f64) -> Point {
-    Point {
-        policy: policy.into(),
-        cost_usd,
-        wait_p95_s,
-        peak_nodes: 10,
-        unfinished_tasks: 0,
-    }
-}
-
-fn demand(performance_index: u8, cost_usd: f64, wait_p95_s: f64) -> DemandPoint {
-    DemandPoint {
-        performance_index,
-        point: point(&format!("demand-{performance_index}"), cost_usd, wait_p95_s),
-    }
-}
-
-/// A frontier of 100 USD at 50 s and 80 USD at 250 s; one default of 150 USD and 200 s; a
-/// clairvoyant of 70 USD.
 fn measured(trace: &str, demand: Vec<DemandPoint>) -> Measured {
-    let hindsight = Hindsight {
-        trace: trace.into(),
-        synthetic: true,
-        seeds: 3,
-        min_nodes: 0,
-        max_nodes: 20,
-        no_wait_usd: 40.0,
-        clairvoyant_usd: 70.0,
-        defaults: vec![point("hpa", 150.0, 200.0)],
-        swept: vec![
-            point("fixed 20", 100.0, 50.0),
-            point("fixed 7", 80.0, 250.0),
-            point("fixed 8", 101.0, 240.0),
-        ],
-    };
     Measured {
         monotony: demand.clone(),
-        benchmark: Benchmark {
-            hindsight,
-            demand,
-            policies: Vec::new(),
-        },
+        benchmark: benchmark(trace, demand),
     }
 }
 

@@ -271,35 +271,35 @@ impl Memory {
             .and_then(Value::as_array)
             .cloned()
             .unwrap_or_default();
-        let fits = |dimensions: &[String]| {
-            filter.iter().all(|wanted| {
-                let value =
-                    field(wanted, "Value").map_or(String::new(), |_| string(wanted, "Value"));
-                dimensions.iter().any(|dimension| {
-                    dimension.starts_with(&format!("{}={value}", string(wanted, "Name")))
-                })
-            })
-        };
         let found = self
             .points
             .keys()
-            .filter(|(of, _, dimensions)| *of == namespace && fits(dimensions));
-        let metric = |(namespace, name, dimensions): &Series| {
-            let pair =
-                |(name, value): (&str, &str)| map([("Name", text(name)), ("Value", text(value))]);
-            let dimensions = dimensions
-                .iter()
-                .filter_map(|dimension| dimension.split_once('='))
-                .map(pair)
-                .collect();
-            map([
-                ("Namespace", text(namespace)),
-                ("MetricName", text(name)),
-                ("Dimensions", Value::Array(dimensions)),
-            ])
-        };
+            .filter(|(of, _, dimensions)| *of == namespace && fits(dimensions, &filter));
         map([("Metrics", Value::Array(found.map(metric).collect()))])
     }
+}
+
+/// Whether a series has each of the dimensions that a request names, with its value if it has one.
+fn fits(dimensions: &[String], filter: &[Value]) -> bool {
+    filter.iter().all(|wanted| {
+        let value = field(wanted, "Value").map_or(String::new(), |_| string(wanted, "Value"));
+        let start = format!("{}={value}", string(wanted, "Name"));
+        dimensions
+            .iter()
+            .any(|dimension| dimension.starts_with(&start))
+    })
+}
+
+fn metric((namespace, name, dimensions): &Series) -> Value {
+    let pairs = dimensions
+        .iter()
+        .filter_map(|dimension| dimension.split_once('='));
+    let dimensions = pairs.map(|(name, value)| map([("Name", text(name)), ("Value", text(value))]));
+    map([
+        ("Namespace", text(namespace)),
+        ("MetricName", text(name)),
+        ("Dimensions", Value::Array(dimensions.collect())),
+    ])
 }
 
 /// How long points of a period are kept (API reference of GetMetricData).

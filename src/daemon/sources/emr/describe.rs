@@ -2,11 +2,9 @@
 
 use aws_sdk_emr::types::{
     AutoScalingPolicyDescription, AutoScalingPolicyState, Cluster, Instance,
-    InstanceCollectionType, InstanceFleet, InstanceFleetType, InstanceGroup, InstanceGroupType,
-    MarketType,
+    InstanceCollectionType, InstanceFleet, InstanceGroup, MarketType,
 };
 
-use super::Host;
 use crate::observation::{
     ClusterState, GroupId, GroupKind, GroupState, GroupStatus, InstanceId, Market, Role,
 };
@@ -20,6 +18,19 @@ pub type Described<T> = Result<T, String>;
 pub enum Collection {
     Groups,
     Fleets,
+}
+
+/// The instance of a YARN node.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Host {
+    /// The EC2 instance id.
+    pub instance: InstanceId,
+    /// The group, or the market of a fleet, that it belongs to.
+    pub group: GroupId,
+    /// The instance type.
+    pub instance_type: String,
+    /// The market it was launched in.
+    pub market: Market,
 }
 
 /// The cluster's state, and whether it has groups or fleets. An answer without a collection type
@@ -41,12 +52,8 @@ pub fn cluster(cluster: &Cluster) -> Described<(ClusterState, Collection)> {
 pub fn group(group: &InstanceGroup) -> Described<GroupStatus> {
     let id = group.id().ok_or("an instance group has no id")?;
     let lacks = |what: &str| format!("instance group {id} has no {what}");
-    let role = match group.instance_group_type().ok_or_else(|| lacks("type"))? {
-        InstanceGroupType::Master => Role::Primary,
-        InstanceGroupType::Core => Role::Core,
-        InstanceGroupType::Task => Role::Task,
-        other => return Err(unknown("instance group type", other.as_str())),
-    };
+    let kind = group.instance_group_type().ok_or_else(|| lacks("type"))?;
+    let role = role("instance group type", kind.as_str())?;
     let state = group
         .status()
         .and_then(|status| status.state())
@@ -72,47 +79,59 @@ pub fn group(group: &InstanceGroup) -> Described<GroupStatus> {
 pub fn fleet(fleet: &InstanceFleet) -> Described<[GroupStatus; 2]> {
     let id = fleet.id().ok_or("an instance fleet has no id")?;
     let lacks = |what: &str| format!("instance fleet {id} has no {what}");
-    let role = match fleet.instance_fleet_type().ok_or_else(|| lacks("type"))? {
-        InstanceFleetType::Master => Role::Primary,
-        InstanceFleetType::Core => Role::Core,
-        InstanceFleetType::Task => Role::Task,
-        other => return Err(unknown("instance fleet type", other.as_str())),
-    };
+    let kind = fleet.instance_fleet_type().ok_or_else(|| lacks("type"))?;
+    let role = role("instance fleet type", kind.as_str())?;
     let state = fleet
         .status()
         .and_then(|status| status.state())
         .ok_or_else(|| lacks("state"))?;
-    let state = group_state(state.as_str())?;
-    let one = |market: Market, target: Option<i32>, provisioned: Option<i32>| {
-        let requested = count(target.or(Some(0)), String::new)?;
-        // Neither requested nor reported: the fleet has nothing of this market.
-        let provisioned = provisioned.or((requested == Instances::ZERO).then_some(0));
-        Ok::<_, String>(GroupStatus {
-            id: market_of_fleet(id, market),
-            name: name(fleet.name()),
-            role,
-            kind: GroupKind::Fleet,
-            market,
-            state,
-            requested,
-            running: count(provisioned, || {
-                lacks(&format!("provisioned {market} capacity"))
-            })?,
-            scaled_by_amazon: false,
-        })
+    let fleet_status = GroupStatus {
+        id: GroupId::new(id),
+        name: name(fleet.name()),
+        role,
+        kind: GroupKind::Fleet,
+        market: Market::OnDemand,
+        state: group_state(state.as_str())?,
+        requested: Instances::ZERO,
+        running: Instances::ZERO,
+        scaled_by_amazon: false,
     };
+    let on_demand = (
+        fleet.target_on_demand_capacity(),
+        fleet.provisioned_on_demand_capacity(),
+    );
+    let spot = (
+        fleet.target_spot_capacity(),
+        fleet.provisioned_spot_capacity(),
+    );
     Ok([
-        one(
-            Market::OnDemand,
-            fleet.target_on_demand_capacity(),
-            fleet.provisioned_on_demand_capacity(),
-        )?,
-        one(
-            Market::Spot,
-            fleet.target_spot_capacity(),
-            fleet.provisioned_spot_capacity(),
-        )?,
+        one_market(&fleet_status, Market::OnDemand, on_demand)?,
+        one_market(&fleet_status, Market::Spot, spot)?,
     ])
+}
+
+/// One market of a fleet, with its target and provisioned capacity.
+fn one_market(
+    fleet: &GroupStatus,
+    market: Market,
+    (target, provisioned): (Option<i32>, Option<i32>),
+) -> Described<GroupStatus> {
+    let requested = count(target.or(Some(0)), String::new)?;
+    // Neither requested nor reported: the fleet has nothing of this market.
+    let provisioned = provisioned.or((requested == Instances::ZERO).then_some(0));
+    let running = count(provisioned, || {
+        format!(
+            "instance fleet {} has no provisioned {market} capacity",
+            fleet.id
+        )
+    })?;
+    Ok(GroupStatus {
+        id: market_of_fleet(fleet.id.as_str(), market),
+        market,
+        requested,
+        running,
+        ..fleet.clone()
+    })
 }
 
 /// An instance with every host name that YARN may use for it. `None` while EMR's description is
@@ -176,6 +195,15 @@ fn group_state(text: &str) -> Described<GroupState> {
         .copied()
         .find(|state| state.as_str() == text)
         .ok_or_else(|| unknown("instance group state", text))
+}
+
+fn role(what: &str, text: &str) -> Described<Role> {
+    match text {
+        "MASTER" => Ok(Role::Primary),
+        "CORE" => Ok(Role::Core),
+        "TASK" => Ok(Role::Task),
+        _ => Err(unknown(what, text)),
+    }
 }
 
 fn market(market: &MarketType) -> Described<Market> {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use aws_sdk_emr::types::Instance;
 
-use super::{Host, describe};
+use super::describe::{self, Host};
 use crate::observation::{GroupId, GroupStatus};
 use crate::units::{Instances, Timestamp};
 

@@ -2,7 +2,7 @@ use serde_json::{Value, json};
 
 use super::testing::{CLUSTER, FakeEmr, Reply, cluster, groups, instance, settings};
 use super::*;
-use crate::observation::{GroupKind, GroupState};
+use crate::observation::{GroupId, GroupKind, GroupState, InstanceId, Market};
 use crate::units::Instances;
 
 mod checks;

@@ -7,10 +7,9 @@ use crate::daemon::sources::call::{Call, timed};
 use crate::daemon::sources::error::SourceError;
 use crate::daemon::sources::http_get::{HttpGet, TimeLimit, malformed};
 use crate::daemon::sources::jmx::{self, Beans};
-use crate::daemon::sources::yarn::YarnNode;
 use crate::daemon::sources::yarn::active::{Active, endpoint};
 use crate::daemon::sources::yarn::load;
-use crate::daemon::sources::yarn::node_snapshot::snapshot;
+use crate::daemon::sources::yarn::node_snapshot::{YarnNode, snapshot};
 use crate::daemon::sources::yarn::wire::{
     App, Apps, ClusterMetrics, Metrics, Node, NodeLabels, Nodes, PartitionCounts, Scheduler,
     SchedulerInfo, Turnover,

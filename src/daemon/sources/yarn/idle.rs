@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::daemon::sources::yarn::YarnNode;
+use crate::daemon::sources::yarn::node_snapshot::YarnNode;
 use crate::units::Timestamp;
 
 /// The hosts that had no containers at any reading since a time. A host counts as empty from its

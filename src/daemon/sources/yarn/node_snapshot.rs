@@ -2,8 +2,23 @@
 
 use std::collections::BTreeSet;
 
-use crate::daemon::sources::yarn::YarnNode;
 use crate::daemon::sources::yarn::wire::{App, AppState, Node, NodeState};
+use crate::units::Timestamp;
+
+/// A node whose NodeManager is running, decommissioning or unhealthy.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct YarnNode {
+    /// YARN's name of the host, usually the instance's private DNS name.
+    pub host: String,
+    /// The number of running containers.
+    pub containers: u32,
+    /// Whether an application master runs on it.
+    pub has_application_master: bool,
+    /// Whether the node is decommissioning.
+    pub draining: bool,
+    /// Since when the node has been seen without containers; `None` while it has some.
+    pub idle_since: Option<Timestamp>,
+}
 
 /// Combines nodes and applications.
 ///

@@ -7,7 +7,7 @@ use super::*;
 use crate::daemon::clock::Stopwatch;
 use crate::daemon::testing::{Canned, Fake, endless, nobody, silent};
 use crate::observation::NodesByState;
-use crate::units::{Mebibytes, VirtualCores};
+use crate::units::{Mebibytes, Timestamp, VirtualCores};
 
 /// Long enough for a loaded machine, short enough to wait for.
 const TIMEOUT: Duration = Duration::from_millis(1500);

@@ -30,74 +30,94 @@ fn after(metrics: &mut Metrics, report: &TickReport) -> String {
     metrics.render(report.observation.at).expect("encodes")
 }
 
-#[test]
-fn a_tick_is_shown_in_base_units_as_the_rules_saw_it() {
+/// The metrics after a tick at which memory is short.
+fn after_a_tick() -> String {
     let mut rig = Rig::new(START);
     rig.scene.available_percent = Some(10.0);
-    let (mut metrics, report) = (metrics(), rig.tick());
-    let text = after(&mut metrics, &report);
-    for (series, expected) in [
-        (
-            "headroom_signal{signal=\"yarn_memory_available_percent\"}",
-            10.0,
-        ),
-        ("headroom_signal{signal=\"queue\"}", 0.0),
-        (
-            "headroom_yarn_memory_bytes{state=\"total\"}",
-            4_000.0 * 1_048_576.0,
-        ),
-        (
-            "headroom_rule_threshold{comparison=\"<\",group=\"ig-task\",rule=\"memory-short\",signal=\"yarn_memory_available_percent\"}",
-            15.0,
-        ),
-        (
-            "headroom_rule_threshold{comparison=\">\",group=\"ig-task\",rule=\"memory-idle\",signal=\"avg(yarn_memory_available_percent, 1m)\"}",
-            75.0,
-        ),
-        (
-            "headroom_rule_pending_since_timestamp_seconds{group=\"ig-task\",rule=\"memory-short\"}",
-            1_772_438_430.0,
-        ),
-        (
-            "headroom_rule_for_seconds{group=\"ig-task\",rule=\"memory-short\"}",
-            300.0,
-        ),
-        (
-            "headroom_rule_state{group=\"ig-task\",rule=\"memory-short\",state=\"pending\"}",
-            1.0,
-        ),
-        ("headroom_group_instances_requested{group=\"ig-task\"}", 4.0),
-        ("headroom_group_instances_max{group=\"ig-task\"}", 20.0),
-        (
-            "headroom_decisions_total{action=\"hold\",group=\"ig-task\",reason=\"missing_signal\"}",
-            1.0,
-        ),
-        (
-            "headroom_decisions_total{action=\"grow\",group=\"ig-task\",reason=\"rule\"}",
-            0.0,
-        ),
-        (
-            "headroom_api_calls_total{operation=\"metrics\",result=\"ok\"}",
-            1.0,
-        ),
-        (
-            "headroom_api_call_duration_seconds_sum{operation=\"metrics\"}",
-            0.007,
-        ),
-        (
-            "headroom_tick_duration_seconds_count{phase=\"observe\"}",
-            1.0,
-        ),
-        ("headroom_last_tick_timestamp_seconds", 1_772_438_430.0),
-        ("headroom_cost_usd_per_hour", 1.5),
-        ("headroom_cost_usd_total", 0.25),
-        ("headroom_journal_bytes", 4_096.0),
-        ("headroom_leader", 1.0),
-        ("headroom_paused{direction=\"in\"}", 0.0),
-        ("headroom_dry_run", 0.0),
-    ] {
-        assert_eq!(value(&text, series), Some(expected), "{series} in\n{text}");
+    after(&mut metrics(), &rig.tick())
+}
+
+fn assert_values(text: &str, expected: &[(&str, f64)]) {
+    for (series, expected) in expected {
+        assert_eq!(value(text, series), Some(*expected), "{series} in\n{text}");
     }
+}
+
+#[test]
+fn signals_and_rules_are_shown_in_base_units_as_the_engine_saw_them() {
+    assert_values(
+        &after_a_tick(),
+        &[
+            (
+                "headroom_signal{signal=\"yarn_memory_available_percent\"}",
+                10.0,
+            ),
+            ("headroom_signal{signal=\"queue\"}", 0.0),
+            (
+                "headroom_yarn_memory_bytes{state=\"total\"}",
+                4_000.0 * 1_048_576.0,
+            ),
+            (
+                "headroom_rule_threshold{comparison=\"<\",group=\"ig-task\",rule=\"memory-short\",signal=\"yarn_memory_available_percent\"}",
+                15.0,
+            ),
+            (
+                "headroom_rule_threshold{comparison=\">\",group=\"ig-task\",rule=\"memory-idle\",signal=\"avg(yarn_memory_available_percent, 1m)\"}",
+                75.0,
+            ),
+            (
+                "headroom_rule_pending_since_timestamp_seconds{group=\"ig-task\",rule=\"memory-short\"}",
+                1_772_438_430.0,
+            ),
+            (
+                "headroom_rule_for_seconds{group=\"ig-task\",rule=\"memory-short\"}",
+                300.0,
+            ),
+            (
+                "headroom_rule_state{group=\"ig-task\",rule=\"memory-short\",state=\"pending\"}",
+                1.0,
+            ),
+        ],
+    );
+}
+
+#[test]
+fn groups_decisions_and_the_daemon_are_shown_in_base_units() {
+    let text = after_a_tick();
+    assert_values(
+        &text,
+        &[
+            ("headroom_group_instances_requested{group=\"ig-task\"}", 4.0),
+            ("headroom_group_instances_max{group=\"ig-task\"}", 20.0),
+            (
+                "headroom_decisions_total{action=\"hold\",group=\"ig-task\",reason=\"missing_signal\"}",
+                1.0,
+            ),
+            (
+                "headroom_decisions_total{action=\"grow\",group=\"ig-task\",reason=\"rule\"}",
+                0.0,
+            ),
+            (
+                "headroom_api_calls_total{operation=\"metrics\",result=\"ok\"}",
+                1.0,
+            ),
+            (
+                "headroom_api_call_duration_seconds_sum{operation=\"metrics\"}",
+                0.007,
+            ),
+            (
+                "headroom_tick_duration_seconds_count{phase=\"observe\"}",
+                1.0,
+            ),
+            ("headroom_last_tick_timestamp_seconds", 1_772_438_430.0),
+            ("headroom_cost_usd_per_hour", 1.5),
+            ("headroom_cost_usd_total", 0.25),
+            ("headroom_journal_bytes", 4_096.0),
+            ("headroom_leader", 1.0),
+            ("headroom_paused{direction=\"in\"}", 0.0),
+            ("headroom_dry_run", 0.0),
+        ],
+    );
     assert!(
         value(&text, "process_resident_memory_bytes").is_some_and(|bytes| bytes > 1e6),
         "{text}"

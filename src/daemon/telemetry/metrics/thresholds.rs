@@ -1,7 +1,8 @@
 //! The constants in rules' conditions, for drawing them beside the signals.
 
 use crate::policy::Target;
-use crate::policy::condition::{Comparison, Condition, Expr, WindowFunction, WindowSpec};
+use crate::policy::condition::{Comparison, Condition, Expr, WindowSpec};
+use crate::units::display_duration;
 
 /// A comparison of a signal, or of a window over a signal, with a constant.
 #[derive(Clone, Debug, PartialEq)]
@@ -17,11 +18,7 @@ pub struct Threshold {
 /// Every such comparison in a condition, in the order of the text.
 pub fn thresholds(condition: &Condition, target: &Target) -> Vec<Threshold> {
     match condition {
-        Condition::Compare {
-            left,
-            operator,
-            right,
-        } => simple(left, *operator, right, target).into_iter().collect(),
+        Condition::Compare { .. } => simple(condition, target).into_iter().collect(),
         Condition::Constant(_) | Condition::ClusterState { .. } => Vec::new(),
         Condition::Not(inner) => thresholds(inner, target),
         Condition::All(parts) | Condition::Any(parts) => parts
@@ -31,12 +28,8 @@ pub fn thresholds(condition: &Condition, target: &Target) -> Vec<Threshold> {
     }
 }
 
-fn simple(left: &Expr, operator: Comparison, right: &Expr, target: &Target) -> Option<Threshold> {
-    let (signal, comparison, value) = match (left, right) {
-        (signal, Expr::Constant(value)) => (signal, symbol(operator), *value),
-        (Expr::Constant(value), signal) => (signal, symbol(flipped(operator)), *value),
-        _ => return None,
-    };
+fn simple(comparison: &Condition, target: &Target) -> Option<Threshold> {
+    let (signal, operator, value) = comparison.threshold()?;
     let name = |index: usize| target.signals[index].name();
     let signal = match signal {
         Expr::Signal(index) => name(*index).to_owned(),
@@ -46,30 +39,15 @@ fn simple(left: &Expr, operator: Comparison, right: &Expr, target: &Target) -> O
                 signal,
                 over,
             } = target.windows[*index];
-            format!(
-                "{}({}, {})",
-                function_name(function),
-                name(signal),
-                crate::units::display_duration(over)
-            )
+            format!("{function}({}, {})", name(signal), display_duration(over))
         }
         _ => return None,
     };
     Some(Threshold {
         signal,
-        comparison,
+        comparison: symbol(operator),
         value,
     })
-}
-
-fn flipped(operator: Comparison) -> Comparison {
-    match operator {
-        Comparison::Less => Comparison::Greater,
-        Comparison::LessOrEqual => Comparison::GreaterOrEqual,
-        Comparison::Greater => Comparison::Less,
-        Comparison::GreaterOrEqual => Comparison::LessOrEqual,
-        Comparison::Equal | Comparison::NotEqual => operator,
-    }
 }
 
 fn symbol(operator: Comparison) -> &'static str {
@@ -80,16 +58,6 @@ fn symbol(operator: Comparison) -> &'static str {
         Comparison::GreaterOrEqual => ">=",
         Comparison::Equal => "==",
         Comparison::NotEqual => "!=",
-    }
-}
-
-fn function_name(function: WindowFunction) -> String {
-    match function {
-        WindowFunction::Average => "avg".to_owned(),
-        WindowFunction::Minimum => "min".to_owned(),
-        WindowFunction::Maximum => "max".to_owned(),
-        WindowFunction::Percentile(percent) => format!("p{percent}"),
-        WindowFunction::Rate => "rate".to_owned(),
     }
 }
 

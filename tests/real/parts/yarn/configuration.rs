@@ -67,10 +67,12 @@ pub fn java(folder: &Path, heap_mib: u32) -> Command {
     command
 }
 
+fn address(port: u16) -> String {
+    format!("127.0.0.1:{port}")
+}
+
 fn yarn_site(folder: &Path, rest_port: u16) -> String {
-    let path = |name: &str| folder.join(name).display().to_string();
-    let address = |port: u16| format!("127.0.0.1:{port}");
-    let given = |value: &str| String::from(value);
+    let exclude_path = folder.join("exclude").display().to_string();
     properties(&[
         ("yarn.resourcemanager.webapp.address", address(rest_port)),
         ("yarn.resourcemanager.address", address(free_port())),
@@ -83,29 +85,29 @@ fn yarn_site(folder: &Path, rest_port: u16) -> String {
             address(free_port()),
         ),
         ("yarn.resourcemanager.admin.address", address(free_port())),
-        ("yarn.resourcemanager.nodes.exclude-path", path("exclude")),
+        ("yarn.resourcemanager.nodes.exclude-path", exclude_path),
         (
             "yarn.resourcemanager.decommissioning-nodes-watcher.poll-interval-secs",
-            given("1"),
+            "1".to_owned(),
         ),
         (
             "yarn.nm.liveness-monitor.expiry-interval-ms",
-            given("20000"),
+            "20000".to_owned(),
         ),
-        ("yarn.scheduler.minimum-allocation-mb", given("256")),
-        ("yarn.scheduler.capacity.root.queues", given("default")),
+        ("yarn.scheduler.minimum-allocation-mb", "256".to_owned()),
+        ("yarn.scheduler.capacity.root.queues", "default".to_owned()),
         (
             "yarn.scheduler.capacity.root.default.capacity",
-            given("100"),
+            "100".to_owned(),
         ),
         (
             "yarn.scheduler.capacity.maximum-am-resource-percent",
-            given("0.5"),
+            "0.5".to_owned(),
         ),
         // Memory and vcores both count, as they do in the simulator.
         (
             "yarn.scheduler.capacity.resource-calculator",
-            given("org.apache.hadoop.yarn.util.resource.DominantResourceCalculator"),
+            "org.apache.hadoop.yarn.util.resource.DominantResourceCalculator".to_owned(),
         ),
         ("yarn.application.classpath", class_path(folder)),
         (
@@ -118,21 +120,24 @@ fn yarn_site(folder: &Path, rest_port: u16) -> String {
         ),
         (
             "yarn.nodemanager.env-whitelist",
-            given("JAVA_HOME,JAVA_TOOL_OPTIONS"),
+            "JAVA_HOME,JAVA_TOOL_OPTIONS".to_owned(),
         ),
         // How full this machine's disks are, and how much of its memory a container really takes,
         // is not what is tested.
         (
             "yarn.nodemanager.disk-health-checker.enable",
-            given("false"),
+            "false".to_owned(),
         ),
         (
             "yarn.nodemanager.disk-health-checker.max-disk-utilization-per-disk-percentage",
-            given("100"),
+            "100".to_owned(),
         ),
-        ("yarn.nodemanager.container-monitor.enabled", given("false")),
-        ("yarn.nodemanager.vmem-check-enabled", given("false")),
-        ("yarn.nodemanager.pmem-check-enabled", given("false")),
+        (
+            "yarn.nodemanager.container-monitor.enabled",
+            "false".to_owned(),
+        ),
+        ("yarn.nodemanager.vmem-check-enabled", "false".to_owned()),
+        ("yarn.nodemanager.pmem-check-enabled", "false".to_owned()),
     ])
 }
 
