@@ -12,6 +12,7 @@ mod group_match;
 mod guards;
 mod limits;
 mod metric;
+pub(crate) mod operator;
 pub mod parse;
 mod resolve;
 mod rule;

@@ -8,7 +8,8 @@ mod warning;
 use std::time::Duration;
 
 use crate::observation::Role;
-use crate::policy::condition::{Comparison, Condition, Expr, WindowSpec};
+use crate::policy::condition::{Condition, Expr, WindowSpec};
+use crate::policy::operator::Comparison;
 use crate::policy::signal::SignalSource;
 use crate::policy::{Amount, Change, Part, Policy, Rule, Size, Target};
 use crate::units::display_duration;

@@ -6,7 +6,7 @@ use super::samples::{Freshness, SignalSamples};
 use super::window::WindowSamples;
 use crate::observation::{ClusterState, Sampled};
 use crate::policy::Target;
-use crate::policy::condition::{Condition, Expr, Operator, WindowSpec};
+use crate::policy::condition::{Condition, Expr, WindowSpec};
 use crate::policy::signal::{Signal, SignalSource};
 
 /// The values that the conditions of one target can read at one tick.
@@ -80,15 +80,7 @@ impl Scope<'_> {
                 operator,
                 left,
                 right,
-            } => {
-                let (left, right) = (self.number(left)?, self.number(right)?);
-                match operator {
-                    Operator::Add => left + right,
-                    Operator::Subtract => left - right,
-                    Operator::Multiply => left * right,
-                    Operator::Divide => left / right,
-                }
-            }
+            } => operator.apply(self.number(left)?, self.number(right)?),
             Expr::Greatest(parts) => self.fold(parts, f64::NEG_INFINITY, f64::max)?,
             Expr::Least(parts) => self.fold(parts, f64::INFINITY, f64::min)?,
         };
@@ -119,7 +111,7 @@ pub fn is_counter(target: &Target, window: &WindowSpec) -> bool {
 mod tests {
     use super::*;
     use crate::engine::testing::policy;
-    use crate::policy::condition::Comparison;
+    use crate::policy::operator::{Comparison, Operator};
     use crate::units::Timestamp;
 
     /// Evaluates a condition where signal 0 is 10 and signal 1 is missing.

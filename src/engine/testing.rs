@@ -8,7 +8,8 @@ use crate::observation::{
     ClusterState, ClusterStatus, Control, GroupId, GroupKind, GroupState, GroupStatus, Market,
     Observation, Role, Sampled, YarnLoad,
 };
-use crate::policy::condition::{Comparison, Condition, Expr};
+use crate::policy::condition::{Condition, Expr};
+use crate::policy::operator::Comparison;
 use crate::policy::signal::{Signal, SignalSource};
 use crate::policy::{Amount, Change, Guards, Limits, Policy, Rule, Selector, Target};
 use crate::units::{Instances, Mebibytes, Timestamp};

@@ -24,7 +24,8 @@ use crate::observation::{
     ClusterState, Direction, GroupId, GroupState, GroupStatus, HdfsLoad, InstanceId, NodeLoad,
     NodeSnapshot, Observation, Pause, Role, Sampled,
 };
-use crate::policy::condition::{Comparison, Condition, Expr};
+use crate::policy::condition::{Condition, Expr};
+use crate::policy::operator::Comparison;
 use crate::policy::signal::{Signal, SignalSource};
 use crate::policy::{Amount, Budget, Change, FlipBudget, Guards, Limits, Policy, Selector, Size};
 use crate::units::{Instances, Mebibytes, Timestamp};

@@ -7,29 +7,19 @@ use std::time::Duration;
 
 use crate::observation::ClusterState;
 use crate::policy::grammar;
+use crate::policy::operator::{Comparison, Operator};
 
 /// Where a condition that is one comparison, such as `yarn_memory_available_percent < 15`, has its
 /// threshold: the bytes of the number on its right, with its unit. `None` for any other condition,
 /// and for a text that is none.
 pub fn threshold(text: &str) -> Option<Range<usize>> {
     use grammar::{Binary, Kind, Unary};
-    let Kind::Binary(operator, _, right) = grammar::parse(text).ok()?.kind else {
+    let Kind::Binary(Binary::Compare(_), _, right) = grammar::parse(text).ok()?.kind else {
         return None;
     };
-    let is_comparison = matches!(
-        operator,
-        Binary::Less
-            | Binary::LessOrEqual
-            | Binary::Greater
-            | Binary::GreaterOrEqual
-            | Binary::Equal
-            | Binary::NotEqual
-    );
     match right.kind {
-        Kind::Number { .. } if is_comparison => Some(right.span),
-        Kind::Unary(Unary::Minus, number)
-            if is_comparison && matches!(number.kind, Kind::Number { .. }) =>
-        {
+        Kind::Number { .. } => Some(right.span),
+        Kind::Unary(Unary::Minus, number) if matches!(number.kind, Kind::Number { .. }) => {
             Some(number.span)
         }
         _ => None,
@@ -142,59 +132,6 @@ impl Condition {
             Self::Compare { .. } => false,
             Self::Not(inner) => inner.reads_cluster(),
             Self::All(parts) | Self::Any(parts) => parts.iter().any(Self::reads_cluster),
-        }
-    }
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Comparison {
-    Less,
-    LessOrEqual,
-    Greater,
-    GreaterOrEqual,
-    Equal,
-    NotEqual,
-}
-
-impl Comparison {
-    pub fn holds(self, left: f64, right: f64) -> bool {
-        match self {
-            Self::Less => left < right,
-            Self::LessOrEqual => left <= right,
-            Self::Greater => left > right,
-            Self::GreaterOrEqual => left >= right,
-            Self::Equal => left == right,
-            Self::NotEqual => left != right,
-        }
-    }
-
-    /// The comparison that says the same when its sides change places.
-    pub fn turned(self) -> Self {
-        match self {
-            Self::Less => Self::Greater,
-            Self::LessOrEqual => Self::GreaterOrEqual,
-            Self::Greater => Self::Less,
-            Self::GreaterOrEqual => Self::LessOrEqual,
-            Self::Equal | Self::NotEqual => self,
-        }
-    }
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Operator {
-    Add,
-    Subtract,
-    Multiply,
-    Divide,
-}
-
-impl Operator {
-    pub fn apply(self, left: f64, right: f64) -> f64 {
-        match self {
-            Self::Add => left + right,
-            Self::Subtract => left - right,
-            Self::Multiply => left * right,
-            Self::Divide => left / right,
         }
     }
 }

@@ -12,6 +12,7 @@ use winnow::stream::{LocatingSlice, Location, Stateful};
 use winnow::token::{literal, one_of, take_while};
 
 use crate::policy::diagnostic::Diagnostic;
+use crate::policy::operator::{Comparison, Operator};
 
 /// Longer conditions are refused: it bounds the depth of the tree.
 const LONGEST_TEXT_BYTES: usize = 2_000;
@@ -54,16 +55,8 @@ pub enum Unary {
 pub enum Binary {
     Or,
     And,
-    Less,
-    LessOrEqual,
-    Greater,
-    GreaterOrEqual,
-    Equal,
-    NotEqual,
-    Add,
-    Subtract,
-    Multiply,
-    Divide,
+    Compare(Comparison),
+    Calculate(Operator),
 }
 
 /// Reads a condition, or any other expression.
@@ -152,40 +145,47 @@ fn prefix_operator<'t>(
 fn infix_operator<'t>(
     input: &mut Input<'t>,
 ) -> ModalResult<Infix<Input<'t>, Node, ErrMode<Diagnostic>>, Diagnostic> {
+    use Binary::{And, Calculate, Compare, Or};
+    use Comparison::{Equal, Greater, GreaterOrEqual, Less, LessOrEqual, NotEqual};
+    use Operator::{Add, Divide, Multiply, Subtract};
     Ok(match binary_operator(input)? {
-        Binary::Or => Infix::Left(2, |_, a, b| Ok(binary(Binary::Or, a, b))),
-        Binary::And => Infix::Left(4, |_, a, b| Ok(binary(Binary::And, a, b))),
-        Binary::Less => Infix::Neither(8, |_, a, b| Ok(binary(Binary::Less, a, b))),
-        Binary::LessOrEqual => Infix::Neither(8, |_, a, b| Ok(binary(Binary::LessOrEqual, a, b))),
-        Binary::Greater => Infix::Neither(8, |_, a, b| Ok(binary(Binary::Greater, a, b))),
-        Binary::GreaterOrEqual => {
-            Infix::Neither(8, |_, a, b| Ok(binary(Binary::GreaterOrEqual, a, b)))
+        Or => Infix::Left(2, |_, a, b| Ok(binary(Or, a, b))),
+        And => Infix::Left(4, |_, a, b| Ok(binary(And, a, b))),
+        Compare(Less) => Infix::Neither(8, |_, a, b| Ok(binary(Compare(Less), a, b))),
+        Compare(LessOrEqual) => Infix::Neither(8, |_, a, b| Ok(binary(Compare(LessOrEqual), a, b))),
+        Compare(Greater) => Infix::Neither(8, |_, a, b| Ok(binary(Compare(Greater), a, b))),
+        Compare(GreaterOrEqual) => {
+            Infix::Neither(8, |_, a, b| Ok(binary(Compare(GreaterOrEqual), a, b)))
         }
-        Binary::Equal => Infix::Neither(8, |_, a, b| Ok(binary(Binary::Equal, a, b))),
-        Binary::NotEqual => Infix::Neither(8, |_, a, b| Ok(binary(Binary::NotEqual, a, b))),
-        Binary::Add => Infix::Left(10, |_, a, b| Ok(binary(Binary::Add, a, b))),
-        Binary::Subtract => Infix::Left(10, |_, a, b| Ok(binary(Binary::Subtract, a, b))),
-        Binary::Multiply => Infix::Left(12, |_, a, b| Ok(binary(Binary::Multiply, a, b))),
-        Binary::Divide => Infix::Left(12, |_, a, b| Ok(binary(Binary::Divide, a, b))),
+        Compare(Equal) => Infix::Neither(8, |_, a, b| Ok(binary(Compare(Equal), a, b))),
+        Compare(NotEqual) => Infix::Neither(8, |_, a, b| Ok(binary(Compare(NotEqual), a, b))),
+        Calculate(Add) => Infix::Left(10, |_, a, b| Ok(binary(Calculate(Add), a, b))),
+        Calculate(Subtract) => Infix::Left(10, |_, a, b| Ok(binary(Calculate(Subtract), a, b))),
+        Calculate(Multiply) => Infix::Left(12, |_, a, b| Ok(binary(Calculate(Multiply), a, b))),
+        Calculate(Divide) => Infix::Left(12, |_, a, b| Ok(binary(Calculate(Divide), a, b))),
     })
 }
 
 fn binary_operator(input: &mut Input<'_>) -> ModalResult<Binary, Diagnostic> {
     let compared = alt((
-        token("<=").value(Binary::LessOrEqual),
-        token(">=").value(Binary::GreaterOrEqual),
-        token("<").value(Binary::Less),
-        token(">").value(Binary::Greater),
-        token("==").value(Binary::Equal),
-        token("!=").value(Binary::NotEqual),
+        token("<=").value(Comparison::LessOrEqual),
+        token(">=").value(Comparison::GreaterOrEqual),
+        token("<").value(Comparison::Less),
+        token(">").value(Comparison::Greater),
+        token("==").value(Comparison::Equal),
+        token("!=").value(Comparison::NotEqual),
     ));
     let computed = alt((
-        token("+").value(Binary::Add),
-        token("-").value(Binary::Subtract),
-        token("*").value(Binary::Multiply),
-        token("/").value(Binary::Divide),
+        token("+").value(Operator::Add),
+        token("-").value(Operator::Subtract),
+        token("*").value(Operator::Multiply),
+        token("/").value(Operator::Divide),
     ));
     let joined = alt((word("or").value(Binary::Or), word("and").value(Binary::And)));
+    let (compared, computed) = (
+        compared.map(Binary::Compare),
+        computed.map(Binary::Calculate),
+    );
     alt((compared, computed, joined)).parse_next(input)
 }
 

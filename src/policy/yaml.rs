@@ -54,6 +54,19 @@ impl<T> At<T> {
     }
 }
 
+impl<S: AsRef<str>> At<S> {
+    /// A value that `read` reads from the text.
+    ///
+    /// # Errors
+    /// The error of `read`, with the place of this text.
+    pub fn read<T>(
+        &self,
+        read: impl FnOnce(&str) -> Result<T, Diagnostic>,
+    ) -> Result<T, Diagnostic> {
+        read(self.value.as_ref()).map_err(|error| error.at(self.span.clone()))
+    }
+}
+
 impl At<String> {
     /// Where a part of this text stands in the source; the whole scalar when quoting, folding or
     /// escapes hide it.

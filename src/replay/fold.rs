@@ -71,7 +71,7 @@ mod tests {
     use super::*;
     use crate::decision::{Action, HoldReason, Outcome, Rejection};
     use crate::engine::testing::{Scene, available_memory, core_group, policy, rule, task_group};
-    use crate::policy::condition::Comparison;
+    use crate::policy::operator::Comparison;
     use crate::policy::{Amount, Change, Policy};
     use crate::trace::OutcomeRecord;
     use crate::units::{Instances, Timestamp};

@@ -3,7 +3,8 @@
 
 use super::interval::Interval;
 use crate::observation::Role;
-use crate::policy::condition::{Comparison, Condition, Expr, WindowFunction};
+use crate::policy::condition::{Condition, Expr, WindowFunction};
+use crate::policy::operator::Comparison;
 use crate::policy::signal::{Signal, SignalSource};
 use crate::policy::{Amount, Change, Limits, Rule, Selector, Target};
 

@@ -2,7 +2,8 @@
 //! true.
 
 use crate::policy::Target;
-use crate::policy::condition::{Comparison, Condition, Expr, Operator, WindowFunction};
+use crate::policy::condition::{Condition, Expr, WindowFunction};
+use crate::policy::operator::{Comparison, Operator};
 use crate::policy::signal::{SignalSource, Unit};
 
 /// All numbers from `low` to `high`, both included. Empty when `low > high`.

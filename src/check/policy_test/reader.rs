@@ -253,13 +253,7 @@ impl Reader<'_> {
         at: &At<S>,
         read: impl FnOnce(&str) -> Result<T, Diagnostic>,
     ) -> Option<T> {
-        match read(at.value.as_ref()) {
-            Ok(value) => Some(value),
-            Err(error) => {
-                self.errors.push(error.at(at.span.clone()));
-                None
-            }
-        }
+        at.read(read).map_err(|error| self.errors.push(error)).ok()
     }
 
     /// Adds an error with its remedy.

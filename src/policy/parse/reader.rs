@@ -99,10 +99,7 @@ impl Reader<'_> {
         at: &At<S>,
         read: impl FnOnce(&str) -> Result<T, Diagnostic>,
     ) -> Option<T> {
-        match read(at.value.as_ref()) {
-            Ok(value) => Some(value),
-            Err(error) => self.refuse(error.at(at.span.clone())),
-        }
+        at.read(read).map_or_else(|error| self.refuse(error), Some)
     }
 
     pub(super) fn refuse<T>(&mut self, error: Diagnostic) -> Option<T> {

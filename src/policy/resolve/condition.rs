@@ -3,9 +3,10 @@
 use super::Resolver;
 use super::name::{CLUSTER_STATE, cluster_state};
 use crate::observation::ClusterState;
-use crate::policy::condition::{Comparison, Condition};
+use crate::policy::condition::Condition;
 use crate::policy::diagnostic::{Diagnostic, nearest};
 use crate::policy::grammar::{Binary, Kind, Node, Unary};
+use crate::policy::operator::Comparison;
 
 impl Resolver<'_, '_> {
     pub(super) fn condition(&mut self, node: &Node) -> Option<Condition> {
@@ -19,8 +20,8 @@ impl Resolver<'_, '_> {
                 let (left, right) = (self.condition(left), self.condition(right));
                 Some(join(*operator, left?, right?))
             }
-            Kind::Binary(operator, left, right) if comparison(*operator).is_some() => {
-                self.comparison(comparison(*operator)?, left, right)
+            Kind::Binary(Binary::Compare(operator), left, right) => {
+                self.comparison(*operator, left, right)
             }
             _ => {
                 let error = Diagnostic::error(
@@ -98,16 +99,4 @@ fn join(operator: Binary, left: Condition, right: Condition) -> Condition {
     } else {
         Condition::Any(parts)
     }
-}
-
-fn comparison(operator: Binary) -> Option<Comparison> {
-    Some(match operator {
-        Binary::Less => Comparison::Less,
-        Binary::LessOrEqual => Comparison::LessOrEqual,
-        Binary::Greater => Comparison::Greater,
-        Binary::GreaterOrEqual => Comparison::GreaterOrEqual,
-        Binary::Equal => Comparison::Equal,
-        Binary::NotEqual => Comparison::NotEqual,
-        _ => return None,
-    })
 }

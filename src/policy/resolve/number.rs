@@ -1,9 +1,10 @@
 //! Numbers: arithmetic, `greatest`, `least`, and what they are computed from.
 
 use super::{Quantity, Resolver};
-use crate::policy::condition::{Expr, Operator};
+use crate::policy::condition::Expr;
 use crate::policy::diagnostic::Diagnostic;
 use crate::policy::grammar::{Binary, Kind, Node, Unary};
+use crate::policy::operator::Operator;
 use crate::policy::signal::Unit;
 
 impl Resolver<'_, '_> {
@@ -25,9 +26,9 @@ impl Resolver<'_, '_> {
                 };
                 Some(Quantity { expr, unit })
             }
-            Kind::Binary(operator, left, right) if arithmetic(*operator).is_some() => {
+            Kind::Binary(Binary::Calculate(operator), left, right) => {
                 let (a, b) = (self.number(left), self.number(right));
-                self.arithmetic(node, arithmetic(*operator)?, (left, a?), (right, b?))
+                self.arithmetic(node, *operator, (left, a?), (right, b?))
             }
             _ => {
                 let error = Diagnostic::error(
@@ -115,14 +116,4 @@ impl Resolver<'_, '_> {
         }
         Some(Quantity { expr, unit })
     }
-}
-
-fn arithmetic(operator: Binary) -> Option<Operator> {
-    Some(match operator {
-        Binary::Add => Operator::Add,
-        Binary::Subtract => Operator::Subtract,
-        Binary::Multiply => Operator::Multiply,
-        Binary::Divide => Operator::Divide,
-        _ => return None,
-    })
 }

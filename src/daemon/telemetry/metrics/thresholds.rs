@@ -1,7 +1,8 @@
 //! The constants in rules' conditions, for drawing them beside the signals.
 
 use crate::policy::Target;
-use crate::policy::condition::{Comparison, Condition, Expr, WindowSpec};
+use crate::policy::condition::{Condition, Expr, WindowSpec};
+use crate::policy::operator::Comparison;
 use crate::units::display_duration;
 
 /// A comparison of a signal, or of a window over a signal, with a constant.
