@@ -16,7 +16,7 @@ fn a_rehearsal_says_where_to_look_what_happens_and_how_it_went() {
     for expected in [
         "Rehearsing day with the policy eager.\n",
         "  status page  http://127.0.0.1:",
-        "  task: scale out 0 -> 3\n          waiting: yarn_containers_pending > 0 for 1m (it is ",
+        "  task: scale out from 0 to 3\n          waiting: yarn_containers_pending > 0 for 1m (it is ",
         "  task: 3 nodes joined, 3 running\n",
         "\nTime is up after 30m",
         "\n  so far ",
