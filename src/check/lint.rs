@@ -14,7 +14,8 @@ use crate::policy::signal::SignalSource;
 use crate::policy::{Amount, Change, Part, Policy, Rule, Size, Target};
 use crate::units::display_duration;
 use bands::Sense;
-pub use warning::{About, Lint};
+use warning::About;
+pub use warning::Lint;
 
 const LONGEST_WINDOW: Duration = Duration::from_secs(7 * 86_400);
 

@@ -38,6 +38,7 @@ pub struct PolicyTests {
 /// How one test ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TestOutcome {
+    /// The test's name in the file.
     pub name: String,
     /// What was expected and did not happen; empty when the test passed.
     pub failures: Vec<Diagnostic>,

@@ -14,7 +14,6 @@ pub struct PolicySpans {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct TargetSpans {
-    group: Range<usize>,
     limits: Range<usize>,
     rules: Vec<BTreeMap<Part, Range<usize>>>,
 }
@@ -40,14 +39,8 @@ impl PolicySpans {
         self.demand.clone()
     }
 
-    /// The span of a target's `group`; of `demand`, when the target follows from it.
-    pub fn group(&self, target: usize) -> Range<usize> {
-        self.targets
-            .get(target)
-            .map_or(self.demand(), |spans| spans.group.clone())
-    }
-
-    /// The span of a target's `limits`, or of its `group` when it has none of its own.
+    /// The span of a target's `limits`, or of its `group` when it has none of its own; of `demand`,
+    /// when the target follows from it.
     pub fn limits(&self, target: usize) -> Range<usize> {
         self.targets
             .get(target)
@@ -75,7 +68,6 @@ impl PolicySpans {
             .iter()
             .flat_map(|targets| &targets.value)
             .map(|target| TargetSpans {
-                group: target.value.group.span.clone(),
                 limits: target
                     .value
                     .limits

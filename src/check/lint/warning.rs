@@ -6,17 +6,16 @@ use crate::policy::{Part, PolicySpans};
 /// One warning.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Lint {
-    pub about: About,
-    pub message: String,
+    pub(super) about: About,
+    pub(super) message: String,
     /// What to do about it.
-    pub help: String,
+    pub(super) help: String,
 }
 
 /// What a warning is about: positions in the policy, from zero.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum About {
+pub(super) enum About {
     Demand,
-    Group(usize),
     Limits(usize),
     Rule {
         target: usize,
@@ -30,7 +29,6 @@ impl Lint {
     pub fn diagnostic(&self, places: &PolicySpans) -> Diagnostic {
         let span = match self.about {
             About::Demand => places.demand(),
-            About::Group(target) => places.group(target),
             About::Limits(target) => places.limits(target),
             About::Rule { target, rule, part } => places.rule(target, rule, part),
         };
