@@ -76,16 +76,30 @@ pub struct Resize {
     /// longest.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub prefer: Vec<InstanceId>,
+    /// Instances with application masters that may be terminated: those of a fleet, because
+    /// `ModifyInstanceFleet` cannot protect instances, and those that the policy does not keep.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub masters_at_risk: u32,
+}
+
+fn is_zero(count: &u32) -> bool {
+    *count == 0
 }
 
 impl Resize {
     /// Whether it launches or terminates instances.
     pub fn direction(&self) -> Direction {
-        if self.to > self.from {
-            Direction::Out
-        } else {
+        if self.to < self.from {
             Direction::In
+        } else {
+            Direction::Out
         }
+    }
+
+    /// Whether the same size is requested again, because instances of an earlier scale-out did not
+    /// start.
+    pub fn is_retry(&self) -> bool {
+        self.to == self.from
     }
 
     /// Who asked for the resize, and what limited it: `rule memory-short (desired 14, limited by the
@@ -93,9 +107,16 @@ impl Resize {
     pub fn reason(&self) -> impl fmt::Display {
         fmt::from_fn(|f| {
             write!(f, "{}", self.because)?;
-            match self.limited_by {
-                Some(limiter) => write!(f, " (desired {}, limited by {limiter})", self.desired),
-                None => Ok(()),
+            if let Some(limiter) = self.limited_by {
+                write!(f, " (desired {}, limited by {limiter})", self.desired)?;
+            }
+            match self.masters_at_risk {
+                0 => Ok(()),
+                1 => f.write_str("; it may terminate an instance that runs an application master"),
+                masters => write!(
+                    f,
+                    "; it may terminate {masters} instances that run application masters"
+                ),
             }
         })
     }
@@ -126,6 +147,8 @@ pub enum Limiter {
     Maximum,
     /// The fewest core nodes that can store HDFS's blocks.
     HdfsFloor,
+    /// Nodes that run application masters stay.
+    ApplicationMasters,
     /// `step`: the most instances that one resize may add or remove.
     Step,
     /// `budget`: the most instances that may be added or removed within a period.
@@ -158,6 +181,14 @@ pub enum HoldReason {
     MissingSignal {
         /// The signal's name; `yarn`, `hdfs`, `nodes` or `cluster` for a part of the observation.
         signal: Arc<str>,
+    },
+    /// A change would terminate instances, and YARN does not list `missing` of the `running` ones that
+    /// EMR runs, without the primary node. What runs on them is unknown. When they have been missing
+    /// until `until`, they count as unusable.
+    NodesNotListed {
+        missing: u32,
+        running: u32,
+        until: Timestamp,
     },
     /// A rule's last resize completed too recently, and its `cooldown` is not over.
     CoolingDown { rule: RuleName, until: Timestamp },
@@ -218,6 +249,13 @@ impl HoldReason {
         }
     }
 
+    /// Whether the reason is of this kind, by its label. `missing_signal` includes nodes that are not
+    /// listed: what runs on them is a signal that is missing.
+    pub fn is_kind(&self, label: &str) -> bool {
+        self.label() == label
+            || (label == "missing_signal" && matches!(self, Self::NodesNotListed { .. }))
+    }
+
     /// When the reason ends by itself, if that is known.
     pub const fn until(&self) -> Option<Timestamp> {
         match self {
@@ -227,6 +265,7 @@ impl HoldReason {
             | Self::Quarantined { until }
             | Self::Paused { until }
             | Self::YieldingToOperator { until }
+            | Self::NodesNotListed { until, .. }
             | Self::CallRefused { until, .. } => Some(*until),
             _ => None,
         }
@@ -239,6 +278,7 @@ impl HoldReason {
             Self::DemandMet => "demand_met",
             Self::StaleData { .. } => "stale_data",
             Self::MissingSignal { .. } => "missing_signal",
+            Self::NodesNotListed { .. } => "nodes_not_listed",
             Self::CoolingDown { .. } => "cooling_down",
             Self::ResizeInFlight { .. } => "resize_in_flight",
             Self::AtLimit { .. } => "at_limit",
@@ -394,6 +434,10 @@ impl fmt::Display for Decision {
             (Action::Hold(HoldReason::DemandMet), Some(demand)) if demand.is_cut() => {
                 write!(f, "; {}", demand.need())
             }
+            (Action::Hold(_), Some(demand)) => match demand.held_back() {
+                Some(held_back) => write!(f, "; {held_back}"),
+                None => Ok(()),
+            },
             _ => Ok(()),
         }
     }
@@ -403,6 +447,7 @@ impl fmt::Display for Resize {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // The notation is that of the policy language: `grow` and `shrink` are its keys.
         let verb = match self.direction() {
+            Direction::Out if self.is_retry() => "grow again",
             Direction::Out => "grow",
             Direction::In => "shrink",
         };
@@ -438,6 +483,7 @@ impl fmt::Display for Limiter {
             Self::Minimum => "the minimum",
             Self::Maximum => "the maximum",
             Self::HdfsFloor => "the HDFS floor",
+            Self::ApplicationMasters => "application masters",
             Self::Step => "the step",
             Self::Budget => "the budget",
             Self::Stabilization => "stabilization",
@@ -452,6 +498,10 @@ impl fmt::Display for HoldReason {
             Self::DemandMet => f.write_str("the size meets the demand within its limits"),
             Self::StaleData { signal, measured_at } => write!(f, "{signal} is stale: it was last measured at {measured_at}"),
             Self::MissingSignal { signal } => write!(f, "{signal} is unknown: it was not observed, or not for long enough"),
+            Self::NodesNotListed { missing, running, until } => write!(
+                f,
+                "YARN does not list {missing} of the {running} instances that EMR runs; scale-in is held until it does, at most until {until}"
+            ),
             Self::CoolingDown { rule, until } => write!(f, "rule {rule} is cooling down until {until}"),
             Self::ResizeInFlight { to } => write!(f, "the resize to {to} is still in flight"),
             Self::AtLimit { limiter: Limiter::Minimum, size } => write!(f, "already at the minimum of {size}"),

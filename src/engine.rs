@@ -10,6 +10,7 @@ mod for_timer;
 mod hdfs_floor;
 mod in_flight;
 mod limits;
+mod presence;
 mod propose;
 mod restore;
 mod samples;
@@ -92,7 +93,8 @@ impl Engine {
     pub fn step_into(&mut self, observation: &Observation, decisions: &mut Vec<Decision>) {
         decisions.clear();
         let at = observation.at;
-        let went_back = self.history.last_at.replace(at).filter(|last| at < *last);
+        let last_at = self.history.last_at.replace(at);
+        let went_back = last_at.filter(|last| at < *last);
         if went_back.is_some() {
             self.restart_clock(at);
         }
@@ -103,13 +105,17 @@ impl Engine {
         let max_age = self.policy.poll() * 3;
         let (_, description) = self.history.cluster.update(at, Some(described), max_age);
         let cluster_hold = cluster_hold(observation, description, went_back);
+        let poll = self.policy.poll();
+        let unused = self.history.presence.observe(observation, poll, max_age);
         self.history.needs_nodes |=
             observation.nodes.is_some() || observation.control.looks_at_nodes;
         let tick = Tick {
             observation,
             cluster: &self.history.cluster,
             needs_nodes: self.history.needs_nodes,
-            poll: self.policy.poll(),
+            is_first: last_at.is_none(),
+            unused,
+            poll,
             max_age,
             with_reports: self.with_reports,
         };
@@ -138,6 +144,7 @@ impl Engine {
     /// Adjusts to a clock that went back to `at`.
     fn restart_clock(&mut self, at: Timestamp) {
         self.history.cluster.clear();
+        self.history.presence.restart_clock();
         for target in &mut self.targets {
             target.restart_clock(at);
         }

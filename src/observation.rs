@@ -162,6 +162,30 @@ pub struct NodeLoad {
     /// not recorded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub idle_since: Option<Timestamp>,
+    /// Whether YARN uses the node.
+    #[serde(default, skip_serializing_if = "NodeHealth::is_usable")]
+    pub health: NodeHealth,
+}
+
+/// Whether YARN uses an instance that EMR runs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NodeHealth {
+    /// YARN starts containers on the node, or waits for those on it to end.
+    #[default]
+    Usable,
+    /// The NodeManager reports that it is unhealthy: YARN starts nothing on it.
+    Unhealthy,
+    /// YARN does not list the instance among its present nodes: its NodeManager never registered, is
+    /// lost or decommissioned, or has not yet registered again with a ResourceManager that restarted.
+    NotListed,
+}
+
+impl NodeHealth {
+    /// Whether YARN starts containers on the node.
+    pub fn is_usable(&self) -> bool {
+        *self == Self::Usable
+    }
 }
 
 /// What EMR reports about the cluster.

@@ -1,6 +1,6 @@
 //! Reads all sources concurrently and combines their answers into one observation.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use crate::daemon::clock::Clock;
@@ -13,7 +13,8 @@ use crate::daemon::sources::hdfs::{Hdfs, HdfsReading};
 use crate::daemon::sources::yarn::{Yarn, YarnNode, YarnReading};
 use crate::daemon::telemetry::report::{Source, SourceReport};
 use crate::observation::{
-    ClusterStatus, Control, MetricId, NodeLoad, NodeSnapshot, Observation, Pause, Sampled,
+    ClusterStatus, Control, GroupStatus, InstanceId, MetricId, NodeHealth, NodeLoad, NodeSnapshot,
+    Observation, Pause, Sampled,
 };
 use crate::policy::Policy;
 use crate::units::Timestamp;
@@ -142,12 +143,12 @@ impl Observer {
         if readings.has_applications() {
             self.sources.emr.note_work();
         }
+        if let Ok(status) = &readings.emr.status {
+            self.cluster = Some(status.clone());
+        }
         let nodes = readings.yarn.nodes.clone();
         let nodes = nodes.and_then(|nodes| self.snapshot(nodes));
         let sources = self.reports(&readings, &nodes);
-        if let Ok(status) = readings.emr.status {
-            self.cluster = Some(status);
-        }
         let control = Control {
             pause: pause(at),
             leader: self.is_leader(&readings.yarn),
@@ -195,12 +196,15 @@ impl Observer {
     }
 
     /// The snapshot with instance ids in place of host names. A node that EMR has not listed yet
-    /// makes the whole snapshot unknown, because it may run an application master.
+    /// makes the whole snapshot unknown, because it may run an application master. An instance that
+    /// YARN does not list is part of the snapshot.
     fn snapshot(
         &mut self,
         nodes: Sampled<Vec<YarnNode>>,
     ) -> Result<Sampled<NodeSnapshot>, SourceError> {
         let hosts = self.sources.emr.hosts();
+        let cluster = self.cluster.as_ref();
+        let groups = cluster.map_or(&[][..], |cluster| &cluster.value.groups);
         let mut snapshot = Vec::with_capacity(nodes.value.len());
         let mut unknown_host = None;
         for node in nodes.value {
@@ -212,10 +216,16 @@ impl Observer {
                     has_application_master: node.has_application_master,
                     draining: node.draining,
                     idle_since: node.idle_since,
+                    health: if node.is_healthy {
+                        NodeHealth::Usable
+                    } else {
+                        NodeHealth::Unhealthy
+                    },
                 }),
                 None => unknown_host = Some(node.host),
             }
         }
+        snapshot.extend(self.not_listed(&snapshot, groups));
         match unknown_host {
             None => Ok(Sampled {
                 value: NodeSnapshot(snapshot),
@@ -226,6 +236,25 @@ impl Observer {
                 Err(SourceError::UnknownHost { host })
             }
         }
+    }
+
+    /// The instances that EMR runs and that are not among the nodes.
+    fn not_listed(&self, nodes: &[NodeLoad], groups: &[GroupStatus]) -> Vec<NodeLoad> {
+        let listed: BTreeSet<&InstanceId> = nodes.iter().map(|node| &node.instance).collect();
+        let workers = self.sources.emr.running_workers(groups).unwrap_or_default();
+        workers
+            .into_iter()
+            .filter(|host| !listed.contains(&host.instance))
+            .map(|host| NodeLoad {
+                instance: host.instance.clone(),
+                group: host.group.clone(),
+                containers: 0,
+                has_application_master: false,
+                draining: false,
+                idle_since: None,
+                health: NodeHealth::NotListed,
+            })
+            .collect()
     }
 
     /// Reports CloudWatch with the metric that becomes stale first, and the first error.

@@ -9,10 +9,12 @@ use crate::daemon::sources::emr::start::StartProblem;
 use crate::daemon::sources::error::SourceError;
 use crate::policy::Policy;
 
-/// How often a service is tried that may be starting up or throttling.
-const ATTEMPTS: u32 = 3;
-/// In real time, even if the daemon runs on a faster clock.
-const PAUSE_BETWEEN: Duration = Duration::from_secs(2);
+/// The pause after the first attempt that failed for a reason that may pass: a service starts up, or
+/// throttles. It doubles after each attempt. In real time, even if the daemon runs on a faster clock.
+const FIRST_PAUSE: Duration = Duration::from_secs(2);
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+/// How long all pauses together may take. The calls to EMR may wait that long after throttling.
+const LONGEST_WAIT: Duration = Duration::from_secs(300);
 
 /// Everything that keeps the daemon from working; never empty.
 #[derive(Debug)]
@@ -42,11 +44,17 @@ pub async fn run(
     dry_run: bool,
 ) -> Result<(), SelfTestFailure> {
     let mut problems = check(observer, policy, clock).await;
-    for _ in 1..ATTEMPTS {
-        if problems.is_empty() || problems.iter().any(|problem| !is_transient(problem)) {
-            break;
+    let (mut pause, mut waited) = (FIRST_PAUSE, Duration::ZERO);
+    while !problems.is_empty() && problems.iter().all(is_transient) && waited < LONGEST_WAIT {
+        for problem in &problems {
+            tracing::warn!(
+                "not ready; trying again in {} s: {problem}",
+                pause.as_secs()
+            );
         }
-        tokio::time::sleep(PAUSE_BETWEEN).await;
+        tokio::time::sleep(pause).await;
+        waited += pause;
+        pause = (pause * 2).min(LONGEST_PAUSE);
         problems = check(observer, policy, clock).await;
     }
     let (fatal, tolerable): (Vec<_>, Vec<_>) = problems

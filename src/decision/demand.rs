@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::is_zero;
 use crate::units::{Mebibytes, display_duration};
 
 /// A demand in numbers: the backlog, the part of it that needs no new units, and what was learned.
@@ -18,6 +19,10 @@ pub struct DemandReport {
     pub units_allocated: f64,
     /// The backlog, in units of the binding resource.
     pub units_pending: f64,
+    /// Pending units that idle room could serve. Something else holds them back, so that they are no
+    /// part of the backlog.
+    #[serde(default, skip_serializing_if = "is_none_held_back")]
+    pub units_held_back: f64,
     /// The part of the backlog that starts within the patience, as running containers finish.
     pub units_served: f64,
     /// The rest of the backlog, which needs new units.
@@ -37,6 +42,9 @@ pub struct DemandReport {
     pub units_forecast: Option<u32>,
     /// Units of groups that the policy does not resize.
     pub units_others: u32,
+    /// Running units that YARN does not use: they are no capacity, and units are added for them.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub units_unusable: u32,
     /// The desired size of all targets together, within the limits of the demand.
     #[serde(alias = "units_wanted")]
     pub units_desired: u32,
@@ -75,13 +83,14 @@ pub enum Resource {
     Vcores,
 }
 
+fn is_none_held_back(units: &f64) -> bool {
+    *units == 0.0
+}
+
 impl DemandReport {
     /// The backlog, the units that it needs, and what was learned, one line each.
     pub fn lines(&self) -> Vec<String> {
-        let amount = |units: f64| match (self.binding, self.unit_vcores) {
-            (Resource::Vcores, Some(vcores)) => format!("{:.0} vcores", units * vcores),
-            _ => format!("{:.1} GiB", units * self.unit_memory_mib.as_f64() / 1_024.0),
-        };
+        let amount = |units: f64| self.amount(units);
         let seconds =
             |s: f64| display_duration(Duration::from_secs(s.round().max(0.0) as u64)).to_string();
         let mut lines = vec![];
@@ -108,14 +117,19 @@ impl DemandReport {
                 amount(self.units_remaining),
                 self.units_for_remaining
             ));
-        } else {
+        } else if self.units_held_back == 0.0 {
             lines.push("nothing is pending".to_owned());
         }
+        lines.extend(self.held_back());
         lines.extend(self.reckoning());
         let forecast = self
             .units_forecast
             .map(|units| format!(", expected from earlier days {units}"))
             .unwrap_or_default();
+        let unusable = match self.units_unusable {
+            0 => String::new(),
+            unusable => format!(", and {unusable} for instances that YARN does not use"),
+        };
         let others = match self.units_others {
             others if others > 0 && !self.is_cut() => {
                 format!(", of which other groups provide {others}")
@@ -123,7 +137,7 @@ impl DemandReport {
             _ => String::new(),
         };
         lines.push(format!(
-            "{}{forecast}, kept {}{others}",
+            "{}{unusable}{forecast}, kept {}{others}",
             self.need(),
             self.units_kept
         ));
@@ -135,9 +149,32 @@ impl DemandReport {
         lines
     }
 
+    /// What is pending beside idle room, and what holds it back; `None` if there is none.
+    pub fn held_back(&self) -> Option<String> {
+        (self.units_held_back > 0.0).then(|| {
+            format!(
+                "{} pending beside idle room that could hold it: a queue's or user's limit, the share of \
+                 application masters or a node label holds it back, which the ResourceManager's scheduler \
+                 page shows; more instances would not start it",
+                self.amount(self.units_held_back)
+            )
+        })
+    }
+
+    /// Units of the binding resource, in its own measure: `12.0 GiB`, `8 vcores`.
+    fn amount(&self, units: f64) -> String {
+        match (self.binding, self.unit_vcores) {
+            (Resource::Vcores, Some(vcores)) => format!("{:.0} vcores", units * vcores),
+            _ => format!("{:.1} GiB", units * self.unit_memory_mib.as_f64() / 1_024.0),
+        }
+    }
+
     /// Whether the targets end up with fewer units than needed.
     pub fn is_cut(&self) -> bool {
-        self.units_needed.saturating_sub(self.units_others) > self.units_given()
+        self.units_needed
+            .saturating_add(self.units_unusable)
+            .saturating_sub(self.units_others)
+            > self.units_given()
     }
 
     /// `needed 49, of which the maximum allows 20`.

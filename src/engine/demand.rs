@@ -15,6 +15,7 @@
 //! of the engine's state.
 
 mod daily;
+mod idle_room;
 mod levels;
 mod load;
 pub mod plan;
@@ -36,6 +37,7 @@ use crate::observation::{GroupStatus, Sampled, YarnLoad};
 use crate::policy::demand::Demand;
 use crate::units::{Mebibytes, Timestamp};
 use daily::Daily;
+use idle_room::{could_start_pending, up_to_idle_room};
 use levels::Levels;
 use load::Load;
 use plan::Plan;
@@ -85,11 +87,21 @@ impl DemandState {
         targets: &[&GroupStatus],
     ) -> Result<Plan, HoldReason> {
         let at = tick.at();
-        let supply = Supply::of(&tick.observation.cluster.value.groups, targets);
+        let supply = Supply::of(&tick.observation.cluster.value.groups, targets, tick.unused);
         self.provisioning
             .observe(at, supply.requested, supply.running);
         let yarn = recent_yarn(tick)?;
         self.measure_unit(&yarn.value, &supply);
+        let reported = &yarn.value;
+        let is_held_back = could_start_pending(reported, supply.nodes(reported));
+        let yarn = &Sampled {
+            value: if is_held_back {
+                up_to_idle_room(reported)
+            } else {
+                *reported
+            },
+            measured_at: yarn.measured_at,
+        };
         let unit = self
             .unit
             .ok_or_else(|| HoldReason::missing("yarn_nodes_active"))?;
@@ -99,20 +111,28 @@ impl DemandState {
         if self.measured_at.is_none() {
             self.levels.assume_needed(supply.have());
         }
-        if self.measured_at != Some(yarn.measured_at) {
+        // While YARN does not list nodes that run, its load is not that of the cluster.
+        let is_complete = tick.unused.not_listed.is_none();
+        if is_complete && self.measured_at != Some(yarn.measured_at) {
             let most = limits.max.saturating_add(supply.others);
             self.learn(yarn, tick.max_age, unit, preference, most);
         }
         let load = self.load(&yarn.value, unit, preference.patience);
-        let units = self.units(at, &supply, &load, preference);
+        let most = if is_held_back {
+            supply.have()
+        } else {
+            u32::MAX
+        };
+        let units = self.units(at, &supply, &load, preference, most);
         let desired = units
             .total
             .saturating_sub(supply.others)
             .clamp(limits.min, limits.max);
         let report = DemandReport {
-            memory_pending_mib: yarn.value.memory_pending,
+            memory_pending_mib: reported.memory_pending,
             units_allocated: load.allocated,
             units_pending: load.pending,
+            units_held_back: self.load(reported, unit, Duration::ZERO).pending - load.pending,
             units_served: load.served.min(load.pending),
             units_remaining: load.remaining(),
             units_for_remaining: load.for_remaining(),
@@ -121,6 +141,7 @@ impl DemandState {
             units_kept: units.kept,
             units_forecast: units.forecast,
             units_others: supply.others,
+            units_unusable: supply.unusable,
             units_desired: desired,
             units_possible: None,
             binding: load.resource,
@@ -139,27 +160,27 @@ impl DemandState {
         })
     }
 
-    /// Computes the units of the whole cluster from growth, retention and forecast.
+    /// Computes the units of the whole cluster from growth, retention and forecast. `most` limits the
+    /// growth.
     fn units(
         &mut self,
         at: Timestamp,
         supply: &Supply,
         load: &Load,
         preference: Preference,
+        most: u32,
     ) -> Units {
         let (have, there) = (supply.have(), supply.there());
         let kept = self.kept(at, have, there, preference.price);
         let forecast = self.daily.forecast(at, self.provisioning.delay());
-        let needed = load.units(preference, there).max(forecast.unwrap_or(0));
+        let working = there.saturating_sub(supply.unusable);
+        let grown = load.units(preference, working).min(most);
+        let needed = grown.max(forecast.unwrap_or(0));
         Units {
             needed,
             kept,
             forecast,
-            total: if needed > have {
-                needed
-            } else {
-                kept.max(needed).min(have)
-            },
+            total: supply.total(needed, kept),
             keep_idle: self.retention.keep_for(have, preference.price),
         }
     }
@@ -231,7 +252,7 @@ impl DemandState {
             && nodes.decommissioning == 0
             && (nodes.active == supply.workers || !supply.counts_nodes);
         if is_settled || self.unit.is_none() {
-            self.unit = UnitSize::mean(yarn, supply.workers).or(self.unit);
+            self.unit = UnitSize::mean(yarn, supply.nodes(yarn)).or(self.unit);
         }
     }
 

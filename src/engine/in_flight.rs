@@ -43,6 +43,8 @@ pub struct ResizeTracker {
     refusals: u32,
     refused: Option<(Rejection, Timestamp)>,
     yielding_until: Option<Timestamp>,
+    /// Since when EMR has run fewer instances than were requested, without a resize in flight.
+    owed_since: Option<Timestamp>,
 }
 
 /// What EMR reported about the group, and how to read it.
@@ -107,7 +109,38 @@ impl ResizeTracker {
                 self.accept(by_leader, None);
             }
         }
-        self.finish(report, guards)
+        let completed = self.finish(report, guards);
+        self.watch_owed(report, guards);
+        completed
+    }
+
+    /// Follows instances that EMR owes without a resize in flight: it replaces those that were lost.
+    /// When that takes as long as a failed scale-out, it counts as one.
+    fn watch_owed(&mut self, report: GroupReport, guards: &Guards) {
+        let GroupReport {
+            group, measured_at, ..
+        } = report;
+        let is_idle = self.in_flight == InFlight::Idle;
+        if group.running >= group.requested || !is_idle {
+            self.owed_since = None;
+            if is_idle {
+                self.failures = 0;
+            }
+            return;
+        }
+        let since = *self.owed_since.get_or_insert(measured_at);
+        let is_late = measured_at.since(since) > guards.provision_timeout;
+        if self.failures == 0 && (is_late || group.state == GroupState::Suspended) {
+            self.fail(measured_at, guards);
+        }
+    }
+
+    /// Takes a scale-out for failed: the next one waits.
+    fn fail(&mut self, measured_at: Timestamp, guards: &Guards) {
+        self.clear_in_flight();
+        self.failures = self.failures.saturating_add(1);
+        self.quarantined_until =
+            Some(measured_at + doubled(guards.quarantine, self.failures, guards.quarantine_max));
     }
 
     /// Ends the resize in flight if the report shows that it is complete or has failed.
@@ -124,7 +157,8 @@ impl ResizeTracker {
         // more than was requested.
         let is_settled = group.state == GroupState::Running;
         let is_complete = match sent.direction() {
-            Direction::Out => group.running >= sent.to && is_settled,
+            // Instances that drain after an earlier scale-in count as running until they are gone.
+            Direction::Out => group.running >= sent.to,
             Direction::In => group.running <= sent.to || (is_settled && age > max_lag),
         };
         if is_complete {
@@ -143,11 +177,7 @@ impl ResizeTracker {
         if sent.direction() == Direction::Out
             && (age > guards.provision_timeout || group.state == GroupState::Suspended)
         {
-            self.clear_in_flight();
-            self.failures = self.failures.saturating_add(1);
-            self.quarantined_until = Some(
-                measured_at + doubled(guards.quarantine, self.failures, guards.quarantine_max),
-            );
+            self.fail(measured_at, guards);
         }
         None
     }
@@ -258,6 +288,7 @@ impl ResizeTracker {
         ] {
             *until = until.map(|until| until.min(at + longest));
         }
+        self.owed_since = self.owed_since.map(|since| since.min(at));
         self.refused = self
             .refused
             .map(|(rejection, until)| (rejection, until.min(at + LONGEST_RETRY)));
@@ -294,6 +325,11 @@ impl ResizeTracker {
     /// The resizes that EMR accepted, for the guards that count them.
     pub fn accepted(&self) -> &AcceptedResizes {
         &self.accepted
+    }
+
+    /// Whether the last scale-out failed, and its instances do not run yet.
+    pub fn is_failed(&self) -> bool {
+        self.failures > 0 && self.in_flight == InFlight::Idle
     }
 
     /// When scale-out may be tried again after a failure, if that is later than `at`.

@@ -1,6 +1,7 @@
 //! Computes the size that a rule asks for.
 
 use super::scope::Scope;
+use super::tick::Tick;
 use crate::observation::{GroupStatus, Role};
 use crate::policy::{Amount, Change, Limits, Size};
 use crate::units::Instances;
@@ -15,7 +16,7 @@ const ROUNDING: f64 = 1e-9;
 pub fn desired_size(
     change: &Change,
     group: &GroupStatus,
-    all: &[GroupStatus],
+    tick: &Tick,
     limits: Limits,
     scope: &Scope,
 ) -> Option<Instances> {
@@ -29,7 +30,7 @@ pub fn desired_size(
             target,
             tolerance,
             ..
-        } => tracked(scope.number(signal)? / target, *tolerance, group, all),
+        } => tracked(scope.number(signal)? / target, *tolerance, group, tick),
     })
 }
 
@@ -62,19 +63,27 @@ impl Amount {
     }
 }
 
-/// Returns `ceil(nodes * ratio)` over all nodes that carry the load, minus those of the other groups.
-fn tracked(ratio: f64, tolerance: f64, group: &GroupStatus, all: &[GroupStatus]) -> Instances {
+/// Returns `ceil(nodes * ratio)` over all nodes that carry the load, minus those of the other groups,
+/// plus those of this group that YARN does not use.
+fn tracked(ratio: f64, tolerance: f64, group: &GroupStatus, tick: &Tick) -> Instances {
     if (ratio - 1.0).abs() <= tolerance + ROUNDING {
         return group.requested;
     }
-    let working = |group: &GroupStatus| group.running.min(group.requested);
-    let others: Instances = all
+    let working = |group: &GroupStatus| {
+        group.running.min(group.requested) - tick.unused.in_group(group, tick.snapshot())
+    };
+    let others: Instances = tick
+        .observation
+        .cluster
+        .value
+        .groups
         .iter()
         .filter(|other| other.id != group.id && other.role != Role::Primary)
         .map(working)
         .sum();
     let nodes = others + working(group);
-    Instances(ceil(nodes.as_f64() * ratio)) - others
+    let unused = tick.unused.in_group(group, tick.snapshot());
+    Instances(ceil(nodes.as_f64() * ratio)) - others + unused
 }
 
 fn ceil(value: f64) -> u32 {
@@ -84,8 +93,28 @@ fn ceil(value: f64) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::testing::{core_group, task_group};
+    use std::time::Duration;
+
+    use crate::engine::presence::Unused;
+    use crate::engine::samples::SignalSamples;
+    use crate::engine::testing::{Scene, core_group, task_group};
     use crate::units::Percent;
+
+    /// The tracked size of the last of these groups.
+    fn tracked_in(ratio: f64, groups: &[GroupStatus]) -> Instances {
+        let observation = Scene::new(groups.to_vec()).observation();
+        let tick = Tick {
+            observation: &observation,
+            cluster: &SignalSamples::default(),
+            needs_nodes: false,
+            is_first: false,
+            unused: Unused::default(),
+            poll: Duration::from_secs(30),
+            max_age: Duration::from_secs(90),
+            with_reports: true,
+        };
+        tracked(ratio, 0.1, groups.last().expect("a group"), &tick)
+    }
 
     #[test]
     fn percentages_round_away_from_zero_and_are_at_least_one() {
@@ -117,7 +146,7 @@ mod tests {
             (5.0 / 6.0, 3),
         ] {
             assert_eq!(
-                tracked(ratio, 0.1, &all[1], &all),
+                tracked_in(ratio, &all),
                 Instances(expected),
                 "ratio {ratio}"
             );
@@ -130,9 +159,6 @@ mod tests {
             requested: Instances(20),
             ..task_group(4)
         };
-        assert_eq!(
-            tracked(2.0, 0.1, &growing, &[core_group(2), growing.clone()]),
-            Instances(10)
-        );
+        assert_eq!(tracked_in(2.0, &[core_group(2), growing]), Instances(10));
     }
 }

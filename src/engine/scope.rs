@@ -8,6 +8,7 @@ use crate::observation::{ClusterState, Sampled};
 use crate::policy::Target;
 use crate::policy::condition::{Condition, Expr, WindowSpec};
 use crate::policy::signal::{Signal, SignalSource};
+use crate::units::Timestamp;
 
 /// The values that the conditions of one target can read at one tick.
 pub struct Scope<'a> {
@@ -47,6 +48,43 @@ impl Scope<'_> {
             Condition::Not(inner) => self.truth(inner).map(|value| !value),
             Condition::All(parts) => self.combine(parts, false),
             Condition::Any(parts) => self.combine(parts, true),
+        }
+    }
+
+    /// Until when the samples show that the condition has this value: the time of the oldest sample
+    /// that it needs, in the newest set of samples that decides it. `None` if the value does not
+    /// follow from samples.
+    pub fn shown_until(&self, condition: &Condition, value: bool) -> Option<Timestamp> {
+        let parts_that_decide = |parts: &[Condition]| {
+            let deciding = parts.iter().filter(|part| self.truth(part) == Some(value));
+            deciding
+                .filter_map(|part| self.shown_until(part, value))
+                .max()
+        };
+        let all_parts = |parts: &[Condition]| {
+            parts
+                .iter()
+                .filter_map(|part| self.shown_until(part, value))
+                .min()
+        };
+        match condition {
+            Condition::Compare { .. } => {
+                let mut oldest: Option<Timestamp> = None;
+                condition.leaves(&mut |leaf| {
+                    let sample = self.sample(self.target.signal_of(leaf));
+                    let measured_at = sample.map(|sample| sample.measured_at);
+                    oldest = match (oldest, measured_at) {
+                        (Some(oldest), Some(other)) => Some(oldest.min(other)),
+                        (oldest, other) => oldest.or(other),
+                    };
+                });
+                oldest
+            }
+            Condition::Constant(_) | Condition::ClusterState { .. } => None,
+            Condition::Not(inner) => self.shown_until(inner, !value),
+            Condition::All(parts) if value => all_parts(parts),
+            Condition::Any(parts) if !value => all_parts(parts),
+            Condition::All(parts) | Condition::Any(parts) => parts_that_decide(parts),
         }
     }
 
@@ -112,7 +150,6 @@ mod tests {
     use super::*;
     use crate::engine::testing::policy;
     use crate::policy::operator::{Comparison, Operator};
-    use crate::units::Timestamp;
 
     /// Evaluates a condition where signal 0 is 10 and signal 1 is missing.
     fn truth(condition: &Condition) -> Option<bool> {

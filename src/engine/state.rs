@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::demand::DemandState;
+use super::presence::Presence;
 use super::samples::SignalSamples;
 use super::target::TargetHistory;
 use super::wakeup::WakeReason;
@@ -31,6 +32,9 @@ pub struct ClusterHistory {
     /// What a `demand:` policy has learned.
     #[serde(default)]
     pub demand: DemandState,
+    /// Instances that YARN does not use.
+    #[serde(default)]
+    pub presence: Presence,
 }
 
 /// Why a state cannot be restored: it was recorded under another policy.
@@ -57,6 +61,7 @@ impl ClusterHistory {
             wakeup: (Timestamp::EPOCH, WakeReason::Poll),
             cluster: SignalSamples::default(),
             demand: DemandState::default(),
+            presence: Presence::default(),
         }
     }
 }

@@ -257,11 +257,8 @@ impl TargetState {
                 ForState::Pending { since, until } => RuleState::Pending { since, until },
                 ForState::Firing => match history.cooling_until(rule.cooldown, tick.at()) {
                     Some(until) => RuleState::CoolingDown { until },
-                    None => {
-                        let all = &tick.observation.cluster.value.groups;
-                        propose::desired_size(&rule.then, group, all, limits, &scope)
-                            .map_or(RuleState::Unknown, |to| RuleState::Firing { to })
-                    }
+                    None => propose::desired_size(&rule.then, group, tick, limits, &scope)
+                        .map_or(RuleState::Unknown, |to| RuleState::Firing { to }),
                 },
             };
             self.rule_states.push(state);

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::engine::Engine;
 use crate::observation::{
     ClusterState, ClusterStatus, Control, GroupId, GroupKind, GroupState, GroupStatus, Market,
     Observation, Role, Sampled, YarnLoad,
@@ -69,6 +70,17 @@ impl Scene {
             control: Control::default(),
         }
     }
+}
+
+/// An engine that observed the groups once, an hour before the epoch, when YARN did not answer: a new
+/// engine does not scale in at its first tick.
+pub fn started(policy: Policy, groups: Vec<GroupStatus>) -> Engine {
+    let mut engine = Engine::new(policy);
+    let mut scene = Scene::new(groups);
+    scene.at = Timestamp::from_millis(-3_600_000);
+    scene.available_percent = None;
+    engine.step(&scene.observation());
+    engine
 }
 
 pub fn task_group(size: u32) -> GroupStatus {

@@ -15,7 +15,9 @@ mod targets;
 
 use std::time::Duration;
 
-use super::testing::{Scene, available_memory, core_group, guarded, policy, rule, task_group};
+use super::testing::{
+    Scene, available_memory, core_group, guarded, policy, rule, started, task_group,
+};
 use super::{Engine, WakeReason};
 use crate::decision::{
     Action, Cause, Decision, HoldReason, Limiter, Outcome, Rejection, RuleState,
@@ -65,7 +67,7 @@ struct Harness {
 impl Harness {
     fn new(policy: Policy, task: u32) -> Self {
         Self {
-            engine: Engine::new(policy),
+            engine: started(policy, vec![core_group(2), task_group(task)]),
             scene: Scene::new(vec![core_group(2), task_group(task)]),
         }
     }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::presence::Unused;
 use super::samples::SignalSamples;
 use crate::observation::{NodeSnapshot, Observation, YarnLoad};
 use crate::units::Timestamp;
@@ -13,6 +14,10 @@ pub struct Tick<'a> {
     pub cluster: &'a SignalSamples,
     /// A scale-in has to know what runs on each node.
     pub needs_nodes: bool,
+    /// The engine has observed nothing before.
+    pub is_first: bool,
+    /// Instances that EMR runs and YARN does not use.
+    pub unused: Unused,
     /// How long the policy waits between two observations.
     pub poll: Duration,
     /// How old a polled value may be: three polls.

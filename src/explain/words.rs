@@ -98,6 +98,11 @@ pub(super) fn remedy(reason: &HoldReason) -> String {
         R::StaleData { signal, .. } | R::MissingSignal { signal } => {
             format!("{signal} is observed again{}", hint(signal))
         }
+        R::NodesNotListed { .. } => {
+            "YARN lists these instances, or they have been missing for 20 polls; check their \
+             NodeManagers"
+                .to_owned()
+        }
         R::CoolingDown { .. } => "the cooldown ends; other rules can still scale out".to_owned(),
         R::FlipBudgetSpent { .. } => {
             "the oldest change of direction expires; rules can still scale out".to_owned()
@@ -111,6 +116,9 @@ pub(super) fn remedy(reason: &HoldReason) -> String {
                 "the limits of the target are widened".to_owned()
             }
             Limiter::HdfsFloor => "HDFS stores less, or has more nodes".to_owned(),
+            Limiter::ApplicationMasters => {
+                "the applications end, or `keep_application_masters: false` is set".to_owned()
+            }
             Limiter::Step => "the step cap is raised".to_owned(),
             Limiter::Budget => "the budget has room again, or is raised".to_owned(),
             Limiter::Stabilization => {

@@ -177,6 +177,8 @@ pub struct TargetDocument {
     pub provisioning: Option<ProvisioningDocument>,
     /// How long Headroom leaves the target alone after someone else resized it. Default: 15m.
     pub yield_to_operator: Option<At<DurationText>>,
+    /// Whether a scale-in leaves as many instances as run an application master. Default: true.
+    pub keep_application_masters: Option<bool>,
     /// Keeps the core group large enough for its HDFS blocks.
     pub hdfs: Option<HdfsDocument>,
     /// Windows of the week that replace the limits or freeze a direction. The first open window

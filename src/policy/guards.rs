@@ -29,6 +29,8 @@ pub struct Guards {
     pub quarantine_max: Duration,
     /// How long the target is left alone after someone else resized it.
     pub yield_to_operator: Duration,
+    /// A scale-in leaves as many instances as run an application master.
+    pub keep_application_masters: bool,
     /// Applies to targets whose group has the role core.
     pub hdfs: HdfsGuard,
 }
@@ -47,6 +49,7 @@ impl Default for Guards {
             quarantine: minutes(5),
             quarantine_max: minutes(60),
             yield_to_operator: minutes(15),
+            keep_application_masters: true,
             hdfs: HdfsGuard::default(),
         }
     }

@@ -8,8 +8,8 @@ use super::random::{Purpose, RandomStreams};
 use super::scenario::{GroupSpec, Scenario};
 use super::workload::Load;
 use crate::observation::{
-    ClusterState, ClusterStatus, Control, HdfsLoad, NodeLoad, NodeSnapshot, NodesByState,
-    Observation, Role, Sampled, YarnLoad,
+    ClusterState, ClusterStatus, Control, HdfsLoad, NodeHealth, NodeLoad, NodeSnapshot,
+    NodesByState, Observation, Role, Sampled, YarnLoad,
 };
 use crate::units::{Instances, Mebibytes, Timestamp};
 
@@ -209,6 +209,7 @@ fn node_load(node: &Node, cluster: &Cluster) -> NodeLoad {
         has_application_master: node.application_masters > 0,
         draining: node.is_leaving(),
         idle_since: idle_since(node, cluster),
+        health: NodeHealth::Usable,
     }
 }
 

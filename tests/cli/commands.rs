@@ -201,6 +201,25 @@ fn check_counts_what_it_finds_and_runs_the_tests_beside_a_policy() {
     assert_eq!(folder.run("check never.yaml --strict").code, Some(1));
 }
 
+/// Clusters on which a decision would be wrong that looked right at first: restarted services, dead
+/// nodes, limits, slow metrics. docs/faults.md lists them.
+#[test]
+fn the_cases_of_known_faults_are_decided_rightly() {
+    let mut cases = 0;
+    for entry in std::fs::read_dir(repository("tests/cases")).expect("a folder") {
+        let path = entry.expect("an entry").path();
+        if path
+            .to_str()
+            .is_some_and(|path| path.ends_with(".test.yaml"))
+        {
+            let said = Folder::new().stdout(&format!("check {}", path.display()));
+            assert!(said.contains("passed"), "{said}");
+            cases += 1;
+        }
+    }
+    assert_eq!(cases, 5);
+}
+
 #[test]
 fn every_shipped_policy_passes_its_tests() {
     let files = std::fs::read_dir(repository("policies"))

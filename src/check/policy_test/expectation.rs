@@ -31,7 +31,7 @@ impl Expectation {
             .iter()
             .find(|decision| decision.target == self.target);
         let met = match (&self.what, decision.map(|decision| &decision.action)) {
-            (Expected::Hold(label), Some(Action::Hold(reason))) => label == reason.label(),
+            (Expected::Hold(label), Some(Action::Hold(reason))) => reason.is_kind(label),
             (Expected::Resize { from, to, because }, Some(Action::Resize(resize))) => {
                 from.is_none_or(|from| from == resize.from)
                     && *to == resize.to

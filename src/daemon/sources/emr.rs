@@ -22,7 +22,7 @@ use crate::daemon::settings::AwsSettings;
 use crate::daemon::sources::call::Call;
 use crate::daemon::sources::error::SourceError;
 use crate::daemon::sources::failure_log::{FailureEvent, FailureLog};
-use crate::observation::{ClusterState, ClusterStatus, GroupStatus, Role, Sampled};
+use crate::observation::{ClusterState, ClusterStatus, GroupStatus, InstanceId, Role, Sampled};
 use crate::policy::Policy;
 use crate::policy::signal::{Signal, SignalSource};
 use crate::units::{Timestamp, display_duration};
@@ -147,6 +147,24 @@ impl Emr {
     /// The listed instances by private DNS name, by its first label, and by private IP address.
     pub fn hosts(&self) -> &BTreeMap<String, Host> {
         self.hosts.known()
+    }
+
+    /// The instances that run in these groups, without the primary ones; `None` while the list of
+    /// instances is older than the sizes of the groups.
+    pub fn running_workers(&self, groups: &[GroupStatus]) -> Option<Vec<&Host>> {
+        let known = self.hosts.known_for(&hosts::shape(groups))?;
+        let is_worker = |host: &Host| {
+            groups
+                .iter()
+                .any(|group| group.id == host.group && group.role != Role::Primary)
+        };
+        let workers = known
+            .values()
+            .filter(|host| host.is_running && is_worker(host));
+        // An instance is known by several names.
+        let workers: BTreeMap<&InstanceId, &Host> =
+            workers.map(|host| (&host.instance, host)).collect();
+        Some(workers.into_values().collect())
     }
 
     /// Notes that YARN reports a host that is not in [`Self::hosts`], so that the instances are

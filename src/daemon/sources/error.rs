@@ -23,6 +23,9 @@ pub enum SourceError {
     /// An answer that cannot be parsed, or contradicts itself.
     #[error("{url}: the answer is not in the expected form: {problem}")]
     Malformed { url: String, problem: String },
+    /// Answers that contradict each other, as they do for a moment while an application ends.
+    #[error("{url}: {problem}")]
+    Contradictory { url: String, problem: String },
     /// A highly available service of which none is active, or several claim to be.
     #[error("not exactly one {service} is active: {states}")]
     NoActive {
@@ -63,6 +66,7 @@ impl SourceError {
             Self::TooLarge { .. } => "too_large",
             Self::Status { .. } => "status",
             Self::Malformed { .. } => "malformed",
+            Self::Contradictory { .. } => "contradictory",
             Self::NoActive { .. } => "no_active",
             Self::Throttled { .. } => "throttled",
             Self::AccessDenied { .. } => "access_denied",
@@ -70,5 +74,10 @@ impl SourceError {
             Self::UnknownHost { .. } => "unknown_host",
             Self::OverBudget { .. } => "over_budget",
         }
+    }
+
+    /// Whether the error is usual for a moment: only one that lasts is worth a line in the log.
+    pub const fn is_momentary(&self) -> bool {
+        matches!(self, Self::Contradictory { .. } | Self::UnknownHost { .. })
     }
 }

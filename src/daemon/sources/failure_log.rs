@@ -33,19 +33,24 @@ pub enum FailureEvent<'a> {
 
 impl FailureLog {
     /// Records the result of one attempt. Returns an event when attempts begin to fail, fail for
-    /// another reason, still fail after ten minutes, or succeed again.
+    /// another reason, still fail after ten minutes, or succeed again. An error that is usual for a
+    /// moment begins to fail with the second attempt.
     pub fn note<'a>(
         &mut self,
         at: Timestamp,
         error: Option<&'a SourceError>,
     ) -> Option<FailureEvent<'a>> {
         let Some(error) = error else {
-            self.logged.clear();
-            return self.since.take().map(|since| FailureEvent::Recovered {
+            let was_logged = !std::mem::take(&mut self.logged).is_empty();
+            let since = self.since.take().filter(|_| was_logged);
+            return since.map(|since| FailureEvent::Recovered {
                 after: Duration::from_secs(at.since(since).as_secs()),
             });
         };
-        self.since.get_or_insert(at);
+        let is_first = self.since.replace(self.since.unwrap_or(at)).is_none();
+        if is_first && error.is_momentary() {
+            return None;
+        }
         // A time in the future dates from before the clock was set back.
         let is_due = self
             .logged
@@ -91,6 +96,12 @@ mod tests {
             // The clock was set back.
             (10, throttled(), "failing"),
             (20, None, "recovered after 0 s"),
+            // What is usual for a moment.
+            (50, unknown("c"), ""),
+            (80, None, ""),
+            (110, unknown("c"), ""),
+            (140, unknown("c"), "failing"),
+            (170, None, "recovered after 60 s"),
         ];
         let mut log = FailureLog::default();
         for (at_s, error, expected) in steps {

@@ -152,6 +152,14 @@ pub fn malformed(url: &Url, problem: impl Into<String>) -> SourceError {
     }
 }
 
+/// The error for answers that contradict each other.
+pub fn contradictory(url: &Url, problem: impl Into<String>) -> SourceError {
+    SourceError::Contradictory {
+        url: shown(url),
+        problem: problem.into(),
+    }
+}
+
 fn location(url: &Url, response: &Response) -> Option<Url> {
     let location = response.headers().get(LOCATION)?.to_str().ok()?;
     // `Location` may be relative.

@@ -134,6 +134,7 @@ mod tests {
                 group: GroupId::new(group),
                 instance_type: instance_type.to_owned(),
                 market,
+                is_running: true,
             };
             [
                 (format!("ip-{n}.internal"), host.clone()),

@@ -26,10 +26,10 @@ struct AcceptedResize {
 impl AcceptedResizes {
     /// Adds a resize that was sent at `at`.
     pub fn push(&mut self, at: Timestamp, from: Instances, to: Instances) {
-        let (direction, instances) = if to > from {
-            (Direction::Out, to - from)
-        } else {
+        let (direction, instances) = if to < from {
             (Direction::In, from - to)
+        } else {
+            (Direction::Out, to - from)
         };
         self.0.push_back(AcceptedResize {
             at,

@@ -41,10 +41,10 @@ pub struct Accepted {
 
 impl Sent {
     pub fn direction(&self) -> Direction {
-        if self.to > self.from {
-            Direction::Out
-        } else {
+        if self.to < self.from {
             Direction::In
+        } else {
+            Direction::Out
         }
     }
 }

@@ -61,6 +61,7 @@ impl From<Written> for ResizeTracker {
             refusals: written.refusals,
             refused: written.refused,
             yielding_until: written.yielding_until,
+            owed_since: written.owed_since,
         }
     }
 }
@@ -93,6 +94,7 @@ impl From<ResizeTracker> for Written {
             refusals: tracker.refusals,
             refused: tracker.refused,
             yielding_until: tracker.yielding_until,
+            owed_since: tracker.owed_since,
         }
     }
 }

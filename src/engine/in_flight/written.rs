@@ -26,6 +26,8 @@ pub struct Written {
     pub refusals: u32,
     pub refused: Option<(Rejection, Timestamp)>,
     pub yielding_until: Option<Timestamp>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owed_since: Option<Timestamp>,
 }
 
 #[derive(Clone, Copy, Serialize, Deserialize)]

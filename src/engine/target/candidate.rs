@@ -41,9 +41,53 @@ impl AskedBy {
 }
 
 impl TargetState {
+    /// The change to make, if anybody asks for one. After a scale-out that failed, the same size is
+    /// requested again before a relative change adds to it: EMR then tries again.
+    pub(super) fn candidate(&self, now: &Situation) -> Option<Candidate> {
+        let requested = now.group.requested;
+        let change = self.change(now);
+        if !now.owes() || !self.history.resizes.is_failed() {
+            return change;
+        }
+        let asked_by = match change {
+            Some(change) if change.desired > requested && self.adds_up(change) => change.asked_by,
+            Some(_) => return change,
+            None => self.asks_for_requested(now)?,
+        };
+        Some(Candidate {
+            asked_by,
+            desired: requested,
+        })
+    }
+
+    /// Who asks for exactly the requested size.
+    fn asks_for_requested(&self, now: &Situation) -> Option<AskedBy> {
+        let requested = now.group.requested;
+        let by_policy = match now.demanded {
+            Some(DemandedSize::Known(desired, _)) => {
+                (*desired == requested).then_some(AskedBy::Demand)
+            }
+            Some(DemandedSize::Unknown(_)) => None,
+            None => self
+                .firing()
+                .find(|(rule, to)| *to == requested && !self.is_relative(*rule))
+                .map(|(rule, _)| AskedBy::Rule(rule)),
+        };
+        by_policy.or((requested == now.limits.min()).then_some(AskedBy::Minimum))
+    }
+
+    /// Whether the change starts from the requested size, so that it adds to a resize in the same
+    /// direction.
+    pub(super) fn adds_up(&self, change: Candidate) -> bool {
+        change
+            .asked_by
+            .rule()
+            .is_some_and(|rule| self.is_relative(rule))
+    }
+
     /// The change to make, if anybody asks for one: limits come first, then scale-out before
     /// scale-in, then the larger size, then the order of the file.
-    pub(super) fn candidate(&self, now: &Situation) -> Option<Candidate> {
+    fn change(&self, now: &Situation) -> Option<Candidate> {
         let (requested, limits) = (now.group.requested, now.limits);
         if requested < limits.min() {
             return Some(self.candidate_below_minimum(now));

@@ -3,7 +3,7 @@
 use super::TargetState;
 use super::candidate::{AskedBy, Candidate};
 use super::situation::Situation;
-use super::termination::choose_nodes;
+use super::termination::{choose_nodes, masters_at_risk, masters_floor};
 use crate::decision::{Action, Cause, HoldReason, Limiter, Resize};
 use crate::engine::hdfs_floor::{HdfsFloor, hdfs_floor};
 use crate::engine::limits::{LimitedSize, limit_scale_in, limit_scale_out};
@@ -28,20 +28,23 @@ impl TargetState {
         let Some(candidate) = candidate else {
             return Action::Hold(self.reason_without_candidate(now));
         };
-        let direction = if candidate.desired > requested {
-            Direction::Out
-        } else {
+        let direction = if candidate.desired < requested {
             Direction::In
+        } else {
+            Direction::Out
         };
+        let is_retry = candidate.desired == requested;
         if let Some(reason) = self.guard(now, direction, candidate) {
             return Action::Hold(reason);
         }
         match self.limited(now, direction, candidate) {
             Err(reason) => Action::Hold(reason),
-            Ok(limited) if limited.size == requested => Action::Hold(HoldReason::AtLimit {
-                limiter: limited.by.unwrap_or(Limiter::Maximum),
-                size: limited.size,
-            }),
+            Ok(limited) if limited.size == requested && !is_retry => {
+                Action::Hold(HoldReason::AtLimit {
+                    limiter: limited.by.unwrap_or(Limiter::Maximum),
+                    size: limited.size,
+                })
+            }
             Ok(limited) => Action::Resize(self.resize(now, candidate, limited)),
         }
     }
@@ -67,6 +70,7 @@ impl TargetState {
             limited_by: limited.by,
             protect,
             prefer,
+            masters_at_risk: masters_at_risk(now.tick, now.group, to),
         }
     }
 
@@ -88,12 +92,16 @@ impl TargetState {
                 desired
             });
         }
-        let limited = if is_policy {
+        let mut limited = if is_policy {
             let stabilized = desired.at_least(self.stabilized(at, from), Limiter::Stabilization);
             limit_scale_in(stabilized, from, limits, guards, accepted, at)
         } else {
             desired
         };
+        if guards.keep_application_masters {
+            let floor = masters_floor(now.tick, now.group).min(from);
+            limited = limited.at_least(floor, Limiter::ApplicationMasters);
+        }
         match hdfs_floor(
             now.tick.observation,
             now.group,

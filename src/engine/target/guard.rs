@@ -41,7 +41,7 @@ impl TargetState {
         {
             return Some(HoldReason::Quarantined { until });
         }
-        if let Some(to) = self.waits_for(direction, candidate) {
+        if let Some(to) = self.waits_for(now, direction, candidate) {
             return Some(HoldReason::ResizeInFlight { to });
         }
         let reversal = self.spec.guards.reversal;
@@ -54,6 +54,9 @@ impl TargetState {
         if now.tick.needs_nodes && now.tick.snapshot().is_none() {
             return Some(HoldReason::missing("nodes"));
         }
+        if let Some(reason) = now.nodes_not_listed() {
+            return Some(reason);
+        }
         if candidate.asked_by.is_policy() {
             self.scale_in_guard(now)
         } else {
@@ -62,11 +65,21 @@ impl TargetState {
     }
 
     /// The size of the resize in flight, if the candidate has to wait for it: EMR does not show that
-    /// resize yet, the candidate would add to it, or a rule would undo it before it completes.
-    fn waits_for(&self, direction: Direction, candidate: Candidate) -> Option<Instances> {
-        let (to, in_flight) = self.history.resizes.in_flight()?;
+    /// resize yet, the candidate would add to it, or a rule would undo it before it completes. EMR
+    /// replaces instances that were lost: until they run, the requested size is in flight, too.
+    fn waits_for(
+        &self,
+        now: &Situation,
+        direction: Direction,
+        candidate: Candidate,
+    ) -> Option<Instances> {
+        let requested = now.group.requested;
+        let Some((to, in_flight)) = self.history.resizes.in_flight() else {
+            let grows_on_top = candidate.desired > requested && self.adds_up(candidate);
+            return (grows_on_top && now.owes()).then_some(requested);
+        };
         let rule = candidate.asked_by.rule();
-        let adds_up = in_flight == direction && rule.is_some_and(|rule| self.is_relative(rule));
+        let adds_up = in_flight == direction && self.adds_up(candidate);
         let undoes = in_flight == Direction::Out && direction == Direction::In && rule.is_some();
         (self.history.resizes.is_unconfirmed() || adds_up || undoes).then_some(to)
     }
@@ -75,6 +88,10 @@ impl TargetState {
     /// guards.
     fn scale_in_guard(&self, now: &Situation) -> Option<HoldReason> {
         let at = now.tick.at();
+        // Nothing has been idle for any time yet.
+        if now.tick.is_first {
+            return Some(HoldReason::missing("idle_time"));
+        }
         if let Some(rule) = self.unknown_rule_against_scale_in(now) {
             return Some(self.reason_for_unknown(rule));
         }

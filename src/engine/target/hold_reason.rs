@@ -12,7 +12,9 @@ impl TargetState {
     /// Why no rule, and no demand, asks for a change.
     pub(super) fn reason_without_candidate(&self, now: &Situation) -> HoldReason {
         match now.demanded {
-            Some(DemandedSize::Known(..)) => return HoldReason::DemandMet,
+            Some(DemandedSize::Known(..)) => {
+                return now.nodes_not_listed().unwrap_or(HoldReason::DemandMet);
+            }
             Some(DemandedSize::Unknown(reason)) => return reason.clone(),
             None => {}
         }

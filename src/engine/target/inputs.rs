@@ -4,7 +4,6 @@ use crate::engine::for_timer::{ForState, ForTimer};
 use crate::engine::scope::Scope;
 use crate::engine::tick::Tick;
 use crate::policy::{Rule, Target};
-use crate::units::Timestamp;
 
 /// What the condition and the change of a rule read.
 #[derive(Clone, Debug)]
@@ -38,19 +37,18 @@ impl RuleInputs {
         tick: &Tick,
         scope: &Scope,
     ) -> ForState {
-        let mut newest: Option<Timestamp> = None;
         let mut breaks = if self.reads_cluster {
             tick.cluster.breaks()
         } else {
             0
         };
         for signal in &self.signals {
-            let sample = scope.freshness[*signal].sample();
-            newest = newest.max(sample.map(|sample| sample.measured_at));
             breaks = breaks.wrapping_add(scope.signals[*signal].1.breaks());
         }
-        let newest = newest.unwrap_or(tick.observation.cluster.measured_at);
         let truth = scope.truth(&rule.when);
+        let newest = truth
+            .and_then(|value| scope.shown_until(&rule.when, value))
+            .unwrap_or(tick.observation.cluster.measured_at);
         if truth.is_none() && scope.bridged().truth(&rule.when) != Some(true) {
             timer.reset();
         }

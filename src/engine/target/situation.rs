@@ -1,6 +1,8 @@
 //! What a decision about one target starts from.
 
+use crate::decision::HoldReason;
 use crate::engine::demand::plan::DemandedSize;
+use crate::engine::presence::NotListed;
 use crate::engine::tick::Tick;
 use crate::observation::GroupStatus;
 use crate::policy::Limits;
@@ -13,4 +15,25 @@ pub struct Situation<'a> {
     pub limits: Limits,
     /// What a `demand:` policy asks for; `None` for a policy with rules.
     pub demanded: Option<&'a DemandedSize>,
+}
+
+impl Situation<'_> {
+    /// Why nothing may scale in while YARN does not list instances that EMR runs.
+    pub fn nodes_not_listed(&self) -> Option<HoldReason> {
+        let NotListed {
+            missing,
+            running,
+            until,
+        } = self.tick.unused.not_listed?;
+        Some(HoldReason::NodesNotListed {
+            missing,
+            running,
+            until,
+        })
+    }
+
+    /// Whether EMR runs fewer instances than were requested.
+    pub fn owes(&self) -> bool {
+        self.group.running < self.group.requested
+    }
 }

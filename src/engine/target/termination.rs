@@ -5,12 +5,14 @@
 //! the oldest running application started is not needed by any of them.
 
 use crate::engine::tick::Tick;
-use crate::observation::{GroupStatus, InstanceId, NodeLoad};
+use crate::observation::{GroupKind, GroupStatus, InstanceId, NodeLoad};
 use crate::units::{Instances, Timestamp};
 
 /// How much would be lost if a node were terminated, the least first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Loss {
+    /// YARN does not use the node.
+    Unusable,
     /// The node is empty, and no running application can need output on it.
     Nothing,
     /// The node has been empty since then and may store output that is needed. The longer ago, the
@@ -24,19 +26,21 @@ enum Loss {
 
 impl Loss {
     const fn is_of_empty_node(self) -> bool {
-        matches!(self, Self::Nothing | Self::Output { .. })
+        matches!(self, Self::Unusable | Self::Nothing | Self::Output { .. })
     }
 }
 
 /// Returns the instances to protect and those to terminate first when a group scales in to `to`:
 /// see [`Resize`](crate::decision::Resize). Instances may also have to be terminated when the
-/// requested size grows, if an earlier scale-in is still in flight.
+/// requested size grows, if an earlier scale-in is still in flight. For a fleet there are none:
+/// `ModifyInstanceFleet` cannot name instances.
 pub(super) fn choose_nodes(
     tick: &Tick,
     group: &GroupStatus,
     to: Instances,
 ) -> (Vec<InstanceId>, Vec<InstanceId>) {
-    let Some(snapshot) = tick.snapshot().filter(|_| to < group.running) else {
+    let can_name = group.kind == GroupKind::Group && to < group.running;
+    let Some(snapshot) = tick.snapshot().filter(|_| can_name) else {
         return Default::default();
     };
     let (draining, staying): (Vec<&NodeLoad>, Vec<_>) = snapshot
@@ -71,6 +75,38 @@ pub(super) fn choose_nodes(
     (ids(protect), ids(prefer))
 }
 
+/// Returns the fewest instances of the group that can keep all its application masters: one for
+/// each node that runs one. EMR chooses which instances of a fleet to terminate, so that only the
+/// last one can be kept.
+pub(super) fn masters_floor(tick: &Tick, group: &GroupStatus) -> Instances {
+    match group.kind {
+        GroupKind::Group => Instances(masters(tick, group)),
+        GroupKind::Fleet => Instances(masters(tick, group).min(1)),
+    }
+}
+
+/// Returns how many instances with application masters a scale-in to `to` may terminate.
+pub(super) fn masters_at_risk(tick: &Tick, group: &GroupStatus, to: Instances) -> u32 {
+    if to >= group.running {
+        return 0;
+    }
+    match group.kind {
+        GroupKind::Group => masters(tick, group).saturating_sub(to.get()),
+        GroupKind::Fleet => masters(tick, group),
+    }
+}
+
+/// How many nodes of the group run an application master and are not draining.
+fn masters(tick: &Tick, group: &GroupStatus) -> u32 {
+    tick.snapshot().map_or(0, |snapshot| {
+        let masters = snapshot
+            .0
+            .iter()
+            .filter(|node| node.group == group.id && node.has_application_master && !node.draining);
+        masters.count() as u32
+    })
+}
+
 fn ids<'a>(nodes: impl IntoIterator<Item = &'a (Loss, &'a NodeLoad)>) -> Vec<InstanceId> {
     nodes
         .into_iter()
@@ -81,6 +117,8 @@ fn ids<'a>(nodes: impl IntoIterator<Item = &'a (Loss, &'a NodeLoad)>) -> Vec<Ins
 fn loss(tick: &Tick, node: &NodeLoad) -> Loss {
     if node.has_application_master {
         Loss::Application
+    } else if !node.health.is_usable() {
+        Loss::Unusable
     } else if node.containers > 0 {
         Loss::Containers(node.containers)
     } else if stores_nothing_needed(tick, node) {

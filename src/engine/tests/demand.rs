@@ -37,7 +37,7 @@ struct Work {
 impl Cluster {
     fn new(policy: Policy, task: u32) -> Self {
         Self {
-            engine: Engine::new(policy),
+            engine: started(policy, vec![core_group(2), task_group(task)]),
             scene: Scene::new(vec![core_group(2), task_group(task)]),
             released: 0,
             asked_at_s: 0,

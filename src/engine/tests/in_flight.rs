@@ -125,7 +125,64 @@ fn growth_that_never_arrives_is_quarantined_and_then_tried_again() {
         harness.tick(630, Some(10.0)),
         Action::Hold(HoldReason::Quarantined { until: second(930) })
     );
-    assert_eq!(harness.tick(930, Some(10.0)).resized_to(), Some(14));
+    assert_eq!(
+        harness.tick(930, Some(10.0)).resized_to(),
+        Some(9),
+        "the same size again: five are still owed"
+    );
+}
+
+#[test]
+fn growth_waits_while_emr_replaces_instances_that_were_lost() {
+    let rules = vec![rule("short", Comparison::Less, 15.0, 0, grow(5), 0)];
+    let mut harness = Harness::new(guarded(rules, Guards::default()), 9);
+    harness.tick(0, Some(50.0));
+    harness.report(9, 4);
+    assert_eq!(
+        harness.tick(30, Some(10.0)),
+        Action::Hold(HoldReason::ResizeInFlight { to: Instances(9) })
+    );
+    harness.report(9, 9);
+    assert_eq!(harness.tick(60, Some(10.0)).resized_to(), Some(14));
+}
+
+#[test]
+fn lost_instances_that_emr_does_not_replace_in_time_are_requested_again() {
+    let guards = Guards {
+        provision_timeout: Duration::from_secs(60),
+        quarantine: Duration::from_secs(60),
+        ..Guards::default()
+    };
+    let set = Change::Set(Size::Exactly(Instances(9)));
+    let rules = vec![rule("short", Comparison::Less, 15.0, 0, set, 0)];
+    let mut harness = Harness::new(guarded(rules, guards), 9);
+    harness.report(9, 4);
+    let actions: Vec<_> = (0..=5)
+        .map(|tick| harness.tick(30 * tick, Some(10.0)))
+        .map(|action| action.resized_to().or(action.reason().map(|_| 0)))
+        .collect();
+    assert_eq!(
+        actions.last().copied().flatten(),
+        Some(9),
+        "missing for over a minute, then quarantined for one: {actions:?}"
+    );
+}
+
+#[test]
+fn a_scale_out_behind_nodes_that_drain_is_complete_at_once() {
+    let rules = vec![rule("short", Comparison::Less, 15.0, 0, grow(1), 0)];
+    let mut harness = Harness::new(guarded(rules, Guards::default()), 20);
+    harness.report(15, 20);
+    harness.scene.groups[1].state = GroupState::Resizing;
+    harness.engine = started(
+        harness.engine.policy().clone(),
+        harness.scene.groups.clone(),
+    );
+    for (s, to) in [(0, 16), (30, 17), (60, 18)] {
+        assert_eq!(harness.tick(s, Some(10.0)).resized_to(), Some(to));
+        harness.note(Outcome::Accepted);
+        harness.scene.groups[1].requested = Instances(to);
+    }
 }
 
 #[test]

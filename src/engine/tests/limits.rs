@@ -59,7 +59,7 @@ pub fn with_hdfs(scene: &Scene, used_mib: u64) -> Observation {
 
 #[test]
 fn core_nodes_stay_above_the_hdfs_floor_and_stay_all_when_hdfs_is_unknown() {
-    let mut engine = Engine::new(core_policy());
+    let mut engine = started(core_policy(), vec![core_group(10)]);
     let mut scene = Scene::new(vec![core_group(10)]);
     scene.available_percent = Some(80.0);
     let mut observation = scene.observation();
@@ -90,7 +90,7 @@ fn core_nodes_stay_above_the_hdfs_floor_and_stay_all_when_hdfs_is_unknown() {
 
 #[test]
 fn the_replication_of_a_large_core_group_is_kept_while_it_shrinks_step_by_step() {
-    let mut engine = Engine::new(core_policy());
+    let mut engine = started(core_policy(), vec![core_group(10)]);
     let mut scene = Scene::new(vec![core_group(10)]);
     scene.available_percent = Some(80.0);
     let mut sizes = Vec::new();
@@ -111,10 +111,10 @@ fn the_replication_of_a_large_core_group_is_kept_while_it_shrinks_step_by_step()
 
 #[test]
 fn core_nodes_that_do_not_run_yet_say_nothing_about_hdfs() {
-    let mut engine = Engine::new(core_policy());
     let mut scene = Scene::new(vec![core_group(10), task_group(4)]);
     scene.available_percent = Some(80.0);
     scene.groups[0].running = Instances(0);
+    let mut engine = started(core_policy(), scene.groups.clone());
     let mut observation = with_hdfs(&scene, 10);
     observation
         .hdfs

@@ -290,6 +290,7 @@ fn the_most_core_nodes_ever_seen_are_known_to_a_target_that_is_new() {
         observation
     };
     let mut engine = Engine::new(shrinking("core"));
+    engine.step(&observe("ig-core", 10, -30));
     assert_eq!(
         engine.step(&observe("ig-core", 10, 0))[0]
             .action

@@ -85,6 +85,7 @@ pub fn translate(
         stabilization: None,
         provisioning: None,
         yield_to_operator: None,
+        keep_application_masters: None,
         hdfs: None,
         schedule: Vec::new(),
     };

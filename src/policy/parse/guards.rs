@@ -89,6 +89,9 @@ impl Reader<'_> {
             quarantine,
             quarantine_max,
             yield_to_operator: yield_to_operator?,
+            keep_application_masters: document
+                .keep_application_masters
+                .unwrap_or(defaults.keep_application_masters),
             hdfs: hdfs?,
         })
     }

@@ -187,7 +187,7 @@ fn every_change_by_hand_is_found_at_its_line() {
 #[test]
 fn the_state_of_a_segment_counts_and_one_that_is_not_known_leaves_its_decisions_unchecked() {
     let mut records = journal();
-    let fresh = begin(
+    let mut other = begin(
         None,
         &match &records[0] {
             Record::Start(start) => (**start).clone(),
@@ -195,10 +195,11 @@ fn the_state_of_a_segment_counts_and_one_that_is_not_known_leaves_its_decisions_
         },
     )
     .expect("a policy");
-    records[8] = start(Some(SavedState::Known(Box::new(fresh.state()))));
+    other.step(&Scene::new(vec![core_group(2), task_group(3)]).observation());
+    records[8] = start(Some(SavedState::Known(Box::new(other.state()))));
     assert!(
         verified(&records).expect("verifies").differing > 0,
-        "a state in which nothing is in flight"
+        "a state in which the group had another size"
     );
     records[8] = start(Some(SavedState::Foreign(serde_json::json!({"engine": 9}))));
     let found = verified(&records).expect("verifies");

@@ -1,5 +1,5 @@
 use super::*;
-use crate::observation::NodeLoad;
+use crate::observation::{NodeHealth, NodeLoad};
 use crate::sim::testing::{SLOT, job, load, scenario};
 
 /// At so many seconds: the nodes that were seen (those in capitals drain) and the containers that
@@ -41,6 +41,7 @@ fn node(name: char) -> NodeLoad {
         has_application_master: false,
         draining: name.is_uppercase(),
         idle_since: None,
+        health: NodeHealth::Usable,
     }
 }
 

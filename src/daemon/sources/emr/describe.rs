@@ -2,7 +2,7 @@
 
 use aws_sdk_emr::types::{
     AutoScalingPolicyDescription, AutoScalingPolicyState, Cluster, Instance,
-    InstanceCollectionType, InstanceFleet, InstanceGroup, MarketType,
+    InstanceCollectionType, InstanceFleet, InstanceGroup, InstanceState, MarketType,
 };
 
 use crate::observation::{
@@ -31,6 +31,8 @@ pub struct Host {
     pub instance_type: String,
     /// The market it was launched in.
     pub market: Market,
+    /// It runs, rather than bootstraps.
+    pub is_running: bool,
 }
 
 /// The cluster's state, and whether it has groups or fleets. An answer without a collection type
@@ -148,6 +150,8 @@ pub fn host(instance: &Instance) -> Option<(Vec<String>, Host)> {
         group,
         instance_type: instance.instance_type().unwrap_or_default().to_owned(),
         market,
+        is_running: instance.status().and_then(|status| status.state())
+            != Some(&InstanceState::Bootstrapping),
     };
     let dns = instance.private_dns_name().filter(|name| !name.is_empty());
     let short = dns

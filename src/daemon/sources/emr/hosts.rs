@@ -40,6 +40,12 @@ impl Hosts {
         &self.known
     }
 
+    /// The listed instances, if the list is of a cluster of this shape.
+    pub fn known_for(&self, shape: &Shape) -> Option<&BTreeMap<String, Host>> {
+        let (_, listed) = self.listed.as_ref()?;
+        (listed == shape).then_some(&self.known)
+    }
+
     /// Notes that YARN reports a host that is not listed.
     pub fn note_unknown(&mut self) {
         self.is_one_unknown = true;

@@ -5,14 +5,14 @@ use serde::de::DeserializeOwned;
 
 use crate::daemon::sources::call::{Call, timed};
 use crate::daemon::sources::error::SourceError;
-use crate::daemon::sources::http_get::{HttpGet, TimeLimit, malformed};
+use crate::daemon::sources::http_get::{HttpGet, TimeLimit, contradictory, malformed};
 use crate::daemon::sources::jmx::{self, Beans};
 use crate::daemon::sources::yarn::active::{Active, endpoint};
 use crate::daemon::sources::yarn::load;
 use crate::daemon::sources::yarn::node_snapshot::{YarnNode, snapshot};
 use crate::daemon::sources::yarn::wire::{
-    App, Apps, ClusterMetrics, Metrics, Node, NodeLabels, Nodes, PartitionCounts, Scheduler,
-    SchedulerInfo, Turnover,
+    App, Apps, ClusterMetrics, Metrics, Node, NodeLabels, Nodes, PartitionCounts, QueueMetrics,
+    Scheduler, SchedulerInfo,
 };
 use crate::observation::YarnLoad;
 
@@ -30,7 +30,7 @@ pub struct Answers {
     metrics: Part<ClusterMetrics>,
     nodes: Part<Vec<Node>>,
     apps: Part<Vec<App>>,
-    turnover: Part<Turnover>,
+    queue: Part<QueueMetrics>,
     /// `None` if there are no node labels.
     partitions: Option<Partitions>,
     metrics_url: Url,
@@ -70,14 +70,14 @@ impl Answers {
             reader.get::<Metrics>("metrics", &metrics_url, SMALL_LIMIT_BYTES),
             reader.get::<Nodes>("nodes", &nodes_url, NODES_LIMIT_BYTES),
             reader.get::<Apps>("apps", &apps_url, APPS_LIMIT_BYTES),
-            reader.get::<Beans<Turnover>>("jmx", &jmx_url, SMALL_LIMIT_BYTES),
+            reader.get::<Beans<QueueMetrics>>("jmx", &jmx_url, SMALL_LIMIT_BYTES),
             reader.get::<NodeLabels>("get-node-labels", &labels_url, SMALL_LIMIT_BYTES),
         );
         let mut answers = Self {
             metrics: metrics.map(|metrics| metrics.cluster_metrics),
             nodes: nodes.map(|nodes| nodes.nodes.map(|list| list.node).unwrap_or_default()),
             apps: apps.map(|apps| apps.apps.map(|list| list.app).unwrap_or_default()),
-            turnover: beans.and_then(|beans| beans.one(&jmx_url)),
+            queue: beans.and_then(|beans| beans.one(&jmx_url)),
             partitions: None,
             metrics_url,
             nodes_url,
@@ -107,18 +107,17 @@ impl Answers {
 
     fn load_of_partitions(&self) -> Result<YarnLoad, SourceError> {
         let metrics = self.metrics.as_ref().map_err(Clone::clone)?;
-        let released = self
-            .turnover
-            .as_ref()
-            .ok()
-            .map(|turnover| turnover.aggregate_containers_released);
+        let of_default_partition = || {
+            load::of_default_partition(metrics, self.queue.as_ref().ok())
+                .map_err(|problem| malformed(&self.metrics_url, problem))
+        };
         let Some(partitions) = &self.partitions else {
-            return Ok(load::of_default_partition(metrics, released));
+            return of_default_partition();
         };
         let scheduler = partitions.scheduler.as_ref().map_err(Clone::clone)?;
         // Only the CapacityScheduler has partitions. The others treat all nodes as one.
         if scheduler.kind != "capacityScheduler" {
-            return Ok(load::of_default_partition(metrics, released));
+            return of_default_partition();
         }
         let counts = partitions.counts.as_ref().map_err(Clone::clone)?;
         let nodes = self.nodes.as_ref().ok().map(Vec::as_slice);
@@ -131,7 +130,7 @@ impl Answers {
     pub fn snapshot(&self) -> Result<Vec<YarnNode>, SourceError> {
         let nodes = self.nodes.as_ref().map_err(Clone::clone)?;
         let apps = self.apps.as_ref().map_err(Clone::clone)?;
-        snapshot(nodes, apps).map_err(|problem| malformed(&self.nodes_url, problem))
+        snapshot(nodes, apps).map_err(|problem| contradictory(&self.nodes_url, problem))
     }
 
     /// Whether there may be node labels. The nodes alone do not show that: work can wait for a label

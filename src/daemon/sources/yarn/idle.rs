@@ -54,6 +54,7 @@ mod tests {
             has_application_master: false,
             draining: false,
             idle_since: None,
+            is_healthy: true,
         };
         let mut nodes: Vec<YarnNode> = hosts.iter().map(node).collect();
         idle.note(&mut nodes, Timestamp::from_millis(at_s * 1_000));

@@ -3,28 +3,62 @@
 use std::collections::BTreeSet;
 
 use crate::daemon::sources::yarn::wire::{
-    App, AppState, ClusterMetrics, Node, PartitionCounts, PartitionUsage, Resource, SchedulerInfo,
+    App, AppState, ClusterMetrics, Node, PartitionCounts, PartitionUsage, QueueMetrics, Resource,
+    SchedulerInfo,
 };
 use crate::observation::{NodesByState, YarnLoad};
 use crate::units::{Mebibytes, Timestamp, VirtualCores};
 
-/// The load of a cluster without node labels, which has only the default partition.
-pub fn of_default_partition(metrics: &ClusterMetrics, released: Option<u64>) -> YarnLoad {
+/// The load of a cluster without node labels, which has only the default partition. `queue` is the
+/// bean of the root queue, from which what is pending is read before Hadoop 3.3.
+///
+/// # Errors
+/// When what is pending is in neither answer.
+pub fn of_default_partition(
+    metrics: &ClusterMetrics,
+    queue: Option<&QueueMetrics>,
+) -> Result<YarnLoad, String> {
+    let from_queue = |field: fn(&QueueMetrics) -> Option<u64>| queue.and_then(field);
+    let memory = metrics
+        .pending_mib
+        .or_else(|| from_queue(|queue| queue.pending_mib))
+        .ok_or_else(|| not_pending("pendingMB", "PendingMB"))?;
+    let vcores = metrics
+        .pending_virtual_cores
+        .or_else(|| from_queue(|queue| queue.pending_virtual_cores))
+        .ok_or_else(|| not_pending("pendingVirtualCores", "PendingVCores"))?;
+    Ok(YarnLoad {
+        memory_pending: Mebibytes(memory),
+        vcores_pending: Some(VirtualCores(vcores)),
+        containers_released_total: queue.map(|queue| queue.aggregate_containers_released),
+        ..without_pending(metrics)
+    })
+}
+
+fn not_pending(field: &str, attribute: &str) -> String {
+    format!(
+        "clusterMetrics: missing field `{field}`, as before Hadoop 3.3, and the ResourceManager's `/jmx` \
+         (QueueMetrics of the root queue) does not have `{attribute}` either"
+    )
+}
+
+/// What `/metrics` reports in every version of Hadoop, with nothing pending.
+fn without_pending(metrics: &ClusterMetrics) -> YarnLoad {
     YarnLoad {
         memory_total: Mebibytes(metrics.total_mib),
         memory_available: Mebibytes(not_negative(metrics.available_mib)),
         memory_allocated: Mebibytes(metrics.allocated_mib),
         memory_reserved: Mebibytes(metrics.reserved_mib),
-        memory_pending: Mebibytes(metrics.pending_mib),
+        memory_pending: Mebibytes(0),
         vcores_total: Some(VirtualCores(metrics.total_virtual_cores)),
         vcores_available: Some(VirtualCores(not_negative(metrics.available_virtual_cores))),
         vcores_allocated: Some(VirtualCores(metrics.allocated_virtual_cores)),
         vcores_reserved: Some(VirtualCores(metrics.reserved_virtual_cores)),
-        vcores_pending: Some(VirtualCores(metrics.pending_virtual_cores)),
+        vcores_pending: None,
         containers_allocated: metrics.containers_allocated,
         containers_pending: metrics.containers_pending,
         containers_reserved: metrics.containers_reserved,
-        containers_released_total: released,
+        containers_released_total: None,
         apps_running: metrics.apps_running,
         apps_pending: metrics.apps_pending,
         oldest_app_started_at: None,
@@ -79,7 +113,7 @@ pub fn over_partitions(
         containers_pending: containers.pending,
         containers_reserved: containers.reserved,
         containers_released_total: containers.released,
-        ..of_default_partition(metrics, None)
+        ..without_pending(metrics)
     })
 }
 

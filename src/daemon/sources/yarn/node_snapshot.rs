@@ -18,6 +18,8 @@ pub struct YarnNode {
     pub draining: bool,
     /// Since when the node has been seen without containers; `None` while it has some.
     pub idle_since: Option<Timestamp>,
+    /// Whether the NodeManager reports that it is healthy.
+    pub is_healthy: bool,
 }
 
 /// Combines nodes and applications.
@@ -81,6 +83,7 @@ fn entry(node: &Node, masters: &BTreeSet<&str>) -> YarnNode {
         has_application_master: masters.contains(node.http_address.as_str()),
         draining: node.state == NodeState::Decommissioning,
         idle_since: None,
+        is_healthy: node.state != NodeState::Unhealthy,
     }
 }
 

@@ -65,7 +65,9 @@ fn edited(fixture: &str, edit: impl FnOnce(&mut Value)) -> Canned {
 
 fn problem<T: std::fmt::Debug>(part: Result<T, SourceError>) -> String {
     match part.unwrap_err() {
-        SourceError::Malformed { problem, .. } => problem,
+        SourceError::Malformed { problem, .. } | SourceError::Contradictory { problem, .. } => {
+            problem
+        }
         other => panic!("not malformed but {other}"),
     }
 }
@@ -77,6 +79,7 @@ fn node(host: &str, containers: u32, has_application_master: bool, draining: boo
         has_application_master,
         draining,
         idle_since: None,
+        is_healthy: true,
     }
 }
 
@@ -139,6 +142,7 @@ async fn nodes_that_are_there_are_listed_with_their_masters_and_lost_ones_are_no
         node("ip-10-0-0-12.ec2.internal", 4, true, true),
         YarnNode {
             idle_since: Some(nodes.measured_at),
+            is_healthy: false,
             ..node("ip-10-0-0-13.ec2.internal", 0, false, false)
         },
     ];
@@ -315,6 +319,43 @@ async fn a_field_that_is_needed_and_missing_is_named() {
             assert!(problem(load).starts_with(&format!("clusterMetrics: missing field `{field}`")));
         }
     }
+}
+
+/// Hadoop before 3.3, whose `/metrics` does not have what is pending.
+fn before_hadoop_3_3() -> Canned {
+    edited(fixture!("metrics"), |metrics| {
+        let metrics = metrics["clusterMetrics"].as_object_mut().unwrap();
+        metrics.retain(|field, _| !field.starts_with("pending"));
+    })
+}
+
+#[tokio::test]
+async fn before_hadoop_3_3_what_is_pending_is_read_from_the_bean_of_the_root_queue() {
+    let fake = active().await;
+    fake.answers("/metrics", before_hadoop_3_3()).answers(
+        "/jmx QueueMetrics",
+        edited(fixture!("queue-metrics"), |beans| {
+            beans["beans"][0]["PendingMB"] = 30_720.into();
+            beans["beans"][0]["PendingVCores"] = 12.into();
+        }),
+    );
+    let load = read(&fake).await.load.unwrap().value;
+    assert_eq!(
+        (load.memory_pending, load.vcores_pending),
+        (Mebibytes(30_720), Some(VirtualCores(12)))
+    );
+}
+
+#[tokio::test]
+async fn the_load_is_unknown_if_what_is_pending_is_nowhere() {
+    let fake = active().await;
+    fake.answers("/metrics", before_hadoop_3_3())
+        .answers("/jmx QueueMetrics", Canned::json(r#"{"beans": []}"#));
+    let problem = problem(read(&fake).await.load);
+    assert!(
+        problem.starts_with("clusterMetrics: missing field `pendingMB`, as before Hadoop 3.3, and"),
+        "{problem}"
+    );
 }
 
 #[tokio::test]

@@ -46,15 +46,17 @@ pub struct ClusterMetrics {
     pub available_mib: i64,
     #[serde(rename = "allocatedMB")]
     pub allocated_mib: u64,
+    /// Since Hadoop 3.3; earlier versions have it in [`QueueMetrics`] only.
     #[serde(rename = "pendingMB")]
-    pub pending_mib: u64,
+    pub pending_mib: Option<u64>,
     #[serde(rename = "totalMB")]
     pub total_mib: u64,
     #[serde(default)]
     pub reserved_virtual_cores: u64,
     pub available_virtual_cores: i64,
     pub allocated_virtual_cores: u64,
-    pub pending_virtual_cores: u64,
+    /// Since Hadoop 3.3; earlier versions have it in [`QueueMetrics`] only.
+    pub pending_virtual_cores: Option<u64>,
     pub total_virtual_cores: u64,
     pub containers_allocated: u64,
     #[serde(default)]
@@ -235,6 +237,10 @@ pub struct PartitionCounts {
 /// The bean `QueueMetrics` of the root queue, which covers the default partition.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct Turnover {
+pub struct QueueMetrics {
     pub aggregate_containers_released: u64,
+    #[serde(rename = "PendingMB")]
+    pub pending_mib: Option<u64>,
+    #[serde(rename = "PendingVCores")]
+    pub pending_virtual_cores: Option<u64>,
 }

@@ -50,6 +50,8 @@ pub fn demand() -> DemandReport {
         units_kept: 4,
         units_forecast: Some(9),
         units_others: 2,
+        units_unusable: 0,
+        units_held_back: 0.0,
         units_desired: 14,
         units_possible: None,
         binding: Resource::Memory,

@@ -401,6 +401,7 @@ fn tone(action: &Action) -> (&'static str, &'static str) {
         Action::Hold(
             R::StaleData { .. }
             | R::MissingSignal { .. }
+            | R::NodesNotListed { .. }
             | R::Quarantined { .. }
             | R::ClusterNotReady { .. }
             | R::GroupNotReady { .. }

@@ -18,7 +18,8 @@ fn units_still_on_their_way_are_taken_back_sooner_than_those_that_are_there() {
     let kept_s = |work_ends_s: i64| {
         let mut cluster = Cluster::new(following("min: 0, max: 40, performance_index: 68"), 0);
         for s in (0..work_ends_s).step_by(30) {
-            cluster.tick(s, Some(busy(2.0, 10.0)));
+            let room = cluster.scene.groups[1].running.as_f64();
+            cluster.tick(s, Some(busy(2.0 + room.min(10.0), 10.0 - room.min(10.0))));
         }
         let size = cluster.size();
         let mut later = (work_ends_s..86_400).step_by(30);

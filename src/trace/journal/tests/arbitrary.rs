@@ -194,6 +194,7 @@ fn snapshot(nodes: Vec<(String, u32, bool, bool)>) -> NodeSnapshot {
         has_application_master,
         draining,
         idle_since: (containers % 2 == 0).then(|| Timestamp::from_millis(i64::from(containers))),
+        health: NodeHealth::Usable,
     };
     NodeSnapshot(nodes.into_iter().map(node).collect())
 }
@@ -257,6 +258,7 @@ fn decision() -> impl Strategy<Value = Decision> {
             limited_by: by_rule.then_some(Limiter::Budget),
             protect: vec![InstanceId::new("i-1")],
             prefer: Vec::new(),
+            masters_at_risk: 0,
         })),
     ];
     (timestamp(), 0..9_usize, action, vec(finite(), 0..3)).prop_map(

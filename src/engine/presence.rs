@@ -1,0 +1,221 @@
+//! Instances that EMR runs and YARN does not use: unhealthy, lost, never registered, or not yet
+//! registered again with a ResourceManager that restarted.
+//!
+//! At first they are unknown rather than gone: nothing scales in because YARN does not list them.
+//! After [`PATIENCE_POLLS`] they are unusable: they are no capacity, and the first to be terminated.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::observation::{
+    GroupId, GroupKind, GroupStatus, NodeHealth, NodeLoad, NodeSnapshot, NodesByState, Observation,
+    Role, YarnLoad,
+};
+use crate::units::{Instances, Timestamp};
+
+/// How many polls an instance may be unused before it counts as unusable: ten minutes at the default
+/// poll of 30 s. NodeManagers register again within a minute or two after the ResourceManager is back.
+const PATIENCE_POLLS: u32 = 20;
+
+/// How long instances have been unused.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Presence {
+    /// Oldest first: since when so many more instances have been unused.
+    unused: Vec<(Timestamp, u32)>,
+    measured_at: Option<Timestamp>,
+}
+
+/// The unused instances of the cluster at one tick.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Unused {
+    /// All of them.
+    pub total: u32,
+    /// Those that have been unused for so long that they are no capacity.
+    pub unusable: u32,
+    /// Instances that YARN does not list, if some of them have not been missing for long.
+    pub not_listed: Option<NotListed>,
+}
+
+/// Instances that EMR runs and YARN does not list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NotListed {
+    /// How many there are.
+    pub missing: u32,
+    /// How many EMR runs, without the primary node.
+    pub running: u32,
+    /// When the last of them counts as unusable.
+    pub until: Timestamp,
+}
+
+/// What one observation shows.
+struct Count {
+    running: u32,
+    unhealthy: u32,
+    not_listed: u32,
+}
+
+impl Presence {
+    /// Takes an observation. `max_age` is how old a measurement may be, and how far apart two of them
+    /// may lie.
+    pub fn observe(
+        &mut self,
+        observation: &Observation,
+        poll: Duration,
+        max_age: Duration,
+    ) -> Unused {
+        let at = observation.at;
+        let Some((measured_at, count)) = count(observation, max_age) else {
+            return Unused::default();
+        };
+        let is_gap = |last: Timestamp| measured_at < last || measured_at.since(last) > max_age;
+        if self.measured_at.is_some_and(is_gap) {
+            self.unused.clear();
+        }
+        self.measured_at = Some(measured_at);
+        let total = count.unhealthy.saturating_add(count.not_listed);
+        self.set_total(total, measured_at);
+        let patience = poll * PATIENCE_POLLS;
+        let unusable = self
+            .unused
+            .iter()
+            .filter(|(since, _)| at.since(*since) >= patience)
+            .map(|(_, instances)| *instances)
+            .fold(0, u32::saturating_add);
+        let newest = self.unused.last().map_or(at, |(since, _)| *since);
+        let missing = count.not_listed.min(total - unusable);
+        Unused {
+            total,
+            unusable,
+            not_listed: (missing > 0).then_some(NotListed {
+                missing: count.not_listed,
+                running: count.running,
+                until: newest + patience,
+            }),
+        }
+    }
+
+    /// Starts over, because the clock went back.
+    pub fn restart_clock(&mut self) {
+        *self = Self::default();
+    }
+
+    /// Those that have been unused for the shortest time are the first that are used again.
+    fn set_total(&mut self, total: u32, at: Timestamp) {
+        let counts = self.unused.iter().map(|(_, instances)| *instances);
+        let mut counted = counts.fold(0, u32::saturating_add);
+        if total > counted {
+            self.unused.push((at, total - counted));
+        }
+        while total < counted
+            && let Some((_, newest)) = self.unused.last_mut()
+        {
+            let used_again = (*newest).min(counted - total);
+            *newest -= used_again;
+            counted -= used_again;
+            if *newest == 0 {
+                self.unused.pop();
+            }
+        }
+    }
+}
+
+impl Unused {
+    /// How many instances of a group are unused. Without a snapshot of the nodes it is not known which
+    /// they are, and each group is taken to have them.
+    pub fn in_group(&self, group: &GroupStatus, snapshot: Option<&NodeSnapshot>) -> Instances {
+        let in_group = snapshot.map_or(group.running.get(), |snapshot| {
+            let unused = of_group(snapshot, &group.id).filter(|node| !node.health.is_usable());
+            unused.count() as u32
+        });
+        Instances(self.total.min(in_group))
+    }
+}
+
+/// Counts the unused instances, and says when YARN was measured; `None` if that is not known.
+fn count(observation: &Observation, max_age: Duration) -> Option<(Timestamp, Count)> {
+    let groups = &observation.cluster.value.groups;
+    let is_fresh = |measured_at: Timestamp| observation.at.since(measured_at) <= max_age;
+    if let Some(nodes) = observation
+        .nodes
+        .as_ref()
+        .filter(|nodes| is_fresh(nodes.measured_at))
+    {
+        return Some((nodes.measured_at, listed(&nodes.value, groups)));
+    }
+    let yarn = observation
+        .yarn
+        .as_ref()
+        .filter(|yarn| is_fresh(yarn.measured_at))?;
+    Some((yarn.measured_at, counted(&yarn.value, groups)?))
+}
+
+/// Counts by the list of nodes. Of the instances that are not listed, those that a scale-in is about
+/// to terminate are not missing.
+fn listed(snapshot: &NodeSnapshot, groups: &[GroupStatus]) -> Count {
+    let mut count = Count {
+        running: 0,
+        unhealthy: 0,
+        not_listed: 0,
+    };
+    for group in workers(groups) {
+        let (mut draining, mut not_listed) = (0, 0);
+        for node in of_group(snapshot, &group.id) {
+            draining += u32::from(node.draining);
+            match node.health {
+                NodeHealth::Usable => {}
+                NodeHealth::Unhealthy => count.unhealthy += u32::from(!node.draining),
+                NodeHealth::NotListed => not_listed += 1,
+            }
+        }
+        count.running = count.running.saturating_add(group.running.get());
+        count.not_listed += not_listed - not_listed.min(leaving(group).saturating_sub(draining));
+    }
+    count
+}
+
+/// Counts by YARN's numbers of nodes; `None` if those are not known, or if groups do not count
+/// nodes.
+fn counted(yarn: &YarnLoad, groups: &[GroupStatus]) -> Option<Count> {
+    let nodes = yarn.nodes;
+    let is_known = nodes != NodesByState::default() || yarn.memory_total.get() == 0;
+    if !is_known || workers(groups).any(|group| group.kind == GroupKind::Fleet) {
+        return None;
+    }
+    let running = workers(groups)
+        .map(|group| group.running.get())
+        .fold(0, u32::saturating_add);
+    let leaving = workers(groups).map(leaving).fold(0, u32::saturating_add);
+    let present = nodes
+        .active
+        .saturating_add(nodes.decommissioning.max(leaving));
+    let unused = running.saturating_sub(present);
+    let unhealthy = unused.min(
+        nodes
+            .unhealthy
+            .saturating_add(nodes.lost)
+            .saturating_add(nodes.decommissioned),
+    );
+    Some(Count {
+        running,
+        unhealthy,
+        not_listed: unused - unhealthy,
+    })
+}
+
+fn workers(groups: &[GroupStatus]) -> impl Iterator<Item = &GroupStatus> {
+    groups.iter().filter(|group| group.role != Role::Primary)
+}
+
+/// How many instances of a group are to be terminated.
+fn leaving(group: &GroupStatus) -> u32 {
+    group.running.get().saturating_sub(group.requested.get())
+}
+
+fn of_group<'a>(
+    snapshot: &'a NodeSnapshot,
+    group: &'a GroupId,
+) -> impl Iterator<Item = &'a NodeLoad> {
+    snapshot.0.iter().filter(move |node| node.group == *group)
+}
