@@ -187,10 +187,7 @@ fn explain(source: &str, error: &Error) -> Diagnostic {
         Error::SerdeUnknownVariant {
             variant, expected, ..
         } => {
-            let diagnostic = Diagnostic::error(
-                span,
-                format!("`{variant}` is not one of the possible values"),
-            );
+            let diagnostic = Diagnostic::error(span, format!("`{variant}` is not a valid value"));
             diagnostic.help(one_of("they are", variant, expected))
         }
         Error::SerdeMissingField { field, .. } => {

@@ -205,8 +205,7 @@ impl Reader<'_> {
                     )
                 } else if value.contains("${emr.") {
                     let path = self.at(format_args!("Dimensions[{position}].Value"));
-                    let message =
-                        format!("`{value}` stands for something that Headroom does not know");
+                    let message = format!("`{value}` is a placeholder that Headroom does not know");
                     self.notes.refuse(
                         path,
                         &dimension.value,
@@ -247,14 +246,14 @@ impl Reader<'_> {
                 path,
                 at,
                 message,
-                "the rule takes the metric's values in their own unit",
+                "the rule reads the metric in the unit in which EMR publishes it",
             );
         }
     }
 
     /// What EMR never publishes is no error of the document, but an alarm on it never fires.
     fn check_published(&mut self, namespace: &str, name: &str, dimensions: &[(String, String)]) {
-        const NEVER: &str = "a rule on it never acts, because its data never comes";
+        const NEVER: &str = "a rule on it never fires, because it never has data";
         if namespace != EMR_NAMESPACE {
             return;
         }
@@ -282,15 +281,15 @@ impl Reader<'_> {
                 self.notes.remark(
                     path,
                     &dimension.key,
-                    format!("EMR publishes nothing by `{key}`, only by `{CLUSTER_DIMENSION}`"),
+                    format!("EMR publishes no metric with the dimension `{key}`, only with `{CLUSTER_DIMENSION}`"),
                     NEVER,
                 );
             } else if self.cluster.is_some() && value != CLUSTER_ID {
-                let help = format!("write `{AMAZONS_CLUSTER_ID}`, if the cluster itself is meant");
+                let help = format!("write `{AMAZONS_CLUSTER_ID}` to mean the cluster itself");
                 self.notes.remark(
                     path,
                     &dimension.value,
-                    format!("`{value}` is another cluster than the policy's"),
+                    format!("`{value}` is not the cluster that the policy scales"),
                     help,
                 );
             }
@@ -305,7 +304,7 @@ impl Reader<'_> {
                 path,
                 at,
                 message,
-                "the rule takes the values of the metric as plain numbers, in whatever unit they are published",
+                "the rule reads the metric as a plain number, in the unit in which it is published",
             );
         }
         known.unwrap_or("number")

@@ -187,8 +187,8 @@ fn group_document(
             notes.remark(
                 "Constraints",
                 &policy.value.constraints,
-                "no instance group is named, so this is about the task group",
-                "say which one it is about: `headroom convert --group id=ig-...`",
+                "no instance group is named; the task group is assumed",
+                "name another one with `headroom convert --group id=ig-...`",
             );
             GroupDocument {
                 role: role(Role::Task),
@@ -224,7 +224,7 @@ impl Translator<'_> {
                     path,
                     at,
                     message,
-                    "instances of a group are bought on the market of the group",
+                    "a group has one market, which this field does not change",
                 );
             }
         }
@@ -303,8 +303,8 @@ impl Translator<'_> {
             .unwrap_or_default();
         if name != at.value.0 {
             let (message, help) = (
-                format!("the rule is called `{name}` here"),
-                "names are unique, of letters, digits, `-`, `_`, `.` and spaces",
+                format!("the rule is renamed to `{name}`"),
+                "names are unique, and consist of letters, digits, `-`, `_`, `.` and spaces",
             );
             self.notes
                 .remark(format_args!("{path}.Name"), at, message, help);

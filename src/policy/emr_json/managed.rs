@@ -108,7 +108,10 @@ fn performance_index(policy: &ManagedScaling, notes: &mut Notes) -> Option<At<Co
         notes.remark(
             "UtilizationPerformanceIndex",
             at,
-            format!("{} counts with the strategy ADVANCED only", at.value.0),
+            format!(
+                "{} has an effect only with the strategy ADVANCED",
+                at.value.0
+            ),
             help,
         );
         return None;

@@ -67,12 +67,7 @@ impl Notes {
             Some(meant) => format!("did you mean `{meant}`?"),
             None => format!("write one of {}", names().collect::<Vec<_>>().join(", ")),
         };
-        self.refuse(
-            path,
-            at,
-            format!("`{written}` is not one of the possible values"),
-            help,
-        )
+        self.refuse(path, at, format!("`{written}` is not a valid value"), help)
     }
 
     /// A whole number within `range`.
@@ -90,7 +85,7 @@ impl Notes {
                 self.refuse(
                     path,
                     at,
-                    format_args!("`{}` is not possible here", at.value.0),
+                    format_args!("`{}` is not valid here", at.value.0),
                     help,
                 )
             }
@@ -117,7 +112,7 @@ impl Notes {
             _ => self.refuse(
                 path,
                 at,
-                format!("`{}` is not possible here", at.value.0),
+                format!("`{}` is not valid here", at.value.0),
                 "write a number, 0 or more",
             ),
         }

@@ -22,7 +22,7 @@ pub fn yaml(translated: &Translated, file_name: &str) -> String {
     if !remarks.is_empty() {
         out.comment(
             "",
-            "What had no counterpart, or another one than its name says:",
+            "Fields without a counterpart, or whose counterpart has another meaning:",
         );
         for remark in remarks {
             let help = remark

@@ -66,7 +66,7 @@ impl Reader<'_> {
             ),
         };
         self.refuse(
-            Diagnostic::error(at.span.clone(), format!("`{text}` is not possible here")).help(help),
+            Diagnostic::error(at.span.clone(), format!("`{text}` is not valid here")).help(help),
         )
     }
 

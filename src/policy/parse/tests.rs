@@ -246,7 +246,7 @@ fn targets_and_metrics_that_collide_are_refused() {
                 &metric("a").replace("M }", "M, statistic: p99 }"),
                 &target("role: task"),
             ),
-            "`p99` is not possible here",
+            "`p99` is not valid here",
         ),
         (String::new(), "the file is empty"),
         ("# nothing\n".to_owned(), "the file has no content"),

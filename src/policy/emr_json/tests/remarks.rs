@@ -30,7 +30,7 @@ fn what_has_no_counterpart_is_named_with_its_path() {
             with("\"PERCENT\"", "\"BYTES\"").replace("YARNMemoryAvailablePercentage", "S3BytesRead"),
             Some(format!("{rule}.Trigger.CloudWatchAlarmDefinition.Unit: Headroom has no unit BYTES")),
         ),
-        (LEAST.to_owned(), Some("Constraints: no instance group is named, so this is about the task group".to_owned())),
+        (LEAST.to_owned(), Some("Constraints: no instance group is named; the task group is assumed".to_owned())),
         (
             MANAGED.replace("ADVANCED", "DEFAULT"),
             Some("ManagedScalingPolicy.UtilizationPerformanceIndex: 75 counts with the strategy ADVANCED only".to_owned()),
