@@ -88,12 +88,12 @@ impl TargetState {
     /// guards.
     fn scale_in_guard(&self, now: &Situation) -> Option<HoldReason> {
         let at = now.tick.at();
+        if let Some(rule) = self.unknown_rule_against_scale_in(now) {
+            return Some(self.reason_for_unknown(rule));
+        }
         // Nothing has been idle for any time yet.
         if now.tick.is_first {
             return Some(HoldReason::missing("idle_time"));
-        }
-        if let Some(rule) = self.unknown_rule_against_scale_in(now) {
-            return Some(self.reason_for_unknown(rule));
         }
         for (rule, (_, history)) in self.spec.rules.iter().zip(&self.history.rules) {
             if let Some(until) = history.cooling_until(rule.cooldown, at) {
