@@ -98,3 +98,63 @@ const fn is_permanent(error: &SourceError) -> bool {
         SourceError::AccessDenied { .. } | SourceError::Refused { .. }
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::daemon::observe::Sources;
+    use crate::daemon::sources::emr::Emr;
+    use crate::daemon::sources::emr::testing::{FakeEmr, Reply, settings};
+    use crate::daemon::sources::http_get::HttpGet;
+    use crate::daemon::sources::yarn::Yarn;
+    use crate::daemon::testing::nobody;
+
+    const TASK: &str =
+        "{ name: t, targets: [{ group: { role: task }, limits: { min: 0, max: 9 } }] }";
+
+    /// Runs the self-test on a cluster without YARN, on a clock on which backoffs pass at once.
+    async fn tested(fake: &FakeEmr) -> Result<(), SelfTestFailure> {
+        let policy = crate::policy::parse::parse(TASK, "test.yaml").expect("a valid policy");
+        let second = Duration::from_secs(1);
+        let http = HttpGet::new(None).expect("no certificates");
+        let sources = Sources {
+            yarn: Yarn::new(http, vec![nobody().await], None, second, second),
+            follows_local_active: false,
+            hdfs: None,
+            emr: Emr::new(&fake.config(), "j-1", &settings(), false),
+            cloudwatch: None,
+        };
+        let mut observer = Observer::new(sources, policy.poll());
+        run(&mut observer, &policy, &Clock::faster(1_000), false).await
+    }
+
+    #[tokio::test]
+    async fn a_throttled_call_is_made_again() {
+        let fake = FakeEmr::start().await;
+        let throttled = Reply::Error(400, "ThrottlingException", "Rate exceeded");
+        fake.script("ListInstanceGroups", vec![throttled; 2]);
+        let restored = async {
+            while fake.seen("ListInstanceGroups").is_empty() {
+                tokio::task::yield_now().await;
+            }
+            fake.restore("ListInstanceGroups");
+        };
+        let (result, ()) = tokio::join!(tested(&fake), restored);
+        assert!(result.is_ok(), "{result:?}");
+        assert!(fake.seen("ListInstanceGroups").len() > 1);
+    }
+
+    #[tokio::test]
+    async fn what_waiting_does_not_fix_ends_the_start_at_once() {
+        let fake = FakeEmr::start().await;
+        let denied = Reply::Error(400, "AccessDeniedException", "not authorized");
+        fake.script("ListInstances", vec![denied]);
+        let failure = tested(&fake).await.expect_err("a permission is missing");
+        assert!(
+            failure
+                .to_string()
+                .contains("grant `elasticmapreduce:ListInstances`"),
+            "{failure}"
+        );
+    }
+}

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::decision::Resize;
-use crate::observation::NodeHealth;
+use crate::observation::{GroupKind, NodeHealth};
 
 /// What runs on a node: containers, an application master among them, on its way out.
 type Load = (u32, bool, bool);
@@ -244,6 +244,95 @@ fn where_none_leaves_none_is_named() {
             "{requested} -> {to}"
         );
     }
+}
+
+#[test]
+fn nodes_that_yarn_does_not_use_go_before_every_healthy_one() {
+    let mut nodes = snapshot(&[EMPTY, (2, false, false), (1, false, false), EMPTY, EMPTY]);
+    nodes.0[1].health = NodeHealth::Unhealthy;
+    nodes.0[3].health = NodeHealth::NotListed;
+    // They have been missing for long enough: the engine has seen them for twenty polls.
+    let mut harness = Harness::new(
+        parsed(
+            "{ name: t, targets: [{ group: { role: task }, limits: { min: 0, max: 9 }, \
+             rules: [{ name: set, when: yarn_apps_pending > 0, then: { set: 2 } }] }] }",
+        ),
+        5,
+    );
+    let mut action = None;
+    for s in (0..=600).step_by(30) {
+        harness.scene.at = second(s);
+        let mut observation = harness.scene.observation();
+        let yarn = &mut observation.yarn.as_mut().expect("YARN answers").value;
+        yarn.apps_pending = u64::from(s == 600);
+        observation.nodes = Some(Sampled {
+            value: nodes.clone(),
+            measured_at: observation.at,
+        });
+        action = Some(harness.observe(&observation));
+    }
+    let Some(Action::Resize(resize)) = action else {
+        panic!("a resize, not {action:?}")
+    };
+    assert_eq!(names(&resize.prefer), ["i-3", "i-1", "i-4"]);
+    assert_eq!(names(&resize.protect), ["i-2", "i-0"]);
+}
+
+/// The last action of a task group of this kind that has one idle node and one with a master, while
+/// a rule sets it to 0.
+fn to_nothing(fields: &str, kind: GroupKind) -> Action {
+    let rule = "{ name: set, when: 'true', then: { set: 0 } }";
+    let selector = match kind {
+        GroupKind::Group => "role: task",
+        GroupKind::Fleet => "fleet: task, market: on-demand",
+    };
+    let target = format!(
+        "{{ group: {{ {selector} }}, limits: {{ min: 0, max: 20 }}, {fields} rules: [{rule}] }}"
+    );
+    let mut harness = Harness::new(parsed(&format!("{{ name: t, targets: [{target}] }}")), 2);
+    for group in &mut harness.scene.groups {
+        group.kind = kind;
+    }
+    harness.engine = started(
+        harness.engine.policy().clone(),
+        harness.scene.groups.clone(),
+    );
+    let mut observation = harness.scene.observation();
+    observation.nodes = Some(Sampled {
+        value: snapshot(&[EMPTY, (1, true, false)]),
+        measured_at: observation.at,
+    });
+    harness.observe(&observation)
+}
+
+#[test]
+fn a_group_keeps_as_many_instances_as_run_application_masters_unless_the_policy_says_otherwise() {
+    let Action::Resize(kept) = to_nothing("", GroupKind::Group) else {
+        panic!("a resize")
+    };
+    assert_eq!(
+        (kept.to, kept.limited_by, kept.masters_at_risk),
+        (Instances(1), Some(Limiter::ApplicationMasters), 0)
+    );
+    let Action::Resize(all) = to_nothing("keep_application_masters: false,", GroupKind::Group)
+    else {
+        panic!("a resize")
+    };
+    assert_eq!((all.to, all.masters_at_risk), (Instances(0), 1));
+}
+
+#[test]
+fn a_scale_in_of_a_fleet_names_no_instance_and_says_that_a_master_is_at_risk() {
+    let Action::Resize(resize) = to_nothing("", GroupKind::Fleet) else {
+        panic!("a resize")
+    };
+    assert_eq!((resize.to, resize.masters_at_risk), (Instances(1), 1));
+    assert!(resize.protect.is_empty() && resize.prefer.is_empty());
+    assert_eq!(
+        resize.to_string(),
+        "shrink 2 -> 1: rule set (desired 0, limited by application masters); it may terminate an \
+         instance that runs an application master"
+    );
 }
 
 proptest! {
