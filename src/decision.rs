@@ -1,6 +1,7 @@
 //! What the engine decided, why, and how that reads to a person.
 
 mod demand;
+mod words;
 
 use std::fmt;
 use std::sync::Arc;
@@ -9,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::observation::{ClusterState, Direction, GroupId, GroupState, InstanceId, RuleName};
 use crate::units::{Instances, Timestamp};
+use demand::is_zero;
 pub use demand::{DemandReport, Resource};
 
 /// What the engine does about one target at one tick. Every tick yields one decision per target; to do
@@ -80,10 +82,6 @@ pub struct Resize {
     /// `ModifyInstanceFleet` cannot protect instances, and those that the policy does not keep.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub masters_at_risk: u32,
-}
-
-fn is_zero(count: &u32) -> bool {
-    *count == 0
 }
 
 impl Resize {
@@ -409,122 +407,6 @@ impl Rejection {
             Self::AccessDenied => "access_denied",
             Self::NotModifiable => "not_modifiable",
             Self::Other => "other",
-        }
-    }
-}
-
-impl fmt::Display for Decision {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.group {
-            Some(group) => write!(f, "{} {group}: ", self.at)?,
-            None => write!(f, "{} target {}: ", self.at, self.target + 1)?,
-        }
-        match &self.action {
-            Action::Hold(reason) => write!(f, "hold at {}: {reason}", self.requested)?,
-            Action::Resize(resize) => resize.fmt(f)?,
-        }
-        match (&self.action, &self.demand) {
-            (
-                Action::Resize(Resize {
-                    because: Cause::Demand,
-                    ..
-                }),
-                Some(demand),
-            ) => write!(f, "; {demand}"),
-            (Action::Hold(HoldReason::DemandMet), Some(demand)) if demand.is_cut() => {
-                write!(f, "; {}", demand.need())
-            }
-            (Action::Hold(_), Some(demand)) => match demand.held_back() {
-                Some(held_back) => write!(f, "; {held_back}"),
-                None => Ok(()),
-            },
-            _ => Ok(()),
-        }
-    }
-}
-
-impl fmt::Display for Resize {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // The notation is that of the policy language: `grow` and `shrink` are its keys.
-        let verb = match self.direction() {
-            Direction::Out if self.is_retry() => "grow again",
-            Direction::Out => "grow",
-            Direction::In => "shrink",
-        };
-        write!(f, "{verb} {} -> {}: {}", self.from, self.to, self.reason())
-    }
-}
-
-impl fmt::Display for Cause {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Rule(rule) => write!(f, "rule {rule}"),
-            Self::Demand => f.write_str("demand"),
-            Self::BelowMinimum => f.write_str("below the minimum"),
-            Self::AboveMaximum => f.write_str("above the maximum"),
-        }
-    }
-}
-
-impl fmt::Display for Rejection {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Throttled => "throttled",
-            Self::AccessDenied => "access denied",
-            Self::NotModifiable => "not modifiable in its present state",
-            Self::Other => "see the log",
-        })
-    }
-}
-
-impl fmt::Display for Limiter {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Minimum => "the minimum",
-            Self::Maximum => "the maximum",
-            Self::HdfsFloor => "the HDFS floor",
-            Self::ApplicationMasters => "application masters",
-            Self::Step => "the step",
-            Self::Budget => "the budget",
-            Self::Stabilization => "stabilization",
-        })
-    }
-}
-
-impl fmt::Display for HoldReason {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NoRuleReady => f.write_str("no rule is firing"),
-            Self::DemandMet => f.write_str("the size meets the demand within its limits"),
-            Self::StaleData { signal, measured_at } => write!(f, "{signal} is stale: it was last measured at {measured_at}"),
-            Self::MissingSignal { signal } => write!(f, "{signal} is unknown: it was not observed, or not for long enough"),
-            Self::NodesNotListed { missing, running, until } => write!(
-                f,
-                "YARN does not list {missing} of the {running} instances that EMR runs; scale-in is held until it does, at most until {until}"
-            ),
-            Self::CoolingDown { rule, until } => write!(f, "rule {rule} is cooling down until {until}"),
-            Self::ResizeInFlight { to } => write!(f, "the resize to {to} is still in flight"),
-            Self::AtLimit { limiter: Limiter::Minimum, size } => write!(f, "already at the minimum of {size}"),
-            Self::AtLimit { limiter: Limiter::Maximum, size } => write!(f, "already at the maximum of {size}"),
-            Self::AtLimit { limiter, size } => write!(f, "limited to {size} by {limiter}"),
-            Self::HdfsFloor { floor } => write!(f, "HDFS needs {floor} core nodes, or is still copying blocks"),
-            Self::FlipBudgetSpent { until } => write!(f, "too many changes of direction; scale-in is held until {until}"),
-            Self::ReversalGuard { until } => write!(f, "the last resize went the other way; the next is held until {until}"),
-            Self::Frozen { window } => write!(f, "frozen by the schedule window {window}"),
-            Self::Quarantined { until } => write!(f, "the last scale-out failed; the next is held until {until}"),
-            Self::Paused { until } => write!(f, "paused until {until}"),
-            Self::YieldingToOperator { until } => write!(f, "someone resized the group by hand; Headroom leaves it alone until {until}"),
-            Self::NotLeader => f.write_str("this daemon is a standby; another one leads"),
-            Self::ClusterNotReady { state } => write!(f, "the cluster is {state}"),
-            Self::GroupNotReady { state } => write!(f, "the group is {state}"),
-            Self::ScaledByAmazon => f.write_str("an Amazon scaling policy is attached to the group; detach it, or remove this target"),
-            Self::TargetNotFound { matches: 0 } => f.write_str("no group of the cluster matches the target"),
-            Self::TargetNotFound { matches } => write!(f, "{matches} groups match the target; name one by `id` or `name`"),
-            Self::GroupTaken { target } => write!(f, "target {} already resizes this group; give each group one target", target + 1),
-            Self::CallRefused { rejection, until } => {
-                write!(f, "EMR rejected the last call ({rejection}); the next is held until {until}")
-            }
-            Self::ClockWentBack { last } => write!(f, "the clock went back: the last observation was at {last}"),
         }
     }
 }

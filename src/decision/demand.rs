@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::is_zero;
 use crate::units::{Mebibytes, display_duration};
 
 /// A demand in numbers: the backlog, the part of it that needs no new units, and what was learned.
@@ -81,6 +80,11 @@ pub enum Resource {
     Memory,
     /// YARN's virtual cores.
     Vcores,
+}
+
+/// Whether a count is left out of JSON.
+pub(super) fn is_zero(count: &u32) -> bool {
+    *count == 0
 }
 
 fn is_none_held_back(units: &f64) -> bool {

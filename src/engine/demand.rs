@@ -37,7 +37,7 @@ use crate::observation::{GroupStatus, Sampled, YarnLoad};
 use crate::policy::demand::Demand;
 use crate::units::{Mebibytes, Timestamp};
 use daily::Daily;
-use idle_room::{could_start_pending, up_to_idle_room};
+use idle_room::counted;
 use levels::Levels;
 use load::Load;
 use plan::Plan;
@@ -93,15 +93,7 @@ impl DemandState {
         let yarn = recent_yarn(tick)?;
         self.measure_unit(&yarn.value, &supply);
         let reported = &yarn.value;
-        let is_held_back = could_start_pending(reported, supply.nodes(reported));
-        let yarn = &Sampled {
-            value: if is_held_back {
-                up_to_idle_room(reported)
-            } else {
-                *reported
-            },
-            measured_at: yarn.measured_at,
-        };
+        let (yarn, is_held_back) = &counted(yarn, supply.nodes(reported));
         let unit = self
             .unit
             .ok_or_else(|| HoldReason::missing("yarn_nodes_active"))?;
@@ -118,12 +110,7 @@ impl DemandState {
             self.learn(yarn, tick.max_age, unit, preference, most);
         }
         let load = self.load(&yarn.value, unit, preference.patience);
-        let most = if is_held_back {
-            supply.have()
-        } else {
-            u32::MAX
-        };
-        let units = self.units(at, &supply, &load, preference, most);
+        let units = self.units(at, &supply, &load, preference, *is_held_back);
         let desired = units
             .total
             .saturating_sub(supply.others)
@@ -160,20 +147,21 @@ impl DemandState {
         })
     }
 
-    /// Computes the units of the whole cluster from growth, retention and forecast. `most` limits the
-    /// growth.
+    /// Computes the units of the whole cluster from growth, retention and forecast. Work that is held
+    /// back makes nothing grow.
     fn units(
         &mut self,
         at: Timestamp,
         supply: &Supply,
         load: &Load,
         preference: Preference,
-        most: u32,
+        is_held_back: bool,
     ) -> Units {
         let (have, there) = (supply.have(), supply.there());
         let kept = self.kept(at, have, there, preference.price);
         let forecast = self.daily.forecast(at, self.provisioning.delay());
         let working = there.saturating_sub(supply.unusable);
+        let most = if is_held_back { have } else { u32::MAX };
         let grown = load.units(preference, working).min(most);
         let needed = grown.max(forecast.unwrap_or(0));
         Units {

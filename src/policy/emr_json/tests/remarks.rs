@@ -21,7 +21,7 @@ fn what_has_no_counterpart_is_named_with_its_path() {
     for (source, expected) in [
         (with("x", "x"), None),
         (AUTO_SCALING.to_owned(), Some(format!("{rule}.Action.Market: SPOT changes nothing"))),
-        (with("short-of-memory", "short: memory"), Some(format!("{rule}.Name: the rule is called `short- memory` here"))),
+        (with("short-of-memory", "short: memory"), Some(format!("{rule}.Name: the rule is renamed to `short- memory`"))),
         (
             with("\"PERCENT\"", "\"BYTES\""),
             Some(format!("{rule}.Trigger.CloudWatchAlarmDefinition.Unit: EMR publishes this metric in PERCENT, not in BYTES")),
@@ -33,7 +33,7 @@ fn what_has_no_counterpart_is_named_with_its_path() {
         (LEAST.to_owned(), Some("Constraints: no instance group is named; the task group is assumed".to_owned())),
         (
             MANAGED.replace("ADVANCED", "DEFAULT"),
-            Some("ManagedScalingPolicy.UtilizationPerformanceIndex: 75 counts with the strategy ADVANCED only".to_owned()),
+            Some("ManagedScalingPolicy.UtilizationPerformanceIndex: 75 has an effect only with the strategy ADVANCED".to_owned()),
         ),
         (MANAGED.to_owned(), None),
     ] {
@@ -48,7 +48,7 @@ fn what_emr_never_publishes_is_told() {
     let told = |source: &str| {
         remarks(&imported(source))
             .into_iter()
-            .filter(|remark| remark.contains("EMR") || remark.contains("another"))
+            .filter(|remark| remark.contains("EMR") || remark.contains("is not the cluster"))
             .map(str::to_owned)
             .collect::<Vec<_>>()
     };
@@ -75,10 +75,9 @@ fn what_emr_never_publishes_is_told() {
     assert_eq!(told(&with("JobFlowId", "j-OWN")), [""; 0]);
     assert!(
         told(&with("JobFlowId", "j-OTHER"))[0]
-            .ends_with("Dimensions[0]: `j-OTHER` is another cluster than the policy's")
+            .ends_with("Dimensions[0]: `j-OTHER` is not the cluster that the policy scales")
     );
-    assert!(
-        told(&with("ClusterId", "j-OWN"))[0]
-            .ends_with("EMR publishes nothing by `ClusterId`, only by `JobFlowId`")
-    );
+    assert!(told(&with("ClusterId", "j-OWN"))[0].ends_with(
+        "EMR publishes no metric with the dimension `ClusterId`, only with `JobFlowId`"
+    ));
 }
