@@ -194,7 +194,7 @@ pub struct SourceStatus {
     pub age_s: Option<f64>,
     /// How old the data may be before it counts as stale.
     pub allowance_s: f64,
-    /// Whether the policy needs this source.
+    /// Whether the policy needs this source, for a rule, for demand or to scale in.
     pub required: bool,
     /// Why the source had no usable answer at the last tick.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -208,7 +208,7 @@ pub enum Freshness {
     Fresh,
     /// Missing or too old, and the policy needs it.
     Stale,
-    /// Missing or too old, but no rule reads it.
+    /// Missing or too old, but neither a rule nor a scale-in of this policy needs it.
     StaleButNotNeeded,
 }
 
@@ -426,7 +426,8 @@ pub fn answer_to<'a>(decision: &Decision, answers: &'a [ResizeAnswer]) -> Option
     answers.iter().find(|answer| answer.group == *group)
 }
 
-/// The sources that the policy's rules read or that scaling in core groups needs.
+/// The sources that the policy's rules or its `demand` read, and those without which its groups do not
+/// scale in: what runs on each node, and for core groups what HDFS stores.
 fn required_sources(
     policy: &Policy,
     decisions: &[Decision],
@@ -450,7 +451,8 @@ fn required_sources(
     let scales_core = groups
         .iter()
         .any(|group| group.role == Role::Core && scaled(group));
-    read.chain([Source::Emr])
+    read.chain([Source::Emr, Source::YarnNodes])
+        .chain(policy.demand().map(|_| Source::YarnLoad))
         .chain(scales_core.then_some(Source::Hdfs))
         .collect()
 }

@@ -256,7 +256,7 @@ impl Page {
             let (class, word) = match source.freshness() {
                 Freshness::Fresh => ("calm", "fresh"),
                 Freshness::Stale => ("bad", "stale"),
-                Freshness::StaleButNotNeeded => ("soft", "stale, but no rule needs it"),
+                Freshness::StaleButNotNeeded => ("soft", "stale, but this policy does not need it"),
             };
             self.add(format_args!(
                 "<tr><td class=\"time\"><b>{}</b></td><td class=\"n\" data-name=\"age\">{}</td><td class=\"n\" data-name=\"allowed age\">{}</td>\

@@ -5,6 +5,7 @@ use crate::daemon::sources::error::SourceError;
 use crate::daemon::telemetry::report::testing::{Rig, demand, policy};
 use crate::daemon::telemetry::report::{ShadowReport, TickReport};
 use crate::decision::{Cause, HoldReason, Limiter, Outcome, Rejection, Resize};
+use crate::policy::parse::parse;
 
 const START: Timestamp = Timestamp::from_millis(1_772_438_400_000);
 
@@ -159,8 +160,34 @@ fn a_core_group_that_is_scaled_needs_hdfs_and_a_task_group_does_not() {
     let required = |groups: &[GroupStatus]| required_sources(&policy(), &report.decisions, groups);
     assert_eq!(
         required(&groups),
-        BTreeSet::from([Source::YarnLoad, Source::Emr, Source::CloudWatch])
+        BTreeSet::from([
+            Source::YarnLoad,
+            Source::YarnNodes,
+            Source::Emr,
+            Source::CloudWatch
+        ])
     );
     groups[0].role = Role::Core;
     assert!(required(&groups).contains(&Source::Hdfs));
+}
+
+#[test]
+fn a_source_that_holds_a_scale_in_is_not_called_unneeded() {
+    let mut report = Rig::new(START).tick();
+    report.decisions[0].action = Action::Hold(HoldReason::missing("nodes"));
+    report.sources.push(SourceReport {
+        source: Source::YarnNodes,
+        measured_at: None,
+        allowance: Duration::from_secs(90),
+        error: None,
+    });
+    let status = status(&report, None);
+    let nodes = status.tick.as_ref().and_then(|tick| tick.sources.last());
+    assert_eq!(nodes.map(SourceStatus::freshness), Some(Freshness::Stale));
+}
+
+#[test]
+fn demand_needs_the_load_though_it_has_no_rules() {
+    let demand = parse("name: d\ndemand: { min: 0, max: 9 }\n", "d.yaml").expect("a policy");
+    assert!(required_sources(&demand, &[], &[]).contains(&Source::YarnLoad));
 }

@@ -131,7 +131,7 @@ fn source_words(source: &SourceStatus) -> String {
     let state = match source.freshness() {
         Freshness::Fresh => "fresh",
         Freshness::Stale => "STALE",
-        Freshness::StaleButNotNeeded => "stale, but no rule needs it",
+        Freshness::StaleButNotNeeded => "stale, but this policy does not need it",
     };
     format!("{age}, {state}{}", last_error(source))
 }
