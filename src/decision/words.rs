@@ -111,7 +111,7 @@ impl fmt::Display for HoldReason {
             Self::GroupNotReady { state } => write!(f, "the group is {state}"),
             Self::ScaledByAmazon => f.write_str("an Amazon scaling policy is attached to the group; detach it, or remove this target"),
             Self::TargetNotFound { matches: 0 } => f.write_str("no group of the cluster matches the target"),
-            Self::TargetNotFound { matches } => write!(f, "{matches} groups match the target; name one by `id` or `name`"),
+            Self::TargetNotFound { matches } => write!(f, "{matches} groups match the target; under `targets`, name one by `id` or `name`"),
             Self::GroupTaken { target } => write!(f, "target {} already resizes this group; give each group one target", target + 1),
             Self::CallRefused { rejection, until } => {
                 write!(f, "EMR rejected the last call ({rejection}); the next is held until {until}")

@@ -177,7 +177,7 @@ fn target(tick: &Tick, decision: &Decision) -> TargetMoment {
                         .to_owned(),
                 )
             }
-            Action::Hold(reason) => Some(words::remedy(reason)),
+            Action::Hold(reason) => Some(words::remedy(reason, spec.map(|(_, target)| target))),
             Action::Resize(_) => None,
         },
         rules: decision

@@ -89,8 +89,9 @@ pub(super) fn outcome(outcome: Option<Outcome>) -> String {
     }
 }
 
-/// What has to happen before a hold ends; completes a sentence that begins with "until".
-pub(super) fn remedy(reason: &HoldReason) -> String {
+/// What has to happen before the hold of a target ends, if the target is known; completes a sentence
+/// that begins with "until".
+pub(super) fn remedy(reason: &HoldReason, target: Option<&Target>) -> String {
     use HoldReason as R;
     match reason {
         R::NoRuleReady => "the condition of a rule is true for its whole `for`".to_owned(),
@@ -145,6 +146,9 @@ pub(super) fn remedy(reason: &HoldReason) -> String {
         R::ScaledByAmazon => {
             "you detach Amazon's scaling policy from the group, or remove the target".to_owned()
         }
+        R::TargetNotFound { matches } if target.is_some_and(|target| target.may_be_absent) => {
+            without_targets(*matches)
+        }
         R::TargetNotFound { .. } | R::GroupTaken { .. } => {
             "the target's `group` in the policy matches exactly one unused group".to_owned()
         }
@@ -159,13 +163,61 @@ pub(super) fn remedy(reason: &HoldReason) -> String {
     }
 }
 
+/// What ends the hold of a target that a policy with `demand` and without `targets` has.
+fn without_targets(matches: usize) -> String {
+    let scaled = "without `targets`, `demand` scales one core and one task group of each market";
+    if matches == 0 {
+        format!("the cluster has such a group; it needs none: {scaled}, as far as there are any")
+    } else {
+        format!("you list the groups to scale under `targets`: {scaled}")
+    }
+}
+
 /// Where to look when a signal is missing.
 fn hint(signal: &str) -> &'static str {
     let source = signal.split('_').next().unwrap_or_default();
     match source {
+        "nodes" => {
+            "; check that the ResourceManager lists its nodes and that EMR lists their instances"
+        }
+        "idle" => "; a scale-in needs more than one observation",
         "yarn" => "; check that the ResourceManager answers",
         "hdfs" => "; check that the NameNode answers",
         "emr" | "cluster" => "; check that the EMR API is reachable",
         _ => "; check that CloudWatch has data points for it",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::policy::parse::parse;
+
+    #[test]
+    fn the_remedy_for_demand_without_targets_names_no_group_that_the_policy_does_not_have() {
+        let target = |policy: &str| {
+            let policy = parse(policy, "p.yaml").expect("a policy");
+            policy.targets()[0].clone()
+        };
+        let demand = target("name: d\ndemand: { min: 0, max: 9 }\n");
+        let rules =
+            target("name: r\ntargets: [{ group: { role: task }, limits: { min: 0, max: 9 } }]\n");
+        for matches in [0, 2] {
+            let reason = HoldReason::TargetNotFound { matches };
+            let said = remedy(&reason, Some(&demand));
+            assert!(
+                said.contains("without `targets`") && !said.contains("`group`"),
+                "{said}"
+            );
+            assert!(remedy(&reason, Some(&rules)).contains("the target's `group`"));
+        }
+    }
+
+    #[test]
+    fn a_missing_node_snapshot_sends_nobody_to_cloudwatch() {
+        for signal in ["nodes", "idle_time"] {
+            let said = remedy(&HoldReason::missing(signal), None);
+            assert!(!said.contains("CloudWatch"), "{said}");
+        }
     }
 }

@@ -16,7 +16,7 @@ use crate::units::{Timestamp, display_duration};
 pub struct Target {
     /// Which group or fleet it resizes.
     pub selector: Selector,
-    /// The policy does not name it: a cluster need not have it.
+    /// The policy has `demand` and no `targets`, and does not name it: a cluster need not have it.
     pub may_be_absent: bool,
     /// The limits while no schedule window replaces them; see [`Self::limits_at`].
     pub limits: Limits,

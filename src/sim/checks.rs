@@ -5,7 +5,7 @@ use super::scenario::{GroupSpec, Scenario};
 use super::trace_work::TraceWork;
 use crate::observation::GroupStatus;
 use crate::policy::demand::DemandUnits;
-use crate::policy::{GroupMatch, Policy, Selector};
+use crate::policy::{GroupMatch, Policy, Target};
 use crate::units::Resources;
 
 /// Why a simulation cannot start.
@@ -34,6 +34,17 @@ pub enum SimError {
         "policy `{policy}`: the target `{target}` matches several groups of scenario `{scenario}`: {groups}; select one by `id` or `name`"
     )]
     SeveralGroups {
+        policy: String,
+        scenario: String,
+        target: String,
+        groups: String,
+    },
+    /// A `demand:` policy without `targets` matches more than one group of a role and market.
+    #[error(
+        "policy `{policy}`: `demand` has no `targets` and scales at most one group of each role and market, but scenario \
+         `{scenario}` has several of `{target}`: {groups}; list the groups to scale under `targets`, each by `id` or `name`"
+    )]
+    TargetsMissing {
         policy: String,
         scenario: String,
         target: String,
@@ -96,7 +107,7 @@ pub fn check_targets(policy: &Policy, scenario: &Scenario) -> Result<(), SimErro
     let groups: Vec<GroupStatus> = scenario.groups.iter().map(GroupSpec::status).collect();
     let found: Vec<GroupMatch<'_>> = policy.match_groups(&groups).collect();
     for (target, found) in policy.targets().iter().zip(&found) {
-        check_match(policy, scenario, &target.selector, found, &groups)?;
+        check_match(policy, scenario, target, found, &groups)?;
     }
     match policy.demand() {
         Some(demand) if found.iter().all(|found| found.group().is_none()) => {
@@ -114,11 +125,11 @@ pub fn check_targets(policy: &Policy, scenario: &Scenario) -> Result<(), SimErro
 fn check_match(
     policy: &Policy,
     scenario: &Scenario,
-    selector: &Selector,
+    spec: &Target,
     found: &GroupMatch<'_>,
     groups: &[GroupStatus],
 ) -> Result<(), SimError> {
-    let (name, target) = (policy.name().to_owned(), selector.to_string());
+    let (name, target) = (policy.name().to_owned(), spec.selector.to_string());
     match found {
         GroupMatch::One(_) | GroupMatch::Absent => Ok(()),
         GroupMatch::Missing => Err(SimError::NoGroup {
@@ -126,6 +137,12 @@ fn check_match(
             scenario: scenario.name.clone(),
             target,
             groups: listed(groups),
+        }),
+        GroupMatch::Several(matching) if spec.may_be_absent => Err(SimError::TargetsMissing {
+            policy: name,
+            scenario: scenario.name.clone(),
+            target,
+            groups: listed(matching.iter().copied()),
         }),
         GroupMatch::Several(matching) => Err(SimError::SeveralGroups {
             policy: name,

@@ -397,3 +397,21 @@ proptest! {
         prop_assert_eq!(format!("{first:?}"), format!("{second:?}"));
     }
 }
+
+#[test]
+fn demand_without_targets_on_two_groups_of_a_kind_is_told_to_list_its_targets() {
+    let policy = crate::policy::parse::parse("name: d\ndemand: { min: 0, max: 9 }\n", "d.yaml");
+    let policy = policy.expect("a policy");
+    let mut scenario = scenario(1, 1);
+    let mut second = scenario.groups[0].clone();
+    second.id = crate::observation::GroupId::new("ig-second");
+    second.name = "second".into();
+    scenario.groups.push(second);
+    let refused = super::check_targets(&policy, &scenario).expect_err("two task groups");
+    assert!(
+        refused
+            .to_string()
+            .ends_with("list the groups to scale under `targets`, each by `id` or `name`"),
+        "{refused}"
+    );
+}

@@ -139,6 +139,10 @@ pub struct TargetStatus {
     pub min: Instances,
     /// The upper limit in force.
     pub max: Instances,
+    /// Whether the policy follows demand without `targets`, so that the cluster need not have this
+    /// group.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub may_be_absent: bool,
     /// The decision of the last tick.
     pub decision: Decision,
     /// The decision as a sentence.
@@ -356,7 +360,8 @@ impl TargetStatus {
             selector: target.selector.to_string(),
             min: limits.min(),
             max: limits.max(),
-            words: words::decision(decision, answer),
+            may_be_absent: target.may_be_absent,
+            words: words::of_target(target, decision, answer),
             decision: decision.clone(),
             last_resize,
             rules: rules.collect(),

@@ -31,7 +31,13 @@ pub enum StartProblem {
         groups: String,
     },
     #[error(
-        "the policy's `demand` counts {units}, but the cluster has no such group to scale; it has {groups}"
+        "the policy's `demand` has no `targets` and scales at most one group of each role and market, but {matching} \
+         are all {selector}; list the groups to scale under `targets`, each by `id` or `name`"
+    )]
+    TargetsMissing { selector: String, matching: String },
+    #[error(
+        "the policy's `demand` counts {units}, but the cluster has no such group to scale; it has {groups}; \
+         set `units: fleet-units` for fleets, `units: instances` or `units: vcpu` for instance groups"
     )]
     NothingToScale { units: DemandUnits, groups: String },
     #[error("targets {} and {} of the policy both match group {group}; keep only one of them", first + 1, second + 1)]
@@ -62,9 +68,9 @@ impl StartProblem {
     }
 }
 
-fn listed(groups: &[GroupStatus]) -> String {
+fn listed<'g>(groups: impl IntoIterator<Item = &'g GroupStatus>) -> String {
     groups
-        .iter()
+        .into_iter()
         .map(|group| format!("{} ({})", group.id, group.role))
         .collect::<Vec<_>>()
         .join(", ")
@@ -167,6 +173,12 @@ impl Emr {
                 GroupMatch::Absent => {}
                 GroupMatch::Missing => {
                     problems.push(target_not_found(target, spec, 0, groups));
+                }
+                GroupMatch::Several(matching) if spec.may_be_absent => {
+                    problems.push(StartProblem::TargetsMissing {
+                        selector: spec.selector.to_string(),
+                        matching: listed(matching.iter().copied()),
+                    });
                 }
                 GroupMatch::Several(matching) => {
                     problems.push(target_not_found(target, spec, matching.len(), groups));

@@ -124,7 +124,7 @@ impl Page {
 
     fn target(&mut self, target: &TargetStatus, at: Timestamp) {
         let decision = &target.decision;
-        let (class, tag) = tone(&decision.action);
+        let (class, tag) = tone(target);
         self.add(format_args!(
             "<section class=\"target\"><p class=\"said\">{}</p>",
             Escaped(&target.words)
@@ -382,9 +382,12 @@ impl Page {
 }
 
 /// The CSS class and tag of a decision: business as usual, a change, or something to look into.
-fn tone(action: &Action) -> (&'static str, &'static str) {
+fn tone(target: &TargetStatus) -> (&'static str, &'static str) {
     use HoldReason as R;
-    match action {
+    match &target.decision.action {
+        Action::Hold(R::TargetNotFound { matches: 0 }) if target.may_be_absent => {
+            ("calm", "no such group")
+        }
         Action::Resize(_) => ("act", "resizing"),
         Action::Hold(R::NoRuleReady | R::DemandMet) => ("calm", "steady"),
         Action::Hold(R::ResizeInFlight { .. }) => ("act", "resizing"),

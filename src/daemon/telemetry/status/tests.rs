@@ -191,3 +191,29 @@ fn demand_needs_the_load_though_it_has_no_rules() {
     let demand = parse("name: d\ndemand: { min: 0, max: 9 }\n", "d.yaml").expect("a policy");
     assert!(required_sources(&demand, &[], &[]).contains(&Source::YarnLoad));
 }
+
+#[test]
+fn a_group_that_demand_may_scale_and_the_cluster_does_not_have_is_no_trouble() {
+    let demand = parse("name: d\ndemand: { min: 0, max: 9 }\n", "d.yaml").expect("a policy");
+    let said = |matches| {
+        let mut decision = Rig::new(START).tick().decisions.remove(0);
+        decision.group = None;
+        decision.action = Action::Hold(HoldReason::TargetNotFound { matches });
+        (
+            words::of_target(&demand.targets()[0], &decision, None),
+            words::of_target(&policy().targets()[0], &decision, None),
+        )
+    };
+    let (without_targets, with_target) = said(0);
+    assert_eq!(
+        without_targets,
+        "Nothing to scale: the cluster has no such group"
+    );
+    assert_eq!(
+        with_target,
+        "Held: no group of the cluster matches the target"
+    );
+    let (without_targets, with_target) = said(2);
+    assert!(without_targets.ends_with("list the groups to scale under `targets`"));
+    assert!(with_target.ends_with("under `targets`, name one by `id` or `name`"));
+}

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use crate::daemon::telemetry::report::ResizeAnswer;
-use crate::decision::{Action, Decision, Outcome, Resize, RuleState};
+use crate::decision::{Action, Decision, HoldReason, Outcome, Resize, RuleState};
 use crate::observation::{Direction, Pause};
-use crate::policy::{Amount, Change, Size};
+use crate::policy::{Amount, Change, Size, Target};
 use crate::units::{Timestamp, display_duration};
 
 /// A decision with its outcome: `Held at 4: no rule is firing`, or `Scaling out from 4 to 9:
@@ -21,6 +21,21 @@ pub fn decision(decision: &Decision, answer: Option<&ResizeAnswer>) -> String {
             };
             format!("{verb} {}; {}", from_to(resize), outcome(answer))
         }
+    }
+}
+
+/// A decision about a target of the policy. A policy with `demand` and without `targets` does not need
+/// each of the groups that it may scale.
+pub fn of_target(target: &Target, decided: &Decision, answer: Option<&ResizeAnswer>) -> String {
+    match &decided.action {
+        Action::Hold(HoldReason::TargetNotFound { matches: 0 }) if target.may_be_absent => {
+            "Nothing to scale: the cluster has no such group".to_owned()
+        }
+        Action::Hold(HoldReason::TargetNotFound { matches }) if target.may_be_absent => format!(
+            "Held: {matches} groups match, and without `targets` demand scales one of each role and \
+             market; list the groups to scale under `targets`"
+        ),
+        _ => decision(decided, answer),
     }
 }
 

@@ -115,6 +115,26 @@ async fn targets_that_match_nothing_or_too_much_are_named_beside_what_there_is()
 }
 
 #[tokio::test]
+async fn demand_without_targets_on_two_groups_of_a_kind_is_told_to_list_its_targets() {
+    let fake = FakeEmr::start().await;
+    let mut twice = groups_answer();
+    twice["InstanceGroups"][1]["InstanceGroupType"] = json!("TASK");
+    let market = twice["InstanceGroups"][2]["Market"].clone();
+    twice["InstanceGroups"][1]["Market"] = market;
+    fake.on("ListInstanceGroups", twice);
+    let policy = "{ name: t, demand: { min: 1, max: 9 } }";
+    let policy = crate::policy::parse::parse(policy, "test.yaml").expect("a valid policy");
+    let found = emr(&fake).check(&Clock::real(), &policy).await;
+    assert_eq!(found.len(), 1, "{found:?}");
+    let said = found[0].to_string();
+    assert!(
+        said.starts_with("the policy's `demand` has no `targets` and scales at most one group of each role and market, but ")
+            && said.ends_with("list the groups to scale under `targets`, each by `id` or `name`"),
+        "{said}"
+    );
+}
+
+#[tokio::test]
 async fn two_targets_that_mean_one_group_are_found_even_under_different_names() {
     let fake = FakeEmr::start().await;
     let targets = [
@@ -138,7 +158,8 @@ async fn a_demand_that_counts_what_the_cluster_does_not_have_is_found() {
             "fleet-units",
             vec![
                 "the policy's `demand` counts fleet-units, but the cluster has no such group to scale; it has ig-primary (primary), \
-                 ig-core (core), ig-task (task)",
+                 ig-core (core), ig-task (task); set `units: fleet-units` for fleets, `units: instances` or `units: vcpu` for \
+                 instance groups",
             ],
         ),
     ] {
