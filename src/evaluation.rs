@@ -2,6 +2,7 @@
 //! other policies and with what was possible at best.
 
 pub mod bounds;
+pub mod cut_off;
 pub mod default_cluster;
 pub mod elasticity;
 pub mod report;

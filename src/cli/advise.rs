@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::inputs::{duration, read, scenario_goal};
+use super::inputs::{MAX_DAYS, duration, read, scenario_goal};
 use super::output::{check_output, note, print, terminal_width};
 use super::progress_bar::advance;
 use anyhow::{Context, bail};
@@ -46,6 +46,9 @@ pub struct Args {
     /// for the work]
     #[arg(long, value_name = "FILE")]
     scenario: Option<PathBuf>,
+    /// A simulation ends after this many days, even if work is left
+    #[arg(long, value_name = "N", default_value_t = MAX_DAYS, value_parser = clap::value_parser!(u32).range(1..=36_500))]
+    max_days: u32,
     /// How many sets of values are tried for each policy that is searched
     #[arg(long, value_name = "N", default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..=CANDIDATES_MAX as i64))]
     candidates: u32,
@@ -65,7 +68,7 @@ pub struct Args {
 
 pub fn run(args: &Args) -> anyhow::Result<()> {
     args.out.as_deref().map_or(Ok(()), check_output)?;
-    let read = read(&args.traces, args.scenario.as_deref())?;
+    let read = read(&args.traces, args.scenario.as_deref(), args.max_days)?;
     let (first, _) = read.first().context("no trace")?;
     let (scaled, limits) = scaled_group(&first.scenario)?;
     for (source, _) in &read {

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::inputs::{cluster_for, distinct};
+use super::inputs::{MAX_DAYS, cluster_for, distinct, find, warn_of_the_end};
 use super::output::{print, terminal_width};
 use super::progress_bar::advance;
 use anyhow::{Context, bail};
@@ -13,7 +13,7 @@ use headroom::evaluation::trials::{Candidate, Testbed};
 use headroom::policy::Policy;
 use headroom::policy::parse::parse;
 use headroom::sim::check_targets;
-use headroom::sim::input::{Loaded, Source};
+use headroom::sim::input::Loaded;
 use headroom::sim::scenario::Scenario;
 use headroom::sim::trace_work::TraceWork;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -39,6 +39,9 @@ pub struct Args {
     /// for the work]
     #[arg(long, value_name = "FILE")]
     scenario: Option<PathBuf>,
+    /// A simulation ends after this many days, even if work is left
+    #[arg(long, value_name = "N", default_value_t = MAX_DAYS, value_parser = clap::value_parser!(u32).range(1..=36_500))]
+    max_days: u32,
     /// Also compare this policy with the frontier, under its own limits; may be repeated
     #[arg(long = "policy", value_name = "FILE")]
     policies: Vec<PathBuf>,
@@ -96,15 +99,15 @@ struct Track {
 fn tracks(args: &Args) -> anyhow::Result<Vec<Track>> {
     let mut tracks: Vec<Track> = Vec::new();
     for path in &args.traces {
-        let track = read_trace(path, args.scenario.as_deref())?;
+        let track = read_trace(path, args)?;
         let name = distinct(&track.name, tracks.iter().map(|other| other.name.as_str()));
         tracks.push(Track { name, ..track });
     }
     Ok(tracks)
 }
 
-fn read_trace(path: &Path, scenario: Option<&Path>) -> anyhow::Result<Track> {
-    let source = Source::find(path, scenario)?;
+fn read_trace(path: &Path, args: &Args) -> anyhow::Result<Track> {
+    let source = find(path, args.scenario.as_deref(), args.max_days)?;
     let Loaded {
         header, workload, ..
     } = match source.read(None) {
@@ -114,6 +117,7 @@ fn read_trace(path: &Path, scenario: Option<&Path>) -> anyhow::Result<Track> {
         }
         read => read?,
     };
+    warn_of_the_end(&source, &workload);
     let (scenario, _) = cluster_for(&source, &[&workload])?;
     Ok(Track {
         name: source.name,

@@ -8,17 +8,50 @@ use anyhow::Context;
 use headroom::evaluation::default_cluster::{self, ChosenCluster};
 use headroom::policy::scalar;
 use headroom::sim::SimError;
-use headroom::sim::input::{Loaded, Source};
+use headroom::sim::input::{InputError, Loaded, Source};
+use headroom::sim::no_wait_demand::no_wait_demand;
 use headroom::sim::scenario::Scenario;
 use headroom::sim::trace_work::TraceWork;
 
+/// After how many days a simulation ends, unless the command says otherwise.
+pub const MAX_DAYS: u32 = 400;
+
+/// Finds a trace and its scenario. Its simulations end after `max_days`.
+pub fn find(path: &Path, scenario: Option<&Path>, max_days: u32) -> Result<Source, InputError> {
+    let mut source = Source::find(path, scenario)?;
+    source.scenario.max_duration = Duration::from_secs(u64::from(max_days) * 86_400);
+    Ok(source)
+}
+
+/// Notes on standard error that a trace lasts longer than its simulations.
+pub fn warn_of_the_end(source: &Source, work: &TraceWork) {
+    let max = source.scenario.max_duration;
+    let lasts = no_wait_demand(work)
+        .0
+        .last()
+        .map_or(Duration::ZERO, |(end, _)| end.since(work.start()));
+    if lasts > max {
+        note(format_args!(
+            "note: {} lasts {} days, and a simulation ends after {}; raise --max-days",
+            source.trace.display(),
+            lasts.as_secs().div_ceil(86_400),
+            max.as_secs() / 86_400
+        ));
+    }
+}
+
 /// Reads every trace with its scenario. Traces without a scenario share one cluster, which is
 /// chosen for all of their work.
-pub fn read(paths: &[PathBuf], scenario: Option<&Path>) -> anyhow::Result<Vec<(Source, Loaded)>> {
+pub fn read(
+    paths: &[PathBuf],
+    scenario: Option<&Path>,
+    max_days: u32,
+) -> anyhow::Result<Vec<(Source, Loaded)>> {
     let mut read = Vec::with_capacity(paths.len());
     for path in paths {
-        let source = Source::find(path, scenario)?;
+        let source = find(path, scenario, max_days)?;
         let loaded = source.read(None)?;
+        warn_of_the_end(&source, &loaded.workload);
         read.push((source, loaded));
     }
     let without_scenario = || {
@@ -67,6 +100,7 @@ pub fn cluster_for(
     ));
     let scenario = Scenario {
         slo_wait: source.scenario.slo_wait,
+        max_duration: source.scenario.max_duration,
         ..chosen
     };
     Ok((scenario, Some(cluster)))

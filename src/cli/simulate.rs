@@ -4,7 +4,7 @@ use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::inputs::{cluster_for, distinct, duration};
+use super::inputs::{MAX_DAYS, cluster_for, distinct, duration, find};
 use super::output::{self, check_output, note, terminal_width};
 use super::progress_bar::advance;
 use anyhow::{Context, bail};
@@ -70,6 +70,9 @@ pub struct Args {
     /// for the work]
     #[arg(long, value_name = "FILE")]
     scenario: Option<PathBuf>,
+    /// A simulation ends after this many days, even if work is left
+    #[arg(long, value_name = "N", default_value_t = MAX_DAYS, value_parser = clap::value_parser!(u32).range(1..=36_500))]
+    max_days: u32,
     /// The goal: 95% of the work waits no longer [default: slo.wait of the scenario, else no goal]
     #[arg(long, value_name = "TIME", value_parser = duration)]
     wait_p95: Option<Duration>,
@@ -87,7 +90,7 @@ pub struct Args {
     series: Option<PathBuf>,
     /// Do not simulate: repeat all decisions of a daemon's journal, and compare them with those
     /// recorded
-    #[arg(long, conflicts_with_all = ["policies", "scenario", "wait_p95", "seed", "seeds", "format", "series"])]
+    #[arg(long, conflicts_with_all = ["policies", "scenario", "max_days", "wait_p95", "seed", "seeds", "format", "series"])]
     verify: bool,
 }
 
@@ -112,7 +115,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let mut comparisons: Vec<Comparison> = Vec::new();
     let mut trials = Vec::new();
     for path in &args.traces {
-        let mut source = Source::find(path, args.scenario.as_deref())?;
+        let mut source = find(path, args.scenario.as_deref(), args.max_days)?;
         source.scenario.slo_wait = args.wait_p95.or(source.scenario.slo_wait);
         let readings = read_trace(&source)?;
         if let Some((_, loaded)) = readings.first() {
@@ -279,6 +282,7 @@ fn compare(
         synthetic: loaded.header.synthetic,
         goal: scenario.slo_wait,
         shortage: testbed.shortage(&candidates, &trials, args.seed)?,
+        cut_off: testbed.cut_off(&trials),
         chosen_cluster,
     };
     let cards = trials.iter().map(|trial| trial.card.clone()).collect();

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::inputs::{duration, read, scenario_goal};
+use super::inputs::{MAX_DAYS, duration, read, scenario_goal};
 use super::output::{check_output, note, print, terminal_width};
 use super::progress_bar::advance;
 use anyhow::{Context, bail};
@@ -65,6 +65,9 @@ pub struct Args {
     /// for the work]
     #[arg(long, value_name = "FILE")]
     scenario: Option<PathBuf>,
+    /// A simulation ends after this many days, even if work is left
+    #[arg(long, value_name = "N", default_value_t = MAX_DAYS, value_parser = clap::value_parser!(u32).range(1..=36_500))]
+    max_days: u32,
     /// Seeds the randomness of the simulations and of the search
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
@@ -93,7 +96,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let text = import(&text, &file, None)?.map_or(text, |imported| imported.yaml().to_owned());
     let space = SearchSpace::new(&text, &file, &args.vary)?;
     let start = parse(&text, &file)?;
-    let read = read(&args.traces, args.scenario.as_deref())?;
+    let read = read(&args.traces, args.scenario.as_deref(), args.max_days)?;
     let traces: Vec<_> = read
         .iter()
         .map(|(source, loaded)| (source.name.clone(), &loaded.workload, &source.scenario))

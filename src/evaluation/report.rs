@@ -10,6 +10,7 @@ pub mod wording;
 use std::cmp::Ordering;
 use std::time::Duration;
 
+use crate::evaluation::cut_off::CutOff;
 use crate::evaluation::default_cluster::ChosenCluster;
 use crate::evaluation::scorecard::Scorecard;
 use crate::evaluation::shortage::Shortage;
@@ -32,6 +33,8 @@ pub struct TraceNote {
     pub goal: Option<Duration>,
     /// Set when the largest cluster cannot serve the work in time.
     pub shortage: Option<Shortage>,
+    /// Set when a simulation ended before its work was done.
+    pub cut_off: Option<CutOff>,
     /// Set when the cluster was chosen for the work.
     pub chosen_cluster: Option<ChosenCluster>,
 }

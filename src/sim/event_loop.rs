@@ -9,14 +9,10 @@ use crate::decision::{Action, Decision};
 use crate::observation::Observation;
 use crate::units::{Instances, Timestamp};
 
-/// A simulation ends after this many days even if work is left, because a cluster that may not grow
-/// may never serve all of it.
-const LONGEST_DAYS: i64 = 400;
-
 /// The least time between two polls.
 const SHORTEST_POLL_MS: i64 = 1_000;
 
-/// Simulates until all work is done. `decide` replaces the decisions with those on an observation,
+/// Simulates until all work is done, or for as long as the scenario allows. `decide` replaces the decisions with those on an observation,
 /// and returns when to observe next. Every resize is accepted.
 pub(super) fn drive(
     workload: impl Workload,
@@ -71,9 +67,11 @@ impl<'a, W: Workload + ?Sized> Simulation<'a, W> {
     }
 
     /// Advances to `to_ms`, including what is due at that instant. Returns whether work is left;
-    /// stops early when none is, or after [`LONGEST_DAYS`].
+    /// stops early when none is, or after [`Scenario::max_duration`].
     pub fn advance_to(&mut self, to_ms: i64) -> bool {
-        while !self.workload.is_finished() && self.now_ms < LONGEST_DAYS * 86_400_000 {
+        let max_duration = self.cluster.scenario.max_duration.as_millis();
+        let max_ms = i64::try_from(max_duration).unwrap_or(i64::MAX);
+        while !self.workload.is_finished() && self.now_ms < max_ms {
             self.step(to_ms);
             if self.now_ms >= to_ms {
                 return !self.workload.is_finished();
@@ -155,6 +153,7 @@ impl<W: Workload, D: FnMut(&Observation, &mut Vec<Decision>) -> Timestamp> Polle
         while self.simulation.advance_to(poll_ms) {
             poll_ms = self.poll();
         }
+        self.run.is_cut_off = !self.simulation.workload.is_finished();
         self.simulation.finish(&mut self.run);
         self.run
     }

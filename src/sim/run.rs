@@ -84,6 +84,8 @@ pub struct Run {
     /// When the last work was finished, or the trace ended, whichever is later. Instances are paid
     /// for until then.
     pub end: Timestamp,
+    /// The simulation ended before all work had arrived and was done, because it may not last longer.
+    pub is_cut_off: bool,
     /// Every instance that was ever launched, including those of groups that are not scaled.
     pub instances: Vec<InstanceLife>,
     /// Nodes of all groups that could take work, over time; draining nodes could not.

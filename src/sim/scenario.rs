@@ -44,6 +44,9 @@ pub struct Scenario {
     pub hdfs: Hdfs,
     /// The goal for waiting: at least 95% of the work waits no longer. `None` when no goal is set.
     pub slo_wait: Option<Duration>,
+    /// A simulation ends after this long even if work is left, because a cluster that may not grow may
+    /// never serve all of it. Not part of the file.
+    pub max_duration: Duration,
 }
 
 /// An instance group, or one market of an instance fleet.
@@ -256,6 +259,7 @@ impl Default for Scenario {
             metrics: Metrics::default(),
             hdfs: Hdfs::default(),
             slo_wait: None,
+            max_duration: Duration::from_secs(400 * 86_400),
         }
     }
 }

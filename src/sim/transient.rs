@@ -90,6 +90,7 @@ fn transient_cluster(scenario: &Scenario, scaled: usize, limits: Limits) -> Scen
 fn add(whole: &mut Run, run: Run, scaled: usize, supply_changes: &mut Vec<(Timestamp, i64)>) {
     let end = run.end;
     whole.end = whole.end.max(end);
+    whole.is_cut_off |= run.is_cut_off;
     let offset_s = run.start.seconds_since(whole.start);
     whole.waits.extend(run.waits.into_iter().map(|wait| Wait {
         since_s: wait.since_s + offset_s,

@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::Comparison;
 use super::verdict::verdict;
+use crate::evaluation::cut_off::CutOff;
 use crate::evaluation::default_cluster::ChosenCluster;
 use crate::evaluation::scorecard::Scorecard;
 use crate::evaluation::shortage::Shortage;
@@ -56,6 +57,8 @@ struct TraceVerdict<'a> {
     chosen_cluster: Option<&'a ChosenCluster>,
     /// `null` when the cluster is large enough for the work.
     too_small: Option<Shortage>,
+    /// `null` when every simulation ended with its work.
+    cut_off: Option<&'a CutOff>,
     /// The policy that wins or, without a goal, that no other policy beats in anything.
     recommended: Option<&'a str>,
     /// Policies that no other policy dominates, the cheapest first.
@@ -71,6 +74,7 @@ impl<'a> TraceVerdict<'a> {
             goal_wait_p95_s: trace.goal.map(|goal| goal.as_secs_f64()),
             chosen_cluster: trace.chosen_cluster.as_ref(),
             too_small: trace.shortage,
+            cut_off: trace.cut_off.as_ref(),
             recommended: comparison.recommended().map(|row| row.policy.as_str()),
             unbeaten: comparison
                 .unbeaten()

@@ -16,6 +16,7 @@ fn trace(goal_s: u64) -> TraceNote {
         synthetic: true,
         goal: Some(Duration::from_secs(goal_s)),
         shortage: None,
+        cut_off: None,
         chosen_cluster: None,
     }
 }
@@ -317,6 +318,25 @@ fn a_cluster_that_is_too_small_has_no_winner_and_a_size_that_would_do() {
         "The cluster is too small for this work, so no policy wins: with all 20 nodes of the scaled group running all the time, the work \
          still ends 2d 12h later than it could. About 140 nodes would do; raise `limits.max` in the scenario."
     );
+}
+
+#[test]
+fn a_simulation_that_ended_before_its_work_says_so_with_what_to_do() {
+    let mut long = without_goal(&[("hpa", 60.0, 20.0)]);
+    long.trace.cut_off = Some(CutOff {
+        max_days: 400,
+        policies: vec!["hpa".to_owned()],
+    });
+    assert!(
+        verdict(&long).ends_with(
+            "The simulation of hpa ended after 400 days, before the work was done: its figures are those of these days. \
+             Raise `--max-days`, or the limits if the cluster cannot keep up."
+        ),
+        "{}",
+        verdict(&long)
+    );
+    let json = super::export::json(&[long], &[]).expect("serialises");
+    assert!(json.contains("\"max_days\": 400"), "{json}");
 }
 
 #[test]

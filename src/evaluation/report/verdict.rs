@@ -3,6 +3,7 @@
 
 use super::wording::{compared, usd, wait};
 use super::{Comparison, FIXED_MAX, Row};
+use crate::evaluation::cut_off::CutOff;
 use crate::evaluation::scorecard::Scorecard;
 use crate::evaluation::shortage::Shortage;
 use crate::evaluation::statistics::paired_difference;
@@ -20,7 +21,21 @@ pub fn verdict(comparison: &Comparison) -> String {
             row.unfinished()
         );
     }
+    if let Some(cut_off) = &comparison.trace.cut_off {
+        sentence += &ended_early(cut_off);
+    }
     sentence
+}
+
+/// The figures of such a run are those of its first days only.
+fn ended_early(cut_off: &CutOff) -> String {
+    let policies: Vec<&str> = cut_off.policies.iter().map(String::as_str).collect();
+    format!(
+        " The simulation of {} ended after {} days, before the work was done: its figures are those of these days. \
+         Raise `--max-days`, or the limits if the cluster cannot keep up.",
+        listed(&policies),
+        cut_off.max_days
+    )
 }
 
 fn judgement(comparison: &Comparison) -> String {

@@ -115,6 +115,7 @@ impl RawScenario {
                 own.value.check(&own.span, default.hdfs)
             })?,
             slo_wait: self.slo.wait.map(|RawDuration(wait)| wait),
+            max_duration: default.max_duration,
         })
     }
 }
