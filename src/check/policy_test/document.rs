@@ -22,7 +22,8 @@ pub struct TestDocument {
     pub every: Option<At<DurationText>>,
     /// When the first sample is taken. Default: Monday, 2026-01-05T00:00:00Z.
     pub start: Option<At<NameLike>>,
-    /// Size of each group at the start. Default: the target's `min`.
+    /// Size of each group at the start, also of groups that no target means. Default: the target's
+    /// `min`.
     #[serde(default)]
     pub cluster: Entries<At<CountText>>,
     /// How long a resize takes. Default: 0s.

@@ -28,31 +28,87 @@ pub struct Reader<'e> {
 }
 
 impl Reader<'_> {
-    /// The groups at the start of a test.
+    /// The groups at the start of a test: those of the targets, then others that the cluster has.
     pub fn groups(&mut self, sizes: &Entries<At<CountText>>) -> Option<Vec<GroupStatus>> {
         let mut groups: Vec<GroupStatus> = self.policy.targets().iter().map(group_of).collect();
         for (name, size) in &sizes.0 {
             let count = Instances(self.take(size, scalar::count)?);
-            let position = self.group(&name.value.0, name.span.clone())?;
-            groups[position] = settled(groups[position].clone(), count);
+            let (label, place) = (&name.value.0, name.span.clone());
+            match self
+                .policy
+                .targets()
+                .iter()
+                .position(|target| self::label(target) == *label)
+            {
+                Some(position) => groups[position] = settled(groups[position].clone(), count),
+                None => groups.push(settled(self.other_group(label, place)?, count)),
+            }
         }
         Some(groups)
+    }
+
+    /// A group that no target of the policy means: `core`, `task`, or with its market `task/spot`.
+    fn other_group(&mut self, label: &str, place: Range<usize>) -> Option<GroupStatus> {
+        let (role, market) = label
+            .split_once('/')
+            .unwrap_or((label, Market::OnDemand.as_str()));
+        let role = [Role::Core, Role::Task]
+            .into_iter()
+            .find(|known| known.as_str() == role);
+        let market = Market::ALL.iter().find(|known| known.as_str() == market);
+        let (Some(role), Some(market)) = (role, market) else {
+            let help = format!(
+                "{}; other groups of the cluster are written as `core`, `task` or `task/spot`",
+                self.targets_listed()
+            );
+            return self.refuse(place, format!("the policy has no target `{label}`"), help);
+        };
+        let mut kinds = self
+            .policy
+            .targets()
+            .iter()
+            .map(|target| target.selector.kind());
+        let kind = if kinds.any(|kind| kind == Some(GroupKind::Fleet)) {
+            GroupKind::Fleet
+        } else {
+            GroupKind::Group
+        };
+        let group = new_group(label, role, kind, *market, Instances::ZERO);
+        let is_meant = |target: &&Target| {
+            target
+                .selector
+                .select(std::slice::from_ref(&group))
+                .next()
+                .is_some()
+        };
+        if let Some(target) = self.policy.targets().iter().find(is_meant) {
+            let meant = self::label(target);
+            return self.refuse(
+                place,
+                format!("`{label}` is a group of the target `{meant}`"),
+                format!("write `{meant}`"),
+            );
+        }
+        Some(group)
     }
 
     /// Position of the target with this label.
     fn group(&mut self, name: &str, place: Range<usize>) -> Option<usize> {
         let labels: Vec<String> = self.policy.targets().iter().map(label).collect();
         labels.iter().position(|label| label == name).or_else(|| {
-            let help = format!(
-                "the policy's targets are {}",
-                labels
-                    .iter()
-                    .map(|label| format!("`{label}`"))
-                    .collect::<Vec<_>>()
-                    .join(", ")
-            );
+            let help = self.targets_listed();
             self.refuse(place, format!("the policy has no target `{name}`"), help)
         })
+    }
+
+    fn targets_listed(&self) -> String {
+        let labels: Vec<String> = self
+            .policy
+            .targets()
+            .iter()
+            .map(|target| format!("`{}`", label(target)))
+            .collect();
+        format!("the policy's targets are {}", labels.join(", "))
     }
 
     /// The series of samples, by what each sets.
@@ -297,10 +353,23 @@ fn group_of(target: &Target) -> GroupStatus {
         Selector::Fleet { role, market } => (*role, GroupKind::Fleet, *market),
     };
     let name = matches!(target.selector, Selector::Name(_)).then(|| label.as_str().into());
-    let size = target.limits.min();
     GroupStatus {
-        id: GroupId::new(label),
         name,
+        ..new_group(&label, role, kind, market, target.limits.min())
+    }
+}
+
+/// A group without a name, of which as many instances run as were requested.
+fn new_group(
+    id: &str,
+    role: Role,
+    kind: GroupKind,
+    market: Market,
+    size: Instances,
+) -> GroupStatus {
+    GroupStatus {
+        id: GroupId::new(id),
+        name: None,
         role,
         kind,
         market,

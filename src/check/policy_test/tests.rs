@@ -148,3 +148,58 @@ fn tests_that_make_no_sense_are_refused_at_their_place() {
 "
     ));
 }
+
+/// The hold of a target for the task group, in a cluster with ten other groups of `label`.
+fn beside(policy: &str, label: &str) -> String {
+    let policy = parse(policy, "p.yaml").unwrap_or_else(|errors| panic!("{errors}"));
+    let source = format!(
+        "policy: p.yaml\ntests:\n  - name: t\n    cluster: {{ {label}: 10, task: 2 }}\n    series: {{ yarn_nodes_active: 12x2 }}\n    \
+         expect: [{{ at: 30s, group: task, hold: no_rule_ready }}]\n"
+    );
+    let tests =
+        PolicyTests::read(&source, "p.test.yaml").unwrap_or_else(|errors| panic!("{errors}"));
+    match tests.run(&policy) {
+        Ok(outcomes) => format!("{} failures", outcomes[0].failures.len()),
+        Err(errors) => errors.to_string(),
+    }
+}
+
+#[test]
+fn a_test_may_have_groups_that_are_no_targets() {
+    const TASK: &str =
+        "name: p\ntargets: [{ group: { role: task }, limits: { min: 0, max: 9 } }]\n";
+    for label in ["core", "core/spot"] {
+        assert_eq!(beside(TASK, label), "0 failures", "{label}");
+    }
+    let said = beside(TASK, "task/spot");
+    assert!(
+        said.contains("`task/spot` is a group of the target `task`"),
+        "{said}"
+    );
+    let said = beside(TASK, "cores");
+    assert!(
+        said.contains("other groups of the cluster are written as `core`"),
+        "{said}"
+    );
+}
+
+#[test]
+fn groups_that_are_no_targets_are_part_of_the_cluster() {
+    let demand = "name: p\ndemand: { min: 0, max: 9 }\ntargets: [{ group: { role: task } }]\n";
+    let policy = parse(demand, "p.yaml").unwrap_or_else(|errors| panic!("{errors}"));
+    let run = |cluster: &str| {
+        let source = format!(
+            "policy: p.yaml\ntests:\n  - name: t\n    cluster: {cluster}\n    series: {{ yarn_nodes_active: 2x3, \
+             yarn_memory_total_mib: 20000x3, yarn_memory_allocated_mib: 0x3 }}\n    \
+             expect: [{{ at: 1m, group: task, hold: nodes_not_listed }}]\n"
+        );
+        let tests = PolicyTests::read(&source, "p.test.yaml");
+        let tests = tests.unwrap_or_else(|errors| panic!("{errors}"));
+        let outcomes = tests
+            .run(&policy)
+            .unwrap_or_else(|errors| panic!("{errors}"));
+        outcomes[0].failures.is_empty()
+    };
+    assert!(run("{ task: 2, core: 10 }"), "YARN lists 2 of 12 nodes");
+    assert!(!run("{ task: 2 }"), "YARN lists all nodes");
+}
