@@ -3,6 +3,7 @@
 mod bands;
 mod demand;
 mod interval;
+mod schedule;
 mod warning;
 
 use std::time::Duration;
@@ -50,6 +51,7 @@ impl<'p> Linter<'p> {
     fn run(&mut self) {
         self.limits();
         self.core_group();
+        self.schedule();
         for (position, rule) in self.target.rules.iter().enumerate() {
             self.reach(position, rule);
             self.operators(position, rule);
@@ -79,6 +81,20 @@ impl<'p> Linter<'p> {
                 About::Limits(self.position),
                 message,
                 "raise `max`, lower `min`, or leave the rules out",
+            );
+        }
+    }
+
+    fn schedule(&mut self) {
+        for overlap in schedule::overlaps(self.target) {
+            let about = About::Window {
+                target: self.position,
+                window: overlap.window,
+            };
+            self.warn(
+                about,
+                overlap.message,
+                "the first open window applies: change the times so that they do not overlap, or put the one that should apply first",
             );
         }
     }

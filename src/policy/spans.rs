@@ -16,6 +16,7 @@ pub struct PolicySpans {
 struct TargetSpans {
     limits: Range<usize>,
     rules: Vec<BTreeMap<Part, Range<usize>>>,
+    windows: Vec<Range<usize>>,
 }
 
 /// A part of a rule that a diagnostic can point at.
@@ -47,6 +48,14 @@ impl PolicySpans {
             .map_or(self.demand(), |spans| spans.limits.clone())
     }
 
+    /// The span of the name of a schedule window.
+    pub fn window(&self, target: usize, window: usize) -> Range<usize> {
+        let spans = self.targets.get(target);
+        spans
+            .and_then(|spans| spans.windows.get(window))
+            .map_or(0..0, Clone::clone)
+    }
+
     /// The span of a part of a rule, or of the rule's name when the part was left out.
     pub fn rule(&self, target: usize, rule: usize, part: Part) -> Range<usize> {
         let rule = self
@@ -76,6 +85,12 @@ impl PolicySpans {
                         limits.span.clone()
                     }),
                 rules: target.value.rules.iter().map(rule_spans).collect(),
+                windows: target
+                    .value
+                    .schedule
+                    .iter()
+                    .map(|window| window.name.span.clone())
+                    .collect(),
             });
         Self {
             targets: targets.collect(),

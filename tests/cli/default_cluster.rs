@@ -218,9 +218,7 @@ fn a_simulation_that_ends_before_its_work_names_the_policies_that_it_cut_off() {
         trace(&[(0, 4, 60, 2_048), (7 * 86_400, 4, 60, 2_048)]),
     );
     let cut_off = |max_days: u32| {
-        let words = format!(
-            "simulate week --policy fixed-max --max-days {max_days} --format json"
-        );
+        let words = format!("simulate week --policy fixed-max --max-days {max_days} --format json");
         json(&folder.stdout(&words))["traces"][0]["cut_off"].clone()
     };
     assert_eq!(cut_off(2)["policies"][0], "fixed-max");

@@ -352,3 +352,66 @@ fn demand_with_nothing_to_decide_or_out_of_reach_is_found() {
         }
     }
 }
+
+/// What is said of the windows of a target.
+fn of_schedule(windows: &str) -> Vec<String> {
+    let source = format!(
+        "name: p\ntargets:\n  - group: {{ role: task }}\n    limits: {{ min: 0, max: 20 }}\n    schedule:\n{windows}"
+    );
+    let (policy, spans) =
+        parse_with_spans(&source, "p").unwrap_or_else(|errors| panic!("{errors}"));
+    let found = lint(&policy);
+    let lines = found.iter().map(|lint| {
+        let span = lint.diagnostic(&spans).span;
+        format!("{}: {}", &source[span], lint.message)
+    });
+    lines.collect()
+}
+
+const OFFICE: &str = "      - { name: office, days: [mon, tue], from: \"08:00\", to: \"18:00\", time_zone: Europe/Berlin, limits: { min: 5, max: 20 } }\n";
+
+#[test]
+fn windows_that_are_open_together_are_found_with_the_one_that_applies() {
+    let late = "      - { name: late, from: \"17:30\", to: \"23:00\", time_zone: Europe/Berlin, freeze: out }\n";
+    assert_eq!(
+        of_schedule(&(OFFICE.to_owned() + late)),
+        [
+            "late: `office` and `late` are both open from Monday 17:30 to 18:00 (Europe/Berlin); then only `office` applies"
+        ]
+    );
+    let night = "      - { name: night, from: \"22:00\", to: \"07:00\", freeze: in }\n      - { name: sunday, days: [sun], from: \"20:00\", to: \"20:00\", freeze: out }\n";
+    assert_eq!(
+        of_schedule(night),
+        [
+            "sunday: `night` and `sunday` are both open from Sunday 22:00 to Monday 07:00 (UTC); then only `night` applies"
+        ]
+    );
+    let always = "      - { name: a, from: \"00:00\", to: \"00:00\", freeze: in }\n      - { name: b, from: \"00:00\", to: \"00:00\", freeze: out }\n";
+    assert_eq!(
+        of_schedule(always),
+        ["b: `a` and `b` are both open all the time; then only `a` applies"]
+    );
+}
+
+#[test]
+fn windows_that_meet_or_do_the_same_are_not_warned_of() {
+    let meets = "      - { name: late, from: \"18:00\", to: \"08:00\", time_zone: Europe/Berlin, freeze: out }\n";
+    assert_eq!(of_schedule(&(OFFICE.to_owned() + meets)), [""; 0]);
+    let same = OFFICE.replace("office", "other");
+    assert_eq!(of_schedule(&(OFFICE.to_owned() + &same)), [""; 0]);
+}
+
+#[test]
+fn windows_in_two_time_zones_that_meet_in_winter_only_are_found_in_summer() {
+    // 18:00 in Berlin is 17:00 UTC in winter and 16:00 UTC in summer.
+    let utc = "      - { name: utc, from: \"15:00\", to: \"16:30\", freeze: out }\n";
+    let berlin = OFFICE
+        .replace("08:00", "18:00")
+        .replace("to: \"18:00\"", "to: \"20:00\"");
+    assert_eq!(
+        of_schedule(&(utc.to_owned() + &berlin)),
+        [
+            "office: `utc` and `office` are both open from Monday 16:00 to 16:30 (UTC); then only `utc` applies"
+        ]
+    );
+}

@@ -17,6 +17,10 @@ pub struct Lint {
 pub(super) enum About {
     Demand,
     Limits(usize),
+    Window {
+        target: usize,
+        window: usize,
+    },
     Rule {
         target: usize,
         rule: usize,
@@ -30,6 +34,7 @@ impl Lint {
         let span = match self.about {
             About::Demand => places.demand(),
             About::Limits(target) => places.limits(target),
+            About::Window { target, window } => places.window(target, window),
             About::Rule { target, rule, part } => places.rule(target, rule, part),
         };
         Diagnostic::warning(span, self.message.clone()).help(self.help.clone())
