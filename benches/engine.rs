@@ -62,6 +62,7 @@ fn observation(at: Timestamp) -> Observation {
         requested: Instances(size),
         running: Instances(size),
         scaled_by_amazon: false,
+        state_reason: None,
     };
     let groups = vec![
         group("ig-core", Role::Core, 2),

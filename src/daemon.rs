@@ -18,3 +18,4 @@ pub mod telemetry;
 #[cfg(test)]
 mod testing;
 pub mod tick;
+pub mod trouble_log;

@@ -210,7 +210,12 @@ pub enum HoldReason {
     /// A schedule window freezes this direction.
     Frozen { window: Arc<str> },
     /// A scale-out failed; the next one waits, for longer after each failure in a row.
-    Quarantined { until: Timestamp },
+    Quarantined {
+        until: Timestamp,
+        /// What EMR says about the group, if it suspended it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        message: Option<Arc<str>>,
+    },
     /// Someone has paused scaling, in both directions or in this one.
     Paused { until: Timestamp },
     /// Someone else resized the group.
@@ -220,7 +225,12 @@ pub enum HoldReason {
     /// The cluster is in a state in which EMR accepts no resize.
     ClusterNotReady { state: ClusterState },
     /// The group is in a state in which EMR accepts no resize.
-    GroupNotReady { state: GroupState },
+    GroupNotReady {
+        state: GroupState,
+        /// What EMR says about it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        message: Option<Arc<str>>,
+    },
     /// Amazon's own automatic or managed scaling has a policy for the group.
     ScaledByAmazon,
     /// No group of the cluster matches the target, or several do.
@@ -260,7 +270,7 @@ impl HoldReason {
             Self::CoolingDown { until, .. }
             | Self::FlipBudgetSpent { until }
             | Self::ReversalGuard { until }
-            | Self::Quarantined { until }
+            | Self::Quarantined { until, .. }
             | Self::Paused { until }
             | Self::YieldingToOperator { until }
             | Self::NodesNotListed { until, .. }

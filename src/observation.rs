@@ -1,5 +1,7 @@
 //! What was observed of a cluster, and when each part was measured: the only input of the engine.
 
+pub mod node_use;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
@@ -225,6 +227,9 @@ pub struct GroupStatus {
     pub market: Market,
     /// RUNNING, RESIZING or SUSPENDED; in all other states the group is not resized.
     pub state: GroupState,
+    /// What EMR says about a group that is SUSPENDED or ARRESTED, if it says anything.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub state_reason: Option<Arc<str>>,
     /// The size that was requested from EMR.
     pub requested: Instances,
     /// The instances that run.

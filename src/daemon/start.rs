@@ -24,6 +24,7 @@ use crate::daemon::state_dir::{StateDir, StateDirError};
 use crate::daemon::telemetry::cost::CostMeter;
 use crate::daemon::telemetry::monitor::{Identity, Monitor};
 use crate::daemon::tick::{Daemon, Shadow, run_in_background};
+use crate::daemon::trouble_log::TroubleLog;
 use crate::engine::Engine;
 use crate::policy::diagnostic::PolicyErrors;
 use crate::policy::{MetricSpec, Policy};
@@ -164,6 +165,7 @@ pub async fn start(
         cost: CostMeter::new(prices),
         monitor,
         failures: BTreeMap::new(),
+        troubles: TroubleLog::default(),
     })
 }
 

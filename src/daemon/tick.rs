@@ -16,6 +16,7 @@ use crate::daemon::telemetry::monitor::Monitor;
 use crate::daemon::telemetry::report::{
     Phases, ResizeAnswer, ShadowReport, Source, SourceReport, TickReport,
 };
+use crate::daemon::trouble_log::TroubleLog;
 use crate::decision::{Action, Decision, Outcome, Resize};
 use crate::engine::Engine;
 use crate::observation::{GroupId, Observation};
@@ -38,6 +39,7 @@ pub struct Daemon {
     pub(super) cost: CostMeter,
     pub(super) monitor: Arc<Monitor>,
     pub(super) failures: BTreeMap<Source, FailureLog>,
+    pub(super) troubles: TroubleLog,
 }
 
 /// A policy that is evaluated with every observation, and cannot act.
@@ -157,6 +159,7 @@ impl Daemon {
         match self.decide_and_act(observed, took).await {
             Ok(report) => {
                 log(&report);
+                self.troubles.tick(&report.observation.cluster.value.groups);
                 self.log_failures(report.observation.at, &report.sources);
                 self.monitor.tick_ended(&report);
                 Ok(report)

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::trouble::quoted;
 use super::{Action, Cause, Decision, HoldReason, Limiter, Rejection, Resize};
 use crate::observation::Direction;
 
@@ -103,12 +104,17 @@ impl fmt::Display for HoldReason {
             Self::FlipBudgetSpent { until } => write!(f, "too many changes of direction; scale-in is held until {until}"),
             Self::ReversalGuard { until } => write!(f, "the last resize went the other way; the next is held until {until}"),
             Self::Frozen { window } => write!(f, "frozen by the schedule window {window}"),
-            Self::Quarantined { until } => write!(f, "the last scale-out failed; the next is held until {until}"),
+            Self::Quarantined { until, message } => {
+                let message = quoted(message.as_deref());
+                write!(f, "the last scale-out failed{message}; the next is held until {until}")
+            }
             Self::Paused { until } => write!(f, "paused until {until}"),
             Self::YieldingToOperator { until } => write!(f, "someone resized the group by hand; Headroom leaves it alone until {until}"),
             Self::NotLeader => f.write_str("this daemon is a standby; another one leads"),
             Self::ClusterNotReady { state } => write!(f, "the cluster is {state}"),
-            Self::GroupNotReady { state } => write!(f, "the group is {state}"),
+            Self::GroupNotReady { state, message } => {
+                write!(f, "the group is {state}{}", quoted(message.as_deref()))
+            }
             Self::ScaledByAmazon => f.write_str("an Amazon scaling policy is attached to the group; detach it, or remove this target"),
             Self::TargetNotFound { matches: 0 } => f.write_str("no group of the cluster matches the target"),
             Self::TargetNotFound { matches } => write!(f, "{matches} groups match the target; under `targets`, name one by `id` or `name`"),

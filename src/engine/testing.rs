@@ -102,6 +102,7 @@ fn group(id: &str, role: Role, size: u32) -> GroupStatus {
         requested: Instances(size),
         running: Instances(size),
         scaled_by_amazon: false,
+        state_reason: None,
     }
 }
 

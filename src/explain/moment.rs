@@ -4,7 +4,9 @@ use serde::Serialize;
 
 use super::ticks::{TargetFilter, Tick};
 use super::words;
+use crate::decision::trouble::trouble;
 use crate::decision::{Action, Decision, DemandReport, HoldReason, Outcome, RuleReport, RuleState};
+use crate::observation::node_use::NodeUse;
 use crate::observation::{ClusterState, Control, GroupStatus, Observation, RuleName, Sampled};
 use crate::policy::condition::Leaf;
 use crate::policy::{Policy, Rule, Target};
@@ -26,6 +28,9 @@ pub struct Moment {
     pub control: Control,
     /// Every group of the cluster.
     pub groups: Vec<GroupStatus>,
+    /// How YARN uses the instances that EMR runs; absent when it was not observed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub nodes: Option<NodeUse>,
     /// One for each source and declared metric.
     pub sources: Vec<SourceMoment>,
     /// One for each target that the filter admits.
@@ -48,6 +53,9 @@ pub struct TargetMoment {
     pub target: usize,
     /// The decision.
     pub decision: Decision,
+    /// What is wrong with the group, if EMR suspended or arrested it, and what to do.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub trouble: Option<String>,
     /// The lower and upper limit in force.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub limits: Option<[Instances; 2]>,
@@ -121,6 +129,7 @@ impl Moment {
             cluster_state: cluster.value.state,
             control: control.clone(),
             groups: cluster.value.groups.clone(),
+            nodes: NodeUse::of(&tick.observation),
             sources: sources(&tick.observation),
             targets: decisions.map(|decision| target(tick, decision)).collect(),
         }
@@ -166,6 +175,10 @@ fn target(tick: &Tick, decision: &Decision) -> TargetMoment {
     TargetMoment {
         target: decision.target,
         decision: decision.clone(),
+        trouble: decision.group.as_ref().and_then(|id| {
+            let mut groups = tick.observation.cluster.value.groups.iter();
+            groups.find(|group| group.id == *id).and_then(trouble)
+        }),
         limits: limits.map(|limits| [limits.min(), limits.max()]),
         outcome: tick.outcome(decision),
         to_act: match &decision.action {
@@ -264,5 +277,50 @@ fn reading(
         value,
         text: shown,
         age_s: age.map(|age| age.as_secs_f64()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::Engine;
+    use crate::engine::testing::{Scene, available_memory, task_group};
+    use crate::observation::{GroupId, GroupState, InstanceId, NodeHealth, NodeLoad, NodeSnapshot};
+
+    #[test]
+    fn a_moment_says_what_is_wrong_with_a_group_and_names_the_instances_that_yarn_does_not_use() {
+        let mut group = task_group(4);
+        group.state = GroupState::Arrested;
+        group.state_reason = Some("Instance limit exceeded".into());
+        let mut observation = Scene::new(vec![group]).observation();
+        observation.nodes = Some(Sampled {
+            value: NodeSnapshot(vec![NodeLoad {
+                instance: InstanceId::new("i-1"),
+                group: GroupId::new("ig-task"),
+                containers: 0,
+                has_application_master: false,
+                draining: false,
+                idle_since: None,
+                health: NodeHealth::Unhealthy,
+            }]),
+            measured_at: observation.at,
+        });
+        let tick = Tick {
+            decisions: Engine::new(available_memory()).step(&observation),
+            observation,
+            outcomes: Vec::new(),
+            policy: None,
+            is_hypothetical: false,
+        };
+        let text = Moment::of(&tick, &TargetFilter::All).to_string();
+        let flat = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        for expected in [
+            "held at 4: the group is ARRESTED (EMR: \"Instance limit exceeded\")",
+            "until you replace the group or the cluster",
+            "trouble EMR arrested the group and accepts no resize of it",
+            "unhealthy: i-1 (ig-task)",
+        ] {
+            assert!(flat.contains(expected), "{expected} in\n{text}");
+        }
     }
 }

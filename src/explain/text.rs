@@ -8,6 +8,7 @@ use super::timeline::{Entry, Timeline, What};
 use super::words;
 use crate::decision::Action;
 use crate::observation::GroupId;
+use crate::observation::node_use::NodeUse;
 use crate::units::{Timestamp, display_duration};
 
 const WIDTH: usize = 80;
@@ -221,6 +222,9 @@ impl fmt::Display for Moment {
             );
             labelled(f, if index == 0 { "groups" } else { "" }, &text)?;
         }
+        for (index, line) in self.nodes.iter().flat_map(NodeUse::lines).enumerate() {
+            labelled(f, if index == 0 { "nodes" } else { "" }, &line)?;
+        }
         for (index, source) in self.sources.iter().enumerate() {
             let age = source.age_s.map_or("not observed".to_owned(), age);
             labelled(
@@ -259,6 +263,9 @@ impl Moment {
                     labelled(f, label, &ids.join(" "))?;
                 }
             }
+        }
+        if let Some(trouble) = &target.trouble {
+            labelled(f, "trouble", trouble)?;
         }
         if let Some(to_act) = &target.to_act {
             labelled(f, "until", to_act)?;

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::decision::{HoldReason, Limiter, Outcome, Rejection, RuleState};
+use crate::observation::GroupState;
 use crate::policy::condition::{Leaf, WindowFunction};
 use crate::policy::signal::{SignalSource, Unit};
 use crate::policy::{Policy, Target};
@@ -112,20 +113,7 @@ pub(super) fn remedy(reason: &HoldReason, target: Option<&Target>) -> String {
         R::ResizeInFlight { .. } => {
             "EMR completes the resize, or the provision timeout passes".to_owned()
         }
-        R::AtLimit { limiter, .. } => match limiter {
-            Limiter::Minimum | Limiter::Maximum => {
-                "the limits of the target are widened".to_owned()
-            }
-            Limiter::HdfsFloor => "HDFS stores less, or has more nodes".to_owned(),
-            Limiter::ApplicationMasters => {
-                "the applications end, or `keep_application_masters: false` is set".to_owned()
-            }
-            Limiter::Step => "the step cap is raised".to_owned(),
-            Limiter::Budget => "the budget has room again, or is raised".to_owned(),
-            Limiter::Stabilization => {
-                "the smaller size has been desired for the whole stabilization time".to_owned()
-            }
-        },
+        R::AtLimit { limiter, .. } => limit_remedy(*limiter).to_owned(),
         R::HdfsFloor { .. } => "HDFS stores less, or has copied its blocks".to_owned(),
         R::Frozen { .. } => "the schedule window ends".to_owned(),
         R::Quarantined { .. } => {
@@ -139,6 +127,10 @@ pub(super) fn remedy(reason: &HoldReason, target: Option<&Target>) -> String {
         R::NotLeader => {
             "this daemon becomes the leader; see the leader's journal for what was done".to_owned()
         }
+        R::GroupNotReady {
+            state: GroupState::Arrested,
+            ..
+        } => "you replace the group or the cluster: EMR accepts no resize of this group".to_owned(),
         R::ClusterNotReady { .. } | R::GroupNotReady { .. } => {
             "EMR reports RUNNING, WAITING or RESIZING; it rejects resizes in other states"
                 .to_owned()
@@ -159,6 +151,22 @@ pub(super) fn remedy(reason: &HoldReason, target: Option<&Target>) -> String {
         R::CallRefused { .. } => "the wait ends; then it tries again".to_owned(),
         R::ClockWentBack { .. } => {
             "an observation is later than the last one; check the machine's clock".to_owned()
+        }
+    }
+}
+
+/// What ends a hold at a limit.
+fn limit_remedy(limiter: Limiter) -> &'static str {
+    match limiter {
+        Limiter::Minimum | Limiter::Maximum => "the limits of the target are widened",
+        Limiter::HdfsFloor => "HDFS stores less, or has more nodes",
+        Limiter::ApplicationMasters => {
+            "the applications end, or `keep_application_masters: false` is set"
+        }
+        Limiter::Step => "the step cap is raised",
+        Limiter::Budget => "the budget has room again, or is raised",
+        Limiter::Stabilization => {
+            "the smaller size has been desired for the whole stabilization time"
         }
     }
 }

@@ -193,6 +193,7 @@ impl Moment<'_> {
             requested: Instances(requested),
             running: Instances(running),
             scaled_by_amazon: false,
+            state_reason: None,
         })
     }
 

@@ -312,6 +312,7 @@ mod tests {
             requested: Instances(0),
             running: Instances(0),
             scaled_by_amazon: false,
+            state_reason: None,
         };
         Remembered {
             status,

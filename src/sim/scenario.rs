@@ -87,6 +87,7 @@ impl GroupSpec {
             requested: self.count,
             running: self.count,
             scaled_by_amazon: false,
+            state_reason: None,
         }
     }
 }

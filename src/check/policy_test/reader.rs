@@ -377,5 +377,6 @@ fn new_group(
         requested: size,
         running: size,
         scaled_by_amazon: false,
+        state_reason: None,
     }
 }

@@ -30,6 +30,7 @@ fn group(id: &str, requested: u32, running: u32) -> GroupStatus {
         requested,
         running,
         scaled_by_amazon: false,
+        state_reason: None,
     }
 }
 

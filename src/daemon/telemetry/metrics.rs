@@ -15,6 +15,7 @@ pub use families::{Families, Family};
 
 use crate::daemon::telemetry::report::{SourceReport, TickReport};
 use crate::decision::{Action, Decision, DemandReport, Outcome, RuleState};
+use crate::observation::node_use::NodeUse;
 use crate::observation::{Direction, GroupStatus, Observation, Sampled, YarnLoad};
 use crate::policy::signal::{Signal, SignalSource};
 use crate::policy::{Policy, Target};
@@ -193,6 +194,9 @@ impl Metrics {
                     memory.as_f64() * BYTES_PER_MEBIBYTE,
                 );
             }
+        }
+        for (state, nodes) in NodeUse::of(observation).iter().flat_map(NodeUse::by_state) {
+            set(&self.families.nodes, &[state], f64::from(nodes));
         }
         set(
             &self.families.cluster_state,

@@ -10,7 +10,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::daemon::telemetry::cost::CostReport;
 use crate::daemon::telemetry::report::{Phases, ResizeAnswer, Source, SourceReport, TickReport};
+use crate::decision::trouble::trouble;
 use crate::decision::{Action, Decision, RuleState};
+use crate::observation::node_use::NodeUse;
 use crate::observation::{ClusterState, GroupId, GroupStatus, NodesByState, Pause, Role, RuleName};
 use crate::policy::signal::SignalSource;
 use crate::policy::{Policy, Target};
@@ -83,6 +85,9 @@ pub struct TickStatus {
     pub targets: Vec<TargetStatus>,
     /// Every group of the cluster.
     pub groups: Vec<GroupStatus>,
+    /// How YARN uses the instances that EMR runs; `None` when the nodes are not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub nodes: Option<NodeUse>,
     /// YARN's load; `None` when it was not observed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub load: Option<LoadStatus>,
@@ -147,6 +152,9 @@ pub struct TargetStatus {
     pub decision: Decision,
     /// The decision as a sentence.
     pub words: String,
+    /// What is wrong with the group, if EMR suspended or arrested it, and what to do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trouble: Option<String>,
     /// The last resize since the daemon started.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_resize: Option<PastResize>,
@@ -302,6 +310,7 @@ impl TickStatus {
                 })
                 .collect(),
             groups: cluster.groups.clone(),
+            nodes: NodeUse::of(observation),
             load: observation
                 .yarn
                 .as_ref()
@@ -341,6 +350,8 @@ impl TargetStatus {
     ) -> Self {
         let limits = target.limits_at(decision.at);
         let answer = answer_to(decision, &report.answers);
+        let mut groups = report.observation.cluster.value.groups.iter();
+        let group = groups.find(|group| decision.group.as_ref() == Some(&group.id));
         let rules = target.rules.iter().map(|rule| {
             let state = decision
                 .rules
@@ -363,6 +374,7 @@ impl TargetStatus {
             may_be_absent: target.may_be_absent,
             words: words::of_target(target, decision, answer),
             decision: decision.clone(),
+            trouble: group.and_then(trouble),
             last_resize,
             rules: rules.collect(),
         }

@@ -23,6 +23,7 @@ fn group(requested: u32, running: u32) -> GroupStatus {
         requested: Instances(requested),
         running: Instances(running),
         scaled_by_amazon: false,
+        state_reason: None,
     }
 }
 

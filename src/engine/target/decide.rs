@@ -15,7 +15,12 @@ impl TargetState {
         let (at, requested) = (now.tick.at(), now.group.requested);
         match now.group.state {
             GroupState::Running | GroupState::Resizing | GroupState::Suspended => {}
-            state => return Action::Hold(HoldReason::GroupNotReady { state }),
+            state => {
+                return Action::Hold(HoldReason::GroupNotReady {
+                    state,
+                    message: now.group.state_reason.clone(),
+                });
+            }
         }
         if now.group.scaled_by_amazon {
             return Action::Hold(HoldReason::ScaledByAmazon);

@@ -39,7 +39,10 @@ impl TargetState {
         if direction == Direction::Out
             && let Some(until) = resizes.quarantined_until(at)
         {
-            return Some(HoldReason::Quarantined { until });
+            return Some(HoldReason::Quarantined {
+                until,
+                message: now.group.state_reason.clone(),
+            });
         }
         if let Some(to) = self.waits_for(now, direction, candidate) {
             return Some(HoldReason::ResizeInFlight { to });

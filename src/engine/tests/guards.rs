@@ -91,8 +91,17 @@ fn who_is_not_the_leader_or_has_no_ready_cluster_holds() {
     assert_eq!(
         harness.tick(30, Some(10.0)),
         Action::Hold(HoldReason::GroupNotReady {
-            state: GroupState::Arrested
+            state: GroupState::Arrested,
+            message: None,
         })
+    );
+    harness.scene.groups[1].state_reason = Some("Instance limit exceeded".into());
+    let Action::Hold(reason) = harness.tick(60, Some(10.0)) else {
+        panic!("an arrested group is not resized");
+    };
+    assert_eq!(
+        reason.to_string(),
+        "the group is ARRESTED (EMR: \"Instance limit exceeded\")"
     );
 }
 

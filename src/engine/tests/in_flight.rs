@@ -123,7 +123,10 @@ fn growth_that_never_arrives_is_quarantined_and_then_tried_again() {
     );
     assert_eq!(
         harness.tick(630, Some(10.0)),
-        Action::Hold(HoldReason::Quarantined { until: second(930) })
+        Action::Hold(HoldReason::Quarantined {
+            until: second(930),
+            message: None
+        })
     );
     assert_eq!(
         harness.tick(930, Some(10.0)).resized_to(),

@@ -60,6 +60,10 @@ pub fn group(group: &InstanceGroup) -> Described<GroupStatus> {
         .status()
         .and_then(|status| status.state())
         .ok_or_else(|| lacks("state"))?;
+    let state = group_state(state.as_str())?;
+    let reason = group
+        .status()
+        .and_then(|status| status.state_change_reason());
     Ok(GroupStatus {
         id: GroupId::new(id),
         name: name(group.name()),
@@ -67,12 +71,13 @@ pub fn group(group: &InstanceGroup) -> Described<GroupStatus> {
         kind: GroupKind::Group,
         // A group without a market is on-demand.
         market: group.market().map_or(Ok(Market::OnDemand), market)?,
-        state: group_state(state.as_str())?,
+        state,
         requested: count(group.requested_instance_count(), || {
             lacks("requested count")
         })?,
         running: count(group.running_instance_count(), || lacks("running count"))?,
         scaled_by_amazon: group.auto_scaling_policy().is_some_and(is_attached),
+        state_reason: state_reason(state, reason.and_then(|reason| reason.message())),
     })
 }
 
@@ -87,16 +92,21 @@ pub fn fleet(fleet: &InstanceFleet) -> Described<[GroupStatus; 2]> {
         .status()
         .and_then(|status| status.state())
         .ok_or_else(|| lacks("state"))?;
+    let state = group_state(state.as_str())?;
+    let reason = fleet
+        .status()
+        .and_then(|status| status.state_change_reason());
     let fleet_status = GroupStatus {
         id: GroupId::new(id),
         name: name(fleet.name()),
         role,
         kind: GroupKind::Fleet,
         market: Market::OnDemand,
-        state: group_state(state.as_str())?,
+        state,
         requested: Instances::ZERO,
         running: Instances::ZERO,
         scaled_by_amazon: false,
+        state_reason: state_reason(state, reason.and_then(|reason| reason.message())),
     };
     let on_demand = (
         fleet.target_on_demand_capacity(),
@@ -199,6 +209,13 @@ fn group_state(text: &str) -> Described<GroupState> {
         .copied()
         .find(|state| state.as_str() == text)
         .ok_or_else(|| unknown("instance group state", text))
+}
+
+/// What EMR says about a state of trouble. Its messages about other states are of no use, and would
+/// fill the journal.
+fn state_reason(state: GroupState, message: Option<&str>) -> Option<std::sync::Arc<str>> {
+    let is_trouble = matches!(state, GroupState::Suspended | GroupState::Arrested);
+    name(message.map(str::trim).filter(|_| is_trouble))
 }
 
 fn role(what: &str, text: &str) -> Described<Role> {

@@ -270,3 +270,20 @@ async fn managed_scaling_is_asked_for_every_five_minutes() {
     emr.read(&Clock::ahead(Duration::from_secs(301))).await;
     assert_eq!(fake.seen("GetManagedScalingPolicy").len(), 2);
 }
+
+#[tokio::test]
+async fn what_emr_says_about_a_group_is_read_while_it_is_in_trouble() {
+    let fake = FakeEmr::start().await;
+    for (state, expected) in [
+        ("SUSPENDED", Some("Bootstrap failure")),
+        ("ARRESTED", Some("Bootstrap failure")),
+        ("RESIZING", None),
+    ] {
+        let mut answer = groups(4, 4, state);
+        answer["InstanceGroups"][2]["Status"]["StateChangeReason"] =
+            json!({ "Code": "INSTANCE_FAILURE", "Message": "Bootstrap failure" });
+        fake.on("ListInstanceGroups", answer);
+        let status = status(&mut emr(&fake)).await;
+        assert_eq!(task(&status).state_reason.as_deref(), expected, "{state}");
+    }
+}

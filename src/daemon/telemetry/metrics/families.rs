@@ -76,6 +76,8 @@ families! {
     group_state: GaugeVec = "headroom_group_state", ["group", "state"], "1 for the state that EMR reports for the group.";
     requested: GaugeVec = "headroom_group_instances_requested", ["group"], "Instances that the group requests from EMR; for fleets, capacity units.";
     running: GaugeVec = "headroom_group_instances_running", ["group"], "Instances that run; for fleets, capacity units.";
+    nodes: GaugeVec = "headroom_nodes", ["state"],
+        "Instances that EMR runs, without the primary, by how YARN uses them: usable, draining, unhealthy, not_listed. Absent while not known.";
     limit_min: GaugeVec = "headroom_group_instances_min", ["group"], "Lower limit in force, schedules included.";
     limit_max: GaugeVec = "headroom_group_instances_max", ["group"], "Upper limit in force, schedules included.";
     decisions: CounterVec = "headroom_decisions_total", ["group", "action", "reason"],

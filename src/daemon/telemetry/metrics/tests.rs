@@ -4,7 +4,7 @@ use crate::daemon::telemetry::report::testing::{Rig, policy};
 use crate::daemon::telemetry::report::{ShadowReport, Source};
 use crate::decision::Rejection;
 use crate::engine::testing::core_group;
-use crate::observation::Pause;
+use crate::observation::{GroupId, InstanceId, NodeHealth, NodeLoad, NodeSnapshot, Pause};
 
 const START: Timestamp = Timestamp::from_millis(1_772_438_400_000);
 
@@ -321,5 +321,29 @@ fn the_documentation_lists_every_metric_and_no_other() {
         rows,
         "docs/metrics.md should have these rows:\n{}",
         rows.join("\n")
+    );
+}
+
+#[test]
+fn nodes_are_counted_by_how_yarn_uses_them_and_absent_while_that_is_not_known() {
+    let (mut metrics, mut report) = (metrics(), Rig::new(START).tick());
+    let series = "headroom_nodes{state=\"unhealthy\"}";
+    assert_eq!(value(&after(&mut metrics, &report), series), None);
+    report.observation.nodes = Some(Sampled {
+        value: NodeSnapshot(vec![NodeLoad {
+            instance: InstanceId::new("i-1"),
+            group: GroupId::new("ig-task"),
+            containers: 0,
+            has_application_master: false,
+            draining: false,
+            idle_since: None,
+            health: NodeHealth::Unhealthy,
+        }]),
+        measured_at: report.observation.at,
+    });
+    let text = after(&mut metrics, &report);
+    assert_values(
+        &text,
+        &[(series, 1.0), ("headroom_nodes{state=\"usable\"}", 0.0)],
     );
 }

@@ -11,6 +11,7 @@ use crate::daemon::telemetry::status::{
     Freshness, LoadStatus, RuleStatus, Status, TargetStatus, TickStatus,
 };
 use crate::decision::{Action, HoldReason, RuleState};
+use crate::observation::node_use::NodeUse;
 use crate::units::{Mebibytes, Timestamp, display_duration};
 use html::Escaped;
 
@@ -133,6 +134,9 @@ impl Page {
             "<p><span class=\"tag {class}\">{tag}</span><span class=\"soft\">{}</span></p>",
             Escaped(&text::size(target))
         ));
+        if let Some(trouble) = &target.trouble {
+            self.add(format_args!("<p class=\"bad\">{}</p>", Escaped(trouble)));
+        }
         let share = |part: f64| percent(part, target.max.as_f64().max(decision.requested.as_f64()));
         let waiting = (decision.requested > decision.running)
             .then_some((share(decision.requested.as_f64()), "wait"));
@@ -293,7 +297,19 @@ impl Page {
                 group.running
             ));
         }
-        self.add("</table></section>\n");
+        self.add("</table>");
+        for (index, line) in tick.nodes.iter().flat_map(NodeUse::lines).enumerate() {
+            let (class, label) = if index == 0 {
+                ("soft", "Nodes: ")
+            } else {
+                ("warn", "")
+            };
+            self.add(format_args!(
+                "<p class=\"{class}\">{label}{}</p>",
+                Escaped(&line)
+            ));
+        }
+        self.add("</section>\n");
     }
 
     fn shadows(&mut self, tick: &TickStatus) {

@@ -5,6 +5,7 @@ use crate::daemon::sources::error::SourceError;
 use crate::daemon::telemetry::report::testing::{Rig, demand, policy};
 use crate::daemon::telemetry::report::{ShadowReport, TickReport};
 use crate::decision::{Cause, HoldReason, Limiter, Outcome, Rejection, Resize};
+use crate::observation::{GroupState, InstanceId, NodeHealth, NodeLoad, NodeSnapshot, Sampled};
 use crate::policy::parse::parse;
 
 const START: Timestamp = Timestamp::from_millis(1_772_438_400_000);
@@ -216,4 +217,37 @@ fn a_group_that_demand_may_scale_and_the_cluster_does_not_have_is_no_trouble() {
     let (without_targets, with_target) = said(2);
     assert!(without_targets.ends_with("list the groups to scale under `targets`"));
     assert!(with_target.ends_with("under `targets`, name one by `id` or `name`"));
+}
+
+#[test]
+fn a_suspended_group_and_instances_that_yarn_does_not_use_are_said_with_what_to_do() {
+    let mut report = Rig::new(START).tick();
+    let group = &mut report.observation.cluster.value.groups[0];
+    group.state = GroupState::Suspended;
+    group.state_reason = Some("Bootstrap failure".into());
+    report.observation.nodes = Some(Sampled {
+        value: NodeSnapshot(vec![NodeLoad {
+            instance: InstanceId::new("i-1"),
+            group: GroupId::new("ig-task"),
+            containers: 0,
+            has_application_master: false,
+            draining: false,
+            idle_since: None,
+            health: NodeHealth::NotListed,
+        }]),
+        measured_at: report.observation.at,
+    });
+    let status = status(&report, None);
+    let shown = text::text(&status);
+    for expected in [
+        "PROBLEM: EMR suspended the group",
+        "(EMR: \"Bootstrap failure\")",
+        "check the instance limits",
+        "Nodes: EMR runs 1 besides the primary, and YARN uses 0 (1 not listed)\n",
+        "  not listed by YARN: i-1 (ig-task)\n",
+    ] {
+        assert!(shown.contains(expected), "{expected} in\n{shown}");
+    }
+    let json = serde_json::to_value(&status).expect("serialises");
+    assert_eq!(json["tick"]["nodes"]["unused"][0]["instance"], "i-1");
 }

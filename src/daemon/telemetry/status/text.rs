@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use super::words::{self, whole_seconds};
 use super::{Freshness, SourceStatus, Status, TargetStatus, TickStatus};
+use crate::observation::node_use::NodeUse;
 use crate::units::display_duration;
 
 /// How many stretches of decisions are shown.
@@ -57,6 +58,9 @@ fn write_status(out: &mut String, status: &Status) -> std::fmt::Result {
 fn write_target(out: &mut String, target: &TargetStatus) -> std::fmt::Result {
     let decision = &target.decision;
     writeln!(out, "\n{}", target.words)?;
+    if let Some(trouble) = &target.trouble {
+        writeln!(out, "  PROBLEM: {trouble}")?;
+    }
     writeln!(out, "  {}", size(target))?;
     let width = target
         .rules
@@ -94,6 +98,10 @@ fn write_target(out: &mut String, target: &TargetStatus) -> std::fmt::Result {
 }
 
 fn write_surroundings(out: &mut String, tick: &TickStatus) -> std::fmt::Result {
+    for (index, line) in tick.nodes.iter().flat_map(NodeUse::lines).enumerate() {
+        let indent = if index == 0 { "\nNodes: " } else { "  " };
+        writeln!(out, "{indent}{line}")?;
+    }
     writeln!(out, "\nSources:")?;
     tick.sources.iter().try_for_each(|source| {
         writeln!(

@@ -221,6 +221,7 @@ fn cluster() -> impl Strategy<Value = ClusterStatus> {
             requested: Instances(requested),
             running: Instances(running),
             scaled_by_amazon: false,
+            state_reason: None,
         });
     (
         prop::sample::select(ClusterState::ALL),
