@@ -1,6 +1,7 @@
 //! What the engine decided, why, and how that reads to a person.
 
 mod demand;
+pub mod trouble;
 mod words;
 
 use std::fmt;
