@@ -1,6 +1,7 @@
 //! Tests Headroom with real services: Hadoop YARN, an independent implementation of EMR's API,
 //! Prometheus. `tests/run real` installs and runs them; plain `cargo test` leaves them out.
 
+mod answers;
 mod closed_loop;
 mod cluster;
 mod dashboard;

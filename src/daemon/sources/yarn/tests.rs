@@ -1,5 +1,6 @@
 mod availability;
 mod labels;
+mod versions;
 
 use serde_json::{Value, json};
 
@@ -14,11 +15,11 @@ const TIMEOUT: Duration = Duration::from_millis(1500);
 const ALLOWANCE: Duration = Duration::from_secs(90);
 
 macro_rules! fixture {
-    ($name:literal) => {
+    ($($name:literal),+) => {
         include_str!(concat!(
             env!("CARGO_MANIFEST_DIR"),
             "/tests/fixtures/yarn/",
-            $name,
+            $($name,)+
             ".json"
         ))
     };
@@ -321,35 +322,10 @@ async fn a_field_that_is_needed_and_missing_is_named() {
     }
 }
 
-/// Hadoop before 3.3, whose `/metrics` does not have what is pending.
-fn before_hadoop_3_3() -> Canned {
-    edited(fixture!("metrics"), |metrics| {
-        let metrics = metrics["clusterMetrics"].as_object_mut().unwrap();
-        metrics.retain(|field, _| !field.starts_with("pending"));
-    })
-}
-
-#[tokio::test]
-async fn before_hadoop_3_3_what_is_pending_is_read_from_the_bean_of_the_root_queue() {
-    let fake = active().await;
-    fake.answers("/metrics", before_hadoop_3_3()).answers(
-        "/jmx QueueMetrics",
-        edited(fixture!("queue-metrics"), |beans| {
-            beans["beans"][0]["PendingMB"] = 30_720.into();
-            beans["beans"][0]["PendingVCores"] = 12.into();
-        }),
-    );
-    let load = read(&fake).await.load.unwrap().value;
-    assert_eq!(
-        (load.memory_pending, load.vcores_pending),
-        (Mebibytes(30_720), Some(VirtualCores(12)))
-    );
-}
-
 #[tokio::test]
 async fn the_load_is_unknown_if_what_is_pending_is_nowhere() {
     let fake = active().await;
-    fake.answers("/metrics", before_hadoop_3_3())
+    fake.answers("/metrics", Canned::json(fixture!("hadoop-3.2/metrics")))
         .answers("/jmx QueueMetrics", Canned::json(r#"{"beans": []}"#));
     let problem = problem(read(&fake).await.load);
     assert!(

@@ -161,15 +161,15 @@ pub enum AppState {
     Other,
 }
 
-/// `/ws/v1/cluster/get-node-labels`: an object that is empty if there are no labels. A single label is
-/// not written as a list, and the name of the list depends on the version.
+/// `/ws/v1/cluster/get-node-labels`: an object that is empty if there are no labels, or `null` (Hadoop
+/// 2). A single label is not written as a list, and the name of the list depends on the version.
 #[derive(Debug, Deserialize)]
 #[serde(transparent)]
-pub struct NodeLabels(BTreeMap<String, Option<IgnoredAny>>);
+pub struct NodeLabels(Option<BTreeMap<String, Option<IgnoredAny>>>);
 
 impl NodeLabels {
     pub fn exist(&self) -> bool {
-        self.0.values().any(Option::is_some)
+        self.0.iter().flatten().any(|(_, labels)| labels.is_some())
     }
 }
 
