@@ -23,7 +23,7 @@ pub struct Decision {
     pub at: Timestamp,
     /// Position of the target in the policy file, from zero.
     pub target: usize,
-    /// The group that the target means; `None` while no group of the cluster matches.
+    /// The group that the target selects; `None` while no group of the cluster matches.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub group: Option<GroupId>,
     /// The size that EMR was asked for before this decision; zero without a group.
@@ -32,7 +32,7 @@ pub struct Decision {
     pub running: Instances,
     /// What to do about it. Only a resize leads to a call.
     pub action: Action,
-    /// One for each rule, in file order; empty when the tick ended before the rules were looked at.
+    /// One for each rule, in file order; empty without a group, and from an engine without reports.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub rules: Vec<RuleReport>,
     /// Values of the signals and windows that the target's rules read, as far as they are known.
@@ -59,7 +59,7 @@ pub enum Action {
 pub struct Resize {
     /// The size that EMR was asked for before.
     pub from: Instances,
-    /// The size to request; never equal to `from`.
+    /// The size to request. Equal to `from` only for a retry: see [`Resize::is_retry`].
     pub to: Instances,
     /// Who asks for it.
     pub because: Cause,
@@ -86,7 +86,7 @@ pub struct Resize {
 }
 
 impl Resize {
-    /// Whether it launches or terminates instances.
+    /// `In` if the size falls; otherwise `Out`, also for a retry.
     pub fn direction(&self) -> Direction {
         if self.to < self.from {
             Direction::In
@@ -168,17 +168,17 @@ pub enum HoldReason {
     NoRuleReady,
     /// Everything is known, and the cluster has the size that demand asks for within its limits.
     DemandMet,
-    /// No rule is firing, and the state of at least one is unknown because this signal is
-    /// too old.
+    /// A signal that the decision needs is too old: no rule fires and the state of one is unknown, or
+    /// a scale-in waits for it.
     StaleData {
         /// The signal's name; `yarn` or `cluster` for a part of the observation.
         signal: Arc<str>,
         measured_at: Timestamp,
     },
-    /// No rule is firing, and the state of at least one is unknown because this signal was
-    /// not observed, or not for as long as a window needs.
+    /// A signal that the decision needs was not observed, or not for as long as a window needs.
     MissingSignal {
-        /// The signal's name; `yarn`, `hdfs`, `nodes` or `cluster` for a part of the observation.
+        /// The signal's name; `yarn`, `hdfs`, `nodes` or `cluster` for a part of the observation, and
+        /// `idle_time` at the first tick.
         signal: Arc<str>,
     },
     /// A change would terminate instances, and YARN does not list `missing` of the `running` ones that
@@ -191,12 +191,12 @@ pub enum HoldReason {
     },
     /// A rule's last resize completed too recently, and its `cooldown` is not over.
     CoolingDown { rule: RuleName, until: Timestamp },
-    /// An earlier resize, to this size, is not complete.
+    /// A resize to this size is in flight, or EMR runs fewer instances than this size requires.
     ResizeInFlight { to: Instances },
-    /// A rule asks for a change that a limit or guard reduces to none.
+    /// The policy asks for a change, but limits leave the size unchanged.
     AtLimit {
         limiter: Limiter,
-        /// The size that is left of it: the present one.
+        /// The current size.
         size: Instances,
     },
     /// The remaining core nodes could not store the blocks, or blocks are missing copies.
@@ -380,7 +380,8 @@ pub enum Outcome {
     Rejected(Rejection),
     /// No answer arrived: the resize counts as in flight until EMR describes the cluster again.
     Unknown,
-    /// No call was made, because this is a dry run. Nothing follows from the decision.
+    /// No call was made: in a dry run, or because the decision could not be recorded. Nothing follows
+    /// from the decision.
     NotSent,
 }
 

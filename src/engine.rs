@@ -1,5 +1,5 @@
-//! The decision engine: a pure function of what was observed. It has no clock, I/O, lock or
-//! randomness; `now` is the time of the observation.
+//! The decision engine. It is deterministic: it has no clock, I/O, lock or randomness, and *now* is the
+//! time of the observation.
 //!
 //! Everything that has to be equal on a live and on a simulated cluster is in here: `for` timers,
 //! windows, in-flight resizes, cooldowns, limits, pauses. An engine is restored from what
@@ -46,7 +46,7 @@ pub struct Engine {
     policy: Policy,
     targets: Vec<TargetState>,
     history: ClusterHistory,
-    /// Decisions contain the states of rules and the values that they read.
+    /// Whether decisions include the states of rules and the values that they read.
     with_reports: bool,
 }
 

@@ -39,11 +39,11 @@ use situation::Situation;
 #[derive(Clone, Debug)]
 pub struct TargetState {
     spec: Target,
-    /// What each rule reads, as its condition says.
+    /// The signals that the condition and the change of each rule read.
     inputs: Vec<RuleInputs>,
-    /// The windows as conditions write them.
+    /// The text of each window, as in the conditions.
     window_names: Vec<Arc<str>>,
-    /// What one tick leaves to the next.
+    /// What is kept between ticks.
     history: TargetHistory,
     /// The signals at this tick.
     freshness: Vec<Freshness>,
@@ -64,7 +64,7 @@ fn group_or_hold<'g>(found: &GroupMatch<'g>) -> Result<&'g GroupStatus, HoldReas
 }
 
 impl TargetState {
-    /// A target of which nothing was observed yet.
+    /// Returns a target without observations.
     pub fn new(spec: Target) -> Self {
         let window_names = (0..spec.windows.len())
             .map(|window| spec.text_of(Leaf::Window(window)))
@@ -83,9 +83,9 @@ impl TargetState {
         }
     }
 
-    /// Takes the tick's observation and decides. `cluster_hold` is a reason to hold that concerns
-    /// the whole cluster, `position` is the target's place in the policy, and `found` is what the
-    /// cluster has for it.
+    /// Takes the tick's observation and decides. `cluster_hold` is a reason to hold that concerns the
+    /// whole cluster, `demanded` the size that a `demand:` policy asks for, `position` the target's
+    /// place in the policy, and `found` the group that the target selects, if there is one.
     pub fn step(
         &mut self,
         tick: &Tick,
@@ -134,7 +134,7 @@ impl TargetState {
         }
     }
 
-    /// The decision of a tick at which the target means no group.
+    /// The decision of a tick at which the target selects no group.
     fn hold_without_group(&mut self, tick: &Tick, target: usize, reason: HoldReason) -> Decision {
         self.history.group = None;
         self.rule_states.clear();
@@ -172,7 +172,7 @@ impl TargetState {
         }
     }
 
-    /// Starts an empty history if the target means another group than before. The most core nodes
+    /// Starts an empty history if the target selects another group than before. The most core nodes
     /// ever seen are a fact about the cluster and stay.
     fn track(&mut self, group: &GroupStatus) {
         if self.history.tracked_group.as_ref() != Some(&group.id) {
@@ -312,14 +312,14 @@ impl TargetState {
         readings
     }
 
-    /// Takes the answer of EMR to the resize that was sent last, if this target means the group.
+    /// Takes the answer of EMR to the resize that was sent last, if this target selects the group.
     pub fn note(&mut self, group: &GroupId, outcome: Outcome) {
         if self.history.group.as_ref() == Some(group) {
             self.history.resizes.note(outcome);
         }
     }
 
-    /// Puts a recorded decision about this group in the place of what the last tick decided.
+    /// Replaces the last tick's decision about this group by a recorded one.
     pub fn apply_recorded(&mut self, decision: &Decision) {
         if self.history.group.is_none() || self.history.group != decision.group {
             return;
@@ -357,7 +357,7 @@ impl TargetState {
         history.resizes.clamp(at, &self.spec.guards);
     }
 
-    /// Which group the target means.
+    /// Which group the target selects.
     pub fn selector(&self) -> &Selector {
         &self.spec.selector
     }

@@ -12,9 +12,9 @@ pub struct Tick<'a> {
     pub observation: &'a Observation,
     /// The samples of EMR's description of the cluster.
     pub cluster: &'a SignalSamples,
-    /// A scale-in has to know what runs on each node.
+    /// Whether a scale-in needs the snapshot of the nodes.
     pub needs_nodes: bool,
-    /// The engine has observed nothing before.
+    /// Whether this is the engine's first observation.
     pub is_first: bool,
     /// Instances that EMR runs and YARN does not use.
     pub unused: Unused,
@@ -22,7 +22,7 @@ pub struct Tick<'a> {
     pub poll: Duration,
     /// How old a polled value may be: three polls.
     pub max_age: Duration,
-    /// Decisions contain the states of rules and the values that they read.
+    /// Whether decisions include the states of rules and the values that they read.
     pub with_reports: bool,
 }
 

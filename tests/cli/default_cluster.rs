@@ -214,16 +214,17 @@ fn without_a_goal_advice_is_a_trade_off_and_writes_no_policy() {
 fn a_simulation_that_ends_before_its_work_names_the_policies_that_it_cut_off() {
     let folder = Folder::new();
     folder.write(
-        "week/trace.jsonl",
+        "week.jsonl",
         trace(&[(0, 4, 60, 2_048), (7 * 86_400, 4, 60, 2_048)]),
     );
     let cut_off = |max_days: u32| {
-        let words = format!("simulate week --policy fixed-max --max-days {max_days} --format json");
+        let words =
+            format!("simulate week.jsonl --policy fixed-max --max-days {max_days} --format json");
         json(&folder.stdout(&words))["traces"][0]["cut_off"].clone()
     };
     assert_eq!(cut_off(2)["policies"][0], "fixed-max");
     assert!(cut_off(8).is_null());
-    let table = folder.stdout("simulate week --policy fixed-max --max-days 2");
+    let table = folder.stdout("simulate week.jsonl --policy fixed-max --max-days 2");
     let flat = table.split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(
         flat.contains("The simulation of fixed-max ended after 2 days"),

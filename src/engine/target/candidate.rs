@@ -25,8 +25,8 @@ pub enum AskedBy {
 }
 
 impl AskedBy {
-    /// Whether the policy asks, by a rule or by demand. Guards apply to these candidates only:
-    /// limits are enforced at once.
+    /// Whether a rule or demand asks. A change that only enforces `min` or `max` skips step, budgets,
+    /// flips, stabilization and cooldowns, but no other guard.
     pub fn is_policy(self) -> bool {
         matches!(self, Self::Rule(_) | Self::Demand)
     }

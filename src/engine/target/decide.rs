@@ -54,7 +54,7 @@ impl TargetState {
         }
     }
 
-    /// Takes the resize for sent and returns it.
+    /// Records the resize as sent, and returns it.
     fn resize(&mut self, now: &Situation, candidate: Candidate, limited: LimitedSize) -> Resize {
         let (from, to) = (now.group.requested, limited.size);
         self.history

@@ -94,7 +94,7 @@ impl TargetState {
         if let Some(rule) = self.unknown_rule_against_scale_in(now) {
             return Some(self.reason_for_unknown(rule));
         }
-        // Nothing has been idle for any time yet.
+        // At the first tick no idle time is known.
         if now.tick.is_first {
             return Some(HoldReason::missing("idle_time"));
         }
