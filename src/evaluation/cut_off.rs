@@ -22,7 +22,7 @@ impl Testbed<'_> {
                 policies.push(trial.card.policy.clone());
             }
         }
-        (!policies.is_empty()).then(|| CutOff {
+        (!policies.is_empty()).then_some(CutOff {
             max_days: self.scenario.max_duration.as_secs() / 86_400,
             policies,
         })
