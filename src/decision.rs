@@ -82,7 +82,7 @@ pub struct Resize {
     /// Instances with application masters that may be terminated: those of a fleet, because
     /// `ModifyInstanceFleet` cannot protect instances, and those that the policy does not keep.
     #[serde(default, skip_serializing_if = "is_zero")]
-    pub masters_at_risk: u32,
+    pub application_masters_at_risk: u32,
 }
 
 impl Resize {
@@ -109,7 +109,7 @@ impl Resize {
             if let Some(limiter) = self.limited_by {
                 write!(f, " (desired {}, limited by {limiter})", self.desired)?;
             }
-            match self.masters_at_risk {
+            match self.application_masters_at_risk {
                 0 => Ok(()),
                 1 => f.write_str("; it may terminate an instance that runs an application master"),
                 masters => write!(

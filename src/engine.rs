@@ -96,15 +96,18 @@ impl Engine {
         let last_at = self.history.last_at.replace(at);
         let went_back = last_at.filter(|last| at < *last);
         if went_back.is_some() {
-            self.restart_clock(at);
+            self.handle_clock_rollback(at);
         }
-        let described = Sampled {
+        let cluster_sample = Sampled {
             value: 0.0,
             measured_at: observation.cluster.measured_at,
         };
         let max_age = self.policy.poll() * 3;
-        let (_, description) = self.history.cluster.update(at, Some(described), max_age);
-        let cluster_hold = cluster_hold(observation, description, went_back);
+        let (_, cluster_freshness) = self
+            .history
+            .cluster
+            .update(at, Some(cluster_sample), max_age);
+        let cluster_hold = cluster_hold(observation, cluster_freshness, went_back);
         let poll = self.policy.poll();
         let unused = self.history.presence.observe(observation, poll, max_age);
         self.history.needs_nodes |=
@@ -142,13 +145,13 @@ impl Engine {
     }
 
     /// Adjusts to a clock that went back to `at`.
-    fn restart_clock(&mut self, at: Timestamp) {
+    fn handle_clock_rollback(&mut self, at: Timestamp) {
         self.history.cluster.clear();
-        self.history.presence.restart_clock();
+        self.history.presence.handle_clock_rollback();
         for target in &mut self.targets {
-            target.restart_clock(at);
+            target.handle_clock_rollback(at);
         }
-        self.history.demand.restart_clock();
+        self.history.demand.handle_clock_rollback();
     }
 
     /// Takes the answer of EMR to the resize that the last step decided for this group. Without a
@@ -173,17 +176,17 @@ impl Engine {
     }
 }
 
-/// A reason to hold that concerns every target. `description` is how recent EMR's description of the
+/// A reason to hold that concerns every target. `cluster_freshness` is how recent EMR's description of the
 /// cluster is, and `went_back` the time of the last observation if it is later than this one.
 fn cluster_hold(
     observation: &Observation,
-    description: Freshness,
+    cluster_freshness: Freshness,
     went_back: Option<Timestamp>,
 ) -> Option<HoldReason> {
     if let Some(last) = went_back {
         return Some(HoldReason::ClockWentBack { last });
     }
-    if let Freshness::Stale(measured_at) = description {
+    if let Freshness::Stale(measured_at) = cluster_freshness {
         return Some(HoldReason::StaleData {
             signal: "cluster".into(),
             measured_at,

@@ -224,7 +224,7 @@ impl Shadow {
             limited_by: None,
             protect: Vec::new(),
             prefer: Vec::new(),
-            masters_at_risk: 0,
+            application_masters_at_risk: 0,
         };
         self.engine.apply_recorded(&Decision {
             action: Action::Resize(resize),

@@ -174,7 +174,7 @@ impl DemandState {
     }
 
     /// Adjusts to a clock that went back: what was learned stays, what was in progress is dropped.
-    pub fn restart_clock(&mut self) {
+    pub fn handle_clock_rollback(&mut self) {
         self.measured_at = None;
         self.levels.forget();
         self.turnover.forget();

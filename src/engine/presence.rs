@@ -97,7 +97,7 @@ impl Presence {
     }
 
     /// Starts over, because the clock went back.
-    pub fn restart_clock(&mut self) {
+    pub fn handle_clock_rollback(&mut self) {
         *self = Self::default();
     }
 

@@ -341,7 +341,7 @@ impl TargetState {
 
     /// Adjusts to a clock that went back to `at`: no series of samples continues, and no wait lasts
     /// longer than it would from now on.
-    pub fn restart_clock(&mut self, at: Timestamp) {
+    pub fn handle_clock_rollback(&mut self, at: Timestamp) {
         let history = &mut self.history;
         for (_, samples) in &mut history.signals {
             samples.clear();

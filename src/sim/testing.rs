@@ -135,7 +135,7 @@ fn resize(observation: &Observation, to: u32) -> Decision {
             limited_by: None,
             protect: ids(|node| node.has_application_master),
             prefer: ids(|node| node.containers == 0),
-            masters_at_risk: 0,
+            application_masters_at_risk: 0,
         }),
         rules: Vec::new(),
         readings: Vec::new(),

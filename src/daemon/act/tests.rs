@@ -58,7 +58,7 @@ fn resize(from: u32, to: u32) -> Resize {
         limited_by: None,
         protect: Vec::new(),
         prefer: Vec::new(),
-        masters_at_risk: 0,
+        application_masters_at_risk: 0,
     }
 }
 
@@ -124,7 +124,7 @@ async fn a_scale_in_is_graceful_and_names_who_stays_and_who_goes() {
     let shrink = Resize {
         protect: ids(&["i-1", "i-2"]),
         prefer: ids(&["i-3"]),
-        masters_at_risk: 0,
+        application_masters_at_risk: 0,
         ..resize(4, 3)
     };
     let expected = json!({ "ClusterId": CLUSTER, "InstanceGroups": [{

@@ -46,7 +46,7 @@ impl TargetState {
     pub(super) fn candidate(&self, now: &Situation) -> Option<Candidate> {
         let requested = now.group.requested;
         let change = self.change(now);
-        if !now.owes() || !self.history.resizes.is_failed() {
+        if !now.is_below_requested() || !self.history.resizes.is_failed() {
             return change;
         }
         let asked_by = match change {

@@ -3,7 +3,7 @@
 use super::TargetState;
 use super::candidate::{AskedBy, Candidate};
 use super::situation::Situation;
-use super::termination::{choose_nodes, masters_at_risk, masters_floor};
+use super::termination::{application_masters_at_risk, application_masters_floor, choose_nodes};
 use crate::decision::{Action, Cause, HoldReason, Limiter, Resize};
 use crate::engine::hdfs_floor::{HdfsFloor, hdfs_floor};
 use crate::engine::limits::{LimitedSize, limit_scale_in, limit_scale_out};
@@ -75,7 +75,7 @@ impl TargetState {
             limited_by: limited.by,
             protect,
             prefer,
-            masters_at_risk: masters_at_risk(now.tick, now.group, to),
+            application_masters_at_risk: application_masters_at_risk(now.tick, now.group, to),
         }
     }
 
@@ -104,7 +104,7 @@ impl TargetState {
             desired
         };
         if guards.keep_application_masters {
-            let floor = masters_floor(now.tick, now.group).min(from);
+            let floor = application_masters_floor(now.tick, now.group).min(from);
             limited = limited.at_least(floor, Limiter::ApplicationMasters);
         }
         match hdfs_floor(

@@ -79,7 +79,7 @@ impl TargetState {
         let requested = now.group.requested;
         let Some((to, in_flight)) = self.history.resizes.in_flight() else {
             let grows_on_top = candidate.desired > requested && self.adds_up(candidate);
-            return (grows_on_top && now.owes()).then_some(requested);
+            return (grows_on_top && now.is_below_requested()).then_some(requested);
         };
         let rule = candidate.asked_by.rule();
         let adds_up = in_flight == direction && self.adds_up(candidate);

@@ -33,7 +33,7 @@ impl Situation<'_> {
     }
 
     /// Whether EMR runs fewer instances than were requested.
-    pub fn owes(&self) -> bool {
+    pub fn is_below_requested(&self) -> bool {
         self.group.running < self.group.requested
     }
 }

@@ -5,8 +5,7 @@ use super::situation::Situation;
 use crate::units::{Instances, Timestamp};
 
 impl TargetState {
-    /// Adds the desired size of this tick to those that stabilization looks back at. It is at least
-    /// the requested size while a rule that might ask for more is unknown.
+    /// Records this tick's desired size for stabilization. It is at least the requested size while a rule that might ask for more is unknown.
     pub(super) fn remember_desired_size(&mut self, now: &Situation, desired: Option<Instances>) {
         let (at, requested) = (now.tick.at(), now.group.requested);
         let span = self.spec.guards.stabilization;

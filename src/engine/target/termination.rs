@@ -78,26 +78,26 @@ pub(super) fn choose_nodes(
 /// Returns the fewest instances of the group that can keep all its application masters: one for
 /// each node that runs one. EMR chooses which instances of a fleet to terminate, so that only the
 /// last one can be kept.
-pub(super) fn masters_floor(tick: &Tick, group: &GroupStatus) -> Instances {
+pub(super) fn application_masters_floor(tick: &Tick, group: &GroupStatus) -> Instances {
     match group.kind {
-        GroupKind::Group => Instances(masters(tick, group)),
-        GroupKind::Fleet => Instances(masters(tick, group).min(1)),
+        GroupKind::Group => Instances(application_masters(tick, group)),
+        GroupKind::Fleet => Instances(application_masters(tick, group).min(1)),
     }
 }
 
 /// Returns how many instances with application masters a scale-in to `to` may terminate.
-pub(super) fn masters_at_risk(tick: &Tick, group: &GroupStatus, to: Instances) -> u32 {
+pub(super) fn application_masters_at_risk(tick: &Tick, group: &GroupStatus, to: Instances) -> u32 {
     if to >= group.running {
         return 0;
     }
     match group.kind {
-        GroupKind::Group => masters(tick, group).saturating_sub(to.get()),
-        GroupKind::Fleet => masters(tick, group),
+        GroupKind::Group => application_masters(tick, group).saturating_sub(to.get()),
+        GroupKind::Fleet => application_masters(tick, group),
     }
 }
 
 /// How many nodes of the group run an application master and are not draining.
-fn masters(tick: &Tick, group: &GroupStatus) -> u32 {
+fn application_masters(tick: &Tick, group: &GroupStatus) -> u32 {
     tick.snapshot().map_or(0, |snapshot| {
         let masters = snapshot
             .0

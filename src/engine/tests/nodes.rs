@@ -311,14 +311,14 @@ fn a_group_keeps_as_many_instances_as_run_application_masters_unless_the_policy_
         panic!("a resize")
     };
     assert_eq!(
-        (kept.to, kept.limited_by, kept.masters_at_risk),
+        (kept.to, kept.limited_by, kept.application_masters_at_risk),
         (Instances(1), Some(Limiter::ApplicationMasters), 0)
     );
     let Action::Resize(all) = to_nothing("keep_application_masters: false,", GroupKind::Group)
     else {
         panic!("a resize")
     };
-    assert_eq!((all.to, all.masters_at_risk), (Instances(0), 1));
+    assert_eq!((all.to, all.application_masters_at_risk), (Instances(0), 1));
 }
 
 #[test]
@@ -326,7 +326,10 @@ fn a_scale_in_of_a_fleet_names_no_instance_and_says_that_a_master_is_at_risk() {
     let Action::Resize(resize) = to_nothing("", GroupKind::Fleet) else {
         panic!("a resize")
     };
-    assert_eq!((resize.to, resize.masters_at_risk), (Instances(1), 1));
+    assert_eq!(
+        (resize.to, resize.application_masters_at_risk),
+        (Instances(1), 1)
+    );
     assert!(resize.protect.is_empty() && resize.prefer.is_empty());
     assert_eq!(
         resize.to_string(),

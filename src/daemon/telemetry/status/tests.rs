@@ -113,7 +113,7 @@ fn every_outcome_of_a_resize_reads_as_a_sentence() {
         limited_by: Some(Limiter::Step),
         protect: Vec::new(),
         prefer: Vec::new(),
-        masters_at_risk: 0,
+        application_masters_at_risk: 0,
     };
     let mut decision = Rig::new(START).tick().decisions.remove(0);
     decision.action = Action::Resize(resize);

@@ -259,7 +259,7 @@ fn decision() -> impl Strategy<Value = Decision> {
             limited_by: by_rule.then_some(Limiter::Budget),
             protect: vec![InstanceId::new("i-1")],
             prefer: Vec::new(),
-            masters_at_risk: 0,
+            application_masters_at_risk: 0,
         })),
     ];
     (timestamp(), 0..9_usize, action, vec(finite(), 0..3)).prop_map(

@@ -62,7 +62,7 @@ fn to(from: u32, to: u32) -> Resize {
         limited_by: None,
         protect: Vec::new(),
         prefer: vec![InstanceId::new("i-1")],
-        masters_at_risk: 0,
+        application_masters_at_risk: 0,
     }
 }
 
