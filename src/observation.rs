@@ -240,6 +240,13 @@ pub struct GroupStatus {
     pub scaled_by_amazon: bool,
 }
 
+impl GroupStatus {
+    /// How many of the running instances are to be terminated.
+    pub fn leaving(&self) -> u32 {
+        self.running.get().saturating_sub(self.requested.get())
+    }
+}
+
 /// Whether this daemon may act at all.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]

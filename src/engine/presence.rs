@@ -170,7 +170,7 @@ fn listed(snapshot: &NodeSnapshot, groups: &[GroupStatus]) -> Count {
             }
         }
         count.running = count.running.saturating_add(group.running.get());
-        count.not_listed += not_listed - not_listed.min(leaving(group).saturating_sub(draining));
+        count.not_listed += not_listed - not_listed.min(group.leaving().saturating_sub(draining));
     }
     count
 }
@@ -186,7 +186,9 @@ fn counted(yarn: &YarnLoad, groups: &[GroupStatus]) -> Option<Count> {
     let running = workers(groups)
         .map(|group| group.running.get())
         .fold(0, u32::saturating_add);
-    let leaving = workers(groups).map(leaving).fold(0, u32::saturating_add);
+    let leaving = workers(groups)
+        .map(GroupStatus::leaving)
+        .fold(0, u32::saturating_add);
     let present = nodes
         .active
         .saturating_add(nodes.decommissioning.max(leaving));
@@ -206,11 +208,6 @@ fn counted(yarn: &YarnLoad, groups: &[GroupStatus]) -> Option<Count> {
 
 fn workers(groups: &[GroupStatus]) -> impl Iterator<Item = &GroupStatus> {
     groups.iter().filter(|group| group.role != Role::Primary)
-}
-
-/// How many instances of a group are to be terminated.
-fn leaving(group: &GroupStatus) -> u32 {
-    group.running.get().saturating_sub(group.requested.get())
 }
 
 fn of_group<'a>(

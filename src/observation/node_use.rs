@@ -53,9 +53,8 @@ impl NodeUse {
                 u32::try_from(nodes.iter().filter(|node| is(node)).count()).unwrap_or(u32::MAX)
             };
             let draining = count(|node| node.draining);
-            let leaving = group.running.get().saturating_sub(group.requested.get());
             let not_listed = count(|node| node.health == NodeHealth::NotListed)
-                .saturating_sub(leaving.saturating_sub(draining));
+                .saturating_sub(group.leaving().saturating_sub(draining));
             found.usable += count(|node| !node.draining && node.health == NodeHealth::Usable);
             found.draining += draining;
             found.unhealthy += count(is_unhealthy);
