@@ -165,7 +165,8 @@ pub enum Limiter {
 )]
 pub enum HoldReason {
     /// Everything is known, and no rule is firing.
-    NoRuleReady,
+    #[serde(alias = "no_rule_ready")]
+    NoRuleFiring,
     /// Everything is known, and the cluster has the size that demand asks for within its limits.
     DemandMet,
     /// A signal that the decision needs is too old: no rule fires and the state of one is unknown, or
@@ -199,7 +200,8 @@ pub enum HoldReason {
         /// The current size.
         size: Instances,
     },
-    /// The remaining core nodes could not store the blocks, or blocks are missing copies.
+    /// HDFS needs these core nodes: fewer could not store the blocks, or blocks are missing copies and
+    /// no node may go before they are replicated.
     HdfsFloor {
         /// The fewest instances of this group that may remain; its present size or more.
         floor: Instances,
@@ -236,13 +238,14 @@ pub enum HoldReason {
     ScaledByAmazon,
     /// No group of the cluster matches the target, or several do.
     TargetNotFound { matches: usize },
-    /// An earlier target of the policy means the same group.
+    /// An earlier target of the policy selects the same group.
     GroupTaken {
         /// Position of the earlier target in the policy file, from zero.
         target: usize,
     },
     /// EMR rejected the last call, and the next one is held, for longer after each rejection in a row.
-    CallRefused {
+    #[serde(alias = "call_refused")]
+    CallRejected {
         rejection: Rejection,
         until: Timestamp,
     },
@@ -258,11 +261,17 @@ impl HoldReason {
         }
     }
 
-    /// Whether the reason is of this kind, by its label. `missing_signal` includes nodes that are not
-    /// listed: what runs on them is a signal that is missing.
+    /// Whether the reason is of this kind, by its label or by the label of an earlier version.
+    /// `missing_signal` includes nodes that are not listed: what runs on them is a signal that is
+    /// missing.
     pub fn is_kind(&self, label: &str) -> bool {
-        self.label() == label
-            || (label == "missing_signal" && matches!(self, Self::NodesNotListed { .. }))
+        let earlier = match self {
+            Self::NoRuleFiring => "no_rule_ready",
+            Self::CallRejected { .. } => "call_refused",
+            Self::NodesNotListed { .. } => "missing_signal",
+            _ => return label == self.label(),
+        };
+        label == self.label() || label == earlier
     }
 
     /// When the reason ends by itself, if that is known.
@@ -275,7 +284,7 @@ impl HoldReason {
             | Self::Paused { until }
             | Self::YieldingToOperator { until }
             | Self::NodesNotListed { until, .. }
-            | Self::CallRefused { until, .. } => Some(*until),
+            | Self::CallRejected { until, .. } => Some(*until),
             _ => None,
         }
     }
@@ -283,7 +292,7 @@ impl HoldReason {
     /// The label value: the variant in snake case.
     pub const fn label(&self) -> &'static str {
         match self {
-            Self::NoRuleReady => "no_rule_ready",
+            Self::NoRuleFiring => "no_rule_firing",
             Self::DemandMet => "demand_met",
             Self::StaleData { .. } => "stale_data",
             Self::MissingSignal { .. } => "missing_signal",
@@ -304,7 +313,7 @@ impl HoldReason {
             Self::ScaledByAmazon => "scaled_by_amazon",
             Self::TargetNotFound { .. } => "target_not_found",
             Self::GroupTaken { .. } => "group_taken",
-            Self::CallRefused { .. } => "call_refused",
+            Self::CallRejected { .. } => "call_rejected",
             Self::ClockWentBack { .. } => "clock_went_back",
         }
     }

@@ -109,7 +109,7 @@ impl Engine {
             .update(at, Some(cluster_sample), max_age);
         let cluster_hold = cluster_hold(observation, cluster_freshness, went_back);
         let poll = self.policy.poll();
-        let unused = self.history.presence.observe(observation, poll, max_age);
+        let unavailable = self.history.presence.observe(observation, poll, max_age);
         self.history.needs_nodes |=
             observation.nodes.is_some() || observation.control.looks_at_nodes;
         let tick = Tick {
@@ -117,7 +117,7 @@ impl Engine {
             cluster: &self.history.cluster,
             needs_nodes: self.history.needs_nodes,
             is_first: last_at.is_none(),
-            unused,
+            unavailable,
             poll,
             max_age,
             with_reports: self.with_reports,

@@ -157,7 +157,7 @@ impl Test {
             return reader.refuse(
                 document.name.span.clone(),
                 "this test expects nothing",
-                "add `expect: [{ at: 5m, hold: no_rule_ready }]`",
+                "add `expect: [{ at: 5m, hold: no_rule_firing }]`",
             );
         }
         let (name, place) = (document.name.value.0.clone(), document.name.span.clone());

@@ -30,7 +30,8 @@ pub struct DemandReport {
     /// short and run one after another.
     pub units_for_remaining: f64,
     /// How many units to provide for each unit that is allocated or remains.
-    pub headroom: f64,
+    #[serde(alias = "headroom")]
+    pub capacity_factor: f64,
     /// Units for what is allocated, what remains, and what is expected at this time of day.
     pub units_needed: u32,
     /// Units that are in use, or idle and worth keeping.
@@ -203,17 +204,17 @@ impl DemandReport {
     /// How the need was computed; `None` if it is what earlier days lead to expect.
     fn reckoning(&self) -> Option<String> {
         let (needed, used) = (f64::from(self.units_needed), self.units_allocated);
-        let reckoned = self.headroom * (used + self.units_for_remaining);
+        let reckoned = self.capacity_factor * (used + self.units_for_remaining);
         match self.units_for_remaining > 0.0 {
             _ if needed + 1.0 <= reckoned => Some("one step allows no more".to_owned()),
             _ if needed >= reckoned + 1.0 => None,
             true => Some(format!(
                 "{:.0}% of these and of {used:.1} in use are needed",
-                100.0 * self.headroom
+                100.0 * self.capacity_factor
             )),
             false => Some(format!(
                 "{:.0}% of {used:.1} units in use are needed",
-                100.0 * self.headroom
+                100.0 * self.capacity_factor
             )),
         }
     }

@@ -87,7 +87,7 @@ impl fmt::Display for Limiter {
 impl fmt::Display for HoldReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NoRuleReady => f.write_str("no rule is firing"),
+            Self::NoRuleFiring => f.write_str("no rule is firing"),
             Self::DemandMet => f.write_str("the size meets the demand within its limits"),
             Self::StaleData { signal, measured_at } => write!(f, "{signal} is stale: it was last measured at {measured_at}"),
             Self::MissingSignal { signal } => write!(f, "{signal} is unknown: it was not observed, or not for long enough"),
@@ -119,7 +119,7 @@ impl fmt::Display for HoldReason {
             Self::TargetNotFound { matches: 0 } => f.write_str("no group of the cluster matches the target"),
             Self::TargetNotFound { matches } => write!(f, "{matches} groups match the target; under `targets`, name one by `id` or `name`"),
             Self::GroupTaken { target } => write!(f, "target {} already resizes this group; give each group one target", target + 1),
-            Self::CallRefused { rejection, until } => {
+            Self::CallRejected { rejection, until } => {
                 write!(f, "EMR rejected the last call ({rejection}); the next is held until {until}")
             }
             Self::ClockWentBack { last } => write!(f, "the clock went back: the last observation was at {last}"),

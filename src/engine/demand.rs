@@ -87,7 +87,11 @@ impl DemandState {
         targets: &[&GroupStatus],
     ) -> Result<Plan, HoldReason> {
         let at = tick.at();
-        let supply = Supply::of(&tick.observation.cluster.value.groups, targets, tick.unused);
+        let supply = Supply::of(
+            &tick.observation.cluster.value.groups,
+            targets,
+            tick.unavailable,
+        );
         self.provisioning
             .observe(at, supply.requested, supply.running);
         let yarn = recent_yarn(tick)?;
@@ -104,7 +108,7 @@ impl DemandState {
             self.levels.assume_needed(supply.have());
         }
         // While YARN does not list nodes that run, its load is not that of the cluster.
-        let is_complete = tick.unused.not_listed.is_none();
+        let is_complete = tick.unavailable.not_listed.is_none();
         if is_complete && self.measured_at != Some(yarn.measured_at) {
             let most = limits.max.saturating_add(supply.others);
             self.learn(yarn, tick.max_age, unit, preference, most);
@@ -123,7 +127,7 @@ impl DemandState {
             units_served: load.served.min(load.pending),
             units_remaining: load.remaining(),
             units_for_remaining: load.for_remaining(),
-            headroom: preference.headroom,
+            capacity_factor: preference.capacity_factor,
             units_needed: units.needed,
             units_kept: units.kept,
             units_forecast: units.forecast,
@@ -224,7 +228,7 @@ impl DemandState {
         );
         let load = self.load(yarn, unit, Duration::ZERO);
         let needed =
-            whole((load.allocated + load.pending) * preference.headroom.max(1.0)).min(most);
+            whole((load.allocated + load.pending) * preference.capacity_factor.max(1.0)).min(most);
         for gap in self.levels.observe(at, needed) {
             self.retention.learn(gap);
         }

@@ -20,7 +20,7 @@ pub use accepted::AcceptedResizes;
 use resize::{Accepted, InFlight, Sent};
 use written::Written;
 
-/// How long calls wait after EMR refused one; doubled after each further refusal in a row. One call
+/// How long calls wait after EMR rejected one; doubled after each further rejection in a row. One call
 /// in 30 s is far below the lowest rate that EMR allows (0.5 calls per second).
 const FIRST_RETRY: Duration = Duration::from_secs(30);
 const LONGEST_RETRY: Duration = Duration::from_secs(600);
@@ -39,9 +39,9 @@ pub struct ResizeTracker {
     /// Resizes in a row that were accepted and never completed.
     failures: u32,
     quarantined_until: Option<Timestamp>,
-    /// Calls in a row that EMR refused.
-    refusals: u32,
-    refused: Option<(Rejection, Timestamp)>,
+    /// Calls in a row that EMR rejected.
+    rejections: u32,
+    rejected: Option<(Rejection, Timestamp)>,
     yielding_until: Option<Timestamp>,
     /// Since when EMR has run fewer instances than were requested, without a resize in flight.
     owed_since: Option<Timestamp>,
@@ -236,10 +236,10 @@ impl ResizeTracker {
             }
             (Outcome::Rejected(rejection), InFlight::Unanswered { call, replaces }) => {
                 self.in_flight = replaces.into();
-                self.refusals = self.refusals.saturating_add(1);
-                self.refused = Some((
+                self.rejections = self.rejections.saturating_add(1);
+                self.rejected = Some((
                     rejection,
-                    call.at + doubled(FIRST_RETRY, self.refusals, LONGEST_RETRY),
+                    call.at + doubled(FIRST_RETRY, self.rejections, LONGEST_RETRY),
                 ));
             }
             (Outcome::NotSent, unanswered) => self.in_flight = unanswered.into_accepted().into(),
@@ -261,8 +261,8 @@ impl ResizeTracker {
             is_visible: false,
             replaced_rules,
         });
-        self.refusals = 0;
-        self.refused = None;
+        self.rejections = 0;
+        self.rejected = None;
     }
 
     /// Forgets every resize in flight: they are complete, have failed, or somebody else decided.
@@ -289,8 +289,8 @@ impl ResizeTracker {
             *until = until.map(|until| until.min(at + longest));
         }
         self.owed_since = self.owed_since.map(|since| since.min(at));
-        self.refused = self
-            .refused
+        self.rejected = self
+            .rejected
             .map(|(rejection, until)| (rejection, until.min(at + LONGEST_RETRY)));
     }
 
@@ -342,9 +342,9 @@ impl ResizeTracker {
         self.yielding_until.filter(|until| at < *until)
     }
 
-    /// Why EMR refused the last call, and when the next one may follow, if that is later than `at`.
-    pub fn refused_until(&self, at: Timestamp) -> Option<(Rejection, Timestamp)> {
-        self.refused.filter(|(_, until)| at < *until)
+    /// Why EMR rejected the last call, and when the next one may follow, if that is later than `at`.
+    pub fn rejected_until(&self, at: Timestamp) -> Option<(Rejection, Timestamp)> {
+        self.rejected.filter(|(_, until)| at < *until)
     }
 }
 

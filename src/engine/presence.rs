@@ -14,25 +14,26 @@ use crate::observation::{
 };
 use crate::units::{Instances, Timestamp};
 
-/// How many polls an instance may be unused before it counts as unusable: ten minutes at the default
+/// How many polls an instance may be unavailable before it counts as unusable: ten minutes at the default
 /// poll of 30 s. NodeManagers register again within a minute or two after the ResourceManager is back.
 const PATIENCE_POLLS: u32 = 20;
 
-/// How long instances have been unused.
+/// How long instances have been unavailable.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Presence {
-    /// Oldest first: since when so many more instances have been unused.
-    unused: Vec<(Timestamp, u32)>,
+    /// Oldest first: since when so many more instances have been unavailable.
+    #[serde(alias = "unused")]
+    unavailable: Vec<(Timestamp, u32)>,
     measured_at: Option<Timestamp>,
 }
 
-/// The unused instances of the cluster at one tick.
+/// The unavailable instances of the cluster at one tick.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Unused {
+pub struct Unavailable {
     /// All of them.
     pub total: u32,
-    /// Those that have been unused for so long that they are no capacity.
+    /// Those that have been unavailable for so long that they are no capacity.
     pub unusable: u32,
     /// Instances that YARN does not list, if some of them have not been missing for long.
     pub not_listed: Option<NotListed>,
@@ -64,28 +65,28 @@ impl Presence {
         observation: &Observation,
         poll: Duration,
         max_age: Duration,
-    ) -> Unused {
+    ) -> Unavailable {
         let at = observation.at;
         let Some((measured_at, count)) = count(observation, max_age) else {
-            return Unused::default();
+            return Unavailable::default();
         };
         let is_gap = |last: Timestamp| measured_at < last || measured_at.since(last) > max_age;
         if self.measured_at.is_some_and(is_gap) {
-            self.unused.clear();
+            self.unavailable.clear();
         }
         self.measured_at = Some(measured_at);
         let total = count.unhealthy.saturating_add(count.not_listed);
         self.set_total(total, measured_at);
         let patience = poll * PATIENCE_POLLS;
         let unusable = self
-            .unused
+            .unavailable
             .iter()
             .filter(|(since, _)| at.since(*since) >= patience)
             .map(|(_, instances)| *instances)
             .fold(0, u32::saturating_add);
-        let newest = self.unused.last().map_or(at, |(since, _)| *since);
+        let newest = self.unavailable.last().map_or(at, |(since, _)| *since);
         let missing = count.not_listed.min(total - unusable);
-        Unused {
+        Unavailable {
             total,
             unusable,
             not_listed: (missing > 0).then_some(NotListed {
@@ -101,39 +102,39 @@ impl Presence {
         *self = Self::default();
     }
 
-    /// Those that have been unused for the shortest time are the first that are used again.
+    /// Those that have been unavailable for the shortest time are the first that are used again.
     fn set_total(&mut self, total: u32, at: Timestamp) {
-        let counts = self.unused.iter().map(|(_, instances)| *instances);
+        let counts = self.unavailable.iter().map(|(_, instances)| *instances);
         let mut counted = counts.fold(0, u32::saturating_add);
         if total > counted {
-            self.unused.push((at, total - counted));
+            self.unavailable.push((at, total - counted));
         }
         while total < counted
-            && let Some((_, newest)) = self.unused.last_mut()
+            && let Some((_, newest)) = self.unavailable.last_mut()
         {
             let used_again = (*newest).min(counted - total);
             *newest -= used_again;
             counted -= used_again;
             if *newest == 0 {
-                self.unused.pop();
+                self.unavailable.pop();
             }
         }
     }
 }
 
-impl Unused {
-    /// How many instances of a group are unused. Without a snapshot of the nodes it is not known which
+impl Unavailable {
+    /// How many instances of a group are unavailable. Without a snapshot of the nodes it is not known which
     /// they are, and each group is taken to have them.
     pub fn in_group(&self, group: &GroupStatus, snapshot: Option<&NodeSnapshot>) -> Instances {
         let in_group = snapshot.map_or(group.running.get(), |snapshot| {
-            let unused = of_group(snapshot, &group.id).filter(|node| !node.health.is_usable());
-            unused.count() as u32
+            let unavailable = of_group(snapshot, &group.id).filter(|node| !node.health.is_usable());
+            unavailable.count() as u32
         });
         Instances(self.total.min(in_group))
     }
 }
 
-/// Counts the unused instances, and says when YARN was measured; `None` if that is not known.
+/// Counts the unavailable instances, and says when YARN was measured; `None` if that is not known.
 fn count(observation: &Observation, max_age: Duration) -> Option<(Timestamp, Count)> {
     let groups = &observation.cluster.value.groups;
     let is_fresh = |measured_at: Timestamp| observation.at.since(measured_at) <= max_age;
@@ -192,8 +193,8 @@ fn counted(yarn: &YarnLoad, groups: &[GroupStatus]) -> Option<Count> {
     let present = nodes
         .active
         .saturating_add(nodes.decommissioning.max(leaving));
-    let unused = running.saturating_sub(present);
-    let unhealthy = unused.min(
+    let unavailable = running.saturating_sub(present);
+    let unhealthy = unavailable.min(
         nodes
             .unhealthy
             .saturating_add(nodes.lost)
@@ -202,7 +203,7 @@ fn counted(yarn: &YarnLoad, groups: &[GroupStatus]) -> Option<Count> {
     Some(Count {
         running,
         unhealthy,
-        not_listed: unused - unhealthy,
+        not_listed: unavailable - unhealthy,
     })
 }
 

@@ -70,7 +70,7 @@ fn tracked(ratio: f64, tolerance: f64, group: &GroupStatus, tick: &Tick) -> Inst
         return group.requested;
     }
     let working = |group: &GroupStatus| {
-        group.running.min(group.requested) - tick.unused.in_group(group, tick.snapshot())
+        group.running.min(group.requested) - tick.unavailable.in_group(group, tick.snapshot())
     };
     let others: Instances = tick
         .observation
@@ -82,8 +82,8 @@ fn tracked(ratio: f64, tolerance: f64, group: &GroupStatus, tick: &Tick) -> Inst
         .map(working)
         .sum();
     let nodes = others + working(group);
-    let unused = tick.unused.in_group(group, tick.snapshot());
-    Instances(ceil(nodes.as_f64() * ratio)) - others + unused
+    let unavailable = tick.unavailable.in_group(group, tick.snapshot());
+    Instances(ceil(nodes.as_f64() * ratio)) - others + unavailable
 }
 
 fn ceil(value: f64) -> u32 {
@@ -95,7 +95,7 @@ mod tests {
     use super::*;
     use std::time::Duration;
 
-    use crate::engine::presence::Unused;
+    use crate::engine::presence::Unavailable;
     use crate::engine::samples::SignalSamples;
     use crate::engine::testing::{Scene, core_group, task_group};
     use crate::units::Percent;
@@ -108,7 +108,7 @@ mod tests {
             cluster: &SignalSamples::default(),
             needs_nodes: false,
             is_first: false,
-            unused: Unused::default(),
+            unavailable: Unavailable::default(),
             poll: Duration::from_secs(30),
             max_age: Duration::from_secs(90),
             with_reports: true,

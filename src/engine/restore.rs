@@ -48,7 +48,7 @@ impl Engine {
     /// Continues with the same cluster under an edited policy.
     ///
     /// A target continues from the one with the same selector. Where there is none, it continues
-    /// from the first that is left over, provided that the next observation shows that both mean the
+    /// from the first that is left over, provided that the next observation shows that both select the
     /// same group. What belongs to a group stays: in-flight resizes, quarantines, yields, spent
     /// budgets; so do cooldowns of rules that kept their name. `for` timers and windows continue
     /// where the condition, its signals and the poll are unchanged, and start at zero elsewhere.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::presence::Unused;
+use super::presence::Unavailable;
 use super::samples::SignalSamples;
 use crate::observation::{NodeSnapshot, Observation, YarnLoad};
 use crate::units::Timestamp;
@@ -17,7 +17,7 @@ pub struct Tick<'a> {
     /// Whether this is the engine's first observation.
     pub is_first: bool,
     /// Instances that EMR runs and YARN does not use.
-    pub unused: Unused,
+    pub unavailable: Unavailable,
     /// How long the policy waits between two observations.
     pub poll: Duration,
     /// How old a polled value may be: three polls.

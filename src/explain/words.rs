@@ -95,7 +95,7 @@ pub(super) fn outcome(outcome: Option<Outcome>) -> String {
 pub(super) fn remedy(reason: &HoldReason, target: Option<&Target>) -> String {
     use HoldReason as R;
     match reason {
-        R::NoRuleReady => "the condition of a rule is true for its whole `for`".to_owned(),
+        R::NoRuleFiring => "the condition of a rule is true for its whole `for`".to_owned(),
         R::DemandMet => "more work is pending, or units are idle for longer".to_owned(),
         R::StaleData { signal, .. } | R::MissingSignal { signal } => {
             format!("{signal} is observed again{}", hint(signal))
@@ -144,11 +144,11 @@ pub(super) fn remedy(reason: &HoldReason, target: Option<&Target>) -> String {
         R::TargetNotFound { .. } | R::GroupTaken { .. } => {
             "the target's `group` in the policy matches exactly one unused group".to_owned()
         }
-        R::CallRefused {
+        R::CallRejected {
             rejection: Rejection::AccessDenied,
             ..
         } => "the daemon's IAM role may resize; see deploy/iam-policy.json".to_owned(),
-        R::CallRefused { .. } => "the wait ends; then it tries again".to_owned(),
+        R::CallRejected { .. } => "the wait ends; then it tries again".to_owned(),
         R::ClockWentBack { .. } => {
             "an observation is later than the last one; check the machine's clock".to_owned()
         }

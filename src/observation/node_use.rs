@@ -23,12 +23,12 @@ pub struct NodeUse {
     /// The unhealthy instances, and those that are not listed. Of a group that is scaled in, the
     /// instances that leave may be among them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub unused: Vec<UnusedNode>,
+    pub unavailable: Vec<UnavailableNode>,
 }
 
 /// An instance that EMR runs and YARN does not use.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct UnusedNode {
+pub struct UnavailableNode {
     /// The EC2 instance.
     pub instance: InstanceId,
     /// Its group.
@@ -59,14 +59,16 @@ impl NodeUse {
             found.draining += draining;
             found.unhealthy += count(is_unhealthy);
             found.not_listed += not_listed;
-            let unused = nodes.into_iter().filter(|node| {
+            let unavailable = nodes.into_iter().filter(|node| {
                 is_unhealthy(node) || (node.health == NodeHealth::NotListed && not_listed > 0)
             });
-            found.unused.extend(unused.map(|node| UnusedNode {
-                instance: node.instance.clone(),
-                group: node.group.clone(),
-                health: node.health,
-            }));
+            found
+                .unavailable
+                .extend(unavailable.map(|node| UnavailableNode {
+                    instance: node.instance.clone(),
+                    group: node.group.clone(),
+                    health: node.health,
+                }));
         }
         Some(found)
     }
@@ -88,12 +90,16 @@ impl NodeUse {
             ("not listed by YARN", NodeHealth::NotListed),
         ];
         let named = named.into_iter().filter_map(|(words, health)| {
-            let unused = || self.unused.iter().filter(move |node| node.health == health);
-            let names: Vec<String> = unused()
+            let unavailable = || {
+                self.unavailable
+                    .iter()
+                    .filter(move |node| node.health == health)
+            };
+            let names: Vec<String> = unavailable()
                 .take(NAMED)
                 .map(|node| format!("{} ({})", node.instance, node.group))
                 .collect();
-            let more = match unused().count() {
+            let more = match unavailable().count() {
                 count if count > NAMED => format!(" and {} more", count - NAMED),
                 _ => String::new(),
             };
@@ -191,7 +197,7 @@ mod tests {
     fn an_instance_that_a_scale_in_is_about_to_terminate_is_not_missed() {
         let nodes = vec![node("i-4", "ig-task", false, NodeHealth::NotListed)];
         let found = NodeUse::of(&observed(3, nodes)).expect("a snapshot");
-        assert_eq!((found.not_listed, found.unused), (0, Vec::new()));
+        assert_eq!((found.not_listed, found.unavailable), (0, Vec::new()));
     }
 
     #[test]

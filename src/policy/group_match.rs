@@ -1,21 +1,21 @@
-//! Which group of a cluster each target means.
+//! Which group of a cluster each target selects.
 
 use crate::observation::GroupStatus;
 use crate::policy::target::Target;
 
-/// What a target means on a cluster.
+/// What a target selects on a cluster.
 #[derive(Clone, Debug, PartialEq)]
 pub enum GroupMatch<'g> {
-    /// The only group that the selector names.
+    /// The only group that the selector matches.
     One(&'g GroupStatus),
-    /// The selector names no group.
+    /// The selector matches no group.
     Missing,
-    /// The selector names no group, and the cluster need not have one: the policy follows demand
+    /// The selector matches no group, and the cluster need not have one: the policy follows demand
     /// on whatever groups there are.
     Absent,
-    /// The selector names several groups.
+    /// The selector matches several groups.
     Several(Vec<&'g GroupStatus>),
-    /// The selector names a group that already belongs to an earlier target.
+    /// The selector matches a group that already belongs to an earlier target.
     Taken {
         /// The group.
         group: &'g GroupStatus,
@@ -25,7 +25,7 @@ pub enum GroupMatch<'g> {
 }
 
 impl<'g> GroupMatch<'g> {
-    /// The group, when the target means exactly one of its own.
+    /// The group, when the target selects exactly one of its own.
     pub fn group(&self) -> Option<&'g GroupStatus> {
         match self {
             Self::One(group) => Some(group),
@@ -34,7 +34,7 @@ impl<'g> GroupMatch<'g> {
     }
 }
 
-/// Finds the group of each target. A group belongs to the first target that means it.
+/// Finds the group of each target. A group belongs to the first target that selects it.
 pub(super) fn match_groups<'g>(
     targets: &[Target],
     groups: &'g [GroupStatus],

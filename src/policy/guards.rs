@@ -18,7 +18,7 @@ pub struct Guards {
     pub flips: Option<FlipBudget>,
     /// Least time between two resizes in opposite directions.
     pub reversal: Duration,
-    /// A scale-in goes no lower than the highest size wanted during this time.
+    /// A scale-in goes no lower than the highest size that was desired during this time.
     pub stabilization: Duration,
     /// A scale-out that is not complete after this time has failed.
     pub provision_timeout: Duration,

@@ -80,7 +80,7 @@ impl fmt::Display for Amount {
 pub enum Amount {
     /// A number of instances; for a fleet, capacity units.
     Instances(Instances),
-    /// Of the present size, rounded away from zero, at least one instance.
+    /// A share of the present size, rounded away from zero, at least one instance.
     Percent(Percent),
 }
 

@@ -99,8 +99,8 @@ pub enum SignalSource {
     Metric {
         /// The name that the policy declares it by.
         id: MetricId,
-        /// A value older than this is stale, and a gap wider than this breaks a hold: two periods
-        /// and the delay.
+        /// A value older than this is stale, and a gap wider than this resets a `for` timer: two
+        /// periods and the delay.
         allowance: Duration,
     },
 }

@@ -154,7 +154,7 @@ impl Policy {
     }
 
     /// Finds the group of each target among the groups of a cluster, in the order of
-    /// [`targets`](Self::targets). A group belongs to the first target that means it.
+    /// [`targets`](Self::targets). A group belongs to the first target that selects it.
     pub fn match_groups<'g>(
         &self,
         groups: &'g [GroupStatus],

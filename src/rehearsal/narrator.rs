@@ -314,7 +314,7 @@ pub fn time_of_day(at: Timestamp) -> impl std::fmt::Display {
 const fn is_news(reason: &HoldReason) -> bool {
     !matches!(
         reason,
-        HoldReason::NoRuleReady
+        HoldReason::NoRuleFiring
             | HoldReason::DemandMet
             | HoldReason::MissingSignal { .. }
             | HoldReason::CoolingDown { .. }

@@ -103,7 +103,7 @@ fn held(reason: HoldReason) -> Action {
 #[tokio::test]
 async fn without_faults_it_grows_and_shrinks() {
     let mut fixture = Fixture::new().await;
-    assert_eq!(fixture.tick().await, held(HoldReason::NoRuleReady));
+    assert_eq!(fixture.tick().await, held(HoldReason::NoRuleFiring));
     fixture.services.load().available_percent = 5;
     let Action::Resize(grow) = fixture.tick().await else {
         panic!("a resize")
@@ -238,7 +238,7 @@ async fn a_refused_change_waits_and_says_so() {
         let Action::Hold(reason) = fixture.tick().await else {
             panic!("{fault:?}: sent again at once")
         };
-        assert_eq!(reason.label(), "call_refused");
+        assert_eq!(reason.label(), "call_rejected");
         assert_eq!(fixture.services.sizes_sent().len(), 1, "{fault:?}");
     }
 }

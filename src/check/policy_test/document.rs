@@ -22,7 +22,7 @@ pub struct TestDocument {
     pub every: Option<At<DurationText>>,
     /// When the first sample is taken. Default: Monday, 2026-01-05T00:00:00Z.
     pub start: Option<At<NameLike>>,
-    /// Size of each group at the start, also of groups that no target means. Default: the target's
+    /// Size of each group at the start, also of groups that no target selects. Default: the target's
     /// `min`.
     #[serde(default)]
     pub cluster: Entries<At<CountText>>,
@@ -42,7 +42,7 @@ pub struct ExpectDocument {
     /// May be left out where the policy has one target.
     pub group: Option<At<NameLike>>,
     pub resize: Option<ResizeDocument>,
-    /// Why nothing is done, such as `no_rule_ready`.
+    /// Why nothing is done, such as `no_rule_firing`.
     pub hold: Option<At<NameLike>>,
 }
 

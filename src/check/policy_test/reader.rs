@@ -47,7 +47,7 @@ impl Reader<'_> {
         Some(groups)
     }
 
-    /// A group that no target of the policy means: `core`, `task`, or with its market `task/spot`.
+    /// A group that no target of the policy selects: `core`, `task`, or with its market `task/spot`.
     fn other_group(&mut self, label: &str, place: Range<usize>) -> Option<GroupStatus> {
         let (role, market) = label
             .split_once('/')
@@ -285,7 +285,7 @@ impl Reader<'_> {
             _ => self.refuse(
                 document.span.clone(),
                 "expect one thing",
-                "write `resize: { to: 9 }` or `hold: no_rule_ready`",
+                "write `resize: { to: 9 }` or `hold: no_rule_firing`",
             ),
         }
     }
@@ -343,7 +343,7 @@ fn label(target: &Target) -> String {
     }
 }
 
-/// The group that a target means. One that is named only by name or id is taken for a task group.
+/// The group that a target selects. One that is named only by name or id is taken for a task group.
 fn group_of(target: &Target) -> GroupStatus {
     let label = label(target);
     let (role, kind, market) = match &target.selector {

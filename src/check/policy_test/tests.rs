@@ -68,11 +68,21 @@ fn states_and_metrics_reach_the_rules_and_each_target_is_judged_by_itself() {
     cluster: { core: 3 }
     series: { depth: 5x8, emr_cluster_state: RUNNINGx2 WAITINGx6, yarn_apps_pending: 4x8 }
     expect:
-      - { at: 0s, group: core, hold: no_rule_ready }
+      - { at: 0s, group: core, hold: no_rule_firing }
       - { at: 0s, group: task, resize: { from: 0, to: 2, because: apps } }
-      - { at: 1m 30s, group: core, hold: no_rule_ready }
+      - { at: 1m 30s, group: core, hold: no_rule_firing }
       - { at: 2m, group: core, resize: { from: 3, to: 4, because: deep } }
       - { at: 2m, group: task, hold: cooling_down }
+";
+    assert_eq!(said(tests), "");
+}
+
+#[test]
+fn the_label_of_an_earlier_version_is_understood() {
+    let tests = "
+  - name: t
+    series: { depth: 1x3, yarn_apps_pending: 1x3 }
+    expect: [{ at: 0s, group: core, hold: no_rule_ready }]
 ";
     assert_eq!(said(tests), "");
 }
@@ -83,7 +93,7 @@ fn missing_stale_and_nan_samples_are_told_apart() {
   - name: t
     series: { depth: 1 stalex9 _ nan, emr_cluster_state: WAITINGx12, yarn_apps_pending: 1x12 }
     expect:
-      - { at: 2m, group: core, hold: no_rule_ready }
+      - { at: 2m, group: core, hold: no_rule_firing }
       - { at: 4m 30s, group: core, hold: stale_data }
       - { at: 5m 30s, group: core, hold: missing_signal }
 ";
@@ -115,7 +125,7 @@ fn a_failure_shows_what_was_expected_what_happened_and_why() {
       - { at: 0s, group: task, resize: { from: 1, to: 3, because: apps } }
       - at: 30s
         group: task
-        hold: no_rule_ready
+        hold: no_rule_firing
 "
     ));
 }
@@ -126,25 +136,25 @@ fn tests_that_make_no_sense_are_refused_at_their_place() {
         "
   - name: signals of one answer
     series: { yarn_apps_pending: 1x3, yarn_apps_running: _x3 }
-    expect: [{ at: 30s, group: core, hold: no_rule_ready }]
+    expect: [{ at: 30s, group: core, hold: no_rule_firing }]
   - name: a contradiction
     series: { yarn_memory_available_percent: 50, yarn_memory_allocated_mib: 10, yarn_memory_available_mib: 7 }
-    expect: [{ at: 0s, group: core, hold: no_rule_ready }]
+    expect: [{ at: 0s, group: core, hold: no_rule_firing }]
   - name: half an application
     series: { yarn_apps_pending: 1.5 }
-    expect: [{ at: 0s, group: core, hold: no_rule_ready }]
+    expect: [{ at: 0s, group: core, hold: no_rule_firing }]
   - name: names
     cluster: { tsk: 4 }
     series: { yarn_apps_pendin: 1, emr_instances_running: 3, yarn_apps_pending: 1.5y3, depth: WAITING }
-    expect: [{ at: 0s, group: core, hold: no_rule_ready }]
+    expect: [{ at: 0s, group: core, hold: no_rule_firing }]
   - name: nothing expected
     expect: []
   - name: between two samples
-    expect: [{ at: 45s, group: core, hold: no_rule_ready }, { at: 0s, hold: no_rule_ready }, { at: 0s, group: core }]
+    expect: [{ at: 45s, group: core, hold: no_rule_firing }, { at: 0s, hold: no_rule_firing }, { at: 0s, group: core }]
   - name: no time
     every: 0s
     start: yesterday
-    expect: [{ at: 0s, group: core, hold: no_rule_ready }]
+    expect: [{ at: 0s, group: core, hold: no_rule_firing }]
 "
     ));
 }
@@ -154,7 +164,7 @@ fn beside(policy: &str, label: &str) -> String {
     let policy = parse(policy, "p.yaml").unwrap_or_else(|errors| panic!("{errors}"));
     let source = format!(
         "policy: p.yaml\ntests:\n  - name: t\n    cluster: {{ {label}: 10, task: 2 }}\n    series: {{ yarn_nodes_active: 12x2 }}\n    \
-         expect: [{{ at: 30s, group: task, hold: no_rule_ready }}]\n"
+         expect: [{{ at: 30s, group: task, hold: no_rule_firing }}]\n"
     );
     let tests =
         PolicyTests::read(&source, "p.test.yaml").unwrap_or_else(|errors| panic!("{errors}"));

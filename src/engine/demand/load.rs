@@ -59,7 +59,7 @@ impl Load {
 
     /// Units for what is allocated and what remains.
     pub fn units(&self, preference: Preference, working: u32) -> u32 {
-        let wanted = (self.allocated + self.for_remaining()) * preference.headroom;
+        let wanted = (self.allocated + self.for_remaining()) * preference.capacity_factor;
         whole(wanted.min(f64::from(working.max(1)) * preference.growth))
     }
 }

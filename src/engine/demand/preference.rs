@@ -13,132 +13,132 @@ pub struct Preference {
     /// what is left for the next.
     pub growth: f64,
     /// How many units to provide per unit needed. Below 1, some of the work waits its turn.
-    pub headroom: f64,
+    pub capacity_factor: f64,
     /// Launching a unit again costs as much as keeping an idle one for this time.
     pub price: Duration,
 }
 
 /// The path from the least cost to the least waiting. The same for every cluster; `docs/demand.md`
-/// describes how it was found. Patience falls, growth, headroom and price rise, so that no step asks
+/// describes how it was found. Patience falls, growth, capacity factor and price rise, so that no step asks
 /// for less room.
 const PATH: [Point; 17] = [
     Point {
         index: 1.0,
         patience: 1.0,
         growth: 1.5,
-        headroom: 0.45,
+        capacity_factor: 0.45,
         price: 0.3,
     },
     Point {
         index: 6.0,
         patience: 0.6,
         growth: 1.5,
-        headroom: 0.5,
+        capacity_factor: 0.5,
         price: 0.3,
     },
     Point {
         index: 12.0,
         patience: 0.3,
         growth: 1.5,
-        headroom: 0.5,
+        capacity_factor: 0.5,
         price: 0.4,
     },
     Point {
         index: 25.0,
         patience: 0.1,
         growth: 1.6,
-        headroom: 0.52,
+        capacity_factor: 0.52,
         price: 0.45,
     },
     Point {
         index: 32.0,
         patience: 0.06,
         growth: 4.0,
-        headroom: 0.55,
+        capacity_factor: 0.55,
         price: 0.5,
     },
     Point {
         index: 38.0,
         patience: 0.05,
         growth: 1_000.0,
-        headroom: 0.6,
+        capacity_factor: 0.6,
         price: 0.55,
     },
     Point {
         index: 43.0,
         patience: 0.05,
         growth: 1_000.0,
-        headroom: 0.72,
+        capacity_factor: 0.72,
         price: 0.6,
     },
     Point {
         index: 48.0,
         patience: 0.05,
         growth: 1_000.0,
-        headroom: 0.9,
+        capacity_factor: 0.9,
         price: 0.8,
     },
     Point {
         index: 55.0,
         patience: 0.05,
         growth: 1_000.0,
-        headroom: 1.0,
+        capacity_factor: 1.0,
         price: 1.5,
     },
     Point {
         index: 68.0,
         patience: 0.0,
         growth: 1_000.0,
-        headroom: 1.05,
+        capacity_factor: 1.05,
         price: 3.0,
     },
     Point {
         index: 75.0,
         patience: 0.0,
         growth: 1_000.0,
-        headroom: 1.15,
+        capacity_factor: 1.15,
         price: 5.5,
     },
     Point {
         index: 80.0,
         patience: 0.0,
         growth: 1_000.0,
-        headroom: 1.2,
+        capacity_factor: 1.2,
         price: 8.0,
     },
     Point {
         index: 85.0,
         patience: 0.0,
         growth: 1_000.0,
-        headroom: 1.5,
+        capacity_factor: 1.5,
         price: 9.5,
     },
     Point {
         index: 88.0,
         patience: 0.0,
         growth: 1_000.0,
-        headroom: 1.55,
+        capacity_factor: 1.55,
         price: 12.0,
     },
     Point {
         index: 92.0,
         patience: 0.0,
         growth: 1_000.0,
-        headroom: 1.9,
+        capacity_factor: 1.9,
         price: 14.0,
     },
     Point {
         index: 97.0,
         patience: 0.0,
         growth: 1_000.0,
-        headroom: 2.5,
+        capacity_factor: 2.5,
         price: 60.0,
     },
     Point {
         index: 100.0,
         patience: 0.0,
         growth: 1_000.0,
-        headroom: 4.0,
+        capacity_factor: 4.0,
         price: 3_000.0,
     },
 ];
@@ -148,12 +148,12 @@ struct Point {
     index: f64,
     patience: f64,
     growth: f64,
-    headroom: f64,
+    capacity_factor: f64,
     price: f64,
 }
 
 impl Preference {
-    /// The preference of an index. Between two points of the path, patience and headroom are
+    /// The preference of an index. Between two points of the path, patience and capacity factor are
     /// interpolated linearly, growth and price exponentially.
     pub fn of(index: PerformanceIndex, provisioning: Duration) -> Self {
         let index = f64::from(index.get());
@@ -168,7 +168,7 @@ impl Preference {
         Self {
             patience: provisioning.mul_f64(between(from.patience, to.patience)),
             growth: between(from.growth.ln(), to.growth.ln()).exp(),
-            headroom: between(from.headroom, to.headroom),
+            capacity_factor: between(from.capacity_factor, to.capacity_factor),
             price: provisioning.mul_f64(between(from.price.ln(), to.price.ln()).exp()),
         }
     }
@@ -190,9 +190,12 @@ mod tests {
             })
             .collect();
         assert!(all.is_sorted_by(|one, next| one.patience >= next.patience
-            && one.headroom <= next.headroom
+            && one.capacity_factor <= next.capacity_factor
             && one.growth <= next.growth
             && one.price <= next.price));
-        assert_eq!((all[0].headroom, all[99].headroom), (0.45, 4.0));
+        assert_eq!(
+            (all[0].capacity_factor, all[99].capacity_factor),
+            (0.45, 4.0)
+        );
     }
 }

@@ -1,6 +1,6 @@
 //! The units that a cluster has.
 
-use crate::engine::presence::Unused;
+use crate::engine::presence::Unavailable;
 use crate::observation::{GroupKind, GroupStatus, Role, YarnLoad};
 use crate::units::Instances;
 
@@ -18,14 +18,14 @@ pub struct Supply {
     /// A unit is a node in each of these groups.
     pub counts_nodes: bool,
     /// Running units that YARN does not use; zero for fleets, where nodes are not units.
-    pub unused: u32,
-    /// Those of them that have been unused for so long that they are no capacity.
+    pub unavailable: u32,
+    /// Those of them that have been unavailable for so long that they are no capacity.
     pub unusable: u32,
 }
 
 impl Supply {
     /// Counts the units of `groups`, of which the policy resizes `targets`.
-    pub fn of(groups: &[GroupStatus], targets: &[&GroupStatus], unused: Unused) -> Self {
+    pub fn of(groups: &[GroupStatus], targets: &[&GroupStatus], unavailable: Unavailable) -> Self {
         let workers = || groups.iter().filter(|group| group.role != Role::Primary);
         let is_other = |group: &&GroupStatus| targets.iter().all(|target| target.id != group.id);
         let counts_nodes = workers().all(|group| group.kind == GroupKind::Group);
@@ -40,8 +40,8 @@ impl Supply {
             others: total(workers().filter(is_other).map(|group| group.running)),
             workers: total(workers().map(|group| group.running)),
             counts_nodes,
-            unused: counted(unused.total),
-            unusable: counted(unused.unusable),
+            unavailable: counted(unavailable.total),
+            unusable: counted(unavailable.unusable),
         }
     }
 
@@ -52,7 +52,7 @@ impl Supply {
 
     /// Returns the units that the cluster should have when `needed` have to work and `kept` are needed
     /// or worth keeping. Unusable units are made up for, or are the first to go. While some have not
-    /// been unused for long, they may come back: nothing is terminated that would then be needed.
+    /// been unavailable for long, they may come back: nothing is terminated that would then be needed.
     pub fn total(&self, needed: u32, kept: u32) -> u32 {
         let have = self.have();
         let with_unusable = needed.saturating_add(self.unusable);
@@ -60,8 +60,10 @@ impl Supply {
             return with_unusable;
         }
         let remaining = kept.max(needed);
-        if self.unused > self.unusable {
-            remaining.max(needed.saturating_add(self.unused)).min(have)
+        if self.unavailable > self.unusable {
+            remaining
+                .max(needed.saturating_add(self.unavailable))
+                .min(have)
         } else {
             remaining.min(have)
         }

@@ -10,7 +10,7 @@ pub enum InFlight {
     #[default]
     Idle,
     /// EMR was called and has not answered. `replaces` is the accepted resize that stays in flight
-    /// if EMR refuses the call.
+    /// if EMR rejects the call.
     Unanswered {
         call: Sent,
         replaces: Option<Accepted>,
@@ -65,7 +65,7 @@ impl InFlight {
         }
     }
 
-    /// The accepted resize: in flight, or in flight again if the call that replaces it is refused.
+    /// The accepted resize: in flight, or in flight again if the call that replaces it is rejected.
     pub fn accepted_mut(&mut self) -> Option<&mut Accepted> {
         match self {
             Self::Idle => None,

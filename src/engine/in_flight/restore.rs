@@ -58,8 +58,8 @@ impl From<Written> for ResizeTracker {
             accepted: written.moves,
             failures: written.failures,
             quarantined_until: written.quarantined_until,
-            refusals: written.refusals,
-            refused: written.refused,
+            rejections: written.rejections,
+            rejected: written.rejected,
             yielding_until: written.yielding_until,
             owed_since: written.owed_since,
         }
@@ -91,8 +91,8 @@ impl From<ResizeTracker> for Written {
             moves: tracker.accepted,
             failures: tracker.failures,
             quarantined_until: tracker.quarantined_until,
-            refusals: tracker.refusals,
-            refused: tracker.refused,
+            rejections: tracker.rejections,
+            rejected: tracker.rejected,
             yielding_until: tracker.yielding_until,
             owed_since: tracker.owed_since,
         }

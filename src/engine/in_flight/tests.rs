@@ -154,7 +154,7 @@ fn refused_calls_wait_twice_as_long_each_time() {
         tracker.send(second(at_s), Instances(4), Instances(9), None);
         tracker.note(Outcome::Rejected(Rejection::Throttled));
         assert_eq!(
-            tracker.refused_until(second(at_s)),
+            tracker.rejected_until(second(at_s)),
             Some((Rejection::Throttled, second(until_s)))
         );
     }

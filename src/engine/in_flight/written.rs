@@ -23,8 +23,10 @@ pub struct Written {
     pub moves: AcceptedResizes,
     pub failures: u32,
     pub quarantined_until: Option<Timestamp>,
-    pub refusals: u32,
-    pub refused: Option<(Rejection, Timestamp)>,
+    #[serde(alias = "refusals")]
+    pub rejections: u32,
+    #[serde(alias = "refused")]
+    pub rejected: Option<(Rejection, Timestamp)>,
     pub yielding_until: Option<Timestamp>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub owed_since: Option<Timestamp>,

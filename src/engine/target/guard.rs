@@ -1,4 +1,4 @@
-//! What holds a change of size back, whatever its size: pauses, freezes, refusals, quarantines,
+//! What holds a change of size back, whatever its size: pauses, freezes, rejections, quarantines,
 //! resizes in flight, and what only a scale-in has to wait for.
 
 use super::TargetState;
@@ -33,8 +33,8 @@ impl TargetState {
                 window: window.name.clone(),
             });
         }
-        if let Some((rejection, until)) = resizes.refused_until(at) {
-            return Some(HoldReason::CallRefused { rejection, until });
+        if let Some((rejection, until)) = resizes.rejected_until(at) {
+            return Some(HoldReason::CallRejected { rejection, until });
         }
         if direction == Direction::Out
             && let Some(until) = resizes.quarantined_until(at)

@@ -30,7 +30,7 @@ impl TargetState {
                 };
             }
         }
-        HoldReason::NoRuleReady
+        HoldReason::NoRuleFiring
     }
 
     /// Names the signal because of which the state of a rule is unknown.

@@ -24,7 +24,7 @@ impl Situation<'_> {
             missing,
             running,
             until,
-        } = self.tick.unused.not_listed?;
+        } = self.tick.unavailable.not_listed?;
         Some(HoldReason::NodesNotListed {
             missing,
             running,

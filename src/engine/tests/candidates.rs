@@ -46,7 +46,7 @@ fn a_rule_that_wants_exactly_the_present_size_holds_off_scale_in() {
     ];
     assert_eq!(
         Harness::new(policy(rules), 4).tick(0, Some(10.0)).reason(),
-        Some("no_rule_ready")
+        Some("no_rule_firing")
     );
 }
 

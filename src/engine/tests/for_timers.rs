@@ -14,7 +14,7 @@ fn one_sample_on_the_other_side_starts_the_time_anew() {
     assert_eq!(harness.until_resize(0, 270, 10.0), None);
     assert_eq!(
         harness.tick(300, Some(15.0)).reason(),
-        Some("no_rule_ready"),
+        Some("no_rule_firing"),
         "15 is not under 15"
     );
     assert_eq!(harness.until_resize(330, 900, 10.0), Some((630, 9)));

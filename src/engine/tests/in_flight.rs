@@ -14,7 +14,7 @@ fn a_second_grow_waits_for_the_first_to_complete() {
     harness.report(9, 9);
     assert_eq!(
         harness.tick(660, Some(10.0)).reason(),
-        Some("no_rule_ready"),
+        Some("no_rule_firing"),
         "the samples had a gap: the hold starts anew"
     );
     assert_eq!(harness.until_resize(690, 1_200, 10.0), Some((960, 14)));
@@ -56,7 +56,7 @@ fn a_refused_call_starts_no_cooldown_and_waits_before_the_next() {
     harness.note(Outcome::Rejected(Rejection::Throttled));
     assert_eq!(
         harness.tick(200, Some(80.0)),
-        Action::Hold(HoldReason::CallRefused {
+        Action::Hold(HoldReason::CallRejected {
             rejection: Rejection::Throttled,
             until: second(210)
         })
@@ -329,7 +329,7 @@ fn an_unanswered_call_that_arrives_late_is_not_taken_for_an_operators() {
     assert_eq!(harness.tick(0, Some(10.0)).resized_to(), Some(9));
     assert_eq!(
         harness.tick(30, Some(50.0)).reason(),
-        Some("no_rule_ready"),
+        Some("no_rule_firing"),
         "EMR still shows four"
     );
     harness.report(9, 4);

@@ -334,7 +334,7 @@ fn a_resize_that_was_not_sent_is_decided_again_and_leaves_no_trace() {
     }
     assert_eq!(
         harness.tick(150, Some(50.0)).reason(),
-        Some("no_rule_ready"),
+        Some("no_rule_firing"),
         "nothing in flight, no cooldown, nobody to yield to"
     );
 }

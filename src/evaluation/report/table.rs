@@ -30,7 +30,7 @@ const HEADING: [&str; 9] = [
     "wait\np95",
     "wait\nmax",
     OVER_GOAL,
-    "re-\nsizes",
+    "\nresizes",
 ];
 /// The column that is left out when no goal is set.
 const OVER_GOAL: &str = "over\ngoal";
@@ -262,7 +262,7 @@ fn legend(comparisons: &[Comparison], width: u16) -> String {
     } else {
         "idle: paid for, but not used"
     });
-    lines.push("bounds: what the same work costs at best (headroom simulate --help)");
+    lines.push("bounds: the least that the same work can cost (headroom simulate --help)");
     if comparisons
         .iter()
         .any(|comparison| comparison.trace.synthetic)

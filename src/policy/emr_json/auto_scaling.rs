@@ -201,7 +201,7 @@ fn group_document(
 struct Translator<'a> {
     notes: Notes,
     metrics: Metrics,
-    /// Of the rules so far.
+    /// The names of the rules so far, to keep them apart.
     names: Vec<String>,
     cluster: Option<&'a str>,
 }

@@ -171,7 +171,7 @@ impl Reader<'_> {
             }) {
                 let error = Diagnostic::error(
                     place.clone(),
-                    format!("two targets mean the same group ({selector})"),
+                    format!("two targets select the same group ({selector})"),
                 );
                 self.error(error.help("put all rules of a group into one target"));
             } else if let Some(kind) = selector.kind()

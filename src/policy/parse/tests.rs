@@ -200,14 +200,14 @@ fn targets_and_metrics_that_collide_are_refused() {
     for (source, message) in [
         (
             policy("", &(target("role: task") + &target("role: task"))),
-            "two targets mean the same group",
+            "two targets select the same group",
         ),
         (
             policy(
                 "",
                 &(target("role: task") + &target("role: task, market: spot")),
             ),
-            "two targets mean the same group (role: task, market: spot)",
+            "two targets select the same group (role: task, market: spot)",
         ),
         (
             policy(

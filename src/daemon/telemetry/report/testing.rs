@@ -45,7 +45,7 @@ pub fn demand() -> DemandReport {
         units_served: 19.0,
         units_remaining: 12.0,
         units_for_remaining: 10.0,
-        headroom: 1.0,
+        capacity_factor: 1.0,
         units_needed: 14,
         units_kept: 4,
         units_forecast: Some(9),

@@ -405,7 +405,7 @@ fn tone(target: &TargetStatus) -> (&'static str, &'static str) {
             ("calm", "no such group")
         }
         Action::Resize(_) => ("act", "resizing"),
-        Action::Hold(R::NoRuleReady | R::DemandMet) => ("calm", "steady"),
+        Action::Hold(R::NoRuleFiring | R::DemandMet) => ("calm", "steady"),
         Action::Hold(R::ResizeInFlight { .. }) => ("act", "resizing"),
         Action::Hold(
             R::CoolingDown { .. }
@@ -427,7 +427,7 @@ fn tone(target: &TargetStatus) -> (&'static str, &'static str) {
             | R::ScaledByAmazon
             | R::TargetNotFound { .. }
             | R::GroupTaken { .. }
-            | R::CallRefused { .. }
+            | R::CallRejected { .. }
             | R::ClockWentBack { .. },
         ) => ("bad", "needs attention"),
     }

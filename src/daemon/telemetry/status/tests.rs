@@ -142,7 +142,7 @@ fn every_outcome_of_a_resize_reads_as_a_sentence() {
         );
         assert_eq!(words::decision(&decision, Some(&answer)), expected);
     }
-    decision.action = Action::Hold(HoldReason::NoRuleReady);
+    decision.action = Action::Hold(HoldReason::NoRuleFiring);
     assert_eq!(
         words::decision(&decision, None),
         "Held at 4: no rule is firing"
@@ -249,5 +249,5 @@ fn a_suspended_group_and_instances_that_yarn_does_not_use_are_said_with_what_to_
         assert!(shown.contains(expected), "{expected} in\n{shown}");
     }
     let json = serde_json::to_value(&status).expect("serialises");
-    assert_eq!(json["tick"]["nodes"]["unused"][0]["instance"], "i-1");
+    assert_eq!(json["tick"]["nodes"]["unavailable"][0]["instance"], "i-1");
 }

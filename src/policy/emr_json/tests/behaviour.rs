@@ -53,11 +53,11 @@ fn an_alarm_is_on_after_exactly_its_evaluation_periods() {
     holds(
         &three,
         "{ name: t, every: 5m, series: { is_idle: '0x2 1 0x4' },
-           expect: [{ at: 10m, hold: no_rule_ready }, { at: 20m, hold: no_rule_ready }, { at: 25m, resize: { from: 0, to: 1, because: r } }] }",
+           expect: [{ at: 10m, hold: no_rule_firing }, { at: 20m, hold: no_rule_firing }, { at: 25m, resize: { from: 0, to: 1, because: r } }] }",
     );
     holds(
         LEAST,
-        "{ name: t, every: 5m, series: { is_idle: '1 0' }, expect: [{ at: 0m, hold: no_rule_ready }, { at: 5m, resize: { to: 1 } }] }",
+        "{ name: t, every: 5m, series: { is_idle: '1 0' }, expect: [{ at: 0m, hold: no_rule_firing }, { at: 5m, resize: { to: 1 } }] }",
     );
     let signal = three
         .replace("IsIdle", "AppsPending")
@@ -65,7 +65,7 @@ fn an_alarm_is_on_after_exactly_its_evaluation_periods() {
     holds(
         &signal,
         "{ name: t, every: 30s, series: { yarn_apps_pending: '0x30' },
-           expect: [{ at: 9m 30s, hold: no_rule_ready }, { at: 10m, resize: { to: 1 } }] }",
+           expect: [{ at: 9m 30s, hold: no_rule_firing }, { at: 10m, resize: { to: 1 } }] }",
     );
 }
 
