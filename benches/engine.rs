@@ -83,6 +83,7 @@ fn observation(at: Timestamp) -> Observation {
         }),
         hdfs: None,
         nodes: None,
+        pending_limits: None,
         metrics: BTreeMap::new(),
         cluster: Sampled {
             value: cluster,

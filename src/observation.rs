@@ -1,6 +1,7 @@
 //! What was observed of a cluster, and when each part was measured: the only input of the engine.
 
 pub mod node_use;
+pub mod pending_limit;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -9,6 +10,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::units::{Instances, Mebibytes, Timestamp, VirtualCores};
+use pending_limit::PendingLimit;
 
 /// A value with the instant at which it was measured, which may be earlier than the tick that read it.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -34,6 +36,10 @@ pub struct Observation {
     /// From the ResourceManager's lists of nodes and applications; `None` if it is incomplete.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub nodes: Option<Sampled<NodeSnapshot>>,
+    /// Limits that keep pending work from starting; `None` if they were not read, because nothing is
+    /// pending or the ResourceManager did not report them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pending_limits: Option<Sampled<Vec<PendingLimit>>>,
     /// Values of the CloudWatch metrics that the policy declares. Numbers that are not finite must be
     /// left out: a journal cannot store them, and the engine must see what the journal has.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]

@@ -159,6 +159,7 @@ impl Observer {
             yarn: readings.yarn.load.ok(),
             hdfs: readings.hdfs.and_then(|reading| reading.load.ok()),
             nodes: nodes.ok(),
+            pending_limits: readings.yarn.pending_limits,
             metrics: readings.cloudwatch.map(known).unwrap_or_default(),
             cluster,
             control,

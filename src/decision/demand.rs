@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::observation::pending_limit::{LimitedBy, MostAllowed};
 use crate::units::{Mebibytes, display_duration};
 
 /// A demand in numbers: the backlog, the part of it that needs no new units, and what was learned.
@@ -18,6 +19,9 @@ pub struct DemandReport {
     pub units_allocated: f64,
     /// The backlog, in units of the binding resource.
     pub units_pending: f64,
+    /// Pending work that more units would not start, which is no part of the backlog.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub held_back: Vec<HeldBack>,
     /// Pending units that idle room could serve. Something else holds them back, so that they are no
     /// part of the backlog.
     #[serde(default, skip_serializing_if = "is_none_held_back")]
@@ -73,6 +77,19 @@ pub struct DemandReport {
     pub days_known: u32,
 }
 
+/// Pending work that a limit of YARN's holds back.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HeldBack {
+    /// What limits it.
+    pub by: LimitedBy,
+    /// The most that the limit allows; `None` if the work cannot start at all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub most: Option<MostAllowed>,
+    /// Pending memory that is not counted, in MiB.
+    pub memory_mib: Mebibytes,
+}
+
 /// What containers ask nodes for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -122,7 +139,7 @@ impl DemandReport {
                 amount(self.units_remaining),
                 self.units_for_remaining
             ));
-        } else if self.units_held_back == 0.0 {
+        } else if self.units_held_back == 0.0 && self.held_back.is_empty() {
             lines.push("nothing is pending".to_owned());
         }
         lines.extend(self.held_back());
@@ -154,8 +171,14 @@ impl DemandReport {
         lines
     }
 
-    /// What is pending beside idle room, and what holds it back; `None` if there is none.
-    pub fn held_back(&self) -> Option<String> {
+    /// What is pending and does not count, by what holds it back and who can change that.
+    pub fn held_back(&self) -> Vec<String> {
+        let limited = self.held_back.iter().map(ToString::to_string);
+        limited.chain(self.beside_idle_room()).collect()
+    }
+
+    /// What is pending beside idle room for a reason that YARN does not report; `None` if there is none.
+    fn beside_idle_room(&self) -> Option<String> {
         (self.units_held_back > 0.0).then(|| {
             format!(
                 "{} pending beside idle room that could hold it: a queue's or user's limit, the share of \
@@ -222,6 +245,19 @@ impl DemandReport {
     /// The units that the targets end up with.
     fn units_given(&self) -> u32 {
         self.units_possible.unwrap_or(self.units_desired)
+    }
+}
+
+/// `36.0 GiB pending cause no growth: the maximum capacity of the queue adhoc (25% of the cluster); a YARN
+/// administrator can raise it`.
+impl fmt::Display for HeldBack {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let gib = self.memory_mib.as_f64() / 1_024.0;
+        write!(f, "{gib:.1} GiB pending cause no growth: {}", self.by)?;
+        if let Some(most) = self.most {
+            write!(f, " ({most})")?;
+        }
+        write!(f, "; {}", self.by.remedy())
     }
 }
 

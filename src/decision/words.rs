@@ -25,15 +25,17 @@ impl fmt::Display for Decision {
                 Some(demand),
             ) => write!(f, "; {demand}"),
             (Action::Hold(HoldReason::DemandMet), Some(demand)) if demand.is_cut() => {
-                write!(f, "; {}", demand.need())
+                write!(f, "; {}", demand.need())?;
+                write_each(f, &demand.held_back())
             }
-            (Action::Hold(_), Some(demand)) => match demand.held_back() {
-                Some(held_back) => write!(f, "; {held_back}"),
-                None => Ok(()),
-            },
+            (Action::Hold(_), Some(demand)) => write_each(f, &demand.held_back()),
             _ => Ok(()),
         }
     }
+}
+
+fn write_each(f: &mut fmt::Formatter<'_>, parts: &[String]) -> fmt::Result {
+    parts.iter().try_for_each(|part| write!(f, "; {part}"))
 }
 
 impl fmt::Display for Resize {

@@ -14,10 +14,12 @@
 //! The performance index ([`preference`]) sets how much waiting is worth. Everything learned is part
 //! of the engine's state.
 
+mod counted;
 mod daily;
 mod idle_room;
 mod levels;
 mod load;
+mod pending_limits;
 pub mod plan;
 mod preference;
 mod provisioning;
@@ -36,8 +38,8 @@ use crate::decision::{DemandReport, HoldReason};
 use crate::observation::{GroupStatus, Sampled, YarnLoad};
 use crate::policy::demand::Demand;
 use crate::units::{Mebibytes, Timestamp};
+use counted::Counted;
 use daily::Daily;
-use idle_room::counted;
 use levels::Levels;
 use load::Load;
 use plan::Plan;
@@ -96,25 +98,26 @@ impl DemandState {
             .observe(at, supply.requested, supply.running);
         let yarn = recent_yarn(tick)?;
         self.measure_unit(&yarn.value, &supply);
-        let reported = &yarn.value;
-        let (yarn, is_held_back) = &counted(yarn, supply.nodes(reported));
         let unit = self
             .unit
             .ok_or_else(|| HoldReason::missing("yarn_nodes_active"))?;
         let limits =
             UnitLimits::of(demand, unit).ok_or_else(|| HoldReason::missing("yarn_vcores_total"))?;
         let preference = Preference::of(demand.performance_index, self.provisioning.delay());
+        let most = limits.max.saturating_add(supply.others);
+        let reported = &yarn.value;
+        let counted = Counted::of(tick, yarn, &supply, targets, unit.times(most));
+        let yarn = &counted.yarn;
         if self.measured_at.is_none() {
             self.levels.assume_needed(supply.have());
         }
         // While YARN does not list nodes that run, its load is not that of the cluster.
         let is_complete = tick.unavailable.not_listed.is_none();
         if is_complete && self.measured_at != Some(yarn.measured_at) {
-            let most = limits.max.saturating_add(supply.others);
             self.learn(yarn, tick.max_age, unit, preference, most);
         }
         let load = self.load(&yarn.value, unit, preference.patience);
-        let units = self.units(at, &supply, &load, preference, *is_held_back);
+        let units = self.units(at, &supply, &load, preference, counted.waits_beside_room);
         let desired = units
             .total
             .saturating_sub(supply.others)
@@ -123,7 +126,11 @@ impl DemandState {
             memory_pending_mib: reported.memory_pending,
             units_allocated: load.allocated,
             units_pending: load.pending,
-            units_held_back: self.load(reported, unit, Duration::ZERO).pending - load.pending,
+            held_back: counted.held_back,
+            units_held_back: self
+                .load(&counted.within_limits, unit, Duration::ZERO)
+                .pending
+                - load.pending,
             units_served: load.served.min(load.pending),
             units_remaining: load.remaining(),
             units_for_remaining: load.for_remaining(),
@@ -151,21 +158,21 @@ impl DemandState {
         })
     }
 
-    /// Computes the units of the whole cluster from growth, retention and forecast. Work that is held
-    /// back makes nothing grow.
+    /// Computes the units of the whole cluster from growth, retention and forecast. Work that waits
+    /// beside room that could hold it makes nothing grow.
     fn units(
         &mut self,
         at: Timestamp,
         supply: &Supply,
         load: &Load,
         preference: Preference,
-        is_held_back: bool,
+        waits_beside_room: bool,
     ) -> Units {
         let (have, there) = (supply.have(), supply.there());
         let kept = self.kept(at, have, there, preference.price);
         let forecast = self.daily.forecast(at, self.provisioning.delay());
         let working = there.saturating_sub(supply.unusable);
-        let most = if is_held_back { have } else { u32::MAX };
+        let most = if waits_beside_room { have } else { u32::MAX };
         let grown = load.units(preference, working).min(most);
         let needed = grown.max(forecast.unwrap_or(0));
         Units {

@@ -56,6 +56,7 @@ impl Scene {
             }),
             hdfs: None,
             nodes: None,
+            pending_limits: None,
             metrics: BTreeMap::new(),
             cluster: Sampled {
                 value: ClusterStatus {

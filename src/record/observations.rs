@@ -41,6 +41,7 @@ pub(super) fn observations(history: &History, period: Duration) -> Vec<Observati
                 .map(|value| moment.sampled(value)),
             hdfs: moment.hdfs().map(|value| moment.sampled(value)),
             nodes: None,
+            pending_limits: None,
             metrics: Default::default(),
             cluster: moment.sampled(moment.cluster(idle_since)),
             control: Control::default(),

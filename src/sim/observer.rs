@@ -53,6 +53,7 @@ impl<'a> Observer<'a> {
             yarn: None,
             hdfs: None,
             nodes: None,
+            pending_limits: None,
             metrics: BTreeMap::new(),
             cluster: Sampled {
                 value: status,

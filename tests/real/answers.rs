@@ -7,7 +7,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use crate::parts::jobs::Job;
-use crate::parts::yarn::YarnCluster;
+use crate::parts::yarn::{LIMITED_QUEUE, YarnCluster};
 use crate::parts::{eventually, http, installed, seconds};
 
 const NODE: &str = "ip-10-0-0-1.ec2.internal";
@@ -36,6 +36,53 @@ async fn answers_while_containers_are_pending() {
     })
     .await;
     for (name, path) in requests() {
+        let url = cluster.rest().join(&path).expect("an address");
+        let answer = eventually(name, seconds(10), async || http::text(&url).await).await;
+        fs::write(folder.join(format!("{name}.json")), answer).expect("writes");
+    }
+}
+
+/// What a ResourceManager answers while a queue's maximum keeps work waiting beside idle room.
+#[tokio::test]
+#[ignore = "records; run it by tests/run answers"]
+async fn answers_beside_a_queue_that_is_full() {
+    let folder = PathBuf::from(
+        std::env::var_os("HEADROOM_RECORDING").expect("HEADROOM_RECORDING names a folder"),
+    );
+    fs::create_dir_all(&folder).expect("a folder");
+    let cluster = YarnCluster::start().await;
+    cluster.start_node(NODE);
+    cluster.active(1).await;
+    // A quarter of the node's eight vcores: the application master has one, and a container the other.
+    let job = Job {
+        name: "more-than-its-queue".into(),
+        containers: 12,
+        seconds: 120,
+        memory_mib: 1_024,
+        vcores: 1,
+    };
+    let id = cluster.submit_to(LIMITED_QUEUE, &job).await;
+    eventually("the queue is full", seconds(60), async || {
+        (cluster.started_containers(&id).await.len() == 2).then_some(())
+    })
+    .await;
+    for (name, path) in [
+        ("limited-scheduler", "ws/v1/cluster/scheduler"),
+        (
+            "limited-apps",
+            "ws/v1/cluster/apps?states=RUNNING,ACCEPTED&deSelects=timeouts,resourceInfo",
+        ),
+        (
+            "limited-nodes",
+            "ws/v1/cluster/nodes?states=RUNNING,DECOMMISSIONING,UNHEALTHY",
+        ),
+        ("limited-metrics", "ws/v1/cluster/metrics"),
+    ] {
+        let path = if installed::hadoop_version().starts_with("2.") {
+            path.replace("&deSelects=timeouts,resourceInfo", "")
+        } else {
+            path.to_owned()
+        };
         let url = cluster.rest().join(&path).expect("an address");
         let answer = eventually(name, seconds(10), async || http::text(&url).await).await;
         fs::write(folder.join(format!("{name}.json")), answer).expect("writes");

@@ -6,6 +6,7 @@ mod closed_loop;
 mod cluster;
 mod dashboard;
 mod emr;
+mod limits;
 mod parts;
 mod recording;
 mod scrape;

@@ -100,6 +100,7 @@ impl<'t> ScriptedCluster<'t> {
                 last.and_then(|last| last.hdfs),
             ),
             nodes: None,
+            pending_limits: None,
             metrics: readings.metrics(at, last),
             cluster: Sampled {
                 value: self.cluster(&readings, at),

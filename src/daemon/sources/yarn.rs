@@ -5,6 +5,8 @@ mod answers;
 mod idle;
 mod load;
 mod node_snapshot;
+mod pending_limits;
+mod queue_wire;
 mod wire;
 
 use std::time::Duration;
@@ -19,6 +21,7 @@ use crate::daemon::sources::yarn::active::ActiveSearch;
 use crate::daemon::sources::yarn::answers::Answers;
 use crate::daemon::sources::yarn::idle::IdleHosts;
 pub use crate::daemon::sources::yarn::node_snapshot::YarnNode;
+use crate::observation::pending_limit::PendingLimit;
 use crate::observation::{Sampled, YarnLoad};
 
 /// All ResourceManagers of one cluster, of which the active one is read.
@@ -44,6 +47,8 @@ pub struct YarnReading {
     pub load: Result<Sampled<YarnLoad>, SourceError>,
     /// The nodes. An error, too, if it is unknown where the application masters run.
     pub nodes: Result<Sampled<Vec<YarnNode>>, SourceError>,
+    /// The limits that keep pending work from starting; `None` if they are unknown.
+    pub pending_limits: Option<Sampled<Vec<PendingLimit>>>,
     /// The calls that were made.
     pub calls: Vec<Call>,
 }
@@ -111,6 +116,9 @@ impl Yarn {
             self.idle.note(&mut value, measured_at);
             Sampled { value, measured_at }
         });
+        let pending_limits = answers
+            .pending_limits()
+            .map(|value| Sampled { value, measured_at });
         let address = active.address;
         self.last_active = Some(address.clone());
         YarnReading {
@@ -118,6 +126,7 @@ impl Yarn {
             active: Some(address),
             load,
             nodes,
+            pending_limits,
             calls: answers.calls,
         }
     }
@@ -129,6 +138,7 @@ impl Yarn {
             active_is_local: false,
             load: Err(error.clone()),
             nodes: Err(error),
+            pending_limits: None,
             calls,
         }
     }

@@ -4,28 +4,16 @@
 //! idle room is held back by something else: the maximum of a queue, the limit of a user, the share of
 //! application masters, or a node label. More instances would not start it.
 
-use crate::observation::{Sampled, YarnLoad};
+use crate::observation::YarnLoad;
 use crate::units::VirtualCores;
 
 /// The least share of the memory that counts as idle room. Less can be left over where the next
 /// container is larger than what is free on a node: its size is not in YARN's totals, only the mean.
 const LEAST_IDLE_SHARE: f64 = 0.4;
 
-/// The load that a demand counts, and whether something else than room holds pending work back.
-pub fn counted(yarn: &Sampled<YarnLoad>, nodes: u32) -> (Sampled<YarnLoad>, bool) {
-    let is_held_back = could_start_pending(&yarn.value, nodes);
-    let value = if is_held_back {
-        up_to_idle_room(&yarn.value)
-    } else {
-        yarn.value
-    };
-    let measured_at = yarn.measured_at;
-    (Sampled { value, measured_at }, is_held_back)
-}
-
 /// Whether the room that is idle on a mean node would hold a pending container of mean size. `nodes`
 /// is the number of nodes that YARN uses.
-fn could_start_pending(yarn: &YarnLoad, nodes: u32) -> bool {
+pub fn could_start_pending(yarn: &YarnLoad, nodes: u32) -> bool {
     let containers = yarn.containers_pending as f64;
     if nodes == 0 || containers == 0.0 || yarn.containers_reserved > 0 {
         return false;
@@ -42,7 +30,7 @@ fn could_start_pending(yarn: &YarnLoad, nodes: u32) -> bool {
 
 /// The load with what is pending only as far as idle room could hold it. The idle instances are kept:
 /// the limits of queues are shares of the cluster, so that without them even less would run.
-fn up_to_idle_room(yarn: &YarnLoad) -> YarnLoad {
+pub fn up_to_idle_room(yarn: &YarnLoad) -> YarnLoad {
     let vcores = yarn.vcores_pending.zip(yarn.vcores_available);
     YarnLoad {
         memory_pending: yarn.memory_pending.min(yarn.memory_available),

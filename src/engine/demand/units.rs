@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::pending_limits::ClusterSize;
 use crate::observation::YarnLoad;
 use crate::policy::demand::{Demand, DemandUnits};
 
@@ -41,6 +42,17 @@ impl UnitSize {
                 .filter(|vcores| vcores.get() > 0)
                 .map(|vcores| per_unit(vcores.as_f64())),
         })
+    }
+}
+
+impl UnitSize {
+    /// What `units` of this size offer.
+    pub fn times(self, units: u32) -> ClusterSize {
+        let units = f64::from(units);
+        ClusterSize {
+            memory_mib: units * self.memory_mib,
+            vcores: self.vcores.map(|vcores| units * vcores),
+        }
     }
 }
 

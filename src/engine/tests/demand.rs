@@ -1,6 +1,7 @@
 //! Following demand, as its users rely on it.
 
 mod growth;
+mod held_back;
 mod learned;
 mod properties;
 

@@ -23,6 +23,11 @@ pub const MASTER_MEMORY_MIB: u32 = 512;
 impl YarnCluster {
     /// Submits a job. Returns the id of the accepted application.
     pub async fn submit(&self, job: &Job) -> String {
+        self.submit_to("default", job).await
+    }
+
+    /// Submits a job to a queue. Returns the id of the accepted application.
+    pub async fn submit_to(&self, queue: &str, job: &Job) -> String {
         let jar = distributed_shell();
         let mut command = self.java(64);
         command
@@ -31,6 +36,7 @@ impl YarnCluster {
             .arg(jar);
         for (option, value) in [
             ("appname", job.name.clone()),
+            ("queue", queue.to_owned()),
             ("shell_command", format!("sleep {}", job.seconds)),
             ("num_containers", job.containers.to_string()),
             ("container_memory", job.memory_mib.to_string()),

@@ -23,6 +23,10 @@ use super::{eventually, http, pause, seconds, within};
 pub const NODE_MEMORY_MIB: u32 = 12_288;
 pub const NODE_VCORES: u32 = 8;
 
+/// The queue that may have only a part of the cluster; the queue `default` may have all of it.
+pub const LIMITED_QUEUE: &str = "limited";
+pub const LIMITED_QUEUE_PERCENT: u32 = 25;
+
 /// The cluster and its state.
 #[derive(Debug)]
 pub struct YarnCluster {

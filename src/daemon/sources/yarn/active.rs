@@ -22,6 +22,16 @@ pub struct Active {
     pub version: String,
 }
 
+impl Active {
+    /// Whether the version is known to be 3 or later.
+    pub fn is_hadoop_3(&self) -> bool {
+        let major = self.version.split('.').next();
+        major
+            .and_then(|major| major.parse::<u32>().ok())
+            .is_some_and(|major| major >= 3)
+    }
+}
+
 /// A request to all ResourceManagers for their state. They are asked concurrently, so that one that
 /// does not answer does not delay the others.
 #[derive(Debug)]

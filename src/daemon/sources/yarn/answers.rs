@@ -10,11 +10,14 @@ use crate::daemon::sources::jmx::{self, Beans};
 use crate::daemon::sources::yarn::active::{Active, endpoint};
 use crate::daemon::sources::yarn::load;
 use crate::daemon::sources::yarn::node_snapshot::{YarnNode, snapshot};
+use crate::daemon::sources::yarn::pending_limits::{containers_pending, pending_limits};
+use crate::daemon::sources::yarn::queue_wire::{self, RequestingApp, RequestingApps};
 use crate::daemon::sources::yarn::wire::{
     App, Apps, ClusterMetrics, Metrics, Node, NodeLabels, Nodes, PartitionCounts, QueueMetrics,
     Scheduler, SchedulerInfo,
 };
 use crate::observation::YarnLoad;
+use crate::observation::pending_limit::PendingLimit;
 
 /// The largest answers that are read: twice 4,000 nodes of 2.2 kB, and twice 10,000 applications of
 /// 1.3 kB (Hadoop 3.3).
@@ -22,6 +25,8 @@ const NODES_LIMIT_BYTES: usize = 24 << 20;
 const APPS_LIMIT_BYTES: usize = 32 << 20;
 /// About 1,000 queues of 15 kB.
 const SCHEDULER_LIMIT_BYTES: usize = 16 << 20;
+/// About 2,000 applications with three kinds of containers each.
+const REQUESTS_LIMIT_BYTES: usize = 8 << 20;
 const SMALL_LIMIT_BYTES: usize = 1 << 20;
 
 /// The answers to one reading.
@@ -33,6 +38,8 @@ pub struct Answers {
     queue: Part<QueueMetrics>,
     /// `None` if there are no node labels.
     partitions: Option<Partitions>,
+    /// `None` while nothing is pending.
+    requests: Option<Requests>,
     metrics_url: Url,
     nodes_url: Url,
     pub calls: Vec<Call>,
@@ -43,6 +50,14 @@ pub struct Answers {
 struct Partitions {
     scheduler: Part<SchedulerInfo>,
     counts: Part<Vec<PartitionCounts>>,
+}
+
+/// The answers that say why work is pending. They are large, and read only while some is.
+#[derive(Debug)]
+struct Requests {
+    apps: Part<Vec<RequestingApp>>,
+    /// `None` if there are node labels.
+    scheduler: Option<Part<queue_wire::SchedulerInfo>>,
 }
 
 type Part<T> = Result<T, SourceError>;
@@ -79,6 +94,7 @@ impl Answers {
             apps: apps.map(|apps| apps.apps.map(|list| list.app).unwrap_or_default()),
             queue: beans.and_then(|beans| beans.one(&jmx_url)),
             partitions: None,
+            requests: None,
             metrics_url,
             nodes_url,
             calls: vec![m, n, a, j, l],
@@ -88,7 +104,23 @@ impl Answers {
             answers.partitions = Some(partitions);
             answers.calls.extend(calls);
         }
+        if answers.is_work_pending() {
+            let (requests, calls) = reader.requests(active, answers.partitions.is_some()).await;
+            answers.requests = Some(requests);
+            answers.calls.extend(calls);
+        }
         answers
+    }
+
+    /// The limits that keep pending work from starting; `None` if they are unknown.
+    pub fn pending_limits(&self) -> Option<Vec<PendingLimit>> {
+        let requests = self.requests.as_ref()?;
+        let scheduler = match &requests.scheduler {
+            None => None,
+            Some(scheduler) => Some(scheduler.as_ref().ok()?),
+        };
+        let (apps, nodes) = (requests.apps.as_ref().ok()?, self.nodes.as_ref().ok()?);
+        Some(pending_limits(apps, nodes, scheduler))
     }
 
     /// The load over all partitions, and the start of the oldest application if that is known.
@@ -121,8 +153,14 @@ impl Answers {
         }
         let counts = partitions.counts.as_ref().map_err(Clone::clone)?;
         let nodes = self.nodes.as_ref().ok().map(Vec::as_slice);
-        load::over_partitions(metrics, scheduler, counts, nodes)
-            .map_err(|problem| malformed(&self.metrics_url, problem))
+        load::over_partitions(
+            metrics,
+            scheduler,
+            counts,
+            nodes,
+            self.requested_containers(),
+        )
+        .map_err(|problem| malformed(&self.metrics_url, problem))
     }
 
     /// The nodes with their containers. Fails without the applications, because it is then unknown
@@ -131,6 +169,31 @@ impl Answers {
         let nodes = self.nodes.as_ref().map_err(Clone::clone)?;
         let apps = self.apps.as_ref().map_err(Clone::clone)?;
         snapshot(nodes, apps).map_err(|problem| contradictory(&self.nodes_url, problem))
+    }
+
+    /// The containers that all applications ask for; `None` if that is unknown: the requests were not
+    /// read, the version does not report them, or an application is hidden from this user.
+    fn requested_containers(&self) -> Option<u64> {
+        let requests = self.requests.as_ref()?.apps.as_ref().ok()?;
+        let metrics = self.metrics.as_ref().ok()?;
+        let are_all_seen = requests.len() as u64 >= metrics.apps_running + metrics.apps_pending;
+        let containers = containers_pending(requests);
+        (are_all_seen && containers > 0).then_some(containers)
+    }
+
+    fn is_work_pending(&self) -> bool {
+        let in_metrics = self.metrics.as_ref().is_ok_and(|metrics| {
+            metrics.containers_pending > 0 || metrics.pending_mib.is_some_and(|mib| mib > 0)
+        });
+        let in_queue = self
+            .queue
+            .as_ref()
+            .is_ok_and(|queue| queue.pending_mib.is_some_and(|mib| mib > 0));
+        let in_partitions = self.partitions.as_ref().is_some_and(|partitions| {
+            let scheduler = partitions.scheduler.as_ref();
+            scheduler.is_ok_and(SchedulerInfo::has_pending)
+        });
+        in_metrics || in_queue || in_partitions
     }
 
     /// Whether there may be node labels. The nodes alone do not show that: work can wait for a label
@@ -169,6 +232,32 @@ impl Reader<'_> {
         timed(operation, self.http.json(url, limit_bytes, self.limit)).await
     }
 
+    /// Reads why work is pending.
+    async fn requests(&self, active: &Active, has_labels: bool) -> (Requests, Vec<Call>) {
+        let apps_url = requests_url(active);
+        let scheduler_url = endpoint(self.address, "scheduler");
+        let scheduler = async {
+            if has_labels {
+                return None;
+            }
+            let answer = self
+                .get::<queue_wire::Scheduler>("scheduler", &scheduler_url, SCHEDULER_LIMIT_BYTES)
+                .await;
+            Some(answer)
+        };
+        let ((apps, call), scheduler) = tokio::join!(
+            self.get::<RequestingApps>("apps", &apps_url, REQUESTS_LIMIT_BYTES),
+            scheduler,
+        );
+        let mut calls = vec![call];
+        let scheduler = scheduler.map(|(scheduler, call)| {
+            calls.push(call);
+            scheduler.map(|answer| answer.scheduler.scheduler_info)
+        });
+        let apps = apps.map(|answer| answer.apps.map(|list| list.app).unwrap_or_default());
+        (Requests { apps, scheduler }, calls)
+    }
+
     async fn partitions(&self) -> (Partitions, [Call; 2]) {
         let scheduler_url = endpoint(self.address, "scheduler");
         let jmx_url = jmx::query(
@@ -198,15 +287,22 @@ fn nodes_url(active: &Url) -> Url {
     url
 }
 
+/// The address of the applications that are not finished, with their resource requests.
+fn requests_url(active: &Active) -> Url {
+    let mut url = endpoint(&active.address, "apps");
+    let left_out = if active.is_hadoop_3() {
+        "&deSelects=timeouts,resourceInfo"
+    } else {
+        ""
+    };
+    url.set_query(Some(&format!("states=RUNNING,ACCEPTED{left_out}")));
+    url
+}
+
 /// The address of the applications that are not finished, without their resource requests, which are
 /// the bulk of the answer. Hadoop 2 refuses `deSelects` that it does not know.
 fn apps_url(active: &Active) -> Url {
-    let major: Option<u32> = active
-        .version
-        .split('.')
-        .next()
-        .and_then(|major| major.parse().ok());
-    let left_out = if major.is_some_and(|major| major >= 3) {
+    let left_out = if active.is_hadoop_3() {
         "resourceRequests,timeouts,resourceInfo"
     } else {
         "resourceRequests"

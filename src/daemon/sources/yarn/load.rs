@@ -74,6 +74,8 @@ fn without_pending(metrics: &ClusterMetrics) -> YarnLoad {
 
 /// The load over all partitions of a cluster with node labels. `counts` is empty before Hadoop 3.3.
 ///
+/// `requested` is the number of containers that all applications ask for, which stands in for them.
+///
 /// # Errors
 /// When a value is unknown for some partition.
 pub fn over_partitions(
@@ -81,6 +83,7 @@ pub fn over_partitions(
     scheduler: &SchedulerInfo,
     counts: &[PartitionCounts],
     nodes: Option<&[Node]>,
+    requested: Option<u64>,
 ) -> Result<YarnLoad, String> {
     let total = metrics
         .total_across_partitions
@@ -97,7 +100,7 @@ pub fn over_partitions(
     let used = sum(usages.iter().map(|usage| usage.used));
     let reserved = sum(usages.iter().map(|usage| usage.reserved));
     let pending = sum(usages.iter().map(|usage| usage.pending));
-    let containers = containers(metrics, &usages, counts, nodes)?;
+    let containers = containers(metrics, &usages, counts, nodes, requested)?;
     Ok(YarnLoad {
         memory_total: Mebibytes(total.memory),
         memory_available: Mebibytes(total.memory.saturating_sub(used.memory)),
@@ -144,13 +147,15 @@ struct Containers {
     released: Option<u64>,
 }
 
-/// Counts containers by partition, as Hadoop 3.3 and later report them. Earlier versions report
-/// only the default partition, which is enough while nothing is pending in the others.
+/// Counts containers by partition, as Hadoop 3.3 and later report them. Earlier versions report only
+/// the default partition. There, the containers that wait in the others are those that applications
+/// ask for, and each partition with reserved memory has at least one reserved container.
 fn containers(
     metrics: &ClusterMetrics,
     usages: &[&PartitionUsage],
     counts: &[PartitionCounts],
     nodes: Option<&[Node]>,
+    requested: Option<u64>,
 ) -> Result<Containers, String> {
     let counted: BTreeSet<&str> = counts
         .iter()
@@ -170,40 +175,43 @@ fn containers(
             released: Some(total(|count| count.aggregate_containers_released)),
         });
     }
-    let is_waiting = |usage: &PartitionUsage| {
-        usage.pending != Resource::NONE || usage.reserved != Resource::NONE
-    };
-    match (
+    let nodes = nodes
+        .ok_or("the number of containers in all partitions is unknown without the list of nodes")?;
+    let others = || {
         usages
             .iter()
-            .find(|usage| !usage.partition_name.is_empty() && is_waiting(usage)),
-        nodes,
-    ) {
-        (Some(usage), _) => Err(format!(
-            "the number of containers pending in the partition {} is missing (`PartitionQueueMetrics`), which Hadoop reports since version 3.3",
-            usage.partition_name
-        )),
-        (None, None) => Err(
-            "the number of containers in all partitions is unknown without the list of nodes"
-                .to_owned(),
-        ),
-        (None, Some(nodes)) => Ok(Containers {
-            allocated: nodes
-                .iter()
-                .map(|node| u64::from(node.num_containers))
-                .sum(),
-            pending: metrics.containers_pending,
-            reserved: metrics.containers_reserved,
-            released: None,
-        }),
-    }
+            .filter(|usage| !usage.partition_name.is_empty())
+    };
+    let waiting = others().find(|usage| usage.pending != Resource::NONE);
+    let pending = match (waiting, requested) {
+        (None, _) => metrics.containers_pending,
+        (Some(_), Some(requested)) => requested,
+        (Some(usage), None) => {
+            return Err(format!(
+                "the number of containers pending in the partition {} is missing: before Hadoop 3.3 it \
+                 is counted from the requests of all applications, which this user may not see",
+                usage.partition_name
+            ));
+        }
+    };
+    let reserved_elsewhere = others()
+        .filter(|usage| usage.reserved != Resource::NONE)
+        .count();
+    Ok(Containers {
+        allocated: nodes
+            .iter()
+            .map(|node| u64::from(node.num_containers))
+            .sum(),
+        pending,
+        reserved: metrics
+            .containers_reserved
+            .saturating_add(reserved_elsewhere as u64),
+        released: None,
+    })
 }
 
 fn sum(amounts: impl Iterator<Item = Resource>) -> Resource {
-    amounts.fold(Resource::NONE, |sum, amount| Resource {
-        memory: sum.memory.saturating_add(amount.memory),
-        vcores: sum.vcores.saturating_add(amount.vcores),
-    })
+    amounts.fold(Resource::NONE, Resource::plus)
 }
 
 /// A negative available amount counts as zero.

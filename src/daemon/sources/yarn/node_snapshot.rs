@@ -98,6 +98,8 @@ mod tests {
             state: NodeState::Running,
             http_address,
             num_containers,
+            used_mib: 0,
+            available_mib: 0,
             node_labels: Vec::new(),
         }
     }

@@ -1,5 +1,6 @@
 mod availability;
 mod labels;
+mod pending_limits;
 mod versions;
 
 use serde_json::{Value, json};
@@ -39,10 +40,15 @@ async fn active() -> Fake {
             "/apps?states=RUNNING,ACCEPTED&deSelects=resourceRequests,timeouts,resourceInfo",
             Canned::json(fixture!("apps")),
         )
+        .answers(REQUESTS, Canned::json(fixture!("apps")))
+        .answers("/scheduler", Canned::json(fixture!("fair-scheduler")))
         .answers("/jmx QueueMetrics", Canned::json(fixture!("queue-metrics")))
         .answers("/get-node-labels", Canned::json("{}"));
     fake
 }
+
+/// The applications with what they ask for, which is read while work is pending.
+const REQUESTS: &str = "/apps?states=RUNNING,ACCEPTED&deSelects=timeouts,resourceInfo";
 
 fn yarn(addresses: &[&Url]) -> Yarn {
     Yarn::new(
@@ -126,11 +132,13 @@ async fn the_load_of_a_cluster_without_labels_is_that_of_the_default_partition()
         operations,
         [
             ("apps", "ok"),
+            ("apps", "ok"),
             ("get-node-labels", "ok"),
             ("info", "ok"),
             ("jmx", "ok"),
             ("metrics", "ok"),
-            ("nodes", "ok")
+            ("nodes", "ok"),
+            ("scheduler", "ok")
         ]
     );
 }

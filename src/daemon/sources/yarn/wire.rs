@@ -85,6 +85,13 @@ impl Resource {
         memory: 0,
         vcores: 0,
     };
+
+    pub fn plus(self, other: Self) -> Self {
+        Self {
+            memory: self.memory.saturating_add(other.memory),
+            vcores: self.vcores.saturating_add(other.vcores),
+        }
+    }
 }
 
 /// `/ws/v1/cluster/nodes`; the list is `null` if it is empty.
@@ -108,9 +115,20 @@ pub struct Node {
     #[serde(rename = "nodeHTTPAddress")]
     pub http_address: String,
     pub num_containers: u32,
+    #[serde(rename = "usedMemoryMB", default)]
+    pub used_mib: i64,
+    #[serde(rename = "availMemoryMB", default)]
+    pub available_mib: i64,
     /// The node's label; empty for the default partition.
     #[serde(default)]
     pub node_labels: Vec<String>,
+}
+
+impl Node {
+    /// The memory that the node offers to containers, in MiB.
+    pub fn memory_mib(&self) -> u64 {
+        u64::try_from(self.used_mib.saturating_add(self.available_mib)).unwrap_or(0)
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
@@ -192,6 +210,16 @@ pub struct SchedulerInfo {
     pub kind: String,
     /// The queues directly below the root, each including its descendants.
     pub queues: Option<QueueList>,
+}
+
+impl SchedulerInfo {
+    /// Whether work is pending in any partition.
+    pub fn has_pending(&self) -> bool {
+        let queues = self.queues.iter().flat_map(|queues| &queues.queue);
+        queues
+            .flat_map(|queue| &queue.resources.resource_usages_by_partition)
+            .any(|usage| usage.pending != Resource::NONE)
+    }
 }
 
 #[derive(Debug, Deserialize)]

@@ -51,6 +51,7 @@ pub fn demand() -> DemandReport {
         units_forecast: Some(9),
         units_others: 2,
         units_unusable: 0,
+        held_back: vec![],
         units_held_back: 0.0,
         units_desired: 14,
         units_possible: None,

@@ -13,7 +13,15 @@ use crate::units::{Timestamp, display_duration};
 pub fn decision(decision: &Decision, answer: Option<&ResizeAnswer>) -> String {
     match &decision.action {
         Action::Hold(reason) if decision.group.is_none() => format!("Held: {reason}"),
-        Action::Hold(reason) => format!("Held at {}: {reason}", decision.requested),
+        Action::Hold(reason) => {
+            let held_back: String = decision
+                .demand
+                .iter()
+                .flat_map(|demand| demand.held_back())
+                .map(|part| format!("; {part}"))
+                .collect();
+            format!("Held at {}: {reason}{held_back}", decision.requested)
+        }
         Action::Resize(resize) => {
             let verb = match resize.direction() {
                 Direction::Out => "Scaling out",

@@ -10,9 +10,10 @@ use crate::decision::{
     Action, Cause, Decision, HoldReason, Limiter, Outcome, Reading, Rejection, Resize, RuleReport,
     RuleState,
 };
+use crate::observation::pending_limit::{LimitedBy, MostAllowed, PendingLimit};
 use crate::observation::*;
 use crate::trace::{Job, OutcomeRecord, Record, Stage, TaskRun};
-use crate::units::{Instances, Mebibytes, Resources, Timestamp, VirtualCores};
+use crate::units::{Instances, Mebibytes, Percent, Resources, Timestamp, VirtualCores};
 
 pub fn jobs() -> impl Strategy<Value = Vec<Record>> {
     vec(job(), 1..8).prop_map(|mut jobs| {
@@ -98,6 +99,39 @@ pub fn observations() -> impl Strategy<Value = Vec<Record>> {
     })
 }
 
+fn pending_limits([memory, percent, amount, ..]: [u64; 8]) -> Vec<PendingLimit> {
+    let limit = |by, most| PendingLimit {
+        by,
+        memory_pending: Mebibytes(memory),
+        vcores_pending: VirtualCores(amount),
+        containers_pending: amount,
+        memory_used: Mebibytes(amount),
+        vcores_used: VirtualCores(amount),
+        most,
+    };
+    let share = Percent(percent as f64 / 1e17);
+    vec![
+        limit(
+            LimitedBy::QueueMaximum {
+                queue: "adhoc".into(),
+            },
+            Some(MostAllowed::Share(share)),
+        ),
+        limit(
+            LimitedBy::UserLimit {
+                queue: "adhoc".into(),
+            },
+            Some(MostAllowed::Amount(Mebibytes(amount))),
+        ),
+        limit(
+            LimitedBy::LargerThanNodes {
+                container: Mebibytes(amount),
+            },
+            None,
+        ),
+    ]
+}
+
 fn timestamp() -> impl Strategy<Value = Timestamp> {
     (-200_000_000_000_000..200_000_000_000_000_i64).prop_map(Timestamp::from_millis)
 }
@@ -138,6 +172,10 @@ fn observation() -> impl Strategy<Value = Observation> {
                 }),
                 nodes: nodes.map(|nodes| Sampled {
                     value: snapshot(nodes),
+                    measured_at,
+                }),
+                pending_limits: yarn.map(|numbers| Sampled {
+                    value: pending_limits(numbers),
                     measured_at,
                 }),
                 metrics: metrics

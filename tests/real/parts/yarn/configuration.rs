@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::Command;
 
 use super::super::{free_port, installed};
-use super::{NODE_MEMORY_MIB, NODE_VCORES};
+use super::{LIMITED_QUEUE, LIMITED_QUEUE_PERCENT, NODE_MEMORY_MIB, NODE_VCORES};
 
 const LOG4J: &str = "\
 log4j.rootLogger=INFO,console
@@ -95,10 +95,29 @@ fn yarn_site(folder: &Path, rest_port: u16) -> String {
             "20000".to_owned(),
         ),
         ("yarn.scheduler.minimum-allocation-mb", "256".to_owned()),
-        ("yarn.scheduler.capacity.root.queues", "default".to_owned()),
+        (
+            "yarn.scheduler.capacity.root.queues",
+            format!("default,{LIMITED_QUEUE}"),
+        ),
         (
             "yarn.scheduler.capacity.root.default.capacity",
-            "100".to_owned(),
+            "90".to_owned(),
+        ),
+        (
+            "yarn.scheduler.capacity.root.default.user-limit-factor",
+            "2".to_owned(),
+        ),
+        (
+            "yarn.scheduler.capacity.root.limited.capacity",
+            "10".to_owned(),
+        ),
+        (
+            "yarn.scheduler.capacity.root.limited.maximum-capacity",
+            LIMITED_QUEUE_PERCENT.to_string(),
+        ),
+        (
+            "yarn.scheduler.capacity.root.limited.user-limit-factor",
+            "10".to_owned(),
         ),
         (
             "yarn.scheduler.capacity.maximum-am-resource-percent",

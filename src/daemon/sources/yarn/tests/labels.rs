@@ -102,7 +102,7 @@ async fn the_empty_label_of_the_default_partition_is_none() {
         reading
             .calls
             .iter()
-            .all(|call| call.operation != "scheduler"),
+            .all(|call| call.operation != "jmx" || call.result == "ok"),
         "{:?}",
         reading.calls
     );
@@ -188,10 +188,11 @@ async fn before_hadoop_3_3_containers_are_known_while_none_waits_outside_the_def
         "/jmx PartitionQueueMetrics",
         Canned::json(r#"{"beans":[]}"#),
     );
-    let refused = problem(read(&fake).await.load);
+    let problem_found = problem(read(&fake).await.load);
     assert!(
-        refused.starts_with("the number of containers pending in the partition CORE is missing"),
-        "{refused}"
+        problem_found
+            .starts_with("the number of containers pending in the partition CORE is missing"),
+        "{problem_found}"
     );
 
     let nothing_waits = |scheduler: &mut Value| {
@@ -220,6 +221,33 @@ async fn before_hadoop_3_3_containers_are_known_while_none_waits_outside_the_def
 
     fake.answers("/nodes", Canned::status(500));
     assert!(problem(read(&fake).await.load).contains("without the list of nodes"));
+}
+
+#[tokio::test]
+async fn before_hadoop_3_3_containers_that_wait_outside_the_default_partition_are_those_asked_for()
+{
+    let fake = labelled().await;
+    let asks_for = |containers: i64| {
+        json!([{ "resourceName": "*", "numContainers": containers,
+                 "capability": { "memory": 1_536, "vCores": 1 }, "nodeLabelExpression": "CORE" }])
+    };
+    let with_requests = edited(fixture!("labels-apps"), |answer| {
+        let apps = answer["apps"]["app"].as_array_mut().unwrap();
+        apps.iter_mut()
+            .for_each(|app| app["resourceRequests"] = asks_for(3));
+    });
+    let all_are_seen = edited(fixture!("labels-metrics"), |answer| {
+        answer["clusterMetrics"]["appsPending"] = json!(0);
+    });
+    fake.answers("/metrics", all_are_seen)
+        .answers(
+            "/jmx PartitionQueueMetrics",
+            Canned::json(r#"{"beans":[]}"#),
+        )
+        .answers(REQUESTS, with_requests);
+    let load = read(&fake).await.load.unwrap().value;
+    assert_eq!(load.containers_pending, 6);
+    assert_eq!(load.memory_pending.get(), OVER_PARTITIONS_MIB[4]);
 }
 
 #[tokio::test]
