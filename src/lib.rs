@@ -10,6 +10,7 @@
 pub mod advise;
 pub mod check;
 pub mod compare;
+mod compression;
 #[cfg(feature = "daemon")]
 pub mod daemon;
 pub mod decision;

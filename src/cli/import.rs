@@ -2,13 +2,15 @@
 
 use std::fs::File;
 use std::io::{self, Read};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use super::output::{check_output, note};
 use super::progress_bar::advance;
 use clap::Subcommand;
-use headroom::import::{ImportError, Imported, Source, csv, rumen, spark, swim};
+use headroom::import::{
+    ImportError, Imported, Input, Source, csv, rumen, single_files, spark, swim,
+};
 use headroom::trace::info::JobTotals;
 use headroom::units::Resources;
 use headroom::units::{Mebibytes, Timestamp, VirtualCores};
@@ -36,12 +38,16 @@ enum Format {
 
 #[derive(clap::Args)]
 struct Files {
-    /// Files to import, plain or zstd; several files become one trace
+    /// Files to import, and folders of files; together they become one trace. They may be compressed
+    /// with gzip, zstd, lz4 or snappy
     #[arg(required = true, value_name = "INPUT")]
     inputs: Vec<PathBuf>,
     /// Trace to write, compressed if the name ends in .zst; replaces an existing file
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
+    /// Refuse files that cannot be used or are incomplete, instead of importing the others
+    #[arg(long)]
+    strict: bool,
 }
 
 /// SWIM workloads: the bytes of each job, tab-separated
@@ -152,18 +158,16 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
                 each,
                 start: args.start,
             };
-            convert(&args.files, whole_files(&args.files), |sources| {
+            convert(&args.files, single_files, |sources| {
                 rumen::import(sources, &options)
             })
         }
-        Format::Spark(args) => convert(
-            &args.files,
-            spark::applications(&args.files.inputs)?,
-            |sources| spark::import(sources),
-        ),
+        Format::Spark(args) => convert(&args.files, spark::applications, |sources| {
+            spark::import(sources)
+        }),
         Format::Csv(args) => {
             let options = csv::Options { start: args.start };
-            convert(&args.files, whole_files(&args.files), |sources| {
+            convert(&args.files, single_files, |sources| {
                 csv::import(sources, &options)
             })
         }
@@ -184,41 +188,64 @@ fn run_swim(args: &Swim) -> anyhow::Result<()> {
         cut: args.cut,
         start: args.start,
     };
-    convert(&args.files, whole_files(&args.files), |sources| {
+    convert(&args.files, single_files, |sources| {
         swim::import(sources, &options)
     })
 }
 
-/// The sources, each of which is a single file.
-fn whole_files(files: &Files) -> Vec<Vec<PathBuf>> {
-    files.inputs.iter().map(|path| vec![path.clone()]).collect()
-}
-
 type Sources<'a> = Box<dyn Iterator<Item = Result<Source, ImportError>> + 'a>;
+
+/// The most files that are named on standard error.
+const NAMED_MAX: usize = 20;
 
 fn convert(
     files: &Files,
-    pieces: Vec<Vec<PathBuf>>,
+    find: fn(&[PathBuf]) -> Result<Vec<Input>, ImportError>,
     import: impl FnOnce(Sources<'_>) -> Result<Imported, ImportError>,
 ) -> anyhow::Result<()> {
     check_output(&files.out)?;
-    let bytes = pieces
+    let inputs = find(&files.inputs)?;
+    let bytes = inputs
         .iter()
-        .flatten()
+        .flat_map(|input| &input.pieces)
         .filter_map(|path| path.metadata().ok())
         .map(|file| file.len())
         .sum();
     let style = ProgressStyle::with_template("reading {wide_bar} {bytes} of {total_bytes}")?;
     let progress =
         ProgressBar::with_draw_target(Some(bytes), ProgressDrawTarget::hidden()).with_style(style);
-    let imported = import(Box::new(
-        pieces.iter().map(|pieces| open(pieces, &progress)),
-    ));
+    let imported = import(Box::new(inputs.iter().map(|input| open(input, &progress))));
     progress.finish_and_clear();
     let imported = imported.map_err(|error| place(error, files))?;
+    if files.strict {
+        refuse_gaps(&imported)?;
+    }
+    let mut summary = vec![format!(
+        "{}: {}",
+        files.out.display(),
+        JobTotals::of(&imported.jobs)
+    )];
+    summary.extend(gaps(&imported));
     imported.write(&files.out)?;
-    print_summary(&imported, &files.out);
+    for line in summary {
+        note(line);
+    }
     Ok(())
+}
+
+/// Refuses an import that `--strict` does not allow.
+fn refuse_gaps(imported: &Imported) -> anyhow::Result<()> {
+    let gaps = [&imported.unusable[..], &imported.incomplete].concat();
+    let Some(first) = gaps.first() else {
+        return Ok(());
+    };
+    let more = match gaps.len() - 1 {
+        0 => String::new(),
+        more => format!(" (and {more} more)"),
+    };
+    Err(anyhow::anyhow!(
+        "{first}{more}; remove the files or correct them, or import the others without --strict"
+    ))
 }
 
 /// Adds the names of the inputs to errors that concern the whole import.
@@ -239,26 +266,20 @@ fn place(error: ImportError, files: &Files) -> anyhow::Error {
     }
 }
 
-fn open(pieces: &[PathBuf], progress: &ProgressBar) -> Result<Source, ImportError> {
-    let open_piece = |path: &PathBuf| {
-        let file = File::open(path).map_err(|source| ImportError::Open {
+fn open(input: &Input, progress: &ProgressBar) -> Result<Source, ImportError> {
+    let mut pieces = input.pieces.clone().into_iter();
+    let progress = progress.clone();
+    let open_piece = move |path: PathBuf| {
+        let file = File::open(&path).map_err(|source| ImportError::Open {
             path: path.clone(),
             source,
         })?;
-        Source::new(
-            path,
-            Watched {
-                file,
-                progress: progress.clone(),
-            },
-        )
+        let progress = progress.clone();
+        Source::new(path, Watched { file, progress })
     };
-    match pieces {
-        [] => Source::new("", io::empty()),
-        [first, rest @ ..] => rest.iter().try_fold(open_piece(first)?, |whole, piece| {
-            Ok(whole.followed_by(open_piece(piece)?))
-        }),
-    }
+    let first = pieces.next().unwrap_or_default();
+    let whole = open_piece(first)?.followed_by(pieces.map(open_piece));
+    Ok(whole.with_gap(input.gap.clone()))
 }
 
 /// A file that advances the progress bar as it is read.
@@ -275,14 +296,29 @@ impl Read for Watched {
     }
 }
 
-fn print_summary(imported: &Imported, path: &Path) {
-    note(format_args!(
-        "{}: {}",
-        path.display(),
-        JobTotals::of(&imported.jobs)
-    ));
-    for item in &imported.left_out {
-        note(format_args!("  {item}"));
+/// What the trace does not contain, one item a line.
+fn gaps(imported: &Imported) -> Vec<String> {
+    let mut lines: Vec<String> = imported
+        .left_out
+        .iter()
+        .map(|item| format!("  {item}"))
+        .collect();
+    let unusable = &imported.unusable;
+    if !unusable.is_empty() {
+        let files = unusable.len();
+        lines.push(format!("  left out: {files} (files that cannot be used)"));
+    }
+    name_some("    ", unusable, &mut lines);
+    name_some("  incomplete: ", &imported.incomplete, &mut lines);
+    lines
+}
+
+fn name_some(before: &str, problems: &[String], lines: &mut Vec<String>) {
+    let named = problems.iter().take(NAMED_MAX);
+    lines.extend(named.map(|problem| format!("{before}{problem}")));
+    if problems.len() > NAMED_MAX {
+        let more = problems.len() - NAMED_MAX;
+        lines.push(format!("{before}and {more} more"));
     }
 }
 

@@ -6,23 +6,19 @@
 
 mod entry;
 mod sls;
+mod tasks;
 
-use std::cell::Cell;
-use std::collections::BTreeMap;
-use std::io::{self, BufRead, Read};
 use std::path::Path;
-use std::rc::Rc;
 use std::time::Duration;
 
 pub use entry::Options;
-use entry::{Collected, Entry, LoggedAttempt, LoggedTask};
+use entry::{Collected, Entry};
 
-use super::{
-    ImportError, Imported, Names, Source, Tally, elapsed, imported, malformed, run_lengths,
-};
+use super::error::{ImportError, malformed};
+use super::gather::{Gathered, Ids, Imported, Notes, Tally, gather, imported, on_one_clock};
+use super::source::Source;
 use crate::trace::journal::json_problem;
 use crate::trace::{Job, Stage};
-use crate::units::{Mebibytes, Resources, Timestamp, VirtualCores};
 
 /// Imports Rumen or SLS files; several files become one workload.
 ///
@@ -32,71 +28,61 @@ pub fn import(
     sources: impl IntoIterator<Item = Result<Source, ImportError>>,
     options: &Options,
 ) -> Result<Imported, ImportError> {
-    let mut names = Names::default();
-    let mut collected = Collected::default();
-    for source in sources {
-        let source = source?;
-        names.note(&source);
-        read_source(source, options, &mut collected)?;
+    let gathered = gather(sources, |source, notes| read_source(source, options, notes))?;
+    let Gathered {
+        parts,
+        names,
+        notes,
+    } = gathered;
+    let (mut rumen, mut sls) = (Vec::new(), Vec::new());
+    for part in parts {
+        rumen.extend(part.rumen);
+        sls.extend(part.sls);
     }
-    collected.finish(&names, options)
+    if rumen.is_empty() {
+        let source = format!("SLS {names}");
+        return imported(source, options.start, sls, Ids::OfAFile, notes);
+    }
+    if !sls.is_empty() {
+        let problem =
+            "Rumen's times are instants, but SLS's count from zero; import each format on its own";
+        return Err(ImportError::Options { problem });
+    }
+    let (start, jobs) = on_one_clock(rumen)?;
+    imported(
+        format!("Rumen {names}"),
+        start,
+        jobs,
+        Ids::OfACluster,
+        notes,
+    )
 }
 
-impl Collected {
-    fn finish(self, names: &Names, options: &Options) -> Result<Imported, ImportError> {
-        let Self {
-            rumen,
-            mut sls,
-            left_out,
-        } = self;
-        let Some(first_ms) = rumen.iter().map(|(submit_ms, _)| *submit_ms).min() else {
-            return imported(format!("SLS {names}"), options.start, sls, left_out);
-        };
-        if !sls.is_empty() {
-            let problem = "Rumen's times are instants, but SLS's count from zero; import each format on its own";
-            return Err(ImportError::Options { problem });
-        }
-        for (submit_ms, mut job) in rumen {
-            let problem = "its submit time is more than a hundred years after the first";
-            job.submit = elapsed(first_ms, submit_ms).ok_or_else(|| ImportError::NoJobs {
-                problem: format!("job {}: {problem}", job.id),
-            })?;
-            sls.push(job);
-        }
-        imported(
-            format!("Rumen {names}"),
-            Timestamp::from_millis(first_ms),
-            sls,
-            left_out,
-        )
-    }
-}
+/// The most text of one job.
+const JOB_MIB: u64 = 512;
 
 fn read_source(
     source: Source,
     options: &Options,
-    collected: &mut Collected,
-) -> Result<(), ImportError> {
-    let Source { name, decoded } = source;
-    let line = Rc::new(Cell::new(1));
-    let counted = LineCounter {
-        input: decoded.input,
-        line: Rc::clone(&line),
-    };
-    for entry in serde_json::Deserializer::from_reader(counted).into_iter::<Entry>() {
+    notes: &mut Notes,
+) -> Result<Collected, ImportError> {
+    let mut collected = Collected::default();
+    let (name, input, meter) = source.metered(JOB_MIB);
+    for entry in serde_json::Deserializer::from_reader(input).into_iter::<Entry>() {
+        meter.begin_record();
         let entry = entry.map_err(|error| unreadable(&name, error))?;
         // The parser has read up to the object's end, so only the line of its end is known.
         let refused = |problem: String| {
             malformed(
                 &name,
-                line.get(),
+                meter.line(),
                 format!("in the job that ends here, {problem}"),
             )
         };
         match entry {
             Entry {
                 sls_tasks: Some(_), ..
-            } => sls::add_jobs(entry, options, collected).map_err(refused)?,
+            } => sls::add_jobs(entry, options, &mut collected).map_err(refused)?,
             Entry {
                 id: Some(_),
                 maps: Some(_),
@@ -107,7 +93,7 @@ fn read_source(
                 reduces: Some(_),
                 ..
             } => {
-                add_job(entry, options, collected).map_err(refused)?;
+                add_job(entry, options, &mut collected).map_err(refused)?;
             }
             _ => {
                 return Err(refused(
@@ -117,7 +103,9 @@ fn read_source(
             }
         }
     }
-    Ok(())
+    notes.left_out.append(collected.left_out);
+    collected.left_out = Tally::default();
+    Ok(collected)
 }
 
 fn unreadable(path: &Path, error: serde_json::Error) -> ImportError {
@@ -149,14 +137,9 @@ fn add_job(entry: Entry, options: &Options, collected: &mut Collected) -> Result
         return Ok(());
     };
     let properties = entry.properties.unwrap_or_default();
-    let size = |phase: &str, logged_mib: Option<i64>| Resources {
-        memory: property(&properties, &format!("mapreduce.{phase}.memory.mb"))
-            .or(logged_mib
-                .and_then(|mib| u64::try_from(mib).ok())
-                .filter(|mib| *mib > 0))
-            .map_or(options.each.memory, Mebibytes),
-        vcores: property(&properties, &format!("mapreduce.{phase}.cpu.vcores"))
-            .map_or(options.each.vcores, VirtualCores),
+    let size = |phase: &str, logged_mib: Option<i64>| {
+        let logged_mib = logged_mib.and_then(|mib| u64::try_from(mib).ok());
+        properties.task(phase, logged_mib.filter(|mib| *mib > 0), options.each)
     };
     let phases = [
         (entry.maps, size("map", entry.map_mib)),
@@ -164,10 +147,9 @@ fn add_job(entry: Entry, options: &Options, collected: &mut Collected) -> Result
     ];
     let mut stages = Vec::new();
     for (tasks, each) in phases {
-        let tasks = run_lengths(successful_durations(
-            tasks.unwrap_or_default(),
-            &mut collected.left_out,
-        )?);
+        let tasks = tasks
+            .unwrap_or_default()
+            .succeeded(&mut collected.left_out)?;
         if !tasks.is_empty() {
             let after = if stages.is_empty() {
                 Vec::new()
@@ -190,13 +172,7 @@ fn add_job(entry: Entry, options: &Options, collected: &mut Collected) -> Result
         collected.left_out.add(1, "jobs in which no task succeeded");
         return Ok(());
     }
-    let application_master =
-        property(&properties, "yarn.app.mapreduce.am.resource.mb").map(|mib| Resources {
-            memory: Mebibytes(mib),
-            vcores: VirtualCores(
-                property(&properties, "yarn.app.mapreduce.am.resource.cpu-vcores").unwrap_or(1),
-            ),
-        });
+    let application_master = properties.application_master();
     let (id, name) = (
         entry.id.unwrap_or_default().into(),
         entry.name.map(Into::into),
@@ -212,66 +188,6 @@ fn add_job(entry: Entry, options: &Options, collected: &mut Collected) -> Result
         },
     ));
     Ok(())
-}
-
-/// The value of a Hadoop property if it is a positive whole number.
-fn property(properties: &BTreeMap<String, Option<String>>, key: &str) -> Option<u64> {
-    properties
-        .get(key)?
-        .as_ref()?
-        .trim()
-        .parse()
-        .ok()
-        .filter(|value| *value > 0)
-}
-
-/// The duration of the successful attempt of each task that has one.
-fn successful_durations(
-    tasks: Vec<LoggedTask>,
-    left_out: &mut Tally,
-) -> Result<Vec<Duration>, String> {
-    let mut durations = Vec::with_capacity(tasks.len());
-    for task in tasks {
-        let attempts = task.attempts.unwrap_or_default();
-        let succeeded = |attempt: &&LoggedAttempt| {
-            matches!(attempt.result.as_deref(), Some("SUCCESS" | "SUCCEEDED"))
-        };
-        let Some(attempt) = attempts.iter().rev().find(succeeded) else {
-            left_out.add(attempts.len() as u64, FAILED_ATTEMPTS);
-            left_out.add(1, "tasks of which no attempt succeeded");
-            continue;
-        };
-        left_out.add(attempts.len() as u64 - 1, FAILED_ATTEMPTS);
-        if attempt.start_ms < 0 || attempt.finish_ms < 0 {
-            left_out.add(1, "tasks without start or finish time");
-            continue;
-        }
-        durations.push(elapsed(attempt.start_ms, attempt.finish_ms).ok_or_else(|| {
-            let id = task.id.unwrap_or_default();
-            format!(
-                "task {id} starts at {} ms and finishes at {} ms; expected a finish after the start",
-                attempt.start_ms, attempt.finish_ms
-            )
-        })?);
-    }
-    Ok(durations)
-}
-
-const FAILED_ATTEMPTS: &str = "failed, killed or repeated task attempts";
-
-/// Counts the newlines that are read.
-struct LineCounter {
-    input: Box<dyn BufRead + Send>,
-    line: Rc<Cell<u64>>,
-}
-
-impl Read for LineCounter {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let read = self.input.read(buffer)?;
-        let newlines = buffer[..read].iter().filter(|byte| **byte == b'\n').count() as u64;
-        self.line.set(self.line.get() + newlines);
-        Ok(read)
-    }
 }
 
 #[cfg(test)]

@@ -1,146 +1,139 @@
-//! Spark event logs (`spark.eventLog.enabled`): JSON lines, plain or zstd, one log per application.
+//! Spark event logs (`spark.eventLog.enabled`): JSON lines, one log per application.
 //!
 //! An application becomes one job. On YARN, containers are executors, but the demand comes from
 //! tasks. So each task becomes a slice of an executor: the executor's memory, including overhead,
 //! divided by its task slots. docs/traces.md lists what the import keeps and what it loses.
 
 mod events;
+mod finished;
 mod inputs;
+mod logged;
+mod memory;
 mod sizes;
 mod stages;
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
-use super::{ImportError, Imported, Names, Source, Tally, elapsed, imported, malformed};
+use super::error::{ImportError, malformed, unusable};
+use super::gather::{Gathered, Ids, Imported, Tally, gather, imported, on_one_clock};
+use super::source::Source;
 use crate::trace::Job;
 use crate::trace::journal::json_problem;
-use crate::units::Timestamp;
 use events::{
-    ApplicationStart, EnvironmentUpdate, JobEnd, JobStart, Name, ResourceProfileAdded,
-    StageSubmitted, TaskEnd,
+    ApplicationStart, EnvironmentUpdate, ExecutorAdded, JobEnd, JobStart, Name,
+    ResourceProfileAdded, StageSubmitted, TaskEnd,
 };
 pub use inputs::applications;
+use logged::{Logged, once};
 use sizes::Sizes;
 use stages::Stages;
 
 /// Imports event logs; each source is the log of one application.
 ///
 /// # Errors
-/// When a log cannot be read or is invalid, or no task of any application finished.
+/// When no log can be used, or no task of any application finished.
 pub fn import(
     sources: impl IntoIterator<Item = Result<Source, ImportError>>,
 ) -> Result<Imported, ImportError> {
-    let mut names = Names::default();
-    let mut left_out = Tally::default();
-    let mut jobs = Vec::new();
-    for source in sources {
-        let source = source?;
-        names.note(&source);
-        match Application::read(source, &mut left_out)? {
-            Some(job) => jobs.push(job),
-            None => left_out.add(1, "applications without a finished task"),
-        }
-    }
-    let first_ms = jobs
-        .iter()
-        .map(|(submit_ms, _)| *submit_ms)
-        .min()
-        .unwrap_or_default();
-    let on_one_clock = |(submit_ms, mut job): (i64, Job)| {
-        job.submit = elapsed(first_ms, submit_ms)?;
-        Some(job)
-    };
-    let Some(jobs) = jobs.into_iter().map(on_one_clock).collect() else {
-        return Err(ImportError::NoJobs {
-            problem: "the applications are more than a hundred years apart; import them separately"
-                .to_owned(),
-        });
-    };
-    imported(
-        format!("Spark {names}"),
-        Timestamp::from_millis(first_ms),
-        jobs,
-        left_out,
-    )
+    let gathered = gather(sources, |source, _| Application::read(source))?;
+    let Gathered {
+        parts,
+        names,
+        mut notes,
+    } = gathered;
+    let (start, jobs) = on_one_clock(once(parts, &mut notes))?;
+    imported(format!("Spark {names}"), start, jobs, Ids::OfAFile, notes)
 }
 
 /// One application, as far as its log has been read.
 #[derive(Default)]
 struct Application {
     start: Option<ApplicationStart>,
+    has_ended: bool,
     sizes: Sizes,
     stages: Stages,
+    left_out: Tally,
 }
 
 impl Application {
-    /// Reads a log. Returns the job and the instant of its submission in milliseconds since the
-    /// epoch, or `None` when no task finished.
-    fn read(source: Source, left_out: &mut Tally) -> Result<Option<(i64, Job)>, ImportError> {
-        let mut lines = source.lines();
-        let name = lines.name.clone();
+    fn read(mut source: Source) -> Result<Logged, ImportError> {
+        let path = source.name.clone();
+        let gap = source.gap.take();
         let mut application = Self::default();
+        let mut lines = source.lines();
         while let Some(line) = lines.next_line()? {
-            match application.event(line.bytes, left_out) {
-                Ok(()) => {}
-                Err(_)
-                    if !line.terminated
-                        && serde_json::from_slice::<IgnoredAny>(line.bytes).is_err() =>
-                {
-                    left_out.add(1, "last lines that were cut off");
-                }
-                Err(problem) => return Err(malformed(&name, line.number, problem)),
+            let (number, is_cut_off) = (line.number, !line.terminated);
+            let Err(problem) = application.event(line.bytes) else {
+                continue;
+            };
+            if is_cut_off && serde_json::from_slice::<IgnoredAny>(line.bytes).is_err() {
+                application.left_out.add(1, "last lines that were cut off");
+            } else {
+                return Err(malformed(&lines.name, number, problem));
             }
         }
-        let Self {
-            start,
-            sizes,
-            stages,
-        } = application;
-        let Some(start) = start else {
-            let problem =
-                "no SparkListenerApplicationStart; expected a whole Spark event log, plain or zstd"
-                    .to_owned();
-            return Err(ImportError::Unusable {
-                path: name,
-                problem,
-            });
-        };
-        let unusable = |problem| ImportError::Unusable {
-            path: name,
-            problem,
-        };
-        let stages = stages.finish(&sizes).map_err(unusable)?;
-        if stages.is_empty() {
-            return Ok(None);
-        }
-        let job = Job {
-            id: start.id().into(),
-            name: Some(start.name.as_str().into()),
-            submit: Duration::ZERO,
-            application_master: sizes.application_master(),
-            stages,
-        };
-        Ok(Some((start.submit_ms, job)))
+        application.finish(path, gap)
     }
 
-    fn event(&mut self, line: &[u8], left_out: &mut Tally) -> Result<(), String> {
+    fn finish(self, path: PathBuf, gap: Option<String>) -> Result<Logged, ImportError> {
+        let Some(start) = self.start else {
+            let problem = gap.unwrap_or_else(|| {
+                "no SparkListenerApplicationStart; expected a whole Spark event log".to_owned()
+            });
+            return Err(unusable(&path, problem));
+        };
+        let stages = self
+            .stages
+            .finish(&self.sizes)
+            .map_err(|problem| unusable(&path, problem))?;
+        let mut incomplete = Vec::new();
+        if let Some(gap) = gap {
+            incomplete.push(format!("{}: {gap}", path.display()));
+        }
+        if !self.has_ended {
+            let problem = "the application had not ended when its log was copied, so later work is missing; copy it again when it has ended";
+            incomplete.push(format!("{}: {problem}", path.display()));
+        }
+        Ok(Logged {
+            attempt: start.attempt(),
+            has_cluster_id: start.id.is_some(),
+            has_ended: self.has_ended,
+            submit_ms: start.submit_ms,
+            job: Job {
+                id: start.id.as_deref().unwrap_or(&start.name).into(),
+                name: Some(start.name.as_str().into()),
+                submit: Duration::ZERO,
+                application_master: self.sizes.application_master(),
+                stages,
+            },
+            left_out: self.left_out,
+            incomplete,
+        })
+    }
+
+    fn event(&mut self, line: &[u8]) -> Result<(), String> {
         match &*parse::<Name<'_>>(line)?.event {
             "SparkListenerApplicationStart" => self.start = Some(parse::<ApplicationStart>(line)?),
+            "SparkListenerApplicationEnd" => self.has_ended = true,
             "SparkListenerEnvironmentUpdate" => self
                 .sizes
-                .set_properties(parse::<EnvironmentUpdate>(line)?.properties),
+                .set_environment(parse::<EnvironmentUpdate>(line)?),
             "SparkListenerResourceProfileAdded" => {
                 self.sizes.add_profile(parse::<ResourceProfileAdded>(line)?)
             }
+            "SparkListenerExecutorAdded" => self.sizes.add_executor(&parse::<ExecutorAdded>(line)?),
             "SparkListenerJobStart" => self.stages.job_start(parse::<JobStart>(line)?),
             "SparkListenerJobEnd" => self.stages.job_end(&parse::<JobEnd>(line)?),
             "SparkListenerStageSubmitted" => {
                 self.stages.submitted(parse::<StageSubmitted>(line)?.stage)
             }
-            "SparkListenerTaskEnd" => self.stages.task_end(&parse::<TaskEnd>(line)?, left_out)?,
+            "SparkListenerTaskEnd" => self
+                .stages
+                .task_end(&parse::<TaskEnd>(line)?, &mut self.left_out)?,
             _ => {}
         }
         Ok(())
@@ -150,7 +143,7 @@ impl Application {
 fn parse<'de, T: Deserialize<'de>>(line: &'de [u8]) -> Result<T, String> {
     serde_json::from_slice(line).map_err(|error| {
         format!(
-            "{}; expected an event of a Spark event log, plain or zstd",
+            "{}; expected an event of a Spark event log",
             json_problem(&error)
         )
     })

@@ -1,10 +1,13 @@
 //! SWIM workloads (`SWIMProjectUCB/SWIM`): six tab-separated columns, job id, submit (s), gap to
-//! the previous job (s), map input, shuffle and reduce output (bytes). A task model adds durations,
-//! memory and task counts, which SWIM files do not contain.
+//! the previous job (s), map input, shuffle and reduce output (bytes); then, in some files, the
+//! paths of input and output. A task model adds durations, memory and task counts, which SWIM files
+//! do not contain.
 
 use std::time::Duration;
 
-use super::{ImportError, Imported, Names, Source, Tally, imported, malformed};
+use super::error::{ImportError, malformed};
+use super::gather::{Gathered, Ids, Imported, Notes, gather, imported};
+use super::source::Source;
 use crate::trace::{Job, Stage, TaskRun, seconds};
 use crate::units::{Mebibytes, Resources, Timestamp, VirtualCores, display_duration};
 
@@ -63,41 +66,50 @@ pub fn import(
     options: &Options,
 ) -> Result<Imported, ImportError> {
     options.check()?;
-    let mut names = Names::default();
-    let mut jobs = Vec::new();
-    let mut late = 0;
-    for source in sources {
-        let source = source?;
-        names.note(&source);
-        let mut lines = source.lines();
-        let name = lines.name.clone();
-        while let Some(line) = lines.next_line()? {
-            let row =
-                Row::parse(line.bytes).map_err(|problem| malformed(&name, line.number, problem))?;
-            if row.submit >= options.cut {
-                late += 1;
-            } else {
-                jobs.push(options.job(&row));
-            }
-        }
-    }
-    let mut left_out = Tally::default();
-    left_out.add(
-        late,
-        format!(
-            "jobs submitted at {} or later; change with --cut",
-            display_duration(options.cut)
-        ),
-    );
+    let gathered = gather(sources, |source, notes| read_source(source, options, notes))?;
+    let Gathered {
+        parts,
+        names,
+        notes,
+    } = gathered;
     imported(
         format!(
             "SWIM {names}; durations are not recorded, tasks follow a model: {}",
             options.describe()
         ),
         options.start,
-        jobs,
-        left_out,
+        parts.into_iter().flatten().collect(),
+        Ids::OfAFile,
+        notes,
     )
+}
+
+fn read_source(
+    source: Source,
+    options: &Options,
+    notes: &mut Notes,
+) -> Result<Vec<Job>, ImportError> {
+    let mut jobs = Vec::new();
+    let mut late = 0;
+    let mut lines = source.lines();
+    let name = lines.name.clone();
+    while let Some(line) = lines.next_line()? {
+        let row =
+            Row::parse(line.bytes).map_err(|problem| malformed(&name, line.number, problem))?;
+        if row.submit >= options.cut {
+            late += 1;
+        } else {
+            jobs.push(options.job(&row));
+        }
+    }
+    notes.left_out.add(
+        late,
+        format!(
+            "jobs submitted at {} or later; change with --cut",
+            display_duration(options.cut)
+        ),
+    );
+    Ok(jobs)
 }
 
 impl Options {
@@ -164,10 +176,14 @@ impl<'a> Row<'a> {
         let text = str::from_utf8(line)
             .map_err(|_| "not text; SWIM files are tab-separated text".to_owned())?;
         let columns: Vec<&str> = text.trim_end_matches('\r').split('\t').collect();
-        let [id, submit, _gap, input, shuffle, output] = columns[..] else {
+        // Up to two columns of paths may follow.
+        let ([id, submit, _gap, input, shuffle, output]
+        | [id, submit, _gap, input, shuffle, output, _]
+        | [id, submit, _gap, input, shuffle, output, _, _]) = columns[..]
+        else {
             let found = columns.len();
             return Err(format!(
-                "expected six columns separated by tabs (job, submit, gap, input, shuffle, output), found {found}"
+                "expected six columns separated by tabs (job, submit, gap, input, shuffle, output) and up to two more for paths, found {found}"
             ));
         };
         let bytes = |column: &str, text: &str| {
@@ -193,8 +209,8 @@ impl<'a> Row<'a> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::LeftOut;
     use super::*;
+    use crate::import::LeftOut;
 
     fn import_text(text: &'static str, options: &Options) -> Result<Imported, ImportError> {
         import([Source::new("w.tsv", text.as_bytes())], options)
@@ -273,10 +289,10 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_file_has_no_jobs() {
+    fn an_empty_file_is_refused() {
         assert!(matches!(
             import_text("", &Options::default()),
-            Err(ImportError::NoJobs { .. })
+            Err(ImportError::Unusable { .. })
         ));
     }
 }

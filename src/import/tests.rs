@@ -10,6 +10,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::trace::info::JobTotals;
 use crate::trace::journal::TraceReader;
+use crate::trace::{Job, Record};
 
 fn every_importer(bytes: &[u8]) -> [Result<Imported, ImportError>; 4] {
     let source = || [Source::new("input", Cursor::new(bytes.to_vec()))];
@@ -25,6 +26,7 @@ fn whole_trace(imported: &Imported) -> Vec<Job> {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("t.trace.zst");
     imported
+        .clone()
         .write(&path)
         .expect("what was imported can be written");
     let job = |record| match record {

@@ -18,12 +18,13 @@ use modules::{Sources, Tree};
 const LAYERS: &str = "
     units:
     file:
+    compression:
     observation: units
     policy: observation units
     decision: observation units
     engine: decision policy observation units
-    trace: file engine decision policy observation units
-    import: trace units
+    trace: compression file engine decision policy observation units
+    import: compression trace units
     replay: trace engine decision policy observation units
     check: engine decision policy observation units
     explain: trace engine decision policy observation units

@@ -8,6 +8,7 @@ mod default_cluster;
 #[path = "../../src/daemon/sources/cloudwatch/testing.rs"]
 #[expect(dead_code, reason = "the library's tests use more of it")]
 mod fake_cloudwatch;
+mod imports;
 mod journals;
 mod old_journals;
 mod packaging;

@@ -1,11 +1,11 @@
 //! The options of the import, and the JSON objects of both formats.
 
-use std::collections::BTreeMap;
-
-use serde::Deserialize;
 use serde::de::IgnoredAny;
+use serde::{Deserialize, Deserializer};
 
-use crate::import::Tally;
+use super::tasks::{LoggedTasks, fold_sequence};
+use crate::import::gather::Tally;
+use crate::import::hadoop::Properties;
 use crate::trace::Job;
 use crate::units::{Mebibytes, Resources, Timestamp, VirtualCores};
 
@@ -50,9 +50,9 @@ pub(super) struct Entry {
     #[serde(rename = "submitTime")]
     pub submit_ms: Option<i64>,
     #[serde(rename = "mapTasks")]
-    pub maps: Option<Vec<LoggedTask>>,
+    pub maps: Option<LoggedTasks>,
     #[serde(rename = "reduceTasks")]
-    pub reduces: Option<Vec<LoggedTask>>,
+    pub reduces: Option<LoggedTasks>,
     #[serde(rename = "otherTasks")]
     pub others: Option<Vec<IgnoredAny>>,
     #[serde(rename = "jobMapMB")]
@@ -60,40 +60,19 @@ pub(super) struct Entry {
     #[serde(rename = "jobReduceMB")]
     pub reduce_mib: Option<i64>,
     #[serde(rename = "jobProperties")]
-    pub properties: Option<BTreeMap<String, Option<String>>>,
+    pub properties: Option<Properties>,
     #[serde(rename = "job.id")]
     pub sls_id: Option<String>,
     #[serde(rename = "job.start.ms")]
     pub sls_start_ms: Option<Whole>,
     #[serde(rename = "job.count")]
     pub sls_count: Option<Whole>,
-    #[serde(rename = "job.tasks")]
+    #[serde(rename = "job.tasks", default, deserialize_with = "at_most_a_million")]
     pub sls_tasks: Option<Vec<SlsTask>>,
     #[serde(rename = "am.memory-mb", alias = "am.memory")]
     pub am_memory_mib: Option<Whole>,
     #[serde(rename = "am.vcores")]
     pub am_vcores: Option<Whole>,
-}
-
-#[derive(Deserialize)]
-pub(super) struct LoggedTask {
-    #[serde(rename = "taskID")]
-    pub id: Option<String>,
-    pub attempts: Option<Vec<LoggedAttempt>>,
-}
-
-#[derive(Deserialize)]
-pub(super) struct LoggedAttempt {
-    pub result: Option<String>,
-    #[serde(rename = "startTime", default = "unknown")]
-    pub start_ms: i64,
-    #[serde(rename = "finishTime", default = "unknown")]
-    pub finish_ms: i64,
-}
-
-/// Rumen's value for an unknown time.
-fn unknown() -> i64 {
-    -1
 }
 
 /// A task of an SLS job.
@@ -141,4 +120,26 @@ impl TryFrom<NumberOrText> for Whole {
                 .map_err(|_| format!("{text:?} is not a whole number")),
         }
     }
+}
+
+/// The most entries of `job.tasks`, each of which may stand for many tasks.
+const SLS_TASKS_MAX: usize = 1_000_000;
+
+fn at_most_a_million<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Vec<SlsTask>>, D::Error> {
+    let tasks = fold_sequence(
+        deserializer,
+        Vec::new(),
+        |tasks: &mut Vec<SlsTask>, task| {
+            if tasks.len() == SLS_TASKS_MAX {
+                return Err(format!(
+                    "job.tasks has more than {SLS_TASKS_MAX} entries; give equal tasks a count"
+                ));
+            }
+            tasks.push(task);
+            Ok(())
+        },
+    );
+    tasks.map(Some)
 }

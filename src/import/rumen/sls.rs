@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::entry::{Collected, Entry, Options, SlsTask, Whole};
-use crate::import::{elapsed, push_run};
+use crate::import::gather::{elapsed, push_run};
 use crate::trace::journal::TASKS_MAX;
 use crate::trace::{Job, Stage, TaskRun};
 use crate::units::{Mebibytes, Resources, VirtualCores};

@@ -1,8 +1,10 @@
 use std::io::Cursor;
 
-use super::super::LeftOut;
+use super::tasks::FAILED_ATTEMPTS;
 use super::*;
+use crate::import::LeftOut;
 use crate::trace::TaskRun;
+use crate::units::{Mebibytes, Resources, Timestamp, VirtualCores};
 
 fn import_text(text: &str) -> Result<Imported, ImportError> {
     import(
@@ -198,7 +200,7 @@ fn what_is_wrong_is_said_with_its_line() {
             ),
             "import each format on its own",
         ),
-        (String::new(), "found no jobs"),
+        (String::new(), "the file is empty"),
     ];
     for (text, expected) in cases {
         let error = import_text(&text).expect_err(&text).to_string();

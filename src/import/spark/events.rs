@@ -6,6 +6,8 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
+use crate::import::hadoop::Properties;
+
 #[derive(Deserialize)]
 pub struct Name<'a> {
     #[serde(rename = "Event", borrow)]
@@ -17,7 +19,7 @@ pub struct ApplicationStart {
     #[serde(rename = "App Name")]
     pub name: String,
     #[serde(rename = "App ID")]
-    id: Option<String>,
+    pub id: Option<String>,
     #[serde(rename = "App Attempt ID")]
     attempt: Option<String>,
     #[serde(rename = "Timestamp")]
@@ -25,13 +27,12 @@ pub struct ApplicationStart {
 }
 
 impl ApplicationStart {
-    /// The application's id with its attempt, because each attempt writes its own log.
-    pub fn id(&self) -> String {
-        let id = self.id.as_deref().unwrap_or(&self.name);
-        match &self.attempt {
-            Some(attempt) => format!("{id}_{attempt}"),
-            None => id.to_owned(),
-        }
+    /// The attempt of the application, from 1; 0 if the log does not say.
+    pub fn attempt(&self) -> u32 {
+        let attempt = self.attempt.as_deref();
+        attempt
+            .and_then(|attempt| attempt.parse().ok())
+            .unwrap_or(0)
     }
 }
 
@@ -39,6 +40,25 @@ impl ApplicationStart {
 pub struct EnvironmentUpdate {
     #[serde(rename = "Spark Properties", default)]
     pub properties: BTreeMap<String, String>,
+    /// Since Spark 3.0.
+    #[serde(rename = "Hadoop Properties", default)]
+    pub hadoop: Properties,
+    #[serde(rename = "System Properties", default)]
+    pub system: BTreeMap<String, String>,
+}
+
+#[derive(Deserialize)]
+pub struct ExecutorAdded {
+    #[serde(rename = "Executor Info")]
+    pub executor: Executor,
+}
+
+#[derive(Deserialize)]
+pub struct Executor {
+    #[serde(rename = "Total Cores", default)]
+    pub cores: u32,
+    #[serde(rename = "Resource Profile Id", default)]
+    pub profile: i64,
 }
 
 /// Since Spark 3.1.

@@ -1,12 +1,11 @@
 //! The stages of an application and their dependencies.
 
-use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
 
 use super::events::{JobEnd, JobStart, StageInfo, TaskEnd};
+use super::finished::Finished;
 use super::sizes::Sizes;
-use crate::import::{Tally, elapsed, run_lengths};
+use crate::import::gather::{Tally, elapsed};
 use crate::trace::{Stage, TaskRun, seconds};
 
 /// The stages and Spark jobs of one application, as far as its log has been read.
@@ -22,8 +21,7 @@ struct StageSeen {
     profile: i64,
     /// The first Spark job that lists it; later jobs reuse its output.
     job: Option<i64>,
-    /// The task id and duration of the first successful attempt, by partition.
-    tasks: BTreeMap<(i64, i64), (i64, Duration)>,
+    tasks: Finished,
 }
 
 struct SparkJob {
@@ -71,11 +69,9 @@ impl Stages {
         let key = task
             .partition
             .map_or((end.stage_attempt, task.index), |partition| (0, partition));
-        match self.stages.entry(end.stage).or_default().tasks.entry(key) {
-            Entry::Vacant(first) => {
-                first.insert((task.id, duration));
-            }
-            Entry::Occupied(_) => left_out.add(1, "task attempts that repeated finished work"),
+        let tasks = &mut self.stages.entry(end.stage).or_default().tasks;
+        if !tasks.add(key, task.id, duration) {
+            left_out.add(1, "task attempts that repeated finished work");
         }
         Ok(())
     }
@@ -87,13 +83,11 @@ impl Stages {
         let after = Order::of(&stages, &jobs).after();
         let finished = stages.into_values().zip(after).map(|(seen, after)| {
             let each = sizes.of_task(seen.profile);
-            let mut launched: Vec<(i64, Duration)> = seen.tasks.into_values().collect();
-            launched.sort_by_key(|(id, _)| *id);
             Stage {
                 after,
                 memory: each.memory,
                 vcores: each.vcores,
-                tasks: run_lengths(launched.into_iter().map(|(_, duration)| duration)),
+                tasks: seen.tasks.runs(),
             }
         });
         let finished: Vec<Stage> = finished.collect();

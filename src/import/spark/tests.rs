@@ -1,9 +1,9 @@
 use std::io::Cursor;
 
-use super::super::LeftOut;
 use super::*;
+use crate::import::LeftOut;
 use crate::trace::Stage;
-use crate::units::{Mebibytes, Resources, VirtualCores};
+use crate::units::{Mebibytes, Resources, Timestamp, VirtualCores};
 
 fn import_text(text: &str) -> Result<Imported, ImportError> {
     import([Source::new("app", Cursor::new(text.as_bytes().to_vec()))])
@@ -45,7 +45,7 @@ fn an_application_becomes_one_job() {
     let size = job.stages[0].each();
     assert_eq!(
         (size.memory.get(), size.vcores.get()),
-        ((4096 + 410u64).div_ceil(4), 1),
+        ((4096 + 409u64).div_ceil(4), 1),
         "4 GiB and 10% overhead over 4 slots"
     );
 }
@@ -182,4 +182,135 @@ fn what_is_wrong_is_said_with_its_place() {
             "{text}\n  expected {expected}\n  got      {error}"
         );
     }
+}
+
+/// The log with another application id, attempt and time of submission.
+fn log_of(id: &str, attempt: u32, submit_ms: u64) -> String {
+    LOG.replace(
+        r#""App ID":"application_1_0001","Timestamp":1700000000000"#,
+        &format!(r#""App ID":"{id}","App Attempt ID":"{attempt}","Timestamp":{submit_ms}"#),
+    )
+}
+
+fn import_all(logs: &[(&str, &str)]) -> Result<Imported, ImportError> {
+    import(
+        logs.iter()
+            .map(|(name, log)| Source::new(name, Cursor::new(log.as_bytes().to_vec()))),
+    )
+}
+
+fn without_end(log: &str) -> String {
+    let lines = log.lines();
+    let kept = lines.filter(|line| !line.contains("ApplicationEnd"));
+    kept.map(|line| format!("{line}\n")).collect()
+}
+
+#[test]
+fn an_application_in_several_logs_is_one_job() {
+    let start_ms = 1_700_000_000_000;
+    let (first, second) = (log_of("a", 1, start_ms), log_of("a", 2, start_ms + 60_000));
+    let running = without_end(&second);
+    let imported = import_all(&[
+        ("a_2.inprogress", &running),
+        ("a_2", &second),
+        ("copy/a_2", &second),
+        ("a_1", &first),
+        ("b", &log_of("b", 1, start_ms)),
+    ])
+    .expect("imports");
+    let ids: Vec<&str> = imported.jobs.iter().map(|job| &*job.id).collect();
+    assert_eq!(ids, ["a", "b"]);
+    assert_eq!(
+        imported.jobs[0].submit,
+        Duration::ZERO,
+        "when the first attempt was submitted"
+    );
+    let left_out = imported.left_out.iter().map(|item| item.count);
+    assert_eq!(
+        left_out.take(2).collect::<Vec<_>>(),
+        [2, 1],
+        "two logs of the attempt that counts, and another attempt: {:?}",
+        imported.left_out
+    );
+    assert!(imported.incomplete.is_empty(), "{:?}", imported.incomplete);
+}
+
+#[test]
+fn the_last_attempt_with_finished_tasks_counts() {
+    let first = log_of("a", 1, 0);
+    let second: String = log_of("a", 2, 9)
+        .lines()
+        .filter(|line| !line.contains("TaskEnd"))
+        .map(|line| format!("{line}\n"))
+        .collect();
+    let imported = import_all(&[("a_2", &second), ("a_1", &first)]).expect("imports");
+    assert_eq!(imported.jobs.len(), 1);
+}
+
+#[test]
+fn applications_without_an_id_that_only_share_their_name_stay_apart() {
+    let unnamed = |start: u32| {
+        log_of("", 1, start.into()).replace(r#""App ID":"","App Attempt ID":"1","#, "")
+    };
+    let (first, second) = (unnamed(5), unnamed(6));
+    let imported = import_all(&[("x", &first), ("y", &second), ("z", &second)]).expect("imports");
+    let ids: Vec<&str> = imported.jobs.iter().map(|job| &*job.id).collect();
+    assert_eq!(ids, ["report", "report-2"]);
+}
+
+#[test]
+fn a_log_without_the_end_of_its_application_is_incomplete() {
+    let imported = import_text(&without_end(LOG)).expect("imports");
+    let [only] = &imported.incomplete[..] else {
+        panic!("{:?}", imported.incomplete)
+    };
+    assert!(
+        only.starts_with("app: the application had not ended"),
+        "{only}"
+    );
+}
+
+#[test]
+fn a_log_that_cannot_be_used_is_left_out_and_named() {
+    let broken = LOG.replace(r#"{"Event":"SparkListenerJobEnd","Job ID":0"#, "{bad");
+    let imported = import_all(&[("empty", ""), ("good", LOG), ("broken", &broken)]);
+    let imported = imported.expect("imports");
+    assert_eq!(imported.jobs.len(), 1);
+    let [empty, broken] = &imported.unusable[..] else {
+        panic!("{:?}", imported.unusable)
+    };
+    assert!(empty.starts_with("empty: the file is empty"), "{empty}");
+    assert!(broken.starts_with("broken:12: "), "{broken}");
+}
+
+#[test]
+fn if_no_log_can_be_used_the_import_fails_with_the_reason() {
+    let only = import_all(&[("empty", "")]).expect_err("one").to_string();
+    assert!(only.starts_with("empty: the file is empty"), "{only}");
+    let all = import_all(&[("a", "x\n"), ("b", "")])
+        .expect_err("two")
+        .to_string();
+    assert!(
+        all.contains("2 (files that cannot be used); the first: a:1: "),
+        "{all}"
+    );
+}
+
+#[test]
+fn the_files_of_a_rolling_log_are_read_one_after_the_other_each_with_its_lines() {
+    let (first, second) = LOG.split_at(
+        LOG.find(r#"{"Event":"SparkListenerJobEnd""#)
+            .expect("an end"),
+    );
+    let rolled = |second: String| {
+        let next = Source::new("events_2", Cursor::new(second.into_bytes()));
+        let first = Source::new("events_1", Cursor::new(first.as_bytes().to_vec()));
+        import([Ok(first.expect("opens").followed_by(std::iter::once(next)))])
+    };
+    let whole = import_text(LOG).expect("imports");
+    assert_eq!(rolled(second.to_owned()).expect("imports").jobs, whole.jobs);
+    let error = rolled("\nbad\n".to_owned())
+        .expect_err("a bad line")
+        .to_string();
+    assert!(error.starts_with("events_2:2: "), "{error}");
 }

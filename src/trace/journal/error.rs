@@ -46,7 +46,7 @@ pub enum TraceError {
     },
     #[error("{}:{line}: the line is longer than {} MiB, so this is probably not a trace; check the file", path.display(), LINE_BYTES_MAX >> 20)]
     LineTooLong { path: PathBuf, line: u64 },
-    #[error("{}: truncated: the zstd stream ends after {records} records; copy, import or generate it again", path.display())]
+    #[error("{}: truncated: the compressed stream ends after {records} records; copy, import or generate it again", path.display())]
     Truncated { path: PathBuf, records: u64 },
     #[error("{} cannot be written", path.display())]
     Write { path: PathBuf, source: io::Error },

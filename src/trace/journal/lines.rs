@@ -1,46 +1,16 @@
-//! Reads the lines of a plain or zstd stream through one reused buffer.
+//! Reads the lines of a stream through one reused buffer.
 
-use std::io::{self, BufRead, BufReader, Cursor, Read};
+use std::io::{self, BufRead, Read};
+
+use crate::compression::Decompressed;
 
 /// The longest line that is read. No record is longer, and a file without newlines fails here
 /// instead of filling the memory.
 pub(crate) const LINE_BYTES_MAX: usize = 64 << 20;
 
-/// Large enough for a whole zstd block (128 KiB).
-const BUFFER_BYTES: usize = 128 << 10;
-
-/// The first bytes of a zstd frame (RFC 8878, section 3.1.1).
-const ZSTD_MAGIC: [u8; 4] = [0x28, 0xB5, 0x2F, 0xFD];
-
-/// A byte stream, decompressed if it was compressed.
-pub(crate) struct Decoded {
-    pub input: Box<dyn BufRead + Send>,
-    pub compressed: bool,
-}
-
-/// Decompresses `input` if its first bytes are those of a zstd frame.
-pub(crate) fn decode(mut input: impl Read + Send + 'static) -> io::Result<Decoded> {
-    let mut magic = Vec::with_capacity(ZSTD_MAGIC.len());
-    input
-        .by_ref()
-        .take(ZSTD_MAGIC.len() as u64)
-        .read_to_end(&mut magic)?;
-    let compressed = magic == ZSTD_MAGIC;
-    let whole = Cursor::new(magic).chain(input);
-    let input: Box<dyn BufRead + Send> = if compressed {
-        Box::new(BufReader::with_capacity(
-            BUFFER_BYTES,
-            zstd::Decoder::new(whole)?,
-        ))
-    } else {
-        Box::new(BufReader::with_capacity(BUFFER_BYTES, whole))
-    };
-    Ok(Decoded { input, compressed })
-}
-
 /// Reads line by line.
 pub(crate) struct Lines {
-    input: Box<dyn BufRead + Send>,
+    input: Decompressed,
     buffer: Vec<u8>,
     number: u64,
     offset: u64,
@@ -69,7 +39,7 @@ pub(crate) enum LineErrorCause {
 }
 
 impl Lines {
-    pub fn new(input: Box<dyn BufRead + Send>) -> Self {
+    pub fn new(input: Decompressed) -> Self {
         Self {
             input,
             buffer: Vec::new(),
@@ -87,6 +57,33 @@ impl Lines {
     /// The number of bytes of the current line that were read before an error.
     pub fn unfinished_bytes(&self) -> u64 {
         self.buffer.len() as u64
+    }
+
+    /// Whether a line that is not blank follows. Blank lines before it are skipped.
+    pub fn has_more(&mut self) -> Result<bool, LineError> {
+        loop {
+            let buffer = self.input.fill_buf().map_err(|source| LineError {
+                line: self.number + 1,
+                cause: LineErrorCause::Read(source),
+            })?;
+            let blank = match buffer {
+                [] => return Ok(false),
+                buffer => buffer
+                    .iter()
+                    .position(|byte| !byte.is_ascii_whitespace())
+                    .unwrap_or(buffer.len()),
+            };
+            let is_more = blank < buffer.len();
+            self.number += buffer[..blank]
+                .iter()
+                .filter(|byte| **byte == b'\n')
+                .count() as u64;
+            self.offset += blank as u64;
+            self.input.consume(blank);
+            if is_more {
+                return Ok(true);
+            }
+        }
     }
 
     /// The next line that is not blank, or `None` at the end.
@@ -134,7 +131,7 @@ mod tests {
     use super::*;
 
     fn lines(text: &'static [u8]) -> Lines {
-        Lines::new(decode(text).expect("decodes").input)
+        Lines::new(Box::new(text))
     }
 
     #[test]

@@ -10,8 +10,9 @@ use serde::de::IgnoredAny;
 
 use super::check::Sequence;
 use super::error::TraceError;
-use super::lines::{Line, LineError, LineErrorCause, Lines, decode};
+use super::lines::{Line, LineError, LineErrorCause, Lines};
 use super::segments::segments;
+use crate::compression::decompress;
 use crate::trace::{FORMAT_VERSION, Header, Kind, Record};
 
 /// An iterator over the records of a trace. The files of a journal are read as one trace.
@@ -19,7 +20,7 @@ use crate::trace::{FORMAT_VERSION, Header, Kind, Record};
 /// The iterator ends after an error. A file may end early in two ways:
 /// * A writer that was killed leaves a last line without newline that is not JSON. The line is
 ///   skipped, and [`torn_tail`](Self::torn_tail) reports it.
-/// * A truncated zstd stream has lost many records. Observations before the cut are still valid, so
+/// * A truncated compressed stream has lost many records. Observations before the cut are still valid, so
 ///   the cut is reported in the same way. Jobs without the end of the list are a different workload,
 ///   so a cut is an error.
 pub struct TraceReader {
@@ -90,11 +91,11 @@ impl TraceReader {
         input: impl Read + Send + 'static,
     ) -> Result<Self, TraceError> {
         let path = name.into();
-        let decoded = match decode(input) {
-            Ok(decoded) => decoded,
+        let input = match decompress(input) {
+            Ok(input) => input,
             Err(source) => return Err(TraceError::Open { path, source }),
         };
-        let mut lines = Lines::new(decoded.input);
+        let mut lines = Lines::new(input);
         let header = read_header(&path, &mut lines)?;
         let sequence = Sequence::new(header.kind);
         Ok(Self {
