@@ -4,7 +4,7 @@ use std::hint::black_box;
 use std::path::Path;
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use headroom::generate::{self, Scenario as Model};
+use headroom::generate::{self, SyntheticWorkload};
 use headroom::policy::Policy;
 use headroom::policy::baselines;
 use headroom::sim::input::Source;
@@ -28,7 +28,7 @@ fn seed_rules(scenario: &Scenario) -> Policy {
 
 /// The observations that a daemon would have recorded in 30 days, every 30 s: 86,400 of them.
 fn thirty_days_of_observations(scenario: &Scenario) -> TraceWork {
-    let month = Model::NightlyBatch
+    let month = SyntheticWorkload::NightlyBatch
         .workload(Some(30.25), 1.0)
         .expect("valid");
     let jobs = TraceWork::Jobs(

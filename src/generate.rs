@@ -1,18 +1,18 @@
-//! Generates synthetic workloads: four scenarios, each a set of parameters that
+//! Generates synthetic workloads: four workloads, each a set of parameters that
 //! `docs/workload-model.md` documents.
 //!
 //! The same parameters and seed give the same jobs. Every generated trace is marked as `synthetic`.
 
 mod draw;
 pub mod model;
-mod scenarios;
+mod workloads;
 
 use std::path::Path;
 use std::time::Duration;
 
 use crate::trace::journal::{TraceError, TraceWriter};
 use crate::trace::{FORMAT_VERSION, Header, Job, Kind, Record};
-pub use model::Scenario;
+pub use model::SyntheticWorkload;
 use model::WorkloadModel;
 
 /// The longest workload, in days.
@@ -22,8 +22,8 @@ pub const RATE_MAX: f64 = 100.0;
 /// The most jobs of a workload: they are kept in memory for sorting.
 pub const JOBS_MAX: f64 = 1e6;
 
-impl Scenario {
-    /// The scenario's parameters, changed to another length or number of jobs.
+impl SyntheticWorkload {
+    /// The parameters of the workload, changed to another length or number of jobs.
     ///
     /// `rate` multiplies the number of jobs that arrive at random, and the size of jobs with a fixed
     /// time of day.
@@ -32,7 +32,7 @@ impl Scenario {
     /// When `days` or `rate` is not above zero or exceeds its limit, or both together make more than
     /// [`JOBS_MAX`] jobs.
     pub fn workload(self, days: Option<f64>, rate: f64) -> Result<WorkloadModel, GenerateError> {
-        let mut workload = scenarios::parameters(self);
+        let mut workload = workloads::parameters(self);
         if let Some(days) = days {
             if !(days > 0.0 && days <= DAYS_MAX) {
                 return Err(GenerateError::Days(days));

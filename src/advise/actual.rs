@@ -191,7 +191,7 @@ fn without_surprises(scenario: &Scenario) -> Scenario {
 mod tests {
     use super::*;
     use crate::evaluation::trials::{Candidate, Testbed};
-    use crate::generate::{self, Scenario as Model};
+    use crate::generate::{self, SyntheticWorkload};
     use crate::observation::GroupId;
     use crate::policy::baselines;
     use crate::sim::job_work::JobWork;
@@ -202,7 +202,9 @@ mod tests {
     /// scorecard.
     #[test]
     fn a_recorded_cluster_costs_what_it_did() {
-        let model = Model::OfficeDay.workload(Some(2.0), 1.0).expect("valid");
+        let model = SyntheticWorkload::OfficeDay
+            .workload(Some(2.0), 1.0)
+            .expect("valid");
         let jobs = TraceWork::Jobs(
             JobWork::from_jobs(model.start, &generate::generate(&model, 1)).expect("valid jobs"),
         );

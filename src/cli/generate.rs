@@ -4,31 +4,31 @@ use std::path::PathBuf;
 
 use super::output::{check_output, note};
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
-use headroom::generate::{self, Scenario};
+use headroom::generate::{self, SyntheticWorkload};
 use headroom::trace::info::JobTotals;
 
 /// Generate a synthetic trace of jobs
 ///
-/// The same scenario, seed and options give the same jobs. docs/workload-model.md explains the model
+/// The same workload, seed and options give the same jobs. docs/workload-model.md explains the model
 /// behind them. The trace's header marks it as synthetic.
 #[derive(clap::Args)]
 #[command(after_help = "Examples:
-  headroom generate office-day --out office-day.jsonl.zst
-  headroom generate nightly-batch --days 28 --seed 7 --out month.jsonl.zst")]
+  headroom generate office-day --out office-day.trace.zst
+  headroom generate nightly-batch --days 28 --seed 7 --out month.trace.zst")]
 pub struct Args {
-    /// Kind of workload
-    #[arg(value_parser = scenarios())]
-    scenario: Scenario,
+    /// The workload to generate
+    #[arg(value_name = "WORKLOAD", value_parser = workloads())]
+    workload: SyntheticWorkload,
     /// Trace to write, compressed if the name ends in .zst; replaces an existing file
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
-    /// Another seed gives other jobs of the same kind
+    /// Seed of the random jobs
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
-    /// Length in days [default: the scenario's own]
+    /// Length in days [default: the workload's length]
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     days: Option<f64>,
-    /// Factor on the number of jobs; jobs with a fixed time grow in size instead
+    /// Multiplies the number of jobs. Jobs that run at fixed times become larger instead
     #[arg(
         long,
         value_name = "FACTOR",
@@ -39,7 +39,7 @@ pub struct Args {
 }
 
 pub fn run(args: &Args) -> anyhow::Result<()> {
-    let workload = args.scenario.workload(args.days, args.rate)?;
+    let workload = args.workload.workload(args.days, args.rate)?;
     check_output(&args.out)?;
     let jobs = generate::generate(&workload, args.seed);
     let summary = format!(
@@ -62,7 +62,7 @@ impl Args {
     fn command(&self) -> String {
         let mut command = format!(
             "headroom generate {} --seed {}",
-            self.scenario.name(),
+            self.workload.name(),
             self.seed
         );
         if let Some(days) = self.days {
@@ -75,9 +75,9 @@ impl Args {
     }
 }
 
-fn scenarios() -> impl TypedValueParser<Value = Scenario> {
-    let values =
-        Scenario::ALL.map(|scenario| PossibleValue::new(scenario.name()).help(scenario.summary()));
+fn workloads() -> impl TypedValueParser<Value = SyntheticWorkload> {
+    let values = SyntheticWorkload::ALL
+        .map(|workload| PossibleValue::new(workload.name()).help(workload.summary()));
     PossibleValuesParser::new(values)
-        .try_map(|name| Scenario::from_name(&name).ok_or("not a scenario"))
+        .try_map(|name| SyntheticWorkload::from_name(&name).ok_or("not a workload"))
 }

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use crate::units::Timestamp;
 
-/// A kind of synthetic workload.
+/// A synthetic workload that can be generated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Scenario {
+pub enum SyntheticWorkload {
     /// A working day of interactive queries and batch jobs.
     OfficeDay,
     /// Three large jobs each night.
@@ -18,8 +18,8 @@ pub enum Scenario {
     SpotStorm,
 }
 
-impl Scenario {
-    /// All scenarios.
+impl SyntheticWorkload {
+    /// All of them.
     pub const ALL: [Self; 4] = [
         Self::OfficeDay,
         Self::NightlyBatch,
@@ -37,7 +37,7 @@ impl Scenario {
         }
     }
 
-    /// One line for a list of scenarios.
+    /// One line for a list of workloads.
     pub const fn summary(self) -> &'static str {
         match self {
             Self::OfficeDay => "one working day of queries and batch, in bursts",
@@ -47,11 +47,11 @@ impl Scenario {
         }
     }
 
-    /// The scenario of this name.
+    /// The workload of this name.
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL
             .into_iter()
-            .find(|scenario| scenario.name() == name)
+            .find(|workload| workload.name() == name)
     }
 }
 

@@ -8,16 +8,14 @@ use crate::trace::journal::TraceReader;
 
 const DAY_S: u64 = 86_400;
 
-fn made(scenario: Scenario, seed: u64) -> (WorkloadModel, Vec<Job>) {
-    let workload = scenario
-        .workload(None, 1.0)
-        .expect("the defaults are valid");
+fn made(named: SyntheticWorkload, seed: u64) -> (WorkloadModel, Vec<Job>) {
+    let workload = named.workload(None, 1.0).expect("the defaults are valid");
     let jobs = generate(&workload, seed);
     (workload, jobs)
 }
 
-fn bytes(scenario: Scenario, seed: u64) -> Vec<u8> {
-    serde_json::to_vec(&made(scenario, seed).1).expect("serialises")
+fn bytes(named: SyntheticWorkload, seed: u64) -> Vec<u8> {
+    serde_json::to_vec(&made(named, seed).1).expect("serialises")
 }
 
 fn read(path: &Path) -> (Header, Vec<Job>) {
@@ -40,32 +38,22 @@ fn work_s(job: &Job) -> f64 {
 
 #[test]
 fn the_same_seed_gives_the_same_bytes_and_another_seed_gives_others() {
-    for scenario in Scenario::ALL {
-        assert_eq!(
-            bytes(scenario, 1),
-            bytes(scenario, 1),
-            "{}",
-            scenario.name()
-        );
-        assert_ne!(
-            bytes(scenario, 1),
-            bytes(scenario, 2),
-            "{}",
-            scenario.name()
-        );
+    for named in SyntheticWorkload::ALL {
+        assert_eq!(bytes(named, 1), bytes(named, 1), "{}", named.name());
+        assert_ne!(bytes(named, 1), bytes(named, 2), "{}", named.name());
     }
 }
 
-/// The command in each scenario's README makes the committed trace, on every machine.
+/// The command in each folder's README makes the committed trace, on every machine.
 #[test]
 fn the_committed_traces_are_what_the_generator_makes() {
-    for scenario in Scenario::ALL {
-        let name = scenario.name();
+    for named in SyntheticWorkload::ALL {
+        let name = named.name();
         let path = Path::new(env!("CARGO_MANIFEST_DIR"))
             .join("simulations")
             .join(name)
             .join("trace.jsonl.zst");
-        let (workload, jobs) = made(scenario, 1);
+        let (workload, jobs) = made(named, 1);
         let made = (
             header(&workload, &format!("headroom generate {name} --seed 1")),
             jobs,
@@ -79,7 +67,7 @@ fn the_committed_traces_are_what_the_generator_makes() {
 
 #[test]
 fn a_folder_that_is_missing_is_named() {
-    let (workload, jobs) = made(Scenario::SpotStorm, 1);
+    let (workload, jobs) = made(SyntheticWorkload::SpotStorm, 1);
     let error = write(
         Path::new("no/such/folder/t.jsonl"),
         &header(&workload, ""),
@@ -122,14 +110,18 @@ fn options_out_of_range_are_refused_with_the_range() {
             "jobs, more than the limit of 1000000: use fewer days or a lower rate",
         ),
     ] {
-        let error = Scenario::OfficeDay.workload(days, rate).expect_err(message);
+        let error = SyntheticWorkload::OfficeDay
+            .workload(days, rate)
+            .expect_err(message);
         assert!(error.to_string().ends_with(message), "{error}");
     }
 }
 
 #[test]
 fn another_rate_of_one_class_leaves_the_jobs_of_the_others_as_they_were() {
-    let before = Scenario::OfficeDay.workload(None, 1.0).expect("valid");
+    let before = SyntheticWorkload::OfficeDay
+        .workload(None, 1.0)
+        .expect("valid");
     let mut after = before.clone();
     after.streams[0].jobs_per_hour *= 2.0;
     let others = |workload| {
@@ -144,7 +136,9 @@ fn another_rate_of_one_class_leaves_the_jobs_of_the_others_as_they_were() {
 
 #[test]
 fn two_classes_with_equal_parameters_do_not_arrive_in_step() {
-    let mut workload = Scenario::OfficeDay.workload(None, 1.0).expect("valid");
+    let mut workload = SyntheticWorkload::OfficeDay
+        .workload(None, 1.0)
+        .expect("valid");
     workload.streams.truncate(1);
     workload.streams.push(workload.streams[0].clone());
     workload.streams[1].class = "twin";
@@ -162,8 +156,8 @@ fn two_classes_with_equal_parameters_do_not_arrive_in_step() {
 /// its mean.
 #[test]
 fn arrivals_without_bursts_are_as_many_as_a_poisson_process_has() {
-    for scenario in Scenario::ALL {
-        let mut workload = scenario.workload(Some(1.0), 1.0).expect("valid");
+    for named in SyntheticWorkload::ALL {
+        let mut workload = named.workload(Some(1.0), 1.0).expect("valid");
         workload.recurring.clear();
         workload
             .streams
@@ -176,7 +170,7 @@ fn arrivals_without_bursts_are_as_many_as_a_poisson_process_has() {
         assert!(
             (total - mean).abs() < 4.0 * mean.sqrt(),
             "{}: {total} jobs, {mean} expected",
-            scenario.name()
+            named.name()
         );
     }
 }
@@ -185,7 +179,9 @@ fn arrivals_without_bursts_are_as_many_as_a_poisson_process_has() {
 /// mean that is stated.
 #[test]
 fn bursts_spread_the_counts_around_the_stated_mean() {
-    let mut workload = Scenario::OfficeDay.workload(None, 1.0).expect("valid");
+    let mut workload = SyntheticWorkload::OfficeDay
+        .workload(None, 1.0)
+        .expect("valid");
     workload.streams.truncate(1);
     workload.streams[0].bursts = Some(Bursts {
         per_hour: 1.0,
@@ -214,7 +210,7 @@ fn bursts_spread_the_counts_around_the_stated_mean() {
 
 #[test]
 fn an_hour_without_a_rate_has_no_jobs_and_lunch_has_fewer_than_the_hour_before() {
-    let mut workload = Scenario::OfficeDay
+    let mut workload = SyntheticWorkload::OfficeDay
         .workload(Some(20.0), 1.0)
         .expect("valid");
     workload.streams.retain(|stream| stream.class == "query");
@@ -229,22 +225,22 @@ fn an_hour_without_a_rate_has_no_jobs_and_lunch_has_fewer_than_the_hour_before()
 
 #[test]
 fn a_tenth_of_the_jobs_holds_more_than_half_of_the_work() {
-    for scenario in [
-        Scenario::OfficeDay,
-        Scenario::NightlyBatch,
-        Scenario::ShortContainers,
+    for named in [
+        SyntheticWorkload::OfficeDay,
+        SyntheticWorkload::NightlyBatch,
+        SyntheticWorkload::ShortContainers,
     ] {
-        let (_, jobs) = made(scenario, 1);
+        let (_, jobs) = made(named, 1);
         let mut work: Vec<f64> = jobs.iter().map(work_s).collect();
         work.sort_by(|a, b| b.total_cmp(a));
         let share = work[..work.len() / 10].iter().sum::<f64>() / work.iter().sum::<f64>();
-        assert!(share > 0.5, "{}: {share}", scenario.name());
+        assert!(share > 0.5, "{}: {share}", named.name());
     }
 }
 
 #[test]
 fn three_named_jobs_run_each_of_fourteen_nights_near_their_time() {
-    let (_, jobs) = made(Scenario::NightlyBatch, 5);
+    let (_, jobs) = made(SyntheticWorkload::NightlyBatch, 5);
     let mut nights: BTreeMap<u64, BTreeSet<&str>> = BTreeMap::new();
     for job in jobs.iter().filter(|job| job.name.is_some()) {
         let name = job.name.as_deref().expect("filtered");
@@ -273,7 +269,7 @@ fn three_named_jobs_run_each_of_fourteen_nights_near_their_time() {
 
 #[test]
 fn every_task_of_a_flood_is_shorter_than_30_s_and_a_flood_has_over_a_thousand() {
-    let (_, jobs) = made(Scenario::ShortContainers, 2);
+    let (_, jobs) = made(SyntheticWorkload::ShortContainers, 2);
     let floods: Vec<&Job> = jobs
         .iter()
         .filter(|job| job.id.starts_with("flood"))
@@ -299,10 +295,10 @@ fn every_task_of_a_flood_is_shorter_than_30_s_and_a_flood_has_over_a_thousand() 
 /// large.
 #[test]
 fn the_rate_doubles_the_work() {
-    let once = Scenario::NightlyBatch
+    let once = SyntheticWorkload::NightlyBatch
         .workload(Some(28.0), 1.0)
         .expect("valid");
-    let twice = Scenario::NightlyBatch
+    let twice = SyntheticWorkload::NightlyBatch
         .workload(Some(28.0), 2.0)
         .expect("valid");
     assert_eq!(
@@ -323,21 +319,21 @@ fn the_rate_doubles_the_work() {
 /// Sized for 2 + 20 nodes: policies differ only where the largest size mostly suffices, mostly
 /// idles, and the smallest one can finish the work all the same.
 #[test]
-fn scenarios_fit_their_cluster() {
-    for scenario in Scenario::ALL {
-        let (workload, jobs) = made(scenario, 1);
+fn workloads_fit_their_cluster() {
+    for named in SyntheticWorkload::ALL {
+        let (workload, jobs) = made(named, 1);
         let node_s: f64 = jobs.iter().map(node_seconds).sum();
         let share_of = |nodes: f64| node_s / (nodes * workload.span.as_secs_f64());
         let (at_max, at_min) = (share_of(22.0), share_of(2.0));
         assert!(
             (0.1..0.4).contains(&at_max),
             "{}: {at_max} of the largest cluster",
-            scenario.name()
+            named.name()
         );
         assert!(
             (1.0..4.0).contains(&at_min),
             "{}: {at_min} of the smallest cluster",
-            scenario.name()
+            named.name()
         );
     }
 }
@@ -359,8 +355,8 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
 
     #[test]
-    fn jobs_are_in_order_and_each_can_run_on_a_node(seed: u64, index in 0..Scenario::ALL.len(), days in 0.05..2.0_f64, rate in 0.1..3.0_f64) {
-        let workload = Scenario::ALL[index].workload(Some(days), rate).expect("in range");
+    fn jobs_are_in_order_and_each_can_run_on_a_node(seed: u64, index in 0..SyntheticWorkload::ALL.len(), days in 0.05..2.0_f64, rate in 0.1..3.0_f64) {
+        let workload = SyntheticWorkload::ALL[index].workload(Some(days), rate).expect("in range");
         let jobs = generate(&workload, seed);
         prop_assert!(jobs.is_sorted_by_key(|job| job.submit));
         let ids: BTreeSet<&str> = jobs.iter().map(|job| &*job.id).collect();

@@ -258,7 +258,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::generate::{self, Scenario as Model};
+    use crate::generate::{self, SyntheticWorkload};
     use crate::policy::parse::parse;
     use crate::sim::job_work::JobWork;
     use crate::sim::scenario::Scenario;
@@ -267,7 +267,9 @@ mod tests {
     const RULES: &str = include_str!("../../policies/available-memory.yaml");
 
     fn morning() -> TraceWork {
-        let model = Model::OfficeDay.workload(Some(0.5), 0.5).expect("valid");
+        let model = SyntheticWorkload::OfficeDay
+            .workload(Some(0.5), 0.5)
+            .expect("valid");
         TraceWork::Jobs(
             JobWork::from_jobs(model.start, &generate::generate(&model, 1)).expect("valid jobs"),
         )

@@ -1,4 +1,4 @@
-//! The parameters of the four scenarios.
+//! The parameters of the four workloads.
 //!
 //! They are sized for the cluster of the scenario files under `simulations/`: 2 core nodes and up
 //! to 20 task nodes of m5.xlarge, with 12,288 MiB and 4 vcores each. A test checks that.
@@ -6,8 +6,8 @@
 use std::time::Duration;
 
 use super::model::{
-    Bursts, Choice, JobShape, LogNormal, Plan, Recurring, Scenario, Size, StagePlan, Stream,
-    WorkloadModel,
+    Bursts, Choice, JobShape, LogNormal, Plan, Recurring, Size, StagePlan, Stream,
+    SyntheticWorkload, WorkloadModel,
 };
 use crate::units::Timestamp;
 
@@ -15,16 +15,18 @@ use crate::units::Timestamp;
 const START: Timestamp = Timestamp::from_millis(1_772_409_600_000);
 const HOUR: Duration = Duration::from_secs(3_600);
 
-pub(super) fn parameters(scenario: Scenario) -> WorkloadModel {
-    let (span, streams, recurring) = match scenario {
-        Scenario::OfficeDay => (
+pub(super) fn parameters(workload: SyntheticWorkload) -> WorkloadModel {
+    let (span, streams, recurring) = match workload {
+        SyntheticWorkload::OfficeDay => (
             24 * HOUR,
             vec![office_query(), office_batch(), office_maintenance()],
             Vec::new(),
         ),
-        Scenario::NightlyBatch => (14 * 24 * HOUR, vec![daytime_trickle()], nightly_jobs()),
-        Scenario::ShortContainers => (8 * HOUR, vec![flood(), flood_base()], Vec::new()),
-        Scenario::SpotStorm => (12 * HOUR, vec![storm_medium(), storm_long()], Vec::new()),
+        SyntheticWorkload::NightlyBatch => {
+            (14 * 24 * HOUR, vec![daytime_trickle()], nightly_jobs())
+        }
+        SyntheticWorkload::ShortContainers => (8 * HOUR, vec![flood(), flood_base()], Vec::new()),
+        SyntheticWorkload::SpotStorm => (12 * HOUR, vec![storm_medium(), storm_long()], Vec::new()),
     };
     WorkloadModel {
         start: START,
