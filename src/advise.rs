@@ -38,7 +38,7 @@ pub struct Question<'a> {
     /// Never empty; the first one is what others are compared with when nothing is known of what
     /// ran.
     pub alternatives: &'a [Alternative],
-    /// At least 95% of the work waits no longer; without a goal values are not searched, and only
+    /// At least 95% of the work waits at most this long; without a goal parameters are not searched, and only
     /// a policy that is better than all others is recommended.
     pub goal: Option<Duration>,
     /// What ran, for each trace; `None` when a trace does not show it.
@@ -76,9 +76,9 @@ pub struct Ranked {
     pub wait_p95_s: Summary,
     /// All work was done.
     pub is_finished: bool,
-    /// p95 waiting is within the goal on each trace, and all work was done.
+    /// The p95 wait is within the goal on each trace, and all work was done.
     pub keeps_goal: bool,
-    /// No other policy costs less without longer p95 waiting, or waits less without more cost.
+    /// No other policy costs less without a longer p95 wait, or waits less without more cost.
     pub is_unbeaten: bool,
 }
 

@@ -2,7 +2,7 @@
 //! `demand:` reaches without.
 //!
 //! On each trace every baseline is tried with all its [`settings`]. The cheapest of all these runs
-//! at a given p95 waiting is the *hindsight frontier* ([`envelope`]): choosing a
+//! at a given p95 wait is the *hindsight frontier* ([`envelope`]): choosing a
 //! setting beforehand cannot do better with these policies. `demand:` then runs over its
 //! performance index and is compared with that frontier ([`cells`]).
 
@@ -25,7 +25,7 @@ pub struct Point {
     pub policy: String,
     /// The mean cost, in US dollars.
     pub cost_usd: f64,
-    /// The mean p95 waiting, in seconds.
+    /// The mean p95 wait, in seconds.
     pub wait_p95_s: f64,
     /// The largest size of the scaled group that was requested in any run.
     pub peak_nodes: u32,

@@ -26,7 +26,7 @@ pub struct Decision {
     /// The group that the target selects; `None` while no group of the cluster matches.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub group: Option<GroupId>,
-    /// The size that EMR was asked for before this decision; zero without a group.
+    /// The size last requested from EMR, before this decision; zero without a group.
     pub requested: Instances,
     /// The instances that run, which differ from `requested` during a resize; zero without a group.
     pub running: Instances,
@@ -57,13 +57,14 @@ pub enum Action {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Resize {
-    /// The size that EMR was asked for before.
+    /// The size last requested from EMR.
     pub from: Instances,
     /// The size to request. Equal to `from` only for a retry: see [`Resize::is_retry`].
     pub to: Instances,
     /// Who asks for it.
     pub because: Cause,
-    /// The size that was asked for, before limits, step, budgets and floor.
+    /// The size that the rule, `demand` or limit behind it asks for, before limits, step caps, budgets
+    /// and floors.
     #[serde(alias = "wanted")]
     pub desired: Instances,
     /// What kept `to` from being `desired`.
@@ -102,7 +103,7 @@ impl Resize {
     }
 
     /// Who asked for the resize, and what limited it: `rule memory-short (desired 14, limited by the
-    /// step)`.
+    /// step cap)`.
     pub fn reason(&self) -> impl fmt::Display {
         fmt::from_fn(|f| {
             write!(f, "{}", self.because)?;
@@ -182,9 +183,8 @@ pub enum HoldReason {
         /// `idle_time` at the first tick.
         signal: Arc<str>,
     },
-    /// A change would terminate instances, and YARN does not list `missing` of the `running` ones that
-    /// EMR runs, without the primary node. What runs on them is unknown. When they have been missing
-    /// until `until`, they count as unusable.
+    /// The change would terminate instances, but YARN does not list `missing` of the `running` core and
+    /// task instances, so what runs on them is unknown. After `until` they count as unusable.
     NodesNotListed {
         missing: u32,
         running: u32,
@@ -192,7 +192,8 @@ pub enum HoldReason {
     },
     /// A rule's last resize completed too recently, and its `cooldown` is not over.
     CoolingDown { rule: RuleName, until: Timestamp },
-    /// A resize to this size is in flight, or EMR runs fewer instances than this size requires.
+    /// EMR has not reached the size `to` yet: a resize to it is in flight, or EMR replaces lost
+    /// instances.
     ResizeInFlight { to: Instances },
     /// The policy asks for a change, but limits leave the size unchanged.
     AtLimit {
@@ -200,8 +201,8 @@ pub enum HoldReason {
         /// The current size.
         size: Instances,
     },
-    /// HDFS needs these core nodes: fewer could not store the blocks, or blocks are missing copies and
-    /// no node may go before they are replicated.
+    /// HDFS needs at least `floor` core nodes, or some blocks lack copies and no core node may be
+    /// terminated until they are replicated.
     HdfsFloor {
         /// The fewest instances of this group that may remain; its present size or more.
         floor: Instances,
@@ -243,7 +244,7 @@ pub enum HoldReason {
         /// Position of the earlier target in the policy file, from zero.
         target: usize,
     },
-    /// EMR rejected the last call, and the next one is held, for longer after each rejection in a row.
+    /// EMR rejected the last call. The next one waits, longer after each rejection in a row.
     #[serde(alias = "call_refused")]
     CallRejected {
         rejection: Rejection,

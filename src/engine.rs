@@ -40,7 +40,7 @@ use tick::Tick;
 pub use wakeup::WakeReason;
 use wakeup::next_wakeup;
 
-/// Takes observations and outcomes, and decides about every target of a policy.
+/// Decides about every target of a policy, from observations and the outcomes of its resizes.
 #[derive(Clone, Debug)]
 pub struct Engine {
     policy: Policy,
@@ -81,7 +81,7 @@ impl Engine {
         &self.policy
     }
 
-    /// Takes an observation. Returns one decision for each target of the policy, in file order.
+    /// Processes an observation. Returns one decision for each target of the policy, in file order.
     pub fn step(&mut self, observation: &Observation) -> Vec<Decision> {
         let mut decisions = Vec::with_capacity(self.targets.len());
         self.step_into(observation, &mut decisions);
@@ -154,7 +154,7 @@ impl Engine {
         self.history.demand.handle_clock_rollback();
     }
 
-    /// Takes the answer of EMR to the resize that the last step decided for this group. Without a
+    /// Records EMR's answer to the resize that the last step decided for this group. Without a
     /// note, the resize counts as sent and unanswered.
     pub fn note(&mut self, group: &GroupId, outcome: Outcome) {
         for target in &mut self.targets {

@@ -103,7 +103,7 @@ impl Report<'_> {
         table
     }
 
-    /// US dollars a day and p95 waiting.
+    /// US dollars a day and the p95 wait.
     fn figures(&self, ranked: &Ranked) -> (String, String) {
         (
             usd(self.a_day(ranked.cost_usd.mean)),
@@ -130,7 +130,7 @@ impl Report<'_> {
             "always running the maximum"
         };
         let mut text = format!(
-            "{standing}: {} USD a day with p95 waiting of {}. That is {} {against}, {} USD a day with {}.",
+            "{standing}: {} USD a day with a p95 wait of {}. That is {} {against}, {} USD a day with {}.",
             usd(self.a_day(best.cost_usd.mean)),
             wait(best.wait_p95_s.mean),
             compared(best.cost_usd.mean, reference.cost_usd),
@@ -165,7 +165,7 @@ impl Report<'_> {
             (self.figures(cheapest), self.figures(fastest));
         format!(
             "No goal is set, so no policy is recommended (--wait-p95 TIME sets one, and values are searched for it). {} is the cheapest: \
-             {least_cost} USD a day with p95 waiting of {long_wait}. {} waits least: {short_wait} for {most_cost} USD a day. {} of {} policies \
+             {least_cost} USD a day with a p95 wait of {long_wait}. {} waits least: {short_wait} for {most_cost} USD a day. {} of {} policies \
              are beaten by another that costs no more and waits no longer.",
             cheapest.name,
             fastest.name,

@@ -19,14 +19,14 @@ use headroom::trace::{Kind, Record};
 use headroom::tune::evaluator::{Evaluator, TraceFigures, days_of};
 use headroom::tune::search::{CANDIDATES_MAX, Effort};
 
-/// Say which policy would have done best on recorded work, and what it saves
+/// Recommend a policy for recorded work, and estimate what it saves
 ///
-/// Tries every baseline, fixed sizes, `demand:` and rules whose values are searched, and recommends
-/// the cheapest with which 95% of the work waits no longer than the goal. Savings are measured
+/// Tries every baseline, fixed sizes, `demand:` and rules whose parameters are searched, and
+/// recommends the cheapest whose p95 wait is within the goal. Savings are measured
 /// against what ran when the trace is a recording, else against always running the maximum.
 #[derive(clap::Args)]
 #[command(
-    after_help = "Several traces are advised on together: one policy for all of them.
+    after_help = "With several traces, `advise` recommends one policy for all of them.
 docs/tuning.md explains what the figures mean.
 
 Examples:
@@ -38,8 +38,8 @@ pub struct Args {
     /// A trace, a daemon's journal, or a folder with a trace and its scenario.yaml
     #[arg(value_name = "TRACE_OR_FOLDER", required = true)]
     traces: Vec<PathBuf>,
-    /// The goal: 95% of the work of each trace waits no longer [default: the scenario's slo.wait,
-    /// else as long as with what ran; where that is unknown, no goal]
+    /// The goal: 95% of the work of each trace waits at most this long [default: the scenario's
+    /// slo.wait, else the p95 wait of what ran; if that is unknown, no goal]
     #[arg(long, value_name = "TIME", value_parser = duration)]
     wait_p95: Option<Duration>,
     /// The simulated cluster [default: the folder's scenario.yaml, or a cluster whose size is chosen
@@ -49,7 +49,7 @@ pub struct Args {
     /// A simulation ends after this many days, even if work is left
     #[arg(long, value_name = "N", default_value_t = MAX_DAYS, value_parser = clap::value_parser!(u32).range(1..=36_500))]
     max_days: u32,
-    /// How many sets of values are tried for each policy that is searched
+    /// How many candidates (sets of parameters) to try for each policy that is searched
     #[arg(long, value_name = "N", default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..=CANDIDATES_MAX as i64))]
     candidates: u32,
     /// Seeds the randomness of the simulations and of the search

@@ -18,12 +18,12 @@ use headroom::sim::scenario::Scenario;
 use headroom::sim::trace_work::TraceWork;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-/// Compare `demand:` with every baseline at every setting
+/// Benchmark `demand:` against the other built-in policies at many settings
 #[derive(clap::Args)]
 #[command(
-    after_help = "On each trace every baseline is tried with some 500 settings. The cheapest of them at a given p95 \
-waiting is the hindsight frontier: what someone who knew the trace beforehand could have reached. Then demand: runs at each \
-performance index from 1 to 100.
+    after_help = "On each trace, the other built-in policies run with about 500 settings in all. The cheapest run at \
+each p95 queue time forms the hindsight frontier: the best that someone who knew the trace in advance could have chosen. \
+Then `demand:` runs at each performance index from 1 to 100.
 
 Examples:
   headroom compare simulations/* --out-dir comparison

@@ -59,8 +59,8 @@ struct CloudWatch {
     /// The trace to write; replaced if it exists, and compressed if the name ends in .zst
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
-    /// Also write a scenario of the cluster for `simulate --scenario`. EMR describes a cluster until
-    /// two months after its end
+    /// Also write a scenario of the cluster for `simulate --scenario`. EMR keeps the description of a
+    /// terminated cluster for two months
     #[arg(long, value_name = "FILE")]
     scenario_out: Option<PathBuf>,
     /// The cluster's region [default: from the environment or the profile]

@@ -48,13 +48,13 @@ Examples:
 )]
 pub struct Args {
     /// A trace, or a folder with a trace and its scenario.yaml
-    #[arg(value_name = "SIMULATION")]
+    #[arg(value_name = "TRACE_OR_FOLDER")]
     simulation: PathBuf,
     /// How many times faster than real time the simulation runs
     #[arg(long, value_name = "N", default_value_t = 60, value_parser = clap::value_parser!(u32).range(1..=FASTEST))]
     speed: u32,
-    /// A policy file or the name of a baseline [default: the simulation's policy.yaml, or
-    /// available-memory]
+    /// A policy file or the name of a baseline [default: policy.yaml in the folder, if there is one,
+    /// else available-memory]
     #[arg(long, value_name = "FILE_OR_BASELINE")]
     policy: Option<String>,
     /// The seed of provisioning times, failures and interruptions

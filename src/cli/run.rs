@@ -17,8 +17,8 @@ use tokio::signal::unix::{SignalKind, signal};
 pub const DEFAULT_CONFIG: &str = "/etc/headroom/headroom.toml";
 
 const ABOUT: &str = "The daemon starts only if its self-test passes: the policy is valid, EMR and \
-CloudWatch can be read, each target matches one group, and EMR scales none of them itself. It writes \
-each decision and its reason to a journal before it acts; `headroom explain` shows them.
+CloudWatch can be read, each target matches one group, and no Amazon scaling policy is attached to \
+it (a dry run starts anyway, and holds). YARN and HDFS may still be down. The daemon writes each decision and its reason to a journal before it acts; `headroom explain` shows them.
 
 AWS credentials and region are found by the AWS SDK (environment, profile, instance role). \
 AWS_ENDPOINT_URL is supported.
@@ -43,7 +43,7 @@ pub struct Args {
     /// Decide and write the journal, but change nothing; needs only read permissions
     #[arg(long)]
     dry_run: bool,
-    /// Run one tick, print its decisions, and exit
+    /// Observe and decide once (one tick), act unless --dry-run, print the decisions, and exit
     #[arg(long)]
     once: bool,
     /// The policy file; overrides `policy` in the settings

@@ -44,10 +44,11 @@ const SEEDS_MAX: u32 = 10_000;
 waits and is done later: nothing is lost.
 
 Three bounds are listed below the policies:
-  work         all work packed perfectly: no policy costs less
-  no wait      capacity follows demand instantly, so that nothing waits
-  clairvoyant  nothing waits, for one who knows the future, but pays for the
-               provisioning of nodes
+  work         the cost of all work packed perfectly: no policy costs less
+  no wait      the least cost if nothing waits and nodes launch instantly
+  clairvoyant  the least cost if nothing waits, the future is known, and nodes
+               take time to launch
+A policy that lets work wait can cost less than the last two.
 docs/scorecard.md explains every figure.
 
 Examples:
@@ -73,7 +74,7 @@ pub struct Args {
     /// A simulation ends after this many days, even if work is left
     #[arg(long, value_name = "N", default_value_t = MAX_DAYS, value_parser = clap::value_parser!(u32).range(1..=36_500))]
     max_days: u32,
-    /// The goal: 95% of the work waits no longer [default: slo.wait of the scenario, else no goal]
+    /// The goal: 95% of the work waits at most this long [default: slo.wait of the scenario, else no goal]
     #[arg(long, value_name = "TIME", value_parser = duration)]
     wait_p95: Option<Duration>,
     /// The seed of the first run, for provisioning times, failures and interruptions

@@ -23,14 +23,14 @@ use headroom::tune::{self, Tuned, plot};
 use headroom::units::display_duration;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-/// Search the values of a policy for less cost or less waiting
+/// Search the parameters of a policy for less cost or less waiting
 ///
-/// Tries many sets of values on the same work: first spread evenly over what may vary, then around
-/// the best. Prints those that no other beats, and how well the choice does on days that it did not
+/// Tries many candidates (sets of parameters) on the same work: first spread evenly over what may
+/// vary, then around the best. Prints those that no other beats, and how well the choice does on days that it did not
 /// see.
 #[derive(clap::Args)]
 #[command(
-    after_help = "PATH leads to a value of the policy, RANGE is `a..b` or a list `a|b|c`:
+    after_help = "PATH leads to a parameter of the policy, RANGE is `a..b` or a list `a|b|c`:
   rules.memory-short.for=1m..15m          a time of a rule
   rules.memory-short.threshold=5..30      the number its condition compares with
   rules.memory-short.then.grow=1..10      how much it changes
@@ -41,24 +41,24 @@ docs/tuning.md explains the search and what its figures mean.
 Examples:
   headroom tune week.trace.zst --policy mine.yaml
   headroom tune week.trace.zst --policy mine.yaml --wait-p95 60s --out best.yaml
-  headroom tune simulations/* --policy mine.yaml --vary rules.short.for=30s..10m"
+  headroom tune simulations/* --policy mine.yaml --vary rules.memory-short.for=30s..10m"
 )]
 pub struct Args {
     /// A trace, a daemon's journal, or a folder with a trace and its scenario.yaml
     #[arg(value_name = "TRACE_OR_FOLDER", required = true)]
     traces: Vec<PathBuf>,
-    /// The policy whose values are searched
+    /// The policy whose parameters are searched
     #[arg(long, value_name = "FILE")]
     policy: PathBuf,
     /// What to vary, and how far; may be repeated [default: every time, threshold and amount,
     /// within a factor of 3 or 4]
     #[arg(long, value_name = "PATH=RANGE")]
     vary: Vec<String>,
-    /// The goal: 95% of the work of each trace waits no longer [default: the least slo.wait of the
-    /// scenarios, else as long as with the written policy]
+    /// The goal: 95% of the work of each trace waits at most this long [default: the least slo.wait of
+    /// the scenarios, else the p95 wait of the policy as written]
     #[arg(long, value_name = "TIME", value_parser = duration)]
     wait_p95: Option<Duration>,
-    /// How many sets of values are tried
+    /// How many candidates (sets of parameters) to try
     #[arg(long, value_name = "N", default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..=CANDIDATES_MAX as i64))]
     candidates: u32,
     /// The simulated cluster [default: the folder's scenario.yaml, or a cluster whose size is chosen
@@ -74,7 +74,7 @@ pub struct Args {
     /// How often the few best are run, with consecutive seeds
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=1_000))]
     seeds: u32,
-    /// Write the policy with the best values, its comments kept
+    /// Write the policy with the best parameters, its comments kept
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
     /// Write a picture of all that was tried

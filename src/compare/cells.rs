@@ -3,7 +3,7 @@
 use super::envelope::Frontier;
 use super::{Benchmark, DemandPoint, Hindsight, Point};
 
-/// The p95 waiting times at which costs are compared, in seconds.
+/// The p95 waits at which costs are compared, in seconds.
 pub const WAITS_S: [f64; 4] = [60.0, 120.0, 300.0, 600.0];
 /// Shown beside [`WAITS_S`]: where a scenario's maximum is small, even the maximum waits longer than
 /// those.
@@ -12,7 +12,7 @@ pub const LONGER_WAITS_S: [f64; 2] = [1_800.0, 3_600.0];
 /// One waiting time on one trace.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Cell<'a> {
-    /// The longest p95 waiting, in seconds.
+    /// The longest p95 wait, in seconds.
     pub wait_s: f64,
     /// The cheapest baseline setting that waits no longer.
     pub frontier: Option<&'a Point>,
@@ -42,7 +42,7 @@ pub struct AgainstDefault<'a> {
     pub default: &'a Point,
     /// The cheapest `demand:` that waits no longer.
     pub no_slower: Option<&'a DemandPoint>,
-    /// The `demand:` with the least p95 waiting that costs no more.
+    /// The `demand:` with the shortest p95 wait that costs no more.
     pub no_dearer: Option<&'a DemandPoint>,
 }
 
@@ -84,7 +84,7 @@ impl Benchmark {
         self.hindsight.defaults.iter().map(against).collect()
     }
 
-    /// The cheapest `demand:` whose p95 waiting is at most `wait_s`.
+    /// The cheapest `demand:` whose p95 wait is at most `wait_s`.
     fn cheapest_demand(&self, wait_s: f64) -> Option<&DemandPoint> {
         let waits_no_longer = self
             .finished_demand()
@@ -92,7 +92,7 @@ impl Benchmark {
         waits_no_longer.min_by(|a, b| a.point.cost_usd.total_cmp(&b.point.cost_usd))
     }
 
-    /// The `demand:` with the least p95 waiting that costs at most `cost_usd`.
+    /// The `demand:` with the shortest p95 wait that costs at most `cost_usd`.
     pub fn fastest_demand(&self, cost_usd: f64) -> Option<&DemandPoint> {
         let costs_no_more = self
             .finished_demand()

@@ -30,7 +30,7 @@ impl<'a> Frontier<'a> {
         Self(envelope)
     }
 
-    /// The cheapest policy whose p95 waiting is at most `wait_s`; `None` when no policy does.
+    /// The cheapest policy whose p95 wait is at most `wait_s`; `None` when no policy does.
     pub fn at(&self, wait_s: f64) -> Option<&'a Point> {
         self.0
             .iter()

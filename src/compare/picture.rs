@@ -1,4 +1,4 @@
-//! The picture: one panel a trace, cost over p95 waiting. Both scales are logarithmic: 10% is
+//! The picture: one panel a trace, cost over the p95 wait. Both scales are logarithmic: 10% is
 //! equally high everywhere.
 
 mod scale;
@@ -256,7 +256,7 @@ impl<'a> Panel<'a> {
         let _ = writeln!(
             text,
             "<path class=\"axis\" d=\"M{left} {top}V{bottom}H{right}\"/>
-<text x=\"{}\" y=\"20\" text-anchor=\"end\">USD</text><text x=\"{right}\" y=\"{}\" text-anchor=\"end\">p95 waiting</text>",
+<text x=\"{}\" y=\"20\" text-anchor=\"end\">USD</text><text x=\"{right}\" y=\"{}\" text-anchor=\"end\">p95 wait</text>",
             left - 6.0,
             bottom + 31.0
         );

@@ -90,7 +90,7 @@ impl Report {
     /// The tables and the picture as a Markdown page.
     pub fn markdown(&self) -> String {
         format!(
-            "# Benchmark of policies\n\n![cost over p95 waiting]({PICTURE_NAME})\n\n{}",
+            "# Benchmark of policies\n\n![cost over the p95 wait]({PICTURE_NAME})\n\n{}",
             markdown(&self.tables())
         )
     }

@@ -154,18 +154,18 @@ impl DemandReport {
         };
         let others = match self.units_others {
             others if others > 0 && !self.is_cut() => {
-                format!(", of which other groups provide {others}")
+                format!(", of which {others} in other groups")
             }
             _ => String::new(),
         };
         lines.push(format!(
-            "{}{unusable}{forecast}, kept {}{others}",
+            "{}{unusable}{forecast}, in use or worth keeping {}{others}",
             self.need(),
             self.units_kept
         ));
         lines.push(match self.keep_idle_s {
-            s if s < 0.5 => "idle units are not kept".to_owned(),
-            s => format!("idle units are kept for {}", seconds(s)),
+            s if s < 0.5 => "an idle unit is released at once".to_owned(),
+            s => format!("an idle unit is kept for {}", seconds(s)),
         });
         lines.push(format!("new units take {}", seconds(self.provisioning_s)));
         lines
@@ -229,7 +229,7 @@ impl DemandReport {
         let (needed, used) = (f64::from(self.units_needed), self.units_allocated);
         let reckoned = self.capacity_factor * (used + self.units_for_remaining);
         match self.units_for_remaining > 0.0 {
-            _ if needed + 1.0 <= reckoned => Some("one step allows no more".to_owned()),
+            _ if needed + 1.0 <= reckoned => Some("the growth cap allows no more".to_owned()),
             _ if needed >= reckoned + 1.0 => None,
             true => Some(format!(
                 "{:.0}% of these and of {used:.1} in use are needed",

@@ -79,7 +79,7 @@ impl fmt::Display for Limiter {
             Self::Maximum => "the maximum",
             Self::HdfsFloor => "the HDFS floor",
             Self::ApplicationMasters => "application masters",
-            Self::Step => "the step",
+            Self::Step => "the step cap",
             Self::Budget => "the budget",
             Self::Stabilization => "stabilization",
         })
@@ -95,23 +95,23 @@ impl fmt::Display for HoldReason {
             Self::MissingSignal { signal } => write!(f, "{signal} is unknown: it was not observed, or not for long enough"),
             Self::NodesNotListed { missing, running, until } => write!(
                 f,
-                "YARN does not list {missing} of the {running} instances that EMR runs; scale-in is held until it does, at most until {until}"
+                "YARN does not list {missing} of the {running} instances that EMR runs; nothing scales in until it does, at most until {until}"
             ),
             Self::CoolingDown { rule, until } => write!(f, "rule {rule} is cooling down until {until}"),
-            Self::ResizeInFlight { to } => write!(f, "the resize to {to} is still in flight"),
+            Self::ResizeInFlight { to } => write!(f, "EMR has not reached the requested size of {to} yet"),
             Self::AtLimit { limiter: Limiter::Minimum, size } => write!(f, "already at the minimum of {size}"),
             Self::AtLimit { limiter: Limiter::Maximum, size } => write!(f, "already at the maximum of {size}"),
             Self::AtLimit { limiter, size } => write!(f, "limited to {size} by {limiter}"),
             Self::HdfsFloor { floor } => write!(f, "HDFS needs {floor} core nodes, or is still copying blocks"),
-            Self::FlipBudgetSpent { until } => write!(f, "too many changes of direction; scale-in is held until {until}"),
-            Self::ReversalGuard { until } => write!(f, "the last resize went the other way; the next is held until {until}"),
+            Self::FlipBudgetSpent { until } => write!(f, "too many changes of direction; scale-in waits until {until}"),
+            Self::ReversalGuard { until } => write!(f, "the last resize went the other way; the next one waits until {until}"),
             Self::Frozen { window } => write!(f, "frozen by the schedule window {window}"),
             Self::Quarantined { until, message } => {
                 let message = quoted(message.as_deref());
-                write!(f, "the last scale-out failed{message}; the next is held until {until}")
+                write!(f, "the last scale-out failed{message}; the next one waits until {until}")
             }
             Self::Paused { until } => write!(f, "paused until {until}"),
-            Self::YieldingToOperator { until } => write!(f, "someone resized the group by hand; Headroom leaves it alone until {until}"),
+            Self::YieldingToOperator { until } => write!(f, "someone else resized the group; Headroom leaves it alone until {until}"),
             Self::NotLeader => f.write_str("this daemon is a standby; another one leads"),
             Self::ClusterNotReady { state } => write!(f, "the cluster is {state}"),
             Self::GroupNotReady { state, message } => {
@@ -122,7 +122,7 @@ impl fmt::Display for HoldReason {
             Self::TargetNotFound { matches } => write!(f, "{matches} groups match the target; under `targets`, name one by `id` or `name`"),
             Self::GroupTaken { target } => write!(f, "target {} already resizes this group; give each group one target", target + 1),
             Self::CallRejected { rejection, until } => {
-                write!(f, "EMR rejected the last call ({rejection}); the next is held until {until}")
+                write!(f, "EMR rejected the last call ({rejection}); the next one waits until {until}")
             }
             Self::ClockWentBack { last } => write!(f, "the clock went back: the last observation was at {last}"),
         }

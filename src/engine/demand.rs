@@ -77,7 +77,7 @@ struct Units {
 }
 
 impl DemandState {
-    /// Takes an observation and computes the units that all targets should have together. `targets`
+    /// Processes an observation and computes the units that all targets should have together. `targets`
     /// are the groups that the policy resizes, as far as the cluster has them.
     ///
     /// # Errors

@@ -38,8 +38,9 @@ pub enum ForState {
 }
 
 impl ForTimer {
-    /// Takes the value of the condition, with the time of its newest sample. An unknown value leaves
-    /// the timer running, because the next samples either follow without a gap or change `breaks`.
+    /// Advances the timer by the value of the condition, with the time of its newest sample. An unknown
+    /// value leaves the timer running, because the next samples either follow without a gap or change
+    /// `breaks`.
     /// When the last known samples do not make the condition true either, call
     /// [`reset`](Self::reset) first.
     pub fn update(

@@ -67,7 +67,7 @@ pub struct Completed {
 }
 
 impl ResizeTracker {
-    /// Takes what EMR reports about the group. Returns the resize that this shows to be complete.
+    /// Processes what EMR reports about the group. Returns the resize that this shows to be complete.
     pub fn observe(&mut self, report: GroupReport, guards: &Guards) -> Option<Completed> {
         let GroupReport {
             group,
@@ -135,7 +135,7 @@ impl ResizeTracker {
         }
     }
 
-    /// Takes a scale-out for failed: the next one waits.
+    /// Records that a scale-out failed: the next one waits.
     fn fail(&mut self, measured_at: Timestamp, guards: &Guards) {
         self.clear_in_flight();
         self.failures = self.failures.saturating_add(1);
@@ -210,7 +210,7 @@ impl ResizeTracker {
         }
     }
 
-    /// Takes a resize that is about to be sent. Until [`note`](Self::note) reports EMR's answer, it
+    /// Records a resize that is about to be sent. Until [`note`](Self::note) reports EMR's answer, it
     /// counts as sent and unanswered.
     pub fn send(&mut self, at: Timestamp, from: Instances, to: Instances, rule: Option<usize>) {
         self.lost = None;
@@ -225,7 +225,7 @@ impl ResizeTracker {
         self.in_flight = std::mem::take(&mut self.in_flight).into_accepted().into();
     }
 
-    /// Takes EMR's answer to the resize that was sent last. Does nothing when no call is unanswered.
+    /// Records EMR's answer to the resize that was sent last. Does nothing when no call is unanswered.
     pub fn note(&mut self, outcome: Outcome) {
         if !matches!(self.in_flight, InFlight::Unanswered { .. }) {
             return;
@@ -247,7 +247,7 @@ impl ResizeTracker {
         }
     }
 
-    /// Takes a resize that EMR accepted, in place of the one that it replaces.
+    /// Records a resize that EMR accepted, in place of the one that it replaces.
     fn accept(&mut self, resize: Sent, replaces: Option<Accepted>) {
         let mut replaced_rules = Vec::new();
         if let Some(before) = replaces {

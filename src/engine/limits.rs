@@ -45,7 +45,7 @@ impl LimitedSize {
     }
 }
 
-/// Limits a scale-out from `from` to the maximum, the step and the budgets. The result is at least
+/// Limits a scale-out from `from` to the maximum, the step cap and the budgets. The result is at least
 /// `from` and at least the minimum.
 pub fn limit_scale_out(
     desired: LimitedSize,
@@ -68,7 +68,8 @@ pub fn limit_scale_out(
     }
 }
 
-/// Limits a scale-in from `from` to the minimum, the step and the budgets. The result is at most `from`.
+/// Limits a scale-in from `from` to the minimum, the step cap and the budgets. The result is at most
+/// `from`.
 pub fn limit_scale_in(
     desired: LimitedSize,
     from: Instances,

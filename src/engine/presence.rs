@@ -1,8 +1,8 @@
 //! Instances that EMR runs and YARN does not use: unhealthy, lost, never registered, or not yet
 //! registered again with a ResourceManager that restarted.
 //!
-//! At first they are unknown rather than gone: nothing scales in because YARN does not list them.
-//! After [`PATIENCE_POLLS`] they are unusable: they are no capacity, and the first to be terminated.
+//! At first they are unavailable: they may come back, and nothing scales in because YARN does not list
+//! them. After [`PATIENCE_POLLS`] they are unusable: they are no capacity, and the first to be terminated.
 
 use std::time::Duration;
 
@@ -35,7 +35,7 @@ pub struct Unavailable {
     pub total: u32,
     /// Those that have been unavailable for so long that they are no capacity.
     pub unusable: u32,
-    /// Instances that YARN does not list, if some of them have not been missing for long.
+    /// Instances that YARN does not list, if some of them have not been unavailable for long.
     pub not_listed: Option<NotListed>,
 }
 
@@ -58,7 +58,7 @@ struct Count {
 }
 
 impl Presence {
-    /// Takes an observation. `max_age` is how old a measurement may be, and how far apart two of them
+    /// Processes an observation. `max_age` is how old a measurement may be, and how far apart two of them
     /// may lie.
     pub fn observe(
         &mut self,
@@ -153,7 +153,7 @@ fn count(observation: &Observation, max_age: Duration) -> Option<(Timestamp, Cou
 }
 
 /// Counts by the list of nodes. Of the instances that are not listed, those that a scale-in is about
-/// to terminate are not missing.
+/// to terminate do not count.
 fn listed(snapshot: &NodeSnapshot, groups: &[GroupStatus]) -> Count {
     let mut count = Count {
         running: 0,

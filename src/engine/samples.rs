@@ -42,7 +42,7 @@ pub enum Arrival {
 }
 
 impl SignalSamples {
-    /// Takes what was observed at `at`. `max_age` is how old a sample may be, and how far apart two
+    /// Adds what was observed at `at`. `max_age` is how old a sample may be, and how far apart two
     /// samples may lie.
     pub fn update(
         &mut self,

@@ -83,7 +83,7 @@ impl TargetState {
         }
     }
 
-    /// Takes the tick's observation and decides. `cluster_hold` is a reason to hold that concerns the
+    /// Decides about the target at this tick. `cluster_hold` is a reason to hold that concerns the
     /// whole cluster, `demanded` the size that a `demand:` policy asks for, `position` the target's
     /// place in the policy, and `found` the group that the target selects, if there is one.
     pub fn step(
@@ -172,8 +172,8 @@ impl TargetState {
         }
     }
 
-    /// Starts an empty history if the target selects another group than before. The most core nodes
-    /// ever seen are a fact about the cluster and stay.
+    /// Starts an empty history if the target now selects another group. Keeps `most_core`, which is a
+    /// fact about the cluster.
     fn track(&mut self, group: &GroupStatus) {
         if self.history.tracked_group.as_ref() != Some(&group.id) {
             self.history = TargetHistory {
@@ -187,7 +187,7 @@ impl TargetState {
         }
     }
 
-    /// Takes the samples of this tick, and adds them to the windows.
+    /// Reads the samples of this tick, and adds them to the windows.
     fn read_signals(&mut self, tick: &Tick, group: &GroupStatus) {
         for (signal, source) in self.spec.signals.iter().enumerate() {
             let sample = source.read(tick.observation, group);
@@ -312,7 +312,7 @@ impl TargetState {
         readings
     }
 
-    /// Takes the answer of EMR to the resize that was sent last, if this target selects the group.
+    /// Records EMR's answer to the last resize, if this target selects the group.
     pub fn note(&mut self, group: &GroupId, outcome: Outcome) {
         if self.history.group.as_ref() == Some(group) {
             self.history.resizes.note(outcome);
@@ -339,8 +339,8 @@ impl TargetState {
         }
     }
 
-    /// Adjusts to a clock that went back to `at`: no series of samples continues, and no wait lasts
-    /// longer than it would from now on.
+    /// Adjusts to a clock that went back to `at`: drops all samples, and shortens every wait to at most
+    /// its full length from `at`.
     pub fn handle_clock_rollback(&mut self, at: Timestamp) {
         let history = &mut self.history;
         for (_, samples) in &mut history.signals {
@@ -367,7 +367,7 @@ impl TargetState {
         self.history.most_core
     }
 
-    /// Takes the most core nodes that another target saw in the same cluster.
+    /// Raises `most_core` to what another target saw in the same cluster.
     #[must_use]
     pub fn with_most_core(mut self, seen: Instances) -> Self {
         self.history.most_core = self.history.most_core.max(seen);

@@ -17,7 +17,7 @@ use crate::policy::condition::{WindowFunction, WindowSpec};
 pub struct WindowSamples(VecDeque<Sampled<f64>>);
 
 impl WindowSamples {
-    /// Takes the signal's sample of this tick and drops those that the window has left behind.
+    /// Adds the signal's sample of this tick and drops those that the window has left behind.
     pub fn update(&mut self, arrival: Arrival, sample: Option<Sampled<f64>>, over: Duration) {
         let Some(sample) = sample else { return };
         match arrival {

@@ -29,7 +29,7 @@ pub struct TraceNote {
     pub kind: Kind,
     /// Made by a generator rather than recorded.
     pub synthetic: bool,
-    /// The goal, if one is set: at least 95% of the work waits no longer than this.
+    /// The goal, if one is set: at least 95% of the work waits at most this long.
     pub goal: Option<Duration>,
     /// Set when the largest cluster cannot serve the work in time.
     pub shortage: Option<Shortage>,
@@ -96,8 +96,8 @@ impl Comparison {
     /// The row that wins, and whether it meets the goal. `None` when no goal is set, no policy
     /// finished its work, or the cluster is too small for every policy.
     ///
-    /// The cheapest policy that keeps p95 waiting within the goal wins. When none does, the policy
-    /// with the least p95 waiting wins. Ties go to less waiting, then to less cost. A policy that
+    /// The cheapest policy that keeps its p95 wait within the goal wins. When none does, the policy
+    /// with the shortest p95 wait wins. Ties go to less waiting, then to less cost. A policy that
     /// left work undone cannot win.
     pub fn winner(&self) -> Option<(&Row, bool)> {
         if self.trace.goal.is_none() || self.trace.shortage.is_some() {
@@ -113,7 +113,7 @@ impl Comparison {
     }
 
     /// The row to recommend: the winner, or without a goal the row that no other row beats in cost,
-    /// mean or p95 waiting.
+    /// mean or p95 wait.
     pub fn recommended(&self) -> Option<&Row> {
         if self.trace.shortage.is_some() {
             return None;
@@ -138,7 +138,7 @@ impl Comparison {
         self.finished().filter(|row| !self.is_dominated(row))
     }
 
-    /// Whether p95 waiting is within the goal; false when no goal is set.
+    /// Whether the p95 wait is within the goal; false when no goal is set.
     pub fn meets_goal(&self, row: &Row) -> bool {
         self.trace
             .goal
@@ -176,7 +176,7 @@ impl Row {
     }
 
     /// Whether this policy finished its work and is at least as good as `other` in cost, mean and
-    /// p95 waiting, and better in one of them (Pareto dominance).
+    /// p95 wait, and better in one of them (Pareto dominance).
     pub fn dominates(&self, other: &Self) -> bool {
         let (own, others) = (self.by_cost(), other.by_cost());
         self.unfinished() == 0

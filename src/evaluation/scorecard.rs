@@ -71,11 +71,11 @@ pub struct Scorecard {
     pub clairvoyant_usd: f64,
     /// The mean wait, weighted by work.
     pub wait_mean_s: f64,
-    /// Half of the work waits no longer.
+    /// Half of the work waits at most this long.
     pub wait_p50_s: f64,
-    /// 95% of the work waits no longer.
+    /// 95% of the work waits at most this long.
     pub wait_p95_s: f64,
-    /// 99% of the work waits no longer.
+    /// 99% of the work waits at most this long.
     pub wait_p99_s: f64,
     /// The longest wait.
     pub wait_max_s: f64,

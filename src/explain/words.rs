@@ -101,7 +101,7 @@ pub(super) fn remedy(reason: &HoldReason, target: Option<&Target>) -> String {
             format!("{signal} is observed again{}", hint(signal))
         }
         R::NodesNotListed { .. } => {
-            "YARN lists these instances, or they have been missing for 20 polls; check their \
+            "YARN lists these instances, or they have been unavailable for 20 polls; check their \
              NodeManagers"
                 .to_owned()
         }
@@ -111,7 +111,7 @@ pub(super) fn remedy(reason: &HoldReason, target: Option<&Target>) -> String {
         }
         R::ReversalGuard { .. } => "the reversal guard ends".to_owned(),
         R::ResizeInFlight { .. } => {
-            "EMR completes the resize, or the provision timeout passes".to_owned()
+            "the group has its requested size, or the provisioning timeout passes".to_owned()
         }
         R::AtLimit { limiter, .. } => limit_remedy(*limiter).to_owned(),
         R::HdfsFloor { .. } => "HDFS stores less, or has copied its blocks".to_owned(),

@@ -50,7 +50,8 @@ pub enum DemandUnits {
     /// Instances of instance groups.
     #[default]
     Instances,
-    /// Virtual cores of instance groups, as EC2 counts them.
+    /// Virtual cores of instance groups, as YARN counts them: on EMR, by default, one for each vCPU of
+    /// EC2.
     Vcpu,
     /// Capacity units of instance fleets, as the weights of their instance types define them.
     FleetUnits,

@@ -42,7 +42,7 @@ pub struct Scenario {
     pub metrics: Metrics,
     /// What limits the scale-in of core nodes.
     pub hdfs: Hdfs,
-    /// The goal for waiting: at least 95% of the work waits no longer. `None` when no goal is set.
+    /// The goal for waiting: at least 95% of the work waits at most this long. `None` when no goal is set.
     pub slo_wait: Option<Duration>,
     /// A simulation ends after this long even if work is left, because a cluster that may not grow may
     /// never serve all of it. Not part of the file.

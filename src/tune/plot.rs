@@ -27,7 +27,7 @@ const WAIT_MARKS_S: [f64; 14] = [
     172_800.0, 864_000.0,
 ];
 
-/// An SVG of p95 waiting against cost.
+/// An SVG of the p95 wait against cost.
 pub fn svg(evaluator: &Evaluator<'_>, tuned: &Tuned) -> String {
     let axes = Axes::around(tuned, evaluator.goal().as_secs_f64());
     let drawn: Vec<&Candidate> = tuned
@@ -220,7 +220,7 @@ impl Axes {
             "<path d=\"M{LEFT} {bottom}H{right}M{LEFT} {TOP}V{bottom}\" stroke=\"#8795a1\" fill=\"none\"/>\n\
              <path d=\"M{goal_x:.1} {TOP}V{bottom}\" stroke=\"#51606e\" stroke-dasharray=\"4 4\"/>\n\
              <text x=\"{:.1}\" y=\"{:.1}\" fill=\"#51606e\">goal {}</text>\n\
-             <text x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"middle\" fill=\"#1c2733\">p95 wait (95% of the work waits no longer)</text>\n\
+             <text x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"middle\" fill=\"#1c2733\">p95 wait (95% of the work waits at most this long)</text>\n\
              <text transform=\"translate(18 {:.1}) rotate(-90)\" text-anchor=\"middle\" fill=\"#1c2733\">cost, USD</text>",
             goal_x + 5.0,
             TOP + 12.0,

@@ -218,10 +218,11 @@ impl Report<'_> {
     }
 }
 
-const LEGEND: [&str; 3] = [
+const LEGEND: [&str; 4] = [
     "> the best for the goal   = the written policy",
-    "Other rows: no other set of values is cheaper and waits less.",
-    "The table is of one seed, the choice of all seeds; p95: 95% waits no longer.",
+    "Other rows: no other candidate is cheaper and waits less.",
+    "p95: 95% of the work waits at most this long.",
+    "The table is of one seed, the choice of all seeds.",
 ];
 
 /// `candidates[0]` is the written policy, without values; positions in `frontier`,

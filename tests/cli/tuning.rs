@@ -161,7 +161,7 @@ fn advice_on_a_goal_that_nothing_keeps_names_what_is_nearly_as_good() {
     let answer = words.join(" ");
     assert!(
         answer.contains(
-            "No policy keeps it; fixed-3 waits least: 23.97 USD a day with p95 waiting of 5m 00s."
+            "No policy keeps it; fixed-3 waits least: 23.97 USD a day with a p95 wait of 5m 00s."
         ),
         "{answer}"
     );

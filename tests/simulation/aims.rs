@@ -228,7 +228,7 @@ fn ready_for_the_night(all: &[Measured]) -> Aim {
     let shares = found.map(|measured| shares_of_waiting(&measured.benchmark));
     Aim {
         aim: format!(
-            "(f) on {NIGHTLY_BATCH} at most a third of any reactive policy's p95 waiting for at most 5% more cost"
+            "(f) on {NIGHTLY_BATCH} at most a third of any reactive policy's p95 wait for at most 5% more cost"
         ),
         figure: shares.as_ref().map_or_else(
             || format!("{NIGHTLY_BATCH} is not among the traces"),
@@ -262,7 +262,7 @@ fn monotone(all: &[Measured]) -> Aim {
         }
     };
     Aim {
-        aim: "(g) over performance_index 1, 25, 50, 75, 100 cost never falls and p95 waiting never rises".into(),
+        aim: "(g) over performance_index 1, 25, 50, 75, 100 cost never falls and the p95 wait never rises".into(),
         figure: tried.map_or_else(|| "not tried".into(), figure),
         met: tried.map(|_| falls.is_empty()),
     }

@@ -35,7 +35,7 @@ pub struct Gap {
 }
 
 impl Levels {
-    /// Takes the units needed now. Returns the idle gaps that end with this.
+    /// Records the units needed now. Returns the idle gaps that end with this.
     pub fn observe(&mut self, at: Timestamp, needed: u32) -> Vec<Gap> {
         if needed < self.busy {
             self.idle.push(Idle {

@@ -27,7 +27,7 @@ pub struct Provisioning {
 }
 
 impl Provisioning {
-    /// Takes the units that all targets have requested and running.
+    /// Records the units that all targets have requested and running.
     pub fn observe(&mut self, at: Timestamp, requested: u32, running: u32) {
         let Some((requested_before, running_before)) = self.last.replace((requested, running))
         else {

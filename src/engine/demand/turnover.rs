@@ -20,7 +20,7 @@ pub struct Turnover {
 }
 
 impl Turnover {
-    /// Takes the containers that run now, and a counter of those released, which starts again at zero
+    /// Records the containers that run now, and a counter of those released, which starts again at zero
     /// with the ResourceManager.
     pub fn observe(&mut self, at: Timestamp, containers: u64, released_total: Option<u64>) {
         if let Some((before, released_before)) = self.last.replace((at, released_total)) {

@@ -245,9 +245,9 @@ fn legend(comparisons: &[Comparison], width: u16) -> String {
         .any(|comparison| comparison.trace.goal.is_some());
     let mut lines = vec![
         if has_goal {
-            "> wins   * lowest of its column   p95: 95% of the work waits no longer"
+            "> wins   * lowest of its column   p95: 95% of the work waits at most this long"
         } else {
-            "* lowest of its column   p95: 95% of the work waits no longer   > recommended"
+            "* lowest of its column   p95: 95% of the work waits at most this long"
         },
         "† beaten: another policy is no worse in cost, mean and p95 wait, better in one",
     ];
@@ -260,9 +260,9 @@ fn legend(comparisons: &[Comparison], width: u16) -> String {
     lines.push(if has_goal {
         "over goal: share of the work that waits longer   idle: paid for, but not used"
     } else {
-        "idle: paid for, but not used"
+        "> recommended   idle: paid for, but not used"
     });
-    lines.push("bounds: the least that the same work can cost (headroom simulate --help)");
+    lines.push("bounds: no policy costs less than work; the others are the least without waits");
     if comparisons
         .iter()
         .any(|comparison| comparison.trace.synthetic)

@@ -200,7 +200,7 @@ fn the_verdict_says_who_wins_and_what_it_gives_up() {
                 ("available-memory", 62.0, 130.0),
                 ("fixed-min", 30.0, 90_000.0),
             ],
-            "available-memory wins: 62.00 USD, the cheapest of 3 policies with p95 waiting (2m 10s) within the goal of 5m; 11% less than \
+            "available-memory wins: 62.00 USD, the cheapest of 3 policies with a p95 wait (2m 10s) within the goal of 5m; 11% less than \
              the runner-up dataproc and 38% less than fixed-max; fixed-min would cost 52% less than available-memory but wait 1d 01h (p95).",
         ),
         (
@@ -209,7 +209,7 @@ fn the_verdict_says_who_wins_and_what_it_gives_up() {
                 ("fixed-max", 100.0, 16.0),
                 ("available-memory", 62.0, 130.0),
             ],
-            "fixed-max wins: 100.00 USD, the only policy with p95 waiting (16s) within the goal of 1m; available-memory would cost 38% \
+            "fixed-max wins: 100.00 USD, the only policy with a p95 wait (16s) within the goal of 1m; available-memory would cost 38% \
              less than fixed-max but wait 2m 10s (p95).",
         ),
         (
@@ -218,7 +218,7 @@ fn the_verdict_says_who_wins_and_what_it_gives_up() {
                 ("fixed-max", 100.0, 16.0),
                 ("available-memory", 62.0, 130.0),
             ],
-            "available-memory wins: 62.00 USD, the cheapest of 2 policies with p95 waiting (2m 10s) within the goal of 5m; 38% less than \
+            "available-memory wins: 62.00 USD, the cheapest of 2 policies with a p95 wait (2m 10s) within the goal of 5m; 38% less than \
              the runner-up fixed-max.",
         ),
         (
@@ -227,7 +227,7 @@ fn the_verdict_says_who_wins_and_what_it_gives_up() {
                 ("fixed-max", 100.0, 16.0),
                 ("available-memory", 62.0, 130.0),
             ],
-            "fixed-max wins only by waiting least: p95 waiting of 16s against a goal of 10s, which no policy meets; it costs 100.00 USD; \
+            "fixed-max wins only by waiting least: a p95 wait of 16s against a goal of 10s, which no policy meets; it costs 100.00 USD; \
              available-memory would cost 38% less than fixed-max but wait 2m 10s (p95).",
         ),
         (
@@ -236,13 +236,13 @@ fn the_verdict_says_who_wins_and_what_it_gives_up() {
                 ("fixed-max", 100.0, 160.0),
                 ("available-memory", 62.0, 130.0),
             ],
-            "available-memory wins only by waiting least: p95 waiting of 2m 10s against a goal of 10s, which no policy meets; it costs \
+            "available-memory wins only by waiting least: a p95 wait of 2m 10s against a goal of 10s, which no policy meets; it costs \
              62.00 USD, 38% less than fixed-max, the lowest cost of all.",
         ),
         (
             60,
             vec![("fixed-max", 100.0, 16.0)],
-            "fixed-max costs 100.00 USD with p95 waiting of 16s, within the goal of 1m; there is nothing to compare it with.",
+            "fixed-max costs 100.00 USD with a p95 wait of 16s, within the goal of 1m; there is nothing to compare it with.",
         ),
         (60, vec![], "Nothing was simulated."),
     ] {
@@ -285,19 +285,19 @@ fn without_a_goal_only_a_policy_that_is_best_in_everything_is_recommended() {
     ]);
     assert_eq!(
         verdict(&best),
-        "follow-demand is recommended: no other policy costs less or waits less. follow-demand costs 50.00 USD with p95 waiting of 16s, \
+        "follow-demand is recommended: no other policy costs less or waits less. follow-demand costs 50.00 USD with a p95 wait of 16s, \
          50% less than fixed-max."
     );
     let equal = without_goal(&[("fixed-max", 100.0, 16.0), ("fixed-min", 100.0, 16.0)]);
     assert_eq!(
         verdict(&equal),
-        "fixed-max and fixed-min do equally well, and no other policy costs less or waits less: fixed-max costs 100.00 USD with p95 waiting \
+        "fixed-max and fixed-min do equally well, and no other policy costs less or waits less: fixed-max costs 100.00 USD with a p95 wait \
          of 16s."
     );
     let alone = without_goal(&[("hpa", 60.0, 20.0)]);
     assert_eq!(
         verdict(&alone),
-        "hpa costs 60.00 USD with p95 waiting of 20s; there is nothing to compare it with."
+        "hpa costs 60.00 USD with a p95 wait of 20s; there is nothing to compare it with."
     );
     for comparison in [&equal, &alone] {
         assert!(comparison.recommended().is_none());

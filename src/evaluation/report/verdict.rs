@@ -193,7 +193,7 @@ fn listed(names: &[&str]) -> String {
 
 fn figures(row: &Row) -> String {
     format!(
-        "{} costs {} with p95 waiting of {}",
+        "{} costs {} with a p95 wait of {}",
         row.policy,
         cost(row),
         wait(row.wait_p95_s.mean)
@@ -221,7 +221,7 @@ fn within_goal(comparison: &Comparison, winner: &Row, goal: &str) -> String {
     };
     let (cost, waits) = (cost(winner), wait(winner.wait_p95_s.mean));
     let mut sentence = format!(
-        "{} wins: {cost}, {standing} p95 waiting ({waits}) within the goal of {goal}",
+        "{} wins: {cost}, {standing} a p95 wait ({waits}) within the goal of {goal}",
         winner.policy
     );
     let mut margins = Vec::new();
@@ -261,7 +261,7 @@ fn beyond_goal(comparison: &Comparison, winner: &Row, goal: &str) -> String {
         chance(winner, next, |card| card.wait_p95_s)
     });
     let mut sentence = format!(
-        "{} wins only by waiting least: p95 waiting of {waits} against a goal of {goal}, which no policy meets{chance}; it costs {cost}",
+        "{} wins only by waiting least: a p95 wait of {waits} against a goal of {goal}, which no policy meets{chance}; it costs {cost}",
         winner.policy
     );
     if let Some(fixed_max) = others().find(|row| row.policy == FIXED_MAX) {

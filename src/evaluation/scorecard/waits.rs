@@ -9,11 +9,11 @@ use crate::sim::run::Wait;
 pub struct WaitProfile {
     /// The mean, weighted.
     pub mean_s: f64,
-    /// Half of the weight waits no longer.
+    /// Half of the weight waits at most this long.
     pub p50_s: f64,
-    /// 95% of the weight waits no longer.
+    /// 95% of the weight waits at most this long.
     pub p95_s: f64,
-    /// 99% of the weight waits no longer.
+    /// 99% of the weight waits at most this long.
     pub p99_s: f64,
     /// The longest wait.
     pub max_s: f64,

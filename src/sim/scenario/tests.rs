@@ -203,3 +203,42 @@ cluster:
     assert!(takes(12_288, 4) && takes(20_000, 2));
     assert!(!takes(20_000, 4) && !takes(20_001, 1));
 }
+
+/// Every field that the parser knows has a row in the tables of docs/simulator.md, and the example
+/// there is a scenario.
+#[test]
+fn the_documentation_lists_every_field() {
+    let reference = include_str!("../../../docs/simulator.md");
+    let group = |field: &str| {
+        format!(
+            "cluster: {{ groups: [{{ name: t, role: task, type: m5.xlarge, market: spot, count: 0, {field} }}] }}"
+        )
+    };
+    for (prefix, text) in [
+        ("", "x: 0".to_owned()),
+        ("", group("x: 0")),
+        ("cluster.", "cluster: { x: 0 }".to_owned()),
+        ("yarn.", "yarn: { x: 0 }".to_owned()),
+        ("provisioning.", "provisioning: { x: 0 }".to_owned()),
+        ("spot.", "spot: { x: 0 }".to_owned()),
+        ("metrics.", "metrics: { x: 0 }".to_owned()),
+        ("hdfs.", "hdfs: { x: 0 }".to_owned()),
+        ("slo.", "slo: { x: 0 }".to_owned()),
+    ] {
+        let refusal = refused(&text);
+        let (_, fields) = refusal
+            .split_once("the fields are ")
+            .unwrap_or_else(|| panic!("{refusal}"));
+        for field in fields.split('`').skip(1).step_by(2) {
+            let documented = reference.contains(&format!("\n| `{prefix}{field}` |"))
+                || reference.contains(&format!("\n| `{field}."));
+            assert!(
+                documented,
+                "`{prefix}{field}` has no row in docs/simulator.md"
+            );
+        }
+    }
+    let (_, rest) = reference.split_once("```yaml\n").expect("an example");
+    let (example, _) = rest.split_once("```").expect("its end");
+    parse(example).expect("the example is a scenario");
+}

@@ -115,7 +115,7 @@ async fn the_page_tells_demand_in_numbers() {
     report.decisions[0].demand = Some(Box::new(demand()));
     served.monitor.tick_ended(&report);
     let (_, _, page) = served.get("/").await;
-    assert!(page.contains("120.0 GiB remain = 10.0 units in turns; 100% of these and of 4.0 in use are needed; needed 14, expected from earlier days 9, kept 4"), "{page}");
+    assert!(page.contains("120.0 GiB remain = 10.0 units in turns; 100% of these and of 4.0 in use are needed; needed 14, expected from earlier days 9, in use or worth keeping 4"), "{page}");
 }
 
 #[tokio::test]

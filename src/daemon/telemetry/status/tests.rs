@@ -87,8 +87,8 @@ fn a_target_that_follows_demand_shows_the_numbers_of_it() {
             190.0 GiB of it will start within 40s as running containers finish
             120.0 GiB remain = 10.0 units in turns
             100% of these and of 4.0 in use are needed
-            needed 14, expected from earlier days 9, kept 4, of which other groups provide 2
-            idle units are kept for 15m
+            needed 14, expected from earlier days 9, in use or worth keeping 4, of which 2 in other groups
+            an idle unit is kept for 15m
             new units take 6m 40s
     ");
 }
@@ -138,7 +138,7 @@ fn every_outcome_of_a_resize_reads_as_a_sentence() {
             message: message.map(str::to_owned),
         };
         let expected = format!(
-            "Scaling out from 4 to 9: rule memory-short (desired 14, limited by the step); {expected}"
+            "Scaling out from 4 to 9: rule memory-short (desired 14, limited by the step cap); {expected}"
         );
         assert_eq!(words::decision(&decision, Some(&answer)), expected);
     }

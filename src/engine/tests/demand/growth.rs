@@ -18,7 +18,7 @@ fn it_grows_by_what_waits_and_nobody_will_serve_and_says_so_in_numbers() {
     assert!(cluster.size() >= 10, "{decision}");
     let said = decision.to_string();
     assert!(
-        said.contains("demand; pending 10.0 GiB = 10.0 units; 108% of these and of 2.0 in use are needed; needed 13, kept")
+        said.contains("demand; pending 10.0 GiB = 10.0 units; 108% of these and of 2.0 in use are needed; needed 13, in use or worth keeping 2")
             && said.contains("new units take 6m 40s"),
         "{said}"
     );
@@ -35,22 +35,25 @@ fn it_says_what_kept_it_from_giving_all_that_is_needed() {
     );
     let task_to_6 = "\n  - group: { role: task }\n    limits: { min: 0, max: 6 }";
     for (policy, said) in [
-        (with("min: 0, max: 200", task), "needed 90, kept"),
+        (
+            with("min: 0, max: 200", task),
+            "needed 90, in use or worth keeping",
+        ),
         (
             with("min: 0, max: 20", task),
-            "needed 90, of which other groups provide 2 and the maximum allows 20, kept",
+            "needed 90, of which other groups provide 2 and the maximum allows 20, in use or worth keeping",
         ),
         (
             with("min: 2, max: 20", both),
-            "needed 90, of which the maximum allows 20, kept",
+            "needed 90, of which the maximum allows 20, in use or worth keeping",
         ),
         (
             with("min: 0, max: 20", task_to_6),
-            "needed 90, of which other groups provide 2 and the targets can provide 6, kept",
+            "needed 90, of which other groups provide 2 and the targets can provide 6, in use or worth keeping",
         ),
         (
             with("min: 2, max: 200, max_on_demand: 12", both),
-            "needed 90, of which the targets can provide 12, kept",
+            "needed 90, of which the targets can provide 12, in use or worth keeping",
         ),
     ] {
         let mut engine = Engine::new(parsed(&policy));
@@ -139,7 +142,7 @@ fn a_step_that_the_index_limits_is_told() {
     assert!(
         report
             .to_string()
-            .contains("one step allows no more; needed 3, kept 2"),
+            .contains("the growth cap allows no more; needed 3, in use or worth keeping 2"),
         "{report}"
     );
 }
