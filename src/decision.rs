@@ -183,10 +183,11 @@ pub enum HoldReason {
         /// `idle_time` at the first tick.
         signal: Arc<str>,
     },
-    /// The change would terminate instances, but YARN does not list `missing` of the `running` core and
+    /// The change would terminate instances, but YARN does not list `not_listed` of the `running` core and
     /// task instances, so what runs on them is unknown. After `until` they count as unusable.
     NodesNotListed {
-        missing: u32,
+        #[serde(alias = "missing")]
+        not_listed: u32,
         running: u32,
         until: Timestamp,
     },

@@ -31,7 +31,7 @@ use crate::policy::demand::Demand;
 use crate::policy::{GroupMatch, Policy};
 use crate::units::{Instances, Timestamp};
 use demand::DemandState;
-use demand::plan::DemandedSize;
+use demand::plan::DesiredSize;
 use samples::Freshness;
 use state::ClusterHistory;
 pub use state::{EngineState, StateMismatch};
@@ -124,7 +124,7 @@ impl Engine {
         };
         let groups = &observation.cluster.value.groups;
         let demanded = self.policy.demand().map(|demand| {
-            demanded_sizes(
+            desired_sizes(
                 &mut self.history.demand,
                 demand,
                 &tick,
@@ -202,19 +202,19 @@ fn cluster_hold(
 }
 
 /// What a `demand:` policy asks of each target; `None` for a target without a group.
-fn demanded_sizes<'g>(
+fn desired_sizes<'g>(
     state: &mut DemandState,
     demand: &Demand,
     tick: &Tick,
     targets: &[TargetState],
     matches: impl Iterator<Item = GroupMatch<'g>>,
-) -> Vec<Option<DemandedSize>> {
+) -> Vec<Option<DesiredSize>> {
     let groups: Vec<Option<&GroupStatus>> = matches.map(|found| found.group()).collect();
     let present: Vec<&GroupStatus> = groups.iter().copied().flatten().collect();
     let mut plan = match state.plan(demand, tick, &present) {
         Ok(plan) => plan,
         Err(reason) => {
-            let unknown = |group: Option<_>| group.map(|_| DemandedSize::Unknown(reason.clone()));
+            let unknown = |group: Option<_>| group.map(|_| DesiredSize::Unknown(reason.clone()));
             return groups.into_iter().map(unknown).collect();
         }
     };
@@ -229,7 +229,7 @@ fn demanded_sizes<'g>(
         .map(|group| {
             let size = group.and_then(|_| sizes.next())?;
             let report = Box::new(plan.report.clone());
-            Some(DemandedSize::Known(Instances(size), report))
+            Some(DesiredSize::Known(Instances(size), report))
         })
         .collect()
 }

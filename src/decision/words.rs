@@ -93,9 +93,9 @@ impl fmt::Display for HoldReason {
             Self::DemandMet => f.write_str("the size meets the demand within its limits"),
             Self::StaleData { signal, measured_at } => write!(f, "{signal} is stale: it was last measured at {measured_at}"),
             Self::MissingSignal { signal } => write!(f, "{signal} is unknown: it was not observed, or not for long enough"),
-            Self::NodesNotListed { missing, running, until } => write!(
+            Self::NodesNotListed { not_listed, running, until } => write!(
                 f,
-                "YARN does not list {missing} of the {running} instances that EMR runs; nothing scales in until it does, at most until {until}"
+                "YARN does not list {not_listed} of the {running} instances that EMR runs; nothing scales in until it does, at most until {until}"
             ),
             Self::CoolingDown { rule, until } => write!(f, "rule {rule} is cooling down until {until}"),
             Self::ResizeInFlight { to } => write!(f, "EMR has not reached the requested size of {to} yet"),

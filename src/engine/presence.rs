@@ -43,7 +43,7 @@ pub struct Unavailable {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NotListed {
     /// How many there are.
-    pub missing: u32,
+    pub not_listed: u32,
     /// How many EMR runs, without the primary node.
     pub running: u32,
     /// When the last of them counts as unusable.
@@ -85,12 +85,12 @@ impl Presence {
             .map(|(_, instances)| *instances)
             .fold(0, u32::saturating_add);
         let newest = self.unavailable.last().map_or(at, |(since, _)| *since);
-        let missing = count.not_listed.min(total - unusable);
+        let not_yet_unusable = count.not_listed.min(total - unusable);
         Unavailable {
             total,
             unusable,
-            not_listed: (missing > 0).then_some(NotListed {
-                missing: count.not_listed,
+            not_listed: (not_yet_unusable > 0).then_some(NotListed {
+                not_listed: count.not_listed,
                 running: count.running,
                 until: newest + patience,
             }),

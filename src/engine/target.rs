@@ -1,12 +1,12 @@
 //! One target of a policy over time: it reads its signals, evaluates its rules, follows its resizes,
 //! and decides.
 
-mod candidate;
 mod decide;
 mod guard;
 mod history;
 mod hold_reason;
 mod inputs;
+mod proposal;
 mod restore;
 mod situation;
 mod stabilization;
@@ -15,7 +15,7 @@ mod termination;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::demand::plan::DemandedSize;
+use super::demand::plan::DesiredSize;
 use super::demand::shares::Member;
 use super::for_timer::ForState;
 use super::hdfs_floor::core_running;
@@ -55,7 +55,9 @@ pub struct TargetState {
 fn group_or_hold<'g>(found: &GroupMatch<'g>) -> Result<&'g GroupStatus, HoldReason> {
     match found {
         GroupMatch::One(group) => Ok(group),
-        GroupMatch::Missing | GroupMatch::Absent => Err(HoldReason::TargetNotFound { matches: 0 }),
+        GroupMatch::NoneButRequired | GroupMatch::NoneAndOptional => {
+            Err(HoldReason::TargetNotFound { matches: 0 })
+        }
         GroupMatch::Several(groups) => Err(HoldReason::TargetNotFound {
             matches: groups.len(),
         }),
@@ -90,7 +92,7 @@ impl TargetState {
         &mut self,
         tick: &Tick,
         cluster_hold: Option<&HoldReason>,
-        demanded: Option<&DemandedSize>,
+        demanded: Option<&DesiredSize>,
         position: usize,
         found: &GroupMatch<'_>,
     ) -> Decision {
@@ -102,7 +104,7 @@ impl TargetState {
                 return self.hold_without_group(tick, position, reason);
             }
         };
-        self.track(group);
+        self.follow_group(group);
         self.read_signals(tick, group);
         self.follow_resizes(tick, group);
         let limits = self.spec.limits_at(tick.at());
@@ -130,7 +132,7 @@ impl TargetState {
             action,
             rules,
             readings,
-            demand: demanded.and_then(DemandedSize::report),
+            demand: demanded.and_then(DesiredSize::report),
         }
     }
 
@@ -159,7 +161,7 @@ impl TargetState {
     pub fn member(&self, at: Timestamp, group: &GroupStatus) -> Member {
         let limits = self.spec.limits_at(at);
         let is_quarantined = self.history.resizes.quarantined_until(at).is_some()
-            && self.history.tracked_group.as_ref() == Some(&group.id);
+            && self.history.known_group.as_ref() == Some(&group.id);
         let is_ready = matches!(group.state, GroupState::Running | GroupState::Resizing)
             && !group.scaled_by_amazon;
         Member {
@@ -174,16 +176,16 @@ impl TargetState {
 
     /// Starts an empty history if the target now selects another group. Keeps `most_core`, which is a
     /// fact about the cluster.
-    fn track(&mut self, group: &GroupStatus) {
-        if self.history.tracked_group.as_ref() != Some(&group.id) {
+    fn follow_group(&mut self, group: &GroupStatus) {
+        if self.history.known_group.as_ref() != Some(&group.id) {
             self.history = TargetHistory {
-                tracked_group: Some(group.id.clone()),
+                known_group: Some(group.id.clone()),
                 most_core: self.history.most_core,
                 ..TargetHistory::new(&self.spec)
             };
         }
         if self.history.group.is_none() {
-            self.history.group.clone_from(&self.history.tracked_group);
+            self.history.group.clone_from(&self.history.known_group);
         }
     }
 

@@ -1,6 +1,5 @@
 //! The engine's behaviour, as its users rely on it.
 
-mod candidates;
 mod complaints;
 mod demand;
 mod for_timers;
@@ -9,6 +8,7 @@ mod in_flight;
 mod limits;
 mod nodes;
 mod properties;
+mod proposals;
 mod stabilization;
 mod state;
 mod targets;

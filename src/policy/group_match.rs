@@ -8,11 +8,11 @@ use crate::policy::target::Target;
 pub enum GroupMatch<'g> {
     /// The only group that the selector matches.
     One(&'g GroupStatus),
-    /// The selector matches no group.
-    Missing,
+    /// The selector matches no group, and the policy requires one.
+    NoneButRequired,
     /// The selector matches no group, and the cluster need not have one: the policy follows demand
     /// on whatever groups there are.
-    Absent,
+    NoneAndOptional,
     /// The selector matches several groups.
     Several(Vec<&'g GroupStatus>),
     /// The selector matches a group that already belongs to an earlier target.
@@ -29,7 +29,10 @@ impl<'g> GroupMatch<'g> {
     pub fn group(&self) -> Option<&'g GroupStatus> {
         match self {
             Self::One(group) => Some(group),
-            Self::Missing | Self::Absent | Self::Several(_) | Self::Taken { .. } => None,
+            Self::NoneButRequired
+            | Self::NoneAndOptional
+            | Self::Several(_)
+            | Self::Taken { .. } => None,
         }
     }
 }
@@ -50,9 +53,9 @@ fn match_group<'g>(
     let mut named = target.selector.select(groups);
     let Some(group) = named.next() else {
         return if target.may_be_absent {
-            GroupMatch::Absent
+            GroupMatch::NoneAndOptional
         } else {
-            GroupMatch::Missing
+            GroupMatch::NoneButRequired
         };
     };
     if let Some(second) = named.next() {

@@ -131,8 +131,8 @@ fn check_match(
 ) -> Result<(), SimError> {
     let (name, target) = (policy.name().to_owned(), spec.selector.to_string());
     match found {
-        GroupMatch::One(_) | GroupMatch::Absent => Ok(()),
-        GroupMatch::Missing => Err(SimError::NoGroup {
+        GroupMatch::One(_) | GroupMatch::NoneAndOptional => Ok(()),
+        GroupMatch::NoneButRequired => Err(SimError::NoGroup {
             policy: name,
             scenario: scenario.name.clone(),
             target,

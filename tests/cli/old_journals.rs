@@ -54,3 +54,28 @@ fn a_daemon_restarts_from_a_journal_of_an_earlier_version() {
         "the engine goes on from that state, not from an empty one"
     );
 }
+
+/// Decisions say why nothing is done in the words of the version that made them.
+#[test]
+fn reasons_in_the_words_of_earlier_versions_are_read() {
+    use headroom::decision::HoldReason;
+
+    for (old, new) in [
+        (
+            r#"{"reason":"no_rule_ready"}"#,
+            r#"{"reason":"no_rule_firing"}"#,
+        ),
+        (
+            r#"{"reason":"call_refused","rejection":"throttled","until":"2026-03-02T08:00:30Z"}"#,
+            r#"{"reason":"call_rejected","rejection":"throttled","until":"2026-03-02T08:00:30Z"}"#,
+        ),
+        (
+            r#"{"reason":"nodes_not_listed","missing":2,"running":6,"until":"2026-03-02T08:10:00Z"}"#,
+            r#"{"reason":"nodes_not_listed","not_listed":2,"running":6,"until":"2026-03-02T08:10:00Z"}"#,
+        ),
+    ] {
+        let read = |text| serde_json::from_str::<HoldReason>(text).expect(text);
+        assert_eq!(read(old), read(new));
+        assert_eq!(serde_json::to_string(&read(old)).expect("is written"), new);
+    }
+}

@@ -17,7 +17,7 @@ pub struct Plan {
 
 /// What a `demand:` policy asks of one target.
 #[derive(Clone, Debug)]
-pub enum DemandedSize {
+pub enum DesiredSize {
     /// The desired size, and how it was computed.
     Known(Instances, Box<DemandReport>),
     /// Why the demand is not known.
@@ -34,7 +34,7 @@ impl Plan {
     }
 }
 
-impl DemandedSize {
+impl DesiredSize {
     /// How the desired size was computed, if the demand is known.
     pub fn report(&self) -> Option<Box<DemandReport>> {
         match self {

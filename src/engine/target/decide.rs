@@ -1,7 +1,7 @@
 //! Decides about one target, once the state of each rule is known.
 
 use super::TargetState;
-use super::candidate::{AskedBy, Candidate};
+use super::proposal::{AskedBy, Proposal};
 use super::situation::Situation;
 use super::termination::{application_masters_at_risk, application_masters_floor, choose_nodes};
 use crate::decision::{Action, Cause, HoldReason, Limiter, Resize};
@@ -28,21 +28,21 @@ impl TargetState {
         if let Some(until) = self.history.resizes.yielding_until(at) {
             return Action::Hold(HoldReason::YieldingToOperator { until });
         }
-        let candidate = self.candidate(now);
-        self.remember_desired_size(now, candidate.map(|candidate| candidate.desired));
-        let Some(candidate) = candidate else {
-            return Action::Hold(self.reason_without_candidate(now));
+        let proposal = self.proposal(now);
+        self.remember_desired_size(now, proposal.map(|proposal| proposal.desired));
+        let Some(proposal) = proposal else {
+            return Action::Hold(self.reason_without_proposal(now));
         };
-        let direction = if candidate.desired < requested {
+        let direction = if proposal.desired < requested {
             Direction::In
         } else {
             Direction::Out
         };
-        let is_retry = candidate.desired == requested;
-        if let Some(reason) = self.guard(now, direction, candidate) {
+        let is_retry = proposal.desired == requested;
+        if let Some(reason) = self.guard(now, direction, proposal) {
             return Action::Hold(reason);
         }
-        match self.limited(now, direction, candidate) {
+        match self.limited(now, direction, proposal) {
             Err(reason) => Action::Hold(reason),
             Ok(limited) if limited.size == requested && !is_retry => {
                 Action::Hold(HoldReason::AtLimit {
@@ -50,28 +50,28 @@ impl TargetState {
                     size: limited.size,
                 })
             }
-            Ok(limited) => Action::Resize(self.resize(now, candidate, limited)),
+            Ok(limited) => Action::Resize(self.resize(now, proposal, limited)),
         }
     }
 
     /// Records the resize as sent, and returns it.
-    fn resize(&mut self, now: &Situation, candidate: Candidate, limited: LimitedSize) -> Resize {
+    fn resize(&mut self, now: &Situation, proposal: Proposal, limited: LimitedSize) -> Resize {
         let (from, to) = (now.group.requested, limited.size);
         self.history
             .resizes
-            .send(now.tick.at(), from, to, candidate.asked_by.rule());
+            .send(now.tick.at(), from, to, proposal.asked_by.rule());
         self.history.resized_last_tick = true;
         let (protect, prefer) = choose_nodes(now.tick, now.group, to);
         Resize {
             from,
             to,
-            because: match candidate.asked_by {
+            because: match proposal.asked_by {
                 AskedBy::Rule(rule) => Cause::Rule(self.spec.rules[rule].name.clone()),
                 AskedBy::Demand => Cause::Demand,
                 AskedBy::Minimum => Cause::BelowMinimum,
                 AskedBy::Maximum => Cause::AboveMaximum,
             },
-            desired: candidate.desired,
+            desired: proposal.desired,
             limited_by: limited.by,
             protect,
             prefer,
@@ -79,17 +79,17 @@ impl TargetState {
         }
     }
 
-    /// Limits the candidate's size. Fails when HDFS allows no scale-in at all.
+    /// Limits the proposal's size. Fails when HDFS allows no scale-in at all.
     fn limited(
         &self,
         now: &Situation,
         direction: Direction,
-        candidate: Candidate,
+        proposal: Proposal,
     ) -> Result<LimitedSize, HoldReason> {
         let (at, from, limits) = (now.tick.at(), now.group.requested, now.limits);
         let (guards, accepted) = (&self.spec.guards, self.history.resizes.accepted());
-        let desired = LimitedSize::new(candidate.desired);
-        let is_policy = candidate.asked_by.is_policy();
+        let desired = LimitedSize::new(proposal.desired);
+        let is_policy = proposal.asked_by.is_policy();
         if direction == Direction::Out {
             return Ok(if is_policy {
                 limit_scale_out(desired, from, limits, guards, accepted, at)

@@ -2,7 +2,7 @@
 //! resizes in flight, and what only a scale-in has to wait for.
 
 use super::TargetState;
-use super::candidate::Candidate;
+use super::proposal::Proposal;
 use super::situation::Situation;
 use crate::decision::{HoldReason, RuleState};
 use crate::observation::Direction;
@@ -10,12 +10,12 @@ use crate::policy::Change;
 use crate::units::Instances;
 
 impl TargetState {
-    /// Why a candidate may not be carried out now, whatever its size.
+    /// Why a proposal may not be carried out now, whatever its size.
     pub(super) fn guard(
         &self,
         now: &Situation,
         direction: Direction,
-        candidate: Candidate,
+        proposal: Proposal,
     ) -> Option<HoldReason> {
         let (at, resizes) = (now.tick.at(), &self.history.resizes);
         let pause = now.tick.observation.control.pause;
@@ -44,7 +44,7 @@ impl TargetState {
                 message: now.group.state_reason.clone(),
             });
         }
-        if let Some(to) = self.waits_for(now, direction, candidate) {
+        if let Some(to) = self.waits_for(now, direction, proposal) {
             return Some(HoldReason::ResizeInFlight { to });
         }
         let reversal = self.spec.guards.reversal;
@@ -60,29 +60,29 @@ impl TargetState {
         if let Some(reason) = now.nodes_not_listed() {
             return Some(reason);
         }
-        if candidate.asked_by.is_policy() {
+        if proposal.asked_by.is_policy() {
             self.scale_in_guard(now)
         } else {
             None
         }
     }
 
-    /// The size of the resize in flight, if the candidate has to wait for it: EMR does not show that
-    /// resize yet, the candidate would add to it, or a rule would undo it before it completes. EMR
+    /// The size of the resize in flight, if the proposal has to wait for it: EMR does not show that
+    /// resize yet, the proposal would add to it, or a rule would undo it before it completes. EMR
     /// replaces instances that were lost: until they run, the requested size is in flight, too.
     fn waits_for(
         &self,
         now: &Situation,
         direction: Direction,
-        candidate: Candidate,
+        proposal: Proposal,
     ) -> Option<Instances> {
         let requested = now.group.requested;
         let Some((to, in_flight)) = self.history.resizes.in_flight() else {
-            let grows_on_top = candidate.desired > requested && self.adds_up(candidate);
+            let grows_on_top = proposal.desired > requested && self.adds_up(proposal);
             return (grows_on_top && now.is_below_requested()).then_some(requested);
         };
-        let rule = candidate.asked_by.rule();
-        let adds_up = in_flight == direction && self.adds_up(candidate);
+        let rule = proposal.asked_by.rule();
+        let adds_up = in_flight == direction && self.adds_up(proposal);
         let undoes = in_flight == Direction::Out && direction == Direction::In && rule.is_some();
         (self.history.resizes.is_unconfirmed() || adds_up || undoes).then_some(to)
     }

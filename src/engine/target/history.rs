@@ -32,8 +32,8 @@ pub struct TargetHistory {
     /// The group that the target meant at the last tick.
     pub(super) group: Option<GroupId>,
     /// The group that this history is about. It stays when the cluster no longer shows the group.
-    #[serde(alias = "known_group")]
-    pub(super) tracked_group: Option<GroupId>,
+    #[serde(alias = "tracked_group")]
+    pub(super) known_group: Option<GroupId>,
     /// The last tick decided to resize.
     #[serde(alias = "has_just_sent")]
     pub(super) resized_last_tick: bool,
@@ -72,7 +72,7 @@ impl TargetHistory {
             resizes: ResizeTracker::default(),
             desired_sizes: VecDeque::new(),
             group: None,
-            tracked_group: None,
+            known_group: None,
             resized_last_tick: false,
             most_core: Instances::ZERO,
         }

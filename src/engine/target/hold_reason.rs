@@ -5,17 +5,17 @@ use std::sync::Arc;
 use super::TargetState;
 use super::situation::Situation;
 use crate::decision::{HoldReason, RuleState};
-use crate::engine::demand::plan::DemandedSize;
+use crate::engine::demand::plan::DesiredSize;
 use crate::engine::samples::Freshness;
 
 impl TargetState {
     /// Why no rule, and no demand, asks for a change.
-    pub(super) fn reason_without_candidate(&self, now: &Situation) -> HoldReason {
+    pub(super) fn reason_without_proposal(&self, now: &Situation) -> HoldReason {
         match now.demanded {
-            Some(DemandedSize::Known(..)) => {
+            Some(DesiredSize::Known(..)) => {
                 return now.nodes_not_listed().unwrap_or(HoldReason::DemandMet);
             }
-            Some(DemandedSize::Unknown(reason)) => return reason.clone(),
+            Some(DesiredSize::Unknown(reason)) => return reason.clone(),
             None => {}
         }
         let mut states = self.rule_states.iter();

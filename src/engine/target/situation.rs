@@ -1,7 +1,7 @@
 //! What a decision about one target starts from.
 
 use crate::decision::HoldReason;
-use crate::engine::demand::plan::DemandedSize;
+use crate::engine::demand::plan::DesiredSize;
 use crate::engine::presence::NotListed;
 use crate::engine::tick::Tick;
 use crate::observation::GroupStatus;
@@ -14,19 +14,19 @@ pub struct Situation<'a> {
     /// The limits in force at this tick.
     pub limits: Limits,
     /// What a `demand:` policy asks for; `None` for a policy with rules.
-    pub demanded: Option<&'a DemandedSize>,
+    pub demanded: Option<&'a DesiredSize>,
 }
 
 impl Situation<'_> {
     /// Why nothing may scale in while YARN does not list instances that EMR runs.
     pub fn nodes_not_listed(&self) -> Option<HoldReason> {
         let NotListed {
-            missing,
+            not_listed,
             running,
             until,
         } = self.tick.unavailable.not_listed?;
         Some(HoldReason::NodesNotListed {
-            missing,
+            not_listed,
             running,
             until,
         })

@@ -403,3 +403,15 @@ fn a_group_that_amazon_scales_is_left_alone_until_it_no_longer_is() {
     harness.scene.groups[1].scaled_by_amazon = false;
     assert_eq!(harness.tick(90, Some(10.0)).resized_to(), Some(11));
 }
+
+/// Otherwise a target would start an empty history when a daemon with this version starts.
+#[test]
+fn the_group_of_a_target_is_read_by_the_names_of_earlier_versions() {
+    let mut engine = Engine::new(busy_policy());
+    engine.step(&Scene::new(vec![core_group(2), task_group(6)]).observation());
+    let written = serde_json::to_string(&engine.state()).expect("is written");
+    assert!(written.contains(r#""known_group":"ig-task""#), "{written}");
+    let earlier = written.replace("\"known_group\":", "\"tracked_group\":");
+    let read: EngineState = serde_json::from_str(&earlier).expect("is read");
+    assert_eq!(read, engine.state());
+}

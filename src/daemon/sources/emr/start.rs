@@ -170,8 +170,8 @@ impl Emr {
         let mut problems = Vec::new();
         for (target, (spec, found)) in policy.targets().iter().zip(&found).enumerate() {
             match found {
-                GroupMatch::Absent => {}
-                GroupMatch::Missing => {
+                GroupMatch::NoneAndOptional => {}
+                GroupMatch::NoneButRequired => {
                     problems.push(target_not_found(target, spec, 0, groups));
                 }
                 GroupMatch::Several(matching) if spec.may_be_absent => {

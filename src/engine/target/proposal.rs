@@ -1,15 +1,15 @@
-//! Who asks for a change of size, and which change wins.
+//! Who asks for a change of size, and which change is proposed.
 
 use super::TargetState;
 use super::situation::Situation;
 use crate::decision::RuleState;
-use crate::engine::demand::plan::DemandedSize;
+use crate::engine::demand::plan::DesiredSize;
 use crate::observation::Direction;
 use crate::units::Instances;
 
-/// A change of size that somebody asks for.
+/// A change of size that a rule, `demand` or a limit asks for.
 #[derive(Clone, Copy)]
-pub struct Candidate {
+pub struct Proposal {
     pub asked_by: AskedBy,
     pub desired: Instances,
 }
@@ -43,7 +43,7 @@ impl AskedBy {
 impl TargetState {
     /// The change to make, if anybody asks for one. After a scale-out that failed, the same size is
     /// requested again before a relative change adds to it: EMR then tries again.
-    pub(super) fn candidate(&self, now: &Situation) -> Option<Candidate> {
+    pub(super) fn proposal(&self, now: &Situation) -> Option<Proposal> {
         let requested = now.group.requested;
         let change = self.change(now);
         if !now.is_below_requested() || !self.history.resizes.is_failed() {
@@ -54,7 +54,7 @@ impl TargetState {
             Some(_) => return change,
             None => self.asks_for_requested(now)?,
         };
-        Some(Candidate {
+        Some(Proposal {
             asked_by,
             desired: requested,
         })
@@ -64,10 +64,10 @@ impl TargetState {
     fn asks_for_requested(&self, now: &Situation) -> Option<AskedBy> {
         let requested = now.group.requested;
         let by_policy = match now.demanded {
-            Some(DemandedSize::Known(desired, _)) => {
+            Some(DesiredSize::Known(desired, _)) => {
                 (*desired == requested).then_some(AskedBy::Demand)
             }
-            Some(DemandedSize::Unknown(_)) => None,
+            Some(DesiredSize::Unknown(_)) => None,
             None => self
                 .firing()
                 .find(|(rule, to)| *to == requested && !self.is_relative(*rule))
@@ -78,7 +78,7 @@ impl TargetState {
 
     /// Whether the change starts from the requested size, so that it adds to a resize in the same
     /// direction.
-    pub(super) fn adds_up(&self, change: Candidate) -> bool {
+    pub(super) fn adds_up(&self, change: Proposal) -> bool {
         change
             .asked_by
             .rule()
@@ -87,19 +87,19 @@ impl TargetState {
 
     /// The change to make, if anybody asks for one: limits come first, then scale-out before
     /// scale-in, then the larger size, then the order of the file.
-    fn change(&self, now: &Situation) -> Option<Candidate> {
+    fn change(&self, now: &Situation) -> Option<Proposal> {
         let (requested, limits) = (now.group.requested, now.limits);
         if requested < limits.min() {
-            return Some(self.candidate_below_minimum(now));
+            return Some(self.proposal_below_minimum(now));
         }
         if requested > limits.max() {
-            return Some(Candidate {
+            return Some(Proposal {
                 asked_by: AskedBy::Maximum,
                 desired: limits.max(),
             });
         }
-        if let Some(DemandedSize::Known(desired, _)) = now.demanded {
-            return (*desired != requested).then_some(Candidate {
+        if let Some(DesiredSize::Known(desired, _)) = now.demanded {
+            return (*desired != requested).then_some(Proposal {
                 asked_by: AskedBy::Demand,
                 desired: *desired,
             });
@@ -120,26 +120,26 @@ impl TargetState {
 
     /// The change for a group below its minimum: to the minimum, or further if the policy asks for
     /// more.
-    fn candidate_below_minimum(&self, now: &Situation) -> Candidate {
-        let minimum = Candidate {
+    fn proposal_below_minimum(&self, now: &Situation) -> Proposal {
+        let minimum = Proposal {
             asked_by: AskedBy::Minimum,
             desired: now.limits.min(),
         };
         let by_policy = match now.demanded {
-            Some(DemandedSize::Known(desired, _)) => Some(Candidate {
+            Some(DesiredSize::Known(desired, _)) => Some(Proposal {
                 asked_by: AskedBy::Demand,
                 desired: *desired,
             }),
-            Some(DemandedSize::Unknown(_)) | None => self.unhindered_scale_out(now.group.requested),
+            Some(DesiredSize::Unknown(_)) | None => self.unhindered_scale_out(now.group.requested),
         };
         by_policy
-            .filter(|candidate| candidate.desired > minimum.desired)
+            .filter(|proposal| proposal.desired > minimum.desired)
             .unwrap_or(minimum)
     }
 
     /// The largest scale-out that does not have to wait for the resize in flight. A rule that has to
     /// wait does not keep another one waiting.
-    fn unhindered_scale_out(&self, requested: Instances) -> Option<Candidate> {
+    fn unhindered_scale_out(&self, requested: Instances) -> Option<Proposal> {
         let in_flight = self.history.resizes.in_flight();
         let scales_out = in_flight.is_some_and(|(_, direction)| direction == Direction::Out);
         self.largest_desired(|rule, to| to > requested && !(scales_out && self.is_relative(rule)))
@@ -147,11 +147,11 @@ impl TargetState {
 
     /// The firing rule with the largest desired size among those that `counts` accepts; the first in
     /// the file among equals.
-    fn largest_desired(&self, counts: impl Fn(usize, Instances) -> bool) -> Option<Candidate> {
-        let mut largest: Option<Candidate> = None;
+    fn largest_desired(&self, counts: impl Fn(usize, Instances) -> bool) -> Option<Proposal> {
+        let mut largest: Option<Proposal> = None;
         for (rule, desired) in self.firing() {
             if counts(rule, desired) && largest.is_none_or(|largest| desired > largest.desired) {
-                largest = Some(Candidate {
+                largest = Some(Proposal {
                     asked_by: AskedBy::Rule(rule),
                     desired,
                 });
