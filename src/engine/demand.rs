@@ -71,7 +71,8 @@ struct Units {
     /// What is needed or worth keeping, of the units that there are.
     kept: u32,
     forecast: Option<u32>,
-    total: u32,
+    /// What the targets should have, within the limits of the demand.
+    desired: u32,
     /// How long the highest level is kept while idle.
     keep_idle: Duration,
 }
@@ -105,7 +106,6 @@ impl DemandState {
             UnitLimits::of(demand, unit).ok_or_else(|| HoldReason::missing("yarn_vcores_total"))?;
         let preference = Preference::of(demand.performance_index, self.provisioning.delay());
         let most = limits.max.saturating_add(supply.others);
-        let reported = &yarn.value;
         let counted = Counted::of(tick, yarn, &supply, targets, unit.times(most));
         let yarn = &counted.yarn;
         if self.measured_at.is_none() {
@@ -117,20 +117,34 @@ impl DemandState {
             self.learn(yarn, tick.max_age, unit, preference, most);
         }
         let load = self.load(&yarn.value, unit, preference.patience);
-        let units = self.units(at, &supply, &load, preference, counted.waits_beside_room);
-        let desired = units
-            .total
-            .saturating_sub(supply.others)
-            .clamp(limits.min, limits.max);
-        let report = DemandReport {
-            memory_pending_mib: reported.memory_pending,
+        let beside_room = counted.waits_beside_room;
+        let units = self.units(at, &supply, limits, &load, preference, beside_room);
+        Ok(Plan {
+            desired: units.desired,
+            limits,
+            report: self.report(unit, preference, &supply, &load, &units, counted),
+        })
+    }
+
+    /// Explains the units in numbers.
+    fn report(
+        &self,
+        unit: UnitSize,
+        preference: Preference,
+        supply: &Supply,
+        load: &Load,
+        units: &Units,
+        counted: Counted,
+    ) -> DemandReport {
+        let pending_within_limits = self
+            .load(&counted.within_limits, unit, Duration::ZERO)
+            .pending;
+        DemandReport {
+            memory_pending_mib: counted.memory_reported,
             units_allocated: load.allocated,
             units_pending: load.pending,
             held_back: counted.held_back,
-            units_held_back: self
-                .load(&counted.within_limits, unit, Duration::ZERO)
-                .pending
-                - load.pending,
+            units_held_back: pending_within_limits - load.pending,
             units_served: load.served.min(load.pending),
             units_remaining: load.remaining(),
             units_for_remaining: load.for_remaining(),
@@ -140,7 +154,7 @@ impl DemandState {
             units_forecast: units.forecast,
             units_others: supply.others,
             units_unusable: supply.unusable,
-            units_desired: desired,
+            units_desired: units.desired,
             units_possible: None,
             binding: load.resource,
             unit_vcores: unit.vcores,
@@ -150,12 +164,7 @@ impl DemandState {
             container_lifetime_s: self.turnover.lifetime().map(|time| time.as_secs_f64()),
             keep_idle_s: units.keep_idle.as_secs_f64(),
             days_known: self.daily.days(),
-        };
-        Ok(Plan {
-            desired,
-            limits,
-            report,
-        })
+        }
     }
 
     /// Computes the units of the whole cluster from growth, retention and forecast. Work that waits
@@ -164,6 +173,7 @@ impl DemandState {
         &mut self,
         at: Timestamp,
         supply: &Supply,
+        limits: UnitLimits,
         load: &Load,
         preference: Preference,
         waits_beside_room: bool,
@@ -179,7 +189,10 @@ impl DemandState {
             needed,
             kept,
             forecast,
-            total: supply.total(needed, kept),
+            desired: supply
+                .total(needed, kept)
+                .saturating_sub(supply.others)
+                .clamp(limits.min, limits.max),
             keep_idle: self.retention.keep_for(have, preference.price),
         }
     }

@@ -7,12 +7,15 @@ use crate::decision::HeldBack;
 use crate::engine::tick::Tick;
 use crate::observation::pending_limit::PendingLimit;
 use crate::observation::{GroupStatus, Sampled, YarnLoad};
+use crate::units::Mebibytes;
 
 /// The load that a demand counts, and what it leaves out.
 #[derive(Debug)]
 pub struct Counted {
     /// The load that counts.
     pub yarn: Sampled<YarnLoad>,
+    /// Memory that YARN reports as pending.
+    pub memory_reported: Mebibytes,
     /// The load without what limits hold back, before idle room is looked at.
     pub within_limits: YarnLoad,
     /// What limits hold back.
@@ -50,6 +53,7 @@ impl Counted {
                 value,
                 measured_at: yarn.measured_at,
             },
+            memory_reported: yarn.value.memory_pending,
             within_limits: startable.load,
             held_back: startable.held_back,
             waits_beside_room,
