@@ -9,7 +9,7 @@ use super::output::{check_output, note};
 use super::progress_bar::advance;
 use clap::Subcommand;
 use headroom::import::{
-    ImportError, Imported, Input, Source, csv, rumen, single_files, spark, swim,
+    ImportError, Imported, Input, Source, csv, jhist, rumen, single_files, spark, swim, yarn_apps,
 };
 use headroom::trace::info::JobTotals;
 use headroom::units::Resources;
@@ -33,6 +33,8 @@ enum Format {
     Swim(Swim),
     Rumen(Rumen),
     Spark(Spark),
+    Jhist(Jhist),
+    YarnApps(YarnApps),
     Csv(Csv),
 }
 
@@ -124,6 +126,41 @@ struct Spark {
     files: Files,
 }
 
+/// MapReduce job history files (.jhist), with their configurations (_conf.xml)
+#[derive(clap::Args)]
+#[command(
+    after_help = "A history has the times of a job's tasks, and its configuration their sizes; \
+keep both in one folder. Hadoop writes them to mapreduce.jobhistory.done-dir, and EMR copies them to its log \
+archive.
+
+Example:\n  headroom import jhist /var/log/hadoop-mapreduce/history --out history.trace.zst"
+)]
+struct Jhist {
+    #[command(flatten)]
+    files: Files,
+    /// Memory of a task, in MiB, where the configuration is missing
+    #[arg(long, value_name = "MIB", default_value_t = 1024)]
+    memory_mib: u64,
+    /// Virtual cores of a task, where the configuration is missing
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    vcores: u64,
+}
+
+/// Applications as YARN's ResourceManager lists them
+#[derive(clap::Args)]
+#[command(
+    after_help = "The list has what each application used, but no containers. So a task stands for one \
+vcore that the application used on average, for as long as it ran.
+
+Example:
+  curl http://RESOURCE_MANAGER:8088/ws/v1/cluster/apps > apps.json
+  headroom import yarn-apps apps.json --out apps.trace.zst"
+)]
+struct YarnApps {
+    #[command(flatten)]
+    files: Files,
+}
+
 /// CSV files, one row for each run of equal tasks
 #[derive(clap::Args)]
 #[command(
@@ -164,6 +201,18 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         }
         Format::Spark(args) => convert(&args.files, spark::applications, |sources| {
             spark::import(sources)
+        }),
+        Format::Jhist(args) => {
+            let each = Resources {
+                memory: Mebibytes(args.memory_mib),
+                vcores: VirtualCores(args.vcores),
+            };
+            convert(&args.files, jhist::histories, |sources| {
+                jhist::import(sources, each)
+            })
+        }
+        Format::YarnApps(args) => convert(&args.files, single_files, |sources| {
+            yarn_apps::import(sources)
         }),
         Format::Csv(args) => {
             let options = csv::Options { start: args.start };

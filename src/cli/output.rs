@@ -6,7 +6,10 @@ use std::path::Path;
 
 use anyhow::Context;
 use headroom::file::WholeFile;
+use headroom::import::{Recording, recognize};
 use headroom::policy::diagnostic::PolicyErrors;
+use headroom::sim::input::InputError;
+use headroom::trace::journal::TraceError;
 
 /// Prints an error on stderr, from the outermost context to the cause. Mistakes in a policy are
 /// shown in the text of the policy.
@@ -16,8 +19,37 @@ pub fn complain(error: &anyhow::Error) {
         .find_map(|cause| cause.downcast_ref::<PolicyErrors>())
     {
         Some(errors) => note(errors.render(io::stderr().is_terminal())),
-        None => note(format_args!("error: {error:#}")),
+        None => {
+            note(format_args!("error: {error:#}"));
+            if let Some(hint) = error.chain().find_map(import_hint) {
+                note(format_args!("hint: {hint}"));
+            }
+        }
     }
+}
+
+/// The command that makes a trace of a recording that was given where a trace is expected.
+fn import_hint(cause: &(dyn std::error::Error + 'static)) -> Option<String> {
+    let of_input = match cause.downcast_ref::<InputError>() {
+        Some(InputError::NoTrace { folder }) => return importer(folder),
+        Some(InputError::Trace(error)) => Some(error),
+        _ => None,
+    };
+    match of_input.or_else(|| cause.downcast_ref::<TraceError>())? {
+        TraceError::NotATrace { path, .. }
+        | TraceError::LineTooLong { path, .. }
+        | TraceError::NoSegments { folder: path } => importer(path),
+        _ => None,
+    }
+}
+
+fn importer(path: &Path) -> Option<String> {
+    let Recording { what, importer } = recognize(path)?;
+    let is = if path.is_dir() { "has" } else { "is" };
+    let path = path.display();
+    Some(format!(
+        "{path} {is} {what}; make a trace of it with `headroom import {importer} {path} --out mine.trace.zst`"
+    ))
 }
 
 /// Prints a line on stderr. A closed stderr does not stop the command.

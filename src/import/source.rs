@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 use std::fs::File;
-use std::io::{self, BufRead, Read};
+use std::io::{self, BufRead, Cursor, Read};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
@@ -89,6 +89,20 @@ impl Source {
                 source,
             }),
         }
+    }
+
+    /// The first bytes, at most so many, which are then read again.
+    pub(super) fn peek(&mut self, bytes: u64) -> Result<Vec<u8>, ImportError> {
+        let mut first = Vec::new();
+        let read = self.input.by_ref().take(bytes).read_to_end(&mut first);
+        read.map_err(|source| ImportError::Read {
+            path: self.name.clone(),
+            line: 1,
+            source,
+        })?;
+        let rest = std::mem::replace(&mut self.input, Box::new(io::empty()));
+        self.input = Box::new(Cursor::new(first.clone()).chain(rest));
+        Ok(first)
     }
 
     pub(super) fn lines(self) -> SourceLines {

@@ -12,13 +12,15 @@ use crate::trace::info::JobTotals;
 use crate::trace::journal::TraceReader;
 use crate::trace::{Job, Record};
 
-fn every_importer(bytes: &[u8]) -> [Result<Imported, ImportError>; 4] {
+fn every_importer(bytes: &[u8]) -> [Result<Imported, ImportError>; 6] {
     let source = || [Source::new("input", Cursor::new(bytes.to_vec()))];
     [
         swim::import(source(), &swim::Options::default()),
         rumen::import(source(), &rumen::Options::default()),
         spark::import(source()),
         csv::import(source(), &csv::Options::default()),
+        jhist::import(source(), rumen::Options::default().each),
+        yarn_apps::import(source()),
     ]
 }
 
@@ -36,11 +38,13 @@ fn whole_trace(imported: &Imported) -> Vec<Job> {
     TraceReader::open(&path).expect("opens").map(job).collect()
 }
 
-const FIXTURES: [&str; 5] = [
+const FIXTURES: [&str; 7] = [
     "job0\t5\t5\t268435457\t0\t1\njob1\t9\t4\t0\t0\t0\n",
     include_str!("../../tests/fixtures/traces/rumen.json"),
     include_str!("../../tests/fixtures/traces/sls.json"),
     include_str!("../../tests/fixtures/traces/spark-eventlog.json"),
+    include_str!("../../tests/fixtures/traces/mapreduce/job_1795924321849_0002.jhist"),
+    include_str!("../../tests/fixtures/yarn/apps-finished.json"),
     "job,submit_s,stage,after,tasks,task_s,memory_mib,vcores\na,0,0,,2,5,1024,1\na,0,1,0,1,5,1024,1\n",
 ];
 
@@ -164,7 +168,7 @@ fn the_documented_examples_are_right() {
     let [table] = &documented("csv")[..] else {
         panic!("one CSV example")
     };
-    let [_, _, _, imported] = every_importer(table.as_bytes());
+    let [_, _, _, imported, _, _] = every_importer(table.as_bytes());
     let Record::Job(documented) = &traces[0][0] else {
         panic!("a job")
     };

@@ -281,6 +281,18 @@ fn every_import_makes_a_trace_that_can_be_simulated() {
         ),
         (format!("rumen {}", fixture("sls.json")), " jobs, "),
         (
+            format!("jhist {}", fixture("mapreduce")),
+            "3 jobs, 17 tasks, ",
+        ),
+        (
+            format!("yarn-apps {}", fixture("../yarn/apps-finished.json")),
+            "2 jobs, ",
+        ),
+        (
+            format!("spark {}", fixture("spark/words.snappy")),
+            "1 job, 15 tasks, ",
+        ),
+        (
             format!("spark {}", fixture("spark-eventlog.json")),
             "1 job, ",
         ),

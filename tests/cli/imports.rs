@@ -215,3 +215,47 @@ fn jobs_that_two_files_contain_are_imported_once() {
     );
     assert!(trace.contains(r#""id":"a-2""#), "{trace}");
 }
+
+#[test]
+fn a_recording_given_as_a_trace_is_recognized_with_the_command_that_imports_it() {
+    let fixture = |name: &str| repository(&format!("tests/fixtures/{name}"));
+    let folder = written(&[
+        (
+            "jobs.csv",
+            "job,submit_s,stage,after,tasks,task_s,memory_mib,vcores\na,0,0,,4,60,4096,1\n",
+        ),
+        ("swim.tsv", "a\t0\t0\t100\t536870912\t300\n"),
+        ("logs/j-1/application_7_0001", &log(1)),
+        (
+            "pretty.json",
+            "{\n  \"jobID\" : \"job_1_1\",\n  \"submitTime\" : 5,\n  \"mapTasks\" : [ ]\n}\n",
+        ),
+    ]);
+    for (path, importer) in [
+        (fixture("traces/spark-eventlog.json"), "spark"),
+        (fixture("traces/spark/words.snappy"), "spark"),
+        ("logs".to_owned(), "spark"),
+        (fixture("traces/rumen.json"), "rumen"),
+        ("pretty.json".to_owned(), "rumen"),
+        (fixture("traces/sls.json"), "rumen"),
+        (
+            fixture("traces/mapreduce/job_1795923948356_0001.jhist"),
+            "jhist",
+        ),
+        (fixture("traces/mapreduce"), "jhist"),
+        (fixture("yarn/apps-finished.json"), "yarn-apps"),
+        ("jobs.csv".to_owned(), "csv"),
+        ("swim.tsv".to_owned(), "swim"),
+    ] {
+        for command in ["simulate", "advise", "trace info"] {
+            let answer = folder.run(&format!("{command} {path}"));
+            assert_ne!(answer.code, Some(0), "{command} {path}");
+            let expected = format!("`headroom import {importer} {path} --out mine.trace.zst`");
+            assert!(
+                answer.stderr.contains(&expected),
+                "{command}: {}",
+                answer.stderr
+            );
+        }
+    }
+}

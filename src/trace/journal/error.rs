@@ -26,7 +26,7 @@ pub enum TraceError {
     NoSegments { folder: PathBuf },
     #[error("{}: the file is empty; a trace starts with a header line (docs/traces.md)", path.display())]
     Empty { path: PathBuf },
-    #[error("{}:1: not a Headroom trace: {problem}; `headroom import` makes one from SWIM, Rumen, Spark or CSV files", path.display())]
+    #[error("{}:1: not a Headroom trace: {problem}; `headroom import` makes one of the recordings of other tools", path.display())]
     NotATrace { path: PathBuf, problem: String },
     #[error("{}:1: the trace has format version {found}, but this version of Headroom reads version {FORMAT_VERSION}; use the version that wrote it", path.display())]
     UnsupportedVersion { path: PathBuf, found: u32 },
