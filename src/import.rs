@@ -1,5 +1,6 @@
 //! Imports workloads from the file formats of other tools as job traces.
 
+pub mod cloudwatch;
 pub mod csv;
 mod error;
 mod gather;

@@ -9,6 +9,7 @@
 
 pub mod advise;
 pub mod check;
+mod cluster_history;
 pub mod compare;
 mod compression;
 #[cfg(feature = "daemon")]

@@ -6,7 +6,6 @@
 
 mod error;
 mod history;
-mod observations;
 mod partial;
 mod plan;
 mod scenario;
@@ -20,11 +19,11 @@ use std::time::Duration;
 use aws_config::SdkConfig;
 use aws_sdk_cloudwatch::Client;
 
+use crate::cluster_history::{History, missing, observations};
 use crate::observation::Role;
 use crate::trace::journal::TraceWriter;
 use crate::trace::{FORMAT_VERSION, Header, Kind, Record};
 use crate::units::{Timestamp, display_duration};
-use history::History;
 use partial::Partial;
 
 pub use error::RecordError;
@@ -104,13 +103,13 @@ fn write(
     out: &Path,
 ) -> Result<Recorded, RecordError> {
     let (history, step) = history.on_native_grid(plan.period);
-    let observations = observations::observations(&history, step);
+    let observations = observations(&history, step);
     let with_yarn = observations
         .iter()
         .filter(|observation| observation.yarn.is_some())
         .count();
     if with_yarn == 0 {
-        let missing = observations::missing(&history).join(", ");
+        let missing = missing(&history).join(", ");
         return Err(RecordError::NoYarn {
             cluster_id: asked.cluster_id.clone(),
             missing,

@@ -9,11 +9,11 @@ use super::output::{check_output, note};
 use super::progress_bar::advance;
 use clap::Subcommand;
 use headroom::import::{
-    ImportError, Imported, Input, Source, csv, jhist, rumen, single_files, spark, swim, yarn_apps,
+    ImportError, Imported, Input, LeftOut, Source, cloudwatch, csv, jhist, rumen, single_files,
+    spark, swim, yarn_apps,
 };
 use headroom::trace::info::JobTotals;
-use headroom::units::Resources;
-use headroom::units::{Mebibytes, Timestamp, VirtualCores};
+use headroom::units::{Mebibytes, Resources, Timestamp, VirtualCores, display_duration};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 /// Import workloads of other tools as a trace of jobs
@@ -35,6 +35,7 @@ enum Format {
     Spark(Spark),
     Jhist(Jhist),
     YarnApps(YarnApps),
+    Cloudwatch(CloudWatch),
     Csv(Csv),
 }
 
@@ -161,6 +162,23 @@ struct YarnApps {
     files: Files,
 }
 
+/// Saved replies of `aws cloudwatch get-metric-data`: a trace of observations
+#[derive(clap::Args)]
+#[command(
+    after_help = "The metrics are those of AWS/ElasticMapReduce with the statistic Average. A result is \
+recognized by its label or id, such as MemoryTotalMB. docs/traces.md lists the metrics and what is estimated. \
+`headroom record cloudwatch` fetches them itself.
+
+Example:
+  aws cloudwatch get-metric-data --metric-data-queries file://queries.json \\
+      --start-time 2026-11-01T00:00:00Z --end-time 2026-11-02T00:00:00Z > metrics.json
+  headroom import cloudwatch metrics.json --out history.trace.zst"
+)]
+struct CloudWatch {
+    #[command(flatten)]
+    files: Files,
+}
+
 /// CSV files, one row for each run of equal tasks
 #[derive(clap::Args)]
 #[command(
@@ -214,6 +232,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         Format::YarnApps(args) => convert(&args.files, single_files, |sources| {
             yarn_apps::import(sources)
         }),
+        Format::Cloudwatch(args) => convert_history(&args.files),
         Format::Csv(args) => {
             let options = csv::Options { start: args.start };
             convert(&args.files, single_files, |sources| {
@@ -252,6 +271,45 @@ fn convert(
     find: fn(&[PathBuf]) -> Result<Vec<Input>, ImportError>,
     import: impl FnOnce(Sources<'_>) -> Result<Imported, ImportError>,
 ) -> anyhow::Result<()> {
+    let imported = read(files, find, import)?;
+    let (unusable, incomplete) = (&imported.unusable, &imported.incomplete);
+    if files.strict {
+        refuse_gaps(unusable, incomplete)?;
+    }
+    let out = files.out.display();
+    let mut summary = vec![format!("{out}: {}", JobTotals::of(&imported.jobs))];
+    summary.extend(gaps(&imported.left_out, unusable, incomplete));
+    imported.write(&files.out)?;
+    summary.into_iter().for_each(note);
+    Ok(())
+}
+
+fn convert_history(files: &Files) -> anyhow::Result<()> {
+    let imported = read(files, single_files, |sources| cloudwatch::import(sources))?;
+    let (unusable, incomplete) = (&imported.unusable, &imported.incomplete);
+    if files.strict {
+        refuse_gaps(unusable, incomplete)?;
+    }
+    let mut summary = vec![format!(
+        "{}: {} observations, one every {}",
+        files.out.display(),
+        imported.observations.len(),
+        display_duration(imported.step)
+    )];
+    summary.extend(gaps(&imported.left_out, unusable, incomplete));
+    summary.push(
+        "  pending memory is an estimate; vcores and released containers are unknown".to_owned(),
+    );
+    imported.write(&files.out)?;
+    summary.into_iter().for_each(note);
+    Ok(())
+}
+
+fn read<T>(
+    files: &Files,
+    find: fn(&[PathBuf]) -> Result<Vec<Input>, ImportError>,
+    import: impl FnOnce(Sources<'_>) -> Result<T, ImportError>,
+) -> anyhow::Result<T> {
     check_output(&files.out)?;
     let inputs = find(&files.inputs)?;
     let bytes = inputs
@@ -265,26 +323,12 @@ fn convert(
         ProgressBar::with_draw_target(Some(bytes), ProgressDrawTarget::hidden()).with_style(style);
     let imported = import(Box::new(inputs.iter().map(|input| open(input, &progress))));
     progress.finish_and_clear();
-    let imported = imported.map_err(|error| place(error, files))?;
-    if files.strict {
-        refuse_gaps(&imported)?;
-    }
-    let mut summary = vec![format!(
-        "{}: {}",
-        files.out.display(),
-        JobTotals::of(&imported.jobs)
-    )];
-    summary.extend(gaps(&imported));
-    imported.write(&files.out)?;
-    for line in summary {
-        note(line);
-    }
-    Ok(())
+    imported.map_err(|error| place(error, files))
 }
 
 /// Refuses an import that `--strict` does not allow.
-fn refuse_gaps(imported: &Imported) -> anyhow::Result<()> {
-    let gaps = [&imported.unusable[..], &imported.incomplete].concat();
+fn refuse_gaps(unusable: &[String], incomplete: &[String]) -> anyhow::Result<()> {
+    let gaps = [unusable, incomplete].concat();
     let Some(first) = gaps.first() else {
         return Ok(());
     };
@@ -304,9 +348,9 @@ fn place(error: ImportError, files: &Files) -> anyhow::Error {
         several => format!("the {} inputs", several.len()),
     };
     match error {
-        ImportError::NoJobs { .. } | ImportError::Invalid { .. } => {
-            anyhow::Error::new(error).context(inputs)
-        }
+        ImportError::NoJobs { .. }
+        | ImportError::NoObservations { .. }
+        | ImportError::Invalid { .. } => anyhow::Error::new(error).context(inputs),
         ImportError::Open { .. }
         | ImportError::Read { .. }
         | ImportError::Malformed { .. }
@@ -346,19 +390,14 @@ impl Read for Watched {
 }
 
 /// What the trace does not contain, one item a line.
-fn gaps(imported: &Imported) -> Vec<String> {
-    let mut lines: Vec<String> = imported
-        .left_out
-        .iter()
-        .map(|item| format!("  {item}"))
-        .collect();
-    let unusable = &imported.unusable;
+fn gaps(left_out: &[LeftOut], unusable: &[String], incomplete: &[String]) -> Vec<String> {
+    let mut lines: Vec<String> = left_out.iter().map(|item| format!("  {item}")).collect();
     if !unusable.is_empty() {
         let files = unusable.len();
         lines.push(format!("  left out: {files} (files that cannot be used)"));
     }
     name_some("    ", unusable, &mut lines);
-    name_some("  incomplete: ", &imported.incomplete, &mut lines);
+    name_some("  incomplete: ", incomplete, &mut lines);
     lines
 }
 

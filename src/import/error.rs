@@ -37,6 +37,8 @@ pub enum ImportError {
         id: Arc<str>,
         problem: InvalidRecord,
     },
+    #[error("no observation has YARN's load; missing: {missing}")]
+    NoObservations { missing: String },
     #[error("{problem}")]
     Options { problem: &'static str },
 }

@@ -74,6 +74,10 @@ impl Tally {
         }
     }
 
+    pub fn into_items(self) -> Vec<LeftOut> {
+        self.0
+    }
+
     pub fn append(&mut self, other: Self) {
         for LeftOut { count, what } in other.0 {
             self.add(count, what);
@@ -194,7 +198,7 @@ pub(super) fn imported(
     Ok(Imported {
         header,
         jobs,
-        left_out: notes.left_out.0,
+        left_out: notes.left_out.into_items(),
         unusable: notes.unusable,
         incomplete: notes.incomplete,
     })

@@ -37,7 +37,7 @@ fn of_file(path: &Path) -> Option<Recording> {
 }
 
 /// Marks of the JSON formats, in the order in which they are tried: all marks of a row must be there.
-const MARKS: [(&[&str], &str, &str); 6] = [
+const MARKS: [(&[&str], &str, &str); 7] = [
     (
         &["\"Event\"", "\"SparkListener"],
         "a Spark event log",
@@ -58,6 +58,11 @@ const MARKS: [(&[&str], &str, &str); 6] = [
         &["\"jobID\"", "\"mapTasks\""],
         "a Rumen job history",
         "rumen",
+    ),
+    (
+        &["\"MetricDataResults\""],
+        "a reply of CloudWatch",
+        "cloudwatch",
     ),
     (
         &["\"memorySeconds\"", "\"vcoreSeconds\""],
@@ -114,6 +119,7 @@ mod tests {
             ("traces/mapreduce", "jhist"),
             ("yarn/apps-finished.json", "yarn-apps"),
             ("yarn/apps.json", "yarn-apps"),
+            ("traces/metric-data.json", "cloudwatch"),
         ] {
             let recording = recognize(&fixture(name));
             assert_eq!(recording.map(|r| r.importer), Some(importer), "{name}");

@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::error::RecordError;
-use super::history::{History, Part};
 use super::plan::{Asked, Plan};
+use crate::cluster_history::{History, Part};
 use crate::daemon::sources::error::SourceError;
 use crate::file::write_whole;
 use crate::units::Timestamp;

@@ -24,7 +24,8 @@ const LAYERS: &str = "
     decision: observation units
     engine: decision policy observation units
     trace: compression file engine decision policy observation units
-    import: compression trace units
+    cluster_history: observation units
+    import: compression cluster_history trace observation units
     replay: trace engine decision policy observation units
     check: engine decision policy observation units
     explain: trace engine decision policy observation units
@@ -36,7 +37,7 @@ const LAYERS: &str = "
     advise: tune evaluation sim policy observation units
     compare: evaluation sim file policy observation units
     daemon: replay pricing trace file engine decision policy observation units
-    record: daemon pricing trace file policy observation units
+    record: cluster_history daemon pricing trace file policy observation units
     rehearsal: daemon evaluation sim decision policy observation units
 ";
 

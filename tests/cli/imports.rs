@@ -243,6 +243,7 @@ fn a_recording_given_as_a_trace_is_recognized_with_the_command_that_imports_it()
             "jhist",
         ),
         (fixture("traces/mapreduce"), "jhist"),
+        (fixture("traces/metric-data.json"), "cloudwatch"),
         (fixture("yarn/apps-finished.json"), "yarn-apps"),
         ("jobs.csv".to_owned(), "csv"),
         ("swim.tsv".to_owned(), "swim"),
@@ -258,4 +259,17 @@ fn a_recording_given_as_a_trace_is_recognized_with_the_command_that_imports_it()
             );
         }
     }
+}
+
+#[test]
+fn a_reply_of_cloudwatch_becomes_observations_that_can_be_simulated() {
+    let folder = Folder::new();
+    let reply = repository("tests/fixtures/traces/metric-data.json");
+    let answer = folder.run(&format!("import cloudwatch {reply} --out made.trace.zst"));
+    assert_eq!(answer.code, Some(0), "{}", answer.stderr);
+    let expected = "made.trace.zst: 6 observations, one every 5m\n";
+    assert!(answer.stderr.starts_with(expected), "{}", answer.stderr);
+    let info = folder.stdout("trace info made.trace.zst");
+    assert!(info.contains("observations"), "{info}");
+    folder.stdout("simulate made.trace.zst --scenario small.yaml --policy fixed-max");
 }

@@ -24,7 +24,7 @@ const YARN: [&str; 7] = [
 const SMALLEST_CONTAINER_MIB: f64 = 1_024.0;
 
 /// One observation for each period with points.
-pub(super) fn observations(history: &History, period: Duration) -> Vec<Observation> {
+pub fn observations(history: &History, period: Duration) -> Vec<Observation> {
     let usual_container_mib = usual_container_mib(history);
     let mut idle_since = None;
     let observe = |begin: Timestamp| {
@@ -51,7 +51,7 @@ pub(super) fn observations(history: &History, period: Duration) -> Vec<Observati
 }
 
 /// YARN's metrics without any points.
-pub(super) fn missing(history: &History) -> Vec<&'static str> {
+pub fn missing(history: &History) -> Vec<&'static str> {
     let beginnings = history.beginnings();
     YARN.into_iter()
         .filter(|metric| {
@@ -237,8 +237,8 @@ fn mebibytes(value: f64) -> Mebibytes {
 
 #[cfg(test)]
 mod tests {
-    use super::super::history::Part;
     use super::*;
+    use crate::cluster_history::Part;
 
     const FIVE_MINUTES: Duration = Duration::from_secs(300);
 
