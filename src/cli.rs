@@ -13,11 +13,13 @@ mod inputs;
 #[cfg(feature = "daemon")]
 mod live;
 mod man;
+mod names;
 #[cfg(not(feature = "daemon"))]
 mod not_built;
 mod output;
 #[cfg(feature = "daemon")]
 mod pause;
+mod policies;
 mod progress_bar;
 #[cfg(feature = "daemon")]
 mod record;

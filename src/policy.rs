@@ -1,12 +1,12 @@
 //! Scaling policies: what to resize, within which limits, and by which rules or demand.
 //! [`parse`](parse::parse) reads a policy file and refuses it whole when anything is wrong with it.
 
+mod amazon;
 pub mod baselines;
 pub(crate) mod condition;
 pub mod demand;
 pub mod diagnostic;
 pub mod document;
-mod emr_json;
 mod grammar;
 mod group_match;
 mod guards;
@@ -22,6 +22,7 @@ mod selector;
 pub mod signal;
 mod spans;
 mod target;
+mod tree;
 mod validated;
 pub(crate) mod yaml;
 

@@ -7,26 +7,32 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use super::output::{note, print};
+use super::policies::{DocumentArgs, text_of};
 use headroom::check::lint::lint;
 use headroom::check::policy_test::PolicyTests;
 use headroom::policy::Policy;
 use headroom::policy::diagnostic::PolicyErrors;
-use headroom::policy::parse::{import, parse_with_spans};
+use headroom::policy::parse::{Choices, Imported, import, parse_with_spans};
 
 /// Check policies, and run their tests
 #[derive(clap::Args)]
 #[command(
     after_help = "An invalid policy is refused with all its errors; a valid policy that probably does not do what you \
-meant gets warnings. NAME.test.yaml next to NAME.yaml is run too. Amazon's scaling policies (JSON) are accepted too.
+meant gets warnings. NAME.test.yaml next to NAME.yaml is run too. Amazon's documents with scaling policies are \
+accepted too (`headroom convert --help` lists them); the policies in them are listed with groups and limits.
 
 Examples:
   headroom check mine.yaml
-  headroom check --strict policies/*.yaml"
+  headroom check --strict policies/*.yaml
+  headroom check describe-cluster.json
+  headroom check template.yaml --set MaxCore=20"
 )]
 pub struct Args {
     /// Policy files and policy tests (*.test.yaml)
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
+    #[command(flatten)]
+    documents: DocumentArgs,
     /// Fail on warnings too
     #[arg(long)]
     strict: bool,
@@ -37,6 +43,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let styled = io::stderr().is_terminal();
     let mut report = Report {
         styled,
+        choices: args.documents.choices(),
         ..Report::default()
     };
     let mut tests = BTreeSet::new();
@@ -50,6 +57,9 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     }
     for file in &tests {
         report.tests(file);
+    }
+    if report.errors == 0 {
+        args.documents.check_used(&report.names)?;
     }
     for paragraph in &report.paragraphs {
         note(format_args!("{paragraph}\n"));
@@ -67,6 +77,11 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
 #[derive(Default)]
 struct Report {
     styled: bool,
+    choices: Choices,
+    /// The names of all templates that `--set` can give values.
+    names: BTreeSet<String>,
+    /// The policies of Amazon's documents, a line for each.
+    listed: String,
     paragraphs: Vec<String>,
     errors: usize,
     warnings: usize,
@@ -80,22 +95,49 @@ impl Report {
         let Some(source) = self.read(file, &name) else {
             return;
         };
-        match parse_with_spans(&source, &name) {
-            Ok((policy, spans)) => {
-                let remarks = import(&source, &name, None)
-                    .ok()
-                    .flatten()
-                    .map_or(Vec::new(), |imported| imported.remarks);
-                let lints = lint(&policy)
-                    .into_iter()
-                    .map(|warning| warning.diagnostic(&spans));
-                for warning in remarks.into_iter().chain(lints) {
-                    self.warnings += 1;
-                    self.paragraphs
-                        .push(warning.render(&source, &name, self.styled));
+        match import(&source, &name, &self.choices) {
+            Ok(Some(document)) => {
+                self.names.extend(document.names);
+                for imported in &document.policies {
+                    self.imported(imported, &source, &name);
                 }
             }
+            Ok(None) => match parse_with_spans(&source, &name) {
+                Ok((policy, spans)) => {
+                    for warning in lint(&policy) {
+                        self.warn(
+                            &warning
+                                .diagnostic(&spans)
+                                .render(&source, &name, self.styled),
+                        );
+                    }
+                }
+                Err(errors) => self.refuse(&errors),
+            },
             Err(errors) => self.refuse(&errors),
+        }
+    }
+
+    /// A policy of one of Amazon's documents.
+    fn imported(&mut self, imported: &Imported, source: &str, name: &str) {
+        let lints = lint(&imported.policy)
+            .into_iter()
+            .map(|warning| warning.diagnostic(&imported.spans));
+        for warning in imported.remarks.iter().cloned().chain(lints) {
+            self.warn(&warning.render(source, name, self.styled));
+        }
+        if !imported.path.is_empty() {
+            let scales = described(&imported.policy);
+            self.listed
+                .push_str(&format!("{name}: `{}`: {scales}\n", imported.policy.name()));
+        }
+    }
+
+    /// The policy of all groups of a cluster has the warnings of each: they are shown once.
+    fn warn(&mut self, text: &str) {
+        if !self.paragraphs.iter().any(|shown| shown == text) {
+            self.warnings += 1;
+            self.paragraphs.push(text.to_owned());
         }
     }
 
@@ -149,7 +191,7 @@ impl Report {
     }
 
     fn read(&mut self, file: &Path, name: &str) -> Option<String> {
-        match fs::read_to_string(file) {
+        match text_of(fs::read(file)) {
             Ok(source) => Some(source),
             Err(error) => {
                 self.errors += 1;
@@ -171,7 +213,8 @@ impl Report {
 
     fn summary(&self, with_tests: bool) -> String {
         let mut text = format!(
-            "{}, {}\n",
+            "{}{}, {}\n",
+            self.listed,
             counted(self.errors, "error"),
             counted(self.warnings, "warning")
         );
@@ -184,6 +227,26 @@ impl Report {
         }
         text
     }
+}
+
+/// What a policy scales, within which limits.
+fn described(policy: &Policy) -> String {
+    if let Some(demand) = policy.demand() {
+        return format!(
+            "follows demand from {} to {} {}",
+            demand.min, demand.max, demand.units
+        );
+    }
+    let targets = policy.targets().iter().map(|target| {
+        format!(
+            "{} from {} to {} instances with {}",
+            target.selector,
+            target.limits.min(),
+            target.limits.max(),
+            counted(target.rules.len(), "rule")
+        )
+    });
+    targets.collect::<Vec<_>>().join("; ")
 }
 
 fn counted(count: usize, what: &str) -> String {

@@ -1,19 +1,20 @@
 //! `headroom compare`.
 
-use std::path::{Path, PathBuf};
+use std::collections::BTreeSet;
+use std::path::PathBuf;
 
-use super::inputs::{MAX_DAYS, cluster_for, distinct, find, warn_of_the_end};
+use super::inputs::{MAX_DAYS, cluster_for, find, warn_of_the_end};
+use super::names::told_apart;
 use super::output::{print, terminal_width};
+use super::policies::{DocumentArgs, Given, read_policies, read_text};
 use super::progress_bar::advance;
 use anyhow::{Context, bail};
 use headroom::compare::report::Report;
 use headroom::compare::runner::Runner;
 use headroom::compare::{Benchmark, Hindsight, text};
 use headroom::evaluation::trials::{Candidate, Testbed};
-use headroom::policy::Policy;
-use headroom::policy::parse::parse;
 use headroom::sim::check_targets;
-use headroom::sim::input::Loaded;
+use headroom::sim::input::{Loaded, Source};
 use headroom::sim::scenario::Scenario;
 use headroom::sim::trace_work::TraceWork;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -45,6 +46,8 @@ pub struct Args {
     /// Also compare this policy with the frontier, under its own limits; may be repeated
     #[arg(long = "policy", value_name = "FILE")]
     policies: Vec<PathBuf>,
+    #[command(flatten)]
+    documents: DocumentArgs,
     /// Runs of each policy, with the seeds 1 to N; figures are their means
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u64).range(1..=1_000))]
     seeds: u64,
@@ -66,11 +69,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         .filter(|_| args.quick)
         .map(Report::read)
         .transpose()?;
-    let policies = args
-        .policies
-        .iter()
-        .map(|path| read_policy(path))
-        .collect::<anyhow::Result<Vec<_>>>()?;
+    let policies = policies(args)?;
     let tracks = tracks(args)?;
     let traces = tracks
         .iter()
@@ -97,17 +96,11 @@ struct Track {
 }
 
 fn tracks(args: &Args) -> anyhow::Result<Vec<Track>> {
-    let mut tracks: Vec<Track> = Vec::new();
-    for path in &args.traces {
-        let track = read_trace(path, args)?;
-        let name = distinct(&track.name, tracks.iter().map(|other| other.name.as_str()));
-        tracks.push(Track { name, ..track });
-    }
-    Ok(tracks)
+    let sources = find(&args.traces, args.scenario.as_deref(), args.max_days)?;
+    sources.into_iter().map(read_trace).collect()
 }
 
-fn read_trace(path: &Path, args: &Args) -> anyhow::Result<Track> {
-    let source = find(path, args.scenario.as_deref(), args.max_days)?;
+fn read_trace(source: Source) -> anyhow::Result<Track> {
     let Loaded {
         header, workload, ..
     } = match source.read(None) {
@@ -127,21 +120,39 @@ fn read_trace(path: &Path, args: &Args) -> anyhow::Result<Track> {
     })
 }
 
-fn read_policy(path: &Path) -> anyhow::Result<(PathBuf, Policy)> {
-    let text = std::fs::read_to_string(path)
-        .with_context(|| format!("{} cannot be read", path.display()))?;
-    Ok((path.to_owned(), parse(&text, &path.display().to_string())?))
+/// The policies of the command line, each with a name that no other one has.
+fn policies(args: &Args) -> anyhow::Result<Vec<Given>> {
+    let choices = args.documents.choices();
+    let (mut policies, mut names) = (Vec::new(), BTreeSet::new());
+    for path in &args.policies {
+        let (read, more) = read_policies(path, &read_text(path)?, &choices)?;
+        policies.extend(read);
+        names.extend(more);
+    }
+    args.documents.check_used(&names)?;
+    let called: Vec<(String, Option<PathBuf>)> = policies
+        .iter()
+        .map(|given| (given.name.clone(), Some(given.file.clone())))
+        .collect();
+    for (given, name) in policies.iter_mut().zip(told_apart(&called)) {
+        given.name = name;
+    }
+    Ok(policies)
 }
 
 fn benchmark(
     args: &Args,
     track: &Track,
-    policies: &[(PathBuf, Policy)],
+    policies: &[Given],
     kept: Option<&Report>,
 ) -> anyhow::Result<Benchmark> {
-    let candidates = policies.iter().map(|(path, policy)| {
-        check_targets(policy, &track.scenario).with_context(|| path.display().to_string())?;
-        Ok(Candidate::of(policy.clone()))
+    let candidates = policies.iter().map(|given| {
+        check_targets(&given.policy, &track.scenario)
+            .with_context(|| given.file.display().to_string())?;
+        Ok(Candidate {
+            name: given.name.clone(),
+            ..Candidate::of(given.policy.clone())
+        })
     });
     let candidates = candidates.collect::<anyhow::Result<Vec<_>>>()?;
     let testbed = Testbed::new(track.name.clone(), &track.workload, &track.scenario)

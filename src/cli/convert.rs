@@ -1,66 +1,114 @@
 //! `headroom convert`.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io::{self, IsTerminal};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::output::{note, print};
+use super::policies::{DocumentArgs, read_text};
 use anyhow::{Context, bail};
 use headroom::file::write_whole;
 use headroom::observation::{GroupId, Market, Role};
 use headroom::policy::Selector;
-use headroom::policy::parse::import;
+use headroom::policy::parse::{Choices, Imported, import};
 
-/// Convert one of Amazon's scaling policies to a Headroom policy
+/// Convert Amazon's scaling policies to Headroom policies
 #[derive(clap::Args)]
 #[command(
     after_help = "FILE is what the EMR API takes or answers: an AutoScalingPolicy (automatic scaling with \
-rules) or a ManagedScalingPolicy, with or without the ids around it. Every command that reads a policy also \
-reads these documents directly. Fields without a counterpart are reported, and become comments in the file.
+rules) or a ManagedScalingPolicy. Or it is a document that contains these:
+  - what `aws emr describe-cluster` or `aws emr list-instance-groups` prints
+  - a list of instance groups (--instance-groups), input of RunJobFlow
+  - a CloudFormation template, JSON or YAML
+  - a plan or state of Terraform: terraform show -json
+Every command that reads a policy also reads these documents directly. Fields without a counterpart are \
+reported, and become comments in the file.
 
 Examples:
   headroom convert scaling.json
   headroom convert scaling.json --group role=core --out scaling.yaml
-  headroom convert managed.json > managed.yaml"
+  headroom convert describe-cluster.json --out-dir policies
+  headroom convert template.yaml --set MaxCore=20 > core.yaml"
 )]
 pub struct Args {
     /// Amazon's document
     #[arg(value_name = "FILE")]
     file: PathBuf,
-    /// The instance group that an automatic scaling policy is for: role=core, role=task, name=NAME
-    /// or id=ID [default: the one that the document names, or else role=task]
+    /// Of several policies, the one of this group; a single policy is for this group, whichever the
+    /// document names: role=core, role=task, name=NAME or id=ID [default: the groups that the document
+    /// names, or else role=task]
     #[arg(long, value_name = "GROUP", value_parser = group)]
     group: Option<Selector>,
+    #[command(flatten)]
+    documents: DocumentArgs,
     /// Write the policy to this file instead of standard output; an existing file is replaced
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
+    /// Write each policy to a file in this folder, named as the policy; existing files are replaced
+    #[arg(long, value_name = "FOLDER", conflicts_with = "out")]
+    out_dir: Option<PathBuf>,
 }
 
 pub fn run(args: &Args) -> anyhow::Result<()> {
     let name = args.file.display().to_string();
-    let source =
-        fs::read_to_string(&args.file).with_context(|| format!("{name} cannot be read"))?;
-    let Some(imported) = import(&source, &name, args.group.as_ref())? else {
+    let source = read_text(&args.file)?;
+    let choices = Choices {
+        group: args.group.clone(),
+        ..args.documents.choices()
+    };
+    let Some(document) = import(&source, &name, &choices)? else {
         bail!(
-            "{name} is not one of Amazon's scaling policies: it has none of the fields AutoScalingPolicy, ManagedScalingPolicy, \
-             Constraints, Rules, ComputeLimits; run `headroom check {name}` to see whether it is a Headroom policy"
+            "{name} is not one of Amazon's documents with scaling policies, which `headroom convert --help` lists; \
+             run `headroom check {name}` to see whether it is a Headroom policy"
         );
     };
-    // On a terminal, the comments of the file are right there.
-    if args.out.is_some() || !io::stdout().is_terminal() {
-        for remark in &imported.remarks {
-            let help = remark
-                .help
-                .as_ref()
-                .map_or(String::new(), |help| format!("; {help}"));
-            note(format_args!("note: {}{help}", remark.message));
+    args.documents.check_used(&document.names)?;
+    match &args.out_dir {
+        Some(folder) => write_all(&document.policies, folder),
+        None => {
+            let only = document.only(&source, &name)?;
+            // On a terminal, the comments of the file are right there.
+            if args.out.is_some() || !io::stdout().is_terminal() {
+                notes(&only).for_each(note);
+            }
+            match &args.out {
+                Some(path) => write(path, &only),
+                None => print(only.yaml().as_bytes()),
+            }
         }
     }
-    match &args.out {
-        Some(path) => write_whole(path, imported.yaml().as_bytes())
-            .with_context(|| format!("{} cannot be written", path.display())),
-        None => print(imported.yaml().as_bytes()),
+}
+
+/// Writes each policy to a file of its name, and prints which.
+fn write_all(policies: &[Imported], folder: &Path) -> anyhow::Result<()> {
+    fs::create_dir_all(folder)
+        .with_context(|| format!("{} cannot be created", folder.display()))?;
+    let mut written = String::new();
+    // The policy of all groups has the remarks of each.
+    let mut remarks = BTreeSet::new();
+    for imported in policies {
+        remarks.extend(notes(imported));
+        let file = imported.policy.name().replace(' ', "-");
+        let path = folder.join(format!("{}.yaml", file.trim_start_matches('.')));
+        write(&path, imported)?;
+        written += &format!("{}\n", path.display());
     }
+    remarks.iter().for_each(note);
+    print(written.as_bytes())
+}
+
+fn write(path: &Path, imported: &Imported) -> anyhow::Result<()> {
+    write_whole(path, imported.yaml().as_bytes())
+        .with_context(|| format!("{} cannot be written", path.display()))
+}
+
+/// What has no counterpart, a line for each.
+fn notes(imported: &Imported) -> impl Iterator<Item = String> {
+    imported
+        .remarks
+        .iter()
+        .map(|remark| format!("note: {remark}"))
 }
 
 fn group(text: &str) -> Result<Selector, String> {

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::names::told_apart;
 use super::output::note;
 use anyhow::Context;
 use headroom::evaluation::default_cluster::{self, ChosenCluster};
@@ -16,11 +17,28 @@ use headroom::sim::trace_work::TraceWork;
 /// After how many days a simulation ends, unless the command says otherwise.
 pub const MAX_DAYS: u32 = 400;
 
-/// Finds a trace and its scenario. Its simulations end after `max_days`.
-pub fn find(path: &Path, scenario: Option<&Path>, max_days: u32) -> Result<Source, InputError> {
-    let mut source = Source::find(path, scenario)?;
-    source.scenario.max_duration = Duration::from_secs(u64::from(max_days) * 86_400);
-    Ok(source)
+/// Finds the traces and their scenarios. Each has a name that no other one has; its simulations end
+/// after `max_days`.
+pub fn find(
+    paths: &[PathBuf],
+    scenario: Option<&Path>,
+    max_days: u32,
+) -> Result<Vec<Source>, InputError> {
+    let mut sources = Vec::with_capacity(paths.len());
+    for path in paths {
+        let mut source = Source::find(path, scenario)?;
+        source.scenario.max_duration = Duration::from_secs(u64::from(max_days) * 86_400);
+        sources.push(source);
+    }
+    let named: Vec<(String, Option<PathBuf>)> = sources
+        .iter()
+        .zip(paths)
+        .map(|(source, path)| (source.name.clone(), Some(path.clone())))
+        .collect();
+    for (source, name) in sources.iter_mut().zip(told_apart(&named)) {
+        source.name = name;
+    }
+    Ok(sources)
 }
 
 /// Notes on standard error that a trace lasts longer than its simulations.
@@ -48,8 +66,7 @@ pub fn read(
     max_days: u32,
 ) -> anyhow::Result<Vec<(Source, Loaded)>> {
     let mut read = Vec::with_capacity(paths.len());
-    for path in paths {
-        let source = find(path, scenario, max_days)?;
+    for source in find(paths, scenario, max_days)? {
         let loaded = source.read(None)?;
         warn_of_the_end(&source, &loaded.workload);
         read.push((source, loaded));
@@ -104,16 +121,6 @@ pub fn cluster_for(
         ..chosen
     };
     Ok((scenario, Some(cluster)))
-}
-
-/// The name itself when it is not taken, else with the first number that makes it so.
-pub fn distinct<'a>(name: &str, taken: impl Iterator<Item = &'a str> + Clone) -> String {
-    let is_free = |candidate: &String| taken.clone().all(|other| other != candidate);
-    let numbered = (2..).map(|number| format!("{name}-{number}"));
-    std::iter::once(name.to_owned())
-        .chain(numbered)
-        .find(is_free)
-        .unwrap_or_default()
 }
 
 /// Reads a duration of the command line, such as `90s` or `5m`.

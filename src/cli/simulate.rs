@@ -1,11 +1,15 @@
 //! `headroom simulate`.
 
+use std::collections::BTreeSet;
+use std::fs;
 use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::inputs::{MAX_DAYS, cluster_for, distinct, duration, find};
+use super::inputs::{MAX_DAYS, cluster_for, duration, find};
+use super::names::{distinct, told_apart};
 use super::output::{self, check_output, note, terminal_width};
+use super::policies::{DocumentArgs, read_policies, text_of};
 use super::progress_bar::advance;
 use anyhow::{Context, bail};
 use clap::ValueEnum;
@@ -17,7 +21,7 @@ use headroom::evaluation::trials::{Candidate, Testbed, Trial};
 use headroom::policy::Policy;
 use headroom::policy::baselines::{self, BASELINES, Baseline};
 use headroom::policy::diagnostic::nearest;
-use headroom::policy::parse::parse;
+use headroom::policy::parse::Choices;
 use headroom::sim::input::{InputError, Loaded, Source};
 use headroom::sim::trace_work::TraceWork;
 use headroom::sim::transient;
@@ -55,6 +59,7 @@ Examples:
   headroom simulate simulations/office-day
   headroom simulate simulations/* --seeds 20
   headroom simulate my.trace.zst --policy my-policy.yaml --policy fixed-max
+  headroom simulate my.trace.zst --policy describe-cluster.json
   headroom simulate my.trace.zst --scenario cluster.yaml --series testbed.csv
   headroom simulate simulations/spot-storm --seeds 20 --format json
   headroom simulate --verify /var/lib/headroom/journal"
@@ -63,10 +68,13 @@ pub struct Args {
     /// A trace, a daemon's journal, or a folder with a trace and its scenario.yaml
     #[arg(value_name = "TRACE_OR_FOLDER", required = true)]
     traces: Vec<PathBuf>,
-    /// A policy file (Headroom's YAML or Amazon's JSON), under its own limits, or the name of a baseline,
-    /// under those of the scenario; may be repeated [default: all baselines]
+    /// A policy file (Headroom's YAML, or a document of Amazon's that has policies), under its own
+    /// limits, or the name of a baseline, under those of the scenario; may be repeated [default: all
+    /// baselines]
     #[arg(long = "policy", value_name = "FILE_OR_BASELINE")]
     policies: Vec<String>,
+    #[command(flatten)]
+    documents: DocumentArgs,
     /// The simulated cluster [default: the folder's scenario.yaml, or a cluster whose size is chosen
     /// for the work]
     #[arg(long, value_name = "FILE")]
@@ -91,7 +99,7 @@ pub struct Args {
     series: Option<PathBuf>,
     /// Do not simulate: repeat all decisions of a daemon's journal, and compare them with those
     /// recorded
-    #[arg(long, conflicts_with_all = ["policies", "scenario", "max_days", "wait_p95", "seed", "seeds", "format", "series"])]
+    #[arg(long, conflicts_with_all = ["policies", "set", "scenario", "max_days", "wait_p95", "seed", "seeds", "format", "series"])]
     verify: bool,
 }
 
@@ -108,15 +116,10 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         return super::verify::run(&args.traces);
     }
     args.series.as_deref().map_or(Ok(()), check_output)?;
-    let policies = args
-        .policies
-        .iter()
-        .map(|given| read_policy(given))
-        .collect::<anyhow::Result<Vec<_>>>()?;
+    let policies = policies(args)?;
     let mut comparisons: Vec<Comparison> = Vec::new();
     let mut trials = Vec::new();
-    for path in &args.traces {
-        let mut source = find(path, args.scenario.as_deref(), args.max_days)?;
+    for mut source in find(&args.traces, args.scenario.as_deref(), args.max_days)? {
         source.scenario.slo_wait = args.wait_p95.or(source.scenario.slo_wait);
         let readings = read_trace(&source)?;
         if let Some((_, loaded)) = readings.first() {
@@ -143,25 +146,52 @@ enum Named {
     File { file: String, policy: Policy },
 }
 
+impl Named {
+    /// What it is called, and the file that has it.
+    fn called(&self) -> (String, Option<PathBuf>) {
+        match self {
+            Self::Baseline(baseline) => (baseline.name.to_owned(), None),
+            Self::TransientPerJob => (transient::NAME.to_owned(), None),
+            Self::File { file, policy } => (policy.name().to_owned(), Some(PathBuf::from(file))),
+        }
+    }
+}
+
+/// The policies of the command line, each with a name that no other one has.
+fn policies(args: &Args) -> anyhow::Result<Vec<(String, Named)>> {
+    let choices = args.documents.choices();
+    let (mut policies, mut names) = (Vec::new(), BTreeSet::new());
+    for given in &args.policies {
+        let (read, more) = read_policy(given, &choices)?;
+        policies.extend(read);
+        names.extend(more);
+    }
+    args.documents.check_used(&names)?;
+    let called: Vec<(String, Option<PathBuf>)> = policies.iter().map(Named::called).collect();
+    Ok(told_apart(&called).into_iter().zip(policies).collect())
+}
+
 /// A name that is a baseline's means the baseline; a file of that name is meant by `./NAME`.
-fn read_policy(given: &str) -> anyhow::Result<Named> {
+fn read_policy(given: &str, choices: &Choices) -> anyhow::Result<(Vec<Named>, BTreeSet<String>)> {
     if let Some(baseline) = baselines::find(given) {
-        return Ok(Named::Baseline(baseline));
+        return Ok((vec![Named::Baseline(baseline)], BTreeSet::new()));
     }
     if given == transient::NAME {
-        return Ok(Named::TransientPerJob);
+        return Ok((vec![Named::TransientPerJob], BTreeSet::new()));
     }
-    let text = match std::fs::read_to_string(given) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            bail!("{}", neither_file_nor_baseline(given))
-        }
-        text => text.with_context(|| format!("{given} cannot be read"))?,
-    };
-    let policy = parse(&text, given)?;
-    Ok(Named::File {
+    let read = fs::read(given);
+    if let Err(error) = &read
+        && error.kind() == io::ErrorKind::NotFound
+    {
+        bail!("{}", neither_file_nor_baseline(given));
+    }
+    let text = text_of(read).with_context(|| format!("{given} cannot be read"))?;
+    let (policies, names) = read_policies(Path::new(given), &text, choices)?;
+    let named = policies.into_iter().map(|policy| Named::File {
         file: given.to_owned(),
-        policy,
-    })
+        policy: policy.policy,
+    });
+    Ok((named.collect(), names))
 }
 
 fn neither_file_nor_baseline(given: &str) -> String {
@@ -251,7 +281,7 @@ fn compare(
     name: String,
     source: &Source,
     loaded: &Loaded,
-    policies: &[Named],
+    policies: &[(String, Named)],
 ) -> anyhow::Result<(Comparison, Vec<Trial>)> {
     let scenario_file = source
         .scenario_file
@@ -290,12 +320,15 @@ fn compare(
     Ok((Comparison::new(note, cards), trials))
 }
 
-fn candidates(testbed: &Testbed<'_>, policies: &[Named]) -> anyhow::Result<Vec<Candidate>> {
+fn candidates(
+    testbed: &Testbed<'_>,
+    policies: &[(String, Named)],
+) -> anyhow::Result<Vec<Candidate>> {
     if policies.is_empty() {
         return Ok(testbed.all_baselines());
     }
     let mut candidates: Vec<Candidate> = Vec::with_capacity(policies.len());
-    for policy in policies {
+    for (name, policy) in policies {
         let mut candidate = match policy {
             Named::Baseline(baseline) => testbed.baseline(baseline),
             Named::TransientPerJob => Candidate::transient_per_job(),
@@ -304,10 +337,7 @@ fn candidates(testbed: &Testbed<'_>, policies: &[Named]) -> anyhow::Result<Vec<C
                 Candidate::of(policy.clone())
             }
         };
-        candidate.name = distinct(
-            &candidate.name,
-            candidates.iter().map(|other| other.name.as_str()),
-        );
+        candidate.name.clone_from(name);
         candidates.push(candidate);
     }
     Ok(candidates)

@@ -1,11 +1,12 @@
 //! `headroom tune`.
 
-use std::fs;
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use super::inputs::{MAX_DAYS, duration, read, scenario_goal};
 use super::output::{check_output, note, print, terminal_width};
+use super::policies::{DocumentArgs, read_text};
 use super::progress_bar::advance;
 use anyhow::{Context, bail};
 use headroom::check::lint::lint;
@@ -50,6 +51,8 @@ pub struct Args {
     /// The policy whose parameters are searched
     #[arg(long, value_name = "FILE")]
     policy: PathBuf,
+    #[command(flatten)]
+    documents: DocumentArgs,
     /// What to vary, and how far; may be repeated [default: every time, threshold and amount,
     /// within a factor of 3 or 4]
     #[arg(long, value_name = "PATH=RANGE")]
@@ -90,10 +93,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         check_output(output)?;
     }
     let file = args.policy.display().to_string();
-    let text =
-        fs::read_to_string(&args.policy).with_context(|| format!("{file} cannot be read"))?;
-    // A document of Amazon's is searched as the policy that it becomes.
-    let text = import(&text, &file, None)?.map_or(text, |imported| imported.yaml().to_owned());
+    let text = policy_text(args, &file)?;
     let space = SearchSpace::new(&text, &file, &args.vary)?;
     let start = parse(&text, &file)?;
     let read = read(&args.traces, args.scenario.as_deref(), args.max_days)?;
@@ -137,6 +137,18 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         report.text(terminal_width())
     };
     print(output.as_bytes())
+}
+
+/// The policy in Headroom's language: a document of Amazon's is searched as the policy that it
+/// becomes.
+fn policy_text(args: &Args, file: &str) -> anyhow::Result<String> {
+    let text = read_text(&args.policy)?;
+    let Some(document) = import(&text, file, &args.documents.choices())? else {
+        args.documents.check_used(&BTreeSet::new())?;
+        return Ok(text);
+    };
+    args.documents.check_used(&document.names)?;
+    Ok(document.only(&text, file)?.yaml().to_owned())
 }
 
 /// As long as the work waits with the written policy: what the search finds then costs

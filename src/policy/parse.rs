@@ -10,12 +10,12 @@ mod targets;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use crate::policy::amazon;
 use crate::policy::diagnostic::{Diagnostic, PolicyErrors};
 use crate::policy::document::PolicyDocument;
-use crate::policy::emr_json;
 use crate::policy::metric::MetricSpec;
 use crate::policy::selector::Selector;
 use crate::policy::spans::PolicySpans;
@@ -27,7 +27,7 @@ use reader::Reader;
 const LONGEST_POLL: Duration = Duration::from_secs(3_600);
 const SHORTEST_POLL: Duration = Duration::from_secs(1);
 
-/// Reads a policy, YAML or JSON, or one of Amazon's own documents. `file_name` is only
+/// Reads a policy, YAML or JSON, or one of Amazon's own documents that has one. `file_name` is only
 /// named in errors.
 ///
 /// # Errors
@@ -46,21 +46,45 @@ pub fn parse_with_spans(
     source: &str,
     file_name: &str,
 ) -> Result<(Policy, PolicySpans), PolicyErrors> {
-    if let Some(imported) = import(source, file_name, None)? {
-        return Ok((imported.policy, imported.spans));
+    if let Some(document) = import(source, file_name, &Choices::default())? {
+        let only = document.only(source, file_name)?;
+        return Ok((only.policy, only.spans));
     }
     let document = yaml::read(source)
         .map_err(|diagnostic| PolicyErrors::new(file_name, source, vec![diagnostic]))?;
     build(&document, source, file_name)
 }
 
-/// One of Amazon's documents, read as a policy.
+/// What the user says about one of Amazon's documents.
+#[derive(Clone, Debug, Default)]
+pub struct Choices {
+    /// The group whose policy is meant; or, where the document has the policy of one group only,
+    /// the group that it is for.
+    pub group: Option<Selector>,
+    /// Values of the parameters of a template, and of other names that it refers to.
+    pub set: BTreeMap<String, String>,
+}
+
+/// One of Amazon's documents, with the policies in it.
+#[derive(Clone, Debug)]
+pub struct Document {
+    /// At least one. A cluster that has policies for several groups has one for each of them, and
+    /// one for all of them together.
+    pub policies: Vec<Imported>,
+    /// The names of a template that [`Choices::set`] can give values.
+    pub names: BTreeSet<String>,
+}
+
+/// A policy in one of Amazon's documents.
 #[derive(Clone, Debug)]
 pub struct Imported {
     /// The policy that does the same.
     pub policy: Policy,
     /// Where the parts of the policy are in Amazon's document.
     pub spans: PolicySpans,
+    /// Where in the document it is, such as `Cluster.InstanceGroups[1].AutoScalingPolicy`; empty
+    /// when the document is the policy.
+    pub path: String,
     /// Fields without a counterpart in a policy, or with another one than their name says.
     pub remarks: Vec<Diagnostic>,
     yaml: String,
@@ -73,29 +97,65 @@ impl Imported {
     }
 }
 
-/// Reads one of Amazon's documents; `None` when it is not one. A scaling policy that names no group
-/// is for `group`, or else for the task group.
+impl Document {
+    /// The policy of a document that has one. `source` and `file_name` are shown in the error.
+    ///
+    /// # Errors
+    /// The document has several.
+    pub fn only(mut self, source: &str, file_name: &str) -> Result<Imported, PolicyErrors> {
+        if self.policies.len() == 1
+            && let Some(only) = self.policies.pop()
+        {
+            return Ok(only);
+        }
+        let names: Vec<String> = self
+            .policies
+            .iter()
+            .map(|imported| format!("`{}`", imported.policy.name()))
+            .collect();
+        let message = format!(
+            "this document has {} policies, and one is needed here: {}",
+            names.len(),
+            names.join(", ")
+        );
+        let help = format!(
+            "write each to a file with `headroom convert {file_name} --out-dir FOLDER`, or one with `--group role=core --out FILE`"
+        );
+        let error = Diagnostic::error(0..0, message).help(help);
+        Err(PolicyErrors::new(file_name, source, vec![error]))
+    }
+}
+
+/// Reads one of Amazon's documents; `None` when it is not one. A policy that names no group is for
+/// the task group.
 ///
 /// # Errors
-/// Everything that is wrong with it, each with the path of its field. Where the shape is wrong (a
-/// field that does not exist), only the first.
+/// Everything that is wrong with it, each with the path of its field.
 pub fn import(
     source: &str,
     file_name: &str,
-    group: Option<&Selector>,
-) -> Result<Option<Imported>, PolicyErrors> {
-    let translated = emr_json::translate(source, group)
+    choices: &Choices,
+) -> Result<Option<Document>, PolicyErrors> {
+    let translated = amazon::translate(source, choices.group.as_ref(), &choices.set)
         .map_err(|errors| PolicyErrors::new(file_name, source, errors))?;
-    let Some(translated) = translated else {
+    let Some(translation) = translated else {
         return Ok(None);
     };
-    let (policy, spans) = build(&translated.document, source, file_name)?;
-    let yaml = emr_json::yaml(&translated, file_name);
-    Ok(Some(Imported {
-        policy,
-        spans,
-        remarks: translated.remarks,
-        yaml,
+    let mut policies = Vec::with_capacity(translation.policies.len());
+    for translated in translation.policies {
+        let (policy, spans) = build(&translated.document, source, file_name)?;
+        let yaml = amazon::yaml(&translated, file_name);
+        policies.push(Imported {
+            policy,
+            spans,
+            path: translated.path,
+            remarks: translated.remarks,
+            yaml,
+        });
+    }
+    Ok(Some(Document {
+        policies,
+        names: translation.names,
     }))
 }
 

@@ -1,11 +1,11 @@
-//! YAML with places: the only module that knows the YAML library.
+//! YAML with places, for documents whose shape is known. Only this module and `tree`, which reads the
+//! others, know YAML libraries.
 
 use std::ops::Range;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer};
-use serde_path_to_error::Segment;
 use serde_saphyr::{Error, Location, Spanned};
 
 use crate::policy::diagnostic::{Diagnostic, nearest};
@@ -100,47 +100,6 @@ pub fn read<T: DeserializeOwned>(source: &str) -> Result<T, Diagnostic> {
     let options = serde_saphyr::options! { with_snippet: false };
     serde_saphyr::from_str_with_options(source, options)
         .map_err(|error| explain(source, error.without_snippet()))
-}
-
-/// As [`read`]; the message begins with the path of the field that is wrong, such as
-/// `Rules[2].Trigger.Foo`.
-///
-/// # Errors
-/// As [`read`].
-pub fn read_with_path<T: DeserializeOwned>(source: &str) -> Result<T, Diagnostic> {
-    let options = serde_saphyr::options! { with_snippet: false };
-    let mut path = String::new();
-    let result =
-        serde_saphyr::with_deserializer_from_str_with_options(source, options, |deserializer| {
-            serde_path_to_error::deserialize(deserializer).map_err(|error| {
-                path = error.path().iter().fold(String::new(), joined);
-                error.into_inner()
-            })
-        });
-    result.map_err(|error| {
-        let diagnostic = explain(source, error.without_snippet());
-        let message = if path.is_empty() {
-            diagnostic.message
-        } else {
-            format!("{path}: {}", diagnostic.message)
-        };
-        Diagnostic {
-            message,
-            ..diagnostic
-        }
-    })
-}
-
-/// A path with one more segment. Places are values inside a structure of the YAML library, whose
-/// field `value` is no field of the file.
-fn joined(path: String, segment: &Segment) -> String {
-    match segment {
-        Segment::Map { key } if key == "value" => path,
-        Segment::Map { key } if path.is_empty() => key.clone(),
-        Segment::Map { key } => format!("{path}.{key}"),
-        Segment::Seq { index } => format!("{path}[{index}]"),
-        Segment::Enum { .. } | Segment::Unknown => path,
-    }
 }
 
 /// A text as a file writes it, with quotes where they are needed, inside `{ }` too.

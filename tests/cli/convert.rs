@@ -184,7 +184,7 @@ fn what_cannot_be_converted_is_refused_with_its_path() {
         (
             "convert ours.yaml",
             1,
-            "ours.yaml is not one of Amazon's scaling policies",
+            "ours.yaml is not one of Amazon's documents with scaling policies",
         ),
         ("convert nowhere.json", 1, "nowhere.json cannot be read"),
         (

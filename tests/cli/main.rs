@@ -4,6 +4,7 @@ mod bad_input;
 mod commands;
 mod convert;
 mod default_cluster;
+mod documents;
 #[cfg(feature = "daemon")]
 #[path = "../../src/daemon/sources/cloudwatch/testing.rs"]
 #[expect(dead_code, reason = "the library's tests use more of it")]

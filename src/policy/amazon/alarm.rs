@@ -11,10 +11,11 @@ use super::cloudwatch::{
     AMAZONS_CLUSTER_ID, AVERAGE, CLUSTER_DIMENSION, CLUSTER_ID, EMR_NAMESPACE, OPERATORS,
     OTHER_METRICS, STATISTICS, Statistic, UNITS,
 };
-use super::document::{Alarm, Text};
+use super::document::Alarm;
 use super::metrics::{Metric, Metrics};
 use super::notes::Notes;
 use super::seconds::Seconds;
+use super::shape::Text;
 use crate::policy::diagnostic::nearest;
 use crate::policy::document::{ConditionText, DurationText};
 use crate::policy::scalar::LONGEST;
@@ -176,7 +177,7 @@ impl Reader<'_> {
 
     /// Names and values, `JobFlowId` of the cluster when there are none.
     fn dimensions(&mut self) -> Option<Vec<(String, String)>> {
-        let written = self.alarm.dimensions.as_deref().unwrap_or_default();
+        let written = self.alarm.dimensions.as_slice();
         if written.is_empty() {
             return Some(vec![(CLUSTER_DIMENSION.to_owned(), CLUSTER_ID.to_owned())]);
         }
@@ -274,7 +275,7 @@ impl Reader<'_> {
                 help,
             );
         }
-        let written = self.alarm.dimensions.as_deref().unwrap_or_default();
+        let written = self.alarm.dimensions.as_slice();
         for (position, (dimension, (key, value))) in written.iter().zip(dimensions).enumerate() {
             let path = self.at(format_args!("Dimensions[{position}]"));
             if key != CLUSTER_DIMENSION {

@@ -2,12 +2,15 @@
 
 mod auto_scaling;
 mod behaviour;
+mod cloudformation;
+mod documents;
 mod managed;
 mod properties;
 mod remarks;
+mod terraform;
 
 use super::*;
-use crate::policy::parse::{Imported, import, parse};
+use crate::policy::parse::{Choices, Imported, import, parse};
 
 /// Every field of a `PutAutoScalingPolicy` request.
 const AUTO_SCALING: &str = r#"{
@@ -64,11 +67,20 @@ const MANAGED: &str = r#"{
 }
 "#;
 
+/// The policies of a document.
+fn policies(source: &str, choices: &Choices) -> Vec<Imported> {
+    import(source, "amazon.json", choices)
+        .unwrap_or_else(|errors| panic!("{errors}"))
+        .expect("a document of Amazon's")
+        .policies
+}
+
 /// Imports, and makes sure that the file that is printed is the same policy.
 fn imported(source: &str) -> Imported {
-    let imported = import(source, "amazon.json", None)
-        .unwrap_or_else(|errors| panic!("{errors}"))
-        .expect("a document of Amazon's");
+    let mut policies = policies(source, &Choices::default());
+    let (Some(imported), true) = (policies.pop(), policies.is_empty()) else {
+        panic!("not one policy: {source}");
+    };
     let again = parse(imported.yaml(), "ours.yaml")
         .unwrap_or_else(|errors| panic!("{errors}\n{}", imported.yaml()));
     assert_eq!(again, imported.policy, "{}", imported.yaml());
@@ -101,11 +113,13 @@ fn what_emr_answers_loads_too() {
 #[test]
 fn a_group_that_is_given_comes_before_the_one_that_is_named() {
     let group = Selector::Role(crate::observation::Role::Core);
-    let imported = import(AUTO_SCALING, "a.json", Some(&group))
-        .expect("valid")
-        .expect("Amazon's");
-    assert_eq!(imported.policy.targets()[0].selector, group);
-    assert!(import(MANAGED, "m.json", Some(&group)).is_err());
+    let choices = Choices {
+        group: Some(group.clone()),
+        ..Choices::default()
+    };
+    let imported = policies(AUTO_SCALING, &choices);
+    assert_eq!(imported[0].policy.targets()[0].selector, group);
+    assert!(import(MANAGED, "m.json", &choices).is_err());
 }
 
 #[test]
@@ -118,12 +132,12 @@ fn policies_of_our_own_are_none_of_amazons() {
         "Constraints",
     ] {
         assert!(
-            import(source, "p", None).is_ok_and(|imported| imported.is_none()),
+            import(source, "p", &Choices::default()).is_ok_and(|imported| imported.is_none()),
             "{source}"
         );
     }
     assert!(
-        import("{\"Rules\": [", "p", None).is_err(),
+        import("{\"Rules\": [", "p", &Choices::default()).is_err(),
         "a torn one of Amazon's is not taken for one of ours"
     );
 }
@@ -134,7 +148,6 @@ fn every_error_names_the_path_of_its_field() {
     let mut seen = Vec::new();
     for (from, to) in [
         ("\"Threshold\": 15.0", "\"Foo\": 1"),
-        ("\"ClusterId\"", "\"Cluster\""),
         ("\"Threshold\": 15.0,", ""),
         ("{ \"MinCapacity\": 2, \"MaxCapacity\": 10 }", "7"),
         ("\"MinCapacity\": 2", "\"MinCapacity\": 20"),

@@ -16,6 +16,7 @@ pub fn yaml(translated: &Translated, file_name: &str) -> String {
         document,
         descriptions,
         remarks,
+        ..
     } = translated;
     let mut out = Writer(String::new());
     out.comment("", &format!("Converted from {file_name}."));
@@ -42,10 +43,9 @@ pub fn yaml(translated: &Translated, file_name: &str) -> String {
     }
     if let Some(targets) = &document.targets {
         out.line("targets:");
-        targets
-            .value
-            .iter()
-            .for_each(|target| out.target(&target.value, descriptions));
+        for (target, descriptions) in targets.value.iter().zip(descriptions) {
+            out.target(&target.value, descriptions);
+        }
     }
     out.0
 }

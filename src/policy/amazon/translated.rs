@@ -7,8 +7,10 @@ use crate::policy::document::PolicyDocument;
 pub struct Translated {
     /// The policy's content; its places are those of Amazon's document.
     pub document: PolicyDocument,
-    /// One for each rule.
-    pub descriptions: Vec<Option<String>>,
+    /// Where in Amazon's document the policy is; empty when the document is the policy.
+    pub path: String,
+    /// One for each rule of each target.
+    pub descriptions: Vec<Vec<Option<String>>>,
     /// Fields without a counterpart in a policy, or with another one than their name says.
     pub remarks: Vec<Diagnostic>,
 }

@@ -3,7 +3,7 @@
 use std::fmt::Display;
 use std::ops::RangeInclusive;
 
-use super::document::Text;
+use super::shape::Text;
 use crate::policy::diagnostic::{Diagnostic, nearest};
 use crate::policy::scalar;
 use crate::policy::yaml::At;
@@ -11,13 +11,19 @@ use crate::policy::yaml::At;
 /// Errors and remarks so far. A method that returns `None` has left an error.
 pub struct Notes {
     /// What stands before the path of every field.
-    root: &'static str,
+    root: String,
     pub errors: Vec<Diagnostic>,
     pub remarks: Vec<Diagnostic>,
 }
 
 impl Notes {
-    pub fn new(root: &'static str) -> Self {
+    /// `path` leads to the policy; it is empty when the document is the policy.
+    pub fn new(path: &str) -> Self {
+        let root = if path.is_empty() {
+            String::new()
+        } else {
+            format!("{path}.")
+        };
         Self {
             root,
             errors: Vec::new(),
@@ -77,7 +83,10 @@ impl Notes {
         at: &Text,
         range: RangeInclusive<i64>,
     ) -> Option<i64> {
-        match at.value.0.trim().parse::<i64>() {
+        // Programs write whole numbers as `10.0`, too.
+        let text = at.value.0.trim();
+        let text = text.strip_suffix(".0").unwrap_or(text);
+        match text.parse::<i64>() {
             Ok(number) if range.contains(&number) => Some(number),
             _ => {
                 let (least, most) = range.into_inner();

@@ -1,22 +1,22 @@
-//! `AutoScalingPolicy`: rules of one instance group.
+//! `AutoScalingPolicy`: rules of an instance group.
 
 use super::alarm;
-use super::document::{AutoScaling, Constraints, Rule, SimpleScaling, Text};
+use super::document::{AutoScaling, Constraints, Rule, SimpleScaling};
 use super::metrics::Metrics;
+use super::names;
 use super::notes::Notes;
 use super::seconds::Seconds;
+use super::selection::Selection;
+use super::shape::Text;
 use super::translated::Translated;
-use crate::observation::Role;
 use crate::policy::diagnostic::Diagnostic;
 use crate::policy::document::{
-    AmountText, CountText, DurationText, GroupDocument, LimitsDocument, MarketText, NameLike,
-    NameText, PolicyDocument, RoleText, RuleDocument, SizeText, TargetDocument, ThenDocument,
+    AmountText, CountText, DurationText, LimitsDocument, NameText, PolicyDocument, RuleDocument,
+    SizeText, TargetDocument, ThenDocument,
 };
 use crate::policy::scalar;
-use crate::policy::selector::Selector;
 use crate::policy::yaml::At;
 
-const LONGEST_NAME: usize = 64;
 const MOST_INSTANCES: i64 = scalar::MOST_INSTANCES as i64;
 const MOST_GROWTH_PERCENT: i64 = scalar::MOST_GROWTH_PERCENT as i64;
 const LONGEST_COOLDOWN_S: i64 = 366 * 86_400;
@@ -37,47 +37,77 @@ const ADJUSTMENTS: [(&str, Adjustment); 3] = [
 
 const MARKETS: [(&str, ()); 2] = [("ON_DEMAND", ()), ("SPOT", ())];
 
-/// What stands around a policy: which group of which cluster it is about.
-#[derive(Default)]
-pub struct Ids {
-    pub cluster: Option<Text>,
-    pub group: Option<Text>,
+/// The policy of one group, read and not yet judged.
+pub struct Part<'a> {
+    pub policy: &'a At<AutoScaling>,
+    /// Where in the document the policy is.
+    pub path: &'a str,
+    /// The id of the cluster, if the document names it.
+    pub cluster: Option<&'a str>,
+    pub group: &'a Selection,
 }
 
-/// As a policy of one target: `group`, or else the group that is named, or else the task group.
+/// Translates the policies of groups of one cluster into one policy with a target for each.
+///
+/// # Errors
+/// Everything that is wrong with them.
 pub fn translate(
-    policy: &At<AutoScaling>,
-    ids: &Ids,
-    group: Option<&Selector>,
-    notes: Notes,
+    parts: &[Part<'_>],
+    name: &str,
+    description: String,
 ) -> Result<Translated, Vec<Diagnostic>> {
-    let cluster = ids.cluster.as_ref().map(|at| at.value.0.as_str());
+    let mut metrics = Metrics::default();
+    let (mut targets, mut descriptions) = (Vec::new(), Vec::new());
+    let (mut errors, mut remarks) = (Vec::new(), Vec::new());
+    for part in parts {
+        let mut notes = Notes::new(part.path);
+        part.group.remark(part.policy, &mut notes);
+        remark_state(part.policy, &mut notes);
+        let target = target(part, &mut metrics, &mut notes);
+        errors.append(&mut notes.errors);
+        remarks.append(&mut notes.remarks);
+        targets.extend(target.map(|target| part.policy.with(target)));
+        let of_rule =
+            |rule: &At<Rule>| rule.value.description.as_ref().map(|at| at.value.0.clone());
+        descriptions.push(part.policy.value.rules.iter().map(of_rule).collect());
+    }
+    let (Some(first), true) = (parts.first(), errors.is_empty()) else {
+        return Err(errors);
+    };
+    let place = first.policy.with(());
+    let document = PolicyDocument {
+        name: place.with(NameText(name.to_owned())),
+        description: Some(description),
+        poll: None,
+        metrics: metrics.document(&place),
+        demand: None,
+        targets: Some(place.with(targets)),
+    };
+    Ok(Translated {
+        document,
+        path: first.path.to_owned(),
+        descriptions,
+        remarks,
+    })
+}
+
+/// The rules and limits of one group; `None` after an error, which is in the notes.
+fn target(part: &Part<'_>, metrics: &mut Metrics, notes: &mut Notes) -> Option<TargetDocument> {
     let mut translator = Translator {
         notes,
-        metrics: Metrics::default(),
+        metrics,
         names: Vec::new(),
-        cluster,
+        cluster: part.cluster,
     };
-    let rules = policy.value.rules.iter().enumerate();
+    let rules = part.policy.value.rules.iter().enumerate();
     let rules: Vec<Option<RuleDocument>> = rules
         .map(|(position, rule)| translator.rule(position, rule))
         .collect();
-    let Translator {
-        mut notes, metrics, ..
-    } = translator;
-    let (group, place) = (
-        group_document(ids, group, policy, &mut notes),
-        policy.with(()),
-    );
-    let limits = limits_document(&policy.value.constraints, &mut notes);
-    let rules = rules.into_iter().collect::<Option<Vec<RuleDocument>>>();
-    let Some((rules, limits)) = rules.zip(limits).filter(|_| notes.errors.is_empty()) else {
-        return Err(notes.errors);
-    };
-    let target = TargetDocument {
-        group,
-        limits: Some(limits),
-        rules,
+    let limits = limits_document(&part.policy.value.constraints, notes);
+    Some(TargetDocument {
+        group: part.group.document(part.policy),
+        limits: Some(limits?),
+        rules: rules.into_iter().collect::<Option<Vec<RuleDocument>>>()?,
         step: None,
         budget: None,
         flips: None,
@@ -88,31 +118,21 @@ pub fn translate(
         keep_application_masters: None,
         hdfs: None,
         schedule: Vec::new(),
-    };
-    let of = |what: &str, at: &Option<Text>| {
-        at.as_ref()
-            .map_or(String::new(), |at| format!(" of {what} {}", at.value.0))
-    };
-    let description = format!(
-        "Amazon's automatic scaling{}{}",
-        of("group", &ids.group),
-        of("cluster", &ids.cluster)
-    );
-    let document = PolicyDocument {
-        name: place.with(NameText("emr-automatic-scaling".to_owned())),
-        description: Some(description),
-        poll: None,
-        metrics: metrics.document(&place),
-        demand: None,
-        targets: Some(place.with(vec![place.with(target)])),
-    };
-    let description =
-        |rule: &At<Rule>| rule.value.description.as_ref().map(|at| at.value.0.clone());
-    Ok(Translated {
-        document,
-        descriptions: policy.value.rules.iter().map(description).collect(),
-        remarks: notes.remarks,
     })
+}
+
+/// A policy that EMR failed to attach, or detached, is in the answer but does nothing.
+fn remark_state(policy: &At<AutoScaling>, notes: &mut Notes) {
+    if let Some(state) = &policy.value.state
+        && ["DETACHED", "DETACHING", "FAILED"].contains(&state.value.0.as_str())
+    {
+        notes.remark(
+            "Status.State",
+            state,
+            format!("EMR says that this policy is {}", state.value.0),
+            "EMR does not scale by it; Headroom reads it as if it did",
+        );
+    }
 }
 
 fn limits_document(at: &At<Constraints>, notes: &mut Notes) -> Option<At<LimitsDocument>> {
@@ -139,68 +159,9 @@ fn limits_document(at: &At<Constraints>, notes: &mut Notes) -> Option<At<LimitsD
     }))
 }
 
-fn group_document(
-    ids: &Ids,
-    group: Option<&Selector>,
-    policy: &At<AutoScaling>,
-    notes: &mut Notes,
-) -> At<GroupDocument> {
-    let place = ids.group.as_ref().map_or(policy.with(()), |at| at.with(()));
-    let text = |text: &str| Some(place.with(NameLike(text.to_owned())));
-    let role = |role: Role| Some(place.with(RoleText(role.to_string())));
-    let none = GroupDocument {
-        role: None,
-        name: None,
-        id: None,
-        fleet: None,
-        market: None,
-    };
-    place.with(match (group, &ids.group) {
-        (Some(Selector::Id(id)), _) => GroupDocument {
-            id: text(id.as_str()),
-            ..none
-        },
-        (Some(Selector::Name(name)), _) => GroupDocument {
-            name: text(name),
-            ..none
-        },
-        (
-            Some(Selector::Group {
-                role: chosen,
-                market,
-            }),
-            _,
-        ) => GroupDocument {
-            role: role(*chosen),
-            market: Some(place.with(MarketText(market.to_string()))),
-            ..none
-        },
-        (Some(Selector::Role(chosen) | Selector::Fleet { role: chosen, .. }), _) => GroupDocument {
-            role: role(*chosen),
-            ..none
-        },
-        (None, Some(id)) => GroupDocument {
-            id: text(&id.value.0),
-            ..none
-        },
-        (None, None) => {
-            notes.remark(
-                "Constraints",
-                &policy.value.constraints,
-                "no instance group is named; the task group is assumed",
-                "name another one with `headroom convert --group id=ig-...`",
-            );
-            GroupDocument {
-                role: role(Role::Task),
-                ..none
-            }
-        }
-    })
-}
-
 struct Translator<'a> {
-    notes: Notes,
-    metrics: Metrics,
+    notes: &'a mut Notes,
+    metrics: &'a mut Metrics,
     /// The names of the rules so far, to keep them apart.
     names: Vec<String>,
     cluster: Option<&'a str>,
@@ -212,7 +173,7 @@ impl Translator<'_> {
         let Rule {
             name,
             action,
-            trigger,
+            alarm,
             ..
         } = &rule.value;
         let name = self.name(&path, position, name);
@@ -228,7 +189,7 @@ impl Translator<'_> {
                 );
             }
         }
-        let scaling = &action.simple_scaling_policy_configuration;
+        let scaling = &action.scaling;
         let path_of_scaling = format!("{path}.Action.SimpleScalingPolicyConfiguration");
         let then = self.change(&path_of_scaling, &scaling.value);
         let cooldown = scaling.value.cool_down.as_ref();
@@ -242,14 +203,13 @@ impl Translator<'_> {
                 )?,
             ))
         });
-        let alarm = &trigger.cloud_watch_alarm_definition;
         let path = format!("{path}.Trigger.CloudWatchAlarmDefinition");
         let trigger = alarm::Reader {
             alarm,
             path,
             cluster: self.cluster,
-            notes: &mut self.notes,
-            metrics: &mut self.metrics,
+            notes: self.notes,
+            metrics: self.metrics,
         }
         .read();
         let (then, trigger, cooldown) = (
@@ -272,35 +232,12 @@ impl Translator<'_> {
     /// The rule's name, changed as far as ours must be: of certain characters, not too long, each
     /// once.
     fn name(&mut self, path: &str, position: usize, at: &Text) -> At<NameText> {
-        let fine = |c: char| {
-            if c.is_alphanumeric() || "-_. ".contains(c) {
-                c
-            } else {
-                '-'
-            }
-        };
-        let plain: String = at
-            .value
-            .0
-            .trim()
-            .chars()
-            .map(fine)
-            .take(LONGEST_NAME)
-            .collect();
+        let plain = names::allowed(&at.value.0);
         let plain = match plain.trim() {
             "" => format!("rule-{}", position + 1),
             plain => plain.to_owned(),
         };
-        let numbered = (2..).map(|number| {
-            let end = format!("-{number}");
-            let kept: String = plain.chars().take(LONGEST_NAME - end.len()).collect();
-            kept + &end
-        });
-        let is_free = |name: &String| !self.names.contains(name);
-        let name = std::iter::once(plain.clone())
-            .chain(numbered)
-            .find(is_free)
-            .unwrap_or_default();
+        let name = names::distinct(&plain, &self.names);
         if name != at.value.0 {
             let (message, help) = (
                 format!("the rule is renamed to `{name}`"),

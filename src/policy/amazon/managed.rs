@@ -1,7 +1,8 @@
 //! `ManagedScalingPolicy`: limits within which a cluster follows its demand.
 
-use super::document::{ComputeLimits, ManagedScaling, Text};
+use super::document::{ComputeLimits, ManagedScaling};
 use super::notes::Notes;
+use super::shape::Text;
 use super::translated::Translated;
 use crate::policy::diagnostic::Diagnostic;
 use crate::policy::document::{
@@ -20,20 +21,24 @@ const STRATEGIES: [(&str, bool); 2] = [("DEFAULT", false), ("ADVANCED", true)];
 const INDEXES: [(&str, ()); 5] = [("1", ()), ("25", ()), ("50", ()), ("75", ()), ("100", ())];
 
 /// As a policy that follows demand.
+///
+/// # Errors
+/// Everything that is wrong with it.
 pub fn translate(
     policy: &At<ManagedScaling>,
-    cluster: Option<&Text>,
-    mut notes: Notes,
+    path: &str,
+    name: &str,
+    description: String,
 ) -> Result<Translated, Vec<Diagnostic>> {
+    let mut notes = Notes::new(path);
     let ManagedScaling { compute_limits, .. } = &policy.value;
     let demand = demand(&policy.value, &mut notes);
     let Some(demand) = demand.filter(|_| notes.errors.is_empty()) else {
         return Err(notes.errors);
     };
-    let of_cluster = cluster.map_or(String::new(), |at| format!(" of cluster {}", at.value.0));
     let document = PolicyDocument {
-        name: policy.with(NameText("emr-managed-scaling".to_owned())),
-        description: Some(format!("Amazon's managed scaling{of_cluster}")),
+        name: policy.with(NameText(name.to_owned())),
+        description: Some(description),
         poll: None,
         metrics: Default::default(),
         demand: Some(compute_limits.with(demand)),
@@ -41,6 +46,7 @@ pub fn translate(
     };
     Ok(Translated {
         document,
+        path: path.to_owned(),
         descriptions: Vec::new(),
         remarks: notes.remarks,
     })
@@ -51,7 +57,12 @@ fn demand(policy: &ManagedScaling, notes: &mut Notes) -> Option<DemandDocument> 
     let units = notes.one_of("ComputeLimits.UnitType", &limits.unit_type, &UNITS);
     check_limits(limits, notes);
     let performance_index = performance_index(policy, notes);
-    let count = |at: &Text| at.with(CountText(at.value.0.trim().to_owned()));
+    let count = |at: &Text| {
+        let text = at.value.0.trim();
+        at.with(CountText(
+            text.strip_suffix(".0").unwrap_or(text).to_owned(),
+        ))
+    };
     Some(DemandDocument {
         min: count(&limits.minimum_capacity_units),
         max: count(&limits.maximum_capacity_units),

@@ -1,0 +1,111 @@
+//! Policy files: Headroom's own, and Amazon's documents, which may have several policies each.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail};
+use headroom::policy::Policy;
+use headroom::policy::diagnostic::nearest;
+use headroom::policy::parse::{Choices, import, parse};
+
+/// What the user says about Amazon's documents.
+#[derive(clap::Args)]
+pub struct DocumentArgs {
+    /// The value of a parameter of a CloudFormation template, or of another name that it refers to;
+    /// may be repeated
+    #[arg(long, value_name = "NAME=VALUE", value_parser = name_and_value)]
+    set: Vec<(String, String)>,
+}
+
+impl DocumentArgs {
+    /// As the library takes it.
+    pub fn choices(&self) -> Choices {
+        Choices {
+            group: None,
+            set: self.set.iter().cloned().collect::<BTreeMap<_, _>>(),
+        }
+    }
+
+    /// Fails when a value is given for a name that none of the documents has. `names` are those of
+    /// all documents.
+    pub fn check_used(&self, names: &BTreeSet<String>) -> anyhow::Result<()> {
+        let Some((unused, _)) = self.set.iter().find(|(name, _)| !names.contains(name)) else {
+            return Ok(());
+        };
+        let listed = || names.iter().map(String::as_str);
+        let remedy = match nearest(unused, listed()) {
+            Some(meant) => format!("did you mean `{meant}`?"),
+            None if names.is_empty() => {
+                "--set is for the parameters of CloudFormation templates, and there is none"
+                    .to_owned()
+            }
+            None => format!("the names are {}", listed().collect::<Vec<_>>().join(", ")),
+        };
+        bail!("--set {unused}: no template refers to this name; {remedy}")
+    }
+}
+
+fn name_and_value(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.trim().is_empty() => {
+            Ok((name.trim().to_owned(), value.to_owned()))
+        }
+        _ => Err("write NAME=VALUE, such as MaxCore=20".to_owned()),
+    }
+}
+
+/// The text of a policy file, also as PowerShell writes it (UTF-16).
+pub fn read_text(path: &Path) -> anyhow::Result<String> {
+    let name = path.display();
+    text_of(fs::read(path)).with_context(|| format!("{name} cannot be read"))
+}
+
+/// The text in what was read; an error says what else the file is.
+pub fn text_of(read: io::Result<Vec<u8>>) -> anyhow::Result<String> {
+    let bytes = read?;
+    let pairs = |bytes: &[u8], pair: fn([u8; 2]) -> u16| {
+        let units = bytes.chunks_exact(2).map(|two| pair([two[0], two[1]]));
+        String::from_utf16(&units.collect::<Vec<u16>>())
+    };
+    match bytes.as_slice() {
+        [0xff, 0xfe, rest @ ..] => Ok(pairs(rest, u16::from_le_bytes)?),
+        [0xfe, 0xff, rest @ ..] => Ok(pairs(rest, u16::from_be_bytes)?),
+        [b'P', b'K', 3, 4, ..] => bail!(
+            "it is a ZIP file; if it is a plan of Terraform, give what `terraform show -json PLAN` prints"
+        ),
+        _ => String::from_utf8(bytes).context("it is not text in UTF-8"),
+    }
+}
+
+/// A policy that a command was given.
+pub struct Given {
+    /// As the outputs call it.
+    pub name: String,
+    /// The file that has it.
+    pub file: PathBuf,
+    pub policy: Policy,
+}
+
+/// The policies of a file, and the names that `--set` can give values.
+pub fn read_policies(
+    path: &Path,
+    text: &str,
+    choices: &Choices,
+) -> anyhow::Result<(Vec<Given>, BTreeSet<String>)> {
+    let file = path.display().to_string();
+    let given = |policy: Policy| Given {
+        name: policy.name().to_owned(),
+        file: path.to_owned(),
+        policy,
+    };
+    Ok(match import(text, &file, choices)? {
+        Some(document) => {
+            let policies = document.policies.into_iter();
+            let policies = policies.map(|imported| given(imported.policy)).collect();
+            (policies, document.names)
+        }
+        None => (vec![given(parse(text, &file)?)], BTreeSet::new()),
+    })
+}
