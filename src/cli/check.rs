@@ -126,11 +126,9 @@ impl Report {
         for warning in imported.remarks.iter().cloned().chain(lints) {
             self.warn(&warning.render(source, name, self.styled));
         }
-        if !imported.path.is_empty() {
-            let scales = described(&imported.policy);
-            self.listed
-                .push_str(&format!("{name}: `{}`: {scales}\n", imported.policy.name()));
-        }
+        let scales = described(&imported.policy);
+        self.listed
+            .push_str(&format!("{name}: `{}`: {scales}\n", imported.policy.name()));
     }
 
     /// The policy of all groups of a cluster has the warnings of each: they are shown once.

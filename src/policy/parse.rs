@@ -82,9 +82,6 @@ pub struct Imported {
     pub policy: Policy,
     /// Where the parts of the policy are in Amazon's document.
     pub spans: PolicySpans,
-    /// Where in the document it is, such as `Cluster.InstanceGroups[1].AutoScalingPolicy`; empty
-    /// when the document is the policy.
-    pub path: String,
     /// Fields without a counterpart in a policy, or with another one than their name says.
     pub remarks: Vec<Diagnostic>,
     yaml: String,
@@ -148,7 +145,6 @@ pub fn import(
         policies.push(Imported {
             policy,
             spans,
-            path: translated.path,
             remarks: translated.remarks,
             yaml,
         });

@@ -85,7 +85,7 @@ fn a_managed_scaling_policy_becomes_one_that_follows_demand() {
     folder.write("managed.yaml", &yaml);
     assert_eq!(
         folder.stdout("check --strict managed.json managed.yaml"),
-        "0 errors, 0 warnings\n"
+        "managed.json: `emr-managed-scaling`: follows demand from 2 to 9 instances\n0 errors, 0 warnings\n"
     );
 }
 
@@ -100,7 +100,10 @@ fn amazons_document_loads_wherever_a_policy_is_read() {
     let answer = folder.run("check task.json");
     assert_eq!(
         (answer.code, answer.stdout.as_str()),
-        (Some(0), "0 errors, 2 warnings\n"),
+        (
+            Some(0),
+            "task.json: `emr-automatic-scaling`: role: task from 0 to 4 instances with 1 rule\n0 errors, 2 warnings\n"
+        ),
         "{}",
         answer.stderr
     );

@@ -85,7 +85,10 @@ pub fn translate(
     };
     Ok(Translated {
         document,
-        path: first.path.to_owned(),
+        path: match parts {
+            [only] => only.path.to_owned(),
+            _ => String::new(),
+        },
         descriptions,
         remarks,
     })

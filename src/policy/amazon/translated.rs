@@ -7,7 +7,8 @@ use crate::policy::document::PolicyDocument;
 pub struct Translated {
     /// The policy's content; its places are those of Amazon's document.
     pub document: PolicyDocument,
-    /// Where in Amazon's document the policy is; empty when the document is the policy.
+    /// Where in Amazon's document the policy is; empty when it is the document, or several policies
+    /// of it together.
     pub path: String,
     /// One for each rule of each target.
     pub descriptions: Vec<Vec<Option<String>>>,

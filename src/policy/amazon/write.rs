@@ -14,12 +14,17 @@ const WIDTH: usize = 78;
 pub fn yaml(translated: &Translated, file_name: &str) -> String {
     let Translated {
         document,
+        path,
         descriptions,
         remarks,
-        ..
     } = translated;
     let mut out = Writer(String::new());
-    out.comment("", &format!("Converted from {file_name}."));
+    let place = if path.is_empty() {
+        String::new()
+    } else {
+        format!(", {path}")
+    };
+    out.comment("", &format!("Converted from {file_name}{place}."));
     if !remarks.is_empty() {
         out.comment(
             "",

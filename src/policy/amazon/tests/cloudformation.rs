@@ -98,6 +98,10 @@ fn a_value_that_is_missing_is_named_with_place_and_remedy() {
     ] {
         assert!(refused.contains(said), "{refused}");
     }
+}
+
+#[test]
+fn what_cannot_be_computed_is_named_with_a_remedy() {
     for (value, said, remedy) in [
         (
             "!GetAtt Sizer.Max",

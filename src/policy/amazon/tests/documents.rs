@@ -71,8 +71,13 @@ fn a_described_cluster_has_a_policy_for_each_group_and_one_for_all() {
         "etl all groups: role: core 2..10, role: task 0..20",
     ];
     assert_eq!(found(&source), expected);
-    let paths = policies(&source, &Choices::default());
-    assert_eq!(paths[1].path, "Cluster.InstanceGroups[2].AutoScalingPolicy");
+    let imported = policies(&source, &Choices::default());
+    let place = "# Converted from amazon.json, Cluster.InstanceGroups[2].AutoScalingPolicy.";
+    assert!(
+        imported[1].yaml().starts_with(place),
+        "{}",
+        imported[1].yaml()
+    );
 }
 
 #[test]
