@@ -12,13 +12,17 @@ use headroom::daemon::telemetry::server;
 use headroom::daemon::{discovery, start};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
 
 /// The settings file that is read without `--config`, if it exists.
 pub const DEFAULT_CONFIG: &str = "/etc/headroom/headroom.toml";
 
 const ABOUT: &str = "The daemon starts only if its self-test passes: the policy is valid, EMR and \
 CloudWatch can be read, each target matches one group, and no Amazon scaling policy is attached to \
-it (a dry run starts anyway, and holds). YARN and HDFS may still be down. The daemon writes each decision and its reason to a journal before it acts; `headroom explain` shows them.
+it (a dry run starts anyway, and holds). YARN and HDFS may still be down. The daemon writes each \
+decision and its reason to a journal before it acts; `headroom explain` shows them.
 
 AWS credentials and region are found by the AWS SDK (environment, profile, instance role). \
 AWS_ENDPOINT_URL is supported.
@@ -155,7 +159,18 @@ and strings are not quoted.\n"
 }
 
 /// Sends the log to standard error; standard output is for results.
+///
+/// The SDK warns of each place where it finds no region or credentials, with pages of detail. The
+/// error that follows says what to do, so that the warnings are shown only at the level `debug`.
 pub fn start_log(settings: LogSettings) {
+    let sdk_level = if settings.level > tracing::Level::INFO {
+        settings.level
+    } else {
+        tracing::Level::ERROR
+    };
+    let filter = Targets::new()
+        .with_default(settings.level)
+        .with_target("aws_config", sdk_level);
     let log = tracing_subscriber::fmt()
         .with_max_level(settings.level)
         .with_writer(std::io::stderr)
@@ -163,7 +178,9 @@ pub fn start_log(settings: LogSettings) {
     match settings.format {
         LogFormat::Text => log
             .with_ansi(std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none())
+            .finish()
+            .with(filter)
             .init(),
-        LogFormat::Json => log.json().init(),
+        LogFormat::Json => log.json().finish().with(filter).init(),
     }
 }
