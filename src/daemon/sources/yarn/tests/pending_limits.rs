@@ -72,6 +72,29 @@ async fn work_in_a_queue_that_may_have_a_part_of_the_cluster_is_limited_by_its_m
     );
 }
 
+/// Hadoop 2.10 answered the same, with fewer fields.
+#[tokio::test]
+async fn before_hadoop_3_the_limits_are_read_from_the_same_answers() {
+    let fake = Fake::start().await;
+    fake.answers("/info", Canned::json(fixture!("hadoop-2.10/info")))
+        .answers("/metrics", Canned::json(fixture!("limited-metrics")))
+        .answers(
+            "/nodes",
+            Canned::json(fixture!("hadoop-2.10/limited-nodes")),
+        )
+        .answers("/apps", Canned::json(fixture!("hadoop-2.10/limited-apps")))
+        .answers(
+            "/scheduler",
+            Canned::json(fixture!("hadoop-2.10/limited-scheduler")),
+        )
+        .answers("/jmx QueueMetrics", Canned::json(fixture!("queue-metrics")))
+        .answers("/get-node-labels", Canned::json("null"));
+    assert_eq!(
+        brief(limits(&fake).await),
+        [(queue_maximum(), 11, percent(25.0))]
+    );
+}
+
 #[tokio::test]
 async fn what_a_queue_its_users_or_its_masters_may_have_is_read_from_the_scheduler() {
     let limit = |by, most| vec![(by, 11, most)];
