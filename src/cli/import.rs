@@ -33,6 +33,7 @@ enum Format {
     Swim(Swim),
     Rumen(Rumen),
     Spark(Spark),
+    HistoryServer(HistoryServer),
     Jhist(Jhist),
     YarnApps(YarnApps),
     Cloudwatch(CloudWatch),
@@ -95,7 +96,7 @@ struct Swim {
     start: Timestamp,
 }
 
-/// MapReduce job histories as Rumen or Hadoop's SLS write them
+/// MapReduce jobs in the formats of Rumen and Hadoop's SLS, also synthetic ones (syn.json)
 #[derive(clap::Args)]
 #[command(
     after_help = "Example:\n  headroom import rumen 2jobs2min-rumen-jh.json --out history.trace.zst"
@@ -123,6 +124,20 @@ overhead included, and spark.task.cpus vcores.
 Example:\n  headroom import spark /var/log/spark/apps --out spark.trace.zst"
 )]
 struct Spark {
+    #[command(flatten)]
+    files: Files,
+}
+
+/// Saved replies of the Spark history server's REST service
+#[derive(clap::Args)]
+#[command(
+    after_help = "Pass a folder with a folder for each application, which has the replies stages.json, \
+environment.json, allexecutors.json and application.json (docs/traces.md has a script). Event logs are more exact: \
+the replies have no single tasks, so the tasks of a stage take the mean time.
+
+Example:\n  headroom import history-server replies --out spark.trace.zst"
+)]
+struct HistoryServer {
     #[command(flatten)]
     files: Files,
 }
@@ -219,6 +234,9 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         }
         Format::Spark(args) => convert(&args.files, spark::applications, |sources| {
             spark::import(sources)
+        }),
+        Format::HistoryServer(args) => convert(&args.files, spark::saved_replies, |sources| {
+            spark::import_replies(sources)
         }),
         Format::Jhist(args) => {
             let each = Resources {

@@ -36,8 +36,10 @@ fn of_file(path: &Path) -> Option<Recording> {
     of_text(&String::from_utf8_lossy(&first))
 }
 
+const REST: &str = "a reply of Spark's REST service";
+
 /// Marks of the JSON formats, in the order in which they are tried: all marks of a row must be there.
-const MARKS: [(&[&str], &str, &str); 7] = [
+const MARKS: [(&[&str], &str, &str); 10] = [
     (
         &["\"Event\"", "\"SparkListener"],
         "a Spark event log",
@@ -47,6 +49,11 @@ const MARKS: [(&[&str], &str, &str); 7] = [
     (
         &["\"am.type\"", "\"job."],
         "an input of Hadoop's SLS",
+        "rumen",
+    ),
+    (
+        &["\"workloads\"", "\"num_jobs\""],
+        "a synthetic workload of Hadoop's SLS",
         "rumen",
     ),
     (
@@ -69,6 +76,12 @@ const MARKS: [(&[&str], &str, &str); 7] = [
         "a list of YARN's applications",
         "yarn-apps",
     ),
+    (
+        &["\"stageId\"", "\"numCompleteTasks\""],
+        REST,
+        "history-server",
+    ),
+    (&["\"sparkProperties\""], REST, "history-server"),
 ];
 
 fn of_text(text: &str) -> Option<Recording> {
@@ -77,7 +90,7 @@ fn of_text(text: &str) -> Option<Recording> {
     if text.starts_with("Avro-Json") || text.starts_with("Avro-Binary") {
         return recording("a MapReduce job history", "jhist");
     }
-    if text.starts_with('{') {
+    if text.starts_with(['{', '[']) {
         let compact: String = text.split_whitespace().collect();
         let (_, what, importer) = MARKS
             .iter()
@@ -120,6 +133,8 @@ mod tests {
             ("yarn/apps-finished.json", "yarn-apps"),
             ("yarn/apps.json", "yarn-apps"),
             ("traces/metric-data.json", "cloudwatch"),
+            ("traces/spark-rest/stages.json", "history-server"),
+            ("traces/spark-rest", "history-server"),
         ] {
             let recording = recognize(&fixture(name));
             assert_eq!(recording.map(|r| r.importer), Some(importer), "{name}");
@@ -128,6 +143,10 @@ mod tests {
         assert_eq!(of("job0\t5\t5\t268435457\t0\t1\n"), Some("swim"));
         assert_eq!(of("job0\t5\t5\t1\t0\t1\t/in\t/out\n"), Some("swim"));
         assert_eq!(of("job,submit_s,stage,after\n"), Some("csv"));
+        assert_eq!(
+            of("{\n \"num_jobs\": 10,\n \"workloads\": []}"),
+            Some("rumen")
+        );
     }
 
     #[test]

@@ -4,15 +4,18 @@
 //! Rumen: `org.apache.hadoop.tools.rumen.LoggedJob`. SLS: `SchedulerLoadSimulator.md` and
 //! `SLSConfiguration` in `apache/hadoop`.
 
+mod collected;
 mod entry;
 mod sls;
+mod synthetic;
 mod tasks;
 
 use std::path::Path;
 use std::time::Duration;
 
+use collected::Collected;
+use entry::Entry;
 pub use entry::Options;
-use entry::{Collected, Entry};
 
 use super::error::{ImportError, malformed};
 use super::gather::{Gathered, Ids, Imported, Notes, Tally, gather, imported, on_one_clock};
@@ -35,13 +38,17 @@ pub fn import(
         notes,
     } = gathered;
     let (mut rumen, mut sls) = (Vec::new(), Vec::new());
+    let mut is_synthetic = false;
     for part in parts {
+        is_synthetic |= part.is_synthetic;
         rumen.extend(part.rumen);
         sls.extend(part.sls);
     }
     if rumen.is_empty() {
         let source = format!("SLS {names}");
-        return imported(source, options.start, sls, Ids::OfAFile, notes);
+        let mut imported = imported(source, options.start, sls, Ids::OfAFile, notes)?;
+        imported.header.synthetic = is_synthetic;
+        return Ok(imported);
     }
     if !sls.is_empty() {
         let problem =
@@ -81,6 +88,15 @@ fn read_source(
         };
         match entry {
             Entry {
+                workloads: Some(workloads),
+                jobs,
+                seed,
+                ..
+            } => {
+                let (jobs, seed) = (jobs.unwrap_or(0), seed.unwrap_or(0));
+                synthetic::add_jobs(&workloads, jobs, seed, &mut collected).map_err(refused)?;
+            }
+            Entry {
                 sls_tasks: Some(_), ..
             } => sls::add_jobs(entry, options, &mut collected).map_err(refused)?,
             Entry {
@@ -97,7 +113,7 @@ fn read_source(
             }
             _ => {
                 return Err(refused(
-                    "expected a Rumen job (jobID, mapTasks, reduceTasks) or an SLS job (job.tasks)"
+                    "expected a Rumen job (jobID, mapTasks, reduceTasks), an SLS job (job.tasks) or a synthetic workload (workloads)"
                         .to_owned(),
                 ));
             }

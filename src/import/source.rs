@@ -105,6 +105,12 @@ impl Source {
         Ok(first)
     }
 
+    /// The files of the source, each for itself.
+    pub(super) fn into_pieces(mut self) -> impl Iterator<Item = Result<Self, ImportError>> {
+        let rest = std::mem::replace(&mut self.rest, Box::new(std::iter::empty()));
+        std::iter::once(Ok(self)).chain(rest)
+    }
+
     pub(super) fn lines(self) -> SourceLines {
         SourceLines {
             name: self.name,

@@ -9,6 +9,7 @@ mod finished;
 mod inputs;
 mod logged;
 mod memory;
+mod rest;
 mod sizes;
 mod stages;
 
@@ -29,6 +30,7 @@ use events::{
 };
 pub use inputs::applications;
 use logged::{Logged, once};
+pub use rest::{import_replies, saved_replies};
 use sizes::Sizes;
 use stages::Stages;
 

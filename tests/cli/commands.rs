@@ -285,6 +285,10 @@ fn every_import_makes_a_trace_that_can_be_simulated() {
             "3 jobs, 17 tasks, ",
         ),
         (
+            format!("history-server {}", fixture("spark-rest")),
+            "1 job, 45 tasks, ",
+        ),
+        (
             format!("yarn-apps {}", fixture("../yarn/apps-finished.json")),
             "2 jobs, ",
         ),

@@ -244,6 +244,7 @@ fn a_recording_given_as_a_trace_is_recognized_with_the_command_that_imports_it()
         ),
         (fixture("traces/mapreduce"), "jhist"),
         (fixture("traces/metric-data.json"), "cloudwatch"),
+        (fixture("traces/spark-rest"), "history-server"),
         (fixture("yarn/apps-finished.json"), "yarn-apps"),
         ("jobs.csv".to_owned(), "csv"),
         ("swim.tsv".to_owned(), "swim"),

@@ -3,10 +3,9 @@
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Deserializer};
 
+use super::synthetic::Workload;
 use super::tasks::{LoggedTasks, fold_sequence};
-use crate::import::gather::Tally;
 use crate::import::hadoop::Properties;
-use crate::trace::Job;
 use crate::units::{Mebibytes, Resources, Timestamp, VirtualCores};
 
 /// The options of a Rumen or SLS import.
@@ -29,15 +28,6 @@ impl Default for Options {
             start: Timestamp::EPOCH,
         }
     }
-}
-
-/// The jobs of both formats, before their times are made relative to the first.
-#[derive(Default)]
-pub(super) struct Collected {
-    /// Jobs with the instant of submission in milliseconds since the epoch; `submit` is not set yet.
-    pub rumen: Vec<(i64, Job)>,
-    pub sls: Vec<Job>,
-    pub left_out: Tally,
 }
 
 /// A job of either format, which its fields distinguish.
@@ -73,6 +63,12 @@ pub(super) struct Entry {
     pub am_memory_mib: Option<Whole>,
     #[serde(rename = "am.vcores")]
     pub am_vcores: Option<Whole>,
+    #[serde(rename = "workloads")]
+    pub workloads: Option<Vec<Workload>>,
+    #[serde(rename = "num_jobs")]
+    pub jobs: Option<i64>,
+    #[serde(rename = "rand_seed")]
+    pub seed: Option<i64>,
 }
 
 /// A task of an SLS job.

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::entry::{Collected, Entry, Options, SlsTask, Whole};
+use super::collected::Collected;
+use super::entry::{Entry, Options, SlsTask, Whole};
 use crate::import::gather::{elapsed, push_run};
 use crate::trace::journal::TASKS_MAX;
 use crate::trace::{Job, Stage, TaskRun};

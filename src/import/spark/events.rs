@@ -36,7 +36,7 @@ impl ApplicationStart {
     }
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 pub struct EnvironmentUpdate {
     #[serde(rename = "Spark Properties", default)]
     pub properties: BTreeMap<String, String>,

@@ -1,11 +1,13 @@
 //! The stages of an application and their dependencies.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use super::events::{JobEnd, JobStart, StageInfo, TaskEnd};
 use super::finished::Finished;
 use super::sizes::Sizes;
 use crate::import::gather::{Tally, elapsed};
+use crate::trace::journal::TASKS_MAX;
 use crate::trace::{Stage, TaskRun, seconds};
 
 /// The stages and Spark jobs of one application, as far as its log has been read.
@@ -74,6 +76,14 @@ impl Stages {
             left_out.add(1, "task attempts that repeated finished work");
         }
         Ok(())
+    }
+
+    /// Adds tasks of equal length, numbered from `first`.
+    pub fn finished(&mut self, stage: i64, first: i64, count: i64, duration: Duration) {
+        let tasks = &mut self.stages.entry(stage).or_default().tasks;
+        for task in first..first.saturating_add(count.min(TASKS_MAX as i64)) {
+            tasks.add((0, task), task, duration);
+        }
     }
 
     /// The stages that ran, ordered by id, which puts parents before children.
