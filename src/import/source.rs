@@ -86,7 +86,7 @@ impl Source {
             Err(source) => Err(ImportError::Read {
                 path: self.name.clone(),
                 line: 1,
-                source,
+                source: plain(source),
             }),
         }
     }
@@ -169,7 +169,7 @@ fn place(name: &Path, error: LineError) -> ImportError {
         LineErrorCause::Read(source) => ImportError::Read {
             path: name.to_owned(),
             line,
-            source,
+            source: plain(source),
         },
         LineErrorCause::TooLong => malformed(
             name,
@@ -179,6 +179,15 @@ fn place(name: &Path, error: LineError) -> ImportError {
                 LINE_BYTES_MAX >> 20
             ),
         ),
+    }
+}
+
+/// An end that is too early, in words that need no knowledge of the decompressor.
+fn plain(error: io::Error) -> io::Error {
+    if error.kind() == io::ErrorKind::UnexpectedEof {
+        io::Error::new(error.kind(), "the compressed stream ends early")
+    } else {
+        error
     }
 }
 
