@@ -4,7 +4,7 @@
 //! Writes one file per answer, unchanged, to the folder `HEADROOM_RECORDING`.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::parts::jobs::Job;
 use crate::parts::yarn::{LIMITED_QUEUE, YarnCluster};
@@ -15,10 +15,7 @@ const NODE: &str = "ip-10-0-0-1.ec2.internal";
 #[tokio::test]
 #[ignore = "records; run it by tests/run answers"]
 async fn answers_while_containers_are_pending() {
-    let folder = PathBuf::from(
-        std::env::var_os("HEADROOM_RECORDING").expect("HEADROOM_RECORDING names a folder"),
-    );
-    fs::create_dir_all(&folder).expect("a folder");
+    let folder = recording();
     let cluster = YarnCluster::start().await;
     cluster.start_node(NODE);
     cluster.active(1).await;
@@ -35,21 +32,14 @@ async fn answers_while_containers_are_pending() {
         (cluster.started_containers(&id).await.len() == 8).then_some(())
     })
     .await;
-    for (name, path) in requests() {
-        let url = cluster.rest().join(&path).expect("an address");
-        let answer = eventually(name, seconds(10), async || http::text(&url).await).await;
-        fs::write(folder.join(format!("{name}.json")), answer).expect("writes");
-    }
+    write_answers(&cluster, &folder, &requests()).await;
 }
 
 /// What a ResourceManager answers while a queue's maximum keeps work waiting beside idle room.
 #[tokio::test]
 #[ignore = "records; run it by tests/run answers"]
 async fn answers_beside_a_queue_that_is_full() {
-    let folder = PathBuf::from(
-        std::env::var_os("HEADROOM_RECORDING").expect("HEADROOM_RECORDING names a folder"),
-    );
-    fs::create_dir_all(&folder).expect("a folder");
+    let folder = recording();
     let cluster = YarnCluster::start().await;
     cluster.start_node(NODE);
     cluster.active(1).await;
@@ -66,24 +56,33 @@ async fn answers_beside_a_queue_that_is_full() {
         (cluster.started_containers(&id).await.len() == 2).then_some(())
     })
     .await;
-    for (name, path) in [
-        ("limited-scheduler", "ws/v1/cluster/scheduler"),
-        (
-            "limited-apps",
-            "ws/v1/cluster/apps?states=RUNNING,ACCEPTED&deSelects=timeouts,resourceInfo",
-        ),
+    let requests_of_apps = if installed::hadoop_version().starts_with("2.") {
+        "apps?states=RUNNING,ACCEPTED"
+    } else {
+        "apps?states=RUNNING,ACCEPTED&deSelects=timeouts,resourceInfo"
+    };
+    let requests = [
+        ("limited-scheduler", "scheduler"),
+        ("limited-apps", requests_of_apps),
         (
             "limited-nodes",
-            "ws/v1/cluster/nodes?states=RUNNING,DECOMMISSIONING,UNHEALTHY",
+            "nodes?states=RUNNING,DECOMMISSIONING,UNHEALTHY",
         ),
-        ("limited-metrics", "ws/v1/cluster/metrics"),
-    ] {
-        let path = if installed::hadoop_version().starts_with("2.") {
-            path.replace("&deSelects=timeouts,resourceInfo", "")
-        } else {
-            path.to_owned()
-        };
-        let url = cluster.rest().join(&path).expect("an address");
+        ("limited-metrics", "metrics"),
+    ]
+    .map(|(name, path)| (name, format!("ws/v1/cluster/{path}")));
+    write_answers(&cluster, &folder, &requests).await;
+}
+
+fn recording() -> PathBuf {
+    let folder = std::env::var_os("HEADROOM_RECORDING").expect("HEADROOM_RECORDING names a folder");
+    fs::create_dir_all(&folder).expect("a folder");
+    folder.into()
+}
+
+async fn write_answers(cluster: &YarnCluster, folder: &Path, requests: &[(&str, String)]) {
+    for (name, path) in requests {
+        let url = cluster.rest().join(path).expect("an address");
         let answer = eventually(name, seconds(10), async || http::text(&url).await).await;
         fs::write(folder.join(format!("{name}.json")), answer).expect("writes");
     }

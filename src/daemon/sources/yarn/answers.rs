@@ -13,8 +13,8 @@ use crate::daemon::sources::yarn::node_snapshot::{YarnNode, snapshot};
 use crate::daemon::sources::yarn::pending_limits::{containers_pending, pending_limits};
 use crate::daemon::sources::yarn::queue_wire::{self, RequestingApp, RequestingApps};
 use crate::daemon::sources::yarn::wire::{
-    App, Apps, ClusterMetrics, Metrics, Node, NodeLabels, Nodes, PartitionCounts, QueueMetrics,
-    Scheduler, SchedulerInfo,
+    App, Apps, ClusterMetrics, Metrics, Node, NodeLabels, Nodes, PartitionCounts, Queue,
+    QueueMetrics, Scheduler, SchedulerInfo,
 };
 use crate::observation::YarnLoad;
 use crate::observation::pending_limit::PendingLimit;
@@ -48,7 +48,7 @@ pub struct Answers {
 /// The answers that are read only if there are node labels.
 #[derive(Debug)]
 struct Partitions {
-    scheduler: Part<SchedulerInfo>,
+    scheduler: Part<SchedulerInfo<Queue>>,
     counts: Part<Vec<PartitionCounts>>,
 }
 
@@ -57,7 +57,7 @@ struct Partitions {
 struct Requests {
     apps: Part<Vec<RequestingApp>>,
     /// `None` if there are node labels.
-    scheduler: Option<Part<queue_wire::SchedulerInfo>>,
+    scheduler: Option<Part<SchedulerInfo<queue_wire::Queue>>>,
 }
 
 type Part<T> = Result<T, SourceError>;
@@ -241,7 +241,11 @@ impl Reader<'_> {
                 return None;
             }
             let answer = self
-                .get::<queue_wire::Scheduler>("scheduler", &scheduler_url, SCHEDULER_LIMIT_BYTES)
+                .get::<Scheduler<queue_wire::Queue>>(
+                    "scheduler",
+                    &scheduler_url,
+                    SCHEDULER_LIMIT_BYTES,
+                )
                 .await;
             Some(answer)
         };
@@ -265,7 +269,7 @@ impl Reader<'_> {
             "Hadoop:service=ResourceManager,name=PartitionQueueMetrics,partition=*,q0=root",
         );
         let ((scheduler, s), (counts, c)) = tokio::join!(
-            self.get::<Scheduler>("scheduler", &scheduler_url, SCHEDULER_LIMIT_BYTES),
+            self.get::<Scheduler<Queue>>("scheduler", &scheduler_url, SCHEDULER_LIMIT_BYTES),
             self.get::<Beans<PartitionCounts>>("jmx", &jmx_url, SMALL_LIMIT_BYTES),
         );
         let scheduler = scheduler.map(|answer| answer.scheduler.scheduler_info);

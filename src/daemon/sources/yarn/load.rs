@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use crate::daemon::sources::yarn::wire::{
-    App, AppState, ClusterMetrics, Node, PartitionCounts, PartitionUsage, QueueMetrics, Resource,
-    SchedulerInfo,
+    App, AppState, ClusterMetrics, Node, PartitionCounts, PartitionUsage, Queue, QueueMetrics,
+    Resource, SchedulerInfo,
 };
 use crate::observation::{NodesByState, YarnLoad};
 use crate::units::{Mebibytes, Timestamp, VirtualCores};
@@ -80,7 +80,7 @@ fn without_pending(metrics: &ClusterMetrics) -> YarnLoad {
 /// When a value is unknown for some partition.
 pub fn over_partitions(
     metrics: &ClusterMetrics,
-    scheduler: &SchedulerInfo,
+    scheduler: &SchedulerInfo<Queue>,
     counts: &[PartitionCounts],
     nodes: Option<&[Node]>,
     requested: Option<u64>,

@@ -11,10 +11,10 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use crate::daemon::sources::yarn::queue_wire::{
-    Queue, QueueList, Request, RequestingApp, SchedulerInfo,
+use crate::daemon::sources::yarn::queue_wire::{Queue, Request, RequestingApp};
+use crate::daemon::sources::yarn::wire::{
+    AppState, Node, NodeState, QueueList, Resource, SchedulerInfo,
 };
-use crate::daemon::sources::yarn::wire::{AppState, Node, NodeState, Resource};
 use crate::observation::pending_limit::{LimitedBy, MostAllowed, PendingLimit};
 use crate::units::{Mebibytes, Percent, VirtualCores};
 
@@ -22,7 +22,7 @@ use crate::units::{Mebibytes, Percent, VirtualCores};
 pub fn pending_limits(
     apps: &[RequestingApp],
     nodes: &[Node],
-    scheduler: Option<&SchedulerInfo>,
+    scheduler: Option<&SchedulerInfo<Queue>>,
 ) -> Vec<PendingLimit> {
     let (mut obstacles, waiting) = by_nodes(apps, &Nodes::of(nodes));
     let Some(scheduler) = scheduler.filter(|scheduler| scheduler.kind == "capacityScheduler")
@@ -214,7 +214,7 @@ fn waits_for_master_share(queue: &Queue, waiting: &Waiting) -> bool {
         && used.memory.saturating_add(waiting.amount.memory_mib) > most.memory
 }
 
-fn collect_leaves<'a>(queues: Option<&'a QueueList>, leaves: &mut Vec<&'a Queue>) {
+fn collect_leaves<'a>(queues: Option<&'a QueueList<Queue>>, leaves: &mut Vec<&'a Queue>) {
     for queue in queues.into_iter().flat_map(|queues| &queues.queue) {
         match &queue.queues {
             Some(below) if !below.queue.is_empty() => collect_leaves(Some(below), leaves),

@@ -4,39 +4,14 @@
 
 use serde::Deserialize;
 
-use crate::daemon::sources::yarn::wire::{AppState, Resource};
-
-/// `/ws/v1/cluster/scheduler`, of which only the CapacityScheduler's form has limits.
-#[derive(Debug, Deserialize)]
-pub struct Scheduler {
-    pub scheduler: SchedulerBody,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct SchedulerBody {
-    pub scheduler_info: SchedulerInfo,
-}
-
-#[derive(Debug, Deserialize)]
-pub struct SchedulerInfo {
-    #[serde(rename = "type")]
-    pub kind: String,
-    pub queues: Option<QueueList>,
-}
-
-#[derive(Debug, Deserialize)]
-pub struct QueueList {
-    #[serde(default)]
-    pub queue: Vec<Queue>,
-}
+use crate::daemon::sources::yarn::wire::{AppState, QueueList, Resource};
 
 /// A queue; a leaf, to which applications are submitted, has no queues below it.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Queue {
     pub queue_name: String,
-    pub queues: Option<QueueList>,
+    pub queues: Option<QueueList<Queue>>,
     /// In percent of the cluster.
     #[serde(default = "whole")]
     pub absolute_capacity: f64,

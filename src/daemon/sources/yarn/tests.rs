@@ -441,7 +441,9 @@ proptest::proptest! {
             bytes.truncate(length.max(at));
             let _ = serde_json::from_slice::<wire::Metrics>(&bytes);
             let _ = serde_json::from_slice::<wire::Info>(&bytes);
-            let _ = serde_json::from_slice::<wire::Scheduler>(&bytes);
+            let _ = serde_json::from_slice::<wire::Scheduler<wire::Queue>>(&bytes);
+            let _ = serde_json::from_slice::<wire::Scheduler<queue_wire::Queue>>(&bytes);
+            let _ = serde_json::from_slice::<queue_wire::RequestingApps>(&bytes);
             let nodes = serde_json::from_slice::<wire::Nodes>(&bytes).ok().and_then(|nodes| nodes.nodes);
             let apps = serde_json::from_slice::<wire::Apps>(&bytes).ok().and_then(|apps| apps.apps);
             let _ = node_snapshot::snapshot(&nodes.map(|list| list.node).unwrap_or_default(), &apps.map(|list| list.app).unwrap_or_default());

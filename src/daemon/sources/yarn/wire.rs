@@ -191,28 +191,28 @@ impl NodeLabels {
     }
 }
 
-/// `/ws/v1/cluster/scheduler`.
+/// `/ws/v1/cluster/scheduler`. `Q` has the fields of each queue that are read.
 #[derive(Debug, Deserialize)]
-pub struct Scheduler {
-    pub scheduler: SchedulerBody,
+pub struct Scheduler<Q> {
+    pub scheduler: SchedulerBody<Q>,
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct SchedulerBody {
-    pub scheduler_info: SchedulerInfo,
+pub struct SchedulerBody<Q> {
+    pub scheduler_info: SchedulerInfo<Q>,
 }
 
 /// `type` is `capacityScheduler`, `fairScheduler` or `fifoScheduler`; only the first has partitions.
 #[derive(Debug, Deserialize)]
-pub struct SchedulerInfo {
+pub struct SchedulerInfo<Q> {
     #[serde(rename = "type")]
     pub kind: String,
     /// The queues directly below the root, each including its descendants.
-    pub queues: Option<QueueList>,
+    pub queues: Option<QueueList<Q>>,
 }
 
-impl SchedulerInfo {
+impl SchedulerInfo<Queue> {
     /// Whether work is pending in any partition.
     pub fn has_pending(&self) -> bool {
         let queues = self.queues.iter().flat_map(|queues| &queues.queue);
@@ -223,8 +223,8 @@ impl SchedulerInfo {
 }
 
 #[derive(Debug, Deserialize)]
-pub struct QueueList {
-    pub queue: Vec<Queue>,
+pub struct QueueList<Q> {
+    pub queue: Vec<Q>,
 }
 
 #[derive(Debug, Deserialize)]
