@@ -426,9 +426,12 @@ async fn reading_a_large_cluster_again_and_again_does_not_grow_memory() {
         assert_eq!(reading.nodes.unwrap().value.len(), 4_000);
         sizes.push(resident_bytes());
     }
-    // Other tests run in the same process: one leaked answer a reading would be ten times as much.
-    let growth = sizes[49].saturating_sub(sizes[9]);
-    assert!(growth < 50 << 20, "grew by {growth} bytes: {sizes:?}");
+    // A leaked answer makes every reading grow by megabytes. Other tests run in the same process, and
+    // make some of them grow.
+    let grew = sizes[9..]
+        .windows(2)
+        .filter(|pair| pair[1] > pair[0] + (1 << 20));
+    assert!(grew.count() < 20, "{sizes:?}");
 }
 
 proptest::proptest! {
