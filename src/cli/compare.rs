@@ -29,6 +29,7 @@ Then `demand:` runs at each performance index from 1 to 100.
 Examples:
   headroom compare simulations/* --out-dir comparison
   headroom compare simulations/office-day --policy mine.yaml
+  headroom compare week.trace.zst --policy describe-cluster.json
   headroom compare week.trace.zst --scenario cluster.yaml
   headroom compare simulations/* --out-dir comparison --quick   # keep the frontier"
 )]

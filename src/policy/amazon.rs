@@ -58,6 +58,7 @@ pub(super) fn translate(
     let Some(mut contents) = found else {
         return Ok(None);
     };
+    tell_apart(&mut contents);
     let mut errors = std::mem::take(&mut contents.errors);
     if contents
         .clusters
@@ -90,6 +91,31 @@ pub(super) fn translate(
         }))
     } else {
         Err(translator.errors)
+    }
+}
+
+/// Gives names that differ to clusters that have policies: with the id, where the name is not enough.
+fn tell_apart(contents: &mut Contents) {
+    let with_policy = || {
+        contents
+            .clusters
+            .iter()
+            .filter(|cluster| cluster.has_policy())
+    };
+    if with_policy().count() < 2 {
+        return;
+    }
+    let names: Vec<Option<String>> = with_policy().map(|cluster| cluster.name.clone()).collect();
+    let is_shared = |name: &Option<String>| names.iter().filter(|other| *other == name).count() > 1;
+    for cluster in &mut contents.clusters {
+        let Some(id) = cluster.id.as_ref().map(|id| id.value.0.clone()) else {
+            continue;
+        };
+        match &mut cluster.name {
+            Some(name) if is_shared(&Some(name.clone())) => *name = format!("{name} {id}"),
+            Some(_) => {}
+            none => *none = Some(id),
+        }
     }
 }
 

@@ -13,8 +13,8 @@ use crate::policy::yaml::At;
 
 /// Larger files are refused. The state of a large Terraform project has some 10 MiB.
 const LARGEST_FILE_BYTES: usize = 64 << 20;
-/// With aliases a short text can stand for a huge tree.
-const MOST_NODES: usize = 4_000_000;
+/// With aliases a short text can stand for a huge tree: they may add so many values.
+const MOST_ALIASED: usize = 200_000;
 /// Deeper trees are refused, because they are read by recursion.
 const DEEPEST: usize = 200;
 
@@ -195,7 +195,8 @@ struct Builder {
     open: Vec<Open>,
     anchors: BTreeMap<usize, (At<Node>, Measure)>,
     root: Option<At<Node>>,
-    nodes: usize,
+    /// How many values aliases have added.
+    aliased: usize,
 }
 
 impl Builder {
@@ -237,6 +238,11 @@ impl Builder {
                 let Some((node, measure)) = self.anchors.get(&anchor) else {
                     return Err(Diagnostic::error(place, "this alias stands for itself"));
                 };
+                self.aliased += measure.nodes;
+                if self.aliased > MOST_ALIASED {
+                    let message = format!("the aliases stand for more than {MOST_ALIASED} values");
+                    return Err(Diagnostic::error(place, message));
+                }
                 let (node, measure) = (node.clone(), *measure);
                 self.finish(node, None, 0, measure)
             }
@@ -282,13 +288,6 @@ impl Builder {
                 nodes: measure.nodes + 1,
                 depth: measure.depth + 1,
             };
-        }
-        self.nodes += measure.nodes;
-        if self.nodes > MOST_NODES {
-            return Err(Diagnostic::error(
-                node.span,
-                "the document has more than 4 million values",
-            ));
         }
         if self.open.len() + measure.depth > DEEPEST {
             return Err(too_deep(node.span));
@@ -364,4 +363,68 @@ fn short_form(tag: Option<&Tag>) -> Option<String> {
         name @ ("Ref" | "Condition") => name.to_owned(),
         name => format!("Fn::{name}"),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text_of(source: &str, name: &str) -> Option<String> {
+        let tree = read(source).unwrap_or_else(|error| panic!("{error}"));
+        tree.string(name).map(str::to_owned)
+    }
+
+    #[test]
+    fn short_forms_are_functions() {
+        let tree =
+            read("a: !Ref X\nb: !Sub 'x'\nc: !If [P, 1, !Ref Y]\nd: !!str 5\n").expect("YAML");
+        let function = |name: &str| tree.field(name).map(|at| at.entries()[0].0.value.clone());
+        assert_eq!(function("a").as_deref(), Some("Ref"));
+        assert_eq!(function("b").as_deref(), Some("Fn::Sub"));
+        assert_eq!(function("c").as_deref(), Some("Fn::If"));
+        assert_eq!(tree.string("d"), Some("5"));
+    }
+
+    #[test]
+    fn aliases_and_merge_keys_stand_for_what_they_refer_to() {
+        let source = "base: &b { x: 1, y: 2 }\nmerged: { <<: *b, y: 3 }\nsame: *b\n";
+        let tree = read(source).expect("YAML");
+        let field = |map: &str, name: &str| tree.field(map)?.string(name).map(str::to_owned);
+        assert_eq!(field("merged", "x").as_deref(), Some("1"));
+        assert_eq!(field("merged", "y").as_deref(), Some("3"));
+        assert_eq!(field("same", "y").as_deref(), Some("2"));
+    }
+
+    #[test]
+    fn names_are_found_in_every_spelling() {
+        for source in [
+            "MinCapacity: 1",
+            "{\"minCapacity\": \"1\"}",
+            "min_capacity: 1",
+        ] {
+            assert_eq!(
+                text_of(source, "MinCapacity").as_deref(),
+                Some("1"),
+                "{source}"
+            );
+        }
+        assert_eq!(text_of("MinCapacity: null", "MinCapacity"), None);
+    }
+
+    #[test]
+    fn what_would_take_too_much_is_refused() {
+        let bomb = (1..9).fold("a0: &a0 [x]\n".to_owned(), |text, n| {
+            let alias = format!("*a{},", n - 1);
+            text + &format!("a{n}: &a{n} [{}]\n", alias.repeat(10))
+        });
+        for (source, said) in [
+            (bomb, "the aliases stand for more than"),
+            ("{a: ".repeat(220) + &"}".repeat(220), "nested"),
+            ("a: &a [*a]".to_owned(), "stands for itself"),
+            ("a: 1\na: 2".to_owned(), "the field `a` is repeated"),
+        ] {
+            let error = read(&source).expect_err(said);
+            assert!(error.message.contains(said), "{error}");
+        }
+    }
 }

@@ -178,3 +178,28 @@ fn files_that_are_not_text_say_what_they_are() {
         refused.stderr
     );
 }
+
+#[test]
+fn traces_of_one_name_are_told_apart_by_their_folders() {
+    let folder = folder();
+    for name in ["prod", "dev"] {
+        std::fs::create_dir(folder.path(name)).expect("a folder");
+        folder.write(&format!("{name}/week.jsonl"), super::JOBS);
+    }
+    let traces = "prod/week.jsonl dev/week.jsonl --scenario small.yaml";
+    let csv = folder.stdout(&format!("simulate {traces} --policy hpa --format csv"));
+    let names: Vec<&str> = csv
+        .lines()
+        .skip(1)
+        .filter_map(|line| line.split(',').next())
+        .collect();
+    let expected = ["week (prod/week.jsonl)", "week (dev/week.jsonl)"];
+    assert_eq!(names, expected);
+    let advice = folder.stdout(&format!(
+        "advise {traces} --wait-p95 1h --candidates 8 --seeds 1 --json"
+    ));
+    assert!(
+        expected.iter().all(|name| advice.contains(name)),
+        "{advice}"
+    );
+}

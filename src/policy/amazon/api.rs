@@ -60,7 +60,7 @@ impl Search {
                 }
             }
             Node::Map(entries) => {
-                let scope = scope.or_else(|| is_cluster(at).then(|| self.add(cluster(at))));
+                let scope = scope.or_else(|| is_cluster(at).then(|| self.add(cluster(at, path))));
                 if let Some(scope) = scope {
                     self.note(path, at, scope, role);
                 }
@@ -69,6 +69,7 @@ impl Search {
                     if name == plain(AUTO_SCALING) || name == plain(MANAGED_SCALING) {
                         continue;
                     }
+                    self.errors.extend(misnamed(path, key, value));
                     let role = role_of_field(&name);
                     self.walk(&joined(path, &key.value), value, scope, role);
                 }
@@ -124,6 +125,22 @@ impl Search {
     }
 }
 
+/// A policy in a field of another name, probably mistyped.
+fn misnamed(path: &str, key: &At<String>, value: &At<Node>) -> Option<Diagnostic> {
+    let has = |name: &str| value.field(name).is_some();
+    let meant = if has("Constraints") && has("Rules") {
+        AUTO_SCALING
+    } else if has("ComputeLimits") {
+        MANAGED_SCALING
+    } else {
+        return None;
+    };
+    let path = joined(path, &key.value);
+    let message = format!("{path}: this is a scaling policy in a field that EMR does not have");
+    let error = Diagnostic::error(key.span.clone(), message);
+    Some(error.help(format!("rename the field to `{meant}`")))
+}
+
 fn role_of_field(plain_name: &str) -> Option<Role> {
     GROUP_FIELDS
         .iter()
@@ -159,10 +176,13 @@ fn is_group(at: &At<Node>) -> bool {
         .any(|name| at.field(name).is_some())
 }
 
-fn cluster(at: &At<Node>) -> Cluster {
+fn cluster(at: &At<Node>, path: &str) -> Cluster {
+    // In a mapping of clusters by their ids, the id is the name of the field.
+    let key = path.rsplit('.').next().filter(|key| key.starts_with("j-"));
     let id = ["ClusterId", "JobFlowId"]
         .iter()
-        .find_map(|name| text(at, name));
+        .find_map(|name| text(at, name))
+        .or_else(|| key.map(|key| at.with(NameLike(key.to_owned()))));
     if is_group(at) {
         return Cluster {
             id,

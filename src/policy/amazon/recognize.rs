@@ -44,7 +44,7 @@ pub enum Kind {
 
 /// Parts of names that at least one of is in each of the documents. A file without them is read
 /// only once, by the reader of Headroom's own policies.
-const MARKS: [&str; 17] = [
+const MARKS: [&str; 19] = [
     "utoScalingPolicy",
     "autoscaling_policy",
     "anagedScalingPolicy",
@@ -62,6 +62,8 @@ const MARKS: [&str; 17] = [
     "format_version",
     "terraform_version",
     "aws_emr_",
+    "scaling-policy",
+    "run_job_flow",
 ];
 
 /// Reads a document; `None` when it is not one of Amazon's.
@@ -87,8 +89,11 @@ pub fn contents(
     let top = match tree::read(source) {
         Ok(top) => top,
         Err(error) if is_meant(source) => return Err(error),
-        Err(_) => return Ok(None),
+        Err(_) => return quoted_in(source).map_or(Ok(None), Err),
     };
+    if matches!(top.value, Node::Scalar(_)) {
+        return quoted_in(source).map_or(Ok(None), Err);
+    }
     let is_ours = |(key, _): &Entry| ["name", "targets", "demand"].contains(&key.value.as_str());
     let amazons = |name: &str| {
         top.entries()
@@ -200,8 +205,49 @@ fn is_meant(source: &str) -> bool {
         .trim_start_matches('\u{feff}')
         .trim_start()
         .starts_with(['{', '['])
-        || source.contains("AWSTemplateFormatVersion")
-        || source.contains("AWS::EMR::")
+        || ["AWSTemplateFormatVersion", "AWS::EMR::"]
+            .iter()
+            .any(|mark| source.contains(mark))
+        || source.lines().any(|line| {
+            let field = line.split(':').next().unwrap_or_default();
+            let field = field.trim_matches(|c: char| !c.is_alphanumeric());
+            [
+                api::AUTO_SCALING,
+                api::MANAGED_SCALING,
+                "Cluster",
+                "InstanceGroups",
+            ]
+            .contains(&field)
+        })
+}
+
+/// What a text that is no document says of a policy: a script, or a plan for people to read.
+fn quoted_in(source: &str) -> Option<Diagnostic> {
+    const OURS: [&str; 3] = ["name:", "targets:", "demand:"];
+    const NAMES: [&str; 6] = [
+        api::AUTO_SCALING,
+        api::MANAGED_SCALING,
+        "auto-scaling-policy",
+        "managed-scaling-policy",
+        "run_job_flow",
+        "AWS::EMR",
+    ];
+    if source
+        .lines()
+        .any(|line| OURS.iter().any(|field| line.starts_with(field)))
+    {
+        return None;
+    }
+    if source.contains("aws_emr_") {
+        return Some(show_terraform(source));
+    }
+    let (start, name) = NAMES
+        .iter()
+        .find_map(|name| Some((source.find(name)?, name)))?;
+    let message = "this text mentions scaling policies of EMR, and is neither JSON nor YAML";
+    Some(Diagnostic::error(start..start + name.len(), message).help(
+        "save the policy itself as JSON, or give what `aws emr describe-cluster --cluster-id ID` prints",
+    ))
 }
 
 /// The same content in a form that Headroom does not read, with the command that gives the form
@@ -258,9 +304,9 @@ fn show_terraform(source: &str) -> Diagnostic {
     let end = start + if start > 0 { "aws_emr_".len() } else { 0 };
     Diagnostic::error(
         start..end,
-        "this is Terraform's configuration, whose values only Terraform can compute",
+        "this is Terraform's configuration or a plan for people, and Headroom reads neither",
     )
     .help(
-        "give its plan or state as JSON: `terraform plan -out plan.bin`, then `terraform show -json plan.bin > plan.json`",
+        "give the plan or the state as JSON, in which all values are computed: `terraform plan -out plan.bin`, then `terraform show -json plan.bin > plan.json`",
     )
 }

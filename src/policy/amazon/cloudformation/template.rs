@@ -123,7 +123,8 @@ impl<'a> Template<'a> {
         let remedy = format!(
             "add `--set {quote}{name}=VALUE{quote}`{instead}, which check, convert, simulate, compare and tune take"
         );
-        Node::Unknown(unknown(format!("`{name}` {why}"), &remedy, name))
+        let placeholder = name.rsplit("::").next().unwrap_or(name);
+        Node::Unknown(unknown(format!("`{name}` {why}"), &remedy, placeholder))
     }
 
     fn function(&mut self, name: &str, argument: &At<Node>) -> Node {

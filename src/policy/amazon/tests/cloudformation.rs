@@ -67,7 +67,7 @@ fn parameters_mappings_conditions_and_functions_have_their_values() {
     let imported = policies(TEMPLATE, &set(&[("MaxCore", "12")]));
     let yaml = imported[0].yaml();
     for line in [
-        "      - name: AWS--StackName-out",
+        "      - name: StackName-out",
         "        when: avg(yarn_memory_available_percent, 5m) < 15",
         "        then: { grow: 2 }",
     ] {
@@ -79,7 +79,7 @@ fn parameters_mappings_conditions_and_functions_have_their_values() {
 fn a_resource_whose_condition_is_false_does_not_count() {
     let choices = set(&[("MaxCore", "12"), ("Env", "dev")]);
     assert_eq!(summary(TEMPLATE, &choices), ["Etl core: role: core 2..12"]);
-    let without_core = TEMPLATE.replace("          AutoScalingPolicy:\n", "          Other:\n");
+    let without_core = TEMPLATE.replace("AWS::EMR::Cluster", "AWS::S3::Bucket");
     let refused = refusal(&without_core, &choices);
     assert!(
         refused.contains("Task is not created, because WithTask is false"),

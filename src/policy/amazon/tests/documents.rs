@@ -131,7 +131,10 @@ fn policies_of_several_clusters_keep_names_that_differ() {
     let source = json!([cluster("j-1"), cluster("j-2")]).to_string();
     assert_eq!(
         found(&source),
-        ["etl core: role: core 1..2", "etl core-2: role: core 1..2"]
+        [
+            "etl j-1 core: role: core 1..2",
+            "etl j-2 core: role: core 1..2"
+        ]
     );
 }
 
@@ -226,6 +229,45 @@ fn a_document_without_a_policy_says_what_it_is_and_where_policies_are() {
             refused.contains(said) && refused.contains(remedy),
             "{refused}"
         );
+    }
+}
+
+#[test]
+fn a_policy_in_a_field_of_another_name_is_pointed_at() {
+    let source = described(json!([group("CORE", "c", "SPOT", policy(1, 2))]));
+    let source = source.replace("AutoScalingPolicy", "AutoScalingPolcy");
+    let refused = refusal(&source, &Choices::default());
+    assert!(
+        refused.contains("Cluster.InstanceGroups[0].AutoScalingPolcy: this is a scaling policy in a field that EMR does not have")
+            && refused.contains("rename the field to `AutoScalingPolicy`"),
+        "{refused}"
+    );
+}
+
+#[test]
+fn scripts_and_joined_documents_are_named_for_what_they_are() {
+    let two = described(json!([group("CORE", "c", "SPOT", policy(1, 2))]));
+    for (source, said) in [
+        (
+            "import boto3\nemr.run_job_flow(Instances={'AutoScalingPolicy': {}})\n".to_owned(),
+            "is neither JSON nor YAML",
+        ),
+        (
+            "aws emr put-auto-scaling-policy --auto-scaling-policy '{\"Rules\": []}'\n".to_owned(),
+            "is neither JSON nor YAML",
+        ),
+        (
+            "Terraform will perform\n  # aws_emr_cluster.main will be created\n".to_owned(),
+            "terraform show -json",
+        ),
+        (format!("{two}\n{two}\n"), "a second document begins here"),
+        (
+            format!("---\n{two}\n---\n{two}\n"),
+            "a second document begins here",
+        ),
+    ] {
+        let refused = refusal(&source, &Choices::default());
+        assert!(refused.contains(said), "{source}: {refused}");
     }
 }
 
