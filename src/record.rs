@@ -76,7 +76,7 @@ pub async fn cloudwatch(
         progress(partial.done(), parts.len());
     }
     let history = partial.history();
-    if history.is_empty() {
+    if history.beginnings().is_empty() {
         let Plan { from, to, .. } = *partial.plan();
         partial.delete()?;
         let hint = history::hint(&client, &asked.cluster_id).await;

@@ -73,11 +73,6 @@ impl History {
         history
     }
 
-    /// Whether there are no points.
-    pub fn is_empty(&self) -> bool {
-        self.0.values().all(BTreeMap::is_empty)
-    }
-
     /// The mean over the period that begins at this time.
     pub fn at(&self, metric: &str, begin: Timestamp) -> Option<f64> {
         self.0.get(metric)?.get(&begin).copied()
