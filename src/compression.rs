@@ -2,6 +2,7 @@
 //! often have no extension or a wrong one. Everything is decompressed as a stream: the memory that
 //! is taken does not depend on the size of the file or of its content.
 
+mod blocks;
 mod lz4_block;
 mod lz4_frame;
 mod lzf;
@@ -9,8 +10,9 @@ mod xerial;
 
 use std::io::{self, BufRead, BufReader, Cursor, Read};
 
+use blocks::Blocks;
 use flate2::bufread::MultiGzDecoder;
-use lz4_block::Lz4Blocks;
+use lz4_block::Lz4Block;
 use lz4_frame::Lz4Frames;
 use lzf::Lzf;
 use xerial::XerialSnappy;
@@ -43,10 +45,10 @@ pub(crate) fn decompress(input: impl Read + Send + 'static) -> io::Result<Decomp
             Some(Format::Gzip) => Box::new(MultiGzDecoder::new(whole)),
             Some(Format::Zstd) => Box::new(zstd::Decoder::with_buffer(whole)?),
             Some(Format::Lz4Frame) => Box::new(Lz4Frames::new(whole)),
-            Some(Format::Lz4Block) => Box::new(Lz4Blocks::new(whole)),
-            Some(Format::Lzf) => Box::new(Lzf::new(whole)),
+            Some(Format::Lz4Block) => Box::new(Blocks::new(whole, Lz4Block::default())),
+            Some(Format::Lzf) => Box::new(Blocks::new(whole, Lzf::default())),
             Some(Format::SnappyFrame) => Box::new(snap::read::FrameDecoder::new(whole)),
-            Some(Format::XerialSnappy) => Box::new(XerialSnappy::new(whole)),
+            Some(Format::XerialSnappy) => Box::new(Blocks::new(whole, XerialSnappy::default())),
         };
         (format, whole) = recognize(BufReader::with_capacity(BUFFER_BYTES, inner))?;
     }

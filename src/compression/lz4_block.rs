@@ -8,6 +8,8 @@ use std::io::{self, Read};
 
 use twox_hash::XxHash32;
 
+use super::blocks::{BlockFormat, damaged, fill, header};
+
 const MAGIC: &[u8; 8] = b"LZ4Block";
 const HEADER_BYTES: usize = 21;
 const METHOD_RAW: u8 = 0x10;
@@ -16,65 +18,53 @@ const METHOD_LZ4: u8 = 0x20;
 const CHECKSUM_SEED: u32 = 0x9747_B28C;
 const CHECKSUM_MASK: u32 = 0x0FFF_FFFF;
 
-/// Decompresses one block at a time; a block has at most 32 MiB.
-pub struct Lz4Blocks<R> {
-    input: R,
+/// A block has at most 32 MiB.
+#[derive(Default)]
+pub struct Lz4Block {
     compressed: Vec<u8>,
-    block: Vec<u8>,
-    position: usize,
     /// Whether the last block was the end of a stream.
     is_ended: bool,
 }
 
-impl<R: Read> Lz4Blocks<R> {
-    pub fn new(input: R) -> Self {
-        Self {
-            input,
-            compressed: Vec::new(),
-            block: Vec::new(),
-            position: 0,
-            is_ended: false,
+impl BlockFormat for Lz4Block {
+    fn next_block(&mut self, input: &mut impl Read, block: &mut Vec<u8>) -> io::Result<bool> {
+        let Some(header) = header::<HEADER_BYTES>(input)? else {
+            return if self.is_ended {
+                Ok(false)
+            } else {
+                Err(io::Error::new(
+                    io::ErrorKind::UnexpectedEof,
+                    "the lz4 stream ends without its end mark",
+                ))
+            };
+        };
+        let header = Header::parse(&header)?;
+        self.is_ended = header.original == 0;
+        if !self.is_ended {
+            self.read_block(input, block, &header)?;
         }
+        Ok(true)
     }
+}
 
-    /// Reads the next block with content. Returns whether there is one.
-    fn next_block(&mut self) -> io::Result<bool> {
-        loop {
-            let mut header = [0; HEADER_BYTES];
-            if self.input.read(&mut header[..1])? == 0 {
-                return if self.is_ended {
-                    Ok(false)
-                } else {
-                    Err(io::Error::new(
-                        io::ErrorKind::UnexpectedEof,
-                        "the lz4 stream ends without its end mark",
-                    ))
-                };
-            }
-            self.input.read_exact(&mut header[1..])?;
-            let header = Header::parse(&header)?;
-            self.is_ended = header.original == 0;
-            if !self.is_ended {
-                self.read_block(&header)?;
-                return Ok(true);
-            }
-        }
-    }
-
-    fn read_block(&mut self, header: &Header) -> io::Result<()> {
-        self.compressed.resize(header.compressed, 0);
-        self.input.read_exact(&mut self.compressed)?;
-        self.block.resize(header.original, 0);
-        self.position = 0;
+impl Lz4Block {
+    fn read_block(
+        &mut self,
+        input: &mut impl Read,
+        block: &mut Vec<u8>,
+        header: &Header,
+    ) -> io::Result<()> {
+        fill(input, &mut self.compressed, header.compressed)?;
+        block.resize(header.original, 0);
         if header.is_raw {
-            self.block.copy_from_slice(&self.compressed);
+            block.copy_from_slice(&self.compressed);
         } else {
-            let decompressed = lz4_flex::block::decompress_into(&self.compressed, &mut self.block);
+            let decompressed = lz4_flex::block::decompress_into(&self.compressed, block);
             if decompressed.ok() != Some(header.original) {
                 return Err(corrupt("a block cannot be decompressed"));
             }
         }
-        let checksum = XxHash32::oneshot(CHECKSUM_SEED, &self.block) & CHECKSUM_MASK;
+        let checksum = XxHash32::oneshot(CHECKSUM_SEED, block) & CHECKSUM_MASK;
         // Some writers of the format leave the checksum out.
         if header.checksum != 0 && header.checksum != checksum {
             return Err(corrupt("the checksum of a block is wrong"));
@@ -116,19 +106,5 @@ impl Header {
 }
 
 fn corrupt(problem: &str) -> io::Error {
-    io::Error::new(
-        io::ErrorKind::InvalidData,
-        format!("the lz4 stream is damaged: {problem}"),
-    )
-}
-
-impl<R: Read> Read for Lz4Blocks<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if buffer.is_empty() || (self.position == self.block.len() && !self.next_block()?) {
-            return Ok(0);
-        }
-        let read = (&self.block[self.position..]).read(buffer)?;
-        self.position += read;
-        Ok(read)
-    }
+    damaged(&format!("the lz4 stream is damaged: {problem}"))
 }

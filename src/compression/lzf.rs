@@ -4,59 +4,36 @@
 
 use std::io::{self, Read};
 
+use super::blocks::{BlockFormat, damaged, fill, header};
+
 const MAGIC: &[u8; 2] = b"ZV";
 
-/// Decompresses one chunk at a time.
-pub struct Lzf<R> {
-    input: R,
+#[derive(Default)]
+pub struct Lzf {
     compressed: Vec<u8>,
-    chunk: Vec<u8>,
-    position: usize,
 }
 
-impl<R: Read> Lzf<R> {
-    pub fn new(input: R) -> Self {
-        Self {
-            input,
-            compressed: Vec::new(),
-            chunk: Vec::new(),
-            position: 0,
+impl BlockFormat for Lzf {
+    fn next_block(&mut self, input: &mut impl Read, block: &mut Vec<u8>) -> io::Result<bool> {
+        let Some(header) = header::<5>(input)? else {
+            return Ok(false);
+        };
+        let bytes = u16::from_be_bytes([header[3], header[4]]).into();
+        match header[2] {
+            _ if header[..2] != *MAGIC => return Err(corrupt()),
+            0 => fill(input, block, bytes)?,
+            1 => {
+                let mut original = [0; 2];
+                input.read_exact(&mut original)?;
+                fill(input, &mut self.compressed, bytes)?;
+                let original = u16::from_be_bytes(original).into();
+                decompress(&self.compressed, block, original)
+                    .filter(|()| block.len() == original)
+                    .ok_or_else(corrupt)?;
+            }
+            _ => return Err(corrupt()),
         }
-    }
-
-    /// Reads the next chunk with content. Returns whether there is one.
-    fn next_chunk(&mut self) -> io::Result<bool> {
-        loop {
-            let mut header = [0; 5];
-            if self.input.read(&mut header[..1])? == 0 {
-                return Ok(false);
-            }
-            self.input.read_exact(&mut header[1..])?;
-            let bytes = u16::from_be_bytes([header[3], header[4]]).into();
-            self.position = 0;
-            match header[2] {
-                _ if header[..2] != *MAGIC => return Err(corrupt()),
-                0 => {
-                    self.chunk.resize(bytes, 0);
-                    self.input.read_exact(&mut self.chunk)?;
-                }
-                1 => {
-                    let mut original = [0; 2];
-                    self.input.read_exact(&mut original)?;
-                    self.compressed.resize(bytes, 0);
-                    self.input.read_exact(&mut self.compressed)?;
-                    self.chunk.clear();
-                    let original = u16::from_be_bytes(original).into();
-                    decompress(&self.compressed, &mut self.chunk, original)
-                        .filter(|()| self.chunk.len() == original)
-                        .ok_or_else(corrupt)?;
-                }
-                _ => return Err(corrupt()),
-            }
-            if !self.chunk.is_empty() {
-                return Ok(true);
-            }
-        }
+        Ok(true)
     }
 }
 
@@ -94,16 +71,5 @@ fn decompress(mut compressed: &[u8], chunk: &mut Vec<u8>, bytes_max: usize) -> O
 }
 
 fn corrupt() -> io::Error {
-    io::Error::new(io::ErrorKind::InvalidData, "the LZF stream is damaged")
-}
-
-impl<R: Read> Read for Lzf<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if buffer.is_empty() || (self.position == self.chunk.len() && !self.next_chunk()?) {
-            return Ok(0);
-        }
-        let read = (&self.chunk[self.position..]).read(buffer)?;
-        self.position += read;
-        Ok(read)
-    }
+    damaged("the LZF stream is damaged")
 }

@@ -20,7 +20,7 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 
 use super::error::{ImportError, malformed, unusable};
-use super::gather::{Gathered, Ids, Imported, Tally, gather, imported, on_one_clock};
+use super::gather::{Ids, Imported, Tally, gather};
 use super::source::Source;
 use crate::trace::Job;
 use crate::trace::journal::json_problem;
@@ -29,7 +29,7 @@ use events::{
     ResourceProfileAdded, StageSubmitted, TaskEnd,
 };
 pub use inputs::applications;
-use logged::{Logged, once};
+use logged::{Logged, imported_once};
 pub use rest::{import_replies, saved_replies};
 use sizes::Sizes;
 use stages::Stages;
@@ -42,13 +42,7 @@ pub fn import(
     sources: impl IntoIterator<Item = Result<Source, ImportError>>,
 ) -> Result<Imported, ImportError> {
     let gathered = gather(sources, |source, _| Application::read(source))?;
-    let Gathered {
-        parts,
-        names,
-        mut notes,
-    } = gathered;
-    let (start, jobs) = on_one_clock(once(parts, &mut notes))?;
-    imported(format!("Spark {names}"), start, jobs, Ids::OfAFile, notes)
+    imported_once(gathered, Ids::OfAFile, |names| format!("Spark {names}"))
 }
 
 /// One application, as far as its log has been read.

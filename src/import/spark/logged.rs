@@ -3,7 +3,8 @@
 
 use std::collections::BTreeMap;
 
-use crate::import::gather::{Notes, Tally};
+use crate::import::error::ImportError;
+use crate::import::gather::{Gathered, Ids, Imported, Names, Notes, Tally, imported, on_one_clock};
 use crate::trace::Job;
 
 /// What one log contains.
@@ -35,8 +36,24 @@ impl Logged {
     }
 }
 
+/// Makes the trace of finished applications, each of them once. `source` describes where they come
+/// from.
+pub fn imported_once(
+    gathered: Gathered<Logged>,
+    ids: Ids,
+    source: impl FnOnce(Names) -> String,
+) -> Result<Imported, ImportError> {
+    let Gathered {
+        parts,
+        names,
+        mut notes,
+    } = gathered;
+    let (start, jobs) = on_one_clock(once(parts, &mut notes))?;
+    imported(source(names), start, jobs, ids, notes)
+}
+
 /// Each application once, with the instant at which it was submitted first.
-pub fn once(logs: Vec<Logged>, notes: &mut Notes) -> Vec<(i64, Job)> {
+fn once(logs: Vec<Logged>, notes: &mut Notes) -> Vec<(i64, Job)> {
     let mut applications: BTreeMap<_, Vec<Logged>> = BTreeMap::new();
     for log in logs {
         // Without an id of the cluster, only the same start makes it the same application.

@@ -16,11 +16,11 @@ use super::events::{
     EnvironmentUpdate, Executor, ExecutorAdded, JobEnd, JobStart, Request, ResourceProfileAdded,
     StageInfo,
 };
-use super::logged::{Logged, once};
+use super::logged::{Logged, imported_once};
 use super::sizes::Sizes;
 use super::stages::Stages;
 use crate::import::error::{ImportError, malformed, unusable};
-use crate::import::gather::{Gathered, Ids, Imported, Tally, gather, imported, on_one_clock};
+use crate::import::gather::{Ids, Imported, Tally, gather};
 use crate::import::inputs::{Input, file_name, files};
 use crate::import::source::Source;
 use crate::trace::Job;
@@ -75,14 +75,9 @@ pub fn import_replies(
     sources: impl IntoIterator<Item = Result<Source, ImportError>>,
 ) -> Result<Imported, ImportError> {
     let gathered = gather(sources, |source, _| Replies::read(source))?;
-    let Gathered {
-        parts,
-        names,
-        mut notes,
-    } = gathered;
-    let (start, jobs) = on_one_clock(once(parts, &mut notes))?;
-    let source = format!("Spark history server {names}; tasks have the mean time of their stage");
-    imported(source, start, jobs, Ids::OfACluster, notes)
+    imported_once(gathered, Ids::OfACluster, |names| {
+        format!("Spark history server {names}; tasks have the mean time of their stage")
+    })
 }
 
 #[derive(Deserialize)]
