@@ -89,15 +89,16 @@ impl ScheduleWindow {
         if opens < closes {
             return Some((opens, closes));
         }
-        let moved = |time: DateTime| self.time_zone.to_timestamp(time).ok();
-        Some((moved(from)?, moved(to)?))
+        let opens = self.time_zone.to_timestamp(from).ok()?;
+        let usual_length = from.duration_until(to);
+        Some((opens, opens.checked_add(usual_length).ok()?))
     }
 
     /// The first instant at which the clock shows this time or a later one.
     fn first(&self, time: DateTime) -> Option<jiff::Timestamp> {
         let ambiguous = self.time_zone.to_ambiguous_timestamp(time);
         match ambiguous.offset() {
-            AmbiguousOffset::Gap { .. } => self.change_before(ambiguous.later().ok()?),
+            AmbiguousOffset::Gap { .. } => self.change_after(ambiguous.earlier().ok()?),
             AmbiguousOffset::Unambiguous { .. } | AmbiguousOffset::Fold { .. } => {
                 ambiguous.earlier().ok()
             }
@@ -108,16 +109,16 @@ impl ScheduleWindow {
     fn last(&self, time: DateTime) -> Option<jiff::Timestamp> {
         let ambiguous = self.time_zone.to_ambiguous_timestamp(time);
         match ambiguous.offset() {
-            AmbiguousOffset::Gap { .. } => self.change_before(ambiguous.later().ok()?),
+            AmbiguousOffset::Gap { .. } => self.change_after(ambiguous.earlier().ok()?),
             AmbiguousOffset::Unambiguous { .. } | AmbiguousOffset::Fold { .. } => {
                 ambiguous.later().ok()
             }
         }
     }
 
-    /// When the clock was last changed before this instant.
-    fn change_before(&self, instant: jiff::Timestamp) -> Option<jiff::Timestamp> {
-        let change = self.time_zone.preceding(instant).next()?;
+    /// When the clock is first changed after this instant.
+    fn change_after(&self, instant: jiff::Timestamp) -> Option<jiff::Timestamp> {
+        let change = self.time_zone.following(instant).next()?;
         Some(change.timestamp())
     }
 }
@@ -235,9 +236,39 @@ mod tests {
 
     #[test]
     fn a_window_opens_and_closes_once_around_the_hour_that_is_skipped() {
-        // In Berlin 02:00 to 03:00 is skipped on 2026-03-29, at 01:00Z; in Cairo the day of 2026-04-24
-        // begins at 01:00.
+        // In Berlin 02:00 to 03:00 is skipped on 2026-03-29, at 01:00Z; in New York on 2026-03-08, at
+        // 07:00Z; on Lord Howe Island half an hour; in Cairo the day of 2026-04-24 begins at 01:00.
         for (window, midnight, expected) in [
+            (
+                in_zone((2, 0), (6, 0), "Europe/Berlin"),
+                "2026-03-28T23:00:00Z",
+                [120, 300],
+            ),
+            (
+                in_zone((2, 0), (6, 0), "America/New_York"),
+                "2026-03-08T04:00:00Z",
+                [180, 360],
+            ),
+            (
+                in_zone((2, 0), (4, 0), "Australia/Lord_Howe"),
+                "2026-10-03T13:30:00Z",
+                [120, 210],
+            ),
+            (
+                in_zone((2, 30), (3, 0), "Europe/Berlin"),
+                "2026-03-28T23:00:00Z",
+                [150, 180],
+            ),
+            (
+                in_zone((2, 0), (3, 0), "Europe/Berlin"),
+                "2026-03-28T23:00:00Z",
+                [120, 180],
+            ),
+            (
+                in_zone((0, 0), (1, 0), "Africa/Cairo"),
+                "2026-04-23T21:30:00Z",
+                [30, 90],
+            ),
             (
                 in_zone((2, 30), (6, 0), "Europe/Berlin"),
                 "2026-03-28T23:00:00Z",
