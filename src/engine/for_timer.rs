@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::scope::Shown;
 use crate::units::Timestamp;
 
 /// The unbroken series of samples at which a condition was true. Time is counted by the samples,
@@ -38,7 +39,9 @@ pub enum ForState {
 }
 
 impl ForTimer {
-    /// Advances the timer by the value of the condition, with the time of its newest sample. An unknown
+    /// Advances the timer by the value of the condition, and the time for which samples show it. The
+    /// timer starts at the newest of the samples that made the condition true, and counts up to the
+    /// oldest that it needs now: with a slow and a fast signal, it waits for the slow one. An unknown
     /// value leaves the timer running, because the next samples either follow without a gap or change
     /// `breaks`.
     /// When the last known samples do not make the condition true either, call
@@ -46,7 +49,7 @@ impl ForTimer {
     pub fn update(
         &mut self,
         truth: Option<bool>,
-        newest: Timestamp,
+        shown: Shown,
         breaks: u64,
         for_duration: Duration,
     ) -> ForState {
@@ -59,10 +62,10 @@ impl ForTimer {
             Some(true) => {
                 let start = match self.running {
                     Some(running) if running.breaks == breaks => running.start,
-                    _ => newest,
+                    _ => shown.from,
                 };
                 self.running = Some(Running { start, breaks });
-                if newest >= start && newest.since(start) >= for_duration {
+                if shown.until.since(start) >= for_duration {
                     ForState::Firing
                 } else {
                     ForState::Pending {
@@ -87,32 +90,36 @@ mod tests {
     #[test]
     fn a_timer_counts_from_the_first_true_sample_to_the_very_second() {
         let second = |s: i64| Timestamp::from_millis(1_000 * s);
+        let at = |s: i64| Shown {
+            from: second(s),
+            until: second(s),
+        };
         let five_minutes = Duration::from_secs(300);
         let mut timer = ForTimer::default();
         assert_eq!(
-            timer.update(Some(true), second(0), 1, five_minutes),
+            timer.update(Some(true), at(0), 1, five_minutes),
             ForState::Pending {
                 since: second(0),
                 until: second(300)
             }
         );
         assert_eq!(
-            timer.update(Some(true), second(299), 1, five_minutes),
+            timer.update(Some(true), at(299), 1, five_minutes),
             ForState::Pending {
                 since: second(0),
                 until: second(300)
             }
         );
         assert_eq!(
-            timer.update(None, second(299), 1, five_minutes),
+            timer.update(None, at(299), 1, five_minutes),
             ForState::Unknown
         );
         assert_eq!(
-            timer.update(Some(true), second(300), 1, five_minutes),
+            timer.update(Some(true), at(300), 1, five_minutes),
             ForState::Firing
         );
         assert_eq!(
-            timer.update(Some(true), second(301), 2, five_minutes),
+            timer.update(Some(true), at(301), 2, five_minutes),
             ForState::Pending {
                 since: second(301),
                 until: second(601)
@@ -120,11 +127,11 @@ mod tests {
             "a break"
         );
         assert_eq!(
-            timer.update(Some(false), second(302), 2, five_minutes),
+            timer.update(Some(false), at(302), 2, five_minutes),
             ForState::Inactive
         );
         assert_eq!(
-            timer.update(Some(true), second(303), 2, Duration::ZERO),
+            timer.update(Some(true), at(303), 2, Duration::ZERO),
             ForState::Firing
         );
     }

@@ -17,10 +17,45 @@ pub struct Scope<'a> {
     pub signals: &'a [(Arc<str>, SignalSamples)],
     pub freshness: &'a [Freshness],
     pub windows: &'a [WindowSamples],
-    pub cluster_state: ClusterState,
+    pub cluster_state: Sampled<ClusterState>,
     /// Reads the last sample of a signal that this tick did not bring, while the next one can still
     /// follow it without a gap.
     pub bridging: bool,
+}
+
+/// The time for which samples show the value of a condition.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shown {
+    /// When the newest sample was measured that the value needs. If the value is new, it has been so at
+    /// least since then.
+    pub from: Timestamp,
+    /// When the oldest sample was measured that the value needs. It was so at least until then.
+    pub until: Timestamp,
+}
+
+impl Shown {
+    const fn at(measured_at: Timestamp) -> Self {
+        Self {
+            from: measured_at,
+            until: measured_at,
+        }
+    }
+
+    /// The value needs what `self` and what `other` show.
+    fn both(self, other: Self) -> Self {
+        Self {
+            from: self.from.max(other.from),
+            until: self.until.min(other.until),
+        }
+    }
+
+    /// The value needs what one of them shows.
+    fn either(self, other: Self) -> Self {
+        Self {
+            from: self.from.min(other.from),
+            until: self.until.max(other.until),
+        }
+    }
 }
 
 impl Scope<'_> {
@@ -43,7 +78,7 @@ impl Scope<'_> {
                 right,
             } => Some(operator.holds(self.number(left)?, self.number(right)?)),
             Condition::ClusterState { state, negated } => {
-                Some((self.cluster_state == *state) != *negated)
+                Some((self.cluster_state.value == *state) != *negated)
             }
             Condition::Not(inner) => self.truth(inner).map(|value| !value),
             Condition::All(parts) => self.combine(parts, false),
@@ -51,37 +86,35 @@ impl Scope<'_> {
         }
     }
 
-    /// Until when the samples show that the condition has this value: the time of the oldest sample
-    /// that it needs, in the newest set of samples that decides it. `None` if the value does not
-    /// follow from samples.
-    pub fn shown_until(&self, condition: &Condition, value: bool) -> Option<Timestamp> {
+    /// The time for which the samples show that the condition has this value, in the newest set of
+    /// samples that decides it. `None` if the value does not follow from samples.
+    pub fn shown(&self, condition: &Condition, value: bool) -> Option<Shown> {
         let parts_that_decide = |parts: &[Condition]| {
             let deciding = parts.iter().filter(|part| self.truth(part) == Some(value));
             deciding
-                .filter_map(|part| self.shown_until(part, value))
-                .max()
+                .filter_map(|part| self.shown(part, value))
+                .reduce(Shown::either)
         };
         let all_parts = |parts: &[Condition]| {
             parts
                 .iter()
-                .filter_map(|part| self.shown_until(part, value))
-                .min()
+                .filter_map(|part| self.shown(part, value))
+                .reduce(Shown::both)
         };
         match condition {
             Condition::Compare { .. } => {
-                let mut oldest: Option<Timestamp> = None;
+                let mut shown: Option<Shown> = None;
                 condition.leaves(&mut |leaf| {
-                    let sample = self.sample(self.target.signal_of(leaf));
-                    let measured_at = sample.map(|sample| sample.measured_at);
-                    oldest = match (oldest, measured_at) {
-                        (Some(oldest), Some(other)) => Some(oldest.min(other)),
-                        (oldest, other) => oldest.or(other),
-                    };
+                    if let Some(sample) = self.sample(self.target.signal_of(leaf)) {
+                        let of_leaf = Shown::at(sample.measured_at);
+                        shown = Some(shown.map_or(of_leaf, |others| others.both(of_leaf)));
+                    }
                 });
-                oldest
+                shown
             }
-            Condition::Constant(_) | Condition::ClusterState { .. } => None,
-            Condition::Not(inner) => self.shown_until(inner, !value),
+            Condition::Constant(_) => None,
+            Condition::ClusterState { .. } => Some(Shown::at(self.cluster_state.measured_at)),
+            Condition::Not(inner) => self.shown(inner, !value),
             Condition::All(parts) if value => all_parts(parts),
             Condition::Any(parts) if !value => all_parts(parts),
             Condition::All(parts) | Condition::Any(parts) => parts_that_decide(parts),
@@ -163,7 +196,10 @@ mod tests {
             signals: &[],
             freshness: &[Freshness::Fresh(ten), Freshness::Missing],
             windows: &[],
-            cluster_state: ClusterState::Waiting,
+            cluster_state: Sampled {
+                value: ClusterState::Waiting,
+                measured_at: Timestamp::from_millis(0),
+            },
             bridging: false,
         };
         scope.truth(condition)

@@ -27,7 +27,7 @@ use super::tick::Tick;
 use crate::decision::{
     Action, Cause, Decision, HoldReason, Outcome, Reading, RuleReport, RuleState,
 };
-use crate::observation::{GroupId, GroupState, GroupStatus, Role};
+use crate::observation::{GroupId, GroupState, GroupStatus, Role, Sampled};
 use crate::policy::condition::Leaf;
 use crate::policy::{GroupMatch, Limits, Selector, Target};
 use crate::units::{Instances, Timestamp};
@@ -248,7 +248,10 @@ impl TargetState {
             signals: &history.signals,
             freshness: &self.freshness,
             windows: &history.windows,
-            cluster_state: tick.observation.cluster.value.state,
+            cluster_state: Sampled {
+                value: tick.observation.cluster.value.state,
+                measured_at: tick.observation.cluster.measured_at,
+            },
             bridging: false,
         };
         let rules = self.spec.rules.iter().zip(&self.inputs);

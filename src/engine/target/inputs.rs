@@ -1,7 +1,7 @@
 //! What a rule reads, and its `for` timer over that.
 
 use crate::engine::for_timer::{ForState, ForTimer};
-use crate::engine::scope::Scope;
+use crate::engine::scope::{Scope, Shown};
 use crate::engine::tick::Tick;
 use crate::policy::{Rule, Target};
 
@@ -46,13 +46,17 @@ impl RuleInputs {
             breaks = breaks.wrapping_add(scope.signals[*signal].1.breaks());
         }
         let truth = scope.truth(&rule.when);
-        let newest = truth
-            .and_then(|value| scope.shown_until(&rule.when, value))
-            .unwrap_or(tick.observation.cluster.measured_at);
+        let at_tick = tick.observation.cluster.measured_at;
+        let shown = truth
+            .and_then(|value| scope.shown(&rule.when, value))
+            .unwrap_or(Shown {
+                from: at_tick,
+                until: at_tick,
+            });
         if truth.is_none() && scope.bridged().truth(&rule.when) != Some(true) {
             timer.reset();
         }
-        timer.update(truth, newest, breaks, rule.for_duration)
+        timer.update(truth, shown, breaks, rule.for_duration)
     }
 
     /// Whether a rule reads the same signals as before.
