@@ -33,6 +33,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::presence::PATIENCE_POLLS;
 use super::tick::Tick;
 use crate::decision::{DemandReport, HoldReason};
 use crate::observation::{GroupStatus, Sampled, YarnLoad};
@@ -55,6 +56,9 @@ use units::{UnitLimits, UnitSize, whole};
 #[serde(deny_unknown_fields)]
 pub struct DemandState {
     unit: Option<UnitSize>,
+    /// Since when another size of a unit has been measured.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    unit_differs_since: Option<Timestamp>,
     /// When YARN's load was last measured.
     measured_at: Option<Timestamp>,
     turnover: Turnover,
@@ -75,6 +79,15 @@ struct Units {
     desired: u32,
     /// How long the highest level is kept while idle.
     keep_idle: Duration,
+}
+
+/// What the load says about the cluster beside its size.
+#[derive(Clone, Copy)]
+struct Shape {
+    /// Pending work waits beside room that could hold it.
+    waits_beside_room: bool,
+    /// The nodes offer as much as the running units should.
+    has_all_nodes: bool,
 }
 
 impl DemandState {
@@ -98,7 +111,7 @@ impl DemandState {
         self.provisioning
             .observe(at, supply.requested, supply.running);
         let yarn = recent_yarn(tick)?;
-        self.measure_unit(&yarn.value, &supply);
+        let has_all_nodes = self.measure_unit(tick, &yarn.value, &supply);
         let unit = self
             .unit
             .ok_or_else(|| HoldReason::missing("yarn_nodes_active"))?;
@@ -106,19 +119,26 @@ impl DemandState {
             UnitLimits::of(demand, unit).ok_or_else(|| HoldReason::missing("yarn_vcores_total"))?;
         let preference = Preference::of(demand.performance_index, self.provisioning.delay());
         let most = limits.max.saturating_add(supply.others);
-        let counted = Counted::of(tick, yarn, &supply, targets, unit.times(most));
+        let reported = Sampled {
+            value: yarn.value.without_uncounted_vcores(),
+            measured_at: yarn.measured_at,
+        };
+        let counted = Counted::of(tick, &reported, &supply, targets, unit.times(most));
         let yarn = &counted.yarn;
         if self.measured_at.is_none() {
             self.levels.assume_needed(supply.have());
         }
         // While YARN does not list nodes that run, its load is not that of the cluster.
-        let is_complete = tick.unavailable.not_listed.is_none();
+        let is_complete = has_all_nodes && tick.unavailable.not_listed.is_none();
         if is_complete && self.measured_at != Some(yarn.measured_at) {
             self.learn(yarn, tick.max_age, unit, preference, most);
         }
         let load = self.load(&yarn.value, unit, preference.patience);
-        let beside_room = counted.waits_beside_room;
-        let units = self.units(at, &supply, limits, &load, preference, beside_room);
+        let shape = Shape {
+            waits_beside_room: counted.waits_beside_room,
+            has_all_nodes,
+        };
+        let units = self.units(at, &supply, limits, &load, preference, shape);
         Ok(Plan {
             desired: units.desired,
             limits,
@@ -168,7 +188,7 @@ impl DemandState {
     }
 
     /// Computes the units of the whole cluster from growth, retention and forecast. Work that waits
-    /// beside room that could hold it makes nothing grow.
+    /// beside room that could hold it makes nothing grow, and nothing scales in while nodes are missing.
     fn units(
         &mut self,
         at: Timestamp,
@@ -176,13 +196,20 @@ impl DemandState {
         limits: UnitLimits,
         load: &Load,
         preference: Preference,
-        waits_beside_room: bool,
+        shape: Shape,
     ) -> Units {
         let (have, there) = (supply.have(), supply.there());
-        let kept = self.kept(at, have, there, preference.price);
+        let kept = match self.kept(at, have, there, preference.price) {
+            kept if shape.has_all_nodes => kept,
+            _ => have,
+        };
         let forecast = self.daily.forecast(at, self.provisioning.delay());
         let working = there.saturating_sub(supply.unusable);
-        let most = if waits_beside_room { have } else { u32::MAX };
+        let most = if shape.waits_beside_room {
+            have
+        } else {
+            u32::MAX
+        };
         let grown = load.units(preference, working).min(most);
         let needed = grown.max(forecast.unwrap_or(0));
         Units {
@@ -200,6 +227,7 @@ impl DemandState {
     /// Adjusts to a clock that went back: what was learned stays, what was in progress is dropped.
     pub fn handle_clock_rollback(&mut self) {
         self.measured_at = None;
+        self.unit_differs_since = None;
         self.levels.forget();
         self.turnover.forget();
         self.provisioning.forget();
@@ -257,15 +285,33 @@ impl DemandState {
             .observe(at, load.units(preference, yarn.nodes.active).min(most));
     }
 
-    /// Measures the mean size of a unit while no node is joining or leaving.
-    fn measure_unit(&mut self, yarn: &YarnLoad, supply: &Supply) {
+    /// Measures the mean size of a unit while no node is joining or leaving. Where nodes are not units,
+    /// as in fleets, it is not known whether all nodes are there: another size counts once it has
+    /// lasted. Returns whether the nodes offer as much as the running units should.
+    fn measure_unit(&mut self, tick: &Tick, yarn: &YarnLoad, supply: &Supply) -> bool {
         let nodes = yarn.nodes;
-        let is_settled = nodes.active > 0
-            && nodes.decommissioning == 0
-            && (nodes.active == supply.workers || !supply.counts_nodes);
-        if is_settled || self.unit.is_none() {
-            self.unit = UnitSize::mean(yarn, supply.nodes(yarn)).or(self.unit);
+        let is_settled = nodes.active > 0 && nodes.decommissioning == 0;
+        let measured = UnitSize::mean(yarn, supply.nodes(yarn));
+        let (Some(measured), Some(unit)) = (measured, self.unit) else {
+            self.unit = measured.or(self.unit);
+            return true;
+        };
+        if supply.counts_nodes {
+            if is_settled && nodes.active == supply.workers {
+                self.unit = Some(measured);
+            }
+            return true;
         }
+        if measured.is_about(unit) {
+            self.unit_differs_since = None;
+            return true;
+        }
+        let since = *self.unit_differs_since.get_or_insert(tick.at());
+        if is_settled && tick.at().since(since) >= tick.poll * PATIENCE_POLLS {
+            (self.unit, self.unit_differs_since) = (Some(measured), None);
+            return true;
+        }
+        measured.memory_mib >= unit.memory_mib
     }
 
     /// The load of the binding resource, with what is served within `patience`.

@@ -16,7 +16,7 @@ use crate::units::{Instances, Timestamp};
 
 /// How many polls an instance may be unavailable before it counts as unusable: ten minutes at the default
 /// poll of 30 s. NodeManagers register again within a minute or two after the ResourceManager is back.
-const PATIENCE_POLLS: u32 = 20;
+pub const PATIENCE_POLLS: u32 = 20;
 
 /// How long instances have been unavailable.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -161,8 +161,9 @@ fn listed(snapshot: &NodeSnapshot, groups: &[GroupStatus]) -> Count {
         not_listed: 0,
     };
     for group in workers(groups) {
-        let (mut draining, mut not_listed) = (0, 0);
+        let (mut nodes, mut draining, mut not_listed) = (0, 0, 0);
         for node in of_group(snapshot, &group.id) {
+            nodes += 1;
             draining += u32::from(node.draining);
             match node.health {
                 NodeHealth::Usable => {}
@@ -170,10 +171,21 @@ fn listed(snapshot: &NodeSnapshot, groups: &[GroupStatus]) -> Count {
                 NodeHealth::NotListed => not_listed += 1,
             }
         }
-        count.running = count.running.saturating_add(group.running.get());
-        count.not_listed += not_listed - not_listed.min(group.leaving().saturating_sub(draining));
+        // The units of a fleet are not nodes: of its nodes, the same share leaves as of its units.
+        let (running, leaving) = match group.kind {
+            GroupKind::Group => (group.running.get(), group.leaving()),
+            GroupKind::Fleet => (nodes, share_of(nodes, group.leaving(), group.running.get())),
+        };
+        count.running = count.running.saturating_add(running);
+        count.not_listed += not_listed - not_listed.min(leaving.saturating_sub(draining));
     }
     count
+}
+
+/// `nodes * part / whole`, rounded down.
+fn share_of(nodes: u32, part: u32, whole: u32) -> u32 {
+    let share = u64::from(nodes) * u64::from(part) / u64::from(whole.max(1));
+    u32::try_from(share).unwrap_or(nodes)
 }
 
 /// Counts by YARN's numbers of nodes; `None` if those are not known, or if groups do not count

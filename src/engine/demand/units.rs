@@ -46,6 +46,16 @@ impl UnitSize {
 }
 
 impl UnitSize {
+    /// Whether the two differ by less than one percent.
+    pub fn is_about(self, other: Self) -> bool {
+        let is_near = |one: f64, other: f64| (one - other).abs() < 0.01 * other;
+        is_near(self.memory_mib, other.memory_mib)
+            && match (self.vcores, other.vcores) {
+                (Some(one), Some(other)) => is_near(one, other),
+                (one, other) => one.is_none() && other.is_none(),
+            }
+    }
+
     /// What `units` of this size offer.
     pub fn times(self, units: u32) -> ClusterSize {
         let units = f64::from(units);
