@@ -112,6 +112,25 @@ pub struct YarnLoad {
     pub nodes: NodesByState,
 }
 
+impl YarnLoad {
+    /// The load without virtual cores, if YARN does not count them: its DefaultResourceCalculator
+    /// allocates more than there are. While a node is lost, memory is over-allocated, too.
+    pub fn without_uncounted_vcores(self) -> Self {
+        let is_beyond = self.vcores_allocated > self.vcores_total;
+        if !is_beyond || self.memory_allocated > self.memory_total {
+            return self;
+        }
+        Self {
+            vcores_total: None,
+            vcores_available: None,
+            vcores_allocated: None,
+            vcores_reserved: None,
+            vcores_pending: None,
+            ..self
+        }
+    }
+}
+
 /// NodeManagers by state, as the ResourceManager counts them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
