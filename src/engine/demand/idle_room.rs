@@ -5,27 +5,29 @@
 //! application masters, or a node label. More instances would not start it.
 
 use crate::observation::YarnLoad;
-use crate::units::VirtualCores;
-
 /// The least share of the memory that counts as idle room. Less can be left over where the next
 /// container is larger than what is free on a node: its size is not in YARN's totals, only the mean.
 const LEAST_IDLE_SHARE: f64 = 0.4;
 
-/// Whether the room that is idle on a mean node would hold a pending container of mean size. `nodes`
-/// is the number of nodes that YARN uses.
+/// Whether the room that is idle on a mean node would hold a pending container of mean size. Those for
+/// which YARN has reserved a node are known not to fit yet, and say nothing of the others. `nodes` is
+/// the number of nodes that YARN uses.
 pub fn could_start_pending(yarn: &YarnLoad, nodes: u32) -> bool {
-    let containers = yarn.containers_pending as f64;
-    if nodes == 0 || containers == 0.0 || yarn.containers_reserved > 0 {
+    let reserved = yarn.containers_reserved;
+    let containers = yarn.containers_pending.saturating_sub(reserved) as f64;
+    if nodes == 0 || containers == 0.0 {
         return false;
     }
     let fits = |idle: f64, pending: f64| idle / f64::from(nodes) >= pending / containers;
     let idle = yarn.memory_available.as_f64();
-    let cores = |cores: Option<VirtualCores>| cores.map(VirtualCores::as_f64);
+    let memory_pending = yarn.memory_pending.as_f64() - yarn.memory_reserved.as_f64();
+    let vcores_reserved = yarn.vcores_reserved.unwrap_or_default().as_f64();
     idle >= LEAST_IDLE_SHARE * yarn.memory_total.as_f64()
-        && fits(idle, yarn.memory_pending.as_f64())
-        && cores(yarn.vcores_available)
-            .zip(cores(yarn.vcores_pending))
-            .is_none_or(|(idle, pending)| fits(idle, pending))
+        && fits(idle, memory_pending)
+        && yarn
+            .vcores_available
+            .zip(yarn.vcores_pending)
+            .is_none_or(|(idle, pending)| fits(idle.as_f64(), pending.as_f64() - vcores_reserved))
 }
 
 /// The load with what is pending only as far as idle room could hold it. The idle instances are kept:
@@ -44,7 +46,7 @@ pub fn up_to_idle_room(yarn: &YarnLoad) -> YarnLoad {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::units::Mebibytes;
+    use crate::units::{Mebibytes, VirtualCores};
 
     /// 8 nodes of 12,000 MiB and 8 cores, `idle_mib` of them free in all, beside 10 containers of
     /// `container_mib`.
@@ -67,8 +69,10 @@ mod tests {
             vcores_available: Some(VirtualCores(4)),
             ..load(48_000, 2_000)
         };
-        let reserved = YarnLoad {
-            containers_reserved: 1,
+        let reserved = |containers| YarnLoad {
+            containers_reserved: containers,
+            memory_reserved: Mebibytes(2_000 * containers),
+            vcores_reserved: Some(VirtualCores(containers)),
             ..load(48_000, 2_000)
         };
         let nothing = YarnLoad {
@@ -84,11 +88,8 @@ mod tests {
             ),
             ("left over between containers", load(30_000, 500), false),
             ("no core is idle for a container", full_cores, false),
-            (
-                "a node is reserved for one that does not fit",
-                reserved,
-                false,
-            ),
+            ("a node is reserved for one of them", reserved(1), true),
+            ("nodes are reserved for all of them", reserved(10), false),
             ("nothing is pending", nothing, false),
         ] {
             assert_eq!(could_start_pending(&yarn, 8), expected, "{name}");
