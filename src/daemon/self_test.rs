@@ -46,14 +46,16 @@ pub async fn run(
     let mut problems = check(observer, policy, clock).await;
     let (mut pause, mut waited) = (FIRST_PAUSE, Duration::ZERO);
     while !problems.is_empty() && problems.iter().all(is_transient) && waited < LONGEST_WAIT {
+        let backoff = clock.real_time(observer.emr().longest_wait(clock.now()));
+        let this_pause = pause.max(backoff);
         for problem in &problems {
             tracing::warn!(
                 "not ready; trying again in {} s: {problem}",
-                pause.as_secs()
+                this_pause.as_secs_f64().ceil()
             );
         }
-        tokio::time::sleep(pause).await;
-        waited += pause;
+        tokio::time::sleep(this_pause).await;
+        waited += this_pause;
         pause = (pause * 2).min(LONGEST_PAUSE);
         problems = check(observer, policy, clock).await;
     }
@@ -79,6 +81,8 @@ async fn check(observer: &mut Observer, policy: &Policy, clock: &Clock) -> Vec<S
     for source in observed.sources {
         match source.error {
             Some(error) if is_permanent(&error) => problems.push(error.into()),
+            // What is usual for a moment is reported by the daemon once it lasts.
+            Some(error) if error.is_momentary() => {}
             Some(error) => tracing::warn!(source = source.source.label(), "{error}"),
             None => {}
         }

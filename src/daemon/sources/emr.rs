@@ -144,6 +144,11 @@ impl Emr {
         }
     }
 
+    /// How long calls have to wait because AWS throttled the last ones; zero if none has to.
+    pub fn longest_wait(&self, now: Timestamp) -> Duration {
+        self.api.longest_wait(now)
+    }
+
     /// The listed instances by private DNS name, by its first label, and by private IP address.
     pub fn hosts(&self) -> &BTreeMap<String, Host> {
         self.hosts.known()

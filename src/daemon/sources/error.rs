@@ -35,6 +35,12 @@ pub enum SourceError {
     /// AWS refused the call because there were too many.
     #[error("{operation} is throttled by AWS")]
     Throttled { operation: &'static str },
+    /// The call was not made, because AWS throttled it a short time ago.
+    #[error("{operation} was throttled by AWS; Headroom calls it again in {} s", wait.as_secs_f64().ceil())]
+    BackingOff {
+        operation: &'static str,
+        wait: Duration,
+    },
     /// AWS refused the call because a permission is missing.
     #[error("{operation} is not allowed; grant `{permission}` to the role of this machine")]
     AccessDenied {
@@ -68,7 +74,7 @@ impl SourceError {
             Self::Malformed { .. } => "malformed",
             Self::Contradictory { .. } => "contradictory",
             Self::NoActive { .. } => "no_active",
-            Self::Throttled { .. } => "throttled",
+            Self::Throttled { .. } | Self::BackingOff { .. } => "throttled",
             Self::AccessDenied { .. } => "access_denied",
             Self::Refused { .. } => "refused",
             Self::UnknownHost { .. } => "unknown_host",

@@ -20,6 +20,7 @@ use crate::daemon::settings::AwsSettings;
 use crate::daemon::sources::aws_error::AwsError;
 use crate::daemon::sources::call::Call;
 use crate::daemon::sources::error::SourceError;
+use crate::units::Timestamp;
 
 /// The most attempts at one read, which share the timeout. A change is attempted only once.
 const ATTEMPTS: u32 = 2;
@@ -66,6 +67,11 @@ impl Api {
 
     pub fn cluster_id(&self) -> &str {
         &self.cluster_id
+    }
+
+    /// How long calls have to wait because AWS throttled the last ones; zero if none has to.
+    pub fn longest_wait(&self, now: Timestamp) -> Duration {
+        self.backoff.longest_wait(now)
     }
 
     /// Returns the calls since the last call of this method.
@@ -219,9 +225,10 @@ impl Api {
         E: ProvideErrorMetadata + std::error::Error + 'static,
     {
         let now = clock.now();
-        if self.backoff.must_wait(operation, now) {
-            return Err(SourceError::Throttled {
+        if let Some(wait) = self.backoff.wait(operation, now) {
+            return Err(SourceError::BackingOff {
                 operation: operation.name(),
+                wait,
             });
         }
         if !self.budget.take(now, need) {

@@ -14,7 +14,7 @@ const RESERVE: f64 = 0.25;
 
 /// The first wait after an operation was throttled. It doubles with each further time in a row. The
 /// actual wait is drawn from its upper half, so that several daemons do not retry together.
-const FIRST_WAIT: Duration = Duration::from_secs(10);
+const FIRST_WAIT: Duration = Duration::from_secs(4);
 const LONGEST_WAIT: Duration = Duration::from_secs(300);
 
 /// Whether a call may be skipped when the budget is low.
@@ -83,12 +83,21 @@ impl Backoff {
         }
     }
 
-    /// Whether the operation is in backoff.
-    pub fn must_wait(&self, operation: Operation, now: Timestamp) -> bool {
+    /// How long the operation has to wait; `None` if it is not in backoff.
+    pub fn wait(&self, operation: Operation, now: Timestamp) -> Option<Duration> {
+        let (_, until) = self.throttled.get(&operation)?;
+        let wait = until.since(now);
         // A clock that was set back must not extend the wait.
-        self.throttled
-            .get(&operation)
-            .is_some_and(|(_, until)| now < *until && until.since(now) <= LONGEST_WAIT)
+        (now < *until && wait <= LONGEST_WAIT).then_some(wait)
+    }
+
+    /// How long the operation that is longest in backoff has to wait; zero if none is.
+    pub fn longest_wait(&self, now: Timestamp) -> Duration {
+        let waits = self
+            .throttled
+            .keys()
+            .filter_map(|operation| self.wait(*operation, now));
+        waits.max().unwrap_or_default()
     }
 
     /// Notes that EMR throttled the operation.
@@ -154,27 +163,35 @@ mod tests {
      {
         let mut backoff = Backoff::new("j-1");
         let mut now = second(0);
-        for longest_s in [10, 20, 40, 80, 160, 300, 300] {
+        for longest_s in [4, 8, 16, 32, 64, 128, 256, 300, 300] {
             backoff.throttled(Operation::ListInstances, now);
-            let waits_at =
-                |s| backoff.must_wait(Operation::ListInstances, now + Duration::from_secs(s));
+            let waits_at = |s| {
+                let at = now + Duration::from_secs(s);
+                backoff.wait(Operation::ListInstances, at).is_some()
+            };
+            assert_eq!(
+                backoff.longest_wait(now),
+                backoff
+                    .wait(Operation::ListInstances, now)
+                    .unwrap_or_default()
+            );
             assert!(
                 waits_at(longest_s / 2 - 1),
                 "at least half of {longest_s} s"
             );
             assert!(!waits_at(longest_s + 1), "at most {longest_s} s");
-            assert!(!backoff.must_wait(Operation::ListSteps, now));
+            assert_eq!(backoff.wait(Operation::ListSteps, now), None);
             now = now + Duration::from_secs(1_000);
         }
         backoff.throttled(Operation::ListInstances, now);
         backoff.answered(Operation::ListInstances);
-        assert!(!backoff.must_wait(Operation::ListInstances, now));
+        assert_eq!(backoff.wait(Operation::ListInstances, now), None);
     }
 
     #[test]
     fn a_clock_that_goes_back_ends_a_wait() {
         let mut backoff = Backoff::new("j-1");
         backoff.throttled(Operation::ListInstances, second(100_000));
-        assert!(!backoff.must_wait(Operation::ListInstances, second(0)));
+        assert_eq!(backoff.wait(Operation::ListInstances, second(0)), None);
     }
 }

@@ -168,7 +168,10 @@ async fn an_operation_that_is_throttled_is_left_alone_for_a_while() {
     ));
     let asked = fake.seen("DescribeCluster").len();
     let reading = emr.read(&clock).await;
-    assert!(matches!(reading.status, Err(SourceError::Throttled { .. })));
+    assert!(matches!(
+        reading.status,
+        Err(SourceError::BackingOff { .. })
+    ));
     assert_eq!(asked, 1, "nor was it tried again at once");
     assert_eq!(
         (fake.seen("DescribeCluster").len(), reading.calls.len()),
