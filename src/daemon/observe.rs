@@ -14,7 +14,7 @@ use crate::daemon::sources::yarn::{Yarn, YarnNode, YarnReading};
 use crate::daemon::telemetry::report::{Source, SourceReport};
 use crate::observation::{
     ClusterStatus, Control, GroupStatus, InstanceId, MetricId, NodeHealth, NodeLoad, NodeSnapshot,
-    Observation, Pause, Sampled,
+    Observation, Pause, Role, Sampled,
 };
 use crate::policy::Policy;
 use crate::units::Timestamp;
@@ -82,7 +82,8 @@ impl Readings {
 }
 
 impl Sources {
-    async fn read(&mut self, clock: &Clock) -> Readings {
+    /// `scales_in` is whether EMR was terminating instances when it was last read.
+    async fn read(&mut self, clock: &Clock, scales_in: bool) -> Readings {
         let hdfs = async {
             match &mut self.hdfs {
                 Some(hdfs) => Some(hdfs.read(clock).await),
@@ -96,7 +97,7 @@ impl Sources {
             }
         };
         let (yarn, hdfs, emr, cloudwatch) = tokio::join!(
-            self.yarn.read(clock),
+            self.yarn.read(clock, scales_in),
             hdfs,
             self.emr.read(clock),
             cloudwatch
@@ -137,7 +138,11 @@ impl Observer {
         clock: &Clock,
         pause: impl FnOnce(Timestamp) -> Option<Pause>,
     ) -> Observed {
-        let readings = self.sources.read(clock).await;
+        let groups = self.groups().iter();
+        let scales_in = groups
+            .filter(|group| group.role != Role::Primary)
+            .any(|group| group.leaving() > 0);
+        let readings = self.sources.read(clock, scales_in).await;
         let at = clock.now();
         let calls = readings.calls();
         if readings.has_applications() {
@@ -147,7 +152,8 @@ impl Observer {
             self.cluster = Some(status.clone());
         }
         let nodes = readings.yarn.nodes.clone();
-        let nodes = nodes.and_then(|nodes| self.snapshot(nodes));
+        let decommissioned = &readings.yarn.decommissioned;
+        let nodes = nodes.and_then(|nodes| self.snapshot(nodes, decommissioned));
         let sources = self.reports(&readings, &nodes);
         let control = Control {
             pause: pause(at),
@@ -202,10 +208,9 @@ impl Observer {
     fn snapshot(
         &mut self,
         nodes: Sampled<Vec<YarnNode>>,
+        decommissioned: &BTreeSet<String>,
     ) -> Result<Sampled<NodeSnapshot>, SourceError> {
         let hosts = self.sources.emr.hosts();
-        let cluster = self.cluster.as_ref();
-        let groups = cluster.map_or(&[][..], |cluster| &cluster.value.groups);
         let mut snapshot = Vec::with_capacity(nodes.value.len());
         let mut unknown_host = None;
         for node in nodes.value {
@@ -226,7 +231,7 @@ impl Observer {
                 None => unknown_host = Some(node.host),
             }
         }
-        snapshot.extend(self.not_listed(&snapshot, groups));
+        snapshot.extend(self.not_listed(&snapshot, decommissioned));
         match unknown_host {
             None => Ok(Sampled {
                 value: NodeSnapshot(snapshot),
@@ -239,10 +244,23 @@ impl Observer {
         }
     }
 
-    /// The instances that EMR runs and that are not among the nodes.
-    fn not_listed(&self, nodes: &[NodeLoad], groups: &[GroupStatus]) -> Vec<NodeLoad> {
+    /// The groups, as EMR was last read; none before that.
+    fn groups(&self) -> &[GroupStatus] {
+        let cluster = self.cluster.as_ref();
+        cluster.map_or(&[][..], |cluster| &cluster.value.groups)
+    }
+
+    /// The instances that EMR runs and that are not among the nodes. Those that have been decommissioned
+    /// are draining.
+    fn not_listed(&self, nodes: &[NodeLoad], decommissioned: &BTreeSet<String>) -> Vec<NodeLoad> {
+        let hosts = self.sources.emr.hosts();
+        let have_left: BTreeSet<&InstanceId> = decommissioned
+            .iter()
+            .filter_map(|name| Some(&hosts.get(name)?.instance))
+            .collect();
         let listed: BTreeSet<&InstanceId> = nodes.iter().map(|node| &node.instance).collect();
-        let workers = self.sources.emr.running_workers(groups).unwrap_or_default();
+        let workers = self.sources.emr.running_workers(self.groups());
+        let workers = workers.unwrap_or_default();
         workers
             .into_iter()
             .filter(|host| !listed.contains(&host.instance))
@@ -251,7 +269,7 @@ impl Observer {
                 group: host.group.clone(),
                 containers: 0,
                 has_application_master: false,
-                draining: false,
+                draining: have_left.contains(&host.instance),
                 idle_since: None,
                 health: NodeHealth::NotListed,
             })

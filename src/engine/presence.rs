@@ -123,14 +123,21 @@ impl Presence {
 }
 
 impl Unavailable {
-    /// How many instances of a group are unavailable. Without a snapshot of the nodes it is not known which
-    /// they are, and each group is taken to have them.
+    /// How many instances of a group are unavailable; of a fleet, how many units. Without a snapshot of
+    /// the nodes it is not known which they are, and each group is taken to have them.
     pub fn in_group(&self, group: &GroupStatus, snapshot: Option<&NodeSnapshot>) -> Instances {
-        let in_group = snapshot.map_or(group.running.get(), |snapshot| {
-            let unavailable = of_group(snapshot, &group.id).filter(|node| !node.health.is_usable());
-            unavailable.count() as u32
-        });
-        Instances(self.total.min(in_group))
+        let Some(snapshot) = snapshot else {
+            return Instances(self.total).min(group.running);
+        };
+        let unavailable = of_group(snapshot, &group.id).filter(|node| !node.health.is_usable());
+        let unavailable = self.total.min(unavailable.count() as u32);
+        Instances(match group.kind {
+            GroupKind::Group => unavailable,
+            GroupKind::Fleet => {
+                let nodes = of_group(snapshot, &group.id).count() as u32;
+                share_of(group.running.get(), unavailable, nodes)
+            }
+        })
     }
 }
 
@@ -152,8 +159,9 @@ fn count(observation: &Observation, max_age: Duration) -> Option<(Timestamp, Cou
     Some((yarn.measured_at, counted(&yarn.value, groups)?))
 }
 
-/// Counts by the list of nodes. Of the instances that are not listed, those that a scale-in is about
-/// to terminate do not count.
+/// Counts by the list of nodes. Of the instances that are not listed, those that were decommissioned
+/// do not count, as far as a scale-in is about to terminate instances. That it is does not say which
+/// they are: the others may be there and busy, and only be missing from the list.
 fn listed(snapshot: &NodeSnapshot, groups: &[GroupStatus]) -> Count {
     let mut count = Count {
         running: 0,
@@ -161,14 +169,14 @@ fn listed(snapshot: &NodeSnapshot, groups: &[GroupStatus]) -> Count {
         not_listed: 0,
     };
     for group in workers(groups) {
-        let (mut nodes, mut draining, mut not_listed) = (0, 0, 0);
+        let (mut nodes, mut draining, mut decommissioned) = (0, 0, 0);
         for node in of_group(snapshot, &group.id) {
             nodes += 1;
-            draining += u32::from(node.draining);
             match node.health {
-                NodeHealth::Usable => {}
-                NodeHealth::Unhealthy => count.unhealthy += u32::from(!node.draining),
-                NodeHealth::NotListed => not_listed += 1,
+                NodeHealth::NotListed if node.draining => decommissioned += 1,
+                NodeHealth::NotListed => count.not_listed += 1,
+                NodeHealth::Unhealthy if !node.draining => count.unhealthy += 1,
+                NodeHealth::Usable | NodeHealth::Unhealthy => draining += u32::from(node.draining),
             }
         }
         // The units of a fleet are not nodes: of its nodes, the same share leaves as of its units.
@@ -176,20 +184,23 @@ fn listed(snapshot: &NodeSnapshot, groups: &[GroupStatus]) -> Count {
             GroupKind::Group => (group.running.get(), group.leaving()),
             GroupKind::Fleet => (nodes, share_of(nodes, group.leaving(), group.running.get())),
         };
+        let have_left = decommissioned.min(leaving.saturating_sub(draining));
         count.running = count.running.saturating_add(running);
-        count.not_listed += not_listed - not_listed.min(leaving.saturating_sub(draining));
+        count.not_listed += decommissioned - have_left;
     }
     count
 }
 
-/// `nodes * part / whole`, rounded down.
-fn share_of(nodes: u32, part: u32, whole: u32) -> u32 {
-    let share = u64::from(nodes) * u64::from(part) / u64::from(whole.max(1));
-    u32::try_from(share).unwrap_or(nodes)
+/// `of * part / whole`, rounded up.
+fn share_of(of: u32, part: u32, whole: u32) -> u32 {
+    let share = (u64::from(of) * u64::from(part)).div_ceil(u64::from(whole.max(1)));
+    u32::try_from(share).unwrap_or(of)
 }
 
 /// Counts by YARN's numbers of nodes; `None` if those are not known, or if groups do not count
-/// nodes.
+/// nodes. The numbers of lost and of decommissioned nodes include those of instances that were
+/// terminated long ago: they say nothing of the instances that run, but for those of a scale-in that is
+/// in flight.
 fn counted(yarn: &YarnLoad, groups: &[GroupStatus]) -> Option<Count> {
     let nodes = yarn.nodes;
     let is_known = nodes != NodesByState::default() || yarn.memory_total.get() == 0;
@@ -202,16 +213,13 @@ fn counted(yarn: &YarnLoad, groups: &[GroupStatus]) -> Option<Count> {
     let leaving = workers(groups)
         .map(GroupStatus::leaving)
         .fold(0, u32::saturating_add);
-    let present = nodes
+    let have_left = leaving.saturating_sub(nodes.decommissioning);
+    let accounted_for = nodes
         .active
-        .saturating_add(nodes.decommissioning.max(leaving));
-    let unavailable = running.saturating_sub(present);
-    let unhealthy = unavailable.min(
-        nodes
-            .unhealthy
-            .saturating_add(nodes.lost)
-            .saturating_add(nodes.decommissioned),
-    );
+        .saturating_add(nodes.decommissioning)
+        .saturating_add(nodes.decommissioned.min(have_left));
+    let unavailable = running.saturating_sub(accounted_for);
+    let unhealthy = unavailable.min(nodes.unhealthy);
     Some(Count {
         running,
         unhealthy,

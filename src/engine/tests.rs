@@ -7,6 +7,7 @@ mod guards;
 mod in_flight;
 mod limits;
 mod nodes;
+mod presence;
 mod properties;
 mod proposals;
 mod stabilization;

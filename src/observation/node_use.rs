@@ -14,14 +14,13 @@ const NAMED: usize = 10;
 pub struct NodeUse {
     /// Instances on which YARN starts containers.
     pub usable: u32,
-    /// Instances that finish their containers and take no new ones.
+    /// Instances that take no new containers and finish those that run, or have finished them.
     pub draining: u32,
     /// Instances whose NodeManager reports that it is unhealthy.
     pub unhealthy: u32,
-    /// Instances that YARN does not list, without those that a scale-in is about to terminate.
+    /// Instances that YARN does not list, without those that it decommissioned for a scale-in.
     pub not_listed: u32,
-    /// The unhealthy instances, and those that are not listed. Of a group that is scaled in, the
-    /// instances that leave may be among them.
+    /// The unhealthy instances, and those that are not listed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unavailable: Vec<UnavailableNode>,
 }
@@ -53,15 +52,14 @@ impl NodeUse {
                 u32::try_from(nodes.iter().filter(|node| is(node)).count()).unwrap_or(u32::MAX)
             };
             let draining = count(|node| node.draining);
-            let not_listed = count(|node| node.health == NodeHealth::NotListed)
-                .saturating_sub(group.leaving().saturating_sub(draining));
+            let not_listed = count(is_not_listed);
             found.usable += count(|node| !node.draining && node.health == NodeHealth::Usable);
             found.draining += draining;
             found.unhealthy += count(is_unhealthy);
             found.not_listed += not_listed;
-            let unavailable = nodes.into_iter().filter(|node| {
-                is_unhealthy(node) || (node.health == NodeHealth::NotListed && not_listed > 0)
-            });
+            let unavailable = nodes
+                .into_iter()
+                .filter(|node| is_unhealthy(node) || is_not_listed(node));
             found
                 .unavailable
                 .extend(unavailable.map(|node| UnavailableNode {
@@ -107,6 +105,10 @@ impl NodeUse {
         });
         std::iter::once(self.to_string()).chain(named).collect()
     }
+}
+
+fn is_not_listed(node: &NodeLoad) -> bool {
+    !node.draining && node.health == NodeHealth::NotListed
 }
 
 fn is_unhealthy(node: &NodeLoad) -> bool {
@@ -194,10 +196,13 @@ mod tests {
     }
 
     #[test]
-    fn an_instance_that_a_scale_in_is_about_to_terminate_is_not_missed() {
-        let nodes = vec![node("i-4", "ig-task", false, NodeHealth::NotListed)];
+    fn an_instance_that_was_decommissioned_for_a_scale_in_is_draining_and_not_missed() {
+        let nodes = vec![node("i-4", "ig-task", true, NodeHealth::NotListed)];
         let found = NodeUse::of(&observed(3, nodes)).expect("a snapshot");
-        assert_eq!((found.not_listed, found.unavailable), (0, Vec::new()));
+        assert_eq!(
+            (found.draining, found.not_listed, found.unavailable),
+            (1, 0, Vec::new())
+        );
     }
 
     #[test]

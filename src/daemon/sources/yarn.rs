@@ -9,6 +9,7 @@ mod pending_limits;
 mod queue_wire;
 mod wire;
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use reqwest::Url;
@@ -47,6 +48,8 @@ pub struct YarnReading {
     pub load: Result<Sampled<YarnLoad>, SourceError>,
     /// The nodes. An error, too, if it is unknown where the application masters run.
     pub nodes: Result<Sampled<Vec<YarnNode>>, SourceError>,
+    /// The hosts whose nodes have been decommissioned, if they were asked for and could be read.
+    pub decommissioned: BTreeSet<String>,
     /// The limits that keep pending work from starting; `None` if they are unknown.
     pub pending_limits: Option<Sampled<Vec<PendingLimit>>>,
     /// The calls that were made.
@@ -82,8 +85,9 @@ impl Yarn {
         }
     }
 
-    /// Reads everything, concurrently as far as possible. Takes at most the timeout.
-    pub async fn read(&mut self, clock: &Clock) -> YarnReading {
+    /// Reads everything, concurrently as far as possible. Takes at most the timeout. `scales_in` is
+    /// whether EMR is terminating instances: only then it matters which nodes were decommissioned.
+    pub async fn read(&mut self, clock: &Clock, scales_in: bool) -> YarnReading {
         let limit = TimeLimit::start(self.timeout);
         let unlisted = self
             .last_active
@@ -101,7 +105,7 @@ impl Yarn {
         };
         // Before the requests, so that the answers are never older than this.
         let measured_at = clock.now();
-        let mut answers = Answers::ask(&self.http, &active, limit).await;
+        let mut answers = Answers::ask(&self.http, &active, limit, scales_in).await;
         let confirmed = search.confirm_single();
         let active_is_local = self
             .local
@@ -126,6 +130,7 @@ impl Yarn {
             active: Some(address),
             load,
             nodes,
+            decommissioned: answers.decommissioned,
             pending_limits,
             calls: answers.calls,
         }
@@ -138,6 +143,7 @@ impl Yarn {
             active_is_local: false,
             load: Err(error.clone()),
             nodes: Err(error),
+            decommissioned: BTreeSet::new(),
             pending_limits: None,
             calls,
         }

@@ -1,5 +1,7 @@
 //! The answers of the active ResourceManager to one reading, and the load and nodes they describe.
 
+use std::collections::BTreeSet;
+
 use reqwest::Url;
 use serde::de::DeserializeOwned;
 
@@ -13,8 +15,8 @@ use crate::daemon::sources::yarn::node_snapshot::{YarnNode, snapshot};
 use crate::daemon::sources::yarn::pending_limits::{containers_pending, pending_limits};
 use crate::daemon::sources::yarn::queue_wire::{self, RequestingApp, RequestingApps};
 use crate::daemon::sources::yarn::wire::{
-    App, Apps, ClusterMetrics, Metrics, Node, NodeLabels, Nodes, PartitionCounts, Queue,
-    QueueMetrics, Scheduler, SchedulerInfo,
+    App, Apps, ClusterMetrics, Metrics, Node, NodeLabels, NodeState, NodeThatLeft, Nodes,
+    PartitionCounts, Queue, QueueMetrics, Scheduler, SchedulerInfo,
 };
 use crate::observation::YarnLoad;
 use crate::observation::pending_limit::PendingLimit;
@@ -42,6 +44,8 @@ pub struct Answers {
     requests: Option<Requests>,
     metrics_url: Url,
     nodes_url: Url,
+    /// The hosts of decommissioned nodes; empty if they were not asked for or could not be read.
+    pub decommissioned: BTreeSet<String>,
     pub calls: Vec<Call>,
 }
 
@@ -63,7 +67,7 @@ struct Requests {
 type Part<T> = Result<T, SourceError>;
 
 impl Answers {
-    pub async fn ask(http: &HttpGet, active: &Active, limit: TimeLimit) -> Self {
+    pub async fn ask(http: &HttpGet, active: &Active, limit: TimeLimit, scales_in: bool) -> Self {
         let reader = Reader {
             http,
             address: &active.address,
@@ -71,7 +75,7 @@ impl Answers {
         };
         let (metrics_url, nodes_url) = (
             endpoint(&active.address, "metrics"),
-            nodes_url(&active.address),
+            nodes_url(&active.address, PRESENT),
         );
         let jmx_url = jmx::query(
             &active.address,
@@ -97,8 +101,14 @@ impl Answers {
             requests: None,
             metrics_url,
             nodes_url,
+            decommissioned: BTreeSet::new(),
             calls: vec![m, n, a, j, l],
         };
+        if scales_in {
+            let (hosts, call) = reader.decommissioned().await;
+            answers.decommissioned = hosts;
+            answers.calls.push(call);
+        }
         if answers.labels_may_exist(&labels) {
             let (partitions, calls) = reader.partitions().await;
             answers.partitions = Some(partitions);
@@ -262,6 +272,21 @@ impl Reader<'_> {
         (Requests { apps, scheduler }, calls)
     }
 
+    /// Reads the hosts of decommissioned nodes. Without an answer none is known to be.
+    async fn decommissioned(&self) -> (BTreeSet<String>, Call) {
+        let url = nodes_url(self.address, "DECOMMISSIONED");
+        let (nodes, call) = self
+            .get::<Nodes<NodeThatLeft>>("nodes", &url, NODES_LIMIT_BYTES)
+            .await;
+        let nodes = nodes.ok().and_then(|answer| answer.nodes);
+        let hosts = nodes
+            .into_iter()
+            .flat_map(|list| list.node)
+            .filter(|node| node.state == NodeState::Decommissioned)
+            .map(|node| node.node_host_name);
+        (hosts.collect(), call)
+    }
+
     async fn partitions(&self) -> (Partitions, [Call; 2]) {
         let scheduler_url = endpoint(self.address, "scheduler");
         let jmx_url = jmx::query(
@@ -283,11 +308,14 @@ impl Reader<'_> {
     }
 }
 
-/// The address of the present nodes. A cluster that scales keeps an ever longer list of nodes that
-/// have left.
-fn nodes_url(active: &Url) -> Url {
+/// The nodes that are connected. A cluster that scales keeps an ever longer list of nodes that have
+/// left.
+const PRESENT: &str = "RUNNING,DECOMMISSIONING,UNHEALTHY";
+
+/// The address of the nodes in these states.
+fn nodes_url(active: &Url, states: &str) -> Url {
     let mut url = endpoint(active, "nodes");
-    url.set_query(Some("states=RUNNING,DECOMMISSIONING,UNHEALTHY"));
+    url.set_query(Some(&format!("states={states}")));
     url
 }
 

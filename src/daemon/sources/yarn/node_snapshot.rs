@@ -30,7 +30,7 @@ pub fn snapshot(nodes: &[Node], apps: &[App]) -> Result<Vec<YarnNode>, String> {
     let masters = masters(apps)?;
     let present: Vec<&Node> = nodes
         .iter()
-        .filter(|node| node.state != NodeState::Elsewhere)
+        .filter(|node| node.state.is_present())
         .collect();
     let containers: u64 = present
         .iter()

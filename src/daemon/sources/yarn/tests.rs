@@ -61,7 +61,7 @@ fn yarn(addresses: &[&Url]) -> Yarn {
 }
 
 async fn read(fake: &Fake) -> YarnReading {
-    yarn(&[&fake.url]).read(&Clock::real()).await
+    yarn(&[&fake.url]).read(&Clock::real(), false).await
 }
 
 fn edited(fixture: &str, edit: impl FnOnce(&mut Value)) -> Canned {
@@ -88,6 +88,32 @@ fn node(host: &str, containers: u32, has_application_master: bool, draining: boo
         idle_since: None,
         is_healthy: true,
     }
+}
+
+#[tokio::test]
+async fn the_hosts_of_decommissioned_nodes_are_read_only_while_instances_are_terminated() {
+    let fake = active().await;
+    let left = |host: &str, state: &str| json!({ "nodeHostName": host, "state": state });
+    let nodes = [
+        left("ip-10-0-0-7", "DECOMMISSIONED"),
+        left("ip-10-0-0-8", "LOST"),
+    ];
+    fake.answers(
+        "/nodes?states=DECOMMISSIONED",
+        Canned::json(json!({ "nodes": { "node": nodes } }).to_string()),
+    );
+    for (scales_in, expected) in [(true, vec!["ip-10-0-0-7"]), (false, vec![])] {
+        let reading = yarn(&[&fake.url]).read(&Clock::real(), scales_in).await;
+        assert!(reading.nodes.is_ok());
+        assert_eq!(Vec::from_iter(&reading.decommissioned), expected);
+    }
+    fake.answers("/nodes?states=DECOMMISSIONED", Canned::json("{"));
+    let reading = yarn(&[&fake.url]).read(&Clock::real(), true).await;
+    assert!(
+        reading.nodes.is_ok(),
+        "without them, the other nodes are known"
+    );
+    assert!(reading.decommissioned.is_empty());
 }
 
 #[tokio::test]
@@ -163,9 +189,9 @@ async fn a_node_is_idle_since_the_first_of_the_readings_that_showed_it_empty() {
     let fake = active().await;
     let mut yarn = yarn(&[&fake.url]);
     let clock = Clock::real();
-    let first = yarn.read(&clock).await.nodes.unwrap();
+    let first = yarn.read(&clock, false).await.nodes.unwrap();
     fake.answers("/apps", Canned::status(500));
-    assert!(yarn.read(&clock).await.nodes.is_err());
+    assert!(yarn.read(&clock, false).await.nodes.is_err());
     fake.answers("/apps", Canned::json(fixture!("apps")));
     fake.answers(
         "/nodes",
@@ -173,7 +199,7 @@ async fn a_node_is_idle_since_the_first_of_the_readings_that_showed_it_empty() {
             nodes["nodes"]["node"][0]["numContainers"] = json!(0)
         }),
     );
-    let third = yarn.read(&clock).await.nodes.unwrap();
+    let third = yarn.read(&clock, false).await.nodes.unwrap();
     let idle_since: Vec<_> = third.value.iter().map(|node| node.idle_since).collect();
     assert_eq!(
         idle_since,
@@ -422,7 +448,7 @@ async fn reading_a_large_cluster_again_and_again_does_not_grow_memory() {
     );
     let mut sizes = Vec::new();
     for _ in 0..50 {
-        let reading = yarn.read(&Clock::real()).await;
+        let reading = yarn.read(&Clock::real(), false).await;
         assert_eq!(reading.nodes.unwrap().value.len(), 4_000);
         sizes.push(resident_bytes());
     }

@@ -96,14 +96,22 @@ impl Resource {
 
 /// `/ws/v1/cluster/nodes`; the list is `null` if it is empty.
 #[derive(Debug, Deserialize)]
-pub struct Nodes {
-    pub nodes: Option<NodeList>,
+pub struct Nodes<N = Node> {
+    pub nodes: Option<NodeList<N>>,
 }
 
 #[derive(Debug, Deserialize)]
-pub struct NodeList {
-    #[serde(default)]
-    pub node: Vec<Node>,
+pub struct NodeList<N> {
+    #[serde(default = "Vec::new")]
+    pub node: Vec<N>,
+}
+
+/// A node that has left, of which little else is known.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct NodeThatLeft {
+    pub node_host_name: String,
+    pub state: NodeState,
 }
 
 #[derive(Debug, Deserialize)]
@@ -137,9 +145,21 @@ pub enum NodeState {
     Running,
     Decommissioning,
     Unhealthy,
-    /// Left, or not yet joined.
+    /// Left, because it was asked to.
+    Decommissioned,
+    /// Left for another reason, or not yet joined.
     #[serde(other)]
     Elsewhere,
+}
+
+impl NodeState {
+    /// Whether the NodeManager is connected to the ResourceManager.
+    pub fn is_present(self) -> bool {
+        matches!(
+            self,
+            Self::Running | Self::Decommissioning | Self::Unhealthy
+        )
+    }
 }
 
 /// `/ws/v1/cluster/apps`; the list is `null` if it is empty.

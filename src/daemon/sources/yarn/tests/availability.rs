@@ -23,7 +23,7 @@ fn rival() -> Canned {
 
 async fn read_in_time(yarn: &mut Yarn) -> YarnReading {
     let watch = Stopwatch::start();
-    let reading = yarn.read(&Clock::real()).await;
+    let reading = yarn.read(&Clock::real(), false).await;
     assert!(
         watch.elapsed() < TIMEOUT + Duration::from_millis(500),
         "{:?}",
@@ -117,9 +117,9 @@ async fn the_active_one_is_found_beside_any_other() {
 async fn one_that_was_active_is_not_kept_waiting_for_others() {
     let (active, silent) = (active().await, silent().await);
     let mut yarn = yarn(&[&silent.url, &active.url]);
-    yarn.read(&Clock::real()).await.load.unwrap();
+    yarn.read(&Clock::real(), false).await.load.unwrap();
     let watch = Stopwatch::start();
-    yarn.read(&Clock::real()).await.load.unwrap();
+    yarn.read(&Clock::real(), false).await.load.unwrap();
     assert!(watch.elapsed() < TIMEOUT / 2, "{:?}", watch.elapsed());
 }
 
@@ -198,7 +198,7 @@ async fn a_failover_within_a_reading_leaves_it_without_numbers() {
             Canned::redirect("http://127.0.0.1:1/ws/v1/cluster/metrics"),
         );
     }
-    let reading = yarn(&[&fake.url]).read(&Clock::real()).await;
+    let reading = yarn(&[&fake.url]).read(&Clock::real(), false).await;
     assert_eq!(
         (
             reading.load.unwrap_err().label(),
@@ -212,7 +212,7 @@ async fn a_failover_within_a_reading_leaves_it_without_numbers() {
 async fn of_two_that_claim_to_be_active_none_is_believed() {
     let (first, second) = (active().await, active().await);
     let mut yarn = yarn(&[&first.url, &second.url]);
-    yarn.read(&Clock::real()).await.load.unwrap();
+    yarn.read(&Clock::real(), false).await.load.unwrap();
     // The one that was active before is believed at once, but not against a rival that is heard by
     // the end.
     first.answers(
@@ -238,7 +238,7 @@ async fn one_process_under_two_addresses_is_called_by_the_local_one() {
     let http = HttpGet::new(None).unwrap();
     let addresses = vec![by_name.url.clone(), local.url.clone()];
     let reading = Yarn::new(http, addresses, Some(local.url.clone()), TIMEOUT, ALLOWANCE)
-        .read(&Clock::real())
+        .read(&Clock::real(), false)
         .await;
     assert_eq!(reading.active.as_ref(), Some(&local.url));
     assert!(
@@ -259,7 +259,7 @@ async fn beside_a_standby_the_active_one_is_not_local() {
         TIMEOUT,
         ALLOWANCE,
     )
-    .read(&Clock::real())
+    .read(&Clock::real(), false)
     .await;
     assert_eq!(reading.active.as_ref(), Some(&active.url));
     assert!(

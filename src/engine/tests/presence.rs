@@ -1,0 +1,92 @@
+//! Instances that EMR runs and YARN does not list, while others leave.
+
+use super::*;
+use crate::observation::{GroupKind, NodeHealth};
+
+const NOT_LISTED: NodeHealth = NodeHealth::NotListed;
+
+/// Nodes of the task group: health, whether they drain or have drained, and how many are like that.
+type Alike = (NodeHealth, bool, usize);
+
+fn snapshot(nodes: &[Alike]) -> NodeSnapshot {
+    let nodes = nodes.iter().flat_map(|alike| vec![alike; alike.2]);
+    let node = |(k, (health, draining, _)): (usize, &Alike)| NodeLoad {
+        instance: InstanceId::new(format!("i-{k}")),
+        group: task_group(0).id,
+        containers: 0,
+        has_application_master: false,
+        draining: *draining,
+        idle_since: None,
+        health: *health,
+    };
+    NodeSnapshot(nodes.enumerate().map(node).collect())
+}
+
+/// What a target with this rule does to a task group of 20 of which 10 are requested, at the first tick
+/// at which YARN shows these nodes.
+fn with_nodes(kind: GroupKind, then: &str, nodes: &[Alike]) -> Action {
+    let selector = match kind {
+        GroupKind::Group => "role: task",
+        GroupKind::Fleet => "fleet: task, market: on-demand",
+    };
+    let rule = format!("{{ name: it, when: 'true', then: {then} }}");
+    let target =
+        format!("{{ group: {{ {selector} }}, limits: {{ min: 0, max: 99 }}, rules: [{rule}] }}");
+    let mut harness = Harness::new(parsed(&format!("{{ name: t, targets: [{target}] }}")), 20);
+    harness.scene.groups.remove(0);
+    harness.scene.groups[0].kind = kind;
+    harness.scene.groups[0].requested = Instances(10);
+    harness.engine = started(
+        harness.engine.policy().clone(),
+        harness.scene.groups.clone(),
+    );
+    let mut observation = harness.scene.observation();
+    observation.nodes = Some(Sampled {
+        value: snapshot(nodes),
+        measured_at: observation.at,
+    });
+    harness.observe(&observation)
+}
+
+#[test]
+fn while_a_group_scales_in_only_decommissioned_instances_may_be_missing_from_the_list() {
+    let usable = |count| (NodeHealth::Usable, false, count);
+    for (nodes, expected) in [
+        (vec![usable(10), (NOT_LISTED, true, 10)], None),
+        (vec![usable(10), (NodeHealth::Usable, true, 10)], None),
+        (
+            vec![usable(10), (NOT_LISTED, false, 10)],
+            Some("nodes_not_listed"),
+        ),
+        (
+            vec![usable(10), (NOT_LISTED, true, 9), (NOT_LISTED, false, 1)],
+            Some("nodes_not_listed"),
+        ),
+        // More than leave: an address that was decommissioned once is used again.
+        (
+            vec![usable(9), (NOT_LISTED, true, 11)],
+            Some("nodes_not_listed"),
+        ),
+    ] {
+        for kind in [GroupKind::Group, GroupKind::Fleet] {
+            let action = with_nodes(kind, "{ set: 5 }", &nodes);
+            assert_eq!(action.reason(), expected, "{kind:?} {nodes:?}");
+        }
+    }
+}
+
+#[test]
+fn track_counts_the_unavailable_nodes_of_a_fleet_in_units() {
+    // 20 units on 5 nodes of 4, of which 2 do not work: 10 requested of the 20 units less 8.
+    let nodes = [
+        (NodeHealth::Usable, false, 3),
+        (NodeHealth::Unhealthy, false, 2),
+    ];
+    let track = "{ track: { signal: yarn_memory_available_percent, target: 5 } }";
+    let action = with_nodes(GroupKind::Fleet, track, &nodes);
+    assert_eq!(
+        action.resized_to(),
+        Some(10 * (10 - 8) + 8),
+        "half of the memory is available, ten times the target"
+    );
+}
