@@ -32,6 +32,7 @@ use crate::policy::{GroupMatch, Policy};
 use crate::units::{Instances, Timestamp};
 use demand::DemandState;
 use demand::plan::DesiredSize;
+use demand::shares::lacking;
 use samples::Freshness;
 use state::ClusterHistory;
 pub use state::{EngineState, StateMismatch};
@@ -211,18 +212,18 @@ fn desired_sizes<'g>(
 ) -> Vec<Option<DesiredSize>> {
     let groups: Vec<Option<&GroupStatus>> = matches.map(|found| found.group()).collect();
     let present: Vec<&GroupStatus> = groups.iter().copied().flatten().collect();
-    let mut plan = match state.plan(demand, tick, &present) {
+    let members: Vec<_> = targets
+        .iter()
+        .zip(&groups)
+        .filter_map(|(target, group)| Some(target.member(tick, (*group)?)))
+        .collect();
+    let mut plan = match state.plan(demand, tick, &present, lacking(&members)) {
         Ok(plan) => plan,
         Err(reason) => {
             let unknown = |group: Option<_>| group.map(|_| DesiredSize::Unknown(reason.clone()));
             return groups.into_iter().map(unknown).collect();
         }
     };
-    let members: Vec<_> = targets
-        .iter()
-        .zip(&groups)
-        .filter_map(|(target, group)| Some(target.member(tick.at(), (*group)?)))
-        .collect();
     let mut sizes = plan.shares(&members).into_iter();
     groups
         .into_iter()

@@ -114,6 +114,8 @@ struct Test {
     start: Timestamp,
     provisioning: Duration,
     groups: Vec<GroupStatus>,
+    /// How many instances there are for each group, by tick.
+    available: Vec<Vec<u32>>,
     series: BTreeMap<Subject, Vec<Sample>>,
     /// In order of time.
     expectations: Vec<Expectation>,
@@ -146,6 +148,7 @@ impl Test {
         let series = reader.series(&document.series);
         let (every, start, provisioning, groups, series) =
             (every?, start?, provisioning?, groups?, series?);
+        let available = reader.available(&document.available, &groups)?;
         let expectations: Vec<_> = document
             .expect
             .iter()
@@ -168,6 +171,7 @@ impl Test {
             start,
             provisioning,
             groups,
+            available,
             series,
             expectations,
         })
@@ -175,8 +179,12 @@ impl Test {
 
     fn run(&self, policy: &Policy) -> Result<Vec<Diagnostic>, Diagnostic> {
         let mut engine = Engine::new(policy.clone());
-        let mut cluster =
-            ScriptedCluster::new(self.provisioning, &self.series, self.groups.clone());
+        let mut cluster = ScriptedCluster::new(
+            self.provisioning,
+            &self.available,
+            &self.series,
+            self.groups.clone(),
+        );
         let mut failures = Vec::new();
         let last = self
             .expectations

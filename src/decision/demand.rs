@@ -49,6 +49,12 @@ pub struct DemandReport {
     /// Running units that YARN does not use: they are no capacity, and units are added for them.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub units_unusable: u32,
+    /// Units that were requested of a group and did not arrive, and that are asked of others instead.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub units_lacking: u32,
+    /// Units asked of groups on spot, whose place others have until they arrive.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub units_asked_back: u32,
     /// The desired size of all targets together, within the limits of the demand.
     #[serde(alias = "units_wanted")]
     pub units_desired: u32,
@@ -152,6 +158,18 @@ impl DemandReport {
             0 => String::new(),
             unusable => format!(", and {unusable} for instances that YARN does not use"),
         };
+        if self.units_lacking > 0 {
+            lines.push(format!(
+                "{} requested units did not arrive; other groups take their place",
+                self.units_lacking
+            ));
+        }
+        if self.units_asked_back > 0 {
+            lines.push(format!(
+                "{} units are asked of spot, which other groups provide until they arrive",
+                self.units_asked_back
+            ));
+        }
         let others = match self.units_others {
             others if others > 0 && !self.is_cut() => {
                 format!(", of which {others} in other groups")

@@ -92,7 +92,8 @@ struct Shape {
 
 impl DemandState {
     /// Processes an observation and computes the units that all targets should have together. `targets`
-    /// are the groups that the policy resizes, as far as the cluster has them.
+    /// are the groups that the policy resizes, as far as the cluster has them; `lacking` units were
+    /// requested of them and did not arrive, and others can take their place.
     ///
     /// # Errors
     /// The reason to hold when the demand is unknown.
@@ -101,11 +102,13 @@ impl DemandState {
         demand: &Demand,
         tick: &Tick,
         targets: &[&GroupStatus],
+        lacking: u32,
     ) -> Result<Plan, HoldReason> {
         let at = tick.at();
         let supply = Supply::of(
             &tick.observation.cluster.value.groups,
             targets,
+            lacking,
             tick.unavailable,
         );
         self.provisioning
@@ -141,8 +144,16 @@ impl DemandState {
         let units = self.units(at, &supply, limits, &load, preference, shape);
         Ok(Plan {
             desired: units.desired,
+            needed: units
+                .needed
+                .saturating_sub(supply.others)
+                .clamp(limits.min, limits.max),
+            first_market: demand.first_market,
             limits,
-            report: self.report(unit, preference, &supply, &load, &units, counted),
+            report: DemandReport {
+                units_lacking: lacking,
+                ..self.report(unit, preference, &supply, &load, &units, counted)
+            },
         })
     }
 
@@ -174,6 +185,8 @@ impl DemandState {
             units_forecast: units.forecast,
             units_others: supply.others,
             units_unusable: supply.unusable,
+            units_lacking: 0,
+            units_asked_back: 0,
             units_desired: units.desired,
             units_possible: None,
             binding: load.resource,

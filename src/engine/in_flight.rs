@@ -122,15 +122,15 @@ impl ResizeTracker {
         } = report;
         let is_idle = self.in_flight == InFlight::Idle;
         if group.running >= group.requested || !is_idle {
-            self.owed_since = None;
-            if is_idle {
+            let was_owed = self.owed_since.take().is_some();
+            if is_idle && was_owed {
                 self.failures = 0;
             }
             return;
         }
         let since = *self.owed_since.get_or_insert(measured_at);
         let is_late = measured_at.since(since) > guards.provision_timeout;
-        if self.failures == 0 && (is_late || group.state == GroupState::Suspended) {
+        if !self.is_failed() && (is_late || group.state == GroupState::Suspended) {
             self.fail(measured_at, guards);
         }
     }
@@ -168,7 +168,10 @@ impl ResizeTracker {
                 .unwrap_or_default();
             rules.extend(sent.rule);
             self.clear_in_flight();
-            self.failures = 0;
+            // To ask for less than what did not arrive is no success.
+            if sent.direction() == Direction::Out {
+                self.failures = 0;
+            }
             return Some(Completed {
                 rules,
                 at: measured_at,
@@ -327,9 +330,13 @@ impl ResizeTracker {
         &self.accepted
     }
 
-    /// Whether the last scale-out failed, and its instances do not run yet.
+    /// Whether the last scale-out failed, and its instances do not run yet. Instances that were lost
+    /// after its quarantine are another matter.
     pub fn is_failed(&self) -> bool {
-        self.failures > 0 && self.in_flight == InFlight::Idle
+        let was_owed_before = self.owed_since.zip(self.quarantined_until);
+        self.failures > 0
+            && self.in_flight == InFlight::Idle
+            && was_owed_before.is_some_and(|(since, until)| since <= until)
     }
 
     /// When scale-out may be tried again after a failure, if that is later than `at`.

@@ -158,19 +158,22 @@ impl TargetState {
     }
 
     /// The target's group as a part of the cluster that follows demand.
-    pub fn member(&self, at: Timestamp, group: &GroupStatus) -> Member {
-        let limits = self.spec.limits_at(at);
-        let is_quarantined = self.history.resizes.quarantined_until(at).is_some()
-            && self.history.known_group.as_ref() == Some(&group.id);
+    pub fn member(&self, tick: &Tick, group: &GroupStatus) -> Member {
+        let limits = self.spec.limits_at(tick.at());
+        let resizes = &self.history.resizes;
+        let is_known = self.history.known_group.as_ref() == Some(&group.id);
+        let is_quarantined = is_known && resizes.quarantined_until(tick.at()).is_some();
         let is_ready = matches!(group.state, GroupState::Running | GroupState::Resizing)
             && !group.scaled_by_amazon;
         Member {
             role: group.role,
             market: group.market,
             requested: group.requested.get(),
+            running: group.running.get(),
             min: limits.min().get(),
             max: limits.max().get(),
             can_grow: is_ready && !is_quarantined,
+            has_failed: is_known && resizes.is_failed(),
         }
     }
 

@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use crate::observation::GroupKind;
+use crate::observation::{GroupKind, Market};
 use crate::policy::limits::Limits;
 
 /// What a demand-following policy keeps to. `min <= max`, `1 <= max`, `max_core <= max` and
@@ -20,6 +20,8 @@ pub struct Demand {
     pub max_core: u32,
     /// The most units bought on demand.
     pub max_on_demand: u32,
+    /// The market that scales out first and scales in last.
+    pub first_market: Market,
     /// How much cost to accept for less waiting.
     pub performance_index: PerformanceIndex,
 }

@@ -118,6 +118,11 @@ pub struct DemandDocument {
     pub max_core: Option<At<CountText>>,
     /// The most units bought on demand. Default: max.
     pub max_on_demand: Option<At<CountText>>,
+    /// Which market scales out first, and scales in last: `[on-demand, spot]` or `[spot, on-demand]`.
+    /// With spot first, other groups take the place of spot instances that do not arrive, and give it
+    /// back when they do. Default: [on-demand, spot].
+    #[schemars(length(min = 1, max = 2))]
+    pub market_order: Option<At<Vec<At<MarketText>>>>,
     /// From 1 (lowest cost) to 100 (shortest queue time). Default: 50.
     #[schemars(range(min = 1, max = 100))]
     pub performance_index: Option<At<CountText>>,

@@ -100,6 +100,12 @@ impl<'a> Cluster<'a> {
             events: EventQueue::default(),
         };
         for (index, group) in scenario.groups.iter().enumerate() {
+            for shortage in &group.shortages {
+                let end_ms = i64::try_from(shortage.to.as_millis()).unwrap_or(i64::MAX);
+                cluster
+                    .events
+                    .push(0, end_ms, Event::ShortageEnds { group: index });
+            }
             cluster.groups[index].requested = group.count.get();
             for _ in 0..group.count.get() {
                 let node = cluster.add_node(index, 0);
@@ -134,6 +140,7 @@ impl<'a> Cluster<'a> {
                     }
                 }
                 Event::SpotNotice(node) => self.spot_notice(node, now_ms),
+                Event::ShortageEnds { group } => self.launch_missing(group, now_ms),
                 Event::SpotEnd(node) => {
                     if self.nodes[node as usize].is_leaving() {
                         self.kill(node, now_ms);
@@ -254,9 +261,12 @@ impl<'a> Cluster<'a> {
         index
     }
 
+    /// Launches what is requested, as far as EC2 has instances.
     fn launch_missing(&mut self, group: usize, now_ms: i64) {
+        let available = self.spec(group).available(now_ms);
         while self.groups[group].staying() + self.groups[group].interrupted
             < self.groups[group].requested
+            && self.groups[group].staying() < available
         {
             let node = self.add_node(group, now_ms);
             let ordinal = self.nodes[node as usize].ordinal;

@@ -72,9 +72,34 @@ pub struct GroupSpec {
     pub node: Resources,
     /// The price of one instance.
     pub rates: Rates,
+    /// When EC2 has too few instances for the group.
+    pub shortages: Vec<Shortage>,
+}
+
+/// A time in which EC2 launches no instance of a group beyond a number. Those that run stay.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Shortage {
+    /// Since the start of the simulation.
+    pub from: Duration,
+    /// Since the start of the simulation.
+    pub to: Duration,
+    /// The most instances that the group can have by launching some.
+    pub available: u32,
 }
 
 impl GroupSpec {
+    /// How many instances the group can have by launching some, so long after the start.
+    pub(super) fn available(&self, now_ms: i64) -> u32 {
+        let now = Duration::from_millis(u64::try_from(now_ms).unwrap_or(0));
+        let open = self
+            .shortages
+            .iter()
+            .filter(|shortage| (shortage.from..shortage.to).contains(&now));
+        open.map(|shortage| shortage.available)
+            .min()
+            .unwrap_or(u32::MAX)
+    }
+
     /// The group as EMR would report it at the start.
     pub fn status(&self) -> GroupStatus {
         GroupStatus {
@@ -238,6 +263,7 @@ impl Default for Scenario {
             limits,
             node,
             rates,
+            shortages: Vec::new(),
         };
         Self {
             name: "default".into(),

@@ -78,6 +78,7 @@ fn transient_cluster(scenario: &Scenario, scaled: usize, limits: Limits) -> Scen
         count: Instances(1),
         limits: None,
         node: Resources::default(),
+        shortages: Vec::new(),
         ..nodes.clone()
     };
     Scenario {

@@ -217,7 +217,7 @@ fn the_cases_of_known_faults_are_decided_rightly() {
             cases += 1;
         }
     }
-    assert_eq!(cases, 5);
+    assert_eq!(cases, 7);
 }
 
 #[test]

@@ -28,6 +28,10 @@ pub struct TestDocument {
     pub cluster: Entries<At<CountText>>,
     /// How long a resize takes. Default: 0s.
     pub provisioning: Option<At<DurationText>>,
+    /// For a group, how many instances EMR has for it at most: a series of counts. Default, and after
+    /// the end of the series: as many as are requested.
+    #[serde(default)]
+    pub available: Entries<At<NameLike>>,
     /// A series of samples for each signal.
     #[serde(default)]
     pub series: Entries<At<NameLike>>,

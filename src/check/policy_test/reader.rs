@@ -111,6 +111,49 @@ impl Reader<'_> {
         format!("the policy's targets are {}", labels.join(", "))
     }
 
+    /// How many instances there are for each of these groups, by tick.
+    pub fn available(
+        &mut self,
+        entries: &Entries<At<NameLike>>,
+        groups: &[GroupStatus],
+    ) -> Option<Vec<Vec<u32>>> {
+        let mut available = vec![Vec::new(); groups.len()];
+        for (name, text) in &entries.0 {
+            let label = &name.value.0;
+            let Some(position) = groups.iter().position(|group| group.id.as_str() == label) else {
+                let help = self.targets_listed();
+                return self.refuse(
+                    name.span.clone(),
+                    format!("the test has no group `{label}`"),
+                    help,
+                );
+            };
+            available[position] = self.counts(text)?;
+        }
+        Some(available)
+    }
+
+    fn counts(&mut self, text: &At<NameLike>) -> Option<Vec<u32>> {
+        let samples = match series::parse(&text.value.0) {
+            Ok(samples) => samples,
+            Err(message) => return self.fail(text.span.clone(), message),
+        };
+        let count = |sample: &Sample| match sample {
+            Sample::Value(value) if value.fract() == 0.0 && (0.0..1e6).contains(value) => {
+                Some(*value as u32)
+            }
+            _ => None,
+        };
+        let counts: Option<Vec<u32>> = samples.iter().map(count).collect();
+        counts.or_else(|| {
+            self.refuse(
+                text.span.clone(),
+                "these are not counts of instances",
+                "write whole numbers, such as `3x10 20x5`",
+            )
+        })
+    }
+
     /// The series of samples, by what each sets.
     pub fn series(
         &mut self,

@@ -47,6 +47,8 @@ impl Origin {
 /// A cluster whose load is given and whose groups follow the decisions.
 pub struct ScriptedCluster<'t> {
     provisioning: Duration,
+    /// How many instances there are for each group, by tick; after that, as many as are requested.
+    available: &'t [Vec<u32>],
     series: &'t BTreeMap<Subject, Vec<Sample>>,
     groups: Vec<GroupStatus>,
     /// When each group will have what was asked for.
@@ -57,12 +59,14 @@ pub struct ScriptedCluster<'t> {
 impl<'t> ScriptedCluster<'t> {
     pub fn new(
         provisioning: Duration,
+        available: &'t [Vec<u32>],
         series: &'t BTreeMap<Subject, Vec<Sample>>,
         groups: Vec<GroupStatus>,
     ) -> Self {
         let ready_at = vec![Timestamp::from_millis(i64::MIN); groups.len()];
         Self {
             provisioning,
+            available,
             series,
             groups,
             ready_at,
@@ -75,11 +79,21 @@ impl<'t> ScriptedCluster<'t> {
     /// # Errors
     /// Series that contradict each other, or say what cannot be measured.
     pub fn observe(&mut self, tick: usize, at: Timestamp) -> Result<Observation, String> {
-        for (group, ready_at) in self.groups.iter_mut().zip(&self.ready_at) {
+        let groups = self.groups.iter_mut().zip(&self.ready_at);
+        for ((group, ready_at), available) in groups.zip(self.available) {
+            let most = available.get(tick).map_or(group.requested, |count| {
+                Instances(*count).min(group.requested)
+            });
             if at >= *ready_at {
-                group.running = group.requested;
-                group.state = GroupState::Running;
+                group.running = most;
+            } else if group.requested >= group.running {
+                group.running = group.running.min(most);
             }
+            group.state = if group.running == group.requested {
+                GroupState::Running
+            } else {
+                GroupState::Resizing
+            };
         }
         let readings = Readings::at(self.series, tick);
         let yarn = readings.origin(Origin::Yarn)?;

@@ -1,8 +1,9 @@
 //! The result of a demand: the units of all targets, and what that means for each of them.
 
-use super::shares::{Member, shares};
+use super::shares::{Member, Wanted, shares};
 use super::units::UnitLimits;
 use crate::decision::{DemandReport, HoldReason};
+use crate::observation::Market;
 use crate::units::Instances;
 
 /// The units that all targets should have together.
@@ -10,6 +11,10 @@ use crate::units::Instances;
 pub struct Plan {
     /// Units of the targets, within the limits of the demand.
     pub desired: u32,
+    /// Those of them that are needed, and not only worth keeping.
+    pub needed: u32,
+    /// The market that scales out first.
+    pub first_market: Market,
     /// The demand's limits, in units of the targets.
     pub limits: UnitLimits,
     pub report: DemandReport,
@@ -27,9 +32,17 @@ pub enum DesiredSize {
 impl Plan {
     /// Returns the size of each target. The report says if they cannot take everything desired.
     pub fn shares(&mut self, members: &[Member]) -> Vec<u32> {
-        let sizes = shares(self.desired, &self.limits, members);
+        let wanted = Wanted {
+            units: self.desired,
+            needed: self.needed,
+            first_market: self.first_market,
+        };
+        let sizes = shares(wanted, &self.limits, members);
         let total = sizes.iter().copied().fold(0, u32::saturating_add);
         self.report.units_possible = (total < self.desired).then_some(total);
+        if self.first_market == Market::Spot {
+            self.report.units_asked_back = total.saturating_sub(self.desired);
+        }
         sizes
     }
 }

@@ -7,7 +7,7 @@ use crate::units::Instances;
 /// The units of a cluster at one tick.
 #[derive(Clone, Copy, Debug)]
 pub struct Supply {
-    /// Requested for all targets.
+    /// Requested for all targets, without what others have to take the place of.
     pub requested: u32,
     /// Running and requested, of all targets.
     pub running: u32,
@@ -24,14 +24,20 @@ pub struct Supply {
 }
 
 impl Supply {
-    /// Counts the units of `groups`, of which the policy resizes `targets`.
-    pub fn of(groups: &[GroupStatus], targets: &[&GroupStatus], unavailable: Unavailable) -> Self {
+    /// Counts the units of `groups`, of which the policy resizes `targets`. `lacking` units were requested
+    /// and did not arrive, and others can take their place.
+    pub fn of(
+        groups: &[GroupStatus],
+        targets: &[&GroupStatus],
+        lacking: u32,
+        unavailable: Unavailable,
+    ) -> Self {
         let workers = || groups.iter().filter(|group| group.role != Role::Primary);
         let is_other = |group: &&GroupStatus| targets.iter().all(|target| target.id != group.id);
         let counts_nodes = workers().all(|group| group.kind == GroupKind::Group);
         let counted = |nodes: u32| if counts_nodes { nodes } else { 0 };
         Self {
-            requested: total(targets.iter().map(|group| group.requested)),
+            requested: total(targets.iter().map(|group| group.requested)).saturating_sub(lacking),
             running: total(
                 targets
                     .iter()

@@ -69,6 +69,7 @@ fn demand(policy: &ManagedScaling, notes: &mut Notes) -> Option<DemandDocument> 
         units: Some(limits.unit_type.with(DemandUnitsText(units?.to_owned()))),
         max_core: limits.maximum_core_capacity_units.as_ref().map(count),
         max_on_demand: limits.maximum_on_demand_capacity_units.as_ref().map(count),
+        market_order: None,
         performance_index,
     })
 }

@@ -1,10 +1,13 @@
 //! `demand:`, and the targets of a policy that has it.
 
 use super::reader::Reader;
+use super::targets::MARKETS;
 use crate::observation::{GroupKind, Market, Role};
 use crate::policy::demand::{Demand, DemandUnits, PerformanceIndex};
 use crate::policy::diagnostic::Diagnostic;
-use crate::policy::document::{CountText, DemandDocument, PolicyDocument, TargetDocument};
+use crate::policy::document::{
+    CountText, DemandDocument, MarketText, PolicyDocument, TargetDocument,
+};
 use crate::policy::guards::Guards;
 use crate::policy::limits::Limits;
 use crate::policy::scalar;
@@ -83,6 +86,7 @@ impl Reader<'_> {
             units,
             max_core,
             max_on_demand,
+            market_order,
             performance_index,
         } = &at.value;
         let (least, most) = (
@@ -94,6 +98,9 @@ impl Reader<'_> {
             .map_or(Some(DemandUnits::default()), |at| self.one_of(at, &UNITS));
         let max_core = self.part_of_max("max_core", max_core.as_ref(), most);
         let max_on_demand = self.part_of_max("max_on_demand", max_on_demand.as_ref(), most);
+        let first_market = market_order
+            .as_ref()
+            .map_or(Some(Market::OnDemand), |at| self.first_market(at));
         let performance_index = performance_index
             .as_ref()
             .map_or(Some(PerformanceIndex::default()), |at| {
@@ -115,6 +122,7 @@ impl Reader<'_> {
             units: units?,
             max_core: max_core?,
             max_on_demand: max_on_demand?,
+            first_market: first_market?,
             performance_index: performance_index?,
         })
     }
@@ -136,6 +144,23 @@ impl Reader<'_> {
             format!("`{field}: {part}` is above `max: {max}`"),
         );
         self.refuse(error.help(format!("write {max} or less, or leave `{field}` out")))
+    }
+
+    /// The first market of an order, which may leave the other one out.
+    fn first_market(&mut self, at: &At<Vec<At<MarketText>>>) -> Option<Market> {
+        let markets: Option<Vec<Market>> = at
+            .value
+            .iter()
+            .map(|market| self.one_of(market, &MARKETS))
+            .collect();
+        match markets?[..] {
+            [first] => Some(first),
+            [first, second] if first != second => Some(first),
+            _ => {
+                let error = Diagnostic::error(at.span.clone(), "this is not an order of markets");
+                self.refuse(error.help("write `[spot, on-demand]` or `[on-demand, spot]`"))
+            }
+        }
     }
 
     fn performance_index(&mut self, at: &At<CountText>) -> Option<PerformanceIndex> {

@@ -14,7 +14,9 @@ use crate::policy::yaml::At;
 
 /// One core group and up to 48 task groups.
 const MOST_TARGETS: usize = 49;
-const MARKETS: [(&str, Market); 2] = [("on-demand", Market::OnDemand), ("spot", Market::Spot)];
+/// The markets as a policy writes them.
+pub(super) const MARKETS: [(&str, Market); 2] =
+    [("on-demand", Market::OnDemand), ("spot", Market::Spot)];
 
 impl Reader<'_> {
     pub(super) fn ruled_targets(

@@ -5,7 +5,7 @@ use std::collections::BinaryHeap;
 
 use super::node::NodeIndex;
 
-/// An event of one node.
+/// An event of one node or group.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Event {
     /// The launch succeeds or fails.
@@ -16,6 +16,8 @@ pub(super) enum Event {
     SpotNotice(NodeIndex),
     /// EC2 interrupts a spot instance.
     SpotEnd(NodeIndex),
+    /// EC2 has instances for a group again.
+    ShortageEnds { group: usize },
 }
 
 /// Events by time; those of the same instant in the order in which they were added.

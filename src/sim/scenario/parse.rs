@@ -7,9 +7,11 @@ use std::time::Duration;
 
 use super::raw::{
     RawDuration, RawGroup, RawHdfs, RawLimits, RawMetrics, RawNode, RawPrice, RawProvisioning,
-    RawScenario, RawSpot, RawYarn,
+    RawScenario, RawShortage, RawSpot, RawYarn,
 };
-use super::{GroupSpec, Hdfs, Metrics, Provisioning, Scenario, ScenarioError, Spot, YarnDelays};
+use super::{
+    GroupSpec, Hdfs, Metrics, Provisioning, Scenario, ScenarioError, Shortage, Spot, YarnDelays,
+};
 use crate::observation::{GroupId, GroupKind, Role};
 use crate::policy::Limits;
 use crate::policy::diagnostic::{Diagnostic, PolicyErrors};
@@ -188,6 +190,7 @@ impl RawGroup {
                 Err(unknown) => return refuse_type(&self.r#type.span, &unknown),
             },
         };
+        let shortages = check_shortages(self.shortages, place)?;
         let id = self.id.unwrap_or_else(|| match (self.kind, self.market) {
             (GroupKind::Group, _) => format!("ig-{}", self.name),
             (GroupKind::Fleet, market) => format!("if-{}/{market}", self.name),
@@ -203,8 +206,32 @@ impl RawGroup {
             limits,
             node,
             rates,
+            shortages,
         })
     }
+}
+
+fn check_shortages(
+    raw: Vec<RawShortage>,
+    place: &Range<usize>,
+) -> Result<Vec<Shortage>, Diagnostic> {
+    let mut shortages = Vec::with_capacity(raw.len());
+    for shortage in raw {
+        let (from, to) = (shortage.from.0, shortage.to.0);
+        if from >= to {
+            return refuse(
+                place,
+                "shortages",
+                "one ends before it begins; `to` must be later than `from`",
+            );
+        }
+        shortages.push(Shortage {
+            from,
+            to,
+            available: shortage.available,
+        });
+    }
+    Ok(shortages)
 }
 
 /// The limits of a group, if they and its count make sense.

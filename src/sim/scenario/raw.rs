@@ -65,6 +65,17 @@ pub(super) struct RawGroup {
     pub node: Option<RawNode>,
     #[serde(default)]
     pub price: Option<RawPrice>,
+    #[serde(default)]
+    pub shortages: Vec<RawShortage>,
+}
+
+/// A time in which EC2 has too few instances.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawShortage {
+    pub from: RawDuration,
+    pub to: RawDuration,
+    pub available: u32,
 }
 
 /// US dollars per instance and hour.

@@ -51,6 +51,8 @@ pub fn demand() -> DemandReport {
         units_forecast: Some(9),
         units_others: 2,
         units_unusable: 0,
+        units_lacking: 0,
+        units_asked_back: 0,
         held_back: vec![],
         units_held_back: 0.0,
         units_desired: 14,

@@ -21,6 +21,7 @@ fn demand_has_the_documented_defaults() {
         units: DemandUnits::Instances,
         max_core: 9,
         max_on_demand: 9,
+        first_market: Market::OnDemand,
         performance_index: PerformanceIndex::new(50).expect("in range"),
     };
     assert_eq!(policy.demand(), Some(&expected));
@@ -30,7 +31,7 @@ fn demand_has_the_documented_defaults() {
 #[test]
 fn every_field_of_demand_arrives_in_the_model() {
     let source = demanding(
-        "min: 2, max: 100, units: vcpu, max_core: 10, max_on_demand: 20, performance_index: 75",
+        "min: 2, max: 100, units: vcpu, max_core: 10, max_on_demand: 20, market_order: [spot], performance_index: 75",
         "",
     );
     let expected = Demand {
@@ -39,6 +40,7 @@ fn every_field_of_demand_arrives_in_the_model() {
         units: DemandUnits::Vcpu,
         max_core: 10,
         max_on_demand: 20,
+        first_market: Market::Spot,
         performance_index: PerformanceIndex::new(75).expect("in range"),
     };
     assert_eq!(
