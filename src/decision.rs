@@ -84,6 +84,10 @@ pub struct Resize {
     /// `ModifyInstanceFleet` cannot protect instances, and those that the policy does not keep.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub application_masters_at_risk: u32,
+    /// Instances may be terminated of which it is not known what runs on them, because the policy has
+    /// `uses_yarn: false`.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub nodes_unknown: bool,
 }
 
 impl Resize {
@@ -109,6 +113,9 @@ impl Resize {
             write!(f, "{}", self.because)?;
             if let Some(limiter) = self.limited_by {
                 write!(f, " (desired {}, limited by {limiter})", self.desired)?;
+            }
+            if self.nodes_unknown {
+                f.write_str("; which instances are busy is not known (uses_yarn: false)")?;
             }
             match self.application_masters_at_risk {
                 0 => Ok(()),

@@ -33,6 +33,7 @@ use crate::units::{Instances, Timestamp};
 use demand::DemandState;
 use demand::plan::DesiredSize;
 use demand::shares::lacking;
+use presence::Unavailable;
 use samples::Freshness;
 use state::ClusterHistory;
 pub use state::{EngineState, StateMismatch};
@@ -110,13 +111,19 @@ impl Engine {
             .update(at, Some(cluster_sample), max_age);
         let cluster_hold = cluster_hold(observation, cluster_freshness, went_back);
         let poll = self.policy.poll();
-        let unavailable = self.history.presence.observe(observation, poll, max_age);
+        let uses_yarn = self.policy.uses_yarn();
+        let unavailable = if uses_yarn {
+            self.history.presence.observe(observation, poll, max_age)
+        } else {
+            Unavailable::default()
+        };
         self.history.needs_nodes |=
             observation.nodes.is_some() || observation.control.looks_at_nodes;
         let tick = Tick {
             observation,
             cluster: &self.history.cluster,
-            needs_nodes: self.history.needs_nodes,
+            uses_yarn,
+            needs_nodes: uses_yarn && self.history.needs_nodes,
             is_first: last_at.is_none(),
             unavailable,
             poll,

@@ -225,6 +225,7 @@ impl Shadow {
             protect: Vec::new(),
             prefer: Vec::new(),
             application_masters_at_risk: 0,
+            nodes_unknown: false,
         };
         self.engine.apply_recorded(&Decision {
             action: Action::Resize(resize),

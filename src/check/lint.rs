@@ -5,6 +5,7 @@ mod demand;
 mod interval;
 mod schedule;
 mod warning;
+mod yarn;
 
 use std::time::Duration;
 
@@ -20,13 +21,12 @@ pub use warning::Lint;
 
 const LONGEST_WINDOW: Duration = Duration::from_secs(7 * 86_400);
 
-/// Every warning, target by target, rule by rule.
+/// Every warning and note, target by target, rule by rule.
 pub fn lint(policy: &Policy) -> Vec<Lint> {
-    let mut lints: Vec<Lint> = policy
+    let of_demand = policy
         .demand()
-        .and_then(|demand| demand::lint(demand, policy))
-        .into_iter()
-        .collect();
+        .and_then(|demand| demand::lint(demand, policy));
+    let mut lints: Vec<Lint> = yarn::lint(policy).into_iter().chain(of_demand).collect();
     for (position, target) in policy.targets().iter().enumerate() {
         Linter {
             policy,

@@ -11,7 +11,7 @@ use super::policies::{DocumentArgs, text_of};
 use headroom::check::lint::lint;
 use headroom::check::policy_test::PolicyTests;
 use headroom::policy::Policy;
-use headroom::policy::diagnostic::PolicyErrors;
+use headroom::policy::diagnostic::{Diagnostic, PolicyErrors, Severity};
 use headroom::policy::parse::{Choices, Imported, import, parse_with_spans};
 
 /// Check policies, and run their tests
@@ -104,12 +104,8 @@ impl Report {
             }
             Ok(None) => match parse_with_spans(&source, &name) {
                 Ok((policy, spans)) => {
-                    for warning in lint(&policy) {
-                        self.warn(
-                            &warning
-                                .diagnostic(&spans)
-                                .render(&source, &name, self.styled),
-                        );
+                    for found in lint(&policy) {
+                        self.remark(&found.diagnostic(&spans), &source, &name);
                     }
                 }
                 Err(errors) => self.refuse(&errors),
@@ -123,19 +119,21 @@ impl Report {
         let lints = lint(&imported.policy)
             .into_iter()
             .map(|warning| warning.diagnostic(&imported.spans));
-        for warning in imported.remarks.iter().cloned().chain(lints) {
-            self.warn(&warning.render(source, name, self.styled));
+        for remark in imported.remarks.iter().cloned().chain(lints) {
+            self.remark(&remark, source, name);
         }
         let scales = described(&imported.policy);
         self.listed
             .push_str(&format!("{name}: `{}`: {scales}\n", imported.policy.name()));
     }
 
-    /// The policy of all groups of a cluster has the warnings of each: they are shown once.
-    fn warn(&mut self, text: &str) {
-        if !self.paragraphs.iter().any(|shown| shown == text) {
-            self.warnings += 1;
-            self.paragraphs.push(text.to_owned());
+    /// A warning or a note. The policy of all groups of a cluster has those of each: they are shown
+    /// once.
+    fn remark(&mut self, remark: &Diagnostic, source: &str, name: &str) {
+        let text = remark.render(source, name, self.styled);
+        if !self.paragraphs.contains(&text) {
+            self.warnings += usize::from(remark.severity == Severity::Warning);
+            self.paragraphs.push(text);
         }
     }
 

@@ -22,8 +22,8 @@ use crate::units::Timestamp;
 /// The services of one cluster.
 #[derive(Debug)]
 pub struct Sources {
-    /// All ResourceManagers.
-    pub yarn: Yarn,
+    /// All ResourceManagers; `None` if no policy uses YARN.
+    pub yarn: Option<Yarn>,
     /// This daemon leads only while the ResourceManager on its node is the active one.
     pub follows_local_active: bool,
     /// All NameNodes; `None` if HDFS is not read.
@@ -58,7 +58,7 @@ pub struct Observed {
 
 /// What each source answered.
 struct Readings {
-    yarn: YarnReading,
+    yarn: Option<YarnReading>,
     hdfs: Option<HdfsReading>,
     emr: EmrReading,
     cloudwatch: Option<CloudWatchReading>,
@@ -66,24 +66,33 @@ struct Readings {
 
 impl Readings {
     fn calls(&self) -> Vec<Call> {
+        let yarn = self.yarn.iter().flat_map(|reading| &reading.calls);
         let hdfs = self.hdfs.iter().flat_map(|reading| &reading.calls);
         let cloudwatch = self.cloudwatch.iter().flat_map(|reading| &reading.calls);
-        let calls = self.yarn.calls.iter().chain(&self.emr.calls);
+        let calls = yarn.chain(&self.emr.calls);
         calls.chain(hdfs).chain(cloudwatch).copied().collect()
     }
 
-    /// Whether applications run or wait.
-    fn has_applications(&self) -> bool {
-        self.yarn
-            .load
-            .as_ref()
-            .is_ok_and(|load| load.value.apps_running + load.value.apps_pending > 0)
+    /// Whether applications run or wait on YARN. Work outside YARN is not seen, so that a cluster
+    /// without YARN never counts as idle.
+    fn may_have_work(&self) -> bool {
+        self.yarn.as_ref().is_none_or(|yarn| {
+            yarn.load
+                .as_ref()
+                .is_ok_and(|load| load.value.apps_running + load.value.apps_pending > 0)
+        })
     }
 }
 
 impl Sources {
     /// `scales_in` is whether EMR was terminating instances when it was last read.
     async fn read(&mut self, clock: &Clock, scales_in: bool) -> Readings {
+        let yarn = async {
+            match &mut self.yarn {
+                Some(yarn) => Some(yarn.read(clock, scales_in).await),
+                None => None,
+            }
+        };
         let hdfs = async {
             match &mut self.hdfs {
                 Some(hdfs) => Some(hdfs.read(clock).await),
@@ -96,12 +105,8 @@ impl Sources {
                 None => None,
             }
         };
-        let (yarn, hdfs, emr, cloudwatch) = tokio::join!(
-            self.yarn.read(clock, scales_in),
-            hdfs,
-            self.emr.read(clock),
-            cloudwatch
-        );
+        let (yarn, hdfs, emr, cloudwatch) =
+            tokio::join!(yarn, hdfs, self.emr.read(clock), cloudwatch);
         Readings {
             yarn,
             hdfs,
@@ -145,27 +150,31 @@ impl Observer {
         let readings = self.sources.read(clock, scales_in).await;
         let at = clock.now();
         let calls = readings.calls();
-        if readings.has_applications() {
+        if readings.may_have_work() {
             self.sources.emr.note_work();
         }
         if let Ok(status) = &readings.emr.status {
             self.cluster = Some(status.clone());
         }
-        let nodes = readings.yarn.nodes.clone();
-        let decommissioned = &readings.yarn.decommissioned;
-        let nodes = nodes.and_then(|nodes| self.snapshot(nodes, decommissioned));
-        let sources = self.reports(&readings, &nodes);
+        let nodes = readings.yarn.as_ref().map(|yarn| {
+            let nodes = yarn.nodes.clone();
+            nodes.and_then(|nodes| self.snapshot(nodes, &yarn.decommissioned))
+        });
+        let sources = self.reports(&readings, nodes.as_ref());
         let control = Control {
             pause: pause(at),
-            leader: self.is_leader(&readings.yarn),
-            looks_at_nodes: true,
+            leader: self.is_leader(readings.yarn.as_ref()),
+            looks_at_nodes: readings.yarn.is_some(),
         };
+        let (yarn, pending_limits) = readings
+            .yarn
+            .map_or((None, None), |yarn| (yarn.load.ok(), yarn.pending_limits));
         let observation = self.cluster.clone().map(|cluster| Observation {
             at,
-            yarn: readings.yarn.load.ok(),
+            yarn,
             hdfs: readings.hdfs.and_then(|reading| reading.load.ok()),
-            nodes: nodes.ok(),
-            pending_limits: readings.yarn.pending_limits,
+            nodes: nodes.and_then(Result::ok),
+            pending_limits,
             metrics: readings.cloudwatch.map(known).unwrap_or_default(),
             cluster,
             control,
@@ -180,13 +189,15 @@ impl Observer {
     fn reports(
         &mut self,
         readings: &Readings,
-        nodes: &Result<Sampled<NodeSnapshot>, SourceError>,
+        nodes: Option<&Result<Sampled<NodeSnapshot>, SourceError>>,
     ) -> Vec<SourceReport> {
-        let mut reports = vec![
-            self.report(Source::Emr, &readings.emr.status),
-            self.report(Source::YarnLoad, &readings.yarn.load),
-            self.report(Source::YarnNodes, nodes),
-        ];
+        let mut reports = vec![self.report(Source::Emr, &readings.emr.status)];
+        if let Some(reading) = &readings.yarn {
+            reports.push(self.report(Source::YarnLoad, &reading.load));
+        }
+        if let Some(nodes) = nodes {
+            reports.push(self.report(Source::YarnNodes, nodes));
+        }
         if let Some(reading) = &readings.hdfs {
             reports.push(self.report(Source::Hdfs, &reading.load));
         }
@@ -198,8 +209,8 @@ impl Observer {
 
     /// Whether this daemon is the leader. While it is unknown which ResourceManager is active, it
     /// is not.
-    fn is_leader(&self, yarn: &YarnReading) -> bool {
-        yarn.active_is_local || !self.sources.follows_local_active
+    fn is_leader(&self, yarn: Option<&YarnReading>) -> bool {
+        !self.sources.follows_local_active || yarn.is_some_and(|yarn| yarn.active_is_local)
     }
 
     /// The snapshot with instance ids in place of host names. A node that EMR has not listed yet

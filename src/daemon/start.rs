@@ -1,6 +1,8 @@
 //! Starts a daemon from its settings. Every problem that can be found before the first tick is found
 //! here, within seconds, and reported with its remedy.
 
+mod unread_yarn;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -62,6 +64,12 @@ pub enum StartError {
     /// The file of trusted certificates is invalid.
     #[error(transparent)]
     Trust(#[from] TrustError),
+    /// No policy uses YARN, and only YARN shows which of several daemons leads.
+    #[error(
+        "setting `yarn.local_resource_manager`: no policy uses YARN (`uses_yarn: false`), so it does not show which primary node leads; \
+         remove the setting, and run the daemon on one primary node only"
+    )]
+    NoLeader,
     /// The self-test failed.
     #[error(transparent)]
     SelfTest(#[from] SelfTestFailure),
@@ -132,6 +140,7 @@ pub async fn start(
     )?;
     let mut observer = Observer::new(sources, main.policy.poll());
     self_test::run(&mut observer, &main.policy, &clock, settings.dry_run).await?;
+    unread_yarn::log(&main.policy, &settings.yarn, &clock).await;
 
     let start = Start {
         at: clock.now(),
@@ -200,20 +209,28 @@ fn sources(
     metrics: Vec<MetricSpec>,
     policies: &[&Policy],
     allowance: Duration,
-) -> Result<Sources, TrustError> {
+) -> Result<Sources, StartError> {
     let http = HttpGet::new(settings.yarn.ca_file.as_deref())?;
     let (yarn, hdfs) = (&settings.yarn, &settings.hdfs);
-    Ok(Sources {
-        yarn: Yarn::new(
+    let uses_yarn = policies.iter().any(|policy| policy.uses_yarn());
+    let follows_local_active = yarn.local_resource_manager.is_some();
+    if follows_local_active && !uses_yarn {
+        return Err(StartError::NoLeader);
+    }
+    let read_yarn = || {
+        Yarn::new(
             http.clone(),
             yarn.resource_managers.clone(),
             yarn.local_resource_manager.clone(),
             yarn.timeout,
             allowance,
-        ),
-        follows_local_active: yarn.local_resource_manager.is_some(),
+        )
+    };
+    Ok(Sources {
+        yarn: uses_yarn.then(read_yarn),
+        follows_local_active,
         hdfs: (!hdfs.name_nodes.is_empty())
-            .then(|| Hdfs::new(http, hdfs.name_nodes.clone(), hdfs.timeout)),
+            .then(|| Hdfs::new(http.clone(), hdfs.name_nodes.clone(), hdfs.timeout)),
         emr: Emr::new(
             sdk,
             cluster_id,

@@ -106,6 +106,7 @@ mod tests {
         let tick = Tick {
             observation: &observation,
             cluster: &SignalSamples::default(),
+            uses_yarn: true,
             needs_nodes: false,
             is_first: false,
             unavailable: Unavailable::default(),

@@ -13,6 +13,7 @@ mod proposals;
 mod stabilization;
 mod state;
 mod targets;
+mod without_yarn;
 
 use std::time::Duration;
 

@@ -12,6 +12,8 @@ pub struct Tick<'a> {
     pub observation: &'a Observation,
     /// The samples of EMR's description of the cluster.
     pub cluster: &'a SignalSamples,
+    /// Whether the policy reads YARN. If not, what the observation has of it does not count.
+    pub uses_yarn: bool,
     /// Whether a scale-in needs the snapshot of the nodes.
     pub needs_nodes: bool,
     /// Whether this is the engine's first observation.
@@ -32,15 +34,15 @@ impl Tick<'_> {
         self.observation.at
     }
 
-    /// What runs on each node, if it was observed recently.
+    /// What runs on each node, if the policy reads YARN and it was observed recently.
     pub fn snapshot(&self) -> Option<&NodeSnapshot> {
-        let sample = self.observation.nodes.as_ref()?;
+        let sample = self.observation.nodes.as_ref().filter(|_| self.uses_yarn)?;
         (self.at().since(sample.measured_at) <= self.max_age).then_some(&sample.value)
     }
 
-    /// The load that YARN reports, if it was observed recently.
+    /// The load that YARN reports, if the policy reads it and it was observed recently.
     pub fn yarn(&self) -> Option<&YarnLoad> {
-        let sample = self.observation.yarn.as_ref()?;
+        let sample = self.observation.yarn.as_ref().filter(|_| self.uses_yarn)?;
         (self.at().since(sample.measured_at) <= self.max_age).then_some(&sample.value)
     }
 }

@@ -130,13 +130,14 @@ impl Moment {
             control: control.clone(),
             groups: cluster.value.groups.clone(),
             nodes: NodeUse::of(&tick.observation),
-            sources: sources(&tick.observation),
+            sources: sources(tick),
             targets: decisions.map(|decision| target(tick, decision)).collect(),
         }
     }
 }
 
-fn sources(observation: &Observation) -> Vec<SourceMoment> {
+/// The age of each source. YARN is left out if the policy does not read it.
+fn sources(tick: &Tick) -> Vec<SourceMoment> {
     fn age<T>(now: Timestamp, sample: Option<&Sampled<T>>) -> Option<f64> {
         sample.map(|sample| now.seconds_since(sample.measured_at))
     }
@@ -148,14 +149,18 @@ fn sources(observation: &Observation) -> Vec<SourceMoment> {
         metrics,
         cluster,
         ..
-    } = observation;
-    let polled = [
+    } = &tick.observation;
+    let reads_yarn = tick.policy.as_ref().is_none_or(|policy| policy.uses_yarn());
+    let of_yarn = [
         ("YARN", age(*at, yarn.as_ref())),
         ("YARN nodes", age(*at, nodes.as_ref())),
+    ];
+    let others = [
         ("HDFS", age(*at, hdfs.as_ref())),
         ("EMR", age(*at, Some(cluster))),
     ];
-    let polled = polled.into_iter().map(|(source, age_s)| SourceMoment {
+    let polled = of_yarn.into_iter().filter(|_| reads_yarn).chain(others);
+    let polled = polled.map(|(source, age_s)| SourceMoment {
         source: source.to_owned(),
         age_s,
     });

@@ -13,6 +13,8 @@ pub enum Severity {
     Error,
     /// The file is accepted, but probably does not do what its author meant.
     Warning,
+    /// The file may do what its author meant; this is what to know about it.
+    Note,
 }
 
 /// One thing that is wrong with a text: a file, a condition or a single value.
@@ -47,6 +49,14 @@ impl Diagnostic {
         }
     }
 
+    /// Something to know about a file that is accepted, without help.
+    pub fn note(span: Range<usize>, message: impl Into<String>) -> Self {
+        Self {
+            severity: Severity::Note,
+            ..Self::error(span, message)
+        }
+    }
+
     /// Adds what would be right.
     #[must_use]
     pub fn help(mut self, help: impl Into<String>) -> Self {
@@ -66,6 +76,7 @@ impl Diagnostic {
         let level = match self.severity {
             Severity::Error => Level::ERROR,
             Severity::Warning => Level::WARNING,
+            Severity::Note => Level::NOTE,
         };
         let annotation = AnnotationKind::Primary.span(visible(source, &self.span));
         let snippet = Snippet::source(source)

@@ -83,7 +83,8 @@ written! {
 #[schemars(extend(
     "if" = { "required": ["demand"] },
     "then" = { "properties": { "targets": { "items": { "properties": { "rules": { "maxItems": 0 } } } } } },
-    "else" = { "required": ["targets"], "properties": { "targets": { "items": { "required": ["limits"] } } } }
+    "else" = { "required": ["targets"], "properties": { "targets": { "items": { "required": ["limits"] } } } },
+    "not" = { "required": ["demand", "uses_yarn"], "properties": { "uses_yarn": { "const": false } } }
 ))]
 pub struct PolicyDocument {
     /// Name of the policy: up to 64 letters, digits, `-`, `_`, `.` and spaces.
@@ -92,6 +93,10 @@ pub struct PolicyDocument {
     pub description: Option<String>,
     /// Time between two observations of the cluster. Default: 30s.
     pub poll: Option<At<DurationText>>,
+    /// Whether the cluster runs its work on YARN. Write `false` for Trino, Presto or a standalone
+    /// Flink: YARN is then not read, and groups scale in without knowing which instances are busy.
+    /// Default: true.
+    pub uses_yarn: Option<At<bool>>,
     /// CloudWatch metrics that conditions can read in addition to the built-in signals, by a name
     /// that you choose.
     #[serde(default)]
@@ -183,7 +188,8 @@ pub struct TargetDocument {
     /// How long Headroom leaves the target alone after someone else resized it. Default: 15m.
     pub yield_to_operator: Option<At<DurationText>>,
     /// Whether a scale-in leaves as many instances as run an application master. Default: true.
-    pub keep_application_masters: Option<bool>,
+    /// Without YARN there are none to keep.
+    pub keep_application_masters: Option<At<bool>>,
     /// Keeps the core group large enough for its HDFS blocks.
     pub hdfs: Option<HdfsDocument>,
     /// Windows of the week that replace the limits or freeze a direction. The first open window

@@ -163,6 +163,7 @@ fn build(
 ) -> Result<(Policy, PolicySpans), PolicyErrors> {
     let mut reader = Reader {
         source,
+        uses_yarn: document.uses_yarn.as_ref().is_none_or(|at| at.value),
         errors: Vec::new(),
     };
     match reader.policy(document) {
@@ -199,6 +200,7 @@ impl Reader<'_> {
                 name: name.into(),
                 description: document.description.clone(),
                 poll,
+                uses_yarn: self.uses_yarn,
                 metrics,
             });
         match &document.demand {

@@ -20,6 +20,8 @@ pub use name::is_taken;
 pub struct Scope<'m> {
     /// Declared metrics by name.
     pub metrics: &'m BTreeMap<String, (SignalSource, Unit)>,
+    /// Whether conditions may read YARN.
+    pub uses_yarn: bool,
     pub signals: Vec<SignalSource>,
     pub windows: Vec<WindowSpec>,
 }

@@ -208,6 +208,12 @@ signals! {
 }
 
 impl Signal {
+    /// Whether the value is not known without YARN. The idle time is one of these: EMR reports
+    /// WAITING while no step runs, and only YARN shows whether applications run.
+    pub fn needs_yarn(self) -> bool {
+        self == Self::EmrIdleSeconds || self.name().starts_with("yarn_")
+    }
+
     /// The signal with this name, be it ours or CloudWatch's.
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL

@@ -10,6 +10,7 @@ use crate::policy::document::{PolicyDocument, RuleDocument};
 pub struct PolicySpans {
     targets: Vec<TargetSpans>,
     demand: Range<usize>,
+    uses_yarn: Range<usize>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,6 +39,11 @@ impl PolicySpans {
     /// The span of `demand`.
     pub fn demand(&self) -> Range<usize> {
         self.demand.clone()
+    }
+
+    /// The span of `uses_yarn`, or of the policy's name when it was left out.
+    pub fn uses_yarn(&self) -> Range<usize> {
+        self.uses_yarn.clone()
     }
 
     /// The span of a target's `limits`, or of its `group` when it has none of its own; of `demand`,
@@ -92,9 +98,11 @@ impl PolicySpans {
                     .map(|window| window.name.span.clone())
                     .collect(),
             });
+        let uses_yarn = document.uses_yarn.as_ref().map(|at| at.span.clone());
         Self {
             targets: targets.collect(),
             demand,
+            uses_yarn: uses_yarn.unwrap_or(document.name.span.clone()),
         }
     }
 }

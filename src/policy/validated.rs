@@ -31,6 +31,7 @@ pub(in crate::policy) struct Header {
     pub name: Arc<str>,
     pub description: Option<String>,
     pub poll: Duration,
+    pub uses_yarn: bool,
     pub metrics: Vec<MetricSpec>,
 }
 
@@ -102,6 +103,7 @@ impl Policy {
             name: name.into(),
             description: None,
             poll,
+            uses_yarn: true,
             metrics: Vec::new(),
         };
         Self::with_rules(header, targets)
@@ -125,6 +127,12 @@ impl Policy {
     /// Time between two observations.
     pub fn poll(&self) -> Duration {
         self.header.poll
+    }
+
+    /// Whether YARN runs the cluster's work. If not, YARN is not read, no rule reads it, and groups
+    /// scale in without knowing what runs on which instance.
+    pub fn uses_yarn(&self) -> bool {
+        self.header.uses_yarn
     }
 
     /// CloudWatch metrics that the conditions read in addition to the built-in signals.

@@ -159,6 +159,10 @@ fn explain(source: &str, error: &Error) -> Diagnostic {
         Error::MultipleDocuments { .. } => {
             Diagnostic::error(span, "a second document begins here").help("write one file for each")
         }
+        Error::InvalidScalar { ty: "boolean", .. } => {
+            Diagnostic::error(span, "this is neither true nor false")
+                .help("write `true` or `false`")
+        }
         Error::NullIntoString { .. } => Diagnostic::error(span, "a value is missing")
             .help("write the value, or leave the field out"),
         Error::Unexpected {

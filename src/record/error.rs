@@ -59,7 +59,8 @@ pub enum RecordError {
         hint: String,
     },
     #[error(
-        "CloudWatch has points of cluster {cluster_id}, but none of YARN's memory and containers ({missing}); check that YARN runs on the cluster"
+        "CloudWatch has points of cluster {cluster_id}, but none of YARN's memory and containers ({missing}); check that YARN runs on the cluster \
+         (for one without YARN, run `headroom run --dry-run`: its journal has the metrics that the policy declares)"
     )]
     NoYarn { cluster_id: String, missing: String },
     #[error(transparent)]

@@ -341,7 +341,8 @@ async fn a_cluster_without_yarn_gives_no_trace() {
         );
     }
     let expected = "CloudWatch has points of cluster j-1, but none of YARN's memory and containers \
-                    (MemoryAvailableMB, MemoryAllocatedMB, ContainerPending, AppsRunning, AppsPending); check that YARN runs on the cluster";
+                    (MemoryAvailableMB, MemoryAllocatedMB, ContainerPending, AppsRunning, AppsPending); check that YARN runs on the cluster \
+                    (for one without YARN, run `headroom run --dry-run`: its journal has the metrics that the policy declares)";
     assert_eq!(
         record(&fake, &folder, "j-1", "1d").await,
         Err(expected.to_owned())

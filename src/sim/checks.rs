@@ -73,7 +73,8 @@ pub enum SimError {
     },
     /// The policy needs a metric that is not simulated.
     #[error(
-        "policy `{policy}` reads the CloudWatch metric `{metric}`, which is not simulated; use a built-in signal"
+        "policy `{policy}` reads the CloudWatch metric `{metric}`, which is not simulated; use a built-in signal, or try the policy \
+         with a policy test (see `headroom check --help`) and a dry run (`headroom run --dry-run`)"
     )]
     NoMetric { policy: String, metric: String },
     /// A container is larger than every node.

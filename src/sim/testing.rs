@@ -136,6 +136,7 @@ fn resize(observation: &Observation, to: u32) -> Decision {
             protect: ids(|node| node.has_application_master),
             prefer: ids(|node| node.containers == 0),
             application_masters_at_risk: 0,
+            nodes_unknown: false,
         }),
         rules: Vec::new(),
         readings: Vec::new(),

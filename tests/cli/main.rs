@@ -21,6 +21,7 @@ mod rehearsal;
 mod status;
 mod surroundings;
 mod tuning;
+mod without_yarn;
 
 use std::collections::BTreeMap;
 use std::fs;

@@ -8,18 +8,29 @@ use tracing_subscriber::fmt::MakeWriter;
 use crate::faults::{POLICY, start_in};
 use crate::services::{Fault, Services};
 
+/// What a daemon logs.
 #[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
+pub struct Log(Arc<Mutex<Vec<u8>>>);
 
 impl Log {
-    /// Lines that name this source, without the time.
-    fn of(&self, source: &str) -> Vec<String> {
+    /// Lines that contain this text, without the time.
+    pub fn lines(&self, wanted: &str) -> Vec<String> {
         let text = String::from_utf8(self.0.lock().expect("not poisoned").clone()).expect("UTF-8");
-        let wanted = format!("source=\"{source}\"");
         text.lines()
-            .filter(|line| line.contains(&wanted))
+            .filter(|line| line.contains(wanted))
             .map(str::to_owned)
             .collect()
+    }
+
+    /// Collects what this thread logs until the guard is dropped.
+    pub fn start(&self) -> tracing::subscriber::DefaultGuard {
+        let subscriber = tracing_subscriber::fmt()
+            .with_writer(self.clone())
+            .with_ansi(false)
+            .without_time()
+            .with_target(false)
+            .finish();
+        tracing::subscriber::set_default(subscriber)
     }
 }
 
@@ -44,13 +55,7 @@ impl<'a> MakeWriter<'a> for Log {
 #[tokio::test]
 async fn a_source_that_fails_at_every_tick_is_told_once_and_so_is_its_recovery() {
     let log = Log::default();
-    let subscriber = tracing_subscriber::fmt()
-        .with_writer(log.clone())
-        .with_ansi(false)
-        .without_time()
-        .with_target(false)
-        .finish();
-    let _guard = tracing::subscriber::set_default(subscriber);
+    let _guard = log.start();
     let services = Services::start().await;
     let folder = tempfile::tempdir().expect("a folder");
     let mut daemon = start_in(folder.path(), &services, POLICY, false)
@@ -66,7 +71,7 @@ async fn a_source_that_fails_at_every_tick_is_told_once_and_so_is_its_recovery()
         services.load().yarn = fault;
         daemon.once().await.expect("a tick");
     }
-    let lines = log.of("yarn_load");
+    let lines = log.lines("source=\"yarn_load\"");
     assert_eq!(lines.len(), 2, "{lines:#?}");
     assert!(
         lines[0].trim_start().starts_with("WARN ") && lines[0].contains("kind=\""),

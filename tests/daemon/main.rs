@@ -12,3 +12,4 @@ mod logs;
 mod metrics;
 mod restart;
 mod services;
+mod without_yarn;

@@ -37,7 +37,7 @@ fn without_points(services: &Services) {
 }
 
 /// Data points from an hour ago on, for longer than any test takes.
-fn put_lag(services: &Services, value: f64) {
+pub fn put_lag(services: &Services, value: f64) {
     services.cloudwatch.forget_as_of(0);
     let now_s = Clock::real().now().as_millis() / 1_000;
     for minute in -60..600 {

@@ -15,6 +15,8 @@ pub struct Lint {
 /// What a warning is about: positions in the policy, from zero.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum About {
+    /// What is known without YARN: a note, not a warning.
+    UsesYarn,
     Demand,
     Limits(usize),
     Window {
@@ -29,9 +31,13 @@ pub(super) enum About {
 }
 
 impl Lint {
-    /// The warning at its place in the file.
+    /// The warning or note at its place in the file.
     pub fn diagnostic(&self, places: &PolicySpans) -> Diagnostic {
         let span = match self.about {
+            About::UsesYarn => {
+                return Diagnostic::note(places.uses_yarn(), self.message.clone())
+                    .help(self.help.clone());
+            }
             About::Demand => places.demand(),
             About::Limits(target) => places.limits(target),
             About::Window { target, window } => places.window(target, window),

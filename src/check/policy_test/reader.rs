@@ -210,6 +210,11 @@ impl Reader<'_> {
                 format!("`{name}` follows from the decisions"),
                 "give the size at the start under `cluster:`",
             ),
+            Some(signal) if signal.needs_yarn() && !self.policy.uses_yarn() => self.refuse(
+                place,
+                format!("the policy has `uses_yarn: false`, so nothing reads `{name}`"),
+                "remove the series, or give one of a metric that the policy declares",
+            ),
             Some(signal) => Some(Subject::Signal(signal.name())),
             None => {
                 let known = Signal::ALL

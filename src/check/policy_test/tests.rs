@@ -213,3 +213,31 @@ fn groups_that_are_no_targets_are_part_of_the_cluster() {
     assert!(run("{ task: 2, core: 10 }"), "YARN lists 2 of 12 nodes");
     assert!(!run("{ task: 2 }"), "YARN lists all nodes");
 }
+
+#[test]
+fn a_series_of_yarn_is_refused_for_a_policy_that_does_not_read_it() {
+    let source = POLICY
+        .replacen("name: p", "name: p\nuses_yarn: false", 1)
+        .replacen("yarn_apps_pending > 3", "depth > 3", 1);
+    let policy = parse(&source, "p.yaml").unwrap_or_else(|errors| panic!("{errors}"));
+    for (series, refused) in [
+        ("yarn_apps_pending: 4x2", true),
+        ("emr_idle_seconds: 4x2", true),
+        ("depth: 4x2, hdfs_used_percent: 50x2", false),
+    ] {
+        let tests = format!(
+            "policy: p.yaml\ntests:\n  - name: t\n    series: {{ {series} }}\n    expect: [{{ at: 0s, group: task, hold: missing_signal }}]\n"
+        );
+        let tests = PolicyTests::read(&tests, "p.test.yaml").expect("is read");
+        let said = tests.run(&policy).map_err(|errors| errors.to_string());
+        match said {
+            Ok(_) => assert!(!refused, "{series}"),
+            Err(said) => assert!(
+                refused
+                    && said.contains("has `uses_yarn: false`")
+                    && said.contains("remove the series"),
+                "{series}: {said}"
+            ),
+        }
+    }
+}

@@ -59,6 +59,7 @@ fn resize(from: u32, to: u32) -> Resize {
         protect: Vec::new(),
         prefer: Vec::new(),
         application_masters_at_risk: 0,
+        nodes_unknown: false,
     }
 }
 
@@ -125,6 +126,7 @@ async fn a_scale_in_is_graceful_and_names_who_stays_and_who_goes() {
         protect: ids(&["i-1", "i-2"]),
         prefer: ids(&["i-3"]),
         application_masters_at_risk: 0,
+        nodes_unknown: false,
         ..resize(4, 3)
     };
     let expected = json!({ "ClusterId": CLUSTER, "InstanceGroups": [{

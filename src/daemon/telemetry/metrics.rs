@@ -244,7 +244,8 @@ impl Metrics {
         set(&families.demand_days, &[], f64::from(demand.days_known));
     }
 
-    /// The signals of the whole cluster that are fresh enough for rules to use.
+    /// The signals of the whole cluster that are fresh enough for rules to use. Without YARN, those
+    /// that need it are not known.
     fn signals(&self, observation: &Observation) -> Vec<(SignalSource, f64)> {
         let Some(any_group) = observation.cluster.value.groups.first() else {
             return Vec::new();
@@ -258,6 +259,7 @@ impl Metrics {
         let built_in = Signal::ALL
             .iter()
             .filter(|signal| !is_per_group(signal))
+            .filter(|signal| self.policy.uses_yarn() || !signal.needs_yarn())
             .map(|signal| SignalSource::BuiltIn(*signal));
         let declared = self
             .policy

@@ -331,6 +331,13 @@ impl TickStatus {
         }
     }
 
+    /// Whether YARN is read: not if no policy uses it.
+    pub fn reads_yarn(&self) -> bool {
+        self.sources
+            .iter()
+            .any(|status| status.source == Source::YarnLoad)
+    }
+
     /// Sets the ages of all sources as of `now`.
     pub fn age(&mut self, now: Timestamp) {
         for source in &mut self.sources {
@@ -468,7 +475,8 @@ fn required_sources(
     let scales_core = groups
         .iter()
         .any(|group| group.role == Role::Core && scaled(group));
-    read.chain([Source::Emr, Source::YarnNodes])
+    read.chain([Source::Emr])
+        .chain(policy.uses_yarn().then_some(Source::YarnNodes))
         .chain(policy.demand().map(|_| Source::YarnLoad))
         .chain(scales_core.then_some(Source::Hdfs))
         .collect()

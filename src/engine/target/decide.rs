@@ -76,6 +76,7 @@ impl TargetState {
             protect,
             prefer,
             application_masters_at_risk: application_masters_at_risk(now.tick, now.group, to),
+            nodes_unknown: !now.tick.uses_yarn && to < now.group.running,
         }
     }
 

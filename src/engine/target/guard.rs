@@ -94,8 +94,8 @@ impl TargetState {
         if let Some(rule) = self.unknown_rule_against_scale_in(now) {
             return Some(self.reason_for_unknown(rule));
         }
-        // At the first tick no idle time is known.
-        if now.tick.is_first {
+        // At the first tick no idle time of a node is known. Without YARN it never is.
+        if now.tick.is_first && now.tick.uses_yarn {
             return Some(HoldReason::missing("idle_time"));
         }
         for (rule, (_, history)) in self.spec.rules.iter().zip(&self.history.rules) {

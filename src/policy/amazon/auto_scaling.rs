@@ -79,6 +79,7 @@ pub fn translate(
         name: place.with(NameText(name.to_owned())),
         description: Some(description),
         poll: None,
+        uses_yarn: None,
         metrics: metrics.document(&place),
         demand: None,
         targets: Some(place.with(targets)),

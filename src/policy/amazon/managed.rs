@@ -40,6 +40,7 @@ pub fn translate(
         name: policy.with(NameText(name.to_owned())),
         description: Some(description),
         poll: None,
+        uses_yarn: None,
         metrics: Default::default(),
         demand: Some(compute_limits.with(demand)),
         targets: None,

@@ -30,6 +30,14 @@ impl Reader<'_> {
         document: &PolicyDocument,
         at: &At<DemandDocument>,
     ) -> Option<Policy> {
+        if !self.uses_yarn {
+            let message =
+                "`demand` follows the work on YARN, and this policy has `uses_yarn: false`";
+            self.error(
+                Diagnostic::error(at.span.clone(), message)
+                    .help("write rules that read CloudWatch metrics, or remove `uses_yarn: false`"),
+            );
+        }
         let demand = self.demand(at);
         let targets = match (&document.targets, &demand) {
             (Some(at), _) => self.demand_targets(at, demand.as_ref()),

@@ -77,6 +77,8 @@ impl Reader<'_> {
         );
         let provisioning = self.provisioning(document.provisioning.as_ref(), &defaults);
         let hdfs = self.hdfs(document.hdfs.as_ref());
+        let keep_application_masters =
+            self.keep_application_masters(document.keep_application_masters.as_ref());
         let (provision_timeout, quarantine, quarantine_max) = provisioning?;
         Some(Guards {
             step_grow,
@@ -89,11 +91,23 @@ impl Reader<'_> {
             quarantine,
             quarantine_max,
             yield_to_operator: yield_to_operator?,
-            keep_application_masters: document
-                .keep_application_masters
-                .unwrap_or(defaults.keep_application_masters),
+            keep_application_masters: keep_application_masters?,
             hdfs: hdfs?,
         })
+    }
+
+    fn keep_application_masters(&mut self, document: Option<&At<bool>>) -> Option<bool> {
+        match document {
+            Some(at) if at.value && !self.uses_yarn => {
+                let message = "only YARN shows where application masters run, and this policy has `uses_yarn: false`";
+                self.refuse(
+                    Diagnostic::error(at.span.clone(), message)
+                        .help("remove `keep_application_masters`, or `uses_yarn: false`"),
+                )
+            }
+            Some(at) => Some(at.value),
+            None => Some(self.uses_yarn && Guards::default().keep_application_masters),
+        }
     }
 
     fn step(

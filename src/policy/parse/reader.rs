@@ -13,6 +13,8 @@ pub(super) const LONGEST_NAME: usize = 64;
 /// Reads values and keeps the errors. A method that returns `None` has left at least one.
 pub(super) struct Reader<'s> {
     pub source: &'s str,
+    /// Whether the policy may read YARN.
+    pub uses_yarn: bool,
     pub errors: Vec<Diagnostic>,
 }
 

@@ -60,6 +60,7 @@ impl Reader<'_> {
         };
         let mut scope = Scope {
             metrics,
+            uses_yarn: self.uses_yarn,
             signals: Vec::new(),
             windows: Vec::new(),
         };

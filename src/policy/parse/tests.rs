@@ -1,4 +1,5 @@
 mod demand;
+mod uses_yarn;
 
 use super::*;
 

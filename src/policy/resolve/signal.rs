@@ -19,6 +19,9 @@ impl Resolver<'_, '_> {
     /// The signal's place in the target's list, where it is put when it is new.
     pub(super) fn signal(&mut self, node: &Node, name: &str) -> Option<(usize, Unit)> {
         let (source, unit) = match (Signal::from_name(name), self.scope.metrics.get(name)) {
+            (Some(signal), _) if signal.needs_yarn() && !self.scope.uses_yarn => {
+                return self.without_yarn(node, name);
+            }
             (Some(signal), _) => (SignalSource::BuiltIn(signal), signal.unit()),
             (None, Some((source, unit))) => (source.clone(), *unit),
             (None, None) => return self.unknown_name(node, name),
@@ -35,6 +38,14 @@ impl Resolver<'_, '_> {
         Some((index, unit))
     }
 
+    fn without_yarn<T>(&mut self, node: &Node, name: &str) -> Option<T> {
+        let message =
+            format!("`{name}` is not known without YARN, and this policy has `uses_yarn: false`");
+        self.fail(Diagnostic::error(node.span.clone(), message).help(
+            "read a CloudWatch metric that you declare under `metrics:`, or remove `uses_yarn: false`",
+        ))
+    }
+
     fn unknown_name<T>(&mut self, node: &Node, name: &str) -> Option<T> {
         let error = Diagnostic::error(node.span.clone(), format!("there is no signal `{name}`"));
         if matches!(name, "true" | "false")
@@ -47,6 +58,7 @@ impl Resolver<'_, '_> {
             )));
         }
         match name {
+            "IsIdle" if !self.scope.uses_yarn => return self.without_yarn(node, name),
             "IsIdle" => {
                 return self.fail(error.help(
                     "write `emr_idle_seconds > 0`, or longer, as in `emr_idle_seconds > 10m`",

@@ -11,7 +11,8 @@ use crate::units::Timestamp;
 pub enum ObservedWorkError {
     /// The recording has fewer than two samples of YARN's metrics.
     #[error(
-        "the recording has {0} observations of YARN and needs at least two; record for longer, and check that the ResourceManager answers"
+        "the recording has {0} observations of YARN and needs at least two; record for longer, and check that the ResourceManager answers \
+         (the work of a cluster without YARN cannot be simulated; `--verify` checks its journal)"
     )]
     TooFew(usize),
     /// The recording does not say how long containers live.

@@ -36,7 +36,14 @@ pub fn render(status: &Status) -> String {
             .iter()
             .for_each(|target| page.target(target, tick.at));
         page.add("<div class=\"columns\">\n");
-        page.load(tick.load.as_ref());
+        if tick.reads_yarn() {
+            page.load(tick.load.as_ref());
+        } else {
+            page.add(format_args!(
+                "<section><h2>Load</h2><p class=\"soft\">{}</p></section>\n",
+                Escaped(words::WITHOUT_YARN)
+            ));
+        }
         page.cost(tick);
         page.add("</div>\n");
         page.sources(tick);

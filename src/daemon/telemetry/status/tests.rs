@@ -114,6 +114,7 @@ fn every_outcome_of_a_resize_reads_as_a_sentence() {
         protect: Vec::new(),
         prefer: Vec::new(),
         application_masters_at_risk: 0,
+        nodes_unknown: false,
     };
     let mut decision = Rig::new(START).tick().decisions.remove(0);
     decision.action = Action::Resize(resize);

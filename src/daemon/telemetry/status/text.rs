@@ -102,6 +102,9 @@ fn write_surroundings(out: &mut String, tick: &TickStatus) -> std::fmt::Result {
         let indent = if index == 0 { "\nNodes: " } else { "  " };
         writeln!(out, "{indent}{line}")?;
     }
+    if !tick.reads_yarn() {
+        writeln!(out, "\n{}", words::WITHOUT_YARN)?;
+    }
     writeln!(out, "\nSources:")?;
     tick.sources.iter().try_for_each(|source| {
         writeln!(

@@ -76,6 +76,10 @@ fn outcome(answer: Option<&ResizeAnswer>) -> String {
     }
 }
 
+/// What is not known where YARN is not read.
+pub const WITHOUT_YARN: &str =
+    "YARN is not read (uses_yarn: false): which instances are busy is not known";
+
 /// The state of a rule at `at`.
 pub fn rule(state: Option<&RuleState>, for_time: Duration, at: Timestamp) -> String {
     match state {

@@ -298,6 +298,7 @@ fn decision() -> impl Strategy<Value = Decision> {
             protect: vec![InstanceId::new("i-1")],
             prefer: Vec::new(),
             application_masters_at_risk: 0,
+            nodes_unknown: false,
         })),
     ];
     (timestamp(), 0..9_usize, action, vec(finite(), 0..3)).prop_map(

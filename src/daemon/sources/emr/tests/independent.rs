@@ -63,6 +63,7 @@ fn to(from: u32, to: u32) -> Resize {
         protect: Vec::new(),
         prefer: vec![InstanceId::new("i-1")],
         application_masters_at_risk: 0,
+        nodes_unknown: false,
     }
 }
 

@@ -1,8 +1,8 @@
 use super::*;
 use crate::daemon::clock::Clock;
 use crate::daemon::telemetry::monitor::{Identity, Monitor};
-use crate::daemon::telemetry::report::TickReport;
 use crate::daemon::telemetry::report::testing::{Rig, policy};
+use crate::daemon::telemetry::report::{Source, TickReport};
 use crate::observation::Direction;
 use crate::observation::Pause;
 
@@ -117,4 +117,19 @@ fn before_the_first_tick_the_page_says_so() {
         page.contains("no tick has completed yet") && page.contains("None yet."),
         "{page}"
     );
+}
+
+#[test]
+fn a_page_of_a_daemon_that_does_not_read_yarn_says_so_and_warns_of_nothing() {
+    let page = page_after(
+        "j-1",
+        |rig| rig.scene.available_percent = None,
+        |report| {
+            report
+                .sources
+                .retain(|report| report.source != Source::YarnLoad)
+        },
+    );
+    assert!(page.contains("YARN is not read"), "{page}");
+    assert!(!page.contains("YARN has not answered"), "{page}");
 }
