@@ -14,7 +14,7 @@ use crate::policy::condition::{Condition, Expr, WindowSpec};
 use crate::policy::operator::Comparison;
 use crate::policy::signal::SignalSource;
 use crate::policy::{Amount, Change, Part, Policy, Rule, Size, Target};
-use crate::units::display_duration;
+use crate::units::{Timestamp, display_duration};
 use bands::Sense;
 use warning::About;
 pub use warning::Lint;
@@ -35,6 +35,24 @@ pub fn lint(policy: &Policy) -> Vec<Lint> {
             lints: &mut lints,
         }
         .run();
+    }
+    lints
+}
+
+/// A warning for each schedule window that has closed for ever at `now`.
+pub fn lint_dates(policy: &Policy, now: Timestamp) -> Vec<Lint> {
+    let mut lints = Vec::new();
+    for (target, spec) in policy.targets().iter().enumerate() {
+        for finding in schedule::over(spec, now) {
+            lints.push(Lint {
+                about: About::Window {
+                    target,
+                    window: finding.window,
+                },
+                message: finding.message,
+                help: finding.help,
+            });
+        }
     }
     lints
 }
@@ -86,16 +104,14 @@ impl<'p> Linter<'p> {
     }
 
     fn schedule(&mut self) {
-        for overlap in schedule::overlaps(self.target) {
+        let missing = schedule::missing_days_of_month(self.target);
+        for finding in schedule::overlaps(self.target).into_iter().chain(missing) {
+            let window = finding.window;
             let about = About::Window {
                 target: self.position,
-                window: overlap.window,
+                window,
             };
-            self.warn(
-                about,
-                overlap.message,
-                "the first open window applies: change the times so that they do not overlap, or put the one that should apply first",
-            );
+            self.warn(about, finding.message, finding.help);
         }
     }
 

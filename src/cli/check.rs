@@ -8,11 +8,12 @@ use std::process::ExitCode;
 
 use super::output::{note, print};
 use super::policies::{DocumentArgs, text_of};
-use headroom::check::lint::lint;
+use headroom::check::lint::{Lint, lint, lint_dates};
 use headroom::check::policy_test::PolicyTests;
 use headroom::policy::Policy;
 use headroom::policy::diagnostic::{Diagnostic, PolicyErrors, Severity};
 use headroom::policy::parse::{Choices, Imported, import, parse_with_spans};
+use headroom::units::Timestamp;
 
 /// Check policies, and run their tests
 #[derive(clap::Args)]
@@ -73,6 +74,21 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     })
 }
 
+/// What is suspicious about a policy, today.
+fn warnings(policy: &Policy) -> Vec<Lint> {
+    let mut warnings = lint(policy);
+    warnings.extend(lint_dates(policy, now()));
+    warnings
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "whether a date is over depends on today; nothing else here does"
+)]
+fn now() -> Timestamp {
+    Timestamp::from_millis(jiff::Timestamp::now().as_millisecond())
+}
+
 /// The findings so far.
 #[derive(Default)]
 struct Report {
@@ -104,7 +120,7 @@ impl Report {
             }
             Ok(None) => match parse_with_spans(&source, &name) {
                 Ok((policy, spans)) => {
-                    for found in lint(&policy) {
+                    for found in warnings(&policy) {
                         self.remark(&found.diagnostic(&spans), &source, &name);
                     }
                 }
@@ -116,7 +132,7 @@ impl Report {
 
     /// A policy of one of Amazon's documents.
     fn imported(&mut self, imported: &Imported, source: &str, name: &str) {
-        let lints = lint(&imported.policy)
+        let lints = warnings(&imported.policy)
             .into_iter()
             .map(|warning| warning.diagnostic(&imported.spans));
         for remark in imported.remarks.iter().cloned().chain(lints) {

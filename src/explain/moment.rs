@@ -1,5 +1,7 @@
 //! The explanation of one tick: the decision, the rules and the data behind them.
 
+use std::sync::Arc;
+
 use serde::Serialize;
 
 use super::ticks::{TargetFilter, Tick};
@@ -59,6 +61,9 @@ pub struct TargetMoment {
     /// The lower and upper limit in force.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub limits: Option<[Instances; 2]>,
+    /// The schedule window that applies.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub window: Option<WindowMoment>,
     /// The outcome of a resize.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub outcome: Option<Outcome>,
@@ -67,6 +72,16 @@ pub struct TargetMoment {
     pub to_act: Option<String>,
     /// One for each rule of the target.
     pub rules: Vec<RuleMoment>,
+}
+
+/// A schedule window that is open.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct WindowMoment {
+    /// Its name in the policy.
+    pub name: Arc<str>,
+    /// When it closes; absent if that is more than a year later.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub closes: Option<Timestamp>,
 }
 
 /// The state of one rule. What the policy says of it is absent when the recording does not contain
@@ -177,6 +192,7 @@ fn target(tick: &Tick, decision: &Decision) -> TargetMoment {
         .as_deref()
         .and_then(|policy| Some((policy, policy.targets().get(decision.target)?)));
     let limits = spec.map(|(_, target)| target.limits_at(decision.at));
+    let window = spec.and_then(|(_, target)| target.open_window(decision.at));
     TargetMoment {
         target: decision.target,
         decision: decision.clone(),
@@ -185,6 +201,10 @@ fn target(tick: &Tick, decision: &Decision) -> TargetMoment {
             groups.find(|group| group.id == *id).and_then(trouble)
         }),
         limits: limits.map(|limits| [limits.min(), limits.max()]),
+        window: window.map(|window| WindowMoment {
+            name: window.name.clone(),
+            closes: window.closes_after(decision.at),
+        }),
         outcome: tick.outcome(decision),
         to_act: match &decision.action {
             Action::Hold(HoldReason::DemandMet)
@@ -195,7 +215,11 @@ fn target(tick: &Tick, decision: &Decision) -> TargetMoment {
                         .to_owned(),
                 )
             }
-            Action::Hold(reason) => Some(words::remedy(reason, spec.map(|(_, target)| target))),
+            Action::Hold(reason) => Some(words::remedy(
+                reason,
+                decision.at,
+                spec.map(|(_, target)| target),
+            )),
             Action::Resize(_) => None,
         },
         rules: decision

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use super::moment::{Moment, RuleMoment, TargetMoment};
+use super::moment::{Moment, RuleMoment, TargetMoment, WindowMoment};
 use super::timeline::{Entry, Timeline, What};
 use super::words;
 use crate::decision::Action;
@@ -275,11 +275,12 @@ impl Moment {
                 .limits
                 .map(|[min, max]| format!(", limits {min} to {max}"))
                 .unwrap_or_default();
+            let window = target.window.as_ref().map(open_window).unwrap_or_default();
             labelled(
                 f,
                 "size",
                 &format!(
-                    "{} requested, {} running{limits}",
+                    "{} requested, {} running{limits}{window}",
                     decision.requested, decision.running
                 ),
             )?;
@@ -294,6 +295,15 @@ impl Moment {
         }
         target.rules.iter().try_for_each(|rule| self::rule(f, rule))
     }
+}
+
+/// The schedule window that is open, and when it closes.
+fn open_window(window: &WindowMoment) -> String {
+    let closes = window
+        .closes
+        .map(|closes| format!(" until {}", date_and_time(closes)))
+        .unwrap_or_default();
+    format!(", schedule window {}{closes}", window.name)
 }
 
 fn rule(f: &mut fmt::Formatter<'_>, rule: &RuleMoment) -> fmt::Result {

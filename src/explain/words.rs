@@ -91,8 +91,8 @@ pub(super) fn outcome(outcome: Option<Outcome>) -> String {
 }
 
 /// What has to happen before the hold of a target ends, if the target is known; completes a sentence
-/// that begins with "until".
-pub(super) fn remedy(reason: &HoldReason, target: Option<&Target>) -> String {
+/// that begins with "until". The hold is of the decision at `at`.
+pub(super) fn remedy(reason: &HoldReason, at: Timestamp, target: Option<&Target>) -> String {
     use HoldReason as R;
     match reason {
         R::NoRuleFiring => "the condition of a rule is true for its whole `for`".to_owned(),
@@ -115,7 +115,11 @@ pub(super) fn remedy(reason: &HoldReason, target: Option<&Target>) -> String {
         }
         R::AtLimit { limiter, .. } => limit_remedy(*limiter).to_owned(),
         R::HdfsFloor { .. } => "HDFS stores less, or has copied its blocks".to_owned(),
-        R::Frozen { .. } => "the schedule window ends".to_owned(),
+        R::Frozen { .. } => target
+            .and_then(|target| target.open_window(at)?.closes_after(at))
+            .map_or("the schedule window ends".to_owned(), |closes| {
+                format!("the schedule window ends, at {closes}")
+            }),
         R::Quarantined { .. } => {
             "the quarantine ends; meanwhile, check in the EMR console why instances did not start"
                 .to_owned()
@@ -212,19 +216,39 @@ mod tests {
             target("name: r\ntargets: [{ group: { role: task }, limits: { min: 0, max: 9 } }]\n");
         for matches in [0, 2] {
             let reason = HoldReason::TargetNotFound { matches };
-            let said = remedy(&reason, Some(&demand));
+            let said = remedy(&reason, Timestamp::EPOCH, Some(&demand));
             assert!(
                 said.contains("without `targets`") && !said.contains("`group`"),
                 "{said}"
             );
-            assert!(remedy(&reason, Some(&rules)).contains("the target's `group`"));
+            assert!(
+                remedy(&reason, Timestamp::EPOCH, Some(&rules)).contains("the target's `group`")
+            );
         }
+    }
+
+    #[test]
+    fn a_freeze_says_when_its_window_closes_over_all_days_that_it_is_open() {
+        let policy = parse(
+            "name: p\ntargets: [{ group: { role: task }, limits: { min: 0, max: 9 }, schedule: [{ name: holidays, \
+             dates: [2026-12-24..2026-12-26], time_zone: Europe/Berlin, freeze: in }] }]",
+            "p.yaml",
+        );
+        let policy = policy.unwrap_or_else(|errors| panic!("{errors}"));
+        let at = serde_json::from_str("\"2026-12-24T09:00:00Z\"").expect("a timestamp");
+        let reason = HoldReason::Frozen {
+            window: "holidays".into(),
+        };
+        assert_eq!(
+            remedy(&reason, at, policy.targets().first()),
+            "the schedule window ends, at 2026-12-26T23:00:00Z"
+        );
     }
 
     #[test]
     fn a_missing_node_snapshot_sends_nobody_to_cloudwatch() {
         for signal in ["nodes", "idle_time"] {
-            let said = remedy(&HoldReason::missing(signal), None);
+            let said = remedy(&HoldReason::missing(signal), Timestamp::EPOCH, None);
             assert!(!said.contains("CloudWatch"), "{said}");
         }
     }

@@ -73,6 +73,12 @@ written! {
     DayText: { "enum": ["mon", "tue", "wed", "thu", "fri", "sat", "sun"] };
     /// A time of day.
     TimeText: { "type": "string", "pattern": "^([01][0-9]|2[0-3]):[0-5][0-9]$", "examples": ["08:00"] };
+    /// A date, or a range of dates with both ends.
+    DatesText: { "type": "string", "pattern": r"^[0-9]{4}-[0-9]{2}-[0-9]{2}\s*(\.\.\s*[0-9]{4}-[0-9]{2}-[0-9]{2})?$", "examples": ["2026-12-31", "2026-12-24..2026-12-26"] };
+    /// A day of the month, several, or the last one.
+    DaysOfMonthText: { "anyOf": [{ "type": "integer", "minimum": 1, "maximum": 31 }, { "enum": ["last"] }, { "type": "string", "pattern": r"^[0-9]{1,2}\s*\.\.\s*([0-9]{1,2}|last)$" }], "examples": [1, "1..7", "last"] };
+    /// A local date and time.
+    LocalTimeText: { "type": "string", "pattern": r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[T ]([01][0-9]|2[0-3]):[0-5][0-9]$", "examples": ["2026-11-07T20:00"] };
     /// A direction that nothing may move in.
     FreezeText: { "enum": ["out", "in", "both"] };
 }
@@ -192,7 +198,7 @@ pub struct TargetDocument {
     pub keep_application_masters: Option<At<bool>>,
     /// Keeps the core group large enough for its HDFS blocks.
     pub hdfs: Option<HdfsDocument>,
-    /// Windows of the week that replace the limits or freeze a direction. The first open window
+    /// Windows of time that replace the limits or freeze a direction. The first open window
     /// applies.
     #[serde(default)]
     pub schedule: Vec<ScheduleDocument>,
@@ -328,19 +334,44 @@ pub struct HdfsDocument {
     pub max_used: Option<At<PercentText>>,
 }
 
-/// A window of the week; it ends on the next day when `to` is not later than `from`.
+/// A window of time: on days of the week or the month, on dates, or once from `start` to `end`.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-#[schemars(extend("anyOf" = [{ "required": ["limits"] }, { "required": ["freeze"] }]))]
+#[schemars(extend(
+    "anyOf" = [{ "required": ["limits"] }, { "required": ["freeze"] }],
+    "oneOf" = [
+        {
+            "anyOf": [{ "required": ["from"] }, { "required": ["days"] }, { "required": ["days_of_month"] }],
+            "not": { "anyOf": [{ "required": ["dates"] }, { "required": ["start"] }, { "required": ["end"] }] }
+        },
+        {
+            "required": ["dates"],
+            "not": { "anyOf": [{ "required": ["days"] }, { "required": ["days_of_month"] }, { "required": ["start"] }, { "required": ["end"] }] }
+        },
+        {
+            "required": ["start", "end"],
+            "not": { "anyOf": [{ "required": ["days"] }, { "required": ["days_of_month"] }, { "required": ["dates"] }, { "required": ["from"] }] }
+        }
+    ],
+    "dependentRequired" = { "from": ["to"], "to": ["from"] }
+))]
 pub struct ScheduleDocument {
     /// Unique among the target's windows.
     pub name: At<NameText>,
     /// The days on which it opens. Default: every day.
     pub days: Option<At<Vec<At<DayText>>>>,
-    /// When it opens.
-    pub from: At<TimeText>,
-    /// When it closes.
-    pub to: At<TimeText>,
+    /// Days of the month, such as `1`, `1..7` or `last`; with `days`, the days that are both.
+    pub days_of_month: Option<At<Vec<At<DaysOfMonthText>>>>,
+    /// Dates and ranges of dates on which it opens, instead of `days` and `days_of_month`.
+    pub dates: Option<At<Vec<At<DatesText>>>>,
+    /// The time of day at which it opens. Default: midnight, for the whole day.
+    pub from: Option<At<TimeText>>,
+    /// The time of day at which it closes; on the next day when it is not later than `from`.
+    pub to: Option<At<TimeText>>,
+    /// When a window opens that opens only once, in local time. Instead of all of the above.
+    pub start: Option<At<LocalTimeText>>,
+    /// When a window closes that opens only once, in local time.
+    pub end: Option<At<LocalTimeText>>,
     /// An IANA time zone. Default: UTC.
     #[schemars(example = "Europe/Berlin")]
     pub time_zone: Option<At<NameLike>>,

@@ -6,6 +6,7 @@ mod guards;
 mod metrics;
 mod reader;
 mod rules;
+mod schedule;
 mod targets;
 #[cfg(test)]
 mod tests;

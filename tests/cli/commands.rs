@@ -201,6 +201,24 @@ fn check_counts_what_it_finds_and_runs_the_tests_beside_a_policy() {
     assert_eq!(folder.run("check never.yaml --strict").code, Some(1));
 }
 
+#[test]
+fn check_warns_of_a_window_whose_dates_are_over_today() {
+    let folder = Folder::new();
+    let policy = "name: p\ntargets:\n  - group: { role: task }\n    limits: { min: 0, max: 9 }\n    schedule:\n      \
+                  - { name: holidays, dates: [YEAR-12-24..YEAR-12-26], freeze: in }\n";
+    for (year, counted) in [("2020", "1 warning"), ("2999", "0 warnings")] {
+        folder.write("dated.yaml", policy.replace("YEAR", year));
+        let answer = folder.run("check dated.yaml");
+        assert_eq!(answer.stdout, format!("0 errors, {counted}\n"));
+        assert_eq!(
+            answer.stderr.contains("closed for the last time at 2020-12-27 00:00"),
+            year == "2020",
+            "{}",
+            answer.stderr
+        );
+    }
+}
+
 /// Clusters on which a decision would be wrong that looked right at first: restarted services, dead
 /// nodes, limits, slow metrics. docs/faults.md lists them.
 #[test]

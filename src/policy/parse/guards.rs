@@ -1,40 +1,22 @@
-//! Limits, guards and schedule windows.
+//! Limits and guards.
 
 use std::time::Duration;
 
-use jiff::civil::Time;
-use jiff::tz::TimeZone;
-
 use super::reader::Reader;
 use crate::observation::Direction;
-use crate::policy::diagnostic::{Diagnostic, nearest};
+use crate::policy::diagnostic::Diagnostic;
 use crate::policy::document::{
-    BudgetDocument, DayText, HdfsDocument, LimitsDocument, ProvisioningDocument, ScheduleDocument,
-    StepDocument, TargetDocument,
+    BudgetDocument, HdfsDocument, LimitsDocument, ProvisioningDocument, StepDocument,
+    TargetDocument,
 };
 use crate::policy::guards::{Budget, FlipBudget, Guards, HdfsGuard};
 use crate::policy::limits::Limits;
 use crate::policy::scalar;
-use crate::policy::schedule::{Freeze, ScheduleWindow};
 use crate::policy::yaml::At;
 use crate::units::Instances;
 
 /// More copies of each block are a slip.
 const MOST_REPLICAS: u32 = 512;
-const DAYS: [(&str, usize); 7] = [
-    ("mon", 0),
-    ("tue", 1),
-    ("wed", 2),
-    ("thu", 3),
-    ("fri", 4),
-    ("sat", 5),
-    ("sun", 6),
-];
-const FREEZES: [(&str, Freeze); 3] = [
-    ("out", Freeze::Out),
-    ("in", Freeze::In),
-    ("both", Freeze::Both),
-];
 
 impl Reader<'_> {
     pub(super) fn limits(&mut self, at: &At<LimitsDocument>) -> Option<Limits> {
@@ -232,101 +214,6 @@ impl Reader<'_> {
         })
     }
 
-    pub(super) fn schedule(
-        &mut self,
-        documents: &[ScheduleDocument],
-    ) -> Option<Vec<ScheduleWindow>> {
-        let windows: Vec<Option<ScheduleWindow>> = documents
-            .iter()
-            .map(|document| self.window(document))
-            .collect();
-        for (position, document) in documents.iter().enumerate() {
-            if documents[..position]
-                .iter()
-                .any(|earlier| earlier.name.value == document.name.value)
-            {
-                let message = format!(
-                    "this target already has a window `{}`",
-                    document.name.value.0
-                );
-                self.error(
-                    Diagnostic::error(document.name.span.clone(), message)
-                        .help("give each window its own name"),
-                );
-            }
-        }
-        windows.into_iter().collect()
-    }
-
-    fn window(&mut self, document: &ScheduleDocument) -> Option<ScheduleWindow> {
-        let name = self.name(&document.name);
-        let days = document
-            .days
-            .as_ref()
-            .map_or(Some([true; 7]), |days| self.days(days));
-        let (from, to) = (
-            self.take(&document.from, time_of_day),
-            self.take(&document.to, time_of_day),
-        );
-        let time_zone = document
-            .time_zone
-            .as_ref()
-            .map_or(Some(TimeZone::UTC), |at| self.time_zone(at));
-        let limits = document.limits.as_ref().map(|at| self.limits(at));
-        let freeze = document.freeze.as_ref().map(|at| self.one_of(at, &FREEZES));
-        if limits.is_none() && freeze.is_none() {
-            let error =
-                Diagnostic::error(document.name.span.clone(), "this window changes nothing");
-            self.error(error.help("add `limits: { min: .., max: .. }` or `freeze: in`"));
-        }
-        Some(ScheduleWindow {
-            name: name?.into(),
-            days: days?,
-            from: from?,
-            to: to?,
-            time_zone: time_zone?,
-            limits: limits.flatten(),
-            freeze: freeze.flatten(),
-        })
-    }
-
-    fn days(&mut self, at: &At<Vec<At<DayText>>>) -> Option<[bool; 7]> {
-        if at.value.is_empty() {
-            return self.refuse(
-                Diagnostic::error(
-                    at.span.clone(),
-                    "`days` is empty, so this window never opens",
-                )
-                .help("leave `days` out for every day"),
-            );
-        }
-        let mut days = [false; 7];
-        let read: Vec<Option<usize>> = at.value.iter().map(|day| self.one_of(day, &DAYS)).collect();
-        for day in read {
-            days[day?] = true;
-        }
-        Some(days)
-    }
-
-    fn time_zone<S: AsRef<str>>(&mut self, at: &At<S>) -> Option<TimeZone> {
-        let name = at.value.as_ref().trim();
-        if let Ok(time_zone) = TimeZone::get(name) {
-            return Some(time_zone);
-        }
-        let names: Vec<String> = jiff::tz::db()
-            .available()
-            .map(|name| name.to_string())
-            .collect();
-        let help = match nearest(name, names.iter().map(String::as_str)) {
-            Some(meant) => format!("did you mean `{meant}`?"),
-            None => "write an IANA name such as `Europe/Berlin` or `UTC`".to_owned(),
-        };
-        self.refuse(
-            Diagnostic::error(at.span.clone(), format!("there is no time zone `{name}`"))
-                .help(help),
-        )
-    }
-
     fn duration_or<S: AsRef<str>>(
         &mut self,
         at: Option<&At<S>>,
@@ -334,19 +221,4 @@ impl Reader<'_> {
     ) -> Option<Duration> {
         at.map_or(Some(default), |at| self.take(at, scalar::duration))
     }
-}
-
-fn time_of_day(text: &str) -> Result<Time, Diagnostic> {
-    let digits = |part: &str| (part.len() == 2).then(|| part.parse::<i8>().ok()).flatten();
-    let time = text
-        .split_once(':')
-        .and_then(|(hour, minute)| Time::new(digits(hour)?, digits(minute)?, 0, 0).ok());
-    let help = if text.starts_with("24") {
-        "write `00:00` for midnight"
-    } else {
-        "write hours and minutes, as in `08:00` or `17:30`"
-    };
-    time.ok_or_else(|| {
-        Diagnostic::error(0..text.len(), format!("`{text}` is not a time of day")).help(help)
-    })
 }

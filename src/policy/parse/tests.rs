@@ -19,7 +19,7 @@ targets:
 const CONDITION: &str = "when: yarn_memory_available_percent < 15";
 
 /// A part of [`VALID`], and something wrong in its place.
-const MISTAKES: [(&str, &str); 53] = [
+const MISTAKES: [(&str, &str); 67] = [
     // the shape of the file
     ("limits: {", "limit: {"),
     ("        then: { grow: 5 }\n", ""),
@@ -111,6 +111,62 @@ const MISTAKES: [(&str, &str); 53] = [
         "    rules:",
         "    schedule:\n      - { name: w, days: [mon, tuesday], from: 8, to: '24:00', time_zone: Europe/Berln }\n    rules:",
     ),
+    (
+        "    rules:",
+        "    schedule:\n      - { name: w, freeze: in, dates: [2026-12-26..2026-12-24, 2026-02-30, 24.12.2026, 12-24], time_zone: UTC }\n    rules:",
+    ),
+    (
+        "    rules:",
+        "    schedule:\n      - { name: w, freeze: in, dates: [2026-12-24], days: [mon], days_of_month: [1] }\n    rules:",
+    ),
+    (
+        "    rules:",
+        "    schedule:\n      - { name: w, freeze: in, dates: [], days_of_month: [] }\n    rules:",
+    ),
+    (
+        "    rules:",
+        "    schedule:\n      - { name: w, freeze: in, dates: 2026-12-24 }\n    rules:",
+    ),
+    (
+        "    rules:",
+        "    schedule:\n      - { name: w, freeze: in, days_of_month: [0, 32, -1, 7..1, first, 1.5] }\n    rules:",
+    ),
+    (
+        "    rules:",
+        "    schedule:\n      - { name: w, freeze: in, from: '08:00' }\n    rules:",
+    ),
+    (
+        "    rules:",
+        "    schedule:\n      - { name: w, freeze: in, days: [mon], to: '08:00' }\n    rules:",
+    ),
+    (
+        "    rules:",
+        "    schedule:\n      - { name: w, freeze: in, time_zone: UTC }\n    rules:",
+    ),
+    (
+        "    rules:",
+        "    schedule:\n      - { name: w, freeze: in, start: 2026-11-09T06:00, end: 2026-11-07T20:00 }\n    rules:",
+    ),
+    (
+        "    rules:",
+        "    schedule:\n      - { name: w, freeze: in, start: 2026-11-07, end: 2026-11-09T06:00Z }\n    rules:",
+    ),
+    (
+        "    rules:",
+        "    schedule:\n      - { name: w, freeze: in, start: 2026-11-07T25:00, end: 2026-11-31T06:00 }\n    rules:",
+    ),
+    (
+        "    rules:",
+        "    schedule:\n      - { name: w, freeze: in, start: 2026-11-07T20:00 }\n    rules:",
+    ),
+    (
+        "    rules:",
+        "    schedule:\n      - { name: w, freeze: in, end: 2026-11-07T20:00, from: '08:00', to: '09:00' }\n    rules:",
+    ),
+    (
+        "    rules:",
+        "    schedule:\n      - { name: w, freeze: in, start: 2026-11-07T20:00, end: 2026-11-09T06:00, days: [mon], from: '08:00' }\n    rules:",
+    ),
 ];
 
 /// What a person sees, for each way of being wrong.
@@ -160,6 +216,9 @@ targets:
     hdfs: { replication: 3, max_used: 70 }
     schedule:
       - { name: night, days: [sat, sun], from: \"22:00\", to: 06:30, time_zone: Europe/Berlin, limits: { min: 0, max: 2 }, freeze: both }
+      - { name: month-end, days: [mon, fri], days_of_month: [1..3, 15, last], freeze: in }
+      - { name: holidays, dates: [2026-12-24..2026-12-26, 2026-12-31], from: \"08:00\", to: \"12:00\", freeze: in }
+      - { name: migration, start: 2026-11-07T20:00, end: 2026-11-09 06:00, time_zone: Europe/Berlin, freeze: both }
 ";
     let policy = parse(source, "p").unwrap_or_else(|errors| panic!("{errors}"));
     insta::assert_debug_snapshot!(policy);
