@@ -10,7 +10,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::observation::{ClusterState, Direction, GroupId, GroupState, InstanceId, RuleName};
-use crate::units::{Instances, Timestamp};
+use crate::units::{Instances, Percent, Timestamp};
 use demand::is_zero;
 pub use demand::{DemandReport, HeldBack, Resource};
 
@@ -70,6 +70,9 @@ pub struct Resize {
     /// What kept `to` from being `desired`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limited_by: Option<Limiter>,
+    /// The step cap or budget that limited it, if the policy writes it in percent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub percent_cap: Option<PercentCap>,
     /// Instances to keep when some are terminated: those with application masters, then the busiest
     /// ones, then empty ones that may still store output of a running application. There are as many
     /// as remain.
@@ -107,12 +110,13 @@ impl Resize {
     }
 
     /// Who asked for the resize, and what limited it: `rule memory-short (desired 14, limited by the
-    /// step cap)`.
+    /// step cap, 20% of 10: 2)`.
     pub fn reason(&self) -> impl fmt::Display {
         fmt::from_fn(|f| {
             write!(f, "{}", self.because)?;
             if let Some(limiter) = self.limited_by {
-                write!(f, " (desired {}, limited by {limiter})", self.desired)?;
+                let cap = in_percent(self.percent_cap);
+                write!(f, " (desired {}, limited by {limiter}{cap})", self.desired)?;
             }
             if self.nodes_unknown {
                 f.write_str("; which instances are busy is not known (uses_yarn: false)")?;
@@ -164,6 +168,31 @@ pub enum Limiter {
     Stabilization,
 }
 
+/// A step cap or budget that the policy writes in percent, as it applied to a resize.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PercentCap {
+    /// What the policy writes.
+    pub percent: Percent,
+    /// The size that it is a share of: for a step cap the requested size, for a budget the size at the
+    /// beginning of its time span.
+    pub of: Instances,
+    /// The cap in instances; of a budget, a part may have been used before.
+    pub instances: Instances,
+}
+
+/// What a cap in percent comes to, after its name: `, 20% of 10: 2`.
+fn in_percent(cap: Option<PercentCap>) -> impl fmt::Display {
+    fmt::from_fn(move |f| match cap {
+        Some(PercentCap {
+            percent,
+            of,
+            instances,
+        }) => write!(f, ", {percent} of {of}: {instances}"),
+        None => Ok(()),
+    })
+}
+
 /// Why nothing is done. The set is closed, and each variant is a value of a metric label.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "reason", rename_all = "snake_case")]
@@ -208,6 +237,9 @@ pub enum HoldReason {
         limiter: Limiter,
         /// The current size.
         size: Instances,
+        /// The step cap or budget that leaves it unchanged, if the policy writes it in percent.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        percent_cap: Option<PercentCap>,
     },
     /// HDFS needs at least `floor` core nodes, or some blocks lack copies and no core node may be
     /// terminated until they are replicated.

@@ -222,6 +222,7 @@ impl Shadow {
             because,
             desired: to,
             limited_by: None,
+            percent_cap: None,
             protect: Vec::new(),
             prefer: Vec::new(),
             application_masters_at_risk: 0,

@@ -27,7 +27,7 @@ mod validated;
 pub(crate) mod yaml;
 
 pub use group_match::GroupMatch;
-pub use guards::{Budget, FlipBudget, Guards, HdfsGuard};
+pub use guards::{Budget, Cap, FlipBudget, Guards, HdfsGuard};
 pub use limits::Limits;
 pub use metric::{MetricSpec, Statistic};
 pub use rule::{Amount, Change, Rule, Size};

@@ -1,6 +1,7 @@
 //! Policies that are valid, but hardly do what was meant.
 
 mod bands;
+mod caps;
 mod demand;
 mod interval;
 mod schedule;
@@ -70,6 +71,7 @@ impl<'p> Linter<'p> {
         self.limits();
         self.core_group();
         self.schedule();
+        self.caps();
         for (position, rule) in self.target.rules.iter().enumerate() {
             self.reach(position, rule);
             self.operators(position, rule);
@@ -112,6 +114,12 @@ impl<'p> Linter<'p> {
                 window,
             };
             self.warn(about, finding.message, finding.help);
+        }
+    }
+
+    fn caps(&mut self) {
+        for finding in caps::lint(self.target, self.position) {
+            self.warn(finding.about, finding.message, finding.help);
         }
     }
 

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::trouble::quoted;
-use super::{Action, Cause, Decision, HoldReason, Limiter, Rejection, Resize};
+use super::{Action, Cause, Decision, HoldReason, Limiter, Rejection, Resize, in_percent};
 use crate::observation::Direction;
 
 impl fmt::Display for Decision {
@@ -99,9 +99,11 @@ impl fmt::Display for HoldReason {
             ),
             Self::CoolingDown { rule, until } => write!(f, "rule {rule} is cooling down until {until}"),
             Self::ResizeInFlight { to } => write!(f, "EMR has not reached the requested size of {to} yet"),
-            Self::AtLimit { limiter: Limiter::Minimum, size } => write!(f, "already at the minimum of {size}"),
-            Self::AtLimit { limiter: Limiter::Maximum, size } => write!(f, "already at the maximum of {size}"),
-            Self::AtLimit { limiter, size } => write!(f, "limited to {size} by {limiter}"),
+            Self::AtLimit { limiter: Limiter::Minimum, size, .. } => write!(f, "already at the minimum of {size}"),
+            Self::AtLimit { limiter: Limiter::Maximum, size, .. } => write!(f, "already at the maximum of {size}"),
+            Self::AtLimit { limiter, size, percent_cap } => {
+                write!(f, "limited to {size} by {limiter}{}", in_percent(*percent_cap))
+            }
             Self::HdfsFloor { floor } => write!(f, "HDFS needs {floor} core nodes, or is still copying blocks"),
             Self::FlipBudgetSpent { until } => write!(f, "too many changes of direction; scale-in waits until {until}"),
             Self::ReversalGuard { until } => write!(f, "the last resize went the other way; the next one waits until {until}"),

@@ -31,7 +31,9 @@ use crate::observation::{
 use crate::policy::condition::{Condition, Expr};
 use crate::policy::operator::Comparison;
 use crate::policy::signal::{Signal, SignalSource};
-use crate::policy::{Amount, Budget, Change, FlipBudget, Guards, Limits, Policy, Selector, Size};
+use crate::policy::{
+    Amount, Budget, Cap, Change, FlipBudget, Guards, Limits, Policy, Selector, Size,
+};
 use crate::units::{Instances, Mebibytes, Timestamp};
 
 const HOUR: Duration = Duration::from_secs(3_600);

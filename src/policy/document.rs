@@ -283,10 +283,12 @@ pub struct TrackDocument {
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct StepDocument {
-    /// The most instances that such a resize adds.
-    pub grow: Option<At<CountText>>,
-    /// The most instances that such a resize removes.
-    pub shrink: Option<At<CountText>>,
+    /// The most instances that such a resize adds, or a share of the requested size (rounded down,
+    /// at least 1).
+    pub grow: Option<At<AmountText>>,
+    /// The most instances that such a resize removes, or a share of the requested size (rounded
+    /// down, at least 1).
+    pub shrink: Option<At<AmountText>>,
 }
 
 /// Caps on all resizes within any span of the given length. A size below `min` or above `max` is
@@ -294,10 +296,12 @@ pub struct StepDocument {
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct BudgetDocument {
-    /// The most instances added.
-    pub grow: Option<At<CountText>>,
-    /// The most instances removed.
-    pub shrink: Option<At<CountText>>,
+    /// The most instances added, or a share of the size at the beginning of the span (rounded down,
+    /// at least 1).
+    pub grow: Option<At<AmountText>>,
+    /// The most instances removed, or a share of the size at the beginning of the span (rounded
+    /// down, at least 1).
+    pub shrink: Option<At<AmountText>>,
     /// Length of the span.
     pub per: At<DurationText>,
 }

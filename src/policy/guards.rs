@@ -8,10 +8,10 @@ use crate::units::{Instances, Percent};
 /// What holds rules back, per target.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Guards {
-    /// `step.grow`: the most instances that one resize adds.
-    pub step_grow: Option<Instances>,
-    /// `step.shrink`: the most instances that one resize removes.
-    pub step_shrink: Option<Instances>,
+    /// `step.grow`: the most that one resize adds; a share is of the requested size.
+    pub step_grow: Option<Cap>,
+    /// `step.shrink`: the most that one resize removes; a share is of the requested size.
+    pub step_shrink: Option<Cap>,
     /// `budget`: at most one for each direction; empty without the field.
     pub budgets: Vec<Budget>,
     /// `flips`: `None` allows any number of changes of direction.
@@ -55,13 +55,48 @@ impl Default for Guards {
     }
 }
 
-/// `budget`: at most so many instances in one direction during any time span of the given length.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// The most that may be added or removed.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Cap {
+    /// A number of instances, above zero; for a fleet, capacity units.
+    Instances(Instances),
+    /// A share of a size, rounded down, but at least one instance.
+    Percent(Percent),
+}
+
+impl Cap {
+    /// The cap in instances, for a group of this size; never zero. It is a promise, so a share is
+    /// rounded down.
+    pub fn of(self, size: Instances) -> Instances {
+        match self {
+            Self::Instances(instances) => instances,
+            Self::Percent(percent) => Instances(whole(percent, size).max(1)),
+        }
+    }
+
+    /// Whether the share of this size is less than one instance.
+    pub fn is_below_one(self, size: Instances) -> bool {
+        match self {
+            Self::Instances(_) => false,
+            Self::Percent(percent) => whole(percent, size) == 0,
+        }
+    }
+}
+
+/// A share of a size, rounded down. The error of a product such as 10 * 0.7 is not counted.
+fn whole(percent: Percent, size: Instances) -> u32 {
+    const ROUNDING: f64 = 1e-9;
+    let share = size.as_f64() * percent.get() / 100.0 + ROUNDING;
+    share.floor().clamp(0.0, f64::from(u32::MAX)) as u32
+}
+
+/// `budget`: the most in one direction during any time span of the given length.
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Budget {
     /// The direction that it limits: `grow` is out, `shrink` is in.
     pub direction: Direction,
-    /// The most instances that are added or removed; for a fleet, capacity units.
-    pub instances: Instances,
+    /// The most that is added or removed; a share is of the size at the beginning of the time span.
+    pub cap: Cap,
     /// The length of the time span, which moves along with the clock.
     pub per: Duration,
 }

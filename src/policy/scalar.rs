@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::policy::diagnostic::Diagnostic;
+use crate::policy::guards::Cap;
 use crate::policy::rule::{Amount, Size};
 use crate::units::{Instances, Percent};
 
@@ -179,6 +180,20 @@ pub fn amount(text: &str, way: Way) -> Result<Amount, Diagnostic> {
         ),
         _ => Ok(Amount::Percent(Percent(percent))),
     }
+}
+
+/// `5` or `20%`; `what` says of what, as in "a step".
+///
+/// # Errors
+/// As [`positive`] and [`amount`].
+pub fn cap(text: &str, way: Way, what: &str) -> Result<Cap, Diagnostic> {
+    if !text.trim().ends_with('%') {
+        return positive(text, what).map(|instances| Cap::Instances(Instances(instances)));
+    }
+    amount(text, way).map(|amount| match amount {
+        Amount::Instances(instances) => Cap::Instances(instances),
+        Amount::Percent(percent) => Cap::Percent(percent),
+    })
 }
 
 fn nonzero(text: &str, number: u32, help: &str) -> Result<u32, Diagnostic> {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use crate::policy::document::{PolicyDocument, RuleDocument};
+use crate::policy::yaml::At;
 
 /// Where the parts of a policy are in its file, in bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,6 +17,8 @@ pub struct PolicySpans {
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct TargetSpans {
     limits: Range<usize>,
+    step: Range<usize>,
+    budget: Range<usize>,
     rules: Vec<BTreeMap<Part, Range<usize>>>,
     windows: Vec<Range<usize>>,
 }
@@ -54,6 +57,18 @@ impl PolicySpans {
             .map_or(self.demand(), |spans| spans.limits.clone())
     }
 
+    /// The span of a target's `step`.
+    pub fn step(&self, target: usize) -> Range<usize> {
+        let spans = self.targets.get(target);
+        spans.map_or(0..0, |spans| spans.step.clone())
+    }
+
+    /// The span of a target's `budget`.
+    pub fn budget(&self, target: usize) -> Range<usize> {
+        let spans = self.targets.get(target);
+        spans.map_or(0..0, |spans| spans.budget.clone())
+    }
+
     /// The span of the name of a schedule window.
     pub fn window(&self, target: usize, window: usize) -> Range<usize> {
         let spans = self.targets.get(target);
@@ -90,6 +105,8 @@ impl PolicySpans {
                     .map_or(target.value.group.span.clone(), |limits| {
                         limits.span.clone()
                     }),
+                step: span_of(target.value.step.as_ref()),
+                budget: span_of(target.value.budget.as_ref()),
                 rules: target.value.rules.iter().map(rule_spans).collect(),
                 windows: target
                     .value
@@ -105,6 +122,10 @@ impl PolicySpans {
             uses_yarn: uses_yarn.unwrap_or(document.name.span.clone()),
         }
     }
+}
+
+fn span_of<T>(at: Option<&At<T>>) -> Range<usize> {
+    at.map_or(0..0, |at| at.span.clone())
 }
 
 /// The spans of the parts of a rule.

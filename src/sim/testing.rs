@@ -133,6 +133,7 @@ fn resize(observation: &Observation, to: u32) -> Decision {
             because: Cause::BelowMinimum,
             desired: Instances(to),
             limited_by: None,
+            percent_cap: None,
             protect: ids(|node| node.has_application_master),
             prefer: ids(|node| node.containers == 0),
             application_masters_at_risk: 0,

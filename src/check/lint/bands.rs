@@ -6,7 +6,8 @@ use crate::observation::Role;
 use crate::policy::condition::{Condition, Expr, WindowFunction};
 use crate::policy::operator::Comparison;
 use crate::policy::signal::{Signal, SignalSource};
-use crate::policy::{Amount, Change, Limits, Rule, Selector, Target};
+use crate::policy::{Amount, Cap, Change, Limits, Rule, Selector, Target};
+use crate::units::Instances;
 
 /// Sizes above this behave like the ones below.
 const LARGEST_SIZE: u32 = 1_000;
@@ -116,12 +117,7 @@ pub fn retrigger(grow: &Rule, shrink: &Rule, target: &Target) -> Option<Retrigge
     (target.limits.min().get()..=target.limits.max().get().min(LARGEST_SIZE))
         .rev()
         .find_map(|from| {
-            let to = shrunk(
-                from,
-                *amount,
-                target.limits,
-                target.guards.step_shrink.map(|step| step.get()),
-            );
+            let to = shrunk(from, *amount, target.limits, target.guards.step_shrink);
             if to + others == 0 || to == from {
                 return None;
             }
@@ -199,13 +195,13 @@ fn other_nodes(selector: &Selector) -> u32 {
     u32::from(selector.role() == Some(Role::Task))
 }
 
-fn shrunk(from: u32, amount: Amount, limits: Limits, step: Option<u32>) -> u32 {
+fn shrunk(from: u32, amount: Amount, limits: Limits, step: Option<Cap>) -> u32 {
     let by = match amount {
         Amount::Instances(instances) => instances.get(),
         Amount::Percent(percent) => {
             (f64::from(from) * percent.get() / 100.0).ceil().max(1.0) as u32
         }
     };
-    from.saturating_sub(by.min(step.unwrap_or(u32::MAX)))
-        .max(limits.min().get())
+    let step = step.map_or(u32::MAX, |cap| cap.of(Instances(from)).get());
+    from.saturating_sub(by.min(step)).max(limits.min().get())
 }

@@ -19,6 +19,8 @@ pub(super) enum About {
     UsesYarn,
     Demand,
     Limits(usize),
+    Step(usize),
+    Budget(usize),
     Window {
         target: usize,
         window: usize,
@@ -40,6 +42,8 @@ impl Lint {
             }
             About::Demand => places.demand(),
             About::Limits(target) => places.limits(target),
+            About::Step(target) => places.step(target),
+            About::Budget(target) => places.budget(target),
             About::Window { target, window } => places.window(target, window),
             About::Rule { target, rule, part } => places.rule(target, rule, part),
         };

@@ -56,6 +56,7 @@ fn resize(from: u32, to: u32) -> Resize {
         because: Cause::BelowMinimum,
         desired: to,
         limited_by: None,
+        percent_cap: None,
         protect: Vec::new(),
         prefer: Vec::new(),
         application_masters_at_risk: 0,

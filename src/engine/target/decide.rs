@@ -46,8 +46,9 @@ impl TargetState {
             Err(reason) => Action::Hold(reason),
             Ok(limited) if limited.size == requested && !is_retry => {
                 Action::Hold(HoldReason::AtLimit {
-                    limiter: limited.by.unwrap_or(Limiter::Maximum),
+                    limiter: limited.by.map_or(Limiter::Maximum, |by| by.limiter),
                     size: limited.size,
+                    percent_cap: limited.by.and_then(|by| by.percent_cap),
                 })
             }
             Ok(limited) => Action::Resize(self.resize(now, proposal, limited)),
@@ -72,7 +73,8 @@ impl TargetState {
                 AskedBy::Maximum => Cause::AboveMaximum,
             },
             desired: proposal.desired,
-            limited_by: limited.by,
+            limited_by: limited.by.map(|by| by.limiter),
+            percent_cap: limited.by.and_then(|by| by.percent_cap),
             protect,
             prefer,
             application_masters_at_risk: application_masters_at_risk(now.tick, now.group, to),

@@ -99,7 +99,7 @@ fn a_rule_that_waits_for_its_resize_does_not_silence_another_that_need_not() {
         guarded(
             rules,
             Guards {
-                step_grow: Some(Instances(5)),
+                step_grow: Some(Cap::Instances(Instances(5))),
                 ..Guards::default()
             },
         ),
@@ -174,7 +174,7 @@ fn a_cooldown_is_in_seconds_and_ends_even_when_nothing_else_happens() {
 fn what_was_refused_moves_no_cooldown_and_spends_no_budget() {
     let budget = Budget {
         direction: Direction::In,
-        instances: Instances(3),
+        cap: Cap::Instances(Instances(3)),
         per: HOUR,
     };
     let rules = vec![rule("idle", Comparison::Greater, 75.0, 0, shrink(3), 600)];

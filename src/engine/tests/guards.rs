@@ -115,7 +115,7 @@ fn budgets_and_flips_hold_scale_in_back() {
     };
     let budget = Budget {
         direction: Direction::In,
-        instances: Instances(4),
+        cap: Cap::Instances(Instances(4)),
         per: HOUR,
     };
     let mut harness = Harness::new(

@@ -202,7 +202,7 @@ fn a_call_that_emr_does_not_show_yet_is_not_made_again() {
         guarded(
             rules,
             Guards {
-                step_grow: Some(Instances(5)),
+                step_grow: Some(Cap::Instances(Instances(5))),
                 ..Guards::default()
             },
         ),

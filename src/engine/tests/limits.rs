@@ -10,7 +10,8 @@ fn at_the_maximum_the_reason_is_the_maximum() {
         harness.tick(300, Some(10.0)),
         Action::Hold(HoldReason::AtLimit {
             limiter: Limiter::Maximum,
-            size: Instances(20)
+            size: Instances(20),
+            percent_cap: None,
         })
     );
 }

@@ -103,7 +103,7 @@ pub(super) fn busy_policy() -> Policy {
     ];
     let budget = Budget {
         direction: Direction::In,
-        instances: Instances(6),
+        cap: Cap::Instances(Instances(6)),
         per: HOUR,
     };
     guarded(

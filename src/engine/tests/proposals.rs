@@ -76,11 +76,11 @@ fn the_minimum_comes_before_step_caps_budgets_and_what_is_in_flight() {
     let min_10 = Limits::new(Instances(10), Instances(20)).expect("in order");
     let budget = Budget {
         direction: Direction::Out,
-        instances: Instances(1),
+        cap: Cap::Instances(Instances(1)),
         per: HOUR,
     };
     let guards = Guards {
-        step_grow: Some(Instances(2)),
+        step_grow: Some(Cap::Instances(Instances(2))),
         budgets: vec![budget],
         ..Guards::default()
     };

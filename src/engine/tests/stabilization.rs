@@ -24,7 +24,8 @@ fn stabilization_keeps_the_highest_size_wanted_in_its_time() {
         harness.tick(30, Some(80.0)),
         Action::Hold(HoldReason::AtLimit {
             limiter: Limiter::Stabilization,
-            size: Instances(9)
+            size: Instances(9),
+            percent_cap: None,
         })
     );
     assert_eq!(

@@ -9,9 +9,9 @@ use crate::policy::document::{
     BudgetDocument, HdfsDocument, LimitsDocument, ProvisioningDocument, StepDocument,
     TargetDocument,
 };
-use crate::policy::guards::{Budget, FlipBudget, Guards, HdfsGuard};
+use crate::policy::guards::{Budget, Cap, FlipBudget, Guards, HdfsGuard};
 use crate::policy::limits::Limits;
-use crate::policy::scalar;
+use crate::policy::scalar::{self, Way};
 use crate::policy::yaml::At;
 use crate::units::Instances;
 
@@ -92,10 +92,7 @@ impl Reader<'_> {
         }
     }
 
-    fn step(
-        &mut self,
-        document: Option<&At<StepDocument>>,
-    ) -> Option<(Option<Instances>, Option<Instances>)> {
+    fn step(&mut self, document: Option<&At<StepDocument>>) -> Option<(Option<Cap>, Option<Cap>)> {
         let Some(At {
             value: StepDocument { grow, shrink },
             span,
@@ -109,13 +106,11 @@ impl Reader<'_> {
                     .help("write `grow`, `shrink`, or both"),
             );
         }
-        let mut cap = |at: &Option<_>| {
+        let mut cap = |at: &Option<_>, way| {
             at.as_ref()
-                .map(|at| self.take(at, |text| scalar::positive(text, "a step")))
-                .map(|cap| cap.map(Instances))
+                .and_then(|at| self.take(at, |text| scalar::cap(text, way, "a step")))
         };
-        let (grow, shrink) = (cap(grow), cap(shrink));
-        Some((grow.flatten(), shrink.flatten()))
+        Some((cap(grow, Way::Grow), cap(shrink, Way::Shrink)))
     }
 
     fn budget(&mut self, document: Option<&At<BudgetDocument>>) -> Option<Vec<Budget>> {
@@ -134,15 +129,16 @@ impl Reader<'_> {
         }
         let per = self.some_time(per);
         let mut budgets = Vec::new();
-        for (direction, at) in [(Direction::Out, grow), (Direction::In, shrink)] {
+        for (direction, way, at) in [
+            (Direction::Out, Way::Grow, grow),
+            (Direction::In, Way::Shrink, shrink),
+        ] {
             let Some(at) = at else { continue };
-            if let (Some(instances), Some(per)) = (
-                self.take(at, |text| scalar::positive(text, "a budget")),
-                per,
-            ) {
+            let cap = self.take(at, |text| scalar::cap(text, way, "a budget"));
+            if let Some((cap, per)) = cap.zip(per) {
                 budgets.push(Budget {
                     direction,
-                    instances: Instances(instances),
+                    cap,
                     per,
                 });
             }

@@ -19,7 +19,7 @@ targets:
 const CONDITION: &str = "when: yarn_memory_available_percent < 15";
 
 /// A part of [`VALID`], and something wrong in its place.
-const MISTAKES: [(&str, &str); 67] = [
+const MISTAKES: [(&str, &str); 68] = [
     // the shape of the file
     ("limits: {", "limit: {"),
     ("        then: { grow: 5 }\n", ""),
@@ -99,6 +99,10 @@ const MISTAKES: [(&str, &str); 67] = [
         "when: greatest(yarn_apps_pending, yarn_memory_total_mib) > 3",
     ),
     // guards and the schedule
+    (
+        "    rules:",
+        "    step: { grow: 0%, shrink: 120% }\n    budget: { grow: 2000%, shrink: half, per: 1h }\n    rules:",
+    ),
     (
         "    rules:",
         "    step: { grow: 0 }\n    budget: { shrink: 0, per: 0s }\n    flips: { max: 4, per: 1x }\n    rules:",
@@ -206,8 +210,8 @@ targets:
     rules:
       - { name: a, when: \"avg(queue_depth, 5m) > 3 and MemoryAvailableMB < 2GiB\", for: 5m, then: { grow: 20% }, cooldown: 1h 30m }
       - { name: b, when: queue_depth < 1, then: { track: { signal: yarn_memory_allocated_mib, target: 1GiB, tolerance: 0.2 } } }
-    step: { grow: 20, shrink: 5 }
-    budget: { shrink: 10, grow: 40, per: 1h }
+    step: { grow: 20, shrink: 12.5% }
+    budget: { shrink: 10, grow: 40%, per: 1h }
     flips: { max: 4, per: 2h }
     reversal: 2m
     stabilization: 10m

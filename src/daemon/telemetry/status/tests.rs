@@ -111,6 +111,7 @@ fn every_outcome_of_a_resize_reads_as_a_sentence() {
         because: Cause::Rule(RuleName::new("memory-short")),
         desired: Instances(14),
         limited_by: Some(Limiter::Step),
+        percent_cap: None,
         protect: Vec::new(),
         prefer: Vec::new(),
         application_masters_at_risk: 0,

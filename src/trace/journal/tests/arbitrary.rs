@@ -295,6 +295,7 @@ fn decision() -> impl Strategy<Value = Decision> {
             },
             desired: Instances(to),
             limited_by: by_rule.then_some(Limiter::Budget),
+            percent_cap: None,
             protect: vec![InstanceId::new("i-1")],
             prefer: Vec::new(),
             application_masters_at_risk: 0,

@@ -60,6 +60,7 @@ fn to(from: u32, to: u32) -> Resize {
         because: Cause::BelowMinimum,
         desired: Instances(to),
         limited_by: None,
+        percent_cap: None,
         protect: Vec::new(),
         prefer: vec![InstanceId::new("i-1")],
         application_masters_at_risk: 0,
