@@ -1,5 +1,6 @@
 //! What was observed of a cluster, and when each part was measured: the only input of the engine.
 
+pub mod node_count;
 pub mod node_use;
 pub mod pending_limit;
 mod yarn_load;

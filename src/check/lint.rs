@@ -4,6 +4,7 @@ mod bands;
 mod caps;
 mod demand;
 mod interval;
+mod nodes;
 mod schedule;
 mod warning;
 mod yarn;
@@ -208,6 +209,14 @@ impl<'p> Linter<'p> {
                 Part::For,
                 message,
                 "use a few polls, or leave `for` out",
+            );
+        }
+        if nodes::counts_starting_instances(rule, &self.sources(rule)) {
+            self.warn_rule(
+                position,
+                Part::For,
+                "instances that have just started are not listed either",
+                "wait for longer than a start takes, for example `for: 20m`",
             );
         }
         for source in self.sources(rule) {

@@ -8,10 +8,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::observation::{
-    GroupId, GroupKind, GroupStatus, NodeHealth, NodeLoad, NodeSnapshot, NodesByState, Observation,
-    Role, YarnLoad,
-};
+use crate::observation::node_count::{NodeCount, share_of};
+use crate::observation::{GroupKind, GroupStatus, NodeSnapshot, Observation};
 use crate::units::{Instances, Timestamp};
 
 /// How many polls an instance may be unavailable before it counts as unusable: ten minutes at the default
@@ -48,13 +46,6 @@ pub struct NotListed {
     pub running: u32,
     /// When the last of them counts as unusable.
     pub until: Timestamp,
-}
-
-/// What one observation shows.
-struct Count {
-    running: u32,
-    unhealthy: u32,
-    not_listed: u32,
 }
 
 impl Presence {
@@ -129,12 +120,14 @@ impl Unavailable {
         let Some(snapshot) = snapshot else {
             return Instances(self.total).min(group.running);
         };
-        let unavailable = of_group(snapshot, &group.id).filter(|node| !node.health.is_usable());
+        let unavailable = snapshot
+            .of_group(&group.id)
+            .filter(|node| !node.health.is_usable());
         let unavailable = self.total.min(unavailable.count() as u32);
         Instances(match group.kind {
             GroupKind::Group => unavailable,
             GroupKind::Fleet => {
-                let nodes = of_group(snapshot, &group.id).count() as u32;
+                let nodes = snapshot.of_group(&group.id).count() as u32;
                 share_of(group.running.get(), unavailable, nodes)
             }
         })
@@ -142,7 +135,7 @@ impl Unavailable {
 }
 
 /// Counts the unavailable instances, and says when YARN was measured; `None` if that is not known.
-fn count(observation: &Observation, max_age: Duration) -> Option<(Timestamp, Count)> {
+fn count(observation: &Observation, max_age: Duration) -> Option<(Timestamp, NodeCount)> {
     let groups = &observation.cluster.value.groups;
     let is_fresh = |measured_at: Timestamp| observation.at.since(measured_at) <= max_age;
     if let Some(nodes) = observation
@@ -150,90 +143,11 @@ fn count(observation: &Observation, max_age: Duration) -> Option<(Timestamp, Cou
         .as_ref()
         .filter(|nodes| is_fresh(nodes.measured_at))
     {
-        return Some((nodes.measured_at, listed(&nodes.value, groups)));
+        return Some((nodes.measured_at, NodeCount::listed(&nodes.value, groups)));
     }
     let yarn = observation
         .yarn
         .as_ref()
         .filter(|yarn| is_fresh(yarn.measured_at))?;
-    Some((yarn.measured_at, counted(&yarn.value, groups)?))
-}
-
-/// Counts by the list of nodes. Of the instances that are not listed, those that were decommissioned
-/// do not count, as far as a scale-in is about to terminate instances. That it is does not say which
-/// they are: the others may be there and busy, and only be missing from the list.
-fn listed(snapshot: &NodeSnapshot, groups: &[GroupStatus]) -> Count {
-    let mut count = Count {
-        running: 0,
-        unhealthy: 0,
-        not_listed: 0,
-    };
-    for group in workers(groups) {
-        let (mut nodes, mut draining, mut decommissioned) = (0, 0, 0);
-        for node in of_group(snapshot, &group.id) {
-            nodes += 1;
-            match node.health {
-                NodeHealth::NotListed if node.draining => decommissioned += 1,
-                NodeHealth::NotListed => count.not_listed += 1,
-                NodeHealth::Unhealthy if !node.draining => count.unhealthy += 1,
-                NodeHealth::Usable | NodeHealth::Unhealthy => draining += u32::from(node.draining),
-            }
-        }
-        // The units of a fleet are not nodes: of its nodes, the same share leaves as of its units.
-        let (running, leaving) = match group.kind {
-            GroupKind::Group => (group.running.get(), group.leaving()),
-            GroupKind::Fleet => (nodes, share_of(nodes, group.leaving(), group.running.get())),
-        };
-        let have_left = decommissioned.min(leaving.saturating_sub(draining));
-        count.running = count.running.saturating_add(running);
-        count.not_listed += decommissioned - have_left;
-    }
-    count
-}
-
-/// `of * part / whole`, rounded up.
-fn share_of(of: u32, part: u32, whole: u32) -> u32 {
-    let share = (u64::from(of) * u64::from(part)).div_ceil(u64::from(whole.max(1)));
-    u32::try_from(share).unwrap_or(of)
-}
-
-/// Counts by YARN's numbers of nodes; `None` if those are not known, or if groups do not count
-/// nodes. The numbers of lost and of decommissioned nodes include those of instances that were
-/// terminated long ago: they say nothing of the instances that run, but for those of a scale-in that is
-/// in flight.
-fn counted(yarn: &YarnLoad, groups: &[GroupStatus]) -> Option<Count> {
-    let nodes = yarn.nodes;
-    let is_known = nodes != NodesByState::default() || yarn.memory_total.get() == 0;
-    if !is_known || workers(groups).any(|group| group.kind == GroupKind::Fleet) {
-        return None;
-    }
-    let running = workers(groups)
-        .map(|group| group.running.get())
-        .fold(0, u32::saturating_add);
-    let leaving = workers(groups)
-        .map(GroupStatus::leaving)
-        .fold(0, u32::saturating_add);
-    let have_left = leaving.saturating_sub(nodes.decommissioning);
-    let accounted_for = nodes
-        .active
-        .saturating_add(nodes.decommissioning)
-        .saturating_add(nodes.decommissioned.min(have_left));
-    let unavailable = running.saturating_sub(accounted_for);
-    let unhealthy = unavailable.min(nodes.unhealthy);
-    Some(Count {
-        running,
-        unhealthy,
-        not_listed: unavailable - unhealthy,
-    })
-}
-
-fn workers(groups: &[GroupStatus]) -> impl Iterator<Item = &GroupStatus> {
-    groups.iter().filter(|group| group.role != Role::Primary)
-}
-
-fn of_group<'a>(
-    snapshot: &'a NodeSnapshot,
-    group: &'a GroupId,
-) -> impl Iterator<Item = &'a NodeLoad> {
-    snapshot.0.iter().filter(move |node| node.group == *group)
+    Some((yarn.measured_at, NodeCount::counted(&yarn.value, groups)?))
 }

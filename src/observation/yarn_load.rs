@@ -81,6 +81,12 @@ impl YarnLoad {
             ..self
         }
     }
+
+    /// NodeManagers by state; `None` if they were not recorded.
+    pub fn known_nodes(&self) -> Option<NodesByState> {
+        let is_known = self.nodes != NodesByState::default() || self.memory_total.get() == 0;
+        is_known.then_some(self.nodes)
+    }
 }
 
 /// NodeManagers by state, as the ResourceManager counts them.

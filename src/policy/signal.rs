@@ -3,6 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use crate::observation::node_count::NodeCount;
 use crate::observation::{GroupStatus, MetricId, Observation, Sampled};
 use crate::units::Timestamp;
 
@@ -196,6 +197,7 @@ signals! {
     YarnNodesDecommissioned = "yarn_nodes_decommissioned", NUMBER, ["MRDecommissionedNodes"], "NodeManagers that were taken out.";
     YarnNodesLost = "yarn_nodes_lost", NUMBER, ["MRLostNodes"], "NodeManagers that stopped answering.";
     YarnNodesUnhealthy = "yarn_nodes_unhealthy", NUMBER, ["MRUnhealthyNodes"], "NodeManagers that report themselves unhealthy.";
+    YarnNodesNotListed = "yarn_nodes_not_listed", NUMBER, [], "Core and task instances that EMR runs and YARN does not list: starting, never registered, or lost.";
     HdfsUsedPercent = "hdfs_used_percent", PERCENT, ["HDFSUtilization"], "Storage in use, as a share of HDFS's capacity.";
     HdfsCapacityRemainingMib = "hdfs_capacity_remaining_mib", MEMORY, [], "Storage that HDFS has left.";
     HdfsBlocksUnderReplicated = "hdfs_blocks_under_replicated", NUMBER, ["UnderReplicatedBlocks"], "Blocks with fewer copies than they should have.";
@@ -235,6 +237,10 @@ impl Signal {
             | Self::EmrStepsPending
             | Self::EmrStepsRunning
             | Self::EmrIdleSeconds => Some(self.read_cluster(observation, group)),
+            Self::YarnNodesNotListed => NodeCount::of(observation).map(|count| Sampled {
+                value: f64::from(count.value.not_listed),
+                measured_at: count.measured_at,
+            }),
             _ => self.read_yarn(observation),
         }
     }
@@ -277,11 +283,11 @@ impl Signal {
             Self::YarnContainersReleasedTotal => yarn.containers_released_total? as f64,
             Self::YarnAppsPending => yarn.apps_pending as f64,
             Self::YarnAppsRunning => yarn.apps_running as f64,
-            Self::YarnNodesActive => f64::from(yarn.nodes.active),
-            Self::YarnNodesDecommissioning => f64::from(yarn.nodes.decommissioning),
-            Self::YarnNodesDecommissioned => f64::from(yarn.nodes.decommissioned),
-            Self::YarnNodesLost => f64::from(yarn.nodes.lost),
-            Self::YarnNodesUnhealthy => f64::from(yarn.nodes.unhealthy),
+            Self::YarnNodesActive => f64::from(yarn.known_nodes()?.active),
+            Self::YarnNodesDecommissioning => f64::from(yarn.known_nodes()?.decommissioning),
+            Self::YarnNodesDecommissioned => f64::from(yarn.known_nodes()?.decommissioned),
+            Self::YarnNodesLost => f64::from(yarn.known_nodes()?.lost),
+            Self::YarnNodesUnhealthy => f64::from(yarn.known_nodes()?.unhealthy),
             _ => return None,
         };
         Some(Sampled {
@@ -334,6 +340,9 @@ impl Signal {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::testing::{Scene, task_group};
+    use crate::observation::NodesByState;
+    use crate::units::Mebibytes;
 
     #[test]
     fn no_two_signals_share_a_name_or_an_alias() {
@@ -345,6 +354,37 @@ mod tests {
         let count = names.len();
         names.dedup();
         assert_eq!(names.len(), count);
+    }
+
+    #[test]
+    fn numbers_of_nodes_are_unknown_in_recordings_that_do_not_have_them() {
+        let mut observation = Scene::new(vec![task_group(4)]).observation();
+        let signals = Signal::ALL.iter();
+        let of_nodes: Vec<Signal> = signals
+            .copied()
+            .filter(|signal| signal.name().starts_with("yarn_nodes_"))
+            .collect();
+        assert_eq!(of_nodes.len(), 6);
+        let mut known = |nodes: NodesByState| {
+            let yarn = observation.yarn.as_mut().expect("YARN answers");
+            yarn.value.memory_total = Mebibytes(1_024);
+            yarn.value.nodes = nodes;
+            let group = &observation.cluster.value.groups[0];
+            let values = of_nodes
+                .iter()
+                .map(|signal| signal.read(&observation, group));
+            values
+                .flatten()
+                .map(|sample| sample.value)
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(known(NodesByState::default()), [0.0; 0]);
+        let nodes = NodesByState {
+            active: 2,
+            unhealthy: 1,
+            ..NodesByState::default()
+        };
+        assert_eq!(known(nodes), [2.0, 0.0, 0.0, 0.0, 1.0, 1.0]);
     }
 
     #[test]

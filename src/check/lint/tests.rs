@@ -352,3 +352,12 @@ fn demand_with_nothing_to_decide_or_out_of_reach_is_found() {
         }
     }
 }
+
+#[test]
+fn a_rule_that_takes_starting_instances_for_lost_ones_is_found() {
+    let found = |rest: &str| messages(&rule("lost", "yarn_nodes_not_listed > 2", rest));
+    let message = "instances that have just started are not listed either";
+    assert_eq!(found("then: { grow: 3 }, cooldown: 1h"), [message]);
+    assert_eq!(found("for: 2m, then: { grow: 3 }"), [message]);
+    assert_eq!(found("for: 20m, then: { grow: 3 }"), [""; 0]);
+}

@@ -104,7 +104,7 @@ impl<'t> ScriptedCluster<'t> {
             yarn: readings.sampled(
                 yarn,
                 at,
-                || readings.yarn(),
+                || readings.yarn(self.running()),
                 last.and_then(|last| last.yarn),
             ),
             hdfs: readings.sampled(
@@ -143,6 +143,12 @@ impl<'t> ScriptedCluster<'t> {
             accepted.push(id.clone());
         }
         accepted
+    }
+
+    /// How many core and task instances run.
+    fn running(&self) -> u32 {
+        let groups = self.groups.iter();
+        groups.map(|group| group.running).sum::<Instances>().get()
     }
 
     fn cluster(&self, readings: &Readings<'_>, at: Timestamp) -> ClusterStatus {
@@ -279,7 +285,7 @@ impl<'t> Readings<'t> {
         given.collect()
     }
 
-    fn yarn(&self) -> YarnLoad {
+    fn yarn(&self, running: u32) -> YarnLoad {
         let memory = Pool {
             total: self.value(Signal::YarnMemoryTotalMib),
             available: self.value(Signal::YarnMemoryAvailableMib),
@@ -295,7 +301,6 @@ impl<'t> Readings<'t> {
             allocated_percent: self.value(Signal::YarnVcoresAllocatedPercent),
         };
         let whole = |signal: Signal| self.value(signal).unwrap_or(0.0).round() as u64;
-        let node_count = |signal: Signal| self.value(signal).unwrap_or(0.0).round() as u32;
         let [memory_total, memory_available, memory_allocated] = memory.fill().map(Mebibytes);
         let [vcores_total, vcores_available, vcores_allocated] = vcores.fill().map(VirtualCores);
         let (containers_allocated, containers_pending) = self.containers();
@@ -319,13 +324,34 @@ impl<'t> Readings<'t> {
             apps_running: whole(Signal::YarnAppsRunning),
             apps_pending: whole(Signal::YarnAppsPending),
             oldest_app_started_at: None,
-            nodes: NodesByState {
-                active: node_count(Signal::YarnNodesActive),
-                decommissioning: node_count(Signal::YarnNodesDecommissioning),
-                decommissioned: node_count(Signal::YarnNodesDecommissioned),
-                lost: node_count(Signal::YarnNodesLost),
-                unhealthy: node_count(Signal::YarnNodesUnhealthy),
-            },
+            nodes: self.nodes(running),
+        }
+    }
+
+    /// Without a series of nodes, they are not known. With one, the active nodes are all that run and
+    /// are in no other state, unless the test gives their number.
+    fn nodes(&self, running: u32) -> NodesByState {
+        let given = |signal: Signal| self.value(signal).map(|count| count.round() as u32);
+        let not_listed = given(Signal::YarnNodesNotListed);
+        let others = [
+            Signal::YarnNodesDecommissioning,
+            Signal::YarnNodesDecommissioned,
+            Signal::YarnNodesLost,
+            Signal::YarnNodesUnhealthy,
+        ]
+        .map(given);
+        let is_known = not_listed.is_some() || others.iter().any(Option::is_some);
+        let [decommissioning, decommissioned, lost, unhealthy] =
+            others.map(Option::unwrap_or_default);
+        // The numbers of lost and of decommissioned nodes include those of instances that are gone.
+        let elsewhere = [decommissioning, unhealthy, not_listed.unwrap_or(0)];
+        let active = elsewhere.into_iter().fold(running, u32::saturating_sub);
+        NodesByState {
+            active: given(Signal::YarnNodesActive).unwrap_or(if is_known { active } else { 0 }),
+            decommissioning,
+            decommissioned,
+            lost,
+            unhealthy,
         }
     }
 
