@@ -44,6 +44,12 @@ impl Canned {
         }
     }
 
+    /// The same answer with a header more.
+    pub fn with_header(mut self, name: &'static str, value: &str) -> Self {
+        self.headers.push((name, value.to_owned()));
+        self
+    }
+
     /// The same answer after a delay.
     pub fn after(self, delay: Duration) -> Self {
         Self { delay, ..self }

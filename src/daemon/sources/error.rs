@@ -20,6 +20,11 @@ pub enum SourceError {
     /// An HTTP status other than success.
     #[error("{url}: answered {status}")]
     Status { url: String, status: u16 },
+    /// The service requires Kerberos over HTTP (SPNEGO), which is not supported.
+    #[error(
+        "{url}: the service requires Kerberos (it answered 401 with `WWW-Authenticate: Negotiate`), which Headroom does not support; set `hadoop.http.authentication.type` to `simple` for it, or use the address of a reverse proxy on this machine that authenticates (see \"Kerberos\" in docs/operations.md)"
+    )]
+    KerberosRequired { url: String },
     /// An answer that cannot be parsed, or contradicts itself.
     #[error("{url}: the answer is not in the expected form: {problem}")]
     Malformed { url: String, problem: String },
@@ -71,6 +76,7 @@ impl SourceError {
             Self::TimedOut { .. } => "timed_out",
             Self::TooLarge { .. } => "too_large",
             Self::Status { .. } => "status",
+            Self::KerberosRequired { .. } => "kerberos_required",
             Self::Malformed { .. } => "malformed",
             Self::Contradictory { .. } => "contradictory",
             Self::NoActive { .. } => "no_active",

@@ -222,6 +222,14 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_namenode_that_requires_kerberos_is_named_with_what_to_do() {
+        let unauthorized = Canned::status(401).with_header("www-authenticate", "Negotiate");
+        let fake = namenode(unauthorized).await;
+        let error = read(&[&fake.url]).await.unwrap_err();
+        assert_eq!(error.label(), "kerberos_required");
+    }
+
+    #[tokio::test]
     async fn two_that_stand_by_are_both_named() {
         let (one, other) = (
             namenode(Canned::json(STANDBY)).await,

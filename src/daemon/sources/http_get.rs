@@ -6,7 +6,7 @@ use std::error::Error;
 use std::path::Path;
 use std::time::Duration;
 
-use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderValue, LOCATION};
+use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderValue, LOCATION, WWW_AUTHENTICATE};
 use reqwest::{Client, Response, StatusCode, Url};
 use serde::de::DeserializeOwned;
 
@@ -174,6 +174,9 @@ async fn read(
     mut response: Response,
     limit_bytes: usize,
 ) -> Result<Vec<u8>, SourceError> {
+    if response.status() == StatusCode::UNAUTHORIZED && asks_for_kerberos(response.headers()) {
+        return Err(SourceError::KerberosRequired { url: shown(url) });
+    }
     if response.status() != StatusCode::OK {
         return Err(SourceError::Status {
             url: shown(url),
@@ -209,6 +212,17 @@ async fn read(
         }
     }
     Ok(body)
+}
+
+/// Whether one of the offered ways to authenticate is SPNEGO. A header may offer several.
+fn asks_for_kerberos(headers: &HeaderMap) -> bool {
+    let offers = headers.get_all(WWW_AUTHENTICATE).iter();
+    let schemes = offers
+        .filter_map(|offer| offer.to_str().ok())
+        .flat_map(|offer| offer.split([',', ' ']));
+    schemes
+        .map(str::trim)
+        .any(|scheme| scheme.eq_ignore_ascii_case("negotiate"))
 }
 
 fn media_type(headers: &HeaderMap) -> String {

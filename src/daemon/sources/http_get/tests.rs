@@ -231,3 +231,36 @@ async fn a_password_in_the_address_is_not_written_down() {
         "{error}"
     );
 }
+
+#[tokio::test]
+async fn a_service_that_requires_kerberos_is_named_with_what_to_do() {
+    let asks = |offers: &[&str]| {
+        let unauthorized = Canned::status(401);
+        offers.iter().fold(unauthorized, |canned, offer| {
+            canned.with_header("www-authenticate", offer)
+        })
+    };
+    for offers in [
+        &["Negotiate"][..],
+        &["negotiate"],
+        &["Basic realm=\"hadoop\"", "Negotiate"],
+        &["Basic realm=\"hadoop\", Negotiate"],
+        // An answer to a ticket that was refused.
+        &["Negotiate oYGVMIGSoAMKAQA="],
+    ] {
+        let error = get_canned(asks(offers)).await.unwrap_err();
+        assert_eq!(error.label(), "kerberos_required", "{offers:?}");
+        let said = error.to_string();
+        assert!(
+            said.contains("requires Kerberos")
+                && said.contains("`hadoop.http.authentication.type`"),
+            "{said}"
+        );
+    }
+    for offers in [&[][..], &["Basic realm=\"hadoop\""], &["Bearer"]] {
+        let error = get_canned(asks(offers)).await.unwrap_err();
+        assert_eq!(error.label(), "status", "{offers:?}");
+    }
+    let forbidden = Canned::status(403).with_header("www-authenticate", "Negotiate");
+    assert_eq!(get_canned(forbidden).await.unwrap_err().label(), "status");
+}

@@ -267,3 +267,15 @@ async fn beside_a_standby_the_active_one_is_not_local() {
         "{reading:?}"
     );
 }
+
+#[tokio::test]
+async fn a_resource_manager_that_requires_kerberos_is_named_with_what_to_do() {
+    let fake = Fake::start().await;
+    fake.answers(
+        "/",
+        Canned::status(401).with_header("www-authenticate", "Negotiate"),
+    );
+    let error = failure(&mut yarn(&[&fake.url])).await;
+    assert_eq!(error.label(), "kerberos_required");
+    assert!(error.to_string().contains("reverse proxy"), "{error}");
+}
