@@ -6,6 +6,8 @@ mod demand;
 mod interval;
 mod nodes;
 mod schedule;
+#[cfg(test)]
+mod testing;
 mod warning;
 mod yarn;
 

@@ -68,22 +68,14 @@ fn first_size_with_one(cap: Cap) -> Option<Instances> {
 
 #[cfg(test)]
 mod tests {
-    use crate::check::lint::lint;
-    use crate::policy::parse::parse_with_spans;
+    use crate::check::lint::testing::warnings;
 
     /// What is said of the guards of a group with at least `min` instances, and where.
     fn said(min: u32, guards: &str) -> Vec<String> {
         let source = format!(
             "name: p\ntargets:\n  - group: {{ role: task }}\n    limits: {{ min: {min}, max: 50 }}\n    {guards}\n"
         );
-        let (policy, spans) =
-            parse_with_spans(&source, "p").unwrap_or_else(|errors| panic!("{errors}"));
-        let found = lint(&policy);
-        let lines = found.iter().map(|lint| {
-            let span = lint.diagnostic(&spans).span;
-            format!("{}: {}", &source[span], lint.message)
-        });
-        lines.collect()
+        warnings(&source)
     }
 
     #[test]

@@ -1,4 +1,5 @@
-use crate::check::lint::{lint, lint_dates};
+use crate::check::lint::lint_dates;
+use crate::check::lint::testing::warnings;
 use crate::policy::parse::parse_with_spans;
 
 /// What is said of the windows of a target.
@@ -6,14 +7,7 @@ fn of_schedule(windows: &str) -> Vec<String> {
     let source = format!(
         "name: p\ntargets:\n  - group: {{ role: task }}\n    limits: {{ min: 0, max: 20 }}\n    schedule:\n{windows}"
     );
-    let (policy, spans) =
-        parse_with_spans(&source, "p").unwrap_or_else(|errors| panic!("{errors}"));
-    let found = lint(&policy);
-    let lines = found.iter().map(|lint| {
-        let span = lint.diagnostic(&spans).span;
-        format!("{}: {}", &source[span], lint.message)
-    });
-    lines.collect()
+    warnings(&source)
 }
 
 const OFFICE: &str = "      - { name: office, days: [mon, tue], from: \"08:00\", to: \"18:00\", time_zone: Europe/Berlin, limits: { min: 5, max: 20 } }\n";
