@@ -119,6 +119,7 @@ impl Engine {
         };
         self.history.needs_nodes |=
             observation.nodes.is_some() || observation.control.looks_at_nodes;
+        let failed = self.failed_instances(observation);
         let tick = Tick {
             observation,
             cluster: &self.history.cluster,
@@ -126,6 +127,7 @@ impl Engine {
             needs_nodes: uses_yarn && self.history.needs_nodes,
             is_first: last_at.is_none(),
             unavailable,
+            failed: &failed,
             poll,
             max_age,
             with_reports: self.with_reports,
@@ -150,6 +152,21 @@ impl Engine {
             decisions.push(target.step(&tick, hold, demanded, index, &found));
         }
         self.history.wakeup = next_wakeup(at, at + self.policy.poll(), decisions, &self.targets);
+    }
+
+    /// What failed scale-outs did not bring, as of the last tick; empty if no rule reads it.
+    fn failed_instances(&self, observation: &Observation) -> Vec<(GroupId, Instances)> {
+        if !self.targets.iter().any(TargetState::reads_failed_instances) {
+            return Vec::new();
+        }
+        let groups = &observation.cluster.value.groups;
+        let targets = self.targets.iter().zip(self.policy.match_groups(groups));
+        targets
+            .filter_map(|(target, found)| {
+                let group = found.group()?;
+                Some((group.id.clone(), target.failed_instances(group)))
+            })
+            .collect()
     }
 
     /// Adjusts to a clock that went back to `at`.

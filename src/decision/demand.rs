@@ -150,6 +150,7 @@ impl DemandReport {
         }
         lines.extend(self.held_back());
         lines.extend(self.reckoning());
+        lines.extend(self.in_place_of_others());
         let forecast = self
             .units_forecast
             .map(|units| format!(", expected from earlier days {units}"))
@@ -158,18 +159,6 @@ impl DemandReport {
             0 => String::new(),
             unusable => format!(", and {unusable} for instances that YARN does not use"),
         };
-        if self.units_lacking > 0 {
-            lines.push(format!(
-                "{} requested units did not arrive; other groups take their place",
-                self.units_lacking
-            ));
-        }
-        if self.units_asked_back > 0 {
-            lines.push(format!(
-                "{} units are asked of spot, which other groups provide until they arrive",
-                self.units_asked_back
-            ));
-        }
         let others = match self.units_others {
             others if others > 0 && !self.is_cut() => {
                 format!(", of which {others} in other groups")
@@ -187,6 +176,23 @@ impl DemandReport {
         });
         lines.push(format!("new units take {}", seconds(self.provisioning_s)));
         lines
+    }
+
+    /// What groups provide in the place of others.
+    fn in_place_of_others(&self) -> impl Iterator<Item = String> {
+        let lacking = (self.units_lacking > 0).then(|| {
+            format!(
+                "{} requested units did not arrive; other groups take their place",
+                self.units_lacking
+            )
+        });
+        let asked_back = (self.units_asked_back > 0).then(|| {
+            format!(
+                "{} units are asked of spot, which other groups provide until they arrive",
+                self.units_asked_back
+            )
+        });
+        lacking.into_iter().chain(asked_back)
     }
 
     /// What is pending and does not count, by what holds it back and who can change that.

@@ -110,6 +110,7 @@ mod tests {
             needs_nodes: false,
             is_first: false,
             unavailable: Unavailable::default(),
+            failed: &[],
             poll: Duration::from_secs(30),
             max_age: Duration::from_secs(90),
             with_reports: true,

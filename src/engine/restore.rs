@@ -58,7 +58,9 @@ impl Engine {
             Some(SignalSource::Metric { id, .. }) => {
                 metric(&self.policy, id) == metric(&policy, id)
             }
-            Some(SignalSource::BuiltIn(_)) | None => self.policy.poll() == policy.poll(),
+            Some(SignalSource::BuiltIn(_) | SignalSource::OfTarget { .. }) | None => {
+                self.policy.poll() == policy.poll()
+            }
         };
         let most_core = self
             .targets

@@ -29,6 +29,7 @@ use crate::decision::{
 };
 use crate::observation::{GroupId, GroupState, GroupStatus, Role, Sampled};
 use crate::policy::condition::Leaf;
+use crate::policy::signal::Signal;
 use crate::policy::{GroupMatch, Limits, Selector, Target};
 use crate::units::{Instances, Timestamp};
 pub use history::{HistoryMismatch, TargetHistory};
@@ -157,6 +158,22 @@ impl TargetState {
         }
     }
 
+    /// Whether a rule reads how many instances a failed scale-out did not bring.
+    pub fn reads_failed_instances(&self) -> bool {
+        let mut signals = self.spec.signals.iter();
+        signals.any(|source| source.signal() == Some(Signal::EmrInstancesFailed))
+    }
+
+    /// How many of the requested instances the group's last scale-out did not bring, if it failed.
+    pub fn failed_instances(&self, group: &GroupStatus) -> Instances {
+        let is_known = self.history.known_group.as_ref() == Some(&group.id);
+        if is_known && self.history.resizes.is_failed() {
+            group.requested - group.running
+        } else {
+            Instances::ZERO
+        }
+    }
+
     /// The target's group as a part of the cluster that follows demand.
     pub fn member(&self, tick: &Tick, group: &GroupStatus) -> Member {
         let limits = self.spec.limits_at(tick.at());
@@ -195,7 +212,7 @@ impl TargetState {
     /// Reads the samples of this tick, and adds them to the windows.
     fn read_signals(&mut self, tick: &Tick, group: &GroupStatus) {
         for (signal, source) in self.spec.signals.iter().enumerate() {
-            let sample = source.read(tick.observation, group);
+            let sample = source.read(tick.observation, group, Some(tick.failed));
             let samples = &mut self.history.signals[signal].1;
             let (arrival, freshness) =
                 samples.update(tick.at(), sample, source.allowance(tick.poll));

@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::presence::Unavailable;
 use super::samples::SignalSamples;
 use crate::observation::{NodeSnapshot, Observation, YarnLoad};
+use crate::policy::signal::FailedInstances;
 use crate::units::Timestamp;
 
 /// What is the same for all targets at one tick.
@@ -20,6 +21,8 @@ pub struct Tick<'a> {
     pub is_first: bool,
     /// Instances that EMR runs and YARN does not use.
     pub unavailable: Unavailable,
+    /// What failed scale-outs did not bring, as of the tick before. Empty if no rule reads it.
+    pub failed: &'a FailedInstances,
     /// How long the policy waits between two observations.
     pub poll: Duration,
     /// How old a polled value may be: three polls.

@@ -284,7 +284,7 @@ fn reading(
         .groups
         .iter()
         .find(|group| decision.group.as_ref() == Some(&group.id));
-    let sample = group.and_then(|group| source.read(observation, group));
+    let sample = group.and_then(|group| source.read(observation, group, None));
     let age = sample.map(|sample| observation.at.since(sample.measured_at));
     let value = decision
         .readings

@@ -12,7 +12,7 @@ use crate::units::{Timestamp, display_duration};
 /// The unit of a signal or window.
 pub(super) fn unit_of(policy: &Policy, target: &Target, leaf: Leaf) -> Unit {
     let unit = match &target.signals[target.signal_of(leaf)] {
-        SignalSource::BuiltIn(signal) => signal.unit(),
+        SignalSource::BuiltIn(signal) | SignalSource::OfTarget { signal, .. } => signal.unit(),
         SignalSource::Metric { id, .. } => policy
             .metrics()
             .iter()

@@ -169,6 +169,10 @@ written! {
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TargetDocument {
+    /// A name by which rules of other targets read its sizes, as in `emr_instances_running(spot)`:
+    /// letters, digits and `_`.
+    #[schemars(extend("pattern" = "^[A-Za-z_][A-Za-z0-9_]*$"))]
+    pub name: Option<At<NameLike>>,
     /// The group or fleet to resize.
     pub group: At<GroupDocument>,
     /// Smallest and largest size. Optional with `demand`, whose limits then apply alone.

@@ -13,11 +13,14 @@ use std::collections::BTreeMap;
 use crate::policy::condition::{Condition, Expr, WindowSpec};
 use crate::policy::diagnostic::Diagnostic;
 use crate::policy::grammar::{self, Node};
+use crate::policy::selector::Selector;
 use crate::policy::signal::{SignalSource, Unit};
 pub use name::is_taken;
 
 /// What the conditions of one target share: the signals and windows found so far, each once.
 pub struct Scope<'m> {
+    /// The targets that have a name, and what they select.
+    pub targets: &'m [(String, Selector)],
     /// Declared metrics by name.
     pub metrics: &'m BTreeMap<String, (SignalSource, Unit)>,
     /// Whether conditions may read YARN.

@@ -58,6 +58,13 @@ impl Selector {
         groups.iter().filter(|group| self.names(group))
     }
 
+    /// The group that it names, if there is exactly one.
+    pub fn select_only<'g>(&self, groups: &'g [GroupStatus]) -> Option<&'g GroupStatus> {
+        let mut named = self.select(groups);
+        let group = named.next();
+        group.filter(|_| named.next().is_none())
+    }
+
     /// Whether it names `group`, and no other one of `groups`.
     pub(super) fn names_only(&self, group: &GroupStatus, groups: &[GroupStatus]) -> bool {
         self.names(group) && self.select(groups).nth(1).is_none()

@@ -1,11 +1,13 @@
 //! The closed set of signals that a condition can read, with the unit of each.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::observation::node_count::NodeCount;
-use crate::observation::{GroupStatus, MetricId, Observation, Sampled};
-use crate::units::Timestamp;
+use crate::observation::{GroupId, GroupStatus, MetricId, Observation, Sampled};
+use crate::policy::selector::Selector;
+use crate::units::{Instances, Timestamp};
 
 /// A unit as exponents of its base units: mebibytes, seconds and percent. All zero is a plain
 /// number.
@@ -104,23 +106,60 @@ pub enum SignalSource {
         /// periods and the delay.
         allowance: Duration,
     },
+    /// A signal of the group that another target selects.
+    OfTarget {
+        /// The signal; it is one of a group.
+        signal: Signal,
+        /// What the other target selects.
+        selector: Selector,
+        /// As conditions write it: `emr_instances_running(spot)`.
+        name: Arc<str>,
+    },
 }
 
+/// By group, how many of the requested instances a failed scale-out did not bring. Groups that are
+/// left out have none.
+pub type FailedInstances = [(GroupId, Instances)];
+
 impl SignalSource {
-    /// The value with its time; `None` when it was not observed or is not a finite number.
-    pub fn read(&self, observation: &Observation, group: &GroupStatus) -> Option<Sampled<f64>> {
+    /// The value for a target that selects `group`, with its time; `None` when it was not observed or
+    /// is not a finite number. Without `failed`, it is not known which scale-outs failed.
+    pub fn read(
+        &self,
+        observation: &Observation,
+        group: &GroupStatus,
+        failed: Option<&FailedInstances>,
+    ) -> Option<Sampled<f64>> {
+        let of_group = |signal: Signal, group: &GroupStatus| match signal {
+            Signal::EmrInstancesFailed => Some(failed_of(observation, group, failed?)),
+            signal => signal.read(observation, group),
+        };
         let sample = match self {
-            Self::BuiltIn(signal) => signal.read(observation, group),
+            Self::BuiltIn(signal) => of_group(*signal, group),
+            Self::OfTarget {
+                signal, selector, ..
+            } => {
+                let groups = &observation.cluster.value.groups;
+                of_group(*signal, selector.select_only(groups)?)
+            }
             Self::Metric { id, .. } => observation.metrics.get(id).copied(),
         };
         sample.filter(|sample| sample.value.is_finite())
+    }
+
+    /// The signal that Headroom observes itself, of this target or of another one.
+    pub fn signal(&self) -> Option<Signal> {
+        match self {
+            Self::BuiltIn(signal) | Self::OfTarget { signal, .. } => Some(*signal),
+            Self::Metric { .. } => None,
+        }
     }
 
     /// How old a value may be, and how far apart two samples may lie: three polls for what is
     /// polled.
     pub fn allowance(&self, poll: Duration) -> Duration {
         match self {
-            Self::BuiltIn(_) => poll * 3,
+            Self::BuiltIn(_) | Self::OfTarget { .. } => poll * 3,
             Self::Metric { allowance, .. } => *allowance,
         }
     }
@@ -130,7 +169,20 @@ impl SignalSource {
         match self {
             Self::BuiltIn(signal) => signal.name(),
             Self::Metric { id, .. } => id.as_str(),
+            Self::OfTarget { name, .. } => name,
         }
+    }
+}
+
+fn failed_of(
+    observation: &Observation,
+    group: &GroupStatus,
+    failed: &FailedInstances,
+) -> Sampled<f64> {
+    let found = failed.iter().find(|(id, _)| *id == group.id);
+    Sampled {
+        value: found.map_or(0.0, |(_, instances)| instances.as_f64()),
+        measured_at: observation.cluster.measured_at,
     }
 }
 
@@ -204,6 +256,7 @@ signals! {
     HdfsBlocksMissing = "hdfs_blocks_missing", NUMBER, ["MissingBlocks"], "Blocks without any copy.";
     EmrInstancesRequested = "emr_instances_requested", NUMBER, [], "Instances that EMR was asked for in the target group.";
     EmrInstancesRunning = "emr_instances_running", NUMBER, [], "Instances that run in the target group.";
+    EmrInstancesFailed = "emr_instances_failed", NUMBER, [], "Instances of the target group that its last scale-out did not bring, if it failed.";
     EmrStepsPending = "emr_steps_pending", NUMBER, [], "Steps that wait.";
     EmrStepsRunning = "emr_steps_running", NUMBER, [], "Steps that run.";
     EmrIdleSeconds = "emr_idle_seconds", TIME, [], "How long nothing has run on the cluster; zero while something does.";
@@ -216,6 +269,14 @@ impl Signal {
         self == Self::EmrIdleSeconds || self.name().starts_with("yarn_")
     }
 
+    /// Whether it is one of a group, and not of the whole cluster.
+    pub const fn is_of_group(self) -> bool {
+        matches!(
+            self,
+            Self::EmrInstancesRequested | Self::EmrInstancesRunning | Self::EmrInstancesFailed
+        )
+    }
+
     /// The signal with this name, be it ours or CloudWatch's.
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL
@@ -224,8 +285,8 @@ impl Signal {
             .find(|signal| signal.name() == name || signal.aliases().contains(&name))
     }
 
-    /// The value with its time; `None` when its source was not observed, or the value is undefined
-    /// (a share of nothing).
+    /// The value with its time; `None` when its source was not observed, the value is undefined (a share
+    /// of nothing), or it is not an observation: see [`SignalSource::read`].
     pub fn read(self, observation: &Observation, group: &GroupStatus) -> Option<Sampled<f64>> {
         match self {
             Self::HdfsUsedPercent
@@ -237,6 +298,7 @@ impl Signal {
             | Self::EmrStepsPending
             | Self::EmrStepsRunning
             | Self::EmrIdleSeconds => Some(self.read_cluster(observation, group)),
+            Self::EmrInstancesFailed => None,
             Self::YarnNodesNotListed => NodeCount::of(observation).map(|count| Sampled {
                 value: f64::from(count.value.not_listed),
                 measured_at: count.measured_at,

@@ -161,7 +161,7 @@ fn signal(expr: &Expr, target: &Target) -> Option<Signal> {
     };
     match target.signals.get(index)? {
         SignalSource::BuiltIn(signal) => Some(*signal),
-        SignalSource::Metric { .. } => None,
+        SignalSource::Metric { .. } | SignalSource::OfTarget { .. } => None,
     }
 }
 

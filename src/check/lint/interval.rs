@@ -177,7 +177,7 @@ fn signal_range(source: &SignalSource) -> Interval {
             low: 0.0,
             high: 100.0,
         },
-        SignalSource::BuiltIn(_) => Interval {
+        SignalSource::BuiltIn(_) | SignalSource::OfTarget { .. } => Interval {
             low: 0.0,
             high: f64::INFINITY,
         },

@@ -205,7 +205,7 @@ impl Reader<'_> {
             return Some(Subject::Metric(MetricId::clone(&metric.id)));
         }
         match Signal::from_name(name) {
-            Some(Signal::EmrInstancesRequested | Signal::EmrInstancesRunning) => self.refuse(
+            Some(signal) if signal.is_of_group() => self.refuse(
                 place,
                 format!("`{name}` follows from the decisions"),
                 "give the size at the start under `cluster:`",

@@ -250,15 +250,9 @@ impl Metrics {
         let Some(any_group) = observation.cluster.value.groups.first() else {
             return Vec::new();
         };
-        let is_per_group = |signal: &Signal| {
-            matches!(
-                signal,
-                Signal::EmrInstancesRequested | Signal::EmrInstancesRunning
-            )
-        };
         let built_in = Signal::ALL
             .iter()
-            .filter(|signal| !is_per_group(signal))
+            .filter(|signal| !signal.is_of_group())
             .filter(|signal| self.policy.uses_yarn() || !signal.needs_yarn())
             .map(|signal| SignalSource::BuiltIn(*signal));
         let declared = self
@@ -270,7 +264,7 @@ impl Metrics {
                 allowance: metric.allowance(),
             });
         let read = |source: SignalSource| {
-            let sample = source.read(observation, any_group)?;
+            let sample = source.read(observation, any_group, None)?;
             let known = is_fresh(
                 &sample,
                 observation.at,

@@ -14,7 +14,7 @@ use crate::decision::trouble::trouble;
 use crate::decision::{Action, Decision, RuleState};
 use crate::observation::node_use::NodeUse;
 use crate::observation::{ClusterState, GroupId, GroupStatus, NodesByState, Pause, Role, RuleName};
-use crate::policy::signal::SignalSource;
+use crate::policy::signal::Signal;
 use crate::policy::{Policy, Target};
 use crate::units::{Instances, Mebibytes, Timestamp, VirtualCores};
 
@@ -461,11 +461,11 @@ fn required_sources(
         .targets()
         .iter()
         .flat_map(|target| &target.signals)
-        .map(|signal| match signal {
-            SignalSource::Metric { .. } => Source::CloudWatch,
-            SignalSource::BuiltIn(signal) if signal.name().starts_with("hdfs_") => Source::Hdfs,
-            SignalSource::BuiltIn(signal) if signal.name().starts_with("yarn_") => Source::YarnLoad,
-            SignalSource::BuiltIn(_) => Source::Emr,
+        .map(|source| match source.signal().map(Signal::name) {
+            None => Source::CloudWatch,
+            Some(name) if name.starts_with("hdfs_") => Source::Hdfs,
+            Some(name) if name.starts_with("yarn_") => Source::YarnLoad,
+            Some(_) => Source::Emr,
         });
     let scaled = |group: &GroupStatus| {
         decisions

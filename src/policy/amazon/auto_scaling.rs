@@ -109,6 +109,7 @@ fn target(part: &Part<'_>, metrics: &mut Metrics, notes: &mut Notes) -> Option<T
         .collect();
     let limits = limits_document(&part.policy.value.constraints, notes);
     Some(TargetDocument {
+        name: None,
         group: part.group.document(part.policy),
         limits: Some(limits?),
         rules: rules.into_iter().collect::<Option<Vec<RuleDocument>>>()?,

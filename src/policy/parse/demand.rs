@@ -62,6 +62,7 @@ impl Reader<'_> {
             selectors.push(selector.clone());
             targets.push(self.demand_target(document, selector, demand));
         }
+        self.target_names(&at.value, &selectors);
         self.check_targets(at, &selectors);
         targets.into_iter().collect()
     }

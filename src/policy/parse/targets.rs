@@ -32,22 +32,63 @@ impl Reader<'_> {
             return self
                 .refuse(error.help("add `targets:` with rules, or `demand: { min: 2, max: 20 }`"));
         };
-        let mut targets = Vec::new();
-        let mut selectors = Vec::new();
-        for document in &at.value {
-            let document = &document.value;
-            let selector = self.selector(&document.group);
-            selectors.push(selector.clone());
-            targets.push(self.ruled_target(document, selector, metrics));
-        }
+        let selectors: Vec<Option<Selector>> = at
+            .value
+            .iter()
+            .map(|document| self.selector(&document.value.group))
+            .collect();
+        let names = self.target_names(&at.value, &selectors);
+        let targets: Vec<Option<Target>> = at
+            .value
+            .iter()
+            .zip(&selectors)
+            .map(|(document, selector)| {
+                self.ruled_target(&document.value, selector.clone(), &names, metrics)
+            })
+            .collect();
         self.check_targets(at, &selectors);
         targets.into_iter().collect()
+    }
+
+    /// The names of targets, by which rules of others read them, and what they select.
+    pub(super) fn target_names(
+        &mut self,
+        targets: &[At<TargetDocument>],
+        selectors: &[Option<Selector>],
+    ) -> Vec<(String, Selector)> {
+        let mut names: Vec<(String, Selector)> = Vec::new();
+        for (target, selector) in targets.iter().zip(selectors) {
+            let Some(at) = &target.value.name else {
+                continue;
+            };
+            let name = &at.value.0;
+            let is_word = name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+                && !name.starts_with(|c: char| c.is_ascii_digit());
+            if !is_word {
+                self.error(
+                    Diagnostic::error(
+                        at.span.clone(),
+                        format!("`{name}` cannot be the name of a target"),
+                    )
+                    .help("write letters, digits and `_`, such as `task_spot`"),
+                );
+            } else if names.iter().any(|(known, _)| known == name) {
+                self.error(
+                    Diagnostic::error(at.span.clone(), format!("another target is named `{name}`"))
+                        .help("give each target a different name"),
+                );
+            } else if let Some(selector) = selector {
+                names.push((name.clone(), selector.clone()));
+            }
+        }
+        names
     }
 
     pub(super) fn ruled_target(
         &mut self,
         document: &TargetDocument,
         selector: Option<Selector>,
+        names: &[(String, Selector)],
         metrics: &Metrics,
     ) -> Option<Target> {
         let limits = match &document.limits {
@@ -59,6 +100,7 @@ impl Reader<'_> {
             }
         };
         let mut scope = Scope {
+            targets: names,
             metrics,
             uses_yarn: self.uses_yarn,
             signals: Vec::new(),

@@ -5,7 +5,7 @@ use crate::policy::condition::Expr;
 use crate::policy::diagnostic::Diagnostic;
 use crate::policy::grammar::{Binary, Kind, Node, Unary};
 use crate::policy::operator::Operator;
-use crate::policy::signal::Unit;
+use crate::policy::signal::{Signal, Unit};
 
 impl Resolver<'_, '_> {
     pub(super) fn number(&mut self, node: &Node) -> Option<Quantity> {
@@ -16,6 +16,13 @@ impl Resolver<'_, '_> {
                 name, arguments, ..
             } if matches!(name.as_str(), "greatest" | "least") => {
                 self.choice(node, name, arguments)
+            }
+            Kind::Call { name, .. } if Signal::from_name(name).is_some() => {
+                let (index, unit) = self.signal_of_target(node)?;
+                Some(Quantity {
+                    expr: Expr::Signal(index),
+                    unit: Some(unit),
+                })
             }
             Kind::Call { .. } => self.window(node),
             Kind::Unary(Unary::Minus, operand) => {

@@ -4,7 +4,7 @@ use super::name::{CLUSTER_STATE, cluster_state};
 use super::{Quantity, Resolver};
 use crate::policy::condition::Expr;
 use crate::policy::diagnostic::{Diagnostic, nearest};
-use crate::policy::grammar::Node;
+use crate::policy::grammar::{Kind, Node};
 use crate::policy::signal::{Signal, SignalSource, Unit};
 
 impl Resolver<'_, '_> {
@@ -26,16 +26,76 @@ impl Resolver<'_, '_> {
             (None, Some((source, unit))) => (source.clone(), *unit),
             (None, None) => return self.unknown_name(node, name),
         };
-        let index = self
+        Some((self.index_of(source), unit))
+    }
+
+    /// The place of a signal of another target, such as `emr_instances_running(spot)`.
+    pub(super) fn signal_of_target(&mut self, node: &Node) -> Option<(usize, Unit)> {
+        let Kind::Call {
+            name, arguments, ..
+        } = &node.kind
+        else {
+            return None;
+        };
+        let signal = Signal::from_name(name)?;
+        if !signal.is_of_group() {
+            let error = Diagnostic::error(
+                node.span.clone(),
+                format!("`{name}` is not a signal of a group"),
+            );
+            let of_groups = Signal::ALL.iter().filter(|signal| signal.is_of_group());
+            let names: Vec<&str> = of_groups.map(|signal| signal.name()).collect();
+            return self.fail(error.help(format!(
+                "write `{name}`; signals of another target are {}",
+                names.join(", ")
+            )));
+        }
+        let [target] = arguments.as_slice() else {
+            let error = Diagnostic::error(
+                node.span.clone(),
+                format!("`{name}` needs the name of one target"),
+            );
+            return self.fail(error.help(format!("write `{name}(spot)`, or `{name}` alone")));
+        };
+        let written = self.written(target).to_owned();
+        let found = self.scope.targets.iter().find(|(name, _)| *name == written);
+        let Some((target, selector)) = found.cloned() else {
+            return self.unknown_target(target, &written);
+        };
+        let source = SignalSource::OfTarget {
+            signal,
+            selector,
+            name: format!("{}({target})", signal.name()).into(),
+        };
+        Some((self.index_of(source), signal.unit()))
+    }
+
+    fn unknown_target<T>(&mut self, node: &Node, written: &str) -> Option<T> {
+        let names: Vec<&str> = self
             .scope
-            .signals
+            .targets
             .iter()
-            .position(|known| *known == source)
-            .unwrap_or_else(|| {
-                self.scope.signals.push(source);
-                self.scope.signals.len() - 1
-            });
-        Some((index, unit))
+            .map(|(name, _)| name.as_str())
+            .collect();
+        let help = if names.is_empty() {
+            format!("give the target a name: `name: {written}` beside its `group`")
+        } else {
+            format!("targets with a name are {}", names.join(", "))
+        };
+        let error = Diagnostic::error(
+            node.span.clone(),
+            format!("no target has the name `{written}`"),
+        );
+        self.fail(error.help(help))
+    }
+
+    /// The source's place in the target's list, where it is put when it is new.
+    fn index_of(&mut self, source: SignalSource) -> usize {
+        let known = self.scope.signals.iter().position(|known| *known == source);
+        known.unwrap_or_else(|| {
+            self.scope.signals.push(source);
+            self.scope.signals.len() - 1
+        })
     }
 
     fn without_yarn<T>(&mut self, node: &Node, name: &str) -> Option<T> {

@@ -9,7 +9,7 @@ use crate::policy::condition::{Expr, WindowFunction, WindowSpec};
 use crate::policy::diagnostic::{Diagnostic, nearest};
 use crate::policy::grammar::{Kind, Node};
 use crate::policy::scalar::LONGEST;
-use crate::policy::signal::Unit;
+use crate::policy::signal::{Signal, Unit};
 
 const WINDOW_FUNCTIONS: &str = "`avg`, `min`, `max`, `rate`, and `p50` to `p99`";
 
@@ -38,7 +38,14 @@ impl Resolver<'_, '_> {
                 .help(help),
             );
         };
-        let Kind::Name(signal_name) = &signal.kind else {
+        let is_signal = |name: &str| Signal::from_name(name).is_some();
+        let resolved = if let Kind::Name(name) = &signal.kind {
+            self.signal(signal, name)
+        } else if let Kind::Call { name, .. } = &signal.kind
+            && is_signal(name)
+        {
+            self.signal_of_target(signal)
+        } else {
             let error = Diagnostic::error(
                 signal.span.clone(),
                 format!(
@@ -50,7 +57,6 @@ impl Resolver<'_, '_> {
                 "aggregate each signal by itself, as in `{name}(a, 5m) + {name}(b, 5m)`"
             )));
         };
-        let resolved = self.signal(signal, signal_name);
         let over = self.span_of_time(over);
         let ((signal, unit), over) = (resolved?, over?);
         let index = self.window_index(WindowSpec {
