@@ -13,8 +13,8 @@ use crate::daemon::sources::hdfs::{Hdfs, HdfsReading};
 use crate::daemon::sources::yarn::{Yarn, YarnNode, YarnReading};
 use crate::daemon::telemetry::report::{Source, SourceReport};
 use crate::observation::{
-    ClusterStatus, Control, GroupStatus, InstanceId, MetricId, NodeHealth, NodeLoad, NodeSnapshot,
-    Observation, Pause, Role, Sampled,
+    ClusterStatus, Control, GroupKind, GroupStatus, InstanceId, MetricId, NodeHealth, NodeLoad,
+    NodeSnapshot, Observation, Pause, Role, Sampled,
 };
 use crate::policy::Policy;
 use crate::units::Timestamp;
@@ -241,6 +241,15 @@ impl Observer {
                 }),
                 None => unknown_host = Some(node.host),
             }
+        }
+        let workers = self.sources.emr.running_workers(self.groups());
+        // The units of a fleet do not say how many instances it has.
+        let has_fleets = self
+            .groups()
+            .iter()
+            .any(|group| group.kind == GroupKind::Fleet);
+        if workers.is_none() && has_fleets {
+            return Err(SourceError::InstancesOutdated);
         }
         snapshot.extend(self.not_listed(&snapshot, decommissioned));
         match unknown_host {

@@ -52,6 +52,9 @@ pub struct DemandReport {
     /// Units that were requested of a group and did not arrive, and that are asked of others instead.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub units_lacking: u32,
+    /// Unusable units that are not made up for, because fewer work than do not.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub units_not_replaced: u32,
     /// Units asked of groups on spot, whose place others have until they arrive.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub units_asked_back: u32,
@@ -178,8 +181,15 @@ impl DemandReport {
         lines
     }
 
-    /// What groups provide in the place of others.
+    /// What groups provide in the place of others, and what nothing is provided for.
     fn in_place_of_others(&self) -> impl Iterator<Item = String> {
+        let not_replaced = (self.units_not_replaced > 0).then(|| {
+            format!(
+                "{} instances that YARN does not use are not made up for, because fewer work than do not; check \
+                 why nodes do not join, or are unhealthy",
+                self.units_not_replaced
+            )
+        });
         let lacking = (self.units_lacking > 0).then(|| {
             format!(
                 "{} requested units did not arrive; other groups take their place",
@@ -192,7 +202,8 @@ impl DemandReport {
                 self.units_asked_back
             )
         });
-        lacking.into_iter().chain(asked_back)
+        let all = [lacking, asked_back, not_replaced];
+        all.into_iter().flatten()
     }
 
     /// What is pending and does not count, by what holds it back and who can change that.

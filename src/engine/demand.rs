@@ -33,7 +33,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::presence::PATIENCE_POLLS;
+use super::presence::patience;
 use super::tick::Tick;
 use crate::decision::{DemandReport, HoldReason};
 use crate::observation::{GroupStatus, Sampled, YarnLoad};
@@ -109,7 +109,7 @@ impl DemandState {
             &tick.observation.cluster.value.groups,
             targets,
             lacking,
-            tick.unavailable,
+            &tick.unavailable,
         );
         self.provisioning
             .observe(at, supply.requested, supply.running);
@@ -144,14 +144,15 @@ impl DemandState {
         let units = self.units(at, &supply, limits, &load, preference, shape);
         Ok(Plan {
             desired: units.desired,
-            needed: units
-                .needed
-                .saturating_sub(supply.others)
+            needed: supply
+                .share_of_targets(units.needed)
                 .clamp(limits.min, limits.max),
+            drops_unusable: supply.has_replaced_unusable(units.needed),
             first_market: demand.first_market,
             limits,
             report: DemandReport {
                 units_lacking: lacking,
+                units_not_replaced: supply.not_replaced(),
                 ..self.report(unit, preference, &supply, &load, &units, counted)
             },
         })
@@ -184,8 +185,9 @@ impl DemandState {
             units_kept: units.kept,
             units_forecast: units.forecast,
             units_others: supply.others,
-            units_unusable: supply.unusable,
+            units_unusable: supply.unusable - supply.not_replaced(),
             units_lacking: 0,
+            units_not_replaced: 0,
             units_asked_back: 0,
             units_desired: units.desired,
             units_possible: None,
@@ -211,28 +213,32 @@ impl DemandState {
         preference: Preference,
         shape: Shape,
     ) -> Units {
-        let (have, there) = (supply.have(), supply.there());
+        let (have, there) = (supply.have(), supply.usable());
         let kept = match self.kept(at, have, there, preference.price) {
             kept if shape.has_all_nodes => kept,
             _ => have,
         };
         let forecast = self.daily.forecast(at, self.provisioning.delay());
-        let working = there.saturating_sub(supply.unusable);
         let most = if shape.waits_beside_room {
             have
         } else {
             u32::MAX
         };
-        let grown = load.units(preference, working).min(most);
+        let grown = load.units(preference, there).min(most);
         let needed = grown.max(forecast.unwrap_or(0));
+        // The minimum counts the unusable units that stay.
+        let least = if supply.has_replaced_unusable(needed) {
+            limits.min
+        } else {
+            limits.min.saturating_sub(supply.unusable_in_targets)
+        };
         Units {
             needed,
             kept,
             forecast,
             desired: supply
-                .total(needed, kept)
-                .saturating_sub(supply.others)
-                .clamp(limits.min, limits.max),
+                .share_of_targets(supply.total(needed, kept))
+                .clamp(least, limits.max),
             keep_idle: self.retention.keep_for(have, preference.price),
         }
     }
@@ -320,7 +326,7 @@ impl DemandState {
             return true;
         }
         let since = *self.unit_differs_since.get_or_insert(tick.at());
-        if is_settled && tick.at().since(since) >= tick.poll * PATIENCE_POLLS {
+        if is_settled && tick.at().since(since) >= patience(tick.poll) {
             (self.unit, self.unit_differs_since) = (Some(measured), None);
             return true;
         }

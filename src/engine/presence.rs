@@ -2,37 +2,58 @@
 //! registered again with a ResourceManager that restarted.
 //!
 //! At first they are unavailable: they may come back, and nothing scales in because YARN does not list
-//! them. After [`PATIENCE_POLLS`] they are unusable: they are no capacity, and the first to be terminated.
+//! them. After their [`patience`] they are unusable: they are no capacity, and the first to be
+//! terminated.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use crate::observation::node_count::{NodeCount, share_of};
-use crate::observation::{GroupKind, GroupStatus, NodeSnapshot, Observation};
+use crate::observation::{
+    GroupId, GroupKind, GroupStatus, InstanceId, NodeHealth, NodeLoad, NodeSnapshot, Observation,
+    Role,
+};
 use crate::units::{Instances, Timestamp};
 
-/// How many polls an instance may be unavailable before it counts as unusable: ten minutes at the default
-/// poll of 30 s. NodeManagers register again within a minute or two after the ResourceManager is back.
-pub const PATIENCE_POLLS: u32 = 20;
+/// How long an instance may be unavailable before it counts as unusable. NodeManagers register again
+/// within a minute or two after the ResourceManager is back, however often it is polled.
+const LEAST_PATIENCE: Duration = Duration::from_secs(600);
+/// Fewer measurements do not show that an instance does not come back.
+const LEAST_POLLS: u32 = 4;
+
+/// How long an instance may be unavailable before it counts as unusable: ten minutes, and at least four
+/// polls.
+pub fn patience(poll: Duration) -> Duration {
+    LEAST_PATIENCE.max(poll * LEAST_POLLS)
+}
 
 /// How long instances have been unavailable.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Presence {
-    /// Oldest first: since when so many more instances have been unavailable.
+    /// Since when each instance of the list of nodes has been unavailable.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    nodes: BTreeMap<InstanceId, Timestamp>,
+    /// Those of which only the number is known, oldest first: since when so many more have been
+    /// unavailable.
     #[serde(alias = "unused")]
     unavailable: Vec<(Timestamp, u32)>,
     measured_at: Option<Timestamp>,
 }
 
 /// The unavailable instances of the cluster at one tick.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Unavailable {
     /// All of them.
     pub total: u32,
+    /// Those that YARN lists as unhealthy.
+    unhealthy: u32,
     /// Those that have been unavailable for so long that they are no capacity.
     pub unusable: u32,
+    /// The unusable ones by group, as far as that is known. Groups that are left out have none.
+    by_group: Vec<(GroupId, u32)>,
     /// Instances that YARN does not list, if some of them have not been unavailable for long.
     pub not_listed: Option<NotListed>,
 }
@@ -64,26 +85,57 @@ impl Presence {
         let is_gap = |last: Timestamp| measured_at < last || measured_at.since(last) > max_age;
         if self.measured_at.is_some_and(is_gap) {
             self.unavailable.clear();
+            self.nodes.clear();
         }
         self.measured_at = Some(measured_at);
         let total = count.unhealthy.saturating_add(count.not_listed);
-        self.set_total(total, measured_at);
-        let patience = poll * PATIENCE_POLLS;
-        let unusable = self
-            .unavailable
-            .iter()
-            .filter(|(since, _)| at.since(*since) >= patience)
+        let is_old = |since: Timestamp| at.since(since) >= patience(poll);
+        let snapshot = fresh_snapshot(observation, max_age);
+        let named: Vec<&NodeLoad> = snapshot
+            .map(|snapshot| {
+                snapshot
+                    .0
+                    .iter()
+                    .filter(|node| is_unavailable(node))
+                    .collect()
+            })
+            .unwrap_or_default();
+        self.follow(&named, measured_at);
+        self.set_total(total.saturating_sub(self.nodes.len() as u32), measured_at);
+        let unusable_nodes = || {
+            let is_unusable = |node: &&&NodeLoad| {
+                self.nodes
+                    .get(&node.instance)
+                    .is_some_and(|since| is_old(*since))
+            };
+            named.iter().filter(is_unusable)
+        };
+        let unnamed = self.unavailable.iter().filter(|(since, _)| is_old(*since));
+        let unnamed = unnamed
             .map(|(_, instances)| *instances)
             .fold(0, u32::saturating_add);
-        let newest = self.unavailable.last().map_or(at, |(since, _)| *since);
+        let unusable = unnamed
+            .saturating_add(unusable_nodes().count() as u32)
+            .min(total);
+        let newest = self
+            .nodes
+            .values()
+            .chain(self.unavailable.iter().map(|(since, _)| since));
+        let newest = newest.max().copied().unwrap_or(at);
         let not_yet_unusable = count.not_listed.min(total - unusable);
+        let by_group = match snapshot {
+            Some(_) => by_group(unusable_nodes().map(|node| &node.group)),
+            None => of_the_only_group(observation, unusable),
+        };
         Unavailable {
             total,
+            unhealthy: count.unhealthy,
             unusable,
+            by_group,
             not_listed: (not_yet_unusable > 0).then_some(NotListed {
                 not_listed: count.not_listed,
                 running: count.running,
-                until: newest + patience,
+                until: newest + patience(poll),
             }),
         }
     }
@@ -91,6 +143,16 @@ impl Presence {
     /// Starts over, because the clock went back.
     pub fn handle_clock_rollback(&mut self) {
         *self = Self::default();
+    }
+
+    /// Keeps since when each of these nodes has been unavailable.
+    fn follow(&mut self, unavailable: &[&NodeLoad], at: Timestamp) {
+        let before = std::mem::take(&mut self.nodes);
+        let since = |node: &&NodeLoad| {
+            let since = before.get(&node.instance).copied().unwrap_or(at);
+            (node.instance.clone(), since)
+        };
+        self.nodes = unavailable.iter().map(since).collect();
     }
 
     /// Those that have been unavailable for the shortest time are the first that are used again.
@@ -114,6 +176,33 @@ impl Presence {
 }
 
 impl Unavailable {
+    /// How many of a group's instances are unusable, as far as that is known; of a fleet, how many
+    /// units.
+    pub fn unusable_in(&self, group: &GroupStatus, snapshot: Option<&NodeSnapshot>) -> u32 {
+        let found = self.by_group.iter().find(|(id, _)| *id == group.id);
+        let unusable = found.map_or(0, |(_, instances)| *instances);
+        units_of(group, unusable, snapshot)
+    }
+
+    /// How many of a group's instances are known not to work: unhealthy ones at once, those that YARN
+    /// does not list once they are unusable. Of a fleet, how many units.
+    pub fn not_working_in(
+        &self,
+        group: &GroupStatus,
+        snapshot: Option<&NodeSnapshot>,
+    ) -> Instances {
+        let unhealthy = match snapshot {
+            Some(snapshot) => {
+                let nodes = snapshot.of_group(&group.id);
+                let unhealthy = |node: &&NodeLoad| node.health == NodeHealth::Unhealthy;
+                nodes.filter(unhealthy).count() as u32
+            }
+            None => self.unhealthy.min(group.running.get()),
+        };
+        let unhealthy = units_of(group, unhealthy.min(self.unhealthy), snapshot);
+        Instances(unhealthy.max(self.unusable_in(group, snapshot)))
+    }
+
     /// How many instances of a group are unavailable; of a fleet, how many units. Without a snapshot of
     /// the nodes it is not known which they are, and each group is taken to have them.
     pub fn in_group(&self, group: &GroupStatus, snapshot: Option<&NodeSnapshot>) -> Instances {
@@ -124,30 +213,65 @@ impl Unavailable {
             .of_group(&group.id)
             .filter(|node| !node.health.is_usable());
         let unavailable = self.total.min(unavailable.count() as u32);
-        Instances(match group.kind {
-            GroupKind::Group => unavailable,
-            GroupKind::Fleet => {
-                let nodes = snapshot.of_group(&group.id).count() as u32;
-                share_of(group.running.get(), unavailable, nodes)
-            }
-        })
+        Instances(units_of(group, unavailable, Some(snapshot)))
     }
+}
+
+/// So many instances of a group in its units.
+fn units_of(group: &GroupStatus, instances: u32, snapshot: Option<&NodeSnapshot>) -> u32 {
+    match (group.kind, snapshot) {
+        (GroupKind::Group, _) | (GroupKind::Fleet, None) => instances,
+        (GroupKind::Fleet, Some(snapshot)) => {
+            let nodes = snapshot.of_group(&group.id).count() as u32;
+            share_of(group.running.get(), instances, nodes)
+        }
+    }
+}
+
+/// Whether a node of the list is unavailable. One that drains is about to go anyway.
+fn is_unavailable(node: &NodeLoad) -> bool {
+    !node.draining && !node.health.is_usable()
+}
+
+fn by_group<'a>(groups: impl Iterator<Item = &'a GroupId>) -> Vec<(GroupId, u32)> {
+    let mut counts: BTreeMap<&GroupId, u32> = BTreeMap::new();
+    for group in groups {
+        *counts.entry(group).or_default() += 1;
+    }
+    let counts = counts.into_iter();
+    counts
+        .map(|(group, count)| (group.clone(), count))
+        .collect()
+}
+
+/// Without the list of nodes, it is known where the unusable ones are only if they can be nowhere else.
+fn of_the_only_group(observation: &Observation, unusable: u32) -> Vec<(GroupId, u32)> {
+    let groups = observation.cluster.value.groups.iter();
+    let mut with_instances =
+        groups.filter(|group| group.role != Role::Primary && group.running.get() > 0);
+    match (with_instances.next(), with_instances.next()) {
+        (Some(group), None) if unusable > 0 => vec![(group.id.clone(), unusable)],
+        _ => Vec::new(),
+    }
+}
+
+fn fresh_snapshot(observation: &Observation, max_age: Duration) -> Option<&NodeSnapshot> {
+    let nodes = observation.nodes.as_ref()?;
+    (observation.at.since(nodes.measured_at) <= max_age).then_some(&nodes.value)
 }
 
 /// Counts the unavailable instances, and says when YARN was measured; `None` if that is not known.
 fn count(observation: &Observation, max_age: Duration) -> Option<(Timestamp, NodeCount)> {
     let groups = &observation.cluster.value.groups;
     let is_fresh = |measured_at: Timestamp| observation.at.since(measured_at) <= max_age;
-    if let Some(nodes) = observation
-        .nodes
-        .as_ref()
-        .filter(|nodes| is_fresh(nodes.measured_at))
-    {
-        return Some((nodes.measured_at, NodeCount::listed(&nodes.value, groups)));
+    let yarn = observation.yarn.as_ref();
+    let yarn = yarn.filter(|yarn| is_fresh(yarn.measured_at));
+    let nodes = observation.nodes.as_ref();
+    if let Some(nodes) = nodes.filter(|nodes| is_fresh(nodes.measured_at)) {
+        let listed = NodeCount::listed(&nodes.value, groups);
+        let count = listed.beside(&nodes.value, yarn.map(|yarn| &yarn.value));
+        return Some((nodes.measured_at, count));
     }
-    let yarn = observation
-        .yarn
-        .as_ref()
-        .filter(|yarn| is_fresh(yarn.measured_at))?;
+    let yarn = yarn?;
     Some((yarn.measured_at, NodeCount::counted(&yarn.value, groups)?))
 }

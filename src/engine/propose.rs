@@ -64,7 +64,10 @@ impl Amount {
 }
 
 /// Returns `ceil(nodes * ratio)` over all nodes that carry the load, minus those of the other groups,
-/// plus those of this group that YARN does not use.
+/// plus those of this group that do not work, as far as the ones that work outnumber them: where nothing that
+/// is launched ever works, launching more does not help. Instances that are only missing for a while are
+/// not made up for, and while they are, the result may lie on the wrong side of the requested size: a
+/// value above the target never asks for less, and one below it never for more.
 fn tracked(ratio: f64, tolerance: f64, group: &GroupStatus, tick: &Tick) -> Instances {
     if (ratio - 1.0).abs() <= tolerance + ROUNDING {
         return group.requested;
@@ -82,8 +85,13 @@ fn tracked(ratio: f64, tolerance: f64, group: &GroupStatus, tick: &Tick) -> Inst
         .map(working)
         .sum();
     let nodes = others + working(group);
-    let unavailable = tick.unavailable.in_group(group, tick.snapshot());
-    Instances(ceil(nodes.as_f64() * ratio)) - others + unavailable
+    let not_working = tick.unavailable.not_working_in(group, tick.snapshot());
+    let desired = Instances(ceil(nodes.as_f64() * ratio)) - others + not_working.min(nodes);
+    if ratio > 1.0 {
+        desired.max(group.requested)
+    } else {
+        desired.min(group.requested)
+    }
 }
 
 fn ceil(value: f64) -> u32 {

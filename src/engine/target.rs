@@ -27,7 +27,7 @@ use super::tick::Tick;
 use crate::decision::{
     Action, Cause, Decision, HoldReason, Outcome, Reading, RuleReport, RuleState,
 };
-use crate::observation::{GroupId, GroupState, GroupStatus, Role, Sampled};
+use crate::observation::{GroupId, GroupKind, GroupState, GroupStatus, Role, Sampled};
 use crate::policy::condition::Leaf;
 use crate::policy::signal::Signal;
 use crate::policy::{GroupMatch, Limits, Selector, Target};
@@ -187,6 +187,10 @@ impl TargetState {
             market: group.market,
             requested: group.requested.get(),
             running: group.running.get(),
+            unusable: match group.kind {
+                GroupKind::Group => tick.unavailable.unusable_in(group, None),
+                GroupKind::Fleet => 0,
+            },
             min: limits.min().get(),
             max: limits.max().get(),
             can_grow: is_ready && !is_quarantined,

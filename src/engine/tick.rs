@@ -17,7 +17,8 @@ pub struct Tick<'a> {
     pub uses_yarn: bool,
     /// Whether a scale-in needs the snapshot of the nodes.
     pub needs_nodes: bool,
-    /// Whether this is the engine's first observation.
+    /// Whether this is the engine's first observation, or the first after a long pause: nothing is known of
+    /// the time before it.
     pub is_first: bool,
     /// Instances that EMR runs and YARN does not use.
     pub unavailable: Unavailable,

@@ -21,20 +21,34 @@ impl NodeCount {
     /// neither is known.
     pub fn of(observation: &Observation) -> Option<Sampled<Self>> {
         let groups = &observation.cluster.value.groups;
+        let yarn = observation.yarn.as_ref();
         if let Some(nodes) = &observation.nodes {
             return Some(Sampled {
-                value: Self::listed(&nodes.value, groups),
+                value: Self::listed(&nodes.value, groups)
+                    .beside(&nodes.value, yarn.map(|yarn| &yarn.value)),
                 measured_at: nodes.measured_at,
             });
         }
-        let yarn = observation.yarn.as_ref()?;
+        let yarn = yarn?;
         Some(Sampled {
             value: Self::counted(&yarn.value, groups)?,
             measured_at: yarn.measured_at,
         })
     }
 
-    /// Counts by the list of nodes. Of the instances that are not listed, those that were decommissioned
+    /// The count for a tick at which YARN's numbers are known, too. If those have fewer nodes than the
+    /// list, the load is not that of all nodes: what they lack counts as not listed.
+    pub fn beside(mut self, snapshot: &NodeSnapshot, yarn: Option<&YarnLoad>) -> Self {
+        if let Some(counted) = yarn.and_then(YarnLoad::nodes_with_memory) {
+            let works = |node: &&NodeLoad| node.health == NodeHealth::Usable && !node.draining;
+            let listed = snapshot.0.iter().filter(works).count() as u32;
+            self.not_listed += listed.saturating_sub(counted.active);
+        }
+        self
+    }
+
+    /// Counts by the list of nodes. An instance of a group that runs and is not in the list at all, because
+    /// the list of instances is older, is not listed either. Of the instances that are not listed, those that were decommissioned
     /// do not count, as far as a scale-in is about to terminate instances. That it is does not say which
     /// they are: the others may be there and busy, and only be missing from the list.
     pub fn listed(snapshot: &NodeSnapshot, groups: &[GroupStatus]) -> Self {
@@ -64,6 +78,7 @@ impl NodeCount {
             let have_left = decommissioned.min(leaving.saturating_sub(draining));
             count.running = count.running.saturating_add(running);
             count.not_listed += decommissioned - have_left;
+            count.not_listed += running.saturating_sub(nodes);
         }
         count
     }
@@ -73,7 +88,7 @@ impl NodeCount {
     /// terminated long ago: they say nothing of the instances that run, but for those of a scale-in that is
     /// in flight.
     pub fn counted(yarn: &YarnLoad, groups: &[GroupStatus]) -> Option<Self> {
-        let nodes = yarn.known_nodes()?;
+        let nodes = yarn.nodes_with_memory()?;
         if workers(groups).any(|group| group.kind == GroupKind::Fleet) {
             return None;
         }
@@ -156,6 +171,41 @@ mod tests {
         assert_eq!(not_listed(&observation), Some(6));
         observation.yarn = None;
         assert_eq!(not_listed(&observation), None);
+    }
+
+    #[test]
+    fn instances_that_the_list_or_yarns_numbers_lack_are_not_listed() {
+        let mut observation = observed(NodesByState {
+            active: 5,
+            ..NodesByState::default()
+        });
+        let node = |group: &str, instance: u32| NodeLoad {
+            instance: InstanceId::new(format!("i-{group}-{instance}")),
+            group: GroupId::new(group),
+            containers: 0,
+            has_application_master: false,
+            draining: false,
+            idle_since: None,
+            health: NodeHealth::Usable,
+        };
+        let mut nodes: Vec<_> = (0..2).map(|i| node("ig-core", i)).collect();
+        nodes.extend((0..3).map(|i| node("ig-task", i)));
+        let at = observation.at;
+        let mut with = |nodes: &[NodeLoad], active, memory| {
+            observation.nodes = Some(Sampled {
+                value: NodeSnapshot(nodes.to_vec()),
+                measured_at: at,
+            });
+            let yarn = observation.yarn.as_mut().expect("YARN answers");
+            yarn.value.nodes.active = active;
+            yarn.value.memory_total = Mebibytes(memory);
+            not_listed(&observation)
+        };
+        assert_eq!(with(&nodes, 5, 1_024), Some(1), "four task instances run");
+        nodes.push(node("ig-task", 3));
+        assert_eq!(with(&nodes, 6, 1_024), Some(0));
+        assert_eq!(with(&nodes, 1, 1_024), Some(5), "the load is that of one");
+        assert_eq!(with(&nodes, 6, 0), Some(6), "and here of none");
     }
 
     #[test]

@@ -87,6 +87,20 @@ impl YarnLoad {
         let is_known = self.nodes != NodesByState::default() || self.memory_total.get() == 0;
         is_known.then_some(self.nodes)
     }
+
+    /// The nodes whose memory is in this load: none while YARN counts nodes and no memory of them, as for
+    /// a moment while a ResourceManager starts.
+    pub fn nodes_with_memory(&self) -> Option<NodesByState> {
+        let nodes = self.known_nodes()?;
+        if self.memory_total.get() > 0 {
+            return Some(nodes);
+        }
+        Some(NodesByState {
+            active: 0,
+            decommissioning: 0,
+            ..nodes
+        })
+    }
 }
 
 /// NodeManagers by state, as the ResourceManager counts them.

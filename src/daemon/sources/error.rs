@@ -63,6 +63,12 @@ pub enum SourceError {
         "YARN node {host} is not among the instances that EMR listed; they are listed again within a minute"
     )]
     UnknownHost { host: String },
+    /// The instances could not be listed since the size of a fleet changed.
+    #[error(
+        "the list of instances is older than the sizes of the fleets, so that it is not known which nodes \
+         YARN lacks"
+    )]
+    InstancesOutdated,
     /// The call was not made: the budget of API calls is spent.
     #[error("{operation} was skipped to stay within `aws.calls_per_minute`")]
     OverBudget { operation: &'static str },
@@ -84,12 +90,16 @@ impl SourceError {
             Self::AccessDenied { .. } => "access_denied",
             Self::Refused { .. } => "refused",
             Self::UnknownHost { .. } => "unknown_host",
+            Self::InstancesOutdated => "instances_outdated",
             Self::OverBudget { .. } => "over_budget",
         }
     }
 
     /// Whether the error is usual for a moment: only one that lasts is worth a line in the log.
     pub const fn is_momentary(&self) -> bool {
-        matches!(self, Self::Contradictory { .. } | Self::UnknownHost { .. })
+        matches!(
+            self,
+            Self::Contradictory { .. } | Self::UnknownHost { .. } | Self::InstancesOutdated
+        )
     }
 }

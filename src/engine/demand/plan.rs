@@ -9,8 +9,10 @@ use crate::units::Instances;
 /// The units that all targets should have together.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Plan {
-    /// Units of the targets, within the limits of the demand.
+    /// Usable units of the targets, within the limits of the demand.
     pub desired: u32,
+    /// Whether unusable units are to go, because others work in their place.
+    pub drops_unusable: bool,
     /// Those of them that are needed, and not only worth keeping.
     pub needed: u32,
     /// The market that scales out first.
@@ -35,15 +37,37 @@ impl Plan {
         let wanted = Wanted {
             units: self.desired,
             needed: self.needed,
+            drops_unusable: self.drops_unusable,
             first_market: self.first_market,
         };
         let sizes = shares(wanted, &self.limits, members);
+        let unusable = self.unusable_left(members, &sizes);
         let total = sizes.iter().copied().fold(0, u32::saturating_add);
-        self.report.units_possible = (total < self.desired).then_some(total);
+        let desired = self.desired.saturating_add(unusable);
+        if self.drops_unusable {
+            self.report.units_unusable = unusable.min(self.report.units_unusable);
+        }
+        self.report.units_desired = desired.min(self.limits.max);
+        self.report.units_possible = (total < self.report.units_desired).then_some(total);
         if self.first_market == Market::Spot {
-            self.report.units_asked_back = total.saturating_sub(self.desired);
+            self.report.units_asked_back = total.saturating_sub(desired);
         }
         sizes
+    }
+}
+
+impl Plan {
+    /// The unusable units that stay at these sizes.
+    fn unusable_left(&self, members: &[Member], sizes: &[u32]) -> u32 {
+        let left = members.iter().zip(sizes).map(|(member, size)| {
+            if self.drops_unusable {
+                let usable = member.requested.saturating_sub(member.unusable);
+                size.saturating_sub(usable).min(member.unusable)
+            } else {
+                member.unusable
+            }
+        });
+        left.fold(0, u32::saturating_add)
     }
 }
 

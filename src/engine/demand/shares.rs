@@ -12,10 +12,12 @@ use crate::observation::{Market, Role};
 /// What is distributed.
 #[derive(Clone, Copy, Debug)]
 pub struct Wanted {
-    /// Units of all targets together.
+    /// Usable units of all targets together.
     pub units: u32,
     /// Those of them that are needed, and not only worth keeping.
     pub needed: u32,
+    /// Whether unusable units are to go, because others work in their place.
+    pub drops_unusable: bool,
     /// The market that scales out first.
     pub first_market: Market,
 }
@@ -27,6 +29,8 @@ pub struct Member {
     pub market: Market,
     pub requested: u32,
     pub running: u32,
+    /// Of those that run, the ones that are no capacity.
+    pub unusable: u32,
     pub min: u32,
     pub max: u32,
     /// Whether the group can scale out: it is ready, and no scale-out failed recently.
@@ -42,6 +46,7 @@ pub fn shares(wanted: Wanted, limits: &UnitLimits, members: &[Member]) -> Vec<u3
     split.leave_classes_above_their_maximum();
     split.grow();
     split.ask_again();
+    split.drop_unusable();
     split.shrink();
     split.keep_the_minimum();
     split.take_back();
@@ -84,6 +89,8 @@ struct Split<'a> {
     /// The members, the first to scale in first.
     first_to_go: Vec<usize>,
     sizes: Vec<u32>,
+    /// The unusable units in these sizes.
+    unusable: Vec<u32>,
 }
 
 impl<'a> Split<'a> {
@@ -113,6 +120,10 @@ impl<'a> Split<'a> {
             first_to_grow,
             first_to_go,
             sizes: members.iter().map(size).collect(),
+            unusable: members
+                .iter()
+                .map(|member| member.unusable.min(size(member)))
+                .collect(),
         }
     }
 
@@ -133,7 +144,7 @@ impl<'a> Split<'a> {
     fn grow(&mut self) {
         for member in self.first_to_grow.clone() {
             if self.members[member].can_grow {
-                let missing = self.wanted.units.saturating_sub(self.total());
+                let missing = self.wanted.units.saturating_sub(self.usable());
                 self.sizes[member] += missing.min(self.room(member));
             }
         }
@@ -142,7 +153,7 @@ impl<'a> Split<'a> {
     /// What nobody else can take stays requested where it failed.
     fn ask_again(&mut self) {
         for member in self.first_to_grow.clone() {
-            let missing = self.wanted.units.saturating_sub(self.total());
+            let missing = self.wanted.units.saturating_sub(self.usable());
             let lacks = self.members[member]
                 .requested
                 .saturating_sub(self.sizes[member]);
@@ -152,10 +163,21 @@ impl<'a> Split<'a> {
         }
     }
 
+    /// Each group gives its own unusable units back, once as many units work as are needed.
+    fn drop_unusable(&mut self) {
+        if !self.wanted.drops_unusable {
+            return;
+        }
+        for member in 0..self.members.len() {
+            let dropped = self.reduce(member, self.unusable[member]);
+            self.unusable[member] -= dropped;
+        }
+    }
+
     /// With spot first, nothing is given back before what takes its place runs.
     fn shrink(&mut self) {
         for member in self.first_to_go.clone() {
-            let mut surplus = self.total().saturating_sub(self.wanted.units);
+            let mut surplus = self.usable().saturating_sub(self.wanted.units);
             if self.is_taken_back_from(member) {
                 surplus = surplus.saturating_sub(self.arriving());
             }
@@ -168,7 +190,7 @@ impl<'a> Split<'a> {
     fn keep_the_minimum(&mut self) {
         for member in self.first_to_grow.clone() {
             let least = self.wanted.units.min(self.limits.min);
-            let missing = least.saturating_sub(self.total());
+            let missing = least.saturating_sub(self.usable());
             let requested = self.members[member].requested;
             self.sizes[member] += missing.min(requested.saturating_sub(self.sizes[member]));
         }
@@ -184,9 +206,10 @@ impl<'a> Split<'a> {
         for member in self.first_to_grow.clone() {
             let Member { role, can_grow, .. } = self.members[member];
             if role != Role::Core && can_grow && !self.is_taken_back_from(member) {
-                let missing = needed.saturating_sub(self.sizes[member]);
-                self.sizes[member] += missing.min(self.room(member));
-                needed = needed.saturating_sub(self.sizes[member]);
+                let usable = self.sizes[member] - self.unusable[member];
+                let taken = needed.saturating_sub(usable).min(self.room(member));
+                self.sizes[member] += taken;
+                needed = needed.saturating_sub(usable + taken);
             }
         }
     }
@@ -247,6 +270,12 @@ impl<'a> Split<'a> {
             .fold(0, u32::saturating_add)
     }
 
+    /// All units that are not unusable.
+    fn usable(&self) -> u32 {
+        let unusable = self.unusable.iter().copied();
+        self.total() - unusable.fold(0, u32::saturating_add)
+    }
+
     fn total(&self) -> u32 {
         self.sizes.iter().copied().fold(0, u32::saturating_add)
     }
@@ -271,6 +300,7 @@ mod tests {
             market,
             requested,
             running: requested,
+            unusable: 0,
             min: 0,
             max: 50,
             can_grow: true,
@@ -283,6 +313,7 @@ mod tests {
         Wanted {
             units,
             needed: units,
+            drops_unusable: false,
             first_market: Market::OnDemand,
         }
     }
@@ -418,6 +449,30 @@ mod tests {
         alone[0].can_grow = false;
         assert_eq!(sizes(spot_first(10), &alone), [2, 0, 8], "nobody else can");
         assert_eq!(lacking(&alone), 0);
+    }
+
+    #[test]
+    fn each_group_gives_its_own_unusable_units_back_and_only_once_others_work_in_their_place() {
+        let mut members = three(4, 4, 0);
+        members[0].unusable = 2;
+        let sizes = |units, drops_unusable, members: &[Member]| {
+            let wanted = Wanted {
+                drops_unusable,
+                ..needed(units)
+            };
+            shares(wanted, &UP_TO_20, members)
+        };
+        assert_eq!(sizes(6, true, &members), [2, 4, 0]);
+        assert_eq!(sizes(8, false, &members), [6, 4, 0], "two are made up for");
+        members[0].requested = 6;
+        assert_eq!(sizes(8, false, &members), [6, 4, 0], "they do not work yet");
+        members[0].min = 6;
+        assert_eq!(
+            sizes(8, true, &members),
+            [6, 4, 0],
+            "the task group is busy"
+        );
+        assert_eq!(sizes(20, false, &members), [16, 4, 0], "up to the maximum");
     }
 
     #[test]

@@ -17,10 +17,13 @@ pub struct Supply {
     pub workers: u32,
     /// A unit is a node in each of these groups.
     pub counts_nodes: bool,
-    /// Running units that YARN does not use; zero for fleets, where nodes are not units.
-    pub unavailable: u32,
-    /// Those of them that have been unavailable for so long that they are no capacity.
+    /// Running units that YARN does not use and that may come back; zero for fleets, where nodes are not
+    /// units.
+    pub missing: u32,
+    /// Running units that have been unavailable for so long that they are no capacity; zero for fleets.
     pub unusable: u32,
+    /// Those of them that are known to be in targets.
+    pub unusable_in_targets: u32,
 }
 
 impl Supply {
@@ -30,7 +33,7 @@ impl Supply {
         groups: &[GroupStatus],
         targets: &[&GroupStatus],
         lacking: u32,
-        unavailable: Unavailable,
+        unavailable: &Unavailable,
     ) -> Self {
         let workers = || groups.iter().filter(|group| group.role != Role::Primary);
         let is_other = |group: &&GroupStatus| targets.iter().all(|target| target.id != group.id);
@@ -46,33 +49,65 @@ impl Supply {
             others: total(workers().filter(is_other).map(|group| group.running)),
             workers: total(workers().map(|group| group.running)),
             counts_nodes,
-            unavailable: counted(unavailable.total),
+            missing: counted(unavailable.total - unavailable.unusable),
             unusable: counted(unavailable.unusable),
+            unusable_in_targets: counted(
+                targets
+                    .iter()
+                    .map(|group| unavailable.unusable_in(group, None))
+                    .fold(0, u32::saturating_add)
+                    .min(unavailable.unusable),
+            ),
         }
     }
 
-    /// Units that the cluster has or will have when everything requested runs.
+    /// Units that are no unusable ones, and that the cluster has or will have when everything requested
+    /// runs.
     pub fn have(&self) -> u32 {
-        self.others.saturating_add(self.requested)
+        self.others
+            .saturating_add(self.requested)
+            .saturating_sub(self.unusable)
     }
 
-    /// Returns the units that the cluster should have when `needed` have to work and `kept` are needed
-    /// or worth keeping. Unusable units are made up for, or are the first to go. While some have not
-    /// been unavailable for long, they may come back: nothing is terminated that would then be needed.
+    /// Returns the usable units that the cluster should have when `needed` have to work and `kept` are
+    /// needed or worth keeping. While some are missing, they may come back: nothing is terminated that
+    /// would then be needed.
     pub fn total(&self, needed: u32, kept: u32) -> u32 {
         let have = self.have();
-        let with_unusable = needed.saturating_add(self.unusable);
-        if with_unusable > have {
-            return with_unusable;
+        let needed = needed
+            .saturating_sub(self.not_replaced())
+            .max(needed.min(self.usable()));
+        if needed > have {
+            return needed;
         }
-        let remaining = kept.max(needed);
-        if self.unavailable > self.unusable {
-            remaining
-                .max(needed.saturating_add(self.unavailable))
-                .min(have)
-        } else {
-            remaining.min(have)
-        }
+        kept.max(needed.saturating_add(self.missing)).min(have)
+    }
+
+    /// What the targets should have of so many usable units of the cluster.
+    pub fn share_of_targets(&self, units: u32) -> u32 {
+        let elsewhere = self.unusable - self.unusable_in_targets;
+        units.saturating_add(elsewhere).saturating_sub(self.others)
+    }
+
+    /// Whether so many usable units work that the unusable ones are not needed in their place any more.
+    pub fn has_replaced_unusable(&self, needed: u32) -> bool {
+        self.working() >= needed
+    }
+
+    /// Unusable units that are not made up for: more of them than there are units that work. Where nothing
+    /// that is launched ever works, launching more does not help; where it does, the limit rises.
+    pub fn not_replaced(&self) -> u32 {
+        self.unusable.saturating_sub(self.working())
+    }
+
+    /// Units that run and are not unusable.
+    pub fn usable(&self) -> u32 {
+        self.there().saturating_sub(self.unusable)
+    }
+
+    /// Units that run and that YARN uses.
+    fn working(&self) -> u32 {
+        self.usable().saturating_sub(self.missing)
     }
 
     /// Running units whose capacity is in YARN's totals. Without nodes in YARN's answer, all of them.

@@ -76,7 +76,7 @@ fn while_a_group_scales_in_only_decommissioned_instances_may_be_missing_from_the
 }
 
 #[test]
-fn track_counts_the_unavailable_nodes_of_a_fleet_in_units() {
+fn track_counts_the_nodes_of_a_fleet_that_work_in_units() {
     // 20 units on 5 nodes of 4, of which 2 do not work: 10 requested of the 20 units less 8.
     let nodes = [
         (NodeHealth::Usable, false, 3),
@@ -86,7 +86,7 @@ fn track_counts_the_unavailable_nodes_of_a_fleet_in_units() {
     let action = with_nodes(GroupKind::Fleet, track, &nodes);
     assert_eq!(
         action.resized_to(),
-        Some(10 * (10 - 8) + 8),
-        "half of the memory is available, ten times the target"
+        Some(10 * (10 - 8) + 2),
+        "half of the memory is available, ten times the target, and as many are made up for as work"
     );
 }

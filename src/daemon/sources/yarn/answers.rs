@@ -178,7 +178,11 @@ impl Answers {
     pub fn snapshot(&self) -> Result<Vec<YarnNode>, SourceError> {
         let nodes = self.nodes.as_ref().map_err(Clone::clone)?;
         let apps = self.apps.as_ref().map_err(Clone::clone)?;
-        snapshot(nodes, apps).map_err(|problem| contradictory(&self.nodes_url, problem))
+        let running = self
+            .metrics
+            .as_ref()
+            .map_or(0, |metrics| metrics.apps_running);
+        snapshot(nodes, apps, running).map_err(|problem| contradictory(&self.nodes_url, problem))
     }
 
     /// The containers that all applications ask for; `None` if that is unknown: the requests were not

@@ -22,11 +22,11 @@ pub struct YarnNode {
     pub is_healthy: bool,
 }
 
-/// Combines nodes and applications.
+/// Combines nodes and applications. `apps_running` is how many applications YARN counts as running.
 ///
 /// # Errors
 /// When it is uncertain for some node whether it runs an application master.
-pub fn snapshot(nodes: &[Node], apps: &[App]) -> Result<Vec<YarnNode>, String> {
+pub fn snapshot(nodes: &[Node], apps: &[App], apps_running: u64) -> Result<Vec<YarnNode>, String> {
     let masters = masters(apps)?;
     let present: Vec<&Node> = nodes
         .iter()
@@ -39,6 +39,13 @@ pub fn snapshot(nodes: &[Node], apps: &[App]) -> Result<Vec<YarnNode>, String> {
     if containers > 0 && apps.is_empty() {
         return Err(format!(
             "{containers} containers run, but no application is listed; may this user see all applications (`yarn.admin.acl`)?"
+        ));
+    }
+    let listed = apps.iter().filter(|app| app.state == AppState::Running);
+    let listed = listed.count() as u64;
+    if listed < apps_running {
+        return Err(format!(
+            "{apps_running} applications run, but only {listed} are listed; may this user see all applications (`yarn.admin.acl`)?"
         ));
     }
     let snapshot: Vec<YarnNode> = present
@@ -175,7 +182,7 @@ mod tests {
             ),
         ];
         for (name, containers, apps, expected) in table {
-            match (snapshot(&[node("a", containers)], &apps), expected) {
+            match (snapshot(&[node("a", containers)], &apps, 0), expected) {
                 (Ok(snapshot), Ok(has_master)) => {
                     assert_eq!(snapshot[0].has_application_master, has_master, "{name}")
                 }
@@ -188,6 +195,18 @@ mod tests {
     }
 
     #[test]
+    fn a_list_that_lacks_applications_says_nothing_of_where_masters_run() {
+        let apps = [app(AppState::Running, Some("a"))];
+        let problem = snapshot(&[node("a", 1)], &apps, 2).expect_err("one is hidden");
+        assert!(
+            problem.starts_with("2 applications run, but only 1 are listed"),
+            "{problem}"
+        );
+        assert!(snapshot(&[], &[], 1).is_err());
+        assert!(snapshot(&[node("a", 1)], &apps, 0).is_ok(), "it just began");
+    }
+
+    #[test]
     fn nodes_of_one_host_are_told_apart_by_their_port() {
         let second = Node {
             http_address: "a:8043".to_owned(),
@@ -196,6 +215,7 @@ mod tests {
         let snapshot = snapshot(
             &[node("a", 1), second],
             &[app(AppState::Running, Some("a"))],
+            1,
         )
         .unwrap();
         assert_eq!(

@@ -475,7 +475,7 @@ proptest::proptest! {
             let _ = serde_json::from_slice::<queue_wire::RequestingApps>(&bytes);
             let nodes = serde_json::from_slice::<wire::Nodes>(&bytes).ok().and_then(|nodes| nodes.nodes);
             let apps = serde_json::from_slice::<wire::Apps>(&bytes).ok().and_then(|apps| apps.apps);
-            let _ = node_snapshot::snapshot(&nodes.map(|list| list.node).unwrap_or_default(), &apps.map(|list| list.app).unwrap_or_default());
+            let _ = node_snapshot::snapshot(&nodes.map(|list| list.node).unwrap_or_default(), &apps.map(|list| list.app).unwrap_or_default(), 0);
         }
     }
 }

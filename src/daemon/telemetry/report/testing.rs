@@ -52,6 +52,7 @@ pub fn demand() -> DemandReport {
         units_others: 2,
         units_unusable: 0,
         units_lacking: 0,
+        units_not_replaced: 0,
         units_asked_back: 0,
         held_back: vec![],
         units_held_back: 0.0,
