@@ -101,7 +101,7 @@ pub(super) fn remedy(reason: &HoldReason, at: Timestamp, target: Option<&Target>
             format!("{signal} is observed again{}", hint(signal))
         }
         R::NodesNotListed { .. } => {
-            "YARN lists these instances, or they have been unavailable for 20 polls; check their \
+            "YARN lists these instances, or they have been unavailable for 10 minutes; check their \
              NodeManagers"
                 .to_owned()
         }

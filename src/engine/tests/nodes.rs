@@ -251,7 +251,7 @@ fn nodes_that_yarn_does_not_use_go_before_every_healthy_one() {
     let mut nodes = snapshot(&[EMPTY, (2, false, false), (1, false, false), EMPTY, EMPTY]);
     nodes.0[1].health = NodeHealth::Unhealthy;
     nodes.0[3].health = NodeHealth::NotListed;
-    // They have been missing for long enough: the engine has seen them for twenty polls.
+    // They have been missing for long enough: the engine has seen them for ten minutes.
     let mut harness = Harness::new(
         parsed(
             "{ name: t, targets: [{ group: { role: task }, limits: { min: 0, max: 9 }, \
