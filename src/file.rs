@@ -1,4 +1,4 @@
-//! Writing files atomically.
+//! Writing files atomically, and reading text in either of its encodings.
 
 use std::fs::File;
 use std::io::{self, Write};
@@ -77,6 +77,33 @@ pub fn write_whole(path: &Path, content: &[u8]) -> io::Result<()> {
     file.persist()
 }
 
+/// Reads a text file in UTF-8 or, as PowerShell writes it, in UTF-16.
+///
+/// # Errors
+/// When the file cannot be read, or is not text; the error says what else it is.
+pub fn read_text(path: &Path) -> io::Result<String> {
+    text(std::fs::read(path)?)
+        .map_err(|problem| io::Error::new(io::ErrorKind::InvalidData, problem))
+}
+
+fn text(bytes: Vec<u8>) -> Result<String, &'static str> {
+    let utf_16 = |bytes: &[u8], unit: fn([u8; 2]) -> u16| {
+        let (pairs, []) = bytes.as_chunks() else {
+            return Err("its UTF-16 ends within a character; write the file again");
+        };
+        let units: Vec<u16> = pairs.iter().copied().map(unit).collect();
+        String::from_utf16(&units).map_err(|_| "it is not valid UTF-16; save it as UTF-8")
+    };
+    match bytes.as_slice() {
+        [0xff, 0xfe, rest @ ..] => utf_16(rest, u16::from_le_bytes),
+        [0xfe, 0xff, rest @ ..] => utf_16(rest, u16::from_be_bytes),
+        [b'P', b'K', 3, 4, ..] => Err(
+            "it is a ZIP file; if it is a plan of Terraform, give what `terraform show -json PLAN` prints",
+        ),
+        _ => String::from_utf8(bytes).map_err(|_| "it is not text in UTF-8; save it as UTF-8"),
+    }
+}
+
 /// Whether the path is the temporary file of a [`WholeFile`]. One that no process writes any more
 /// was left by a killed process.
 pub fn is_temporary(path: &Path) -> bool {
@@ -128,6 +155,36 @@ mod tests {
         write_whole(&path, b"new").expect("second");
         assert_eq!(std::fs::read(&path).expect("reads"), b"new");
         assert_eq!(std::fs::read_dir(folder.path()).expect("lists").count(), 1);
+    }
+
+    #[test]
+    fn text_is_read_in_utf_8_and_in_utf_16_of_both_byte_orders() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("policy.yaml");
+        let utf_16 = |bytes: fn(u16) -> [u8; 2]| -> Vec<u8> {
+            "\u{feff}name: größe"
+                .encode_utf16()
+                .flat_map(bytes)
+                .collect()
+        };
+        let half = [utf_16(u16::to_le_bytes), vec![0]].concat();
+        for (bytes, expected) in [
+            ("name: größe".into(), Ok("name: größe")),
+            (utf_16(u16::to_le_bytes), Ok("name: größe")),
+            (utf_16(u16::to_be_bytes), Ok("name: größe")),
+            (vec![], Ok("")),
+            (half, Err("ends within a character")),
+            (vec![0xff, 0xfe, 0x00, 0xd8], Err("not valid UTF-16")),
+            (b"PK\x03\x04".to_vec(), Err("terraform show -json")),
+            (vec![b'n', 0xff], Err("not text in UTF-8")),
+        ] {
+            std::fs::write(&path, bytes).expect("writes");
+            match (read_text(&path), expected) {
+                (Ok(text), Ok(expected)) => assert_eq!(text, expected),
+                (Err(error), Err(said)) => assert!(error.to_string().contains(said), "{error}"),
+                (read, expected) => panic!("{read:?} instead of {expected:?}"),
+            }
+        }
     }
 
     #[test]

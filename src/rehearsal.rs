@@ -29,6 +29,7 @@ use crate::daemon::telemetry::report::TickReport;
 use crate::daemon::telemetry::server;
 use crate::daemon::tick::Daemon;
 use crate::evaluation::trials::started_within_limits;
+use crate::file::read_text;
 use crate::observation::GroupKind;
 use crate::policy::Policy;
 use crate::policy::diagnostic::PolicyErrors;
@@ -145,11 +146,10 @@ impl Rehearsal {
     /// # Errors
     /// When policy, work and scenario do not fit together, or the daemon cannot start.
     pub async fn start(plan: Plan) -> Result<Self, RehearsalError> {
-        let text =
-            std::fs::read_to_string(&plan.policy).map_err(|source| RehearsalError::Unreadable {
-                path: plan.policy.clone(),
-                source,
-            })?;
+        let text = read_text(&plan.policy).map_err(|source| RehearsalError::Unreadable {
+            path: plan.policy.clone(),
+            source,
+        })?;
         let policy = parse(&text, &plan.policy.display().to_string())?;
         check_targets(&policy, &plan.scenario)?;
         if let Some(fleet) = plan

@@ -1,15 +1,15 @@
 //! `headroom check`.
 
 use std::collections::BTreeSet;
-use std::fs;
 use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use super::output::{note, print};
-use super::policies::{DocumentArgs, text_of};
+use super::policies::DocumentArgs;
 use headroom::check::lint::{Lint, lint, lint_dates};
 use headroom::check::policy_test::PolicyTests;
+use headroom::file::read_text;
 use headroom::policy::Policy;
 use headroom::policy::diagnostic::{Diagnostic, PolicyErrors, Severity};
 use headroom::policy::parse::{Choices, Imported, import, parse_with_spans};
@@ -203,7 +203,7 @@ impl Report {
     }
 
     fn read(&mut self, file: &Path, name: &str) -> Option<String> {
-        match text_of(fs::read(file)) {
+        match read_text(file) {
             Ok(source) => Some(source),
             Err(error) => {
                 self.errors += 1;

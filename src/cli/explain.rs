@@ -1,12 +1,11 @@
 //! `headroom explain`.
 
 use std::fmt::Display;
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::output::{note, print};
+use super::policies::read_text;
 use super::progress_bar::{advance, counting_records};
-use anyhow::Context;
 use clap::ValueEnum;
 use headroom::explain::{self, TargetFilter, When};
 use headroom::policy::Policy;
@@ -83,9 +82,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
 }
 
 fn read_policy(file: &Path) -> anyhow::Result<Policy> {
-    let text =
-        fs::read_to_string(file).with_context(|| format!("{} cannot be read", file.display()))?;
-    Ok(parse(&text, &file.display().to_string())?)
+    Ok(parse(&read_text(file)?, &file.display().to_string())?)
 }
 
 fn in_format(format: Format, explanation: &(impl Display + Serialize)) -> anyhow::Result<String> {

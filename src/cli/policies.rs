@@ -1,11 +1,10 @@
 //! Policy files: Headroom's own, and Amazon's documents, which may have several policies each.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
+use headroom::file;
 use headroom::policy::Policy;
 use headroom::policy::diagnostic::nearest;
 use headroom::policy::parse::{Choices, import, parse};
@@ -56,27 +55,9 @@ fn name_and_value(text: &str) -> Result<(String, String), String> {
     }
 }
 
-/// The text of a policy file, also as PowerShell writes it (UTF-16).
+/// The text of a policy file.
 pub fn read_text(path: &Path) -> anyhow::Result<String> {
-    let name = path.display();
-    text_of(fs::read(path)).with_context(|| format!("{name} cannot be read"))
-}
-
-/// The text in what was read; an error says what else the file is.
-pub fn text_of(read: io::Result<Vec<u8>>) -> anyhow::Result<String> {
-    let bytes = read?;
-    let pairs = |bytes: &[u8], pair: fn([u8; 2]) -> u16| {
-        let units = bytes.chunks_exact(2).map(|two| pair([two[0], two[1]]));
-        String::from_utf16(&units.collect::<Vec<u16>>())
-    };
-    match bytes.as_slice() {
-        [0xff, 0xfe, rest @ ..] => Ok(pairs(rest, u16::from_le_bytes)?),
-        [0xfe, 0xff, rest @ ..] => Ok(pairs(rest, u16::from_be_bytes)?),
-        [b'P', b'K', 3, 4, ..] => bail!(
-            "it is a ZIP file; if it is a plan of Terraform, give what `terraform show -json PLAN` prints"
-        ),
-        _ => String::from_utf8(bytes).context("it is not text in UTF-8"),
-    }
+    file::read_text(path).with_context(|| format!("{} cannot be read", path.display()))
 }
 
 /// A policy that a command was given.

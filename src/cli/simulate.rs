@@ -1,7 +1,6 @@
 //! `headroom simulate`.
 
 use std::collections::BTreeSet;
-use std::fs;
 use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -9,7 +8,7 @@ use std::time::Duration;
 use super::inputs::{MAX_DAYS, cluster_for, duration, find};
 use super::names::{distinct, told_apart};
 use super::output::{self, check_output, note, terminal_width};
-use super::policies::{DocumentArgs, read_policies, text_of};
+use super::policies::{DocumentArgs, read_policies};
 use super::progress_bar::advance;
 use anyhow::{Context, bail};
 use clap::ValueEnum;
@@ -18,6 +17,7 @@ use headroom::evaluation::report::table::{self, Look};
 use headroom::evaluation::report::{Comparison, TraceNote, export};
 use headroom::evaluation::scorecard::Scorecard;
 use headroom::evaluation::trials::{Candidate, Testbed, Trial};
+use headroom::file::read_text;
 use headroom::policy::Policy;
 use headroom::policy::baselines::{self, BASELINES, Baseline};
 use headroom::policy::diagnostic::nearest;
@@ -179,13 +179,13 @@ fn read_policy(given: &str, choices: &Choices) -> anyhow::Result<(Vec<Named>, BT
     if given == transient::NAME {
         return Ok((vec![Named::TransientPerJob], BTreeSet::new()));
     }
-    let read = fs::read(given);
+    let read = read_text(Path::new(given));
     if let Err(error) = &read
         && error.kind() == io::ErrorKind::NotFound
     {
         bail!("{}", neither_file_nor_baseline(given));
     }
-    let text = text_of(read).with_context(|| format!("{given} cannot be read"))?;
+    let text = read.with_context(|| format!("{given} cannot be read"))?;
     let (policies, names) = read_policies(Path::new(given), &text, choices)?;
     let named = policies.into_iter().map(|policy| Named::File {
         file: given.to_owned(),

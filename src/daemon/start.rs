@@ -28,6 +28,7 @@ use crate::daemon::telemetry::monitor::{Identity, Monitor};
 use crate::daemon::tick::{Daemon, Shadow, run_in_background};
 use crate::daemon::trouble_log::TroubleLog;
 use crate::engine::Engine;
+use crate::file::read_text;
 use crate::policy::diagnostic::PolicyErrors;
 use crate::policy::{MetricSpec, Policy};
 use crate::pricing::{PriceTable, PricingError};
@@ -93,7 +94,7 @@ impl PolicyFile {
     /// # Errors
     /// When the file cannot be read, or is not a valid policy.
     pub fn read(path: &Path) -> Result<Self, StartError> {
-        let text = std::fs::read_to_string(path).map_err(|source| StartError::Unreadable {
+        let text = read_text(path).map_err(|source| StartError::Unreadable {
             path: path.to_owned(),
             source,
         })?;

@@ -1,12 +1,12 @@
 //! Finds and reads the input of a simulation: a trace, and the scenario of the cluster that runs it.
 
-use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::scenario::{Scenario, ScenarioError};
 use super::trace_work::{ReadError, TraceWork};
+use crate::file::read_text;
 use crate::trace::Header;
 use crate::trace::journal::{TornTail, TraceError, TraceReader, segments};
 
@@ -135,7 +135,7 @@ impl Source {
 }
 
 fn read_scenario(path: &Path) -> Result<Scenario, InputError> {
-    let text = fs::read_to_string(path).map_err(|source| InputError::Unreadable {
+    let text = read_text(path).map_err(|source| InputError::Unreadable {
         path: path.to_owned(),
         source,
     })?;

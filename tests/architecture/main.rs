@@ -31,14 +31,14 @@ const LAYERS: &str = "
     explain: trace engine decision policy observation units
     generate: trace units
     pricing: observation units
-    sim: pricing trace engine decision policy observation units
+    sim: pricing trace file engine decision policy observation units
     evaluation: sim pricing trace file policy observation units
     tune: evaluation sim pricing policy units
     advise: tune evaluation sim policy observation units
     compare: evaluation sim file policy observation units
     daemon: replay pricing trace file engine decision policy observation units
     record: cluster_history daemon pricing trace file policy observation units
-    rehearsal: daemon evaluation sim decision policy observation units
+    rehearsal: daemon evaluation sim file decision policy observation units
 ";
 
 const MOST_LINES_OF_A_FILE: usize = 500;

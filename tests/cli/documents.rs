@@ -162,14 +162,13 @@ fn a_value_that_is_missing_or_not_used_is_named() {
 #[test]
 fn files_that_are_not_text_say_what_they_are() {
     let folder = folder();
-    let units = cluster("etl").encode_utf16().collect::<Vec<u16>>();
-    let utf_16: Vec<u8> = [0xfeff]
-        .iter()
-        .chain(&units)
-        .flat_map(|unit| unit.to_le_bytes())
-        .collect();
-    std::fs::write(folder.path("power.json"), utf_16).expect("a file");
+    folder.write_utf_16("power.json", &cluster("etl"));
     assert!(folder.stdout("check power.json").contains("`etl core`"));
+    folder.write_utf_16("power.yaml", super::POLICY);
+    folder.write_utf_16("power-cluster.yaml", super::SCENARIO);
+    let words =
+        "simulate jobs.jsonl --policy power.yaml --scenario power-cluster.yaml --format csv";
+    assert!(folder.stdout(words).contains("mine"));
     std::fs::write(folder.path("plan.bin"), b"PK\x03\x04").expect("a file");
     let refused = folder.run("convert plan.bin");
     assert!(

@@ -228,9 +228,9 @@ fn moments_are_told_with_all_that_was_known() {
 fn a_policy_that_was_not_in_force_is_asked_instead() {
     let folder = Folder::new();
     morning(&folder);
-    folder.write(
+    folder.write_utf_16(
         "eager.yaml",
-        POLICY
+        &POLICY
             .replace("for: 2m", "for: 30s")
             .replace("grow: 5", "grow: 2")
             .replace("two-thresholds", "eager"),

@@ -86,6 +86,13 @@ impl Folder {
         fs::write(self.path(name), content).expect("writes");
     }
 
+    /// Writes a text as PowerShell's `>` does.
+    fn write_utf_16(&self, name: &str, text: &str) {
+        let marked = format!("\u{feff}{text}");
+        let bytes = marked.encode_utf16().flat_map(u16::to_le_bytes);
+        self.write(name, bytes.collect::<Vec<u8>>());
+    }
+
     fn read(&self, name: &str) -> String {
         fs::read_to_string(self.path(name)).expect("reads")
     }

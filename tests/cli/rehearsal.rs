@@ -5,7 +5,7 @@ use super::{Folder, repository};
 #[test]
 fn a_rehearsal_says_where_to_look_what_happens_and_how_it_went() {
     let folder = Folder::new();
-    folder.write(
+    folder.write_utf_16(
         "eager.yaml",
         "name: eager\ntargets:\n  - group: { role: task }\n    limits: { min: 0, max: 3 }\n    rules:\n      \
          - { name: waiting, when: yarn_containers_pending > 0, for: 1m, then: { set: max } }\n",
