@@ -2,6 +2,7 @@
 //! intrinsic functions filled in.
 
 mod conditions;
+mod parameters;
 mod template;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -57,6 +58,9 @@ pub fn template(top: &At<Node>) -> Result<Option<At<Node>>, Diagnostic> {
 pub fn search(top: &At<Node>, set: &BTreeMap<String, String>) -> Found {
     let mut template = Template::new(top, set);
     let mut search = Search::default();
+    if let Some(declared) = top.field("Parameters") {
+        search.errors.extend(parameters::refused(declared, set));
+    }
     let mut not_created = Vec::new();
     let mut clusters: BTreeMap<String, usize> = BTreeMap::new();
     let resources = top.field("Resources").map_or(&[][..], At::entries);

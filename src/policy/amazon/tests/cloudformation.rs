@@ -212,3 +212,70 @@ fn a_template_without_a_policy_says_where_one_may_be() {
         "{refused}"
     );
 }
+
+#[test]
+fn a_value_that_the_template_does_not_allow_is_refused_at_its_rule() {
+    let template = TEMPLATE
+        .replace(
+            "MaxCore: { Type: Number }",
+            "MaxCore: { Type: Number, MinValue: 3, MaxValue: 50 }",
+        )
+        .replace(
+            "Env: { Type: String,",
+            "Env: { Type: String, AllowedValues: [prod, dev], MinLength: 3,",
+        )
+        .replace(
+            "Periods: { Type: CommaDelimitedList,",
+            "Periods: { Type: CommaDelimitedList, AllowedValues: [60, 300, 600],",
+        );
+    for (values, said, line, help) in [
+        (
+            [("Env", "pord"), ("MaxCore", "12")],
+            r#"Parameters.Env: the value "pord" of `--set` is not one of its AllowedValues: prod, dev"#,
+            5,
+            "did you mean `prod`?",
+        ),
+        (
+            [("Env", "dev"), ("MaxCore", "many")],
+            r#"Parameters.MaxCore: the value "many" of `--set` is not a number"#,
+            4,
+            "give a number, such as `--set MaxCore=10`",
+        ),
+        (
+            [("Env", "dev"), ("MaxCore", "2")],
+            r#"Parameters.MaxCore: the value "2" of `--set` breaks its MinValue of 3"#,
+            4,
+            "give a value that respects MinValue",
+        ),
+        (
+            [("Env", "dev"), ("MaxCore", "51")],
+            "breaks its MaxValue of 50",
+            4,
+            "give a value that respects MaxValue",
+        ),
+        (
+            [("Periods", "300, 900"), ("MaxCore", "12")],
+            "is not one of its AllowedValues: 60, 300, 600",
+            6,
+            "give one of them",
+        ),
+    ] {
+        let refused = refusal(&template, &set(&values));
+        let place = format!("--> amazon.json:{line}:");
+        for expected in [said, &place, help] {
+            assert!(refused.contains(expected), "{expected}\n{refused}");
+        }
+    }
+    let allowed = set(&[("Periods", "300, 60"), ("MaxCore", "12"), ("Env", "dev")]);
+    assert!(import(&template, "amazon.json", &allowed).is_ok());
+}
+
+#[test]
+fn the_allowed_names_of_the_systems_manager_do_not_limit_the_value_that_is_given() {
+    let template = TEMPLATE.replace(
+        "MaxCore: { Type: Number }",
+        "MaxCore: { Type: 'AWS::SSM::Parameter::Value<Number>', AllowedValues: [/etl/max] }",
+    );
+    let imported = policies(&template, &set(&[("MaxCore", "12"), ("Env", "dev")]));
+    assert_eq!(imported.len(), 1);
+}
