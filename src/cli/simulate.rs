@@ -1,6 +1,6 @@
 //! `headroom simulate`.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -14,7 +14,7 @@ use anyhow::{Context, bail};
 use clap::ValueEnum;
 use headroom::evaluation::report::series::{self, Series};
 use headroom::evaluation::report::table::{self, Look};
-use headroom::evaluation::report::{Comparison, TraceNote, export};
+use headroom::evaluation::report::{Comparison, LeftOut, TraceNote, export};
 use headroom::evaluation::scorecard::Scorecard;
 use headroom::evaluation::trials::{Candidate, Testbed, Trial};
 use headroom::file::read_text;
@@ -23,6 +23,7 @@ use headroom::policy::baselines::{self, BASELINES, Baseline};
 use headroom::policy::diagnostic::nearest;
 use headroom::policy::parse::Choices;
 use headroom::sim::input::{InputError, Loaded, Source};
+use headroom::sim::scenario::Scenario;
 use headroom::sim::trace_work::TraceWork;
 use headroom::sim::transient;
 use headroom::sim::{Recording, check_targets};
@@ -291,7 +292,11 @@ fn compare(
     let (scenario, chosen_cluster) = cluster_for(source, &[&loaded.workload])?;
     let testbed = Testbed::new(name.clone(), &loaded.workload, &scenario)
         .with_context(|| scenario_file.to_string())?;
-    let candidates = candidates(&testbed, policies)?;
+    let left_out = left_out(policies, &scenario)?;
+    for LeftOut { policy, reason } in &left_out {
+        note(format_args!("note: left out `{policy}`: {reason}"));
+    }
+    let candidates = candidates(&testbed, policies, &left_out);
     // Within u64: the parser of the arguments leaves room for the most seeds.
     let seeds = args.seed..args.seed + u64::from(args.seeds);
     let style = ProgressStyle::with_template("{msg} {wide_bar} {pos} of {len} runs")?;
@@ -315,32 +320,63 @@ fn compare(
         shortage: testbed.shortage(&candidates, &trials, args.seed)?,
         cut_off: testbed.cut_off(&trials),
         chosen_cluster,
+        left_out,
     };
     let cards = trials.iter().map(|trial| trial.card.clone()).collect();
     Ok((Comparison::new(note, cards), trials))
 }
 
+/// The policies that do not fit the cluster, but stand in a document with others that do: one for
+/// each group of a cluster, say, of which the scenario has only some.
+///
+/// # Errors
+/// When nothing is left of a file.
+fn left_out(policies: &[(String, Named)], scenario: &Scenario) -> anyhow::Result<Vec<LeftOut>> {
+    let mut left_out = Vec::new();
+    let of_files = policies.iter().filter_map(|(name, policy)| match policy {
+        Named::File { file, policy } => Some((file, name, check_targets(policy, scenario))),
+        Named::Baseline(_) | Named::TransientPerJob => None,
+    });
+    let mut files: BTreeMap<&String, Vec<_>> = BTreeMap::new();
+    for (file, name, checked) in of_files {
+        files.entry(file).or_default().push((name, checked));
+    }
+    for (file, checked) in files {
+        let fits = checked.iter().any(|(_, checked)| checked.is_ok());
+        for (name, checked) in checked {
+            match checked {
+                Ok(()) => {}
+                Err(error) if fits => left_out.push(LeftOut {
+                    policy: name.clone(),
+                    reason: error.to_string(),
+                }),
+                Err(error) => return Err(error).with_context(|| file.clone()),
+            }
+        }
+    }
+    Ok(left_out)
+}
+
 fn candidates(
     testbed: &Testbed<'_>,
     policies: &[(String, Named)],
-) -> anyhow::Result<Vec<Candidate>> {
+    left_out: &[LeftOut],
+) -> Vec<Candidate> {
     if policies.is_empty() {
-        return Ok(testbed.all_baselines());
+        return testbed.all_baselines();
     }
-    let mut candidates: Vec<Candidate> = Vec::with_capacity(policies.len());
-    for (name, policy) in policies {
-        let mut candidate = match policy {
+    let fitting = policies
+        .iter()
+        .filter(|(name, _)| left_out.iter().all(|left| left.policy != *name));
+    let candidate = |(name, policy): &(String, Named)| Candidate {
+        name: name.clone(),
+        ..match policy {
             Named::Baseline(baseline) => testbed.baseline(baseline),
             Named::TransientPerJob => Candidate::transient_per_job(),
-            Named::File { file, policy } => {
-                check_targets(policy, testbed.scenario).with_context(|| file.clone())?;
-                Candidate::of(policy.clone())
-            }
-        };
-        candidate.name.clone_from(name);
-        candidates.push(candidate);
-    }
-    Ok(candidates)
+            Named::File { policy, .. } => Candidate::of(policy.clone()),
+        }
+    };
+    fitting.map(candidate).collect()
 }
 
 fn series_of(trial: &Trial) -> Series<'_> {

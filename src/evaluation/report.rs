@@ -10,6 +10,8 @@ pub mod wording;
 use std::cmp::Ordering;
 use std::time::Duration;
 
+use serde::Serialize;
+
 use crate::evaluation::cut_off::CutOff;
 use crate::evaluation::default_cluster::ChosenCluster;
 use crate::evaluation::scorecard::Scorecard;
@@ -37,6 +39,17 @@ pub struct TraceNote {
     pub cut_off: Option<CutOff>,
     /// Set when the cluster was chosen for the work.
     pub chosen_cluster: Option<ChosenCluster>,
+    /// Policies of a document of which the others were tried.
+    pub left_out: Vec<LeftOut>,
+}
+
+/// A policy that was not tried.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct LeftOut {
+    /// The policy's name, as the other policies are named.
+    pub policy: String,
+    /// Why it does not fit the cluster, and what to do about it.
+    pub reason: String,
 }
 
 /// The policies that were tried on one trace, the cheapest first.

@@ -83,6 +83,48 @@ fn simulate_and_compare_run_each_policy_of_a_document() {
 }
 
 #[test]
+fn a_policy_for_a_group_that_the_scenario_lacks_is_left_out_and_named() {
+    let folder = folder();
+    let no_task = super::SCENARIO
+        .lines()
+        .filter(|line| !line.contains("name: task"));
+    let no_task = no_task
+        .collect::<Vec<_>>()
+        .join("\n")
+        .replace("count: 1 }", "count: 1, limits: { min: 1, max: 3 } }");
+    folder.write("no-task.yaml", no_task);
+    let words = "simulate jobs.jsonl --scenario no-task.yaml --policy cluster.json --format";
+    let answer = folder.run(&format!("{words} json"));
+    assert_eq!(answer.code, Some(0), "{}", answer.stderr);
+    let document: Value = serde_json::from_str(&answer.stdout).expect("JSON");
+    let left_out = document["traces"][0]["left_out"]
+        .as_array()
+        .expect("a list");
+    for (left, name) in left_out.iter().zip(["etl task", "etl all groups"]) {
+        assert_eq!(left["policy"], name);
+        let reason = left["reason"].as_str().expect("a reason");
+        let said = "no group of scenario `small` matches the target `role: task`; select one of its groups: ";
+        assert!(reason.contains(said), "{reason}");
+        let noted = format!("note: left out `{name}`: {reason}");
+        let stderr = answer
+            .stderr
+            .split_whitespace()
+            .collect::<Vec<_>>()
+            .join(" ");
+        assert!(stderr.contains(&noted), "{stderr}");
+    }
+    assert_eq!(left_out.len(), 2);
+    let runs = document["runs"].as_array().expect("runs");
+    let names: Vec<&Value> = runs.iter().map(|run| &run["policy"]).collect();
+    assert_eq!(names, ["etl core"]);
+    // Nothing is left of this one, although another file fits.
+    folder.write("task.json", policy(0, 4).to_string());
+    let refused = folder.run(&format!("{words} csv --policy task.json"));
+    assert_eq!(refused.code, Some(1), "{}", refused.stdout);
+    assert!(refused.stderr.contains("task.json"), "{}", refused.stderr);
+}
+
+#[test]
 fn policies_of_one_name_are_told_apart_by_their_files() {
     let folder = folder();
     for name in ["prod", "dev"] {

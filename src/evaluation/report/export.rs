@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::Comparison;
 use super::verdict::verdict;
+use super::{Comparison, LeftOut};
 use crate::evaluation::cut_off::CutOff;
 use crate::evaluation::default_cluster::ChosenCluster;
 use crate::evaluation::scorecard::Scorecard;
@@ -59,6 +59,8 @@ struct TraceVerdict<'a> {
     too_small: Option<Shortage>,
     /// `null` when every simulation ended with its work.
     cut_off: Option<&'a CutOff>,
+    /// Policies that do not fit the cluster; others of their document do.
+    left_out: &'a [LeftOut],
     /// The policy that wins or, without a goal, that no other policy beats in anything.
     recommended: Option<&'a str>,
     /// Policies that no other policy dominates, the cheapest first.
@@ -75,6 +77,7 @@ impl<'a> TraceVerdict<'a> {
             chosen_cluster: trace.chosen_cluster.as_ref(),
             too_small: trace.shortage,
             cut_off: trace.cut_off.as_ref(),
+            left_out: &trace.left_out,
             recommended: comparison.recommended().map(|row| row.policy.as_str()),
             unbeaten: comparison
                 .unbeaten()

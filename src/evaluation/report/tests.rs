@@ -18,6 +18,7 @@ fn trace(goal_s: u64) -> TraceNote {
         shortage: None,
         cut_off: None,
         chosen_cluster: None,
+        left_out: Vec::new(),
     }
 }
 
