@@ -20,6 +20,8 @@ pub mod evaluation;
 pub mod explain;
 pub mod file;
 pub mod generate;
+#[cfg(feature = "daemon")]
+pub mod history_server;
 pub mod import;
 pub mod observation;
 pub mod policy;

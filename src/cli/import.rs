@@ -1,20 +1,14 @@
 //! `headroom import`.
 
-use std::fs::File;
-use std::io::{self, Read};
-use std::path::PathBuf;
+mod conversion;
+mod history_server;
+
 use std::time::Duration;
 
-use super::output::{check_output, note};
-use super::progress_bar::advance;
 use clap::Subcommand;
-use headroom::import::{
-    ImportError, Imported, Input, LeftOut, Source, cloudwatch, csv, jhist, rumen, single_files,
-    spark, swim, yarn_apps,
-};
-use headroom::trace::info::JobTotals;
-use headroom::units::{Mebibytes, Resources, Timestamp, VirtualCores, display_duration};
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use conversion::{Files, convert, convert_history, parse_timestamp};
+use headroom::import::{csv, jhist, rumen, single_files, spark, swim, yarn_apps};
+use headroom::units::{Mebibytes, Resources, Timestamp, VirtualCores};
 
 /// Import workloads of other tools as a trace of jobs
 #[derive(clap::Args)]
@@ -33,25 +27,11 @@ enum Format {
     Swim(Swim),
     Rumen(Rumen),
     Spark(Spark),
-    HistoryServer(HistoryServer),
+    HistoryServer(history_server::HistoryServer),
     Jhist(Jhist),
     YarnApps(YarnApps),
     Cloudwatch(CloudWatch),
     Csv(Csv),
-}
-
-#[derive(clap::Args)]
-struct Files {
-    /// Files to import, and folders of files; together they become one trace. They may be compressed
-    /// with gzip, zstd, lz4 or snappy
-    #[arg(required = true, value_name = "INPUT")]
-    inputs: Vec<PathBuf>,
-    /// Trace to write, compressed if the name ends in .zst; replaces an existing file
-    #[arg(long, value_name = "FILE")]
-    out: PathBuf,
-    /// Refuse files that cannot be used or are incomplete, instead of importing the others
-    #[arg(long)]
-    strict: bool,
 }
 
 /// SWIM workloads: the bytes of each job, tab-separated
@@ -124,20 +104,6 @@ overhead included, and spark.task.cpus vcores.
 Example:\n  headroom import spark /var/log/spark/apps --out spark.trace.zst"
 )]
 struct Spark {
-    #[command(flatten)]
-    files: Files,
-}
-
-/// Saved replies of the Spark history server's REST service
-#[derive(clap::Args)]
-#[command(
-    after_help = "Pass a folder with a folder for each application, which has the replies stages.json, \
-environment.json, allexecutors.json and application.json (docs/traces.md has a script). Event logs are more exact: \
-the replies have no single tasks, so the tasks of a stage take the mean time.
-
-Example:\n  headroom import history-server replies --out spark.trace.zst"
-)]
-struct HistoryServer {
     #[command(flatten)]
     files: Files,
 }
@@ -235,9 +201,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         Format::Spark(args) => convert(&args.files, spark::applications, |sources| {
             spark::import(sources)
         }),
-        Format::HistoryServer(args) => convert(&args.files, spark::saved_replies, |sources| {
-            spark::import_replies(sources)
-        }),
+        Format::HistoryServer(args) => history_server::run(args),
         Format::Jhist(args) => {
             let each = Resources {
                 memory: Mebibytes(args.memory_mib),
@@ -279,155 +243,6 @@ fn run_swim(args: &Swim) -> anyhow::Result<()> {
     })
 }
 
-type Sources<'a> = Box<dyn Iterator<Item = Result<Source, ImportError>> + 'a>;
-
-/// The most files that are named on standard error.
-const NAMED_MAX: usize = 20;
-
-fn convert(
-    files: &Files,
-    find: fn(&[PathBuf]) -> Result<Vec<Input>, ImportError>,
-    import: impl FnOnce(Sources<'_>) -> Result<Imported, ImportError>,
-) -> anyhow::Result<()> {
-    let imported = read(files, find, import)?;
-    let (unusable, incomplete) = (&imported.unusable, &imported.incomplete);
-    if files.strict {
-        refuse_gaps(unusable, incomplete)?;
-    }
-    let out = files.out.display();
-    let mut summary = vec![format!("{out}: {}", JobTotals::of(&imported.jobs))];
-    summary.extend(gaps(&imported.left_out, unusable, incomplete));
-    imported.write(&files.out)?;
-    summary.into_iter().for_each(note);
-    Ok(())
-}
-
-fn convert_history(files: &Files) -> anyhow::Result<()> {
-    let imported = read(files, single_files, |sources| cloudwatch::import(sources))?;
-    let (unusable, incomplete) = (&imported.unusable, &imported.incomplete);
-    if files.strict {
-        refuse_gaps(unusable, incomplete)?;
-    }
-    let mut summary = vec![format!(
-        "{}: {} observations, one every {}",
-        files.out.display(),
-        imported.observations.len(),
-        display_duration(imported.step)
-    )];
-    summary.extend(gaps(&imported.left_out, unusable, incomplete));
-    summary.push(
-        "  pending memory is an estimate; vcores and released containers are unknown".to_owned(),
-    );
-    imported.write(&files.out)?;
-    summary.into_iter().for_each(note);
-    Ok(())
-}
-
-fn read<T>(
-    files: &Files,
-    find: fn(&[PathBuf]) -> Result<Vec<Input>, ImportError>,
-    import: impl FnOnce(Sources<'_>) -> Result<T, ImportError>,
-) -> anyhow::Result<T> {
-    check_output(&files.out)?;
-    let inputs = find(&files.inputs)?;
-    let bytes = inputs
-        .iter()
-        .flat_map(|input| &input.pieces)
-        .filter_map(|path| path.metadata().ok())
-        .map(|file| file.len())
-        .sum();
-    let style = ProgressStyle::with_template("reading {wide_bar} {bytes} of {total_bytes}")?;
-    let progress =
-        ProgressBar::with_draw_target(Some(bytes), ProgressDrawTarget::hidden()).with_style(style);
-    let imported = import(Box::new(inputs.iter().map(|input| open(input, &progress))));
-    progress.finish_and_clear();
-    imported.map_err(|error| place(error, files))
-}
-
-/// Refuses an import that `--strict` does not allow.
-fn refuse_gaps(unusable: &[String], incomplete: &[String]) -> anyhow::Result<()> {
-    let gaps = [unusable, incomplete].concat();
-    let Some(first) = gaps.first() else {
-        return Ok(());
-    };
-    let more = match gaps.len() - 1 {
-        0 => String::new(),
-        more => format!(" (and {more} more)"),
-    };
-    Err(anyhow::anyhow!(
-        "{first}{more}; remove the files or correct them, or import the others without --strict"
-    ))
-}
-
-/// Adds the names of the inputs to errors that concern the whole import.
-fn place(error: ImportError, files: &Files) -> anyhow::Error {
-    let inputs = match &files.inputs[..] {
-        [only] => only.display().to_string(),
-        several => format!("the {} inputs", several.len()),
-    };
-    match error {
-        ImportError::NoJobs { .. }
-        | ImportError::NoObservations { .. }
-        | ImportError::Invalid { .. } => anyhow::Error::new(error).context(inputs),
-        ImportError::Open { .. }
-        | ImportError::Read { .. }
-        | ImportError::Malformed { .. }
-        | ImportError::Unusable { .. }
-        | ImportError::Options { .. } => error.into(),
-    }
-}
-
-fn open(input: &Input, progress: &ProgressBar) -> Result<Source, ImportError> {
-    let mut pieces = input.pieces.clone().into_iter();
-    let progress = progress.clone();
-    let open_piece = move |path: PathBuf| {
-        let file = File::open(&path).map_err(|source| ImportError::Open {
-            path: path.clone(),
-            source,
-        })?;
-        let progress = progress.clone();
-        Source::new(path, Watched { file, progress })
-    };
-    let first = pieces.next().unwrap_or_default();
-    let whole = open_piece(first)?.followed_by(pieces.map(open_piece));
-    Ok(whole.with_gap(input.gap.clone()))
-}
-
-/// A file that advances the progress bar as it is read.
-struct Watched {
-    file: File,
-    progress: ProgressBar,
-}
-
-impl Read for Watched {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let read = self.file.read(buffer)?;
-        advance(&self.progress, read as u64);
-        Ok(read)
-    }
-}
-
-/// What the trace does not contain, one item a line.
-fn gaps(left_out: &[LeftOut], unusable: &[String], incomplete: &[String]) -> Vec<String> {
-    let mut lines: Vec<String> = left_out.iter().map(|item| format!("  {item}")).collect();
-    if !unusable.is_empty() {
-        let files = unusable.len();
-        lines.push(format!("  left out: {files} (files that cannot be used)"));
-    }
-    name_some("    ", unusable, &mut lines);
-    name_some("  incomplete: ", incomplete, &mut lines);
-    lines
-}
-
-fn name_some(before: &str, problems: &[String], lines: &mut Vec<String>) {
-    let named = problems.iter().take(NAMED_MAX);
-    lines.extend(named.map(|problem| format!("{before}{problem}")));
-    if problems.len() > NAMED_MAX {
-        let more = problems.len() - NAMED_MAX;
-        lines.push(format!("{before}and {more} more"));
-    }
-}
-
 fn parse_duration(text: &str) -> Result<Duration, String> {
     let expected = |_| format!("{text:?} is not a time; write one such as 90m, 24h or 2d");
     let span: jiff::Span = text.parse().map_err(expected)?;
@@ -436,13 +251,6 @@ fn parse_duration(text: &str) -> Result<Duration, String> {
         .map_err(expected)?;
     Duration::try_from(signed)
         .map_err(|_| format!("{text:?} is negative; write a time such as 90m, 24h or 2d"))
-}
-
-fn parse_timestamp(text: &str) -> Result<Timestamp, String> {
-    let instant: jiff::Timestamp = text.parse().map_err(|_| {
-        format!("{text:?} is not an instant; write one such as 2026-03-02T08:00:00Z")
-    })?;
-    Ok(Timestamp::from_millis(instant.as_millisecond()))
 }
 
 #[cfg(test)]

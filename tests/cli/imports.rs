@@ -274,3 +274,45 @@ fn a_reply_of_cloudwatch_becomes_observations_that_can_be_simulated() {
     assert!(info.contains("observations"), "{info}");
     folder.stdout("simulate made.trace.zst --scenario small.yaml --policy fixed-max");
 }
+
+#[test]
+fn an_address_is_refused_where_files_are_expected() {
+    let folder = Folder::new();
+    for (words, said) in [
+        (
+            "spark s3://bucket/logs",
+            "s3://bucket/logs is an address; copy what it names to this machine first",
+        ),
+        (
+            "yarn-apps http://rm:8088/ws/v1/cluster/apps",
+            "is an address; copy",
+        ),
+        (
+            "history-server http://h:18080 replies",
+            "pass one address or folders, not both",
+        ),
+        (
+            "history-server day --limit 3",
+            "--limit, --since and --until are for the address of a server",
+        ),
+        (
+            "history-server s3://bucket/replies",
+            "s3://bucket/replies is an address; copy",
+        ),
+    ] {
+        let answer = folder.run(&format!("import {words} --out made.trace.zst"));
+        assert_eq!(answer.code, Some(1), "{words}");
+        assert!(answer.stderr.contains(said), "{words}: {}", answer.stderr);
+    }
+}
+
+#[cfg(not(feature = "daemon"))]
+#[test]
+fn a_build_without_the_daemon_says_how_else_to_import_from_a_history_server() {
+    let folder = Folder::new();
+    let answer = folder.run("import history-server http://h:18080 --out made.trace.zst");
+    assert_eq!(answer.code, Some(1));
+    for said in ["--features daemon", "docs/traces.md"] {
+        assert!(answer.stderr.contains(said), "{}", answer.stderr);
+    }
+}

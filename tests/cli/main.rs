@@ -9,6 +9,8 @@ mod documents;
 #[path = "../../src/daemon/sources/cloudwatch/testing.rs"]
 #[expect(dead_code, reason = "the library's tests use more of it")]
 mod fake_cloudwatch;
+#[cfg(feature = "daemon")]
+mod history_server;
 mod imports;
 mod journals;
 mod old_journals;

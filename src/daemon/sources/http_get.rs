@@ -95,11 +95,22 @@ impl HttpGet {
     ) -> Result<T, SourceError> {
         match self.answer(url, limit_bytes, within).await? {
             Answer::Json(value) => Ok(value),
-            Answer::Redirect(_) => Err(SourceError::Status {
-                url: shown(url),
-                status: StatusCode::TEMPORARY_REDIRECT.as_u16(),
-            }),
+            Answer::Redirect(_) => Err(redirected(url)),
         }
+    }
+
+    /// Reads the bytes of the JSON object or list at `url`, for a reader that parses them later.
+    ///
+    /// # Errors
+    /// Like [`Self::json`], except that only the beginning is known to be JSON.
+    pub async fn bytes(
+        &self,
+        url: &Url,
+        limit_bytes: usize,
+        within: TimeLimit,
+    ) -> Result<Vec<u8>, SourceError> {
+        let body = self.body(url, limit_bytes, within, &["{", "["]).await?;
+        body.map_err(|_| redirected(url))
     }
 
     /// Reads the JSON at `url`, or where it redirects to. Otherwise like [`Self::json`].
@@ -109,6 +120,21 @@ impl HttpGet {
         limit_bytes: usize,
         within: TimeLimit,
     ) -> Result<Answer<T>, SourceError> {
+        // Every expected answer is an object, or the `null` of Hadoop 2 for an empty one.
+        match self.body(url, limit_bytes, within, &["{", "null"]).await? {
+            Ok(body) => parse(url, &body).map(Answer::Json),
+            Err(redirect) => Ok(Answer::Redirect(redirect)),
+        }
+    }
+
+    /// The body, which begins with one of `beginnings`; or where the answer redirects to.
+    async fn body(
+        &self,
+        url: &Url,
+        limit_bytes: usize,
+        within: TimeLimit,
+        beginnings: &[&str],
+    ) -> Result<Result<Vec<u8>, Option<Url>>, SourceError> {
         let timed_out = || SourceError::TimedOut {
             what: shown(url),
             after: within.total,
@@ -123,15 +149,11 @@ impl HttpGet {
             if response.status() == StatusCode::TEMPORARY_REDIRECT {
                 return Ok(Err(location(url, &response)));
             }
-            read(url, response, limit_bytes).await.map(Ok)
+            read(url, response, limit_bytes, beginnings).await.map(Ok)
         };
-        match tokio::time::timeout(within.left(), body)
+        tokio::time::timeout(within.left(), body)
             .await
-            .map_err(|_| timed_out())??
-        {
-            Ok(body) => parse(url, &body).map(Answer::Json),
-            Err(redirect) => Ok(Answer::Redirect(redirect)),
-        }
+            .map_err(|_| timed_out())?
     }
 }
 
@@ -160,6 +182,13 @@ pub fn contradictory(url: &Url, problem: impl Into<String>) -> SourceError {
     }
 }
 
+fn redirected(url: &Url) -> SourceError {
+    SourceError::Status {
+        url: shown(url),
+        status: StatusCode::TEMPORARY_REDIRECT.as_u16(),
+    }
+}
+
 fn location(url: &Url, response: &Response) -> Option<Url> {
     let location = response.headers().get(LOCATION)?.to_str().ok()?;
     // `Location` may be relative.
@@ -173,6 +202,7 @@ async fn read(
     url: &Url,
     mut response: Response,
     limit_bytes: usize,
+    beginnings: &[&str],
 ) -> Result<Vec<u8>, SourceError> {
     if response.status() == StatusCode::UNAUTHORIZED && asks_for_kerberos(response.headers()) {
         return Err(SourceError::KerberosRequired { url: shown(url) });
@@ -204,7 +234,7 @@ async fn read(
             return Err(too_large());
         }
         body.extend_from_slice(&piece);
-        if media_type != "application/json" || !may_be_an_object(&body) {
+        if media_type != "application/json" || !may_begin(&body, beginnings) {
             return Err(malformed(
                 url,
                 format!("not JSON but {media_type}: {}", quoted(&body)),
@@ -237,11 +267,15 @@ fn media_type(headers: &HeaderMap) -> String {
         .to_ascii_lowercase()
 }
 
-/// Whether the body may be a JSON object, as all expected answers are, or the `null` of Hadoop 2 for
-/// an empty one. The parser reports an empty body.
-fn may_be_an_object(body: &[u8]) -> bool {
+/// Whether what has arrived of a body may have one of the beginnings. The parser reports an empty
+/// body.
+fn may_begin(body: &[u8], beginnings: &[&str]) -> bool {
     let body = body.trim_ascii();
-    body.starts_with(b"{") || b"null".starts_with(body)
+    let fits = |beginning: &&str| {
+        let length = body.len().min(beginning.len());
+        body[..length] == beginning.as_bytes()[..length]
+    };
+    beginnings.iter().any(fits)
 }
 
 fn quoted(body: &[u8]) -> String {
