@@ -125,7 +125,7 @@ impl Engine {
             cluster: &self.history.cluster,
             uses_yarn,
             needs_nodes: uses_yarn && self.history.needs_nodes,
-            is_first: last_at.is_none_or(|last| at.since(last) > max_age),
+            is_first: last_at.is_none(),
             unavailable,
             failed: &failed,
             poll,

@@ -164,11 +164,15 @@ mod tests {
     }
 
     #[test]
-    fn tracking_scales_from_what_works_and_not_from_what_was_asked_for() {
-        let growing = GroupStatus {
-            requested: Instances(20),
+    fn tracking_scales_from_what_works_and_never_against_its_signal() {
+        let growing = |requested| GroupStatus {
+            requested: Instances(requested),
             ..task_group(4)
         };
-        assert_eq!(tracked_in(2.0, &[core_group(2), growing]), Instances(10));
+        for (ratio, requested, expected) in [(2.0, 8, 10), (2.0, 20, 20), (0.5, 20, 1), (0.5, 3, 1)]
+        {
+            let tracked = tracked_in(ratio, &[core_group(2), growing(requested)]);
+            assert_eq!(tracked, Instances(expected), "{ratio} of {requested}");
+        }
     }
 }

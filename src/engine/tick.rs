@@ -17,8 +17,7 @@ pub struct Tick<'a> {
     pub uses_yarn: bool,
     /// Whether a scale-in needs the snapshot of the nodes.
     pub needs_nodes: bool,
-    /// Whether this is the engine's first observation, or the first after a long pause: nothing is known of
-    /// the time before it.
+    /// Whether this is the engine's first observation.
     pub is_first: bool,
     /// Instances that EMR runs and YARN does not use.
     pub unavailable: Unavailable,

@@ -224,8 +224,12 @@ async fn an_empty_cluster_has_no_nodes_and_no_applications() {
         (r#"{"nodes":{}}"#, r#"{"apps":{}}"#),
     ] {
         let fake = active().await;
+        let none_runs = edited(fixture!("metrics"), |metrics| {
+            metrics["clusterMetrics"]["appsRunning"] = json!(0);
+        });
         fake.answers("/nodes", Canned::json(nodes))
-            .answers("/apps", Canned::json(apps));
+            .answers("/apps", Canned::json(apps))
+            .answers("/metrics", none_runs);
         assert_eq!(read(&fake).await.nodes.unwrap().value, []);
     }
 }
