@@ -125,7 +125,7 @@ impl Engine {
             cluster: &self.history.cluster,
             uses_yarn,
             needs_nodes: uses_yarn && self.history.needs_nodes,
-            is_first: last_at.is_none(),
+            is_first: last_at.is_none() || observation.control.is_first,
             unavailable,
             failed: &failed,
             poll,

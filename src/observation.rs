@@ -194,6 +194,10 @@ pub struct Control {
     /// Nodes are observed too: nothing may scale in while it is not known what runs on each.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub looks_at_nodes: bool,
+    /// The first observation of a daemon: what happened before it is not known, even if an earlier daemon
+    /// left its journal.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub is_first: bool,
 }
 
 impl Control {
@@ -208,6 +212,7 @@ impl Default for Control {
             pause: None,
             leader: true,
             looks_at_nodes: false,
+            is_first: false,
         }
     }
 }

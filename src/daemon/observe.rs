@@ -165,6 +165,7 @@ impl Observer {
             pause: pause(at),
             leader: self.is_leader(readings.yarn.as_ref()),
             looks_at_nodes: readings.yarn.is_some(),
+            is_first: false,
         };
         let (yarn, pending_limits) = readings
             .yarn

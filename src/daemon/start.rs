@@ -176,6 +176,7 @@ pub async fn start(
         monitor,
         failures: BTreeMap::new(),
         troubles: TroubleLog::default(),
+        has_observed: false,
     })
 }
 

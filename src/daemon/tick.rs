@@ -40,6 +40,8 @@ pub struct Daemon {
     pub(super) monitor: Arc<Monitor>,
     pub(super) failures: BTreeMap<Source, FailureLog>,
     pub(super) troubles: TroubleLog,
+    /// Whether an observation was made since the start.
+    pub(super) has_observed: bool,
 }
 
 /// A policy that is evaluated with every observation, and cannot act.
@@ -148,10 +150,14 @@ impl Daemon {
         let watch = Stopwatch::start();
         let caution = self.engine.policy().poll() * 3;
         let state_dir = &self.state_dir;
-        let observed = self
+        let mut observed = self
             .observer
             .observe(&self.clock, |now| state_dir.pause(now, caution))
             .await;
+        if let Some(observation) = &mut observed.observation {
+            observation.control.is_first = !self.has_observed;
+            self.has_observed = true;
+        }
         (observed, watch.elapsed())
     }
 

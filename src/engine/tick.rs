@@ -17,7 +17,7 @@ pub struct Tick<'a> {
     pub uses_yarn: bool,
     /// Whether a scale-in needs the snapshot of the nodes.
     pub needs_nodes: bool,
-    /// Whether this is the engine's first observation.
+    /// Whether this is the first observation of the engine, or of a daemon that was restarted.
     pub is_first: bool,
     /// Instances that EMR runs and YARN does not use.
     pub unavailable: Unavailable,

@@ -291,3 +291,18 @@ fn a_rule_that_could_only_shrink_freezes_nothing_when_it_cannot_be_judged() {
         Some(6)
     );
 }
+
+#[test]
+fn the_first_tick_of_a_daemon_that_was_restarted_does_not_scale_in() {
+    let mut harness = Harness::new(policy(eager()), 9);
+    let observed = |harness: &mut Harness, s, is_first| {
+        harness.scene.at = second(s);
+        harness.scene.available_percent = Some(90.0);
+        let mut observation = harness.scene.observation();
+        observation.control.is_first = is_first;
+        harness.observe(&observation)
+    };
+    let held = observed(&mut harness, 0, true);
+    assert_eq!(held.reason(), Some("missing_signal"));
+    assert_eq!(observed(&mut harness, 30, false).resized_to(), Some(6));
+}

@@ -193,6 +193,7 @@ fn observation() -> impl Strategy<Value = Observation> {
                     }),
                     leader,
                     looks_at_nodes: false,
+                    is_first: false,
                 },
             },
         )
