@@ -42,6 +42,8 @@ fn resize_seen(
         format!("{{ group: {{ role: task }}, limits: {{ min: 0, max: 20 }}, rules: [{rule}] }}");
     let mut harness = Harness::new(parsed(&format!("{{ name: t, targets: [{target}] }}")), 0);
     harness.report(requested, u32::try_from(snapshot.0.len()).expect("few"));
+    // The list of nodes is that of the task group.
+    harness.scene.groups[0] = core_group(0);
     harness.engine = started(
         harness.engine.policy().clone(),
         harness.scene.groups.clone(),
@@ -290,6 +292,7 @@ fn to_nothing(fields: &str, kind: GroupKind) -> Action {
         "{{ group: {{ {selector} }}, limits: {{ min: 0, max: 20 }}, {fields} rules: [{rule}] }}"
     );
     let mut harness = Harness::new(parsed(&format!("{{ name: t, targets: [{target}] }}")), 2);
+    harness.scene.groups[0] = core_group(0);
     for group in &mut harness.scene.groups {
         group.kind = kind;
     }
