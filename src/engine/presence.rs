@@ -100,6 +100,12 @@ impl Presence {
                     .collect()
             })
             .unwrap_or_default();
+        // A list with more instances than run does not say which ones do.
+        let named = if named.len() as u32 > total {
+            Vec::new()
+        } else {
+            named
+        };
         self.follow(&named, measured_at);
         self.set_total(total.saturating_sub(self.nodes.len() as u32), measured_at);
         let unusable_nodes = || {

@@ -58,12 +58,12 @@ impl NodeCount {
             not_listed: 0,
         };
         for group in workers(groups) {
-            let (mut nodes, mut draining, mut decommissioned) = (0, 0, 0);
+            let (mut nodes, mut draining, mut decommissioned, mut not_listed) = (0, 0, 0, 0);
             for node in snapshot.of_group(&group.id) {
                 nodes += 1;
                 match node.health {
                     NodeHealth::NotListed if node.draining => decommissioned += 1,
-                    NodeHealth::NotListed => count.not_listed += 1,
+                    NodeHealth::NotListed => not_listed += 1,
                     NodeHealth::Unhealthy if !node.draining => count.unhealthy += 1,
                     NodeHealth::Usable | NodeHealth::Unhealthy => {
                         draining += u32::from(node.draining)
@@ -77,8 +77,9 @@ impl NodeCount {
             };
             let have_left = decommissioned.min(leaving.saturating_sub(draining));
             count.running = count.running.saturating_add(running);
-            count.not_listed += decommissioned - have_left;
-            count.not_listed += running.saturating_sub(nodes);
+            // EMR's number of running instances counts, even if its list has more or fewer.
+            let present = nodes - decommissioned - not_listed;
+            count.not_listed += running.saturating_sub(present).saturating_sub(have_left);
         }
         count
     }

@@ -41,7 +41,8 @@ pub fn snapshot(nodes: &[Node], apps: &[App], apps_running: u64) -> Result<Vec<Y
             "{containers} containers run, but no application is listed; may this user see all applications (`yarn.admin.acl`)?"
         ));
     }
-    let listed = apps.iter().filter(|app| app.state == AppState::Running);
+    // The scheduler counts an application as running before its master has registered.
+    let listed = apps.iter().filter(|app| app.state != AppState::Other);
     let listed = listed.count() as u64;
     if listed < apps_running {
         return Err(format!(
