@@ -23,6 +23,7 @@ const REPLY_BYTES_MAX: usize = 256 << 20;
 /// The time limit for one reply. The server reads the event log of an application when it is asked
 /// for it, which takes minutes for a large one.
 const REPLY_TIMEOUT: Duration = Duration::from_secs(300);
+
 /// A server with Spark's REST service.
 #[derive(Clone, Debug)]
 pub struct HistoryServer {

@@ -35,7 +35,7 @@ pub struct Args {
     /// Amazon's document
     #[arg(value_name = "FILE")]
     file: PathBuf,
-    /// Of several policies, the one of this group; a single policy is for this group, whichever the
+    /// The policy of this group, of several; a single policy is for this group, whichever the
     /// document names: role=core, role=task, name=NAME or id=ID [default: the groups that the document
     /// names, or else role=task]
     #[arg(long, value_name = "GROUP", value_parser = group)]

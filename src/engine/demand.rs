@@ -47,6 +47,7 @@ use plan::Plan;
 use preference::Preference;
 use provisioning::Provisioning;
 use retention::Retention;
+use shares::Wanted;
 use supply::Supply;
 use turnover::Turnover;
 use units::{UnitLimits, UnitSize, whole};
@@ -143,18 +144,16 @@ impl DemandState {
         };
         let units = self.units(at, &supply, limits, &load, preference, shape);
         Ok(Plan {
-            desired: units.desired,
-            needed: supply
-                .share_of_targets(units.needed)
-                .clamp(limits.min, limits.max),
-            drops_unusable: supply.has_replaced_unusable(units.needed),
-            first_market: demand.first_market,
-            limits,
-            report: DemandReport {
-                units_lacking: lacking,
-                units_not_replaced: supply.not_replaced(),
-                ..self.report(unit, preference, &supply, &load, &units, counted)
+            wanted: Wanted {
+                units: units.desired,
+                needed: supply
+                    .share_of_targets(units.needed)
+                    .clamp(limits.min, limits.max),
+                drops_unusable: supply.has_replaced_unusable(units.needed),
+                first_market: demand.first_market,
             },
+            limits,
+            report: self.report(unit, preference, &supply, &load, &units, counted),
         })
     }
 
@@ -186,8 +185,8 @@ impl DemandState {
             units_forecast: units.forecast,
             units_others: supply.others,
             units_unusable: supply.unusable - supply.not_replaced(),
-            units_lacking: 0,
-            units_not_replaced: 0,
+            units_lacking: supply.lacking,
+            units_not_replaced: supply.not_replaced(),
             units_asked_back: 0,
             units_desired: units.desired,
             units_possible: None,

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::observation::node_count::{NodeCount, share_of};
 use crate::observation::{
     GroupId, GroupKind, GroupStatus, InstanceId, NodeHealth, NodeLoad, NodeSnapshot, Observation,
-    Role,
+    Role, Sampled,
 };
 use crate::units::{Instances, Timestamp};
 
@@ -79,7 +79,11 @@ impl Presence {
         max_age: Duration,
     ) -> Unavailable {
         let at = observation.at;
-        let Some((measured_at, count)) = count(observation, max_age) else {
+        let Some(Sampled {
+            value: count,
+            measured_at,
+        }) = NodeCount::of(observation, max_age)
+        else {
             return Unavailable::default();
         };
         let is_gap = |last: Timestamp| measured_at < last || measured_at.since(last) > max_age;
@@ -215,10 +219,16 @@ impl Unavailable {
         let Some(snapshot) = snapshot else {
             return Instances(self.total).min(group.running);
         };
-        let unavailable = snapshot
+        let usable = snapshot
             .of_group(&group.id)
-            .filter(|node| !node.health.is_usable());
-        let unavailable = self.total.min(unavailable.count() as u32);
+            .filter(|node| node.health.is_usable());
+        let usable = usable.count() as u32;
+        // The list of instances may be older than the number of those that run.
+        let nodes = match group.kind {
+            GroupKind::Group => group.running.get(),
+            GroupKind::Fleet => snapshot.of_group(&group.id).count() as u32,
+        };
+        let unavailable = self.total.min(nodes.saturating_sub(usable));
         Instances(units_of(group, unavailable, Some(snapshot)))
     }
 }
@@ -264,20 +274,4 @@ fn of_the_only_group(observation: &Observation, unusable: u32) -> Vec<(GroupId, 
 fn fresh_snapshot(observation: &Observation, max_age: Duration) -> Option<&NodeSnapshot> {
     let nodes = observation.nodes.as_ref()?;
     (observation.at.since(nodes.measured_at) <= max_age).then_some(&nodes.value)
-}
-
-/// Counts the unavailable instances, and says when YARN was measured; `None` if that is not known.
-fn count(observation: &Observation, max_age: Duration) -> Option<(Timestamp, NodeCount)> {
-    let groups = &observation.cluster.value.groups;
-    let is_fresh = |measured_at: Timestamp| observation.at.since(measured_at) <= max_age;
-    let yarn = observation.yarn.as_ref();
-    let yarn = yarn.filter(|yarn| is_fresh(yarn.measured_at));
-    let nodes = observation.nodes.as_ref();
-    if let Some(nodes) = nodes.filter(|nodes| is_fresh(nodes.measured_at)) {
-        let listed = NodeCount::listed(&nodes.value, groups);
-        let count = listed.beside(&nodes.value, yarn.map(|yarn| &yarn.value));
-        return Some((nodes.measured_at, count));
-    }
-    let yarn = yarn?;
-    Some((yarn.measured_at, NodeCount::counted(&yarn.value, groups)?))
 }

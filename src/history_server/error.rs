@@ -27,7 +27,7 @@ pub enum HistoryServerError {
     NoApplications {
         url: String,
         all: usize,
-        /// Of those that `--since` and `--until` allow.
+        /// How many `--since` and `--until` allow.
         of_the_time: usize,
     },
     #[error(transparent)]

@@ -1,9 +1,12 @@
 //! How many of the instances that EMR runs YARN does not use.
 
+use std::time::Duration;
+
 use super::{
     GroupId, GroupKind, GroupStatus, NodeHealth, NodeLoad, NodeSnapshot, Observation, Role,
     Sampled, YarnLoad,
 };
+use crate::units::Timestamp;
 
 /// What one observation shows of the core and task instances.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,14 +21,17 @@ pub struct NodeCount {
 
 impl NodeCount {
     /// Counts by the list of nodes, or by YARN's numbers of nodes if there is no list; `None` if
-    /// neither is known.
-    pub fn of(observation: &Observation) -> Option<Sampled<Self>> {
+    /// neither is known. What was measured longer than `max_age` ago is not known.
+    pub fn of(observation: &Observation, max_age: Duration) -> Option<Sampled<Self>> {
         let groups = &observation.cluster.value.groups;
+        let is_fresh = |measured_at: Timestamp| observation.at.since(measured_at) <= max_age;
         let yarn = observation.yarn.as_ref();
-        if let Some(nodes) = &observation.nodes {
+        let yarn = yarn.filter(|yarn| is_fresh(yarn.measured_at));
+        let nodes = observation.nodes.as_ref();
+        if let Some(nodes) = nodes.filter(|nodes| is_fresh(nodes.measured_at)) {
+            let yarn = yarn.map(|yarn| &yarn.value);
             return Some(Sampled {
-                value: Self::listed(&nodes.value, groups)
-                    .beside(&nodes.value, yarn.map(|yarn| &yarn.value)),
+                value: Self::listed(&nodes.value, groups).beside(&nodes.value, yarn),
                 measured_at: nodes.measured_at,
             });
         }
@@ -38,7 +44,7 @@ impl NodeCount {
 
     /// The count for a tick at which YARN's numbers are known, too. If those have fewer nodes than the
     /// list, the load is not that of all nodes: what they lack counts as not listed.
-    pub fn beside(mut self, snapshot: &NodeSnapshot, yarn: Option<&YarnLoad>) -> Self {
+    fn beside(mut self, snapshot: &NodeSnapshot, yarn: Option<&YarnLoad>) -> Self {
         if let Some(counted) = yarn.and_then(YarnLoad::nodes_with_memory) {
             let works = |node: &&NodeLoad| node.health == NodeHealth::Usable && !node.draining;
             let listed = snapshot.0.iter().filter(works).count() as u32;
@@ -51,7 +57,7 @@ impl NodeCount {
     /// the list of instances is older, is not listed either. Of the instances that are not listed, those that were decommissioned
     /// do not count, as far as a scale-in is about to terminate instances. That it is does not say which
     /// they are: the others may be there and busy, and only be missing from the list.
-    pub fn listed(snapshot: &NodeSnapshot, groups: &[GroupStatus]) -> Self {
+    fn listed(snapshot: &NodeSnapshot, groups: &[GroupStatus]) -> Self {
         let mut count = Self {
             running: 0,
             unhealthy: 0,
@@ -88,7 +94,7 @@ impl NodeCount {
     /// nodes. The numbers of lost and of decommissioned nodes include those of instances that were
     /// terminated long ago: they say nothing of the instances that run, but for those of a scale-in that is
     /// in flight.
-    pub fn counted(yarn: &YarnLoad, groups: &[GroupStatus]) -> Option<Self> {
+    fn counted(yarn: &YarnLoad, groups: &[GroupStatus]) -> Option<Self> {
         let nodes = yarn.nodes_with_memory()?;
         if workers(groups).any(|group| group.kind == GroupKind::Fleet) {
             return None;
@@ -148,7 +154,7 @@ mod tests {
     }
 
     fn not_listed(observation: &Observation) -> Option<u32> {
-        NodeCount::of(observation).map(|count| count.value.not_listed)
+        NodeCount::of(observation, Duration::ZERO).map(|count| count.value.not_listed)
     }
 
     #[test]

@@ -299,10 +299,12 @@ impl Signal {
             | Self::EmrStepsRunning
             | Self::EmrIdleSeconds => Some(self.read_cluster(observation, group)),
             Self::EmrInstancesFailed => None,
-            Self::YarnNodesNotListed => NodeCount::of(observation).map(|count| Sampled {
-                value: f64::from(count.value.not_listed),
-                measured_at: count.measured_at,
-            }),
+            Self::YarnNodesNotListed => {
+                NodeCount::of(observation, Duration::MAX).map(|count| Sampled {
+                    value: f64::from(count.value.not_listed),
+                    measured_at: count.measured_at,
+                })
+            }
             _ => self.read_yarn(observation),
         }
     }

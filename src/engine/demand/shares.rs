@@ -10,9 +10,9 @@ use super::units::UnitLimits;
 use crate::observation::{Market, Role};
 
 /// What is distributed.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Wanted {
-    /// Usable units of all targets together.
+    /// Usable units of all targets together, within the limits of the demand.
     pub units: u32,
     /// Those of them that are needed, and not only worth keeping.
     pub needed: u32,
@@ -29,7 +29,7 @@ pub struct Member {
     pub market: Market,
     pub requested: u32,
     pub running: u32,
-    /// Of those that run, the ones that are no capacity.
+    /// The units that run and are no capacity.
     pub unusable: u32,
     pub min: u32,
     pub max: u32,
@@ -39,9 +39,17 @@ pub struct Member {
     pub has_failed: bool,
 }
 
+/// The size of each member.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Shares {
+    pub sizes: Vec<u32>,
+    /// The unusable units in all sizes together.
+    pub unusable: u32,
+}
+
 /// Returns the size of each member, so that all together have the wanted units, as far as their own
 /// limits and those of core and on-demand allow.
-pub fn shares(wanted: Wanted, limits: &UnitLimits, members: &[Member]) -> Vec<u32> {
+pub fn shares(wanted: Wanted, limits: &UnitLimits, members: &[Member]) -> Shares {
     let mut split = Split::new(wanted, limits, members);
     split.leave_classes_above_their_maximum();
     split.grow();
@@ -50,7 +58,10 @@ pub fn shares(wanted: Wanted, limits: &UnitLimits, members: &[Member]) -> Vec<u3
     split.shrink();
     split.keep_the_minimum();
     split.take_back();
-    split.sizes
+    Shares {
+        unusable: split.all_unusable(),
+        sizes: split.sizes,
+    }
 }
 
 /// Units that the members request, and that a failed scale-out did not bring, if another member could
@@ -272,8 +283,11 @@ impl<'a> Split<'a> {
 
     /// All units that are not unusable.
     fn usable(&self) -> u32 {
-        let unusable = self.unusable.iter().copied();
-        self.total() - unusable.fold(0, u32::saturating_add)
+        self.total() - self.all_unusable()
+    }
+
+    fn all_unusable(&self) -> u32 {
+        self.unusable.iter().copied().fold(0, u32::saturating_add)
     }
 
     fn total(&self) -> u32 {

@@ -9,6 +9,8 @@ use crate::units::Instances;
 pub struct Supply {
     /// Requested for all targets, without what others have to take the place of.
     pub requested: u32,
+    /// What others have to take the place of: requested of targets, and not brought by a failed scale-out.
+    pub lacking: u32,
     /// Running and requested, of all targets.
     pub running: u32,
     /// Running in groups that the policy does not resize.
@@ -41,6 +43,7 @@ impl Supply {
         let counted = |nodes: u32| if counts_nodes { nodes } else { 0 };
         Self {
             requested: total(targets.iter().map(|group| group.requested)).saturating_sub(lacking),
+            lacking,
             running: total(
                 targets
                     .iter()

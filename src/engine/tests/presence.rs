@@ -25,6 +25,15 @@ fn snapshot(nodes: &[Alike]) -> NodeSnapshot {
 /// What a target with this rule does to a task group of 20 of which 10 are requested, at the first tick
 /// at which YARN shows these nodes.
 fn with_nodes(kind: GroupKind, then: &str, nodes: &[Alike]) -> Action {
+    with_group(kind, 10, then, nodes)
+}
+
+/// The same for an instance group of 20 of which so many are requested.
+fn with_nodes_of(requested: u32, then: &str, nodes: &[Alike]) -> Action {
+    with_group(GroupKind::Group, requested, then, nodes)
+}
+
+fn with_group(kind: GroupKind, requested: u32, then: &str, nodes: &[Alike]) -> Action {
     let selector = match kind {
         GroupKind::Group => "role: task",
         GroupKind::Fleet => "fleet: task, market: on-demand",
@@ -35,7 +44,7 @@ fn with_nodes(kind: GroupKind, then: &str, nodes: &[Alike]) -> Action {
     let mut harness = Harness::new(parsed(&format!("{{ name: t, targets: [{target}] }}")), 20);
     harness.scene.groups.remove(0);
     harness.scene.groups[0].kind = kind;
-    harness.scene.groups[0].requested = Instances(10);
+    harness.scene.groups[0].requested = Instances(requested);
     harness.engine = started(
         harness.engine.policy().clone(),
         harness.scene.groups.clone(),
@@ -89,4 +98,14 @@ fn track_counts_the_nodes_of_a_fleet_that_work_in_units() {
         Some(10 * (10 - 8) + 2),
         "half of the memory is available, ten times the target, and as many are made up for as work"
     );
+}
+
+#[test]
+fn track_does_not_count_instances_that_run_and_are_not_in_the_list_yet() {
+    // Half of the memory of 10 listed nodes is available; 10 more run already, and are on their way.
+    let track = "{ track: { signal: yarn_memory_available_percent, target: 25 } }";
+    let action = with_nodes_of(20, track, &[(NodeHealth::Usable, false, 10)]);
+    assert_eq!(action.reason(), Some("no_rule_firing"));
+    let action = with_nodes_of(20, track, &[(NodeHealth::Usable, false, 20)]);
+    assert_eq!(action.resized_to(), Some(40));
 }

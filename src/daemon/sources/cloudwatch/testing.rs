@@ -49,7 +49,7 @@ struct Memory {
     points: BTreeMap<Series, BTreeMap<i64, f64>>,
     faults: VecDeque<Option<Fault>>,
     asked: Vec<Asked>,
-    /// Of each metric on each page.
+    /// The number of values of each metric on each page.
     points_on_page: Option<usize>,
     /// When set, points are forgotten as they grow old.
     now_s: Option<i64>,

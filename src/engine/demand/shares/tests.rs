@@ -1,5 +1,11 @@
-use super::*;
+use super::{Member, Split, UnitLimits, Wanted, lacking};
+use crate::observation::{Market, Role};
 use proptest::prelude::*;
+
+/// The sizes alone.
+fn shares(wanted: Wanted, limits: &UnitLimits, members: &[Member]) -> Vec<u32> {
+    super::shares(wanted, limits, members).sizes
+}
 
 fn member(role: Role, market: Market, requested: u32) -> Member {
     Member {
