@@ -6,14 +6,13 @@ use std::path::PathBuf;
 use super::inputs::{MAX_DAYS, cluster_for, find, warn_of_the_end};
 use super::names::told_apart;
 use super::output::{print, terminal_width};
-use super::policies::{DocumentArgs, Given, read_policies, read_text};
+use super::policies::{DocumentArgs, Given, left_out, read_policies, read_text};
 use super::progress_bar::advance;
 use anyhow::{Context, bail};
 use headroom::compare::report::Report;
 use headroom::compare::runner::Runner;
 use headroom::compare::{Benchmark, Hindsight, text};
 use headroom::evaluation::trials::{Candidate, Testbed};
-use headroom::sim::check_targets;
 use headroom::sim::input::{Loaded, Source};
 use headroom::sim::scenario::Scenario;
 use headroom::sim::trace_work::TraceWork;
@@ -147,15 +146,15 @@ fn benchmark(
     policies: &[Given],
     kept: Option<&Report>,
 ) -> anyhow::Result<Benchmark> {
-    let candidates = policies.iter().map(|given| {
-        check_targets(&given.policy, &track.scenario)
-            .with_context(|| given.file.display().to_string())?;
-        Ok(Candidate {
+    let left_out = left_out(policies, &track.scenario)?;
+    let is_left_out = |given: &&Given| left_out.iter().any(|left| left.policy == given.name);
+    let fitting = policies.iter().filter(|given| !is_left_out(given));
+    let candidates: Vec<Candidate> = fitting
+        .map(|given| Candidate {
             name: given.name.clone(),
             ..Candidate::of(given.policy.clone())
         })
-    });
-    let candidates = candidates.collect::<anyhow::Result<Vec<_>>>()?;
+        .collect();
     let testbed = Testbed::new(track.name.clone(), &track.workload, &track.scenario)
         .with_context(|| track.name.clone())?;
     let runner = Runner::new(testbed, track.synthetic, args.seeds);

@@ -3,11 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
+use super::output::note;
 use anyhow::{Context, bail};
+use headroom::evaluation::report::LeftOut;
 use headroom::file;
 use headroom::policy::Policy;
 use headroom::policy::diagnostic::nearest;
 use headroom::policy::parse::{Choices, import, parse};
+use headroom::sim::check_targets;
+use headroom::sim::scenario::Scenario;
 
 /// What the user says about Amazon's documents.
 #[derive(clap::Args)]
@@ -67,6 +71,41 @@ pub struct Given {
     /// The file that has it.
     pub file: PathBuf,
     pub policy: Policy,
+}
+
+/// The policies that do not fit the cluster, but stand in a document with others that do: one for
+/// each group of a cluster, say, of which the scenario has only some.
+///
+/// # Errors
+/// When nothing is left of a file.
+pub fn left_out<'a>(
+    policies: impl IntoIterator<Item = &'a Given>,
+    scenario: &Scenario,
+) -> anyhow::Result<Vec<LeftOut>> {
+    let mut left_out = Vec::new();
+    let mut files: BTreeMap<&Path, Vec<_>> = BTreeMap::new();
+    for given in policies {
+        let checked = check_targets(&given.policy, scenario);
+        let of_file = files.entry(&given.file).or_default();
+        of_file.push((&given.name, checked));
+    }
+    for (file, checked) in files {
+        let fits = checked.iter().any(|(_, checked)| checked.is_ok());
+        for (name, checked) in checked {
+            match checked {
+                Ok(()) => {}
+                Err(error) if fits => left_out.push(LeftOut {
+                    policy: name.clone(),
+                    reason: error.to_string(),
+                }),
+                Err(error) => return Err(error).with_context(|| file.display().to_string()),
+            }
+        }
+    }
+    for LeftOut { policy, reason } in &left_out {
+        note(format_args!("note: left out `{policy}`: {reason}"));
+    }
+    Ok(left_out)
 }
 
 /// The policies of a file, and the names that `--set` can give values.

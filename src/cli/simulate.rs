@@ -1,6 +1,6 @@
 //! `headroom simulate`.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::inputs::{MAX_DAYS, cluster_for, duration, find};
 use super::names::{distinct, told_apart};
 use super::output::{self, check_output, note, terminal_width};
-use super::policies::{DocumentArgs, read_policies};
+use super::policies::{DocumentArgs, Given, left_out, read_policies};
 use super::progress_bar::advance;
 use anyhow::{Context, bail};
 use clap::ValueEnum;
@@ -18,15 +18,13 @@ use headroom::evaluation::report::{Comparison, LeftOut, TraceNote, export};
 use headroom::evaluation::scorecard::Scorecard;
 use headroom::evaluation::trials::{Candidate, Testbed, Trial};
 use headroom::file::read_text;
-use headroom::policy::Policy;
 use headroom::policy::baselines::{self, BASELINES, Baseline};
 use headroom::policy::diagnostic::nearest;
 use headroom::policy::parse::Choices;
+use headroom::sim::Recording;
 use headroom::sim::input::{InputError, Loaded, Source};
-use headroom::sim::scenario::Scenario;
 use headroom::sim::trace_work::TraceWork;
 use headroom::sim::transient;
-use headroom::sim::{Recording, check_targets};
 use headroom::units::display_duration;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
@@ -144,7 +142,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
 enum Named {
     Baseline(&'static Baseline),
     TransientPerJob,
-    File { file: String, policy: Policy },
+    File(Given),
 }
 
 impl Named {
@@ -153,7 +151,7 @@ impl Named {
         match self {
             Self::Baseline(baseline) => (baseline.name.to_owned(), None),
             Self::TransientPerJob => (transient::NAME.to_owned(), None),
-            Self::File { file, policy } => (policy.name().to_owned(), Some(PathBuf::from(file))),
+            Self::File(given) => (given.name.clone(), Some(given.file.clone())),
         }
     }
 }
@@ -169,7 +167,13 @@ fn policies(args: &Args) -> anyhow::Result<Vec<(String, Named)>> {
     }
     args.documents.check_used(&names)?;
     let called: Vec<(String, Option<PathBuf>)> = policies.iter().map(Named::called).collect();
-    Ok(told_apart(&called).into_iter().zip(policies).collect())
+    let mut named: Vec<(String, Named)> = told_apart(&called).into_iter().zip(policies).collect();
+    for (name, policy) in &mut named {
+        if let Named::File(given) = policy {
+            given.name.clone_from(name);
+        }
+    }
+    Ok(named)
 }
 
 /// A name that is a baseline's means the baseline; a file of that name is meant by `./NAME`.
@@ -188,11 +192,7 @@ fn read_policy(given: &str, choices: &Choices) -> anyhow::Result<(Vec<Named>, BT
     }
     let text = read.with_context(|| format!("{given} cannot be read"))?;
     let (policies, names) = read_policies(Path::new(given), &text, choices)?;
-    let named = policies.into_iter().map(|policy| Named::File {
-        file: given.to_owned(),
-        policy: policy.policy,
-    });
-    Ok((named.collect(), names))
+    Ok((policies.into_iter().map(Named::File).collect(), names))
 }
 
 fn neither_file_nor_baseline(given: &str) -> String {
@@ -292,10 +292,11 @@ fn compare(
     let (scenario, chosen_cluster) = cluster_for(source, &[&loaded.workload])?;
     let testbed = Testbed::new(name.clone(), &loaded.workload, &scenario)
         .with_context(|| scenario_file.to_string())?;
-    let left_out = left_out(policies, &scenario)?;
-    for LeftOut { policy, reason } in &left_out {
-        note(format_args!("note: left out `{policy}`: {reason}"));
-    }
+    let of_files = policies.iter().filter_map(|(_, policy)| match policy {
+        Named::File(given) => Some(given),
+        Named::Baseline(_) | Named::TransientPerJob => None,
+    });
+    let left_out = left_out(of_files, &scenario)?;
     let candidates = candidates(&testbed, policies, &left_out);
     // Within u64: the parser of the arguments leaves room for the most seeds.
     let seeds = args.seed..args.seed + u64::from(args.seeds);
@@ -326,37 +327,6 @@ fn compare(
     Ok((Comparison::new(note, cards), trials))
 }
 
-/// The policies that do not fit the cluster, but stand in a document with others that do: one for
-/// each group of a cluster, say, of which the scenario has only some.
-///
-/// # Errors
-/// When nothing is left of a file.
-fn left_out(policies: &[(String, Named)], scenario: &Scenario) -> anyhow::Result<Vec<LeftOut>> {
-    let mut left_out = Vec::new();
-    let of_files = policies.iter().filter_map(|(name, policy)| match policy {
-        Named::File { file, policy } => Some((file, name, check_targets(policy, scenario))),
-        Named::Baseline(_) | Named::TransientPerJob => None,
-    });
-    let mut files: BTreeMap<&String, Vec<_>> = BTreeMap::new();
-    for (file, name, checked) in of_files {
-        files.entry(file).or_default().push((name, checked));
-    }
-    for (file, checked) in files {
-        let fits = checked.iter().any(|(_, checked)| checked.is_ok());
-        for (name, checked) in checked {
-            match checked {
-                Ok(()) => {}
-                Err(error) if fits => left_out.push(LeftOut {
-                    policy: name.clone(),
-                    reason: error.to_string(),
-                }),
-                Err(error) => return Err(error).with_context(|| file.clone()),
-            }
-        }
-    }
-    Ok(left_out)
-}
-
 fn candidates(
     testbed: &Testbed<'_>,
     policies: &[(String, Named)],
@@ -373,7 +343,7 @@ fn candidates(
         ..match policy {
             Named::Baseline(baseline) => testbed.baseline(baseline),
             Named::TransientPerJob => Candidate::transient_per_job(),
-            Named::File { policy, .. } => Candidate::of(policy.clone()),
+            Named::File(given) => Candidate::of(given.policy.clone()),
         }
     };
     fitting.map(candidate).collect()

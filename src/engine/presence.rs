@@ -86,46 +86,22 @@ impl Presence {
         else {
             return Unavailable::default();
         };
-        let is_gap = |last: Timestamp| measured_at < last || measured_at.since(last) > max_age;
-        if self.measured_at.is_some_and(is_gap) {
-            self.unavailable.clear();
-            self.nodes.clear();
-        }
-        self.measured_at = Some(measured_at);
+        self.forget_after_a_gap(measured_at, max_age);
         let total = count.unhealthy.saturating_add(count.not_listed);
         let is_old = |since: Timestamp| at.since(since) >= patience(poll);
         let snapshot = fresh_snapshot(observation, max_age);
-        let named: Vec<&NodeLoad> = snapshot
-            .map(|snapshot| {
-                snapshot
-                    .0
-                    .iter()
-                    .filter(|node| is_unavailable(node))
-                    .collect()
-            })
-            .unwrap_or_default();
-        // A list with more instances than run does not say which ones do.
-        let named = if named.len() as u32 > total {
-            Vec::new()
-        } else {
-            named
-        };
+        let named = unavailable_nodes(snapshot, total);
         self.follow(&named, measured_at);
         self.set_total(total.saturating_sub(self.nodes.len() as u32), measured_at);
-        let unusable_nodes = || {
-            let is_unusable = |node: &&&NodeLoad| {
-                self.nodes
-                    .get(&node.instance)
-                    .is_some_and(|since| is_old(*since))
-            };
-            named.iter().filter(is_unusable)
-        };
+        let since = |node: &NodeLoad| self.nodes.get(&node.instance).copied();
+        let is_unusable = |node: &&&NodeLoad| since(node).is_some_and(is_old);
+        let unusable_nodes: Vec<&NodeLoad> = named.iter().filter(is_unusable).copied().collect();
         let unnamed = self.unavailable.iter().filter(|(since, _)| is_old(*since));
         let unnamed = unnamed
             .map(|(_, instances)| *instances)
             .fold(0, u32::saturating_add);
         let unusable = unnamed
-            .saturating_add(unusable_nodes().count() as u32)
+            .saturating_add(unusable_nodes.len() as u32)
             .min(total);
         let newest = self
             .nodes
@@ -134,7 +110,7 @@ impl Presence {
         let newest = newest.max().copied().unwrap_or(at);
         let not_yet_unusable = count.not_listed.min(total - unusable);
         let by_group = match snapshot {
-            Some(_) => by_group(unusable_nodes().map(|node| &node.group)),
+            Some(_) => by_group(unusable_nodes.iter().map(|node| &node.group)),
             None => of_the_only_group(observation, unusable),
         };
         Unavailable {
@@ -153,6 +129,17 @@ impl Presence {
     /// Starts over, because the clock went back.
     pub fn handle_clock_rollback(&mut self) {
         *self = Self::default();
+    }
+
+    /// Starts over if nothing was measured for longer than `max_age`, or the measurements went back in
+    /// time.
+    fn forget_after_a_gap(&mut self, measured_at: Timestamp, max_age: Duration) {
+        let is_gap = |last: Timestamp| measured_at < last || measured_at.since(last) > max_age;
+        if self.measured_at.is_some_and(is_gap) {
+            self.unavailable.clear();
+            self.nodes.clear();
+        }
+        self.measured_at = Some(measured_at);
     }
 
     /// Keeps since when each of these nodes has been unavailable.
@@ -247,6 +234,20 @@ fn units_of(group: &GroupStatus, instances: u32, snapshot: Option<&NodeSnapshot>
 /// Whether a node of the list is unavailable. One that drains is about to go anyway.
 fn is_unavailable(node: &NodeLoad) -> bool {
     !node.draining && !node.health.is_usable()
+}
+
+/// The unavailable nodes of the list, unless they are more than the `total` of the instances that run: such
+/// a list does not say which ones do.
+fn unavailable_nodes(snapshot: Option<&NodeSnapshot>, total: u32) -> Vec<&NodeLoad> {
+    let Some(snapshot) = snapshot else {
+        return Vec::new();
+    };
+    let unavailable = snapshot.0.iter().filter(|node| is_unavailable(node));
+    let unavailable: Vec<&NodeLoad> = unavailable.collect();
+    if unavailable.len() as u32 > total {
+        return Vec::new();
+    }
+    unavailable
 }
 
 fn by_group<'a>(groups: impl Iterator<Item = &'a GroupId>) -> Vec<(GroupId, u32)> {

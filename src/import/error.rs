@@ -44,6 +44,11 @@ pub enum ImportError {
 }
 
 impl ImportError {
+    /// Whether a compressed stream ends before its end.
+    pub(super) fn is_early_end(&self) -> bool {
+        matches!(self, Self::Read { source, .. } if source.kind() == io::ErrorKind::UnexpectedEof)
+    }
+
     /// The message with its causes, on one line.
     pub(super) fn with_causes(&self) -> String {
         let mut text = self.to_string();

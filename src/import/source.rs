@@ -161,6 +161,11 @@ impl SourceLines {
         let Self { name, lines, .. } = self;
         lines.next_line().map_err(|error| place(name, error))
     }
+
+    /// Whether there is a file after the one that is being read. It is not read afterwards.
+    pub fn has_another_file(&mut self) -> bool {
+        self.rest.next().is_some()
+    }
 }
 
 fn place(name: &Path, error: LineError) -> ImportError {

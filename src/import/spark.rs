@@ -45,6 +45,9 @@ pub fn import(
     imported_once(gathered, Ids::OfAFile, |names| format!("Spark {names}"))
 }
 
+/// The end of a log that was copied while it was written.
+const CUT_OFF: &str = "last lines that were cut off";
+
 /// One application, as far as its log has been read.
 #[derive(Default)]
 struct Application {
@@ -61,13 +64,26 @@ impl Application {
         let gap = source.gap.take();
         let mut application = Self::default();
         let mut lines = source.lines();
-        while let Some(line) = lines.next_line()? {
+        loop {
+            let line = match lines.next_line() {
+                Ok(Some(line)) => line,
+                Ok(None) => break,
+                // A compressed log that is still written ends anywhere, too.
+                Err(error) if error.is_early_end() && application.start.is_some() => {
+                    if lines.has_another_file() {
+                        return Err(error);
+                    }
+                    application.left_out.add(1, CUT_OFF);
+                    break;
+                }
+                Err(error) => return Err(error),
+            };
             let (number, is_cut_off) = (line.number, !line.terminated);
             let Err(problem) = application.event(line.bytes) else {
                 continue;
             };
             if is_cut_off && serde_json::from_slice::<IgnoredAny>(line.bytes).is_err() {
-                application.left_out.add(1, "last lines that were cut off");
+                application.left_out.add(1, CUT_OFF);
             } else {
                 return Err(malformed(&lines.name, number, problem));
             }

@@ -117,6 +117,12 @@ fn a_policy_for_a_group_that_the_scenario_lacks_is_left_out_and_named() {
     let runs = document["runs"].as_array().expect("runs");
     let names: Vec<&Value> = runs.iter().map(|run| &run["policy"]).collect();
     assert_eq!(names, ["etl core"]);
+    let compared = folder
+        .run("compare jobs.jsonl --scenario no-task.yaml --policy cluster.json --seeds 1 --json");
+    assert_eq!(compared.code, Some(0), "{}", compared.stderr);
+    assert!(compared.stdout.contains("\"etl core\""));
+    assert!(!compared.stdout.contains("etl task"));
+    assert!(compared.stderr.contains("left out `etl task`"));
     // Nothing is left of this one, although another file fits.
     folder.write("task.json", policy(0, 4).to_string());
     let refused = folder.run(&format!("{words} csv --policy task.json"));

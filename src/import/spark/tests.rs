@@ -1,4 +1,4 @@
-use std::io::Cursor;
+use std::io::{Cursor, Write};
 
 use super::*;
 use crate::import::LeftOut;
@@ -147,6 +147,29 @@ fn a_log_that_is_still_written_loses_its_torn_line_only() {
         count: 1,
         what: "last lines that were cut off".to_owned()
     }));
+}
+
+/// `text` with gzip, as far as it would be on the disk while it is written.
+fn half_written(text: &str) -> Vec<u8> {
+    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    gzip.write_all(text.as_bytes()).expect("compresses");
+    gzip.flush().expect("flushes");
+    gzip.get_ref().clone()
+}
+
+#[test]
+fn a_compressed_log_that_is_still_written_is_read_as_far_as_it_goes() {
+    let torn = &LOG[..LOG.len() - 10];
+    let source = Source::new("app", Cursor::new(half_written(torn)));
+    let imported = import([source]).expect("imports");
+    let plain = import_text(torn).expect("imports");
+    assert_eq!(imported.jobs, plain.jobs);
+    assert_eq!(imported.left_out, plain.left_out);
+    assert_eq!(imported.incomplete, plain.incomplete);
+    let rolled = Source::new("events_1", Cursor::new(half_written(torn)))
+        .map(|first| first.followed_by(std::iter::once(Source::new("events_2", Cursor::new("")))));
+    let error = import([rolled]).expect_err("a damaged file in the middle");
+    assert!(error.is_early_end(), "{error}");
 }
 
 #[test]
