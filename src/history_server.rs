@@ -12,6 +12,7 @@ use reqwest::Url;
 use serde::Deserialize;
 use serde_json::Value;
 
+use crate::daemon::sources::error::SourceError;
 use crate::daemon::sources::http_get::{HttpGet, TimeLimit, malformed, shown};
 use crate::import::Source;
 use crate::units::Timestamp;
@@ -23,6 +24,10 @@ const REPLY_BYTES_MAX: usize = 256 << 20;
 /// The time limit for one reply. The server reads the event log of an application when it is asked
 /// for it, which takes minutes for a large one.
 const REPLY_TIMEOUT: Duration = Duration::from_secs(300);
+/// The time limit for the list of applications, which the server has at hand.
+const LIST_TIMEOUT: Duration = Duration::from_secs(60);
+/// The pages to which the root of a history server, or of a driver, leads a browser.
+const FIRST_PAGES: [&str; 2] = ["history", "jobs"];
 
 /// A server with Spark's REST service.
 #[derive(Clone, Debug)]
@@ -30,6 +35,8 @@ pub struct HistoryServer {
     http: HttpGet,
     /// The list of applications.
     applications: Url,
+    reply_timeout: Duration,
+    list_timeout: Duration,
 }
 
 /// Which applications are fetched.
@@ -50,8 +57,9 @@ pub struct Listed {
     pub attempts: Vec<Attempt>,
     /// How many older applications exceed the limit.
     pub older: usize,
-    /// How many applications are left out because they still run.
-    pub running: usize,
+    /// How many applications are left out because the server has not seen their end: they still run,
+    /// or their driver was killed.
+    pub incomplete: usize,
 }
 
 /// An attempt of an application.
@@ -80,12 +88,10 @@ impl HistoryServer {
             .filter(|part| !part.is_empty())
             .collect();
         let api = path.windows(2).position(|two| two == ["api", "v1"]);
-        let page = path.iter().position(|part| *part == "history");
+        let page = path.iter().position(|part| FIRST_PAGES.contains(part));
         let (prefix, rest) = path.split_at(api.or(page).unwrap_or(path.len()));
-        if !matches!(
-            rest,
-            [] | ["api", "v1"] | ["api", "v1", "applications"] | ["history"]
-        ) {
+        let is_page = rest.len() == 1;
+        if !is_page && !matches!(rest, [] | ["api", "v1"] | ["api", "v1", "applications"]) {
             let given = rest.join("/");
             return Err(problem(format!("it continues with /{given}")));
         }
@@ -96,6 +102,8 @@ impl HistoryServer {
         Ok(Self {
             http: HttpGet::new(None)?,
             applications: url,
+            reply_timeout: REPLY_TIMEOUT,
+            list_timeout: LIST_TIMEOUT,
         })
     }
 
@@ -110,7 +118,7 @@ impl HistoryServer {
     /// # Errors
     /// When the server does not answer as Spark does, or lists no such application.
     pub async fn list(&self, asked: Asked) -> Result<Listed, HistoryServerError> {
-        let reply = self.get(&self.applications).await?;
+        let reply = self.get(&self.applications, self.list_timeout).await?;
         let mut applications = applications(&reply)
             .map_err(|error| malformed(&self.applications, error.to_string()))?;
         let (all, is_driver) = (
@@ -127,7 +135,7 @@ impl HistoryServer {
                 of_the_time,
             });
         }
-        let running = of_the_time - applications.len();
+        let incomplete = of_the_time - applications.len();
         applications.sort_by_key(|(_, application)| std::cmp::Reverse(application.last_ms()));
         let older = applications.len().saturating_sub(asked.limit);
         applications.truncate(asked.limit);
@@ -138,7 +146,7 @@ impl HistoryServer {
         Ok(Listed {
             attempts,
             older,
-            running,
+            incomplete,
         })
     }
 
@@ -161,7 +169,7 @@ impl HistoryServer {
     /// Fetches the replies of an attempt.
     ///
     /// # Errors
-    /// When the server does not answer, or no longer has the application.
+    /// When the server does not answer, or does not answer in time, or no longer has the application.
     pub async fn replies(&self, attempt: &Attempt) -> Result<Source, HistoryServerError> {
         let stages = self.reply(attempt, "stages").await?;
         let entry = Cursor::new(attempt.entry.clone());
@@ -174,14 +182,27 @@ impl HistoryServer {
 
     async fn reply(&self, attempt: &Attempt, name: &str) -> Result<Source, HistoryServerError> {
         let url = below(&attempt.url, [name]);
-        let reply = self.get(&url).await?;
+        let reply = match self.get(&url, self.reply_timeout).await {
+            Err(SourceError::TimedOut { .. }) if !self.is_alive().await => {
+                return Err(HistoryServerError::Hangs { url: shown(&url) });
+            }
+            Err(SourceError::Status { url, status: 404 }) => {
+                return Err(HistoryServerError::Deleted { url });
+            }
+            reply => reply?,
+        };
         Ok(Source::new(shown(&url), Cursor::new(reply))?)
     }
 
-    async fn get(&self, url: &Url) -> Result<Vec<u8>, HistoryServerError> {
-        let within = TimeLimit::start(REPLY_TIMEOUT);
-        let reply = self.http.bytes(url, REPLY_BYTES_MAX, within).await;
-        reply.map_err(HistoryServerError::of)
+    /// Whether the server answers at all. It may need long for one application only.
+    async fn is_alive(&self) -> bool {
+        let list = self.get(&self.applications, self.list_timeout);
+        list.await.is_ok()
+    }
+
+    async fn get(&self, url: &Url, timeout: Duration) -> Result<Vec<u8>, SourceError> {
+        let within = TimeLimit::start(timeout);
+        self.http.bytes(url, REPLY_BYTES_MAX, within).await
     }
 }
 

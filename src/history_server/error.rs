@@ -23,6 +23,12 @@ pub enum HistoryServerError {
     /// The message of the answer says what to do.
     #[error(transparent)]
     Plain(SourceError),
+    #[error("{url}: answered 404; the server has deleted the application or its event log")]
+    Deleted { url: String },
+    #[error(
+        "{url}: no answer, and the server no longer lists its applications either; try again when it answers"
+    )]
+    Hangs { url: String },
     #[error("{url}: {}", no_applications(*all, *of_the_time))]
     NoApplications {
         url: String,
@@ -40,7 +46,7 @@ fn no_applications(all: usize, of_the_time: usize) -> String {
     match (all, of_the_time) {
         (0, _) => "it lists no applications; check that `spark.history.fs.logDirectory` is the folder of the event logs".to_owned(),
         (all, 0) => format!("none of its {all} applications started at that time; change --since and --until"),
-        (_, running) => format!("its {running} applications of that time still run; try again when one has ended"),
+        (_, incomplete) => format!("its {incomplete} applications of that time are incomplete: they still run, or their drivers were killed; try again when one has ended, or import their event logs with `headroom import spark`"),
     }
 }
 
@@ -53,7 +59,7 @@ impl HistoryServerError {
                 "the address may contain a user and a password (http://USER:PASSWORD@HOST); or save the replies with another program, as docs/traces.md describes, and import the folder"
             }
             SourceError::Status { status: 404, .. } => {
-                "check that the address is that of a Spark history server (port 18080) or a driver (port 4040), and that the server still has the application"
+                "check that the address is that of a Spark history server (port 18080) or a driver (port 4040)"
             }
             SourceError::Status {
                 status: 300..=399, ..
@@ -85,7 +91,7 @@ impl HistoryServerError {
                     }
                 )
             }
-            Self::Import(_) => false,
+            Self::Deleted { .. } | Self::Import(_) => false,
             _ => true,
         }
     }

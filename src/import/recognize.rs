@@ -98,7 +98,8 @@ fn of_text(text: &str) -> Option<Recording> {
         return recording(what, importer);
     }
     let line = text.lines().next()?;
-    let tabs: Vec<&str> = line.split('\t').collect();
+    // Columns of paths may be empty.
+    let tabs: Vec<&str> = line.trim_end().split('\t').collect();
     let is_number = |column: &&str| column.trim().parse::<f64>().is_ok();
     if (6..=8).contains(&tabs.len()) && tabs[1..6].iter().all(is_number) {
         return recording("a SWIM workload", "swim");
@@ -142,6 +143,7 @@ mod tests {
         let of = |text| of_text(text).map(|recording| recording.importer);
         assert_eq!(of("job0\t5\t5\t268435457\t0\t1\n"), Some("swim"));
         assert_eq!(of("job0\t5\t5\t1\t0\t1\t/in\t/out\n"), Some("swim"));
+        assert_eq!(of("job0\t5\t5\t1\t0\t1\tinputPath1\t\t\n"), Some("swim"));
         assert_eq!(of("job,submit_s,stage,after\n"), Some("csv"));
         assert_eq!(
             of("{\n \"num_jobs\": 10,\n \"workloads\": []}"),

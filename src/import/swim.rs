@@ -175,8 +175,8 @@ impl<'a> Row<'a> {
     fn parse(line: &'a [u8]) -> Result<Self, String> {
         let text = str::from_utf8(line)
             .map_err(|_| "not text; SWIM files are tab-separated text".to_owned())?;
-        let columns: Vec<&str> = text.trim_end_matches('\r').split('\t').collect();
-        // Up to two columns of paths may follow.
+        let columns: Vec<&str> = text.trim_end().split('\t').collect();
+        // Up to two columns of paths may follow, and then empty columns.
         let ([id, submit, _gap, input, shuffle, output]
         | [id, submit, _gap, input, shuffle, output, _]
         | [id, submit, _gap, input, shuffle, output, _, _]) = columns[..]
@@ -250,7 +250,7 @@ mod tests {
     #[test]
     fn jobs_at_or_after_the_cut_are_left_out_and_counted() {
         let imported = import_text(
-            "a\t10\t10\t1\t2\t3\nb\t5\t0\t1\t2\t3\r\nc\t20\t10\t1\t2\t3\n",
+            "a\t10\t10\t1\t2\t3\tinputPath1\t\t\nb\t5\t0\t1\t2\t3\r\nc\t20\t10\t1\t2\t3\n",
             &Options {
                 cut: Duration::from_secs(20),
                 ..Options::default()

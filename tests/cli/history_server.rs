@@ -130,7 +130,7 @@ fn the_newest_finished_applications_are_fetched() {
     assert_eq!(jobs(&folder), ["app-2", "app-3"]);
     for said in [
         "left out: 1 (older applications; raise --limit)",
-        "left out: 1 (applications that still run)",
+        "left out: 1 (applications that still run, or whose driver was killed)",
     ] {
         assert!(answer.stderr.contains(said), "{}", answer.stderr);
     }
@@ -155,7 +155,7 @@ fn an_application_that_vanishes_is_left_out_and_named() {
     for said in [
         "left out: 1 (applications that cannot be used)",
         "applications/app-1/environment: answered 404",
-        "that the server still has the application",
+        "the server has deleted the application",
     ] {
         assert!(answer.stderr.contains(said), "{}", answer.stderr);
     }
@@ -240,6 +240,9 @@ fn a_server_that_does_not_answer_as_spark_does_is_named_with_a_remedy() {
             );
         }
     }
+    let answer = import(&folder, "history.example:18080/history");
+    let said = "such as http://history.example:18080/history";
+    assert!(answer.stderr.contains(said), "{}", answer.stderr);
     let nobody = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let address = nobody.local_addr().expect("bound");
     drop(nobody);

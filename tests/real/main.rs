@@ -1,11 +1,12 @@
-//! Tests Headroom with real services: Hadoop YARN, an independent implementation of EMR's API,
-//! Prometheus. `tests/run real` installs and runs them; plain `cargo test` leaves them out.
+//! Tests Headroom with real services: Hadoop YARN, Spark, an independent implementation of EMR's
+//! API, Prometheus. `tests/run real` installs and runs them; plain `cargo test` leaves them out.
 
 mod answers;
 mod closed_loop;
 mod cluster;
 mod dashboard;
 mod emr;
+mod history_server;
 mod limits;
 mod parts;
 mod recording;

@@ -9,6 +9,7 @@ pub mod jobs;
 pub mod moto;
 pub mod process;
 pub mod prometheus;
+pub mod spark;
 pub mod yarn;
 
 use std::net::TcpListener;

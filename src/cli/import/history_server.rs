@@ -1,5 +1,7 @@
 //! `headroom import history-server`: from saved replies, or from the server itself.
 
+use std::path::Path;
+
 use super::conversion::{Files, convert, is_address, parse_timestamp};
 use anyhow::bail;
 use headroom::import::spark;
@@ -42,6 +44,12 @@ pub fn run(args: &HistoryServer) -> anyhow::Result<()> {
     {
         return fetch(args, &address);
     }
+    if let Some(input) = inputs.iter().find(|input| lacks_scheme(input)) {
+        let input = input.display();
+        bail!(
+            "{input} does not exist; the address of a server begins with http://, such as http://{input}"
+        );
+    }
     if inputs.len() > 1 && inputs.iter().any(|input| is_address(input)) {
         bail!("pass one address or folders, not both; import each server by itself");
     }
@@ -53,6 +61,16 @@ pub fn run(args: &HistoryServer) -> anyhow::Result<()> {
     convert(&args.files, spark::saved_replies, |sources| {
         spark::import_replies(sources)
     })
+}
+
+/// Whether an input is an address without `http://`: a host, a port, and perhaps a path.
+fn lacks_scheme(input: &Path) -> bool {
+    let text = input.to_string_lossy();
+    let port = text.split_once(':').map(|(_, rest)| rest.split('/').next());
+    let is_port = port
+        .flatten()
+        .is_some_and(|port| port.parse::<u16>().is_ok());
+    is_port && !input.exists()
 }
 
 #[cfg(not(feature = "daemon"))]
@@ -70,15 +88,15 @@ use from_server::fetch;
 #[cfg(feature = "daemon")]
 mod from_server {
     use std::cell::Cell;
+    use std::time::Duration;
 
     use super::HistoryServer as Args;
     use crate::cli::import::conversion::report;
     use crate::cli::output::check_output;
-    use crate::cli::progress_bar::advance;
     use anyhow::Context;
-    use headroom::history_server::{Asked, HistoryServer, HistoryServerError, Listed};
+    use headroom::history_server::{Asked, Attempt, HistoryServer, HistoryServerError, Listed};
     use headroom::import::{ImportError, Imported, LeftOut, spark};
-    use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+    use indicatif::{ProgressBar, ProgressStyle};
     use tokio::runtime::{Builder, Runtime};
 
     /// The most applications, unless the user says otherwise.
@@ -103,7 +121,10 @@ mod from_server {
         );
         for (count, what) in [
             (listed.older, "older applications; raise --limit"),
-            (listed.running, "applications that still run"),
+            (
+                listed.incomplete,
+                "applications that still run, or whose driver was killed",
+            ),
         ] {
             let what = what.to_owned();
             let count = count as u64;
@@ -123,23 +144,20 @@ mod from_server {
     ) -> anyhow::Result<Imported> {
         let style =
             ProgressStyle::with_template("fetching {wide_bar} {pos} of {len} applications")?;
-        let length = listed.attempts.len() as u64;
-        let progress = ProgressBar::with_draw_target(Some(length), ProgressDrawTarget::hidden())
-            .with_style(style);
+        let progress = ProgressBar::new(listed.attempts.len() as u64).with_style(style);
+        // The first application alone may take minutes.
+        progress.enable_steady_tick(Duration::from_secs(1));
         let failure: Cell<Option<HistoryServerError>> = Cell::new(None);
         let sources = listed.attempts.iter().map_while(|attempt| {
             let source = runtime.block_on(server.replies(attempt));
-            advance(&progress, 1);
+            progress.inc(1);
             match source {
                 Err(error) if error.concerns_all() => {
                     failure.set(Some(error));
                     None
                 }
                 Err(HistoryServerError::Import(error)) => Some(Err(error)),
-                Err(error) => Some(Err(ImportError::Unusable {
-                    path: attempt.address().into(),
-                    problem: error.to_string(),
-                })),
+                Err(error) => Some(Err(unusable(attempt, &error.to_string()))),
                 Ok(source) => Some(Ok(source)),
             }
         });
@@ -148,6 +166,18 @@ mod from_server {
         match failure.take() {
             Some(error) => Err(error.into()),
             None => imported.with_context(|| server.address()),
+        }
+    }
+    /// An application that cannot be fetched. The error begins with the address of the reply.
+    fn unusable(attempt: &Attempt, error: &str) -> ImportError {
+        let application = attempt.address();
+        let of_a_reply = error
+            .split_once(": ")
+            .filter(|(address, _)| address.starts_with(&application));
+        let (path, problem) = of_a_reply.unwrap_or((&application, error));
+        ImportError::Unusable {
+            path: path.into(),
+            problem: problem.to_owned(),
         }
     }
 }

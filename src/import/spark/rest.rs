@@ -104,6 +104,11 @@ struct StageData {
     status: String,
     stage_id: i64,
     #[serde(default)]
+    attempt_id: i64,
+    /// In a later attempt, only those that are run again.
+    #[serde(default = "any_number")]
+    num_tasks: i64,
+    #[serde(default)]
     num_complete_tasks: i64,
     #[serde(default)]
     num_failed_tasks: i64,
@@ -119,6 +124,10 @@ struct StageData {
     result_serialization_time: i64,
     #[serde(default)]
     resource_profile_id: i64,
+}
+
+fn any_number() -> i64 {
+    i64::MAX
 }
 
 #[derive(Deserialize)]
@@ -276,12 +285,15 @@ impl Replies {
         }
         if !attempt.completed {
             incomplete.push(format!(
-                "{}: the application had not ended when the replies were saved, so later work is missing",
+                "{}: the application had not ended when the server was asked, or its driver was killed, so work is missing",
                 path.display()
             ));
         }
+        if let Some(problem) = dropped_stages(&self.stages) {
+            incomplete.push(format!("{}: {problem}", path.display()));
+        }
         let mut left_out = Tally::default();
-        let stages = stages(&self.stages, &mut left_out)
+        let stages = stages(self.stages, &mut left_out)
             .finish(&self.sizes)
             .map_err(|problem| unusable(path, problem))?;
         Ok(Logged {
@@ -302,116 +314,85 @@ impl Replies {
     }
 }
 
+/// What is missing if the server has dropped stages of a large application. Spark numbers the stages
+/// of an application from 0, and the server lists skipped ones, too.
+fn dropped_stages(replies: &[StageData]) -> Option<String> {
+    let ids: BTreeSet<i64> = replies.iter().map(|stage| stage.stage_id).collect();
+    let all = ids.last()?.checked_add(1)?;
+    let dropped = all - i64::try_from(ids.len()).ok()?;
+    (dropped > 0).then(|| {
+        format!(
+            "{dropped} of its {all} stages are not listed, because the server keeps a limited number (spark.ui.retainedStages, 1,000 by default); import its event log with `headroom import spark` instead"
+        )
+    })
+}
+
 /// The stages with their mean tasks. Each is a Spark job of its own, which follows those that had
 /// ended.
-fn stages(replies: &[StageData], left_out: &mut Tally) -> Stages {
+fn stages(mut replies: Vec<StageData>, left_out: &mut Tally) -> Stages {
     let mut stages = Stages::default();
-    let mut task_ids: BTreeMap<i64, i64> = BTreeMap::new();
-    for stage in replies {
-        let failed = stage.num_failed_tasks + stage.num_killed_tasks;
-        left_out.add(
-            failed.unsigned_abs(),
-            "task attempts that failed or were killed",
-        );
-        let count = stage.num_complete_tasks;
-        if count <= 0 || stage.status == "SKIPPED" {
-            continue;
+    replies.sort_by_key(|stage| (stage.stage_id, stage.attempt_id));
+    for attempts in replies.chunk_by(|a, b| a.stage_id == b.stage_id) {
+        let partitions = attempts.iter().map(|attempt| attempt.num_tasks).max();
+        let mut finished = 0;
+        for attempt in attempts {
+            left_out.add(
+                (attempt.num_failed_tasks + attempt.num_killed_tasks).unsigned_abs(),
+                "task attempts that failed or were killed, whose time is in the mean of their stage",
+            );
+            let complete = attempt.num_complete_tasks;
+            if complete <= 0 || attempt.status == "SKIPPED" {
+                continue;
+            }
+            if finished == 0 {
+                add_as_job(attempt, &mut stages);
+            }
+            // A later attempt runs the tasks again whose output was lost.
+            let first = complete.min(partitions.unwrap_or_default() - finished);
+            left_out.add(
+                (complete - first).unsigned_abs(),
+                "task attempts that repeated finished work",
+            );
+            stages.finished(attempt.stage_id, finished, first, attempt.mean());
+            finished += first;
         }
-        let instant = |text: &Option<String>| {
-            let text = text.as_deref()?.strip_suffix("GMT")?;
-            let instant: jiff::Timestamp = format!("{text}Z").parse().ok()?;
-            Some(instant.as_millisecond())
-        };
-        stages.job_start(JobStart {
-            id: stage.stage_id,
-            submit_ms: instant(&stage.submission_time).unwrap_or_default(),
-            stages: vec![StageInfo {
-                id: stage.stage_id,
-                parents: Vec::new(),
-                profile: stage.resource_profile_id,
-            }],
-        });
-        if let Some(end_ms) = instant(&stage.completion_time) {
-            stages.job_end(&JobEnd {
-                id: stage.stage_id,
-                end_ms,
-            });
-        }
-        let total_ms = stage.executor_run_time
-            + stage.executor_deserialize_time
-            + stage.result_serialization_time;
-        let mean_ms = total_ms.max(0).unsigned_abs() / count.unsigned_abs();
-        let next = task_ids.entry(stage.stage_id).or_default();
-        stages.finished(stage.stage_id, *next, count, Duration::from_millis(mean_ms));
-        *next += count;
     }
     stages
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// What Spark 3.5.9 answered about an application that it still ran.
-    const FOLDER: &str = "tests/fixtures/traces/spark-rest";
-
-    #[test]
-    fn saved_replies_become_a_job_with_the_counted_tasks() {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(FOLDER);
-        let inputs = saved_replies(std::slice::from_ref(&folder)).expect("found");
-        let [input] = &inputs[..] else {
-            panic!("one application")
-        };
-        let mut pieces = input
-            .pieces
-            .clone()
-            .into_iter()
-            .map(|path| Source::open(&path));
-        let source = pieces
-            .next()
-            .expect("stages")
-            .map(|first| first.followed_by(pieces));
-        let imported = import_replies([source]).expect("imports");
-        let [job] = &imported.jobs[..] else {
-            panic!("one job")
-        };
-        assert_eq!(
-            (&*job.id, job.name.as_deref()),
-            ("app-20261129034544-0000", Some("words"))
-        );
-        let text = std::fs::read_to_string(folder.join("stages.json")).expect("read");
-        let counted: u32 = text
-            .split("\"numCompleteTasks\" : ")
-            .skip(1)
-            .map(|rest| {
-                rest.split(',')
-                    .next()
-                    .unwrap_or_default()
-                    .parse::<u32>()
-                    .expect("a count")
-            })
-            .sum();
-        let runs = job.stages.iter().flat_map(|stage| &stage.tasks);
-        assert_eq!(runs.map(|run| run.count).sum::<u32>(), counted);
-        assert_eq!(counted, 45, "three queries of 8, 6 and 1 tasks");
-        let waits: Vec<&[u32]> = job.stages.iter().map(|stage| &stage.after[..]).collect();
-        assert_eq!(waits[..4], [&[][..], &[0], &[1], &[2]]);
-        assert_eq!(
-            job.stages[0].memory.get(),
-            (1024 + 384) / 2,
-            "2 cores an executor"
-        );
-        let [only] = &imported.incomplete[..] else {
-            panic!("{:?}", imported.incomplete)
-        };
-        assert!(only.contains("had not ended"), "{only}");
-    }
-
-    #[test]
-    fn a_folder_without_stages_is_refused() {
-        let folder = tempfile::tempdir().expect("a folder");
-        std::fs::write(folder.path().join("jobs.json"), "[]").expect("written");
-        let error = saved_replies(&[folder.path().to_owned()]).expect_err("refused");
-        assert!(error.to_string().contains("no file stages.json"), "{error}");
+fn add_as_job(stage: &StageData, stages: &mut Stages) {
+    let instant = |text: &Option<String>| {
+        let text = text.as_deref()?.strip_suffix("GMT")?;
+        let instant: jiff::Timestamp = format!("{text}Z").parse().ok()?;
+        Some(instant.as_millisecond())
+    };
+    stages.job_start(JobStart {
+        id: stage.stage_id,
+        submit_ms: instant(&stage.submission_time).unwrap_or_default(),
+        stages: vec![StageInfo {
+            id: stage.stage_id,
+            parents: Vec::new(),
+            profile: stage.resource_profile_id,
+        }],
+    });
+    if let Some(end_ms) = instant(&stage.completion_time) {
+        stages.job_end(&JobEnd {
+            id: stage.stage_id,
+            end_ms,
+        });
     }
 }
+
+impl StageData {
+    /// The mean time of the tasks that finished. Spark adds up the times of all attempts.
+    fn mean(&self) -> Duration {
+        let total_ms = self.executor_run_time
+            + self.executor_deserialize_time
+            + self.result_serialization_time;
+        let count = self.num_complete_tasks.max(1).unsigned_abs();
+        Duration::from_millis(total_ms.max(0).unsigned_abs() / count)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -100,7 +100,9 @@ impl Sizes {
             Some(amount(&profile.executor, name)? as u64)
         };
         let configured_heap = self.heap();
-        let heap = requested("memory").unwrap_or(configured_heap);
+        // In local mode, the default profile asks for executors that are never started.
+        let requested_heap = requested("memory").filter(|_| !self.is_local());
+        let heap = requested_heap.unwrap_or(configured_heap);
         // Spark derives the overhead from the configured memory, even if a profile asks for more.
         let overhead = requested("memoryOverhead")
             .unwrap_or_else(|| self.overhead("executor", configured_heap));
@@ -120,8 +122,7 @@ impl Sizes {
 
     /// The heap of an executor. In local mode, the driver is the executor.
     fn heap(&self) -> u64 {
-        let is_local = self.master() == "local" || self.master().starts_with("local[");
-        let key = if is_local {
+        let key = if self.is_local() {
             "spark.driver.memory"
         } else {
             "spark.executor.memory"
@@ -209,6 +210,10 @@ impl Sizes {
         self.properties
             .get("spark.master")
             .map_or("", String::as_str)
+    }
+
+    fn is_local(&self) -> bool {
+        self.master() == "local" || self.master().starts_with("local[")
     }
 
     fn is_on_yarn(&self) -> bool {

@@ -12,6 +12,26 @@ pub fn hadoop_version() -> String {
     std::env::var("HADOOP_VERSION").unwrap_or_else(|_| String::from("3.3.6"))
 }
 
+/// Spark's home, which has `bin` and `jars`. Its Python is [`spark_python`].
+pub fn spark() -> PathBuf {
+    part(
+        &format!("Spark {}", spark_version()),
+        &format!("spark-{}/home", spark_version()),
+    )
+}
+
+/// A Python that has PySpark.
+pub fn spark_python() -> PathBuf {
+    part(
+        "Spark's Python",
+        &format!("spark-{}/bin/python", spark_version()),
+    )
+}
+
+fn spark_version() -> String {
+    std::env::var("SPARK_VERSION").unwrap_or_else(|_| String::from("3.5.9"))
+}
+
 /// Java's home.
 pub fn java() -> PathBuf {
     part("Java 17", "java")

@@ -149,6 +149,15 @@ fn yarn_rounds_the_container_up_and_others_do_not() {
     assert_eq!(master.map(|master| master.memory.get()), Some(1024));
 }
 
+#[test]
+fn in_local_mode_the_driver_runs_the_tasks_whatever_the_default_profile_says() {
+    let mut sizes = with(&[("spark.master", "local[2]"), ("spark.driver.memory", "8g")]);
+    let profile =
+        r#"{"Resource Profile Id":0,"Executor Resource Requests":{"memory":{"Amount":1024}}}"#;
+    sizes.add_profile(serde_json::from_str(profile).expect("a profile"));
+    assert_eq!(sizes.of_task(0).memory.get(), 8192 + 819);
+}
+
 fn executor(profile: i64, cores: u32) -> ExecutorAdded {
     ExecutorAdded {
         executor: Executor { cores, profile },
