@@ -70,7 +70,7 @@ impl Application {
                 Ok(None) => break,
                 // A compressed log that is still written ends anywhere, too.
                 Err(error) if error.is_early_end() && application.start.is_some() => {
-                    if lines.has_another_file() {
+                    if application.has_ended || lines.has_another_file() {
                         return Err(error);
                     }
                     application.left_out.add(1, CUT_OFF);
