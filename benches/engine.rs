@@ -84,6 +84,7 @@ fn observation(at: Timestamp) -> Observation {
         hdfs: None,
         nodes: None,
         pending_limits: None,
+        work: None,
         metrics: BTreeMap::new(),
         cluster: Sampled {
             value: cluster,

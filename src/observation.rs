@@ -3,6 +3,7 @@
 pub mod node_count;
 pub mod node_use;
 pub mod pending_limit;
+pub mod work;
 mod yarn_load;
 
 use std::collections::BTreeMap;
@@ -13,6 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::units::{Instances, Mebibytes, Timestamp};
 use pending_limit::PendingLimit;
+use work::Work;
 pub use yarn_load::{NodesByState, YarnLoad};
 
 /// A value with the instant at which it was measured, which may be earlier than the tick that read it.
@@ -43,6 +45,9 @@ pub struct Observation {
     /// pending or the ResourceManager did not report them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pending_limits: Option<Sampled<Vec<PendingLimit>>>,
+    /// What running applications say about their own work; `None` if it was not read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub work: Option<Sampled<Work>>,
     /// Values of the CloudWatch metrics that the policy declares. Numbers that are not finite must be
     /// left out: a journal cannot store them, and the engine must see what the journal has.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]

@@ -296,7 +296,10 @@ fn settings(plan: &Plan, services: Url) -> Settings {
             local_resource_manager: None,
             timeout,
             ca_file: None,
+            proxy: None,
         },
+        // Simulated applications have no web interface.
+        work: None,
         hdfs: HdfsSettings {
             name_nodes: vec![services],
             timeout,

@@ -42,6 +42,7 @@ pub fn observations(history: &History, period: Duration) -> Vec<Observation> {
             hdfs: moment.hdfs().map(|value| moment.sampled(value)),
             nodes: None,
             pending_limits: None,
+            work: None,
             metrics: Default::default(),
             cluster: moment.sampled(moment.cluster(idle_since)),
             control: Control::default(),

@@ -52,6 +52,12 @@ struct Instance {
     is_master: bool,
 }
 
+/// The name of this machine; empty if it is unknown.
+pub fn host_name() -> String {
+    let name = fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    name.trim().to_owned()
+}
+
 /// Reads `job-flow.json` and `instance.json`, which EMR keeps in `/mnt/var/lib/info` on each node.
 ///
 /// # Errors

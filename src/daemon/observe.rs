@@ -10,6 +10,7 @@ use crate::daemon::sources::emr::start::StartProblem;
 use crate::daemon::sources::emr::{Emr, EmrReading};
 use crate::daemon::sources::error::SourceError;
 use crate::daemon::sources::hdfs::{Hdfs, HdfsReading};
+use crate::daemon::sources::work::{WorkReading, WorkSource};
 use crate::daemon::sources::yarn::{Yarn, YarnNode, YarnReading};
 use crate::daemon::telemetry::report::{Source, SourceReport};
 use crate::observation::{
@@ -24,6 +25,8 @@ use crate::units::Timestamp;
 pub struct Sources {
     /// All ResourceManagers; `None` if no policy uses YARN.
     pub yarn: Option<Yarn>,
+    /// The running applications; `None` if they are not asked.
+    pub work: Option<WorkSource>,
     /// This daemon leads only while the ResourceManager on its node is the active one.
     pub follows_local_active: bool,
     /// All NameNodes; `None` if HDFS is not read.
@@ -59,6 +62,7 @@ pub struct Observed {
 /// What each source answered.
 struct Readings {
     yarn: Option<YarnReading>,
+    work: Option<WorkReading>,
     hdfs: Option<HdfsReading>,
     emr: EmrReading,
     cloudwatch: Option<CloudWatchReading>,
@@ -67,9 +71,10 @@ struct Readings {
 impl Readings {
     fn calls(&self) -> Vec<Call> {
         let yarn = self.yarn.iter().flat_map(|reading| &reading.calls);
+        let work = self.work.iter().flat_map(|reading| &reading.calls);
         let hdfs = self.hdfs.iter().flat_map(|reading| &reading.calls);
         let cloudwatch = self.cloudwatch.iter().flat_map(|reading| &reading.calls);
-        let calls = yarn.chain(&self.emr.calls);
+        let calls = yarn.chain(work).chain(&self.emr.calls);
         calls.chain(hdfs).chain(cloudwatch).copied().collect()
     }
 
@@ -87,11 +92,19 @@ impl Readings {
 impl Sources {
     /// `scales_in` is whether EMR was terminating instances when it was last read.
     async fn read(&mut self, clock: &Clock, scales_in: bool) -> Readings {
-        let yarn = async {
-            match &mut self.yarn {
-                Some(yarn) => Some(yarn.read(clock, scales_in).await),
-                None => None,
-            }
+        let yarn_and_work = async {
+            let Some(yarn) = &mut self.yarn else {
+                return (None, None);
+            };
+            let mut reading = yarn.read(clock, scales_in).await;
+            let running = reading.running.take().zip(reading.active.as_ref());
+            let work = match (&mut self.work, running) {
+                (Some(work), Some((running, active))) => {
+                    Some(work.read(clock, running, active).await)
+                }
+                _ => None,
+            };
+            (Some(reading), work)
         };
         let hdfs = async {
             match &mut self.hdfs {
@@ -105,10 +118,11 @@ impl Sources {
                 None => None,
             }
         };
-        let (yarn, hdfs, emr, cloudwatch) =
-            tokio::join!(yarn, hdfs, self.emr.read(clock), cloudwatch);
+        let ((yarn, work), hdfs, emr, cloudwatch) =
+            tokio::join!(yarn_and_work, hdfs, self.emr.read(clock), cloudwatch);
         Readings {
             yarn,
+            work,
             hdfs,
             emr,
             cloudwatch,
@@ -176,6 +190,7 @@ impl Observer {
             hdfs: readings.hdfs.and_then(|reading| reading.load.ok()),
             nodes: nodes.and_then(Result::ok),
             pending_limits,
+            work: readings.work.map(|reading| reading.work),
             metrics: readings.cloudwatch.map(known).unwrap_or_default(),
             cluster,
             control,
@@ -198,6 +213,9 @@ impl Observer {
         }
         if let Some(nodes) = nodes {
             reports.push(self.report(Source::YarnNodes, nodes));
+        }
+        if self.sources.work.is_some() {
+            reports.push(self.report_work(readings));
         }
         if let Some(reading) = &readings.hdfs {
             reports.push(self.report(Source::Hdfs, &reading.load));
@@ -295,6 +313,22 @@ impl Observer {
                 health: NodeHealth::NotListed,
             })
             .collect()
+    }
+
+    /// Reports the work of applications. That it is unknown of some is no error of the source.
+    fn report_work(&mut self, readings: &Readings) -> SourceReport {
+        let read = readings.work.as_ref().map(|reading| &reading.work);
+        if let Some(work) = read {
+            self.measured.insert(Source::Work, work.measured_at);
+        }
+        let of_yarn = readings.yarn.as_ref();
+        let error = of_yarn.and_then(|yarn| yarn.load.as_ref().err());
+        SourceReport {
+            source: Source::Work,
+            measured_at: self.measured.get(&Source::Work).copied(),
+            allowance: self.poll * 3,
+            error: error.filter(|_| read.is_none()).cloned(),
+        }
     }
 
     /// Reports CloudWatch with the metric that becomes stale first, and the first error.

@@ -122,6 +122,7 @@ mod tests {
         let second = Duration::from_secs(1);
         let http = HttpGet::new(None).expect("no certificates");
         let sources = Sources {
+            work: None,
             yarn: Some(Yarn::new(http, vec![nobody().await], None, second, second)),
             follows_local_active: false,
             hdfs: None,

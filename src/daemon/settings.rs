@@ -14,6 +14,7 @@ use reqwest::Url;
 use serde::Deserialize;
 
 use crate::daemon::journal;
+use crate::daemon::sources::work::WorkLimits;
 use crate::policy::scalar;
 
 pub use reference::{SETTINGS, Setting};
@@ -35,6 +36,8 @@ pub struct Settings {
     pub info_dir: PathBuf,
     /// How to read YARN.
     pub yarn: YarnSettings,
+    /// How to ask running applications about their work; `None` if they are not asked.
+    pub work: Option<WorkLimits>,
     /// How to read HDFS.
     pub hdfs: HdfsSettings,
     /// How to call EMR and CloudWatch.
@@ -62,6 +65,8 @@ pub struct YarnSettings {
     /// A PEM file of the certificates to trust for YARN and HDFS, instead of the machine's
     /// certificate authorities.
     pub ca_file: Option<PathBuf>,
+    /// YARN's web proxy; `None` for the ResourceManager or EMR's proxy on its host.
+    pub proxy: Option<Url>,
 }
 
 /// How to read HDFS.
@@ -207,6 +212,7 @@ struct Raw {
     listen: String,
     prices: Option<PathBuf>,
     yarn: RawYarn,
+    work: RawWork,
     hdfs: RawHdfs,
     aws: RawAws,
     journal: RawJournal,
@@ -221,6 +227,16 @@ struct RawYarn {
     local_resource_manager: Option<String>,
     timeout: String,
     ca_file: Option<PathBuf>,
+    proxy: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawWork {
+    applications: usize,
+    at_a_time: usize,
+    timeout: String,
+    answers_mib: usize,
 }
 
 #[derive(Deserialize)]
@@ -280,6 +296,7 @@ impl Raw {
             listen: listen(&self.listen)?,
             prices: self.prices.map(at),
             yarn: self.yarn.check()?,
+            work: self.work.check()?,
             hdfs: HdfsSettings {
                 name_nodes: urls("hdfs.name_nodes", &self.hdfs.name_nodes)?,
                 timeout: timeout("hdfs.timeout", &self.hdfs.timeout)?,
@@ -320,7 +337,29 @@ impl RawYarn {
             local_resource_manager: local,
             timeout: timeout("yarn.timeout", &self.timeout)?,
             ca_file: self.ca_file,
+            proxy: self
+                .proxy
+                .map(|text| url("yarn.proxy", &text))
+                .transpose()?,
         })
+    }
+}
+
+impl RawWork {
+    fn check(self) -> Result<Option<WorkLimits>, SettingsError> {
+        if !(1..=50).contains(&self.at_a_time) {
+            return Err(wrong("work.at_a_time", "set 1 to 50"));
+        }
+        if !(1..=64).contains(&self.answers_mib) {
+            return Err(wrong("work.answers_mib", "set 1 to 64"));
+        }
+        let limits = WorkLimits {
+            applications: self.applications,
+            at_a_time: self.at_a_time,
+            timeout: timeout("work.timeout", &self.timeout)?,
+            bytes: self.answers_mib << 20,
+        };
+        Ok((self.applications > 0).then_some(limits))
     }
 }
 

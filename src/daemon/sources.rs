@@ -9,4 +9,5 @@ pub(crate) mod failure_log;
 pub(crate) mod hdfs;
 pub(crate) mod http_get;
 mod jmx;
+pub(crate) mod work;
 pub(crate) mod yarn;

@@ -21,6 +21,7 @@ use crate::daemon::sources::cloudwatch::{self, CloudWatch, MetricConflict};
 use crate::daemon::sources::emr::{self, Emr};
 use crate::daemon::sources::hdfs::Hdfs;
 use crate::daemon::sources::http_get::{HttpGet, TrustError};
+use crate::daemon::sources::work::{ProxyAddress, WorkSource};
 use crate::daemon::sources::yarn::Yarn;
 use crate::daemon::state_dir::{StateDir, StateDirError};
 use crate::daemon::telemetry::cost::CostMeter;
@@ -230,6 +231,10 @@ fn sources(
     };
     Ok(Sources {
         yarn: uses_yarn.then(read_yarn),
+        work: settings.work.filter(|_| uses_yarn).map(|limits| {
+            let proxy = ProxyAddress::new(yarn.proxy.clone(), discovery::host_name());
+            WorkSource::new(http.clone(), proxy, limits)
+        }),
         follows_local_active,
         hdfs: (!hdfs.name_nodes.is_empty())
             .then(|| Hdfs::new(http.clone(), hdfs.name_nodes.clone(), hdfs.timeout)),

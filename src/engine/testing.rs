@@ -57,6 +57,7 @@ impl Scene {
             hdfs: None,
             nodes: None,
             pending_limits: None,
+            work: None,
             metrics: BTreeMap::new(),
             cluster: Sampled {
                 value: ClusterStatus {

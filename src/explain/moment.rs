@@ -9,6 +9,7 @@ use super::words;
 use crate::decision::trouble::trouble;
 use crate::decision::{Action, Decision, DemandReport, HoldReason, Outcome, RuleReport, RuleState};
 use crate::observation::node_use::NodeUse;
+use crate::observation::work::Work;
 use crate::observation::{ClusterState, Control, GroupStatus, Observation, RuleName, Sampled};
 use crate::policy::condition::Leaf;
 use crate::policy::{Policy, Rule, Target};
@@ -33,6 +34,9 @@ pub struct Moment {
     /// How YARN uses the instances that EMR runs; absent when it was not observed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub nodes: Option<NodeUse>,
+    /// What running applications said about their own work; absent when it was not observed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub work: Option<Work>,
     /// One for each source and declared metric.
     pub sources: Vec<SourceMoment>,
     /// One for each target that the filter admits.
@@ -145,6 +149,11 @@ impl Moment {
             control: control.clone(),
             groups: cluster.value.groups.clone(),
             nodes: NodeUse::of(&tick.observation),
+            work: tick
+                .observation
+                .work
+                .as_ref()
+                .map(|work| work.value.clone()),
             sources: sources(tick),
             targets: decisions.map(|decision| target(tick, decision)).collect(),
         }
@@ -161,6 +170,7 @@ fn sources(tick: &Tick) -> Vec<SourceMoment> {
         yarn,
         hdfs,
         nodes,
+        work,
         metrics,
         cluster,
         ..
@@ -170,11 +180,14 @@ fn sources(tick: &Tick) -> Vec<SourceMoment> {
         ("YARN", age(*at, yarn.as_ref())),
         ("YARN nodes", age(*at, nodes.as_ref())),
     ];
+    // Recordings from before the applications were asked have none.
+    let of_work = work.as_ref().map(|work| ("work", age(*at, Some(work))));
     let others = [
         ("HDFS", age(*at, hdfs.as_ref())),
         ("EMR", age(*at, Some(cluster))),
     ];
-    let polled = of_yarn.into_iter().filter(|_| reads_yarn).chain(others);
+    let of_yarn = of_yarn.into_iter().filter(|_| reads_yarn);
+    let polled = of_yarn.chain(of_work).chain(others);
     let polled = polled.map(|(source, age_s)| SourceMoment {
         source: source.to_owned(),
         age_s,

@@ -9,6 +9,7 @@ use super::words;
 use crate::decision::Action;
 use crate::observation::GroupId;
 use crate::observation::node_use::NodeUse;
+use crate::observation::work::Work;
 use crate::units::{Timestamp, display_duration};
 
 const WIDTH: usize = 80;
@@ -224,6 +225,9 @@ impl fmt::Display for Moment {
         }
         for (index, line) in self.nodes.iter().flat_map(NodeUse::lines).enumerate() {
             labelled(f, if index == 0 { "nodes" } else { "" }, &line)?;
+        }
+        for (index, line) in self.work.iter().flat_map(Work::lines).enumerate() {
+            labelled(f, if index == 0 { "work" } else { "" }, &line)?;
         }
         for (index, source) in self.sources.iter().enumerate() {
             let age = source.age_s.map_or("not observed".to_owned(), age);

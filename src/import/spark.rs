@@ -4,6 +4,7 @@
 //! tasks. So each task becomes a slice of an executor: the executor's memory, including overhead,
 //! divided by its task slots. docs/traces.md lists what the import keeps and what it loses.
 
+mod environment;
 mod events;
 mod finished;
 mod inputs;
@@ -24,6 +25,7 @@ use super::gather::{Ids, Imported, Tally, gather};
 use super::source::Source;
 use crate::trace::Job;
 use crate::trace::journal::json_problem;
+pub use environment::{ExecutorSettings, executor_settings};
 use events::{
     ApplicationStart, EnvironmentUpdate, ExecutorAdded, JobEnd, JobStart, Name,
     ResourceProfileAdded, StageSubmitted, TaskEnd,

@@ -1,13 +1,14 @@
 //! The closed set of signals that a condition can read, with the unit of each.
 
+mod read;
+
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::observation::node_count::NodeCount;
 use crate::observation::{GroupId, GroupStatus, MetricId, Observation, Sampled};
 use crate::policy::selector::Selector;
-use crate::units::{Instances, Timestamp};
+use crate::units::Instances;
 
 /// A unit as exponents of its base units: mebibytes, seconds and percent. All zero is a plain
 /// number.
@@ -250,6 +251,13 @@ signals! {
     YarnNodesLost = "yarn_nodes_lost", NUMBER, ["MRLostNodes"], "NodeManagers that stopped answering.";
     YarnNodesUnhealthy = "yarn_nodes_unhealthy", NUMBER, ["MRUnhealthyNodes"], "NodeManagers that report themselves unhealthy.";
     YarnNodesNotListed = "yarn_nodes_not_listed", NUMBER, [], "Core and task instances that EMR runs and YARN does not list: starting, never registered, or lost.";
+    WorkDrainSeconds = "work_drain_seconds", TIME, [], "How long the known work of the running Spark and MapReduce applications takes at the size that each has now; unknown while `work_apps_unknown` is not zero.";
+    WorkTasksRemaining = "work_tasks_remaining", NUMBER, [], "Tasks of running Spark and MapReduce applications that have not completed; unknown while `work_apps_unknown` is not zero.";
+    WorkExecutorsNeeded = "work_executors_needed", NUMBER, [], "Executors that the tasks of running Spark applications could use, within each application's maximum; unknown while `work_apps_unknown` is not zero.";
+    WorkExecutorsHeld = "work_executors_held", NUMBER, [], "Executors that running Spark applications have; unknown while `work_apps_unknown` is not zero.";
+    WorkExecutorsIdle = "work_executors_idle", NUMBER, [], "Executors of running Spark applications that run no task; unknown while `work_apps_unknown` is not zero.";
+    WorkLargestAppPercent = "work_largest_app_percent", PERCENT, [], "Memory of the largest running application, as a share of what is allocated to all.";
+    WorkAppsUnknown = "work_apps_unknown", NUMBER, [], "Running Spark and MapReduce applications that did not say what is left to do.";
     HdfsUsedPercent = "hdfs_used_percent", PERCENT, ["HDFSUtilization"], "Storage in use, as a share of HDFS's capacity.";
     HdfsCapacityRemainingMib = "hdfs_capacity_remaining_mib", MEMORY, [], "Storage that HDFS has left.";
     HdfsBlocksUnderReplicated = "hdfs_blocks_under_replicated", NUMBER, ["UnderReplicatedBlocks"], "Blocks with fewer copies than they should have.";
@@ -266,7 +274,12 @@ impl Signal {
     /// Whether the value is not known without YARN. The idle time is one of these: EMR reports
     /// WAITING while no step runs, and only YARN shows whether applications run.
     pub fn needs_yarn(self) -> bool {
-        self == Self::EmrIdleSeconds || self.name().starts_with("yarn_")
+        self == Self::EmrIdleSeconds || self.name().starts_with("yarn_") || self.needs_work()
+    }
+
+    /// Whether applications are asked for it.
+    pub fn needs_work(self) -> bool {
+        self.name().starts_with("work_")
     }
 
     /// Whether it is one of a group, and not of the whole cluster.
@@ -283,121 +296,6 @@ impl Signal {
             .iter()
             .copied()
             .find(|signal| signal.name() == name || signal.aliases().contains(&name))
-    }
-
-    /// The value with its time; `None` when its source was not observed, the value is undefined (a share
-    /// of nothing), or it is not an observation: see [`SignalSource::read`].
-    pub fn read(self, observation: &Observation, group: &GroupStatus) -> Option<Sampled<f64>> {
-        match self {
-            Self::HdfsUsedPercent
-            | Self::HdfsCapacityRemainingMib
-            | Self::HdfsBlocksUnderReplicated
-            | Self::HdfsBlocksMissing => self.read_hdfs(observation),
-            Self::EmrInstancesRequested
-            | Self::EmrInstancesRunning
-            | Self::EmrStepsPending
-            | Self::EmrStepsRunning
-            | Self::EmrIdleSeconds => Some(self.read_cluster(observation, group)),
-            Self::EmrInstancesFailed => None,
-            Self::YarnNodesNotListed => {
-                NodeCount::of(observation, Duration::MAX).map(|count| Sampled {
-                    value: f64::from(count.value.not_listed),
-                    measured_at: count.measured_at,
-                })
-            }
-            _ => self.read_yarn(observation),
-        }
-    }
-
-    fn read_yarn(self, observation: &Observation) -> Option<Sampled<f64>> {
-        let Sampled {
-            value: yarn,
-            measured_at,
-        } = observation.yarn.as_ref()?;
-        let share = |part: f64, whole: f64| (whole > 0.0).then(|| 100.0 * part / whole);
-        let value = match self {
-            Self::YarnMemoryAvailablePercent => {
-                share(yarn.memory_available.as_f64(), yarn.memory_total.as_f64())?
-            }
-            Self::YarnMemoryAllocatedPercent => {
-                share(yarn.memory_allocated.as_f64(), yarn.memory_total.as_f64())?
-            }
-            Self::YarnMemoryAvailableMib => yarn.memory_available.as_f64(),
-            Self::YarnMemoryAllocatedMib => yarn.memory_allocated.as_f64(),
-            Self::YarnMemoryReservedMib => yarn.memory_reserved.as_f64(),
-            Self::YarnMemoryPendingMib => yarn.memory_pending.as_f64(),
-            Self::YarnMemoryTotalMib => yarn.memory_total.as_f64(),
-            Self::YarnVcoresAvailablePercent => {
-                share(yarn.vcores_available?.as_f64(), yarn.vcores_total?.as_f64())?
-            }
-            Self::YarnVcoresAllocatedPercent => {
-                share(yarn.vcores_allocated?.as_f64(), yarn.vcores_total?.as_f64())?
-            }
-            Self::YarnVcoresAvailable => yarn.vcores_available?.as_f64(),
-            Self::YarnVcoresAllocated => yarn.vcores_allocated?.as_f64(),
-            Self::YarnVcoresReserved => yarn.vcores_reserved?.as_f64(),
-            Self::YarnVcoresPending => yarn.vcores_pending?.as_f64(),
-            Self::YarnVcoresTotal => yarn.vcores_total?.as_f64(),
-            Self::YarnContainersAllocated => yarn.containers_allocated as f64,
-            Self::YarnContainersPending => yarn.containers_pending as f64,
-            Self::YarnContainersReserved => yarn.containers_reserved as f64,
-            Self::YarnContainerPendingRatio => {
-                yarn.containers_pending as f64 / (yarn.containers_allocated.max(1)) as f64
-            }
-            Self::YarnContainersReleasedTotal => yarn.containers_released_total? as f64,
-            Self::YarnAppsPending => yarn.apps_pending as f64,
-            Self::YarnAppsRunning => yarn.apps_running as f64,
-            Self::YarnNodesActive => f64::from(yarn.known_nodes()?.active),
-            Self::YarnNodesDecommissioning => f64::from(yarn.known_nodes()?.decommissioning),
-            Self::YarnNodesDecommissioned => f64::from(yarn.known_nodes()?.decommissioned),
-            Self::YarnNodesLost => f64::from(yarn.known_nodes()?.lost),
-            Self::YarnNodesUnhealthy => f64::from(yarn.known_nodes()?.unhealthy),
-            _ => return None,
-        };
-        Some(Sampled {
-            value,
-            measured_at: *measured_at,
-        })
-    }
-
-    fn read_hdfs(self, observation: &Observation) -> Option<Sampled<f64>> {
-        let Sampled {
-            value: hdfs,
-            measured_at,
-        } = observation.hdfs.as_ref()?;
-        let value = match self {
-            Self::HdfsUsedPercent if hdfs.capacity_total.get() == 0 => return None,
-            Self::HdfsUsedPercent => {
-                100.0 * hdfs.capacity_used.as_f64() / hdfs.capacity_total.as_f64()
-            }
-            Self::HdfsCapacityRemainingMib => (hdfs.capacity_total - hdfs.capacity_used).as_f64(),
-            Self::HdfsBlocksUnderReplicated => hdfs.blocks_under_replicated as f64,
-            Self::HdfsBlocksMissing => hdfs.blocks_missing as f64,
-            _ => return None,
-        };
-        Some(Sampled {
-            value,
-            measured_at: *measured_at,
-        })
-    }
-
-    fn read_cluster(self, observation: &Observation, group: &GroupStatus) -> Sampled<f64> {
-        let Sampled {
-            value: cluster,
-            measured_at,
-        } = &observation.cluster;
-        let idle_s = |since: Timestamp| measured_at.since(since).as_secs_f64();
-        let value = match self {
-            Self::EmrInstancesRequested => group.requested.as_f64(),
-            Self::EmrInstancesRunning => group.running.as_f64(),
-            Self::EmrStepsPending => f64::from(cluster.steps_pending),
-            Self::EmrStepsRunning => f64::from(cluster.steps_running),
-            _ => cluster.idle_since.map_or(0.0, idle_s),
-        };
-        Sampled {
-            value,
-            measured_at: *measured_at,
-        }
     }
 }
 

@@ -5,6 +5,7 @@ use super::scenario::{GroupSpec, Scenario};
 use super::trace_work::TraceWork;
 use crate::observation::GroupStatus;
 use crate::policy::demand::DemandUnits;
+use crate::policy::signal::Signal;
 use crate::policy::{GroupMatch, Policy, Target};
 use crate::units::Resources;
 
@@ -77,6 +78,12 @@ pub enum SimError {
          with a policy test (see `headroom check --help`) and a dry run (`headroom run --dry-run`)"
     )]
     NoMetric { policy: String, metric: String },
+    /// The policy reads what applications say, which is not simulated.
+    #[error(
+        "policy `{policy}` reads `{signal}`, which is not simulated: simulated applications do not say what they need; try the policy \
+         with a policy test (see `headroom check --help`) and a dry run (`headroom run --dry-run`)"
+    )]
+    NoWorkSignal { policy: String, signal: String },
     /// A container is larger than every node.
     #[error(
         "job {job}, {part}: a container of {} and {} fits no node of scenario `{scenario}`, whose largest node has {} and {}; \
@@ -95,14 +102,21 @@ pub enum SimError {
 /// Checks that each target of a policy matches one group of the scenario, and no two the same.
 ///
 /// # Errors
-/// A target that matches no group, several groups, or the group of another target; a metric that is
-/// not simulated.
+/// A target that matches no group, several groups, or the group of another target; a metric or a
+/// signal that is not simulated.
 pub fn check_targets(policy: &Policy, scenario: &Scenario) -> Result<(), SimError> {
     let name = || policy.name().to_owned();
     if let Some(metric) = policy.metrics().first() {
         return Err(SimError::NoMetric {
             policy: name(),
             metric: metric.id.to_string(),
+        });
+    }
+    let mut sources = policy.targets().iter().flat_map(|target| &target.signals);
+    if let Some(source) = sources.find(|source| source.signal().is_some_and(Signal::needs_work)) {
+        return Err(SimError::NoWorkSignal {
+            policy: name(),
+            signal: source.name().to_owned(),
         });
     }
     let groups: Vec<GroupStatus> = scenario.groups.iter().map(GroupSpec::status).collect();

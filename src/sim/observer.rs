@@ -54,6 +54,7 @@ impl<'a> Observer<'a> {
             hdfs: None,
             nodes: None,
             pending_limits: None,
+            work: None,
             metrics: BTreeMap::new(),
             cluster: Sampled {
                 value: status,

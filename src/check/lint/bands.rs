@@ -30,6 +30,7 @@ pub fn sense(expr: &Expr, target: &Target) -> Option<Sense> {
         | S::YarnVcoresAvailablePercent
         | S::YarnVcoresAvailable
         | S::HdfsCapacityRemainingMib
+        | S::WorkExecutorsIdle
         | S::EmrIdleSeconds => Some(Sense::Room),
         S::YarnMemoryAllocatedPercent
         | S::YarnMemoryAllocatedMib
@@ -47,6 +48,9 @@ pub fn sense(expr: &Expr, target: &Target) -> Option<Sense> {
         | S::YarnAppsRunning
         | S::EmrStepsPending
         | S::EmrStepsRunning
+        | S::WorkDrainSeconds
+        | S::WorkTasksRemaining
+        | S::WorkExecutorsNeeded
         | S::HdfsUsedPercent => Some(Sense::Work),
         _ => None,
     }

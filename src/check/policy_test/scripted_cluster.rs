@@ -6,12 +6,13 @@ use std::time::Duration;
 
 use super::series::Sample;
 use crate::decision::{Action, Decision};
+use crate::observation::work::{Work, WorkTotals};
 use crate::observation::{
     ClusterState, ClusterStatus, Control, GroupId, GroupState, GroupStatus, HdfsLoad, MetricId,
     NodesByState, Observation, Sampled, YarnLoad,
 };
 use crate::policy::signal::Signal;
-use crate::units::{Instances, Mebibytes, Timestamp, VirtualCores};
+use crate::units::{Instances, Mebibytes, Percent, Timestamp, VirtualCores};
 
 /// Totals that a test does not give: large enough that shares come out to four decimals.
 const DEFAULT_TOTAL: f64 = 1e6;
@@ -30,6 +31,7 @@ pub enum Subject {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Origin {
     Yarn,
+    Work,
     Hdfs,
     Emr,
 }
@@ -38,6 +40,7 @@ impl Origin {
     pub fn of(signal: Signal) -> Self {
         match signal.name() {
             name if name.starts_with("yarn_") => Self::Yarn,
+            name if name.starts_with("work_") => Self::Work,
             name if name.starts_with("hdfs_") => Self::Hdfs,
             _ => Self::Emr,
         }
@@ -97,6 +100,7 @@ impl<'t> ScriptedCluster<'t> {
         }
         let readings = Readings::at(self.series, tick);
         let yarn = readings.origin(Origin::Yarn)?;
+        let work = readings.origin(Origin::Work)?;
         let hdfs = readings.origin(Origin::Hdfs)?;
         let last = self.last.as_ref();
         let observation = Observation {
@@ -115,6 +119,12 @@ impl<'t> ScriptedCluster<'t> {
             ),
             nodes: None,
             pending_limits: None,
+            work: readings.sampled(
+                work,
+                at,
+                || readings.work(),
+                last.and_then(|last| last.work.clone()),
+            ),
             metrics: readings.metrics(at, last),
             cluster: Sampled {
                 value: self.cluster(&readings, at),
@@ -367,6 +377,24 @@ impl<'t> Readings<'t> {
             .value(Signal::YarnContainersPending)
             .or(ratio.map(|ratio| ratio * allocated.max(1.0)));
         (allocated as u64, pending.unwrap_or(0.0).round() as u64)
+    }
+
+    /// Sums without the applications behind them.
+    fn work(&self) -> Work {
+        let whole = |signal: Signal| self.value(signal).map(|count| count.round() as u64);
+        let totals = WorkTotals {
+            drain_s: self.value(Signal::WorkDrainSeconds),
+            tasks_remaining: whole(Signal::WorkTasksRemaining),
+            executors_needed: whole(Signal::WorkExecutorsNeeded),
+            executors_held: whole(Signal::WorkExecutorsHeld),
+            executors_idle: whole(Signal::WorkExecutorsIdle),
+            largest_app: self.value(Signal::WorkLargestAppPercent).map(Percent),
+            apps_unknown: whole(Signal::WorkAppsUnknown).unwrap_or(0),
+        };
+        Work {
+            totals,
+            applications: Vec::new(),
+        }
     }
 
     fn hdfs(&self) -> HdfsLoad {

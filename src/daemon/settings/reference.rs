@@ -63,6 +63,31 @@ pub const SETTINGS: &[Setting] = &[
         "yarn.ca_file",
         "PEM file of the certificates to trust for YARN and HDFS, instead of the machine's",
     ),
+    without_default(
+        "yarn.proxy",
+        "URL of YARN's web proxy, through which running applications are asked; \
+         the ResourceManager or port 20888 on its host if not set",
+    ),
+    with_default(
+        "work.applications",
+        "20",
+        "How many running applications are asked at each poll what is left to do, those with most memory first; 0 for none",
+    ),
+    with_default(
+        "work.at_a_time",
+        "4",
+        "How many applications are asked at the same time; 1 to 50",
+    ),
+    with_default(
+        "work.timeout",
+        "\"3s\"",
+        "Time limit for asking the applications, all together; 1ms to 2m",
+    ),
+    with_default(
+        "work.answers_mib",
+        "2",
+        "The most that all applications together may answer at one poll, in MiB; 1 to 64",
+    ),
     with_default(
         "hdfs.name_nodes",
         "[\"http://localhost:9870\"]",

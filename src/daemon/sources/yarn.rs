@@ -7,6 +7,7 @@ mod load;
 mod node_snapshot;
 mod pending_limits;
 mod queue_wire;
+mod running;
 mod wire;
 
 use std::collections::BTreeSet;
@@ -22,6 +23,7 @@ use crate::daemon::sources::yarn::active::ActiveSearch;
 use crate::daemon::sources::yarn::answers::Answers;
 use crate::daemon::sources::yarn::idle::IdleHosts;
 pub use crate::daemon::sources::yarn::node_snapshot::YarnNode;
+pub use crate::daemon::sources::yarn::running::RunningApplication;
 use crate::observation::pending_limit::PendingLimit;
 use crate::observation::{Sampled, YarnLoad};
 
@@ -52,6 +54,8 @@ pub struct YarnReading {
     pub decommissioned: BTreeSet<String>,
     /// The limits that keep pending work from starting; `None` if they are unknown.
     pub pending_limits: Option<Sampled<Vec<PendingLimit>>>,
+    /// The running applications; `None` if they could not be read.
+    pub running: Option<Vec<RunningApplication>>,
     /// The calls that were made.
     pub calls: Vec<Call>,
 }
@@ -123,6 +127,7 @@ impl Yarn {
         let pending_limits = answers
             .pending_limits()
             .map(|value| Sampled { value, measured_at });
+        let running = answers.running();
         let address = active.address;
         self.last_active = Some(address.clone());
         YarnReading {
@@ -132,6 +137,7 @@ impl Yarn {
             nodes,
             decommissioned: answers.decommissioned,
             pending_limits,
+            running,
             calls: answers.calls,
         }
     }
@@ -145,6 +151,7 @@ impl Yarn {
             nodes: Err(error),
             decommissioned: BTreeSet::new(),
             pending_limits: None,
+            running: None,
             calls,
         }
     }

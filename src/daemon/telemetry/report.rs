@@ -84,6 +84,8 @@ pub enum Source {
     YarnLoad,
     /// The ResourceManager's list of nodes, with the containers on each.
     YarnNodes,
+    /// What running applications say about their own work.
+    Work,
     /// The NameNode's capacity and block counts.
     Hdfs,
     /// EMR's description of the cluster.
@@ -99,6 +101,7 @@ impl Source {
         match self {
             Self::YarnLoad => "yarn_load",
             Self::YarnNodes => "yarn_nodes",
+            Self::Work => "work",
             Self::Hdfs => "hdfs",
             Self::Emr => "emr",
             Self::CloudWatch => "cloudwatch",

@@ -13,6 +13,7 @@ use crate::daemon::telemetry::report::{Phases, ResizeAnswer, Source, SourceRepor
 use crate::decision::trouble::trouble;
 use crate::decision::{Action, Decision, RuleState};
 use crate::observation::node_use::NodeUse;
+use crate::observation::work::Work;
 use crate::observation::{ClusterState, GroupId, GroupStatus, NodesByState, Pause, Role, RuleName};
 use crate::policy::signal::Signal;
 use crate::policy::{Policy, Target};
@@ -91,6 +92,9 @@ pub struct TickStatus {
     /// YARN's load; `None` when it was not observed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub load: Option<LoadStatus>,
+    /// What running applications say about their own work; `None` if it was not read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub work: Option<Work>,
     /// One for each configured source.
     pub sources: Vec<SourceStatus>,
     /// The cluster's cost.
@@ -315,6 +319,7 @@ impl TickStatus {
                 .yarn
                 .as_ref()
                 .map(|yarn| LoadStatus::new(&yarn.value)),
+            work: observation.work.as_ref().map(|work| work.value.clone()),
             sources: report
                 .sources
                 .iter()
@@ -464,6 +469,7 @@ fn required_sources(
         .map(|source| match source.signal().map(Signal::name) {
             None => Source::CloudWatch,
             Some(name) if name.starts_with("hdfs_") => Source::Hdfs,
+            Some(name) if name.starts_with("work_") => Source::Work,
             Some(name) if name.starts_with("yarn_") => Source::YarnLoad,
             Some(_) => Source::Emr,
         });

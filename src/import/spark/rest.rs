@@ -12,10 +12,8 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::events::{
-    EnvironmentUpdate, Executor, ExecutorAdded, JobEnd, JobStart, Request, ResourceProfileAdded,
-    StageInfo,
-};
+use super::environment::Environment;
+use super::events::{Executor, ExecutorAdded, JobEnd, JobStart, StageInfo};
 use super::logged::{Logged, imported_once};
 use super::sizes::Sizes;
 use super::stages::Stages;
@@ -133,34 +131,6 @@ fn any_number() -> i64 {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Environment {
-    spark_properties: Vec<(String, String)>,
-    #[serde(default)]
-    hadoop_properties: Vec<(String, String)>,
-    #[serde(default)]
-    system_properties: Vec<(String, String)>,
-    /// Since Spark 3.1.
-    #[serde(default)]
-    resource_profiles: Vec<Profile>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Profile {
-    id: i64,
-    #[serde(default)]
-    executor_resources: BTreeMap<String, Amount>,
-    #[serde(default)]
-    task_resources: BTreeMap<String, Amount>,
-}
-
-#[derive(Deserialize)]
-struct Amount {
-    amount: f64,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
 struct ExecutorSummary {
     id: String,
     total_cores: u32,
@@ -225,26 +195,7 @@ impl Replies {
         } else if has(&reply, "sparkProperties") {
             self.has_environment = true;
             let environment: Environment = serde_json::from_value(reply)?;
-            let requests = |amounts: BTreeMap<String, Amount>| {
-                let request = |(name, Amount { amount })| (name, Request { amount });
-                amounts.into_iter().map(request).collect()
-            };
-            for profile in environment.resource_profiles {
-                self.sizes.add_profile(ResourceProfileAdded {
-                    id: profile.id,
-                    executor: requests(profile.executor_resources),
-                    task: requests(profile.task_resources),
-                });
-            }
-            let mut update = EnvironmentUpdate {
-                properties: environment.spark_properties.into_iter().collect(),
-                system: environment.system_properties.into_iter().collect(),
-                ..EnvironmentUpdate::default()
-            };
-            for (key, value) in environment.hadoop_properties {
-                update.hadoop.insert(key, value);
-            }
-            self.sizes.set_environment(update);
+            environment.add_to(&mut self.sizes);
         }
         Ok(())
     }

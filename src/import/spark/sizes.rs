@@ -10,6 +10,7 @@ use crate::units::{Mebibytes, Resources, VirtualCores};
 /// Spark's defaults (docs/configuration.md and running-on-yarn.md of apache/spark).
 const EXECUTOR_MEMORY_MIB: u64 = 1024;
 const APPLICATION_MASTER_MEMORY_MIB: u64 = 512;
+const EXECUTORS_FIXED: u32 = 2;
 const OVERHEAD_MIN_MIB: u64 = 384;
 const OVERHEAD_FACTOR: f64 = 0.10;
 
@@ -64,6 +65,29 @@ impl Sizes {
             memory: Mebibytes(share.ceil().max(1.0) as u64),
             vcores: VirtualCores(cpus.clamp(1.0, MEMORY_MAX_MIB as f64).ceil() as u64),
         }
+    }
+
+    /// An executor of the default resource profile: the memory of its container, and how many tasks it
+    /// runs at the same time.
+    pub fn executor(&self) -> (Mebibytes, u32) {
+        let profile = self.profiles.get(&DEFAULT_PROFILE);
+        let cpus = self.positive("spark.task.cpus").unwrap_or(1.0);
+        let slots = self.slots(DEFAULT_PROFILE, cpus);
+        (self.container(self.executor_mib(profile)), slots as u32)
+    }
+
+    /// The most executors that the application may have; `None` for no limit.
+    pub fn most_executors(&self) -> Option<u32> {
+        let is_dynamic = self.is_true("spark.dynamicAllocation.enabled");
+        let (key, default) = if is_dynamic {
+            ("spark.dynamicAllocation.maxExecutors", None)
+        } else {
+            ("spark.executor.instances", Some(EXECUTORS_FIXED))
+        };
+        let configured = self.positive(key).map(|most| most as u32);
+        configured
+            .filter(|most| *most < i32::MAX as u32)
+            .or(default)
     }
 
     /// How many tasks an executor runs at the same time.

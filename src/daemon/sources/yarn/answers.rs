@@ -14,6 +14,7 @@ use crate::daemon::sources::yarn::load;
 use crate::daemon::sources::yarn::node_snapshot::{YarnNode, snapshot};
 use crate::daemon::sources::yarn::pending_limits::{containers_pending, pending_limits};
 use crate::daemon::sources::yarn::queue_wire::{self, RequestingApp, RequestingApps};
+use crate::daemon::sources::yarn::running::RunningApplication;
 use crate::daemon::sources::yarn::wire::{
     App, Apps, ClusterMetrics, Metrics, Node, NodeLabels, NodeState, NodeThatLeft, Nodes,
     PartitionCounts, Queue, QueueMetrics, Scheduler, SchedulerInfo,
@@ -183,6 +184,12 @@ impl Answers {
             .as_ref()
             .map_or(0, |metrics| metrics.apps_running);
         snapshot(nodes, apps, running).map_err(|problem| contradictory(&self.nodes_url, problem))
+    }
+
+    /// The running applications; `None` if they could not be read.
+    pub fn running(&self) -> Option<Vec<RunningApplication>> {
+        let apps = self.apps.as_ref().ok()?;
+        Some(RunningApplication::all(apps))
     }
 
     /// The containers that all applications ask for; `None` if that is unknown: the requests were not

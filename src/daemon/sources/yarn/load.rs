@@ -225,11 +225,8 @@ mod tests {
 
     fn app(state: AppState, started_time: Option<i64>) -> App {
         App {
-            id: "application_1_1".to_owned(),
-            state,
             started_time,
-            am_host_http_address: None,
-            unmanaged_application: false,
+            ..App::in_state(state)
         }
     }
 

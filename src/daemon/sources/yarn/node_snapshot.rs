@@ -115,11 +115,8 @@ mod tests {
     fn app(state: AppState, master: Option<&str>) -> App {
         let am_host_http_address = master.map(|host| format!("{host}:8042"));
         App {
-            id: "application_1_1".to_owned(),
-            state,
-            started_time: None,
             am_host_http_address,
-            unmanaged_application: false,
+            ..App::in_state(state)
         }
     }
 

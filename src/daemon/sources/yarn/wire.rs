@@ -187,6 +187,42 @@ pub struct App {
     /// Whether the application master runs outside the cluster.
     #[serde(default)]
     pub unmanaged_application: bool,
+    #[serde(default)]
+    pub name: String,
+    #[serde(default)]
+    pub queue: String,
+    #[serde(default)]
+    pub application_type: String,
+    /// Amounts are -1 if this user may not see them.
+    #[serde(rename = "allocatedMB", default)]
+    pub allocated_mib: i64,
+    #[serde(rename = "allocatedVCores", default)]
+    pub allocated_vcores: i64,
+    #[serde(default)]
+    pub running_containers: i64,
+    /// The address of the application master's web interface.
+    pub tracking_url: Option<String>,
+}
+
+#[cfg(test)]
+impl App {
+    /// An application of which only the state is known.
+    pub fn in_state(state: AppState) -> Self {
+        Self {
+            id: "application_1_1".to_owned(),
+            state,
+            started_time: None,
+            am_host_http_address: None,
+            unmanaged_application: false,
+            name: String::new(),
+            queue: String::new(),
+            application_type: String::new(),
+            allocated_mib: -1,
+            allocated_vcores: -1,
+            running_containers: -1,
+            tracking_url: None,
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]

@@ -12,6 +12,7 @@ use crate::daemon::telemetry::status::{
 };
 use crate::decision::{Action, HoldReason, RuleState};
 use crate::observation::node_use::NodeUse;
+use crate::observation::work::Work;
 use crate::units::{Mebibytes, Timestamp, display_duration};
 use html::Escaped;
 
@@ -48,6 +49,9 @@ pub fn render(status: &Status) -> String {
         page.add("</div>\n");
         page.sources(tick);
         page.groups(tick);
+        if let Some(work) = &tick.work {
+            page.work(work);
+        }
         page.shadows(tick);
     }
     page.recent(status);
@@ -83,6 +87,14 @@ struct Page {
 impl Page {
     fn add(&mut self, html: impl Display) {
         let _ = write!(self.html, "{html}");
+    }
+
+    fn work(&mut self, work: &Work) {
+        self.add("<section><h2>Work</h2>");
+        for line in work.lines() {
+            self.add(format_args!("<p class=\"soft\">{}</p>", Escaped(&line)));
+        }
+        self.add("</section>\n");
     }
 
     fn header(&mut self, status: &Status) {

@@ -5,6 +5,7 @@ use std::fmt::Write;
 use super::words::{self, whole_seconds};
 use super::{Freshness, SourceStatus, Status, TargetStatus, TickStatus};
 use crate::observation::node_use::NodeUse;
+use crate::observation::work::Work;
 use crate::units::display_duration;
 
 /// How many stretches of decisions are shown.
@@ -100,6 +101,10 @@ fn write_target(out: &mut String, target: &TargetStatus) -> std::fmt::Result {
 fn write_surroundings(out: &mut String, tick: &TickStatus) -> std::fmt::Result {
     for (index, line) in tick.nodes.iter().flat_map(NodeUse::lines).enumerate() {
         let indent = if index == 0 { "\nNodes: " } else { "  " };
+        writeln!(out, "{indent}{line}")?;
+    }
+    for (index, line) in tick.work.iter().flat_map(Work::lines).enumerate() {
+        let indent = if index == 0 { "\nWork: " } else { "  " };
         writeln!(out, "{indent}{line}")?;
     }
     if !tick.reads_yarn() {

@@ -11,6 +11,10 @@ use crate::decision::{
     RuleState,
 };
 use crate::observation::pending_limit::{LimitedBy, MostAllowed, PendingLimit};
+use crate::observation::work::{
+    ApplicationKind, ApplicationWork, Executors, KnownWork, StageWork, Work, WorkOrReason,
+    WorkUnknown,
+};
 use crate::observation::*;
 use crate::trace::{Job, OutcomeRecord, Record, Stage, TaskRun};
 use crate::units::{Instances, Mebibytes, Percent, Resources, Timestamp, VirtualCores};
@@ -132,6 +136,42 @@ fn pending_limits([memory, percent, amount, ..]: [u64; 8]) -> Vec<PendingLimit> 
     ]
 }
 
+fn work([memory, percent, count, ..]: [u64; 8]) -> Work {
+    let application = |kind, work| ApplicationWork {
+        id: "application_1_0001".into(),
+        name: "etl".into(),
+        queue: "adhoc".into(),
+        kind,
+        memory_allocated: Mebibytes(memory),
+        vcores_allocated: VirtualCores(count),
+        containers: count,
+        work,
+    };
+    let known = KnownWork {
+        executors: Some(Executors {
+            held: memory as u32,
+            needed: Some(count as u32),
+            ..Executors::default()
+        }),
+        stages: vec![StageWork {
+            tasks_remaining: count as u32,
+            tasks_running: percent as u32,
+            task_s: Some(percent as f64 / 1e9),
+            is_blocked: true,
+        }],
+    };
+    Work::of(
+        vec![
+            application(ApplicationKind::Spark, WorkOrReason::Known(known)),
+            application(
+                ApplicationKind::MapReduce,
+                WorkOrReason::Unknown(WorkUnknown::TimedOut),
+            ),
+        ],
+        2,
+    )
+}
+
 fn timestamp() -> impl Strategy<Value = Timestamp> {
     (-200_000_000_000_000..200_000_000_000_000_i64).prop_map(Timestamp::from_millis)
 }
@@ -176,6 +216,10 @@ fn observation() -> impl Strategy<Value = Observation> {
                 }),
                 pending_limits: yarn.map(|numbers| Sampled {
                     value: pending_limits(numbers),
+                    measured_at,
+                }),
+                work: yarn.map(|numbers| Sampled {
+                    value: work(numbers),
                     measured_at,
                 }),
                 metrics: metrics

@@ -1,0 +1,238 @@
+//! Asks the running applications about their own work: Spark's and MapReduce's web interfaces, through
+//! YARN's proxy.
+//!
+//! Applications belong to users, and nothing that they answer is trusted: only YARN's proxy is asked,
+//! redirects are not followed, and everything is limited: applications, requests at a time, time and
+//! bytes. An application that does not answer as expected is *unknown*, and a driver that hangs is left
+//! alone for a while, because the proxy keeps a thread busy for each request to it.
+
+mod address;
+mod application;
+mod budget;
+mod map_reduce;
+mod spark;
+mod wire;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use reqwest::Url;
+use tokio::task::JoinSet;
+
+use crate::daemon::clock::Clock;
+use crate::daemon::sources::call::Call;
+use crate::daemon::sources::http_get::{HttpGet, TimeLimit};
+use crate::daemon::sources::yarn::RunningApplication;
+use crate::import::spark::ExecutorSettings;
+use crate::observation::Sampled;
+use crate::observation::work::{
+    ApplicationKind, ApplicationWork, KnownWork, Work, WorkOrReason, WorkUnknown,
+};
+use crate::units::Timestamp;
+pub use address::ProxyAddress;
+use application::{Asked, Question};
+use budget::Budget;
+
+/// After so many timeouts in a row, an application is left alone for a while.
+const TIMEOUTS_MOST: u32 = 2;
+const LEFT_ALONE: Duration = Duration::from_secs(300);
+
+/// The limits of one reading.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WorkLimits {
+    /// How many applications are asked: those with most memory.
+    pub applications: usize,
+    /// How many are asked at the same time.
+    pub at_a_time: usize,
+    /// The time limit for all together.
+    pub timeout: Duration,
+    /// The most bytes of all answers together.
+    pub bytes: usize,
+}
+
+/// The running applications of one cluster, and what is remembered of each.
+#[derive(Debug)]
+pub struct WorkSource {
+    http: HttpGet,
+    proxy: ProxyAddress,
+    limits: WorkLimits,
+    known: BTreeMap<Arc<str>, Remembered>,
+}
+
+/// What is remembered of an application while it runs.
+#[derive(Clone, Copy, Debug, Default)]
+struct Remembered {
+    /// What its executors are; it does not change.
+    settings: Option<ExecutorSettings>,
+    timeouts: u32,
+    /// It is not asked before.
+    not_before: Option<Timestamp>,
+}
+
+/// The result of one reading.
+#[derive(Clone, Debug, PartialEq)]
+pub struct WorkReading {
+    /// What the applications said.
+    pub work: Sampled<Work>,
+    /// The calls that were made.
+    pub calls: Vec<Call>,
+}
+
+impl WorkSource {
+    /// Asks applications at the address of `proxy` within `limits`.
+    pub fn new(http: HttpGet, proxy: ProxyAddress, limits: WorkLimits) -> Self {
+        Self {
+            http,
+            proxy,
+            limits,
+            known: BTreeMap::new(),
+        }
+    }
+
+    /// Asks the running applications, which `resource_manager` listed. Takes at most the timeout.
+    pub async fn read(
+        &mut self,
+        clock: &Clock,
+        mut running: Vec<RunningApplication>,
+        resource_manager: &Url,
+    ) -> WorkReading {
+        let measured_at = clock.now();
+        running.sort_by(|one, other| {
+            let memory = other.memory_allocated.cmp(&one.memory_allocated);
+            memory.then_with(|| one.id.cmp(&other.id))
+        });
+        let ids: BTreeSet<&str> = running.iter().map(|application| &*application.id).collect();
+        self.known.retain(|id, _| ids.contains(&**id));
+        let mut reasons: Vec<Option<WorkUnknown>> = Vec::with_capacity(running.len());
+        let mut asked = 0;
+        for application in &running {
+            let reason = self.reason_not_to_ask(application, resource_manager, measured_at);
+            let is_left_out = reason.is_none() && asked >= self.limits.applications;
+            asked += usize::from(reason.is_none() && !is_left_out);
+            reasons.push(reason.or(is_left_out.then_some(WorkUnknown::NotAsked)));
+        }
+        let (mut answers, calls) = self.ask(&running, &reasons, measured_at).await;
+        let applications = running.into_iter().zip(reasons).enumerate();
+        let works = applications.map(|(index, (application, reason))| {
+            let answer = answers.remove(&index);
+            let work = match (reason, answer) {
+                (Some(reason), _) => WorkOrReason::Unknown(reason),
+                (None, Some(Ok(work))) => WorkOrReason::Known(work),
+                (None, Some(Err(reason))) => WorkOrReason::Unknown(reason),
+                (None, None) => WorkOrReason::Unknown(WorkUnknown::NotAsked),
+            };
+            work_of(application, work)
+        });
+        WorkReading {
+            work: Sampled {
+                value: Work::of(works.collect(), self.limits.applications),
+                measured_at,
+            },
+            calls,
+        }
+    }
+
+    /// Why an application is not asked, if that is known before.
+    fn reason_not_to_ask(
+        &self,
+        application: &RunningApplication,
+        resource_manager: &Url,
+        at: Timestamp,
+    ) -> Option<WorkUnknown> {
+        if application.kind == ApplicationKind::Other {
+            return Some(WorkUnknown::OtherFramework);
+        }
+        let Some(url) = &application.tracking_url else {
+            return Some(WorkUnknown::NoInterface);
+        };
+        if !self.proxy.includes(url, resource_manager) {
+            return Some(WorkUnknown::OtherAddress);
+        }
+        let remembered = self.known.get(&application.id);
+        remembered
+            .and_then(|remembered| remembered.not_before)
+            .is_some_and(|not_before| at < not_before)
+            .then_some(WorkUnknown::BackingOff)
+    }
+
+    /// Asks the applications without a reason not to, the largest first. Returns the answers by
+    /// position; those that the limits left no room for are missing.
+    async fn ask(
+        &mut self,
+        running: &[RunningApplication],
+        reasons: &[Option<WorkUnknown>],
+        at: Timestamp,
+    ) -> (BTreeMap<usize, Result<KnownWork, WorkUnknown>>, Vec<Call>) {
+        let limit = TimeLimit::start(self.limits.timeout);
+        let budget = Budget::new(self.limits.bytes);
+        let mut waiting = running
+            .iter()
+            .zip(reasons)
+            .enumerate()
+            .filter(|(_, (_, reason))| reason.is_none())
+            .filter_map(|(index, (application, _))| {
+                Some((index, application, application.tracking_url.clone()?))
+            });
+        let mut asking = JoinSet::new();
+        let (mut answers, mut calls) = (BTreeMap::new(), Vec::new());
+        loop {
+            while asking.len() < self.limits.at_a_time
+                && !limit.left().is_zero()
+                && !budget.is_spent()
+                && let Some((index, application, base)) = waiting.next()
+            {
+                let remembered = self.known.entry(Arc::clone(&application.id)).or_default();
+                let question = Question {
+                    id: Arc::clone(&application.id),
+                    kind: application.kind,
+                    base,
+                    containers: application.containers,
+                    settings: remembered.settings,
+                    at,
+                };
+                let (http, budget) = (self.http.clone(), budget.clone());
+                asking.spawn(async move { (index, question.ask(&http, limit, &budget).await) });
+            }
+            // A question that panicked has no answer, as one that the limits left no room for.
+            let Some(finished) = asking.join_next().await else {
+                break;
+            };
+            if let Ok((index, asked)) = finished {
+                self.remember(&running[index].id, &asked, at);
+                calls.extend(asked.calls);
+                answers.insert(index, asked.work);
+            }
+        }
+        (answers, calls)
+    }
+
+    fn remember(&mut self, id: &Arc<str>, asked: &Asked, at: Timestamp) {
+        let remembered = self.known.entry(Arc::clone(id)).or_default();
+        remembered.settings = asked.settings.or(remembered.settings);
+        if asked.work != Err(WorkUnknown::TimedOut) {
+            (remembered.timeouts, remembered.not_before) = (0, None);
+            return;
+        }
+        remembered.timeouts += 1;
+        if remembered.timeouts >= TIMEOUTS_MOST {
+            remembered.not_before = Some(at + LEFT_ALONE);
+        }
+    }
+}
+
+fn work_of(application: RunningApplication, work: WorkOrReason) -> ApplicationWork {
+    ApplicationWork {
+        id: application.id,
+        name: application.name,
+        queue: application.queue,
+        kind: application.kind,
+        memory_allocated: application.memory_allocated,
+        vcores_allocated: application.vcores_allocated,
+        containers: application.containers,
+        work,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,124 @@
+//! Which addresses of applications may be asked.
+//!
+//! What an application writes is not to be trusted, so only YARN's proxy is asked: the ResourceManager
+//! itself, EMR's proxy on its host, or the address in the settings.
+
+use reqwest::Url;
+
+/// The port of EMR's web proxy.
+const EMR_PROXY_PORT: u16 = 20888;
+
+/// YARN's proxy: where the web interfaces of applications may be asked.
+#[derive(Clone, Debug)]
+pub struct ProxyAddress {
+    /// The address in the settings.
+    configured: Option<Url>,
+    /// The name of this machine; empty if it is unknown.
+    this_host: String,
+}
+
+impl ProxyAddress {
+    /// `configured` is the address in the settings, `this_host` the name of this machine.
+    pub fn new(configured: Option<Url>, this_host: String) -> Self {
+        Self {
+            configured,
+            this_host,
+        }
+    }
+
+    /// Whether an application's address is that of the proxy. `resource_manager` is the active one.
+    pub fn includes(&self, url: &Url, resource_manager: &Url) -> bool {
+        if url.username() != "" || url.password().is_some() {
+            return false;
+        }
+        if let Some(proxy) = &self.configured {
+            return proxy.origin() == url.origin();
+        }
+        let ports = [
+            resource_manager.port_or_known_default(),
+            Some(EMR_PROXY_PORT),
+        ];
+        url.scheme() == resource_manager.scheme()
+            && ports.contains(&url.port_or_known_default())
+            && self.is_host_of(url, resource_manager)
+    }
+
+    /// YARN writes the full name of its host, while the settings usually say `localhost`.
+    fn is_host_of(&self, url: &Url, resource_manager: &Url) -> bool {
+        let (Some(host), Some(expected)) = (url.host_str(), resource_manager.host_str()) else {
+            return false;
+        };
+        let is_local = ["localhost", "127.0.0.1", "[::1]"].contains(&expected);
+        let first_label = host.split('.').next().unwrap_or(host);
+        let own_label = self.this_host.split('.').next().unwrap_or_default();
+        host == expected
+            || (is_local && !own_label.is_empty() && first_label.eq_ignore_ascii_case(own_label))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn url(text: &str) -> Url {
+        text.parse().expect("a URL")
+    }
+
+    #[test]
+    fn only_the_proxy_of_the_resource_manager_is_asked() {
+        let proxy = ProxyAddress::new(None, "ip-10-0-0-1.ec2.internal".to_owned());
+        let cases = [
+            (
+                "http://localhost:8088",
+                "http://localhost:8088/proxy/a/",
+                true,
+            ),
+            (
+                "http://localhost:8088",
+                "http://ip-10-0-0-1:8088/proxy/a/",
+                true,
+            ),
+            (
+                "http://localhost:8088",
+                "http://ip-10-0-0-1.ec2.internal:20888/proxy/a/",
+                true,
+            ),
+            (
+                "http://localhost:8088",
+                "http://ip-10-0-0-2.ec2.internal:20888/proxy/a/",
+                false,
+            ),
+            ("http://localhost:8088", "http://ip-10-0-0-1:4040/", false),
+            ("http://localhost:8088", "https://ip-10-0-0-1:8088/", false),
+            (
+                "http://localhost:8088",
+                "http://ip-10-0-0-1@evil:8088/",
+                false,
+            ),
+            (
+                "http://localhost:8088",
+                "http://user@localhost:8088/",
+                false,
+            ),
+            ("http://rm-1:8088", "http://rm-1:20888/proxy/a/", true),
+            (
+                "http://rm-1:8088",
+                "http://ip-10-0-0-1:8088/proxy/a/",
+                false,
+            ),
+        ];
+        for (resource_manager, application, expected) in cases {
+            let is_included = proxy.includes(&url(application), &url(resource_manager));
+            assert_eq!(is_included, expected, "{application} at {resource_manager}");
+        }
+    }
+
+    #[test]
+    fn a_configured_proxy_is_the_only_one() {
+        let proxy = ProxyAddress::new(Some(url("http://proxy:9099")), String::new());
+        let resource_manager = url("http://rm:8088");
+        assert!(proxy.includes(&url("http://proxy:9099/proxy/a/"), &resource_manager));
+        assert!(!proxy.includes(&url("http://rm:8088/proxy/a/"), &resource_manager));
+        assert!(!proxy.includes(&url("http://proxy:9098/proxy/a/"), &resource_manager));
+    }
+}

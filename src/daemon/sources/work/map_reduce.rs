@@ -1,0 +1,34 @@
+//! What a MapReduce application says: its maps and its reduces.
+
+use crate::daemon::sources::work::wire::MapReduceJob;
+use crate::observation::work::{KnownWork, StageWork};
+
+impl MapReduceJob {
+    /// The work that is left.
+    ///
+    /// The job does not say how long its tasks take. `elapsed x running / completed` is about the time of
+    /// a map; before as many have completed as run, it is the time that has passed. When the reduces
+    /// started is not known, so neither is their time.
+    pub fn work(&self) -> KnownWork {
+        let elapsed_s = self.elapsed_time as f64 / 1e3;
+        let (running, completed) = (self.maps_running, self.maps_completed);
+        let maps = StageWork {
+            tasks_remaining: self.maps_total.saturating_sub(completed),
+            tasks_running: running,
+            task_s: (running > 0)
+                .then(|| elapsed_s * f64::from(running) / f64::from(completed.max(running))),
+            is_blocked: false,
+        };
+        let reduces = StageWork {
+            tasks_remaining: self.reduces_total.saturating_sub(self.reduces_completed),
+            tasks_running: self.reduces_running,
+            task_s: None,
+            is_blocked: maps.tasks_remaining > 0,
+        };
+        let stages = [maps, reduces].into_iter();
+        KnownWork {
+            executors: None,
+            stages: stages.filter(|stage| stage.tasks_remaining > 0).collect(),
+        }
+    }
+}
