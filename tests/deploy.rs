@@ -97,7 +97,8 @@ fn the_sample_of_the_settings_shows_each_with_its_default() {
     (
         defaults_shown.yarn.local_resource_manager,
         defaults_shown.yarn.ca_file,
-    ) = (None, None);
+        defaults_shown.yarn.proxy,
+    ) = (None, None, None);
     (
         defaults_shown.aws.region,
         defaults_shown.aws.decommission_timeout,
@@ -107,6 +108,7 @@ fn the_sample_of_the_settings_shows_each_with_its_default() {
         whole.cluster_id.is_some()
             && whole.prices.is_some()
             && whole.yarn.local_resource_manager.is_some()
+            && whole.yarn.proxy.is_some()
             && whole.aws.decommission_timeout.is_some()
     );
     let shown = with_every_setting(&sample);

@@ -36,7 +36,7 @@ const LAYERS: &str = "
     tune: evaluation sim pricing policy units
     advise: tune evaluation sim policy observation units
     compare: evaluation sim file policy observation units
-    daemon: replay pricing trace file engine decision policy observation units
+    daemon: import replay pricing trace file engine decision policy observation units
     history_server: daemon import units
     record: cluster_history daemon pricing trace file policy observation units
     rehearsal: daemon evaluation sim file decision policy observation units

@@ -67,7 +67,7 @@ fn each_setting_of_the_reference_can_be_set_in_the_environment() {
         let value = match setting.key {
             "cluster_id" => "j-2AXXXXXXGAPLF",
             "aws.decommission_timeout" => "1h",
-            "yarn.local_resource_manager" => "http://localhost:8088",
+            "yarn.local_resource_manager" | "yarn.proxy" => "http://localhost:8088",
             _ => setting.default.unwrap_or("x"),
         };
         let value = value.trim_matches(['[', ']', '"']);

@@ -10,13 +10,13 @@ impl MapReduceJob {
     /// a map; before as many have completed as run, it is the time that has passed. When the reduces
     /// started is not known, so neither is their time.
     pub fn work(&self) -> KnownWork {
-        let elapsed_s = self.elapsed_time as f64 / 1e3;
+        let elapsed_ms = self.elapsed_time as f64;
         let (running, completed) = (self.maps_running, self.maps_completed);
         let maps = StageWork {
             tasks_remaining: self.maps_total.saturating_sub(completed),
             tasks_running: running,
             task_s: (running > 0)
-                .then(|| elapsed_s * f64::from(running) / f64::from(completed.max(running))),
+                .then(|| elapsed_ms * f64::from(running) / f64::from(completed.max(running)) / 1e3),
             is_blocked: false,
         };
         let reduces = StageWork {

@@ -186,7 +186,7 @@ async fn what_is_not_in_order_is_unknown_with_its_reason() {
         (Canned::status(302), WorkUnknown::NoInterface),
         (
             Canned::redirect("http://localhost:1/"),
-            WorkUnknown::Malformed,
+            WorkUnknown::NoInterface,
         ),
         (Canned::status(404), WorkUnknown::NoInterface),
         (Canned::status(500), WorkUnknown::NoInterface),
