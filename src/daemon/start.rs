@@ -21,7 +21,7 @@ use crate::daemon::sources::cloudwatch::{self, CloudWatch, MetricConflict};
 use crate::daemon::sources::emr::{self, Emr};
 use crate::daemon::sources::hdfs::Hdfs;
 use crate::daemon::sources::http_get::{HttpGet, TrustError};
-use crate::daemon::sources::work::{ProxyAddress, WorkSource};
+use crate::daemon::sources::work::{ProxyAddress, WorkLimits, WorkSource};
 use crate::daemon::sources::yarn::Yarn;
 use crate::daemon::state_dir::{StateDir, StateDirError};
 use crate::daemon::telemetry::cost::CostMeter;
@@ -138,7 +138,7 @@ pub async fn start(
         &cluster_id,
         metrics,
         &policies,
-        main.policy.poll() * 3,
+        main.policy.poll(),
     )?;
     let mut observer = Observer::new(sources, main.policy.poll());
     self_test::run(&mut observer, &main.policy, &clock, settings.dry_run).await?;
@@ -211,7 +211,7 @@ fn sources(
     cluster_id: &str,
     metrics: Vec<MetricSpec>,
     policies: &[&Policy],
-    allowance: Duration,
+    poll: Duration,
 ) -> Result<Sources, StartError> {
     let http = HttpGet::new(settings.yarn.ca_file.as_deref())?;
     let (yarn, hdfs) = (&settings.yarn, &settings.hdfs);
@@ -226,14 +226,16 @@ fn sources(
             yarn.resource_managers.clone(),
             yarn.local_resource_manager.clone(),
             yarn.timeout,
-            allowance,
+            poll * 3,
         )
     };
     Ok(Sources {
         yarn: uses_yarn.then(read_yarn),
         work: settings.work.filter(|_| uses_yarn).map(|limits| {
             let proxy = ProxyAddress::new(yarn.proxy.clone(), discovery::host_name());
-            WorkSource::new(http.clone(), proxy, limits)
+            // Applications that hang must not make the other data stale.
+            let timeout = limits.timeout.min(poll / 2);
+            WorkSource::new(http.clone(), proxy, WorkLimits { timeout, ..limits })
         }),
         follows_local_active,
         hdfs: (!hdfs.name_nodes.is_empty())

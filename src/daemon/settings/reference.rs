@@ -81,7 +81,7 @@ pub const SETTINGS: &[Setting] = &[
     with_default(
         "work.timeout",
         "\"3s\"",
-        "Time limit for asking the applications, all together; 1ms to 2m",
+        "Time limit for asking the applications, all together, and at most half of the poll interval; 1ms to 2m",
     ),
     with_default(
         "work.answers_mib",
