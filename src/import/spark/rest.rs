@@ -5,7 +5,7 @@
 //! The replies have no single tasks, so each task of a stage takes the mean time. They do not say for
 //! which stages a stage waits, so it follows those that had completed when it was submitted.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
