@@ -63,6 +63,7 @@ fn observation(at: Timestamp) -> Observation {
         running: Instances(size),
         scaled_by_amazon: false,
         state_reason: None,
+        node: None,
     };
     let groups = vec![
         group("ig-core", Role::Core, 2),

@@ -10,6 +10,7 @@ mod for_timer;
 mod hdfs_floor;
 mod in_flight;
 mod limits;
+mod node_size;
 mod presence;
 mod propose;
 mod restore;
@@ -32,7 +33,7 @@ use crate::policy::{GroupMatch, Policy};
 use crate::units::{Instances, Timestamp};
 use demand::DemandState;
 use demand::plan::DesiredSize;
-use demand::shares::lacking;
+use node_size::NodeSizes;
 use presence::Unavailable;
 use samples::Freshness;
 use state::ClusterHistory;
@@ -127,6 +128,7 @@ impl Engine {
             needs_nodes: uses_yarn && self.history.needs_nodes,
             is_first: last_at.is_none() || observation.control.is_first,
             unavailable,
+            sizes: NodeSizes::of(&observation.cluster.value.groups),
             failed: &failed,
             poll,
             max_age,
@@ -241,7 +243,7 @@ fn desired_sizes<'g>(
         .zip(&groups)
         .filter_map(|(target, group)| Some(target.member(tick, (*group)?)))
         .collect();
-    let mut plan = match state.plan(demand, tick, &present, lacking(&members)) {
+    let mut plan = match state.plan(demand, tick, &present, &members) {
         Ok(plan) => plan,
         Err(reason) => {
             let unknown = |group: Option<_>| group.map(|_| DesiredSize::Unknown(reason.clone()));

@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::units::{Instances, Mebibytes, Timestamp};
+use crate::units::{Instances, Mebibytes, Resources, Timestamp};
 use pending_limit::PendingLimit;
 use work::Work;
 pub use yarn_load::{NodesByState, YarnLoad};
@@ -177,6 +177,10 @@ pub struct GroupStatus {
     /// each other's work.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub scaled_by_amazon: bool,
+    /// What YARN offers on one instance, by the group's instance type. `None` for fleets, which mix
+    /// types, for the primary node, and if the type is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub node: Option<Resources>,
 }
 
 impl GroupStatus {

@@ -148,6 +148,7 @@ impl Test {
         let series = reader.series(&document.series);
         let (every, start, provisioning, groups, series) =
             (every?, start?, provisioning?, groups?, series?);
+        let groups = reader.nodes(&document.node, groups)?;
         let available = reader.available(&document.available, &groups)?;
         let expectations: Vec<_> = document
             .expect

@@ -196,6 +196,7 @@ impl Moment<'_> {
             running: Instances(running),
             scaled_by_amazon: false,
             state_reason: None,
+            node: None,
         })
     }
 

@@ -132,7 +132,7 @@ pub async fn start(
         .map(|file| &file.policy)
         .collect();
     let metrics = cloudwatch::metrics_of(policies.iter().copied())?;
-    let sources = sources(
+    let mut sources = sources(
         settings,
         sdk,
         &cluster_id,
@@ -140,6 +140,7 @@ pub async fn start(
         &policies,
         main.policy.poll(),
     )?;
+    sources.emr = sources.emr.with_types(prices.clone());
     let mut observer = Observer::new(sources, main.policy.poll());
     self_test::run(&mut observer, &main.policy, &clock, settings.dry_run).await?;
     unread_yarn::log(&main.policy, &settings.yarn, &clock).await;

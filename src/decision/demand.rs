@@ -5,11 +5,13 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::observation::GroupId;
 use crate::observation::pending_limit::{LimitedBy, MostAllowed};
 use crate::units::{Mebibytes, display_duration};
 
 /// A demand in numbers: the backlog, the part of it that needs no new units, and what was learned.
-/// Units are what the groups count: instances, or capacity units of fleets.
+/// Units are what the groups count: instances, or capacity units of fleets. Where instances of different
+/// groups differ, the smallest is a unit.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DemandReport {
@@ -67,6 +69,10 @@ pub struct DemandReport {
     pub units_possible: Option<u32>,
     /// The binding resource: the one that needs most units.
     pub binding: Resource,
+    /// What one instance of each target offers, where instances of different groups differ; empty where
+    /// each is one unit.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub offers: Vec<Offered>,
     /// What one unit offers to containers.
     pub unit_memory_mib: Mebibytes,
     /// What one unit offers to containers; `None` if cores are not counted.
@@ -84,6 +90,16 @@ pub struct DemandReport {
     pub keep_idle_s: f64,
     /// Learned: days that the forecast knows.
     pub days_known: u32,
+}
+
+/// What one instance of a group offers.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Offered {
+    /// The group.
+    pub group: GroupId,
+    /// In units of the binding resource.
+    pub units: f64,
 }
 
 /// Pending work that a limit of YARN's holds back.
@@ -151,6 +167,7 @@ impl DemandReport {
         } else if self.units_held_back == 0.0 && self.held_back.is_empty() {
             lines.push("nothing is pending".to_owned());
         }
+        lines.extend(self.sizes_of_instances());
         lines.extend(self.held_back());
         lines.extend(self.reckoning());
         lines.extend(self.in_place_of_others());
@@ -181,13 +198,30 @@ impl DemandReport {
         lines
     }
 
+    /// What a unit is where instances differ: `a unit is the smallest instance, of 12.0 GiB; one of ig-CORE
+    /// offers 1.0, one of ig-TASK 4.7`.
+    fn sizes_of_instances(&self) -> Option<String> {
+        let (first, others) = self.offers.split_first()?;
+        let mut text = format!(
+            "a unit is the smallest instance, of {}; one of {} offers {:.1}",
+            self.amount(1.0),
+            first.group,
+            first.units
+        );
+        for Offered { group, units } in others {
+            text += &format!(", one of {group} {units:.1}");
+        }
+        Some(text)
+    }
+
     /// What groups provide in the place of others, and what nothing is provided for.
     fn in_place_of_others(&self) -> impl Iterator<Item = String> {
         let not_replaced = (self.units_not_replaced > 0).then(|| {
             format!(
-                "{} instances that YARN does not use are not made up for, because fewer work than do not; check \
+                "{} {} that YARN does not use are not made up for, because fewer work than do not; check \
                  why nodes do not join, or are unhealthy",
-                self.units_not_replaced
+                self.units_not_replaced,
+                self.instances_or_units()
             )
         });
         let lacking = (self.units_lacking > 0).then(|| {
@@ -204,6 +238,15 @@ impl DemandReport {
         });
         let all = [lacking, asked_back, not_replaced];
         all.into_iter().flatten()
+    }
+
+    /// What the counts count: a unit is an instance unless instances differ.
+    const fn instances_or_units(&self) -> &'static str {
+        if self.offers.is_empty() {
+            "instances"
+        } else {
+            "units"
+        }
     }
 
     /// What is pending and does not count, by what holds it back and who can change that.

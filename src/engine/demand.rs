@@ -1,7 +1,9 @@
 //! Computes how many units all targets of a `demand:` policy should have together.
 //!
-//! A unit is what the group counts: an instance, or a capacity unit of a fleet. Demand is what is
-//! allocated plus the backlog, in units of the binding resource. Three parts make the desired size:
+//! A unit is what the group counts: an instance, or a capacity unit of a fleet. Where the instances of
+//! groups are known to differ, it is the smallest of them, and a larger one offers several units
+//! ([`super::node_size`]). Demand is what is allocated plus the backlog, in units of the binding
+//! resource. Three parts make the desired size:
 //!
 //! - **Growth** ([`turnover`], [`provisioning`]): units for the part of the backlog that does not
 //!   start soon enough as running containers finish.
@@ -14,17 +16,20 @@
 //! The performance index ([`preference`]) sets how much waiting is worth. Everything learned is part
 //! of the engine's state.
 
+mod cluster;
 mod counted;
 mod daily;
 mod idle_room;
 mod levels;
 mod load;
+pub mod member;
+mod order;
 mod pending_limits;
 pub mod plan;
 mod preference;
 mod provisioning;
 mod retention;
-pub mod shares;
+mod shares;
 mod supply;
 mod turnover;
 mod units;
@@ -33,24 +38,26 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::node_size::ResourceUnits;
 use super::presence::patience;
 use super::tick::Tick;
 use crate::decision::{DemandReport, HoldReason};
 use crate::observation::{GroupStatus, Sampled, YarnLoad};
 use crate::policy::demand::Demand;
 use crate::units::{Mebibytes, Timestamp};
+use cluster::{Cluster, Measure};
 use counted::Counted;
 use daily::Daily;
 use levels::Levels;
 use load::Load;
+use member::Member;
 use plan::Plan;
 use preference::Preference;
 use provisioning::Provisioning;
 use retention::Retention;
 use shares::Wanted;
-use supply::Supply;
 use turnover::Turnover;
-use units::{UnitLimits, UnitSize, whole};
+use units::{DemandLimits, UnitSize, rounded_down, whole};
 
 /// What a `demand:` policy learns from one observation to the next.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -74,10 +81,12 @@ struct Units {
     /// Growth or forecast, whichever is larger.
     needed: u32,
     /// What is needed or worth keeping, of the units that there are.
-    kept: u32,
+    kept: f64,
     forecast: Option<u32>,
     /// What the targets should have, within the limits of the demand.
-    desired: u32,
+    desired: f64,
+    /// What the usable instances of the targets count at least, as the limits count.
+    least: f64,
     /// How long the highest level is kept while idle.
     keep_idle: Duration,
 }
@@ -93,8 +102,8 @@ struct Shape {
 
 impl DemandState {
     /// Processes an observation and computes the units that all targets should have together. `targets`
-    /// are the groups that the policy resizes, as far as the cluster has them; `lacking` units were
-    /// requested of them and did not arrive, and others can take their place.
+    /// are the groups that the policy resizes, as far as the cluster has them, and `members` the same as
+    /// parts of the cluster.
     ///
     /// # Errors
     /// The reason to hold when the demand is unknown.
@@ -103,73 +112,91 @@ impl DemandState {
         demand: &Demand,
         tick: &Tick,
         targets: &[&GroupStatus],
-        lacking: u32,
+        members: &[Member],
     ) -> Result<Plan, HoldReason> {
         let at = tick.at();
-        let supply = Supply::of(
-            &tick.observation.cluster.value.groups,
-            targets,
-            lacking,
-            &tick.unavailable,
-        );
+        let cluster = Cluster::new(tick, demand, targets, members);
+        let instances = &cluster.instances;
         self.provisioning
-            .observe(at, supply.requested, supply.running);
+            .observe(at, instances.requested, instances.running);
         let yarn = recent_yarn(tick)?;
-        let has_all_nodes = self.measure_unit(tick, &yarn.value, &supply);
+        let has_all_nodes = self.measure_unit(&cluster, &yarn.value);
         let unit = self
             .unit
+            .or_else(|| cluster.expected_unit())
             .ok_or_else(|| HoldReason::missing("yarn_nodes_active"))?;
-        let limits =
-            UnitLimits::of(demand, unit).ok_or_else(|| HoldReason::missing("yarn_vcores_total"))?;
+        let limits = DemandLimits::of(demand, unit, tick.sizes.differ())
+            .ok_or_else(|| HoldReason::missing("yarn_vcores_total"))?;
         let preference = Preference::of(demand.performance_index, self.provisioning.delay());
-        let most = limits.max.saturating_add(supply.others);
         let reported = Sampled {
             value: yarn.value.without_uncounted_vcores(),
             measured_at: yarn.measured_at,
         };
-        let counted = Counted::of(tick, &reported, &supply, targets, unit.times(most));
+        let largest = cluster.largest(&limits, unit);
+        let counted = Counted::of(tick, &reported, instances, targets, largest);
         let yarn = &counted.yarn;
+        let resource = cluster.binding_resource(&yarn.value, unit, preference);
+        let measure = Measure {
+            unit,
+            resource,
+            preference,
+            limits,
+            most: rounded_down(cluster.most_units(&limits, resource)) as u32,
+        };
         if self.measured_at.is_none() {
-            self.levels.assume_needed(supply.have());
+            let have = cluster.supply(resource).have();
+            self.levels.assume_needed(rounded_down(have) as u32);
         }
         // While YARN does not list nodes that run, its load is not that of the cluster.
         let is_complete = has_all_nodes && tick.unavailable.not_listed.is_none();
         if is_complete && self.measured_at != Some(yarn.measured_at) {
-            self.learn(yarn, tick.max_age, unit, preference, most);
+            self.learn(yarn, &cluster, measure);
         }
-        let load = self.load(&yarn.value, unit, preference.patience);
         let shape = Shape {
             waits_beside_room: counted.waits_beside_room,
             has_all_nodes,
         };
-        let units = self.units(at, &supply, limits, &load, preference, shape);
+        let load = self.load(&yarn.value, measure, preference.patience);
+        let units = self.units(&cluster, measure, &load, shape);
+        let supply = cluster.supply(resource);
+        let needed = f64::from(units.needed);
+        let (fewest, most) = cluster.limits_in_units(measure, limits.min);
         Ok(Plan {
             wanted: Wanted {
+                resource,
                 units: units.desired,
-                needed: supply
-                    .share_of_targets(units.needed)
-                    .clamp(limits.min, limits.max),
-                drops_unusable: supply.has_replaced_unusable(units.needed),
+                needed: supply.share_of_targets(needed).clamp(fewest, most),
+                least: units.least,
+                drops_unusable: supply.has_replaced_unusable(needed),
                 first_market: demand.first_market,
             },
             limits,
-            report: self.report(unit, preference, &supply, &load, &units, counted),
+            most,
+            report: self.report(&cluster, measure, &load, &units, counted),
         })
     }
 
     /// Explains the units in numbers.
     fn report(
         &self,
-        unit: UnitSize,
-        preference: Preference,
-        supply: &Supply,
+        cluster: &Cluster,
+        measure: Measure,
         load: &Load,
         units: &Units,
         counted: Counted,
     ) -> DemandReport {
+        let Measure {
+            unit, preference, ..
+        } = measure;
+        let supply = cluster.supply(measure.resource);
+        let within_limits = Measure {
+            resource: cluster.binding_resource(&counted.within_limits, unit, preference),
+            ..measure
+        };
         let pending_within_limits = self
-            .load(&counted.within_limits, unit, Duration::ZERO)
+            .load(&counted.within_limits, within_limits, Duration::ZERO)
             .pending;
+        let not_replaced = supply.not_replaced();
         DemandReport {
             memory_pending_mib: counted.memory_reported,
             units_allocated: load.allocated,
@@ -181,16 +208,17 @@ impl DemandState {
             units_for_remaining: load.for_remaining(),
             capacity_factor: preference.capacity_factor,
             units_needed: units.needed,
-            units_kept: units.kept,
+            units_kept: rounded_down(units.kept) as u32,
             units_forecast: units.forecast,
-            units_others: supply.others,
-            units_unusable: supply.unusable - supply.not_replaced(),
-            units_lacking: supply.lacking,
-            units_not_replaced: supply.not_replaced(),
+            units_others: rounded_down(supply.others) as u32,
+            units_unusable: whole(supply.unusable - not_replaced),
+            units_lacking: whole(supply.lacking),
+            units_not_replaced: whole(not_replaced),
             units_asked_back: 0,
-            units_desired: units.desired,
+            units_desired: whole(units.desired),
             units_possible: None,
             binding: load.resource,
+            offers: cluster.offers(measure.resource),
             unit_vcores: unit.vcores,
             unit_memory_mib: Mebibytes(unit.memory_mib.round() as u64),
             patience_s: preference.patience.as_secs_f64(),
@@ -203,42 +231,43 @@ impl DemandState {
 
     /// Computes the units of the whole cluster from growth, retention and forecast. Work that waits
     /// beside room that could hold it makes nothing grow, and nothing scales in while nodes are missing.
-    fn units(
-        &mut self,
-        at: Timestamp,
-        supply: &Supply,
-        limits: UnitLimits,
-        load: &Load,
-        preference: Preference,
-        shape: Shape,
-    ) -> Units {
+    fn units(&mut self, cluster: &Cluster, measure: Measure, load: &Load, shape: Shape) -> Units {
+        let (at, preference) = (cluster.tick.at(), measure.preference);
+        let supply = cluster.supply(measure.resource);
         let (have, there) = (supply.have(), supply.usable());
-        let kept = match self.kept(at, have, there, preference.price) {
-            kept if shape.has_all_nodes => kept,
-            _ => have,
-        };
+        let levels = |units: f64| rounded_down(units) as u32;
+        let kept = self.kept(at, levels(have), levels(there), preference.price);
+        // All levels are kept: so is the part of a unit above them.
+        let keeps_all = kept == levels(have) || !shape.has_all_nodes;
+        let kept = if keeps_all { have } else { f64::from(kept) };
         let forecast = self.daily.forecast(at, self.provisioning.delay());
         let most = if shape.waits_beside_room {
-            have
+            levels(have)
         } else {
             u32::MAX
         };
         let grown = load.units(preference, there).min(most);
         let needed = grown.max(forecast.unwrap_or(0));
-        // The minimum counts the unusable units that stay.
-        let least = if supply.has_replaced_unusable(needed) {
-            limits.min
+        // The minimum counts the unusable instances that stay.
+        let least = if supply.has_replaced_unusable(f64::from(needed)) {
+            measure.limits.min
         } else {
-            limits.min.saturating_sub(supply.unusable_in_targets)
+            let unusable = cluster
+                .members
+                .iter()
+                .map(|member| f64::from(member.unusable) * measure.limits.count(member));
+            (measure.limits.min - unusable.sum::<f64>()).max(0.0)
         };
+        let (fewest, most) = cluster.limits_in_units(measure, least);
         Units {
             needed,
             kept,
             forecast,
             desired: supply
-                .share_of_targets(supply.total(needed, kept))
-                .clamp(least, limits.max),
-            keep_idle: self.retention.keep_for(have, preference.price),
+                .share_of_targets(supply.total(f64::from(needed), kept))
+                .clamp(fewest, most),
+            least,
+            keep_idle: self.retention.keep_for(levels(have), preference.price),
         }
     }
 
@@ -268,17 +297,11 @@ impl DemandState {
         })
     }
 
-    /// Learns from a measurement of YARN. `allowance` is how far apart two measurements may lie, and
-    /// `most` the most units that can be needed.
-    fn learn(
-        &mut self,
-        yarn: &Sampled<YarnLoad>,
-        allowance: Duration,
-        unit: UnitSize,
-        preference: Preference,
-        most: u32,
-    ) {
+    /// Learns from a measurement of YARN. Measurements that lie further apart than a recent value may be
+    /// old do not belong together.
+    fn learn(&mut self, yarn: &Sampled<YarnLoad>, cluster: &Cluster, measure: Measure) {
         let (at, yarn) = (yarn.measured_at, &yarn.value);
+        let allowance = cluster.tick.max_age;
         if self
             .measured_at
             .is_some_and(|last| at.since(last) > allowance || at < last)
@@ -292,30 +315,36 @@ impl DemandState {
             yarn.containers_allocated,
             yarn.containers_released_total,
         );
-        let load = self.load(yarn, unit, Duration::ZERO);
+        let Measure {
+            preference, most, ..
+        } = measure;
+        let load = self.load(yarn, measure, Duration::ZERO);
         let needed =
             whole((load.allocated + load.pending) * preference.capacity_factor.max(1.0)).min(most);
         for gap in self.levels.observe(at, needed) {
             self.retention.learn(gap);
         }
-        let load = self.load(yarn, unit, preference.patience);
+        let load = self.load(yarn, measure, preference.patience);
+        let active = cluster.units_of_nodes(yarn.nodes.active, measure.resource);
         self.daily
-            .observe(at, load.units(preference, yarn.nodes.active).min(most));
+            .observe(at, load.units(preference, active).min(most));
     }
 
-    /// Measures the mean size of a unit while no node is joining or leaving. Where nodes are not units,
-    /// as in fleets, it is not known whether all nodes are there: another size counts once it has
+    /// Measures the size of a unit while no node is joining or leaving. Where units are not nodes, as in
+    /// fleets, it is not known whether all nodes are there: another size counts once it has
     /// lasted. Returns whether the nodes offer as much as the running units should.
-    fn measure_unit(&mut self, tick: &Tick, yarn: &YarnLoad, supply: &Supply) -> bool {
-        let nodes = yarn.nodes;
+    fn measure_unit(&mut self, cluster: &Cluster, yarn: &YarnLoad) -> bool {
+        let (nodes, tick) = (yarn.nodes, cluster.tick);
         let is_settled = nodes.active > 0 && nodes.decommissioning == 0;
-        let measured = UnitSize::mean(yarn, supply.nodes(yarn));
+        let in_totals = cluster.instances.nodes(yarn);
+        let offered = ResourceUnits::by(|resource| cluster.units_of_nodes(in_totals, resource));
+        let measured = UnitSize::measured(yarn, offered);
         let (Some(measured), Some(unit)) = (measured, self.unit) else {
             self.unit = measured.or(self.unit);
             return true;
         };
-        if supply.counts_nodes {
-            if is_settled && nodes.active == supply.workers {
+        if cluster.instances.are_nodes {
+            if is_settled && nodes.active == cluster.instances.workers {
                 self.unit = Some(measured);
             }
             return true;
@@ -333,8 +362,9 @@ impl DemandState {
     }
 
     /// The load of the binding resource, with what is served within `patience`.
-    fn load(&self, yarn: &YarnLoad, unit: UnitSize, patience: Duration) -> Load {
-        Load::binding(yarn, unit, self.turnover.times_finished_in(patience))
+    fn load(&self, yarn: &YarnLoad, measure: Measure, patience: Duration) -> Load {
+        let finished = self.turnover.times_finished_in(patience);
+        Load::of(measure.resource, yarn, measure.unit, finished)
     }
 }
 

@@ -2,8 +2,10 @@
 
 use super::scope::Scope;
 use super::tick::Tick;
+use crate::decision::Resource;
 use crate::observation::{GroupStatus, Role};
-use crate::policy::{Amount, Change, Limits, Size};
+use crate::policy::condition::Expr;
+use crate::policy::{Amount, Change, Limits, Size, Target};
 use crate::units::Instances;
 
 /// The rounding error that is allowed in a product such as 10 * (0.8 / 0.8), or in a ratio that lies
@@ -30,7 +32,16 @@ pub fn desired_size(
             target,
             tolerance,
             ..
-        } => tracked(scope.number(signal)? / target, *tolerance, group, tick),
+        } => {
+            let ratio = scope.number(signal)? / target;
+            tracked(
+                ratio,
+                *tolerance,
+                resource_of(signal, scope.target),
+                group,
+                tick,
+            )
+        }
     })
 }
 
@@ -63,30 +74,53 @@ impl Amount {
     }
 }
 
-/// Returns `ceil(nodes * ratio)` over all nodes that carry the load, minus those of the other groups,
-/// plus those of this group that do not work, as far as the ones that work outnumber them: where nothing that
+/// The resource of which a larger node offers more, so that it lowers the signal more: virtual cores for a
+/// signal of them, and else memory. `None` for HDFS, whose storage does not depend on either.
+fn resource_of(signal: &Expr, target: &Target) -> Option<Resource> {
+    let mut resource = Some(Resource::Memory);
+    signal.leaves(&mut |leaf| {
+        let read = target.signals[target.signal_of(leaf)].signal();
+        let name = read.map_or("", |signal| signal.name());
+        if name.starts_with("hdfs_") {
+            resource = None;
+        } else if name.starts_with("yarn_vcores_") && resource.is_some() {
+            resource = Some(Resource::Vcores);
+        }
+    });
+    resource
+}
+
+/// Returns the size with which all nodes that carry the load offer `ratio` times as much as they do: `ratio`
+/// times what they offer, minus what the nodes of the other groups offer, in instances of this group, plus
+/// those of this group that do not work, as far as the ones that work outnumber them: where nothing that
 /// is launched ever works, launching more does not help. Instances that are only missing for a while are
 /// not made up for, and while they are, the result may lie on the wrong side of the requested size: a
 /// value above the target never asks for less, and one below it never for more.
-fn tracked(ratio: f64, tolerance: f64, group: &GroupStatus, tick: &Tick) -> Instances {
+fn tracked(
+    ratio: f64,
+    tolerance: f64,
+    resource: Option<Resource>,
+    group: &GroupStatus,
+    tick: &Tick,
+) -> Instances {
     if (ratio - 1.0).abs() <= tolerance + ROUNDING {
         return group.requested;
     }
     let working = |group: &GroupStatus| {
         group.running.min(group.requested) - tick.unavailable.in_group(group, tick.snapshot())
     };
-    let others: Instances = tick
-        .observation
-        .cluster
-        .value
-        .groups
-        .iter()
-        .filter(|other| other.id != group.id && other.role != Role::Primary)
-        .map(working)
-        .sum();
-    let nodes = others + working(group);
+    let offer =
+        |group: &GroupStatus| resource.map_or(1.0, |resource| tick.sizes.offer(group).of(resource));
+    // In instances of this group, so that those of the same type are whole ones.
+    let in_its_instances =
+        |other: &GroupStatus| working(other).as_f64() * (offer(other) / offer(group));
+    let groups = tick.observation.cluster.value.groups.iter();
+    let others = groups.filter(|other| other.id != group.id && other.role != Role::Primary);
+    let others: f64 = others.map(in_its_instances).sum();
+    let all = others + working(group).as_f64();
     let not_working = tick.unavailable.not_working_in(group, tick.snapshot());
-    let desired = Instances(ceil(nodes.as_f64() * ratio)) - others + not_working.min(nodes);
+    let made_up_for = not_working.min(Instances(all as u32));
+    let desired = Instances(ceil(all * ratio - others)) + made_up_for;
     if ratio > 1.0 {
         desired.max(group.requested)
     } else {
@@ -103,9 +137,10 @@ mod tests {
     use super::*;
     use std::time::Duration;
 
+    use crate::engine::node_size::NodeSizes;
     use crate::engine::presence::Unavailable;
     use crate::engine::samples::SignalSamples;
-    use crate::engine::testing::{Scene, core_group, task_group};
+    use crate::engine::testing::{Scene, core_group, node, task_group};
     use crate::units::Percent;
 
     /// The tracked size of the last of these groups.
@@ -118,12 +153,14 @@ mod tests {
             needs_nodes: false,
             is_first: false,
             unavailable: Unavailable::default(),
+            sizes: NodeSizes::of(groups),
             failed: &[],
             poll: Duration::from_secs(30),
             max_age: Duration::from_secs(90),
             with_reports: true,
         };
-        tracked(ratio, 0.1, groups.last().expect("a group"), &tick)
+        let group = groups.last().expect("a group");
+        tracked(ratio, 0.1, Some(Resource::Memory), group, &tick)
     }
 
     #[test]
@@ -174,5 +211,26 @@ mod tests {
             let tracked = tracked_in(ratio, &[core_group(2), growing(requested)]);
             assert_eq!(tracked, Instances(expected), "{ratio} of {requested}");
         }
+    }
+
+    #[test]
+    fn tracking_counts_what_the_nodes_of_different_types_offer() {
+        let all = |core, task| {
+            [
+                node(core_group(core), 12_288, 4),
+                node(task_group(task), 49_152, 16),
+            ]
+        };
+        for ((core, task), ratio, expected) in [
+            ((2, 0), 5.0, 2),
+            ((4, 2), 2.0, 5),
+            ((4, 2), 0.5, 1),
+            ((4, 2), 1.05, 2),
+        ] {
+            let tracked = tracked_in(ratio, &all(core, task));
+            assert_eq!(tracked, Instances(expected), "{ratio} of {core} and {task}");
+        }
+        let [core, task] = all(4, 2);
+        assert_eq!(tracked_in(2.0, &[task, core]), Instances(16));
     }
 }

@@ -15,8 +15,8 @@ mod termination;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::demand::member::Member;
 use super::demand::plan::DesiredSize;
-use super::demand::shares::Member;
 use super::for_timer::ForState;
 use super::hdfs_floor::core_running;
 use super::in_flight::GroupReport;
@@ -185,6 +185,7 @@ impl TargetState {
         Member {
             role: group.role,
             market: group.market,
+            offer: tick.sizes.offer(group),
             requested: group.requested.get(),
             running: group.running.get(),
             unusable: match group.kind {

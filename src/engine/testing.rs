@@ -13,7 +13,7 @@ use crate::policy::condition::{Condition, Expr};
 use crate::policy::operator::Comparison;
 use crate::policy::signal::{Signal, SignalSource};
 use crate::policy::{Amount, Change, Guards, Limits, Policy, Rule, Selector, Target};
-use crate::units::{Instances, Mebibytes, Timestamp};
+use crate::units::{Instances, Mebibytes, Resources, Timestamp, VirtualCores};
 
 /// Mebibytes of a node in tests.
 const NODE: u64 = 1_000;
@@ -93,6 +93,17 @@ pub fn core_group(size: u32) -> GroupStatus {
     group("ig-core", Role::Core, size)
 }
 
+/// The same group with nodes of a known size.
+pub fn node(group: GroupStatus, memory_mib: u64, vcores: u64) -> GroupStatus {
+    GroupStatus {
+        node: Some(Resources {
+            memory: Mebibytes(memory_mib),
+            vcores: VirtualCores(vcores),
+        }),
+        ..group
+    }
+}
+
 fn group(id: &str, role: Role, size: u32) -> GroupStatus {
     GroupStatus {
         id: GroupId::new(id),
@@ -105,6 +116,7 @@ fn group(id: &str, role: Role, size: u32) -> GroupStatus {
         running: Instances(size),
         scaled_by_amazon: false,
         state_reason: None,
+        node: None,
     }
 }
 

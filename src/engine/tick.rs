@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::node_size::NodeSizes;
 use super::presence::Unavailable;
 use super::samples::SignalSamples;
 use crate::observation::{NodeSnapshot, Observation, YarnLoad};
@@ -21,6 +22,8 @@ pub struct Tick<'a> {
     pub is_first: bool,
     /// Instances that EMR runs and YARN does not use.
     pub unavailable: Unavailable,
+    /// What an instance of each group offers, relative to the others.
+    pub sizes: NodeSizes,
     /// What failed scale-outs did not bring, as of the tick before. Empty if no rule reads it.
     pub failed: &'a FailedInstances,
     /// How long the policy waits between two observations.

@@ -100,8 +100,10 @@ async fn groups(client: &Client, cluster_id: &str) -> Result<Vec<Remembered>, So
         .collect::<Result<Vec<_>, _>>()
         .await
         .map_err(|error| explain(&error, operation, stopwatch))?;
+    let types = PriceTable::shipped();
     let remember = |group: aws_sdk_emr::types::InstanceGroup| {
-        let status = describe::group(&group).map_err(|problem| malformed(operation, &problem))?;
+        let status =
+            describe::group(&group, &types).map_err(|problem| malformed(operation, &problem))?;
         Ok(Remembered {
             status,
             instance_type: group.instance_type.unwrap_or_default(),
@@ -313,6 +315,7 @@ mod tests {
             running: Instances(0),
             scaled_by_amazon: false,
             state_reason: None,
+            node: None,
         };
         Remembered {
             status,

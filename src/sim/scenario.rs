@@ -100,6 +100,12 @@ impl GroupSpec {
             .unwrap_or(u32::MAX)
     }
 
+    /// What the group's instance type is known to offer; `None` for fleets and primary nodes.
+    fn offered(&self) -> Option<Resources> {
+        let is_known = self.kind == GroupKind::Group && self.role != Role::Primary;
+        is_known.then_some(self.node)
+    }
+
     /// The group as EMR would report it at the start.
     pub fn status(&self) -> GroupStatus {
         GroupStatus {
@@ -113,6 +119,7 @@ impl GroupSpec {
             running: self.count,
             scaled_by_amazon: false,
             state_reason: None,
+            node: self.offered(),
         }
     }
 }

@@ -1,10 +1,15 @@
 use proptest::prelude::*;
 
-use super::run::Run;
+use super::job_work::JobWork;
+use super::run::{Recording, Run};
+use super::scenario::Scenario;
+use super::simulate::simulate;
 use super::testing::*;
+use super::trace_work::TraceWork;
 use crate::observation::GroupState;
+use crate::policy::parse::parse;
 use crate::trace::Job;
-use crate::units::Timestamp;
+use crate::units::{Instances, Timestamp};
 
 #[test]
 fn an_instance_takes_its_provisioning_time_and_is_paid_from_launch() {
@@ -414,4 +419,28 @@ fn demand_without_targets_on_two_groups_of_a_kind_is_told_to_list_its_targets() 
             .ends_with("list the groups to scale under `targets`, each by `id` or `name`"),
         "{refused}"
     );
+}
+
+/// How many task nodes with so many slots a demand policy launches for 80 tasks, beside a core node that
+/// has four slots.
+fn task_nodes_launched(slots: u64) -> usize {
+    let mut scenario = Scenario::default();
+    scenario.groups[0].count = Instances(1);
+    scenario.groups[0].node = SLOT.times(4);
+    scenario.groups[1].node = SLOT.times(slots);
+    let policy = "name: p\ndemand: { min: 0, max: 40, performance_index: 55 }\ntargets:\n  - group: { role: task }\n";
+    let policy = parse(policy, "p.yaml").unwrap_or_else(|errors| panic!("{errors}"));
+    let job = job("a", 0.0, &[3_600.0; 80]);
+    let work = JobWork::from_jobs(Timestamp::EPOCH, &[job]).expect("a valid job");
+    let work = TraceWork::Jobs(work);
+    let run = simulate(&work, &scenario, &policy, 0, Recording::default()).expect("simulates");
+    let is_task = |life: &&super::run::InstanceLife| life.group == 1;
+    run.instances.iter().filter(is_task).count()
+}
+
+#[test]
+fn a_demand_policy_knows_what_the_nodes_of_a_group_without_instances_offer() {
+    assert_eq!(task_nodes_launched(4), 19);
+    assert_eq!(task_nodes_launched(16), 5);
+    assert_eq!(task_nodes_launched(2), 38);
 }

@@ -26,6 +26,9 @@ pub struct TestDocument {
     /// `min`.
     #[serde(default)]
     pub cluster: Entries<At<CountText>>,
+    /// What YARN offers on one instance of a group. Default: not known.
+    #[serde(default)]
+    pub node: Entries<At<NodeDocument>>,
     /// How long a resize takes. Default: 0s.
     pub provisioning: Option<At<DurationText>>,
     /// For a group, how many instances EMR has for it at most: a series of counts. Default, and after
@@ -36,6 +39,13 @@ pub struct TestDocument {
     #[serde(default)]
     pub series: Entries<At<NameLike>>,
     pub expect: Vec<At<ExpectDocument>>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NodeDocument {
+    pub memory_mib: At<CountText>,
+    pub vcores: At<CountText>,
 }
 
 #[derive(Clone, Debug, Deserialize)]

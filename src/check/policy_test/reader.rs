@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::time::Duration;
 
-use super::document::{ExpectDocument, ResizeDocument};
+use super::document::{ExpectDocument, NodeDocument, ResizeDocument};
 use super::expectation::{Expectation, Expected};
 use super::scripted_cluster::{Subject, settled};
 use super::series::{self, Sample};
@@ -15,7 +15,7 @@ use crate::policy::scalar;
 use crate::policy::signal::Signal;
 use crate::policy::yaml::At;
 use crate::policy::{Policy, Selector, Target};
-use crate::units::{Instances, Timestamp};
+use crate::units::{Instances, Mebibytes, Resources, Timestamp, VirtualCores};
 
 /// Longer tests are slips.
 const MOST_TICKS: u128 = 100_000;
@@ -119,18 +119,54 @@ impl Reader<'_> {
     ) -> Option<Vec<Vec<u32>>> {
         let mut available = vec![Vec::new(); groups.len()];
         for (name, text) in &entries.0 {
-            let label = &name.value.0;
-            let Some(position) = groups.iter().position(|group| group.id.as_str() == label) else {
-                let help = self.targets_listed();
-                return self.refuse(
-                    name.span.clone(),
-                    format!("the test has no group `{label}`"),
-                    help,
-                );
-            };
+            let position = self.position(name, groups)?;
             available[position] = self.counts(text)?;
         }
         Some(available)
+    }
+
+    /// The same groups, with what YARN offers on an instance of each.
+    pub fn nodes(
+        &mut self,
+        entries: &Entries<At<NodeDocument>>,
+        mut groups: Vec<GroupStatus>,
+    ) -> Option<Vec<GroupStatus>> {
+        for (name, node) in &entries.0 {
+            let position = self.position(name, &groups)?;
+            let NodeDocument { memory_mib, vcores } = &node.value;
+            let memory_mib = u64::from(self.take(memory_mib, scalar::count)?);
+            let vcores = u64::from(self.take(vcores, scalar::count)?);
+            if memory_mib == 0 || vcores == 0 {
+                return self.refuse(
+                    node.span.clone(),
+                    "a node must have memory and cores",
+                    "set `memory_mib` and `vcores` above 0, or remove the node",
+                );
+            }
+            if groups[position].kind == GroupKind::Fleet {
+                return self.refuse(
+                    name.span.clone(),
+                    "a fleet mixes instance types",
+                    "remove its node: a unit is a capacity unit of the fleet",
+                );
+            }
+            groups[position].node = Some(Resources {
+                memory: Mebibytes(memory_mib),
+                vcores: VirtualCores(vcores),
+            });
+        }
+        Some(groups)
+    }
+
+    /// Position of the group with this label.
+    fn position(&mut self, name: &At<NameLike>, groups: &[GroupStatus]) -> Option<usize> {
+        let label = &name.value.0;
+        let position = groups.iter().position(|group| group.id.as_str() == label);
+        position.or_else(|| {
+            let help = self.targets_listed();
+            let message = format!("the test has no group `{label}`");
+            self.refuse(name.span.clone(), message, help)
+        })
     }
 
     fn counts(&mut self, text: &At<NameLike>) -> Option<Vec<u32>> {
@@ -426,5 +462,6 @@ fn new_group(
         running: size,
         scaled_by_amazon: false,
         state_reason: None,
+        node: None,
     }
 }

@@ -131,6 +131,28 @@ fn a_failure_shows_what_was_expected_what_happened_and_why() {
 }
 
 #[test]
+fn a_node_must_be_something_and_belong_to_a_group_of_the_test() {
+    for (node, expected) in [
+        (
+            "{ task: { memory_mib: 0, vcores: 4 } }",
+            "a node must have memory and cores",
+        ),
+        (
+            "{ tsk: { memory_mib: 9, vcores: 4 } }",
+            "the test has no group `tsk`",
+        ),
+        ("{ task: { memory_mib: 9, vcores: 4 } }", ""),
+    ] {
+        let tests = format!(
+            "  - name: t\n    node: {node}\n    expect: [{{ at: 0s, group: task, hold: missing_signal }}]\n"
+        );
+        let said = said(&tests);
+        assert_eq!(said.is_empty(), expected.is_empty(), "{said}");
+        assert!(said.contains(expected), "{said}");
+    }
+}
+
+#[test]
 fn tests_that_make_no_sense_are_refused_at_their_place() {
     insta::assert_snapshot!(said(
         "

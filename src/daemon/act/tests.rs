@@ -31,6 +31,7 @@ fn group(id: &str, requested: u32, running: u32) -> GroupStatus {
         running,
         scaled_by_amazon: false,
         state_reason: None,
+        node: None,
     }
 }
 

@@ -25,6 +25,7 @@ use crate::daemon::sources::failure_log::{FailureEvent, FailureLog};
 use crate::observation::{ClusterState, ClusterStatus, GroupStatus, InstanceId, Role, Sampled};
 use crate::policy::Policy;
 use crate::policy::signal::{Signal, SignalSource};
+use crate::pricing::PriceTable;
 use crate::units::{Timestamp, display_duration};
 use api::{Api, malformed};
 use describe::Collection;
@@ -42,6 +43,8 @@ const MANAGED_SCALING_KNOWN_FOR: Duration = Duration::from_secs(1_800);
 #[derive(Debug)]
 pub struct Emr {
     api: Api,
+    /// What YARN offers on each instance type.
+    types: PriceTable,
     /// The time limit for the status, and for the list of instances.
     patience: Duration,
     reads_steps: bool,
@@ -94,6 +97,7 @@ impl Emr {
     ) -> Self {
         Self {
             api: Api::new(config, cluster_id, settings),
+            types: PriceTable::shipped(),
             patience: settings.timeout * 2,
             reads_steps,
             checks_managed_scaling: settings.check_managed_scaling,
@@ -104,6 +108,12 @@ impl Emr {
             hosts: Hosts::default(),
             hosts_failures: FailureLog::default(),
         }
+    }
+
+    /// Knows these instance types instead of the shipped ones.
+    #[must_use]
+    pub fn with_types(self, types: PriceTable) -> Self {
+        Self { types, ..self }
     }
 
     /// Describes the cluster. Lists the instances again when the size of a group has changed, when
@@ -228,8 +238,10 @@ impl Emr {
         match collection {
             Collection::Groups => {
                 let groups = self.api.instance_groups(clock).await?;
-                let described: Result<Vec<_>, String> =
-                    groups.iter().map(describe::group).collect();
+                let described: Result<Vec<_>, String> = groups
+                    .iter()
+                    .map(|group| describe::group(group, &self.types))
+                    .collect();
                 described.map_err(|problem| malformed(Operation::ListInstanceGroups, &problem))
             }
             Collection::Fleets => {

@@ -2,7 +2,7 @@
 
 use super::idle_room::{could_start_pending, up_to_idle_room};
 use super::pending_limits::{ClusterSize, startable};
-use super::supply::Supply;
+use super::supply::InstanceCount;
 use crate::decision::HeldBack;
 use crate::engine::tick::Tick;
 use crate::observation::pending_limit::PendingLimit;
@@ -30,7 +30,7 @@ impl Counted {
     pub fn of(
         tick: &Tick,
         yarn: &Sampled<YarnLoad>,
-        supply: &Supply,
+        instances: &InstanceCount,
         targets: &[&GroupStatus],
         largest: ClusterSize,
     ) -> Self {
@@ -42,7 +42,7 @@ impl Counted {
             may_offer_other_nodes,
         );
         let unexplained = startable.waits_for_share.subtracted_from(&startable.load);
-        let waits_beside_room = could_start_pending(&unexplained, supply.nodes(&yarn.value));
+        let waits_beside_room = could_start_pending(&unexplained, instances.nodes(&yarn.value));
         let value = if waits_beside_room {
             up_to_idle_room(&startable.load)
         } else {

@@ -1,17 +1,18 @@
 //! The result of a demand: the units of all targets, and what that means for each of them.
 
-use super::shares::{Member, Shares, Wanted, shares};
-use super::units::UnitLimits;
+use super::member::Member;
+use super::shares::{Shares, Wanted, shares};
+use super::units::{DemandLimits, NEGLIGIBLE, rounded_down, whole};
 use crate::decision::{DemandReport, HoldReason};
-use crate::observation::Market;
 use crate::units::Instances;
 
 /// The units that all targets should have together.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Plan {
     pub wanted: Wanted,
-    /// The demand's limits, in units of the targets.
-    pub limits: UnitLimits,
+    pub limits: DemandLimits,
+    /// The most units that the limits allow.
+    pub most: f64,
     pub report: DemandReport,
 }
 
@@ -27,18 +28,20 @@ pub enum DesiredSize {
 impl Plan {
     /// Returns the size of each target. The report says if they cannot take everything desired.
     pub fn shares(&mut self, members: &[Member]) -> Vec<u32> {
-        let Shares { sizes, unusable } = shares(self.wanted, &self.limits, members);
-        let total = sizes.iter().copied().fold(0, u32::saturating_add);
-        let desired = self.wanted.units.saturating_add(unusable);
+        let Shares {
+            sizes,
+            units,
+            unusable,
+            asked_back,
+        } = shares(self.wanted, &self.limits, members);
+        let desired = (self.wanted.units + unusable).min(self.most);
         let report = &mut self.report;
         if self.wanted.drops_unusable {
-            report.units_unusable = unusable.min(report.units_unusable);
+            report.units_unusable = whole(unusable).min(report.units_unusable);
         }
-        report.units_desired = desired.min(self.limits.max);
-        report.units_possible = (total < report.units_desired).then_some(total);
-        if self.wanted.first_market == Market::Spot {
-            report.units_asked_back = total.saturating_sub(desired);
-        }
+        report.units_desired = whole(desired);
+        report.units_possible = (units + NEGLIGIBLE < desired).then(|| rounded_down(units) as u32);
+        report.units_asked_back = rounded_down(asked_back) as u32;
         sizes
     }
 }

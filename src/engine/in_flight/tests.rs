@@ -24,6 +24,7 @@ fn group(requested: u32, running: u32) -> GroupStatus {
         running: Instances(running),
         scaled_by_amazon: false,
         state_reason: None,
+        node: None,
     }
 }
 

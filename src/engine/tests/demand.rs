@@ -3,6 +3,7 @@
 mod growth;
 mod held_back;
 mod learned;
+mod node_sizes;
 mod properties;
 
 use super::*;

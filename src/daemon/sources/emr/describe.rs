@@ -8,6 +8,7 @@ use aws_sdk_emr::types::{
 use crate::observation::{
     ClusterState, GroupId, GroupKind, GroupState, GroupStatus, InstanceId, Market, Role,
 };
+use crate::pricing::PriceTable;
 use crate::units::Instances;
 
 /// The missing or unknown value.
@@ -50,8 +51,8 @@ pub fn cluster(cluster: &Cluster) -> Described<(ClusterState, Collection)> {
     Ok((cluster_state(state.as_str())?, collection))
 }
 
-/// Converts an instance group.
-pub fn group(group: &InstanceGroup) -> Described<GroupStatus> {
+/// Converts an instance group. `types` are the known instance types.
+pub fn group(group: &InstanceGroup, types: &PriceTable) -> Described<GroupStatus> {
     let id = group.id().ok_or("an instance group has no id")?;
     let lacks = |what: &str| format!("instance group {id} has no {what}");
     let kind = group.instance_group_type().ok_or_else(|| lacks("type"))?;
@@ -78,6 +79,11 @@ pub fn group(group: &InstanceGroup) -> Described<GroupStatus> {
         running: count(group.running_instance_count(), || lacks("running count"))?,
         scaled_by_amazon: group.auto_scaling_policy().is_some_and(is_attached),
         state_reason: state_reason(state, reason.and_then(|reason| reason.message())),
+        node: group
+            .instance_type()
+            .filter(|_| role != Role::Primary)
+            .and_then(|name| types.instance_type(name).ok())
+            .map(|known| known.yarn),
     })
 }
 
@@ -107,6 +113,7 @@ pub fn fleet(fleet: &InstanceFleet) -> Described<[GroupStatus; 2]> {
         running: Instances::ZERO,
         scaled_by_amazon: false,
         state_reason: state_reason(state, reason.and_then(|reason| reason.message())),
+        node: None,
     };
     let on_demand = (
         fleet.target_on_demand_capacity(),

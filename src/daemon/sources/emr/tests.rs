@@ -3,7 +3,7 @@ use serde_json::{Value, json};
 use super::testing::{CLUSTER, FakeEmr, Reply, cluster, groups, instance, settings};
 use super::*;
 use crate::observation::{GroupId, GroupKind, GroupState, InstanceId, Market};
-use crate::units::Instances;
+use crate::units::{Instances, Mebibytes, Resources, VirtualCores};
 
 mod checks;
 mod faults;
@@ -285,5 +285,34 @@ async fn what_emr_says_about_a_group_is_read_while_it_is_in_trouble() {
         fake.on("ListInstanceGroups", answer);
         let status = status(&mut emr(&fake)).await;
         assert_eq!(task(&status).state_reason.as_deref(), expected, "{state}");
+    }
+}
+
+#[tokio::test]
+async fn a_group_has_the_node_that_its_instance_type_is_known_to_offer() {
+    let node = |memory_mib, vcores| {
+        Some(Resources {
+            memory: Mebibytes(memory_mib),
+            vcores: VirtualCores(vcores),
+        })
+    };
+    for (instance_type, expected) in [
+        ("m5.xlarge", node(12_288, 4)),
+        ("m5.4xlarge", node(57_344, 16)),
+        ("x99.huge", None),
+    ] {
+        let fake = FakeEmr::start().await;
+        let mut answer = groups(4, 4, "RUNNING");
+        let listed = answer["InstanceGroups"].as_array_mut().expect("a list");
+        for group in listed {
+            group["InstanceType"] = json!(instance_type);
+        }
+        fake.on("ListInstanceGroups", answer);
+        let reading = emr(&fake).read(&Clock::real()).await;
+        for group in reading.status.expect("a status").value.groups {
+            let is_primary = group.role == Role::Primary;
+            let expected = expected.filter(|_| !is_primary);
+            assert_eq!(group.node, expected, "{instance_type}, {}", group.role);
+        }
     }
 }

@@ -59,6 +59,7 @@ pub fn demand() -> DemandReport {
         units_desired: 14,
         units_possible: None,
         binding: Resource::Memory,
+        offers: vec![],
         unit_vcores: Some(4.0),
         unit_memory_mib: Mebibytes(10 * 1_024),
         patience_s: 40.0,

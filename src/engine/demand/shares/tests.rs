@@ -1,9 +1,15 @@
-use super::{Member, Split, UnitLimits, Wanted, lacking};
-use crate::observation::{Market, Role};
+mod node_sizes;
+
 use proptest::prelude::*;
 
+use super::{DemandLimits, Member, Split, Wanted};
+use crate::decision::Resource;
+use crate::engine::demand::member::lacking;
+use crate::engine::node_size::ResourceUnits;
+use crate::observation::{Market, Role};
+
 /// The sizes alone.
-fn shares(wanted: Wanted, limits: &UnitLimits, members: &[Member]) -> Vec<u32> {
+fn shares(wanted: Wanted, limits: &DemandLimits, members: &[Member]) -> Vec<u32> {
     super::shares(wanted, limits, members).sizes
 }
 
@@ -11,6 +17,7 @@ fn member(role: Role, market: Market, requested: u32) -> Member {
     Member {
         role,
         market,
+        offer: ResourceUnits::ONE,
         requested,
         running: requested,
         unusable: 0,
@@ -24,8 +31,10 @@ fn member(role: Role, market: Market, requested: u32) -> Member {
 /// Only what is needed, on demand first.
 fn needed(units: u32) -> Wanted {
     Wanted {
-        units,
-        needed: units,
+        resource: Resource::Memory,
+        units: f64::from(units),
+        needed: f64::from(units),
+        least: 0.0,
         drops_unusable: false,
         first_market: Market::OnDemand,
     }
@@ -38,12 +47,18 @@ fn spot_first(units: u32) -> Wanted {
     }
 }
 
-const UP_TO_20: UnitLimits = UnitLimits {
-    min: 2,
-    max: 20,
-    max_core: 20,
-    max_on_demand: 20,
-};
+/// Limits in instances.
+const fn limits(min: u32, max: u32, max_core: u32, max_on_demand: u32) -> DemandLimits {
+    DemandLimits {
+        min: min as f64,
+        max: max as f64,
+        max_core: max_core as f64,
+        max_on_demand: max_on_demand as f64,
+        count_vcores: false,
+    }
+}
+
+const UP_TO_20: DemandLimits = limits(2, 20, 20, 20);
 
 /// Core, task, task on spot.
 fn three(core: u32, task: u32, spot: u32) -> [Member; 3] {
@@ -57,12 +72,7 @@ fn three(core: u32, task: u32, spot: u32) -> [Member; 3] {
 
 #[test]
 fn core_grows_first_and_on_demand_before_spot_and_they_shrink_the_other_way_round() {
-    let limits = UnitLimits {
-        min: 2,
-        max: 100,
-        max_core: 10,
-        max_on_demand: 20,
-    };
+    let limits = limits(2, 100, 10, 20);
     for (wanted, (core, task, spot), expected) in [
         (7, (2, 0, 0), [7, 0, 0]),
         (15, (2, 0, 0), [10, 5, 0]),
@@ -82,23 +92,13 @@ fn core_grows_first_and_on_demand_before_spot_and_they_shrink_the_other_way_roun
 
 #[test]
 fn a_class_above_its_maximum_gives_way_to_the_others() {
-    let limits = UnitLimits {
-        min: 2,
-        max: 100,
-        max_core: 3,
-        max_on_demand: 8,
-    };
+    let limits = limits(2, 100, 3, 8);
     assert_eq!(shares(needed(14), &limits, &three(9, 5, 0)), [3, 5, 6]);
 }
 
 #[test]
 fn the_maximum_of_a_class_takes_no_unit_that_the_minimum_needs() {
-    let limits = UnitLimits {
-        min: 3,
-        max: 100,
-        max_core: 100,
-        max_on_demand: 0,
-    };
+    let limits = limits(3, 100, 100, 0);
     assert_eq!(
         shares(needed(3), &limits, &three(2, 4, 0)[..2]),
         [2, 1],
@@ -109,12 +109,7 @@ fn the_maximum_of_a_class_takes_no_unit_that_the_minimum_needs() {
 
 #[test]
 fn where_one_cannot_grow_the_next_one_does() {
-    let limits = UnitLimits {
-        min: 2,
-        max: 100,
-        max_core: 10,
-        max_on_demand: 20,
-    };
+    let limits = limits(2, 100, 10, 20);
     let mut members = three(2, 0, 0);
     members[0].can_grow = false;
     assert_eq!(shares(needed(9), &limits, &members), [2, 7, 0]);
@@ -150,7 +145,7 @@ fn what_a_failed_scale_out_did_not_bring_is_asked_of_the_others_within_the_maxim
     let sizes = |wanted, members: &[Member]| shares(wanted, &UP_TO_20, members);
     assert_eq!(sizes(spot_first(10), &failed(8, 1)), [2, 7, 1]);
     assert_eq!(sizes(needed(10), &failed(8, 1)), [2, 7, 1]);
-    assert_eq!(lacking(&failed(8, 1)), 7);
+    assert_eq!(lacking(&failed(8, 1)), [0, 0, 7]);
     let near_the_maximum = failed(14, 1);
     assert_eq!(
         sizes(spot_first(16), &near_the_maximum),
@@ -161,7 +156,7 @@ fn what_a_failed_scale_out_did_not_bring_is_asked_of_the_others_within_the_maxim
     alone[1].can_grow = false;
     alone[0].can_grow = false;
     assert_eq!(sizes(spot_first(10), &alone), [2, 0, 8], "nobody else can");
-    assert_eq!(lacking(&alone), 0);
+    assert_eq!(lacking(&alone), [0, 0, 0]);
 }
 
 #[test]
@@ -211,7 +206,7 @@ proptest! {
         wanted in 0..40_u32, kept in 0..20_u32, is_spot_first in proptest::bool::ANY,
         groups in proptest::collection::vec((0..20_u32, 0..20_u32, proptest::bool::ANY, proptest::bool::ANY), 3),
     ) {
-        let limits = UnitLimits { min: 0, max: 40, max_core: 40, max_on_demand: 40 };
+        let limits = limits(0, 40, 40, 40);
         let mut members = three(groups[0].0, groups[1].0, groups[2].0);
         for (member, (_, running, can_grow, has_failed)) in members.iter_mut().zip(&groups) {
             (member.running, member.can_grow, member.has_failed, member.max) = (*running, *can_grow, *has_failed, 20);
@@ -219,7 +214,7 @@ proptest! {
         let requested: u32 = members.iter().map(|member| member.requested).sum();
         let units = wanted.saturating_add(kept).min(40);
         let all = if is_spot_first { spot_first(units) } else { needed(units) };
-        let sizes = shares(Wanted { needed: wanted, ..all }, &limits, &members);
+        let sizes = shares(Wanted { needed: f64::from(wanted), ..all }, &limits, &members);
         prop_assert!(sizes.iter().all(|size| *size <= 20), "{sizes:?}");
         prop_assert!(sizes.iter().sum::<u32>() <= 40.max(requested), "{sizes:?}");
         for (member, size) in members.iter().zip(&sizes) {
@@ -231,7 +226,7 @@ proptest! {
     fn sizes_add_up_to_what_is_wanted_unless_limits_forbid_it(
         wanted in 0..120_u32, core in 0..60_u32, task in 0..60_u32, spot in 0..60_u32, max_core in 0..100_u32, max_on_demand in 0..100_u32,
     ) {
-        let limits = UnitLimits { min: 0, max: 120, max_core, max_on_demand };
+        let limits = limits(0, 120, max_core, max_on_demand);
         let members = three(core, task, spot);
         let sizes = shares(needed(wanted), &limits, &members);
         let total: u32 = sizes.iter().sum();

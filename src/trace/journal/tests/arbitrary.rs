@@ -305,6 +305,7 @@ fn cluster() -> impl Strategy<Value = ClusterStatus> {
             running: Instances(running),
             scaled_by_amazon: false,
             state_reason: None,
+            node: (!fleet).then(|| resources(u64::from(requested), 4)),
         });
     (
         prop::sample::select(ClusterState::ALL),
