@@ -9,7 +9,7 @@ use crate::units::Timestamp;
 
 impl Signal {
     /// The value with its time; `None` when its source was not observed, the value is undefined (a share
-    /// of nothing), or it is not an observation: see [`SignalSource::read`].
+    /// of nothing), or it is not an observation: see [`SignalSource::read`](super::SignalSource::read).
     pub fn read(self, observation: &Observation, group: &GroupStatus) -> Option<Sampled<f64>> {
         match self {
             Self::HdfsUsedPercent
