@@ -157,7 +157,7 @@ pub enum WorkUnknown {
     OtherAddress,
     /// It did not answer in time.
     TimedOut,
-    /// It did not answer twice in time, and is asked again later.
+    /// It did not answer in time several times, and is asked again later.
     BackingOff,
     /// The service refused (401, 403).
     Refused,
@@ -175,7 +175,7 @@ impl WorkUnknown {
             Self::NotAsked => "not asked: the limits of `work` in the settings were reached",
             Self::OtherAddress => "its address is not that of YARN's proxy; set `yarn.proxy`",
             Self::TimedOut => "no answer in time",
-            Self::BackingOff => "no answer in time, twice; asked again in a few minutes",
+            Self::BackingOff => "no answer in time, again; asked within five minutes",
             Self::Refused => "access is refused; the daemon's user needs view access",
             Self::NoInterface => "no answer: it starts or ends, or its web interface is off",
             Self::Malformed => "its answer could not be read",

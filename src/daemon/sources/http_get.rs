@@ -17,6 +17,8 @@ pub use trust::TrustError;
 
 /// The time limit for a connection. The services are on the same network and connect quickly.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+/// The types of JSON. Spark's metrics have the second one.
+const MEDIA_TYPES: [&str; 2] = ["application/json", "text/json"];
 /// The length at which an error cuts off an unexpected answer.
 const QUOTED_CHARS: usize = 60;
 
@@ -234,7 +236,7 @@ async fn read(
             return Err(too_large());
         }
         body.extend_from_slice(&piece);
-        if media_type != "application/json" || !may_begin(&body, beginnings) {
+        if !MEDIA_TYPES.contains(&media_type.as_str()) || !may_begin(&body, beginnings) {
             return Err(malformed(
                 url,
                 format!("not JSON but {media_type}: {}", quoted(&body)),

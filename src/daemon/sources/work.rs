@@ -34,9 +34,11 @@ pub use address::ProxyAddress;
 use application::{Asked, Question};
 use budget::Budget;
 
-/// After so many timeouts in a row, an application is left alone for a while.
+/// After so many timeouts in a row, an application is left alone for a while: each time for twice as
+/// long. A driver that starts on a busy node is slow, too, but not for long.
 const TIMEOUTS_MOST: u32 = 2;
-const LEFT_ALONE: Duration = Duration::from_secs(300);
+const LEFT_ALONE_FIRST: Duration = Duration::from_secs(15);
+const LEFT_ALONE_MOST: Duration = Duration::from_secs(300);
 
 /// The limits of one reading.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -146,7 +148,7 @@ impl WorkSource {
         let Some(url) = &application.tracking_url else {
             return Some(WorkUnknown::NoInterface);
         };
-        if !self.proxy.includes(url, resource_manager) {
+        if !self.proxy.includes(url, &application.id, resource_manager) {
             return Some(WorkUnknown::OtherAddress);
         }
         let remembered = self.known.get(&application.id);
@@ -215,8 +217,9 @@ impl WorkSource {
             return;
         }
         remembered.timeouts += 1;
-        if remembered.timeouts >= TIMEOUTS_MOST {
-            remembered.not_before = Some(at + LEFT_ALONE);
+        if let Some(more) = remembered.timeouts.checked_sub(TIMEOUTS_MOST) {
+            let doubled = LEFT_ALONE_FIRST.saturating_mul(2_u32.saturating_pow(more));
+            remembered.not_before = Some(at + doubled.min(LEFT_ALONE_MOST));
         }
     }
 }

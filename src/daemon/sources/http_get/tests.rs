@@ -44,6 +44,7 @@ async fn json_is_read_whatever_its_charset() {
     for media_type in [
         "application/json",
         "application/json;charset=utf-8",
+        "text/json;charset=utf-8",
         "Application/JSON; charset=utf8",
     ] {
         let value = get_canned(Canned::typed(media_type, r#"{"a":{"b":1}}"#))

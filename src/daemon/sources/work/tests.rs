@@ -46,7 +46,10 @@ fn application(id: &str, proxy: &Url, mib: u64) -> RunningApplication {
 async fn recorded() -> Fake {
     let fake = Fake::start().await;
     let of = |path: &str| format!("/proxy/{ID}/{path}");
-    fake.answers(&of("metrics/json"), fixture!("metrics"))
+    // Spark gives its metrics this type.
+    let metrics = include_str!("../../../../tests/fixtures/spark/metrics.json");
+    let metrics = Canned::typed("text/json;charset=utf-8", metrics);
+    fake.answers(&of("metrics/json"), metrics)
         .answers(
             &of("api stages?status=active&status=pending"),
             fixture!("stages"),
@@ -248,6 +251,47 @@ async fn a_driver_that_hangs_delays_no_other_one_and_is_left_alone_after_two_tim
     );
     let healthy = read_one(&mut source, application(ID, &fake.url, 1)).await;
     assert!(matches!(healthy, WorkOrReason::Known(_)), "{healthy:?}");
+}
+
+#[test]
+fn an_application_that_goes_on_hanging_is_left_alone_for_longer_each_time() {
+    let mut source = source(LIMITS);
+    let (id, at) = (Arc::from(ID), Timestamp::from_millis(0));
+    let timed_out = Asked {
+        work: Err(WorkUnknown::TimedOut),
+        settings: None,
+        calls: Vec::new(),
+    };
+    let left_alone_s = (0..8).map(|_| {
+        source.remember(&id, &timed_out, at);
+        let not_before = source.known[&id].not_before;
+        not_before.map_or(0, |not_before| not_before.since(at).as_secs())
+    });
+    let left_alone_s: Vec<u64> = left_alone_s.collect();
+    assert_eq!(left_alone_s, [0, 15, 30, 60, 120, 240, 300, 300]);
+}
+
+#[tokio::test]
+async fn an_application_that_others_left_little_time_has_not_timed_out() {
+    let fake = recorded().await;
+    fake.answers(
+        "api stages",
+        Canned::status(404).after(LIMITS.timeout * 2 / 3),
+    );
+    let running = [2, 1].map(|n| application(&format!("application_1_000{n}"), &fake.url, n));
+    let one_at_a_time = WorkLimits {
+        at_a_time: 1,
+        ..LIMITS
+    };
+    let work = read(&mut source(one_at_a_time), running.to_vec(), &fake.url).await;
+    let works: Vec<&WorkOrReason> = work.applications.iter().map(|one| &one.work).collect();
+    assert_eq!(
+        works,
+        [
+            &WorkOrReason::Unknown(WorkUnknown::NoInterface),
+            &WorkOrReason::Unknown(WorkUnknown::NotAsked),
+        ]
+    );
 }
 
 #[tokio::test]
