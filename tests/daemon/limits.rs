@@ -50,6 +50,7 @@ async fn ten_thousand_ticks() {
         services.load().available_percent = if tick % 20 < 10 { 50 } else { 5 };
         let report = daemon.once().await.expect("a tick");
         took.push(report.took.observe + report.took.decide + report.took.journal + report.took.act);
+        services.emr.forget_calls();
         let mut cluster = services.emr.cluster();
         (cluster.task.running, cluster.task.state) = (cluster.task.requested, "RUNNING");
     }

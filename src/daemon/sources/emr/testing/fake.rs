@@ -127,6 +127,11 @@ impl FakeEmr {
         Router::new().fallback(answer).with_state(self.clone())
     }
 
+    /// Forgets the calls that arrived: they would fill the memory that a test measures.
+    pub fn forget_calls(&self) {
+        self.calls().seen.clear();
+    }
+
     pub fn cluster(&self) -> MutexGuard<'_, Cluster> {
         self.cluster.lock().expect("not poisoned")
     }
