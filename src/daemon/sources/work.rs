@@ -212,11 +212,15 @@ impl WorkSource {
     fn remember(&mut self, id: &Arc<str>, asked: &Asked, at: Timestamp) {
         let remembered = self.known.entry(Arc::clone(id)).or_default();
         remembered.settings = asked.settings.or(remembered.settings);
-        if asked.work != Err(WorkUnknown::TimedOut) {
-            (remembered.timeouts, remembered.not_before) = (0, None);
-            return;
+        match asked.work {
+            Err(WorkUnknown::TimedOut) => remembered.timeouts += 1,
+            // It had no chance to answer, which says nothing about it.
+            Err(WorkUnknown::NotAsked) => return,
+            Ok(_) | Err(_) => {
+                (remembered.timeouts, remembered.not_before) = (0, None);
+                return;
+            }
         }
-        remembered.timeouts += 1;
         if let Some(more) = remembered.timeouts.checked_sub(TIMEOUTS_MOST) {
             let doubled = LEFT_ALONE_FIRST.saturating_mul(2_u32.saturating_pow(more));
             remembered.not_before = Some(at + doubled.min(LEFT_ALONE_MOST));

@@ -366,3 +366,22 @@ async fn other_addresses_and_frameworks_are_not_asked() {
     assert_eq!(reading.calls, []);
     assert_eq!(reading.work.value.totals.apps_unknown, 2);
 }
+
+#[test]
+fn a_reading_without_time_for_an_application_does_not_make_up_for_its_timeouts() {
+    let mut source = source(LIMITS);
+    let id: Arc<str> = "application_1_0001".into();
+    let mut is_left_alone_after = |work| {
+        let asked = Asked {
+            work,
+            settings: None,
+            calls: Vec::new(),
+        };
+        source.remember(&id, &asked, Timestamp::from_millis(0));
+        source.known[&id].not_before.is_some()
+    };
+    assert!(!is_left_alone_after(Err(WorkUnknown::TimedOut)));
+    assert!(!is_left_alone_after(Err(WorkUnknown::NotAsked)));
+    assert!(is_left_alone_after(Err(WorkUnknown::TimedOut)));
+    assert!(!is_left_alone_after(Ok(KnownWork::default())));
+}
