@@ -37,7 +37,7 @@ use crate::policy::parse::parse;
 use crate::sim::run::Run;
 use crate::sim::scenario::Scenario;
 use crate::sim::trace_work::TraceWork;
-use crate::sim::{SimError, check_targets};
+use crate::sim::{SimError, check_signals, check_targets};
 pub use services::Services;
 pub use simulated::{Ended, SimulatedCluster};
 
@@ -152,6 +152,8 @@ impl Rehearsal {
         })?;
         let policy = parse(&text, &plan.policy.display().to_string())?;
         check_targets(&policy, &plan.scenario)?;
+        // The rehearsed applications have no addresses at which they could be asked.
+        check_signals(&policy, false)?;
         if let Some(fleet) = plan
             .scenario
             .groups

@@ -38,8 +38,9 @@ mod testing;
 mod tests;
 pub mod trace_work;
 pub mod transient;
+mod unhindered;
 mod workload;
 
-pub use checks::{SimError, check_targets};
+pub use checks::{SimError, check_signals, check_targets};
 pub use run::Recording;
 pub use simulate::simulate;

@@ -3,6 +3,7 @@
 
 pub mod info;
 pub mod journal;
+mod spark;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,6 +17,9 @@ use crate::policy::Policy;
 use crate::policy::diagnostic::PolicyErrors;
 use crate::policy::parse::parse;
 use crate::units::{Mebibytes, Resources, Timestamp, VirtualCores};
+pub use spark::{
+    DynamicAllocation, ExecutorAllocation, ExecutorSize, SparkApplication, SparkStage,
+};
 
 /// The version of the format that this program writes, and the newest that it reads.
 pub const FORMAT_VERSION: u32 = 1;
@@ -154,6 +158,9 @@ pub struct Job {
     /// not include it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub application_master: Option<Resources>,
+    /// For Spark, the executors that run the tasks; otherwise each task is a container.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub spark: Option<Box<SparkApplication>>,
     /// The stages, at least one. Each depends only on stages before it.
     pub stages: Vec<Stage>,
 }
@@ -172,6 +179,9 @@ pub struct Stage {
     pub vcores: VirtualCores,
     /// The tasks, run-length encoded by duration.
     pub tasks: Vec<TaskRun>,
+    /// For a stage of a Spark application with executors.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub spark: Option<SparkStage>,
 }
 
 impl Stage {

@@ -146,7 +146,8 @@ fn benchmark(
     policies: &[Given],
     kept: Option<&Report>,
 ) -> anyhow::Result<Benchmark> {
-    let left_out = left_out(policies, &track.scenario)?;
+    let says_work = track.workload.says_what_is_left();
+    let left_out = left_out(policies, &track.scenario, says_work)?;
     let is_left_out = |given: &&Given| left_out.iter().any(|left| left.policy == given.name);
     let fitting = policies.iter().filter(|given| !is_left_out(given));
     let candidates: Vec<Candidate> = fitting

@@ -10,8 +10,8 @@ use headroom::file;
 use headroom::policy::Policy;
 use headroom::policy::diagnostic::nearest;
 use headroom::policy::parse::{Choices, import, parse};
-use headroom::sim::check_targets;
 use headroom::sim::scenario::Scenario;
+use headroom::sim::{check_signals, check_targets};
 
 /// What the user says about Amazon's documents.
 #[derive(clap::Args)]
@@ -76,16 +76,20 @@ pub struct Given {
 /// The policies that do not fit the cluster, but stand in a document with others that do: one for
 /// each group of a cluster, say, of which the scenario has only some.
 ///
+/// `says_work` tells whether applications say what work they have left.
+///
 /// # Errors
 /// When nothing is left of a file.
 pub fn left_out<'a>(
     policies: impl IntoIterator<Item = &'a Given>,
     scenario: &Scenario,
+    says_work: bool,
 ) -> anyhow::Result<Vec<LeftOut>> {
     let mut left_out = Vec::new();
     let mut files: BTreeMap<&Path, Vec<_>> = BTreeMap::new();
     for given in policies {
-        let checked = check_targets(&given.policy, scenario);
+        let checked = check_targets(&given.policy, scenario)
+            .and_then(|()| check_signals(&given.policy, says_work));
         let of_file = files.entry(&given.file).or_default();
         of_file.push((&given.name, checked));
     }

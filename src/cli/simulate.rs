@@ -296,7 +296,7 @@ fn compare(
         Named::File(given) => Some(given),
         Named::Baseline(_) | Named::TransientPerJob => None,
     });
-    let left_out = left_out(of_files, &scenario)?;
+    let left_out = left_out(of_files, &scenario, loaded.workload.says_what_is_left())?;
     let candidates = candidates(&testbed, policies, &left_out);
     // Within u64: the parser of the arguments leaves room for the most seeds.
     let seeds = args.seed..args.seed + u64::from(args.seeds);

@@ -13,9 +13,9 @@ use headroom::check::lint::lint;
 use headroom::file::write_whole;
 use headroom::policy::Policy;
 use headroom::policy::parse::{import, parse, parse_with_spans};
-use headroom::sim::check_targets;
 use headroom::sim::scenario::Scenario;
 use headroom::sim::trace_work::TraceWork;
+use headroom::sim::{check_signals, check_targets};
 use headroom::tune::evaluator::Evaluator;
 use headroom::tune::report::Report;
 use headroom::tune::search::{CANDIDATES_MAX, Effort};
@@ -101,8 +101,10 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         .iter()
         .map(|(source, loaded)| (source.name.clone(), &loaded.workload, &source.scenario))
         .collect();
-    for (_, _, scenario) in &traces {
-        check_targets(&start, scenario).with_context(|| file.clone())?;
+    for (_, workload, scenario) in &traces {
+        check_targets(&start, scenario)
+            .and_then(|()| check_signals(&start, workload.says_what_is_left()))
+            .with_context(|| file.clone())?;
     }
     let goal = match args.wait_p95.or_else(|| scenario_goal(&read)) {
         Some(goal) => goal,

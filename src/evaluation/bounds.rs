@@ -44,6 +44,20 @@ pub struct Bounds {
 }
 
 impl Bounds {
+    /// The same bounds where the work itself needs less than `demand`, as executors hold more than their
+    /// tasks need.
+    pub fn with_least_demand(
+        self,
+        least: &StepCurve<Resources>,
+        capacity: &Capacity,
+        horizon: &Range<Timestamp>,
+    ) -> Self {
+        Self {
+            work_usd: work_usd(least, capacity, horizon).min(self.work_usd),
+            ..self
+        }
+    }
+
     /// The bounds for `demand` during `horizon`; see
     /// [`no_wait_demand`](crate::sim::no_wait_demand::no_wait_demand). No life is extended to the
     /// 60 s that EC2 bills at least.

@@ -59,7 +59,9 @@ mod tests {
                     count: 200,
                     duration: Duration::from_secs(3_600),
                 }],
+                spark: None,
             }],
+            spark: None,
         };
         TraceWork::Jobs(JobWork::from_jobs(Timestamp::EPOCH, &[job]).expect("valid"))
     }

@@ -11,7 +11,7 @@ use crate::observation::GroupStatus;
 use crate::policy::baselines::{BASELINES, Baseline, FIXED_MAX};
 use crate::policy::{Limits, Policy, Selector};
 use crate::pricing::RateCurve;
-use crate::sim::no_wait_demand::{no_wait_demand, nodes_needed};
+use crate::sim::no_wait_demand::{least_demand, no_wait_demand, nodes_needed};
 use crate::sim::run::{Run, StepCurve};
 use crate::sim::scenario::{GroupSpec, Scenario};
 use crate::sim::trace_work::TraceWork;
@@ -123,7 +123,11 @@ impl<'a> Testbed<'a> {
         };
         let demand = no_wait_demand(workload);
         let end = demand.0.last().map_or(workload.start(), |(at, _)| *at);
-        let bounds = Bounds::of(&demand, &capacity, &(workload.start()..end));
+        let horizon = workload.start()..end;
+        let mut bounds = Bounds::of(&demand, &capacity, &horizon);
+        if workload.says_what_is_left() {
+            bounds = bounds.with_least_demand(&least_demand(workload), &capacity, &horizon);
+        }
         let demand_nodes = nodes_needed(&demand, capacity.scaled.node);
         Ok(Self {
             trace,

@@ -130,6 +130,7 @@ impl Draw {
                     memory,
                     vcores,
                     tasks: self.tasks(work_s * stage.share, shape),
+                    spark: None,
                 }
             })
             .collect();
@@ -139,6 +140,7 @@ impl Draw {
             submit: tenths(submit_s),
             application_master: Some(master),
             stages,
+            spark: None,
         }
     }
 

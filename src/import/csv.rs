@@ -263,6 +263,7 @@ impl Jobs {
             memory: row.memory,
             vcores: row.vcores,
             tasks: vec![row.run],
+            spark: None,
         };
         self.all.push(Job {
             id: row.job,
@@ -270,6 +271,7 @@ impl Jobs {
             submit: row.submit,
             application_master: None,
             stages: vec![stage],
+            spark: None,
         });
         Ok(())
     }
@@ -307,6 +309,7 @@ fn extend(job: &mut Job, row: Row) -> Result<(), String> {
                 memory: row.memory,
                 vcores: row.vcores,
                 tasks: vec![row.run],
+                spark: None,
             });
             Ok(())
         }

@@ -131,6 +131,7 @@ fn job(
             memory: each.memory,
             vcores: each.vcores,
             tasks,
+            spark: None,
         });
     }
     let job = Job {
@@ -139,6 +140,7 @@ fn job(
         submit: Duration::ZERO,
         application_master: properties.application_master(),
         stages,
+        spark: None,
     };
     (!job.stages.is_empty()).then_some(job)
 }

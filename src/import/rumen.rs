@@ -177,6 +177,7 @@ fn add_job(entry: Entry, options: &Options, collected: &mut Collected) -> Result
                 memory: each.memory,
                 vcores: each.vcores,
                 tasks,
+                spark: None,
             });
         }
     }
@@ -201,6 +202,7 @@ fn add_job(entry: Entry, options: &Options, collected: &mut Collected) -> Result
             submit: Duration::ZERO,
             application_master,
             stages,
+            spark: None,
         },
     ));
     Ok(())

@@ -2,7 +2,8 @@
 //!
 //! An application becomes one job. On YARN, containers are executors, but the demand comes from
 //! tasks. So each task becomes a slice of an executor: the executor's memory, including overhead,
-//! divided by its task slots. docs/traces.md lists what the import keeps and what it loses.
+//! divided by its task slots. On YARN and Kubernetes, the job also has its executors and the pauses of
+//! its driver, so that the simulator can run it as Spark does. docs/traces.md lists what the import keeps and what it loses.
 
 mod environment;
 mod events;
@@ -21,13 +22,13 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 
 use super::error::{ImportError, malformed, unusable};
-use super::gather::{Ids, Imported, Tally, gather};
+use super::gather::{Ids, Imported, Tally, elapsed, gather};
 use super::source::Source;
 use crate::trace::Job;
 use crate::trace::journal::json_problem;
 pub use environment::{ExecutorSettings, executor_settings};
 use events::{
-    ApplicationStart, EnvironmentUpdate, ExecutorAdded, JobEnd, JobStart, Name,
+    ApplicationEnd, ApplicationStart, EnvironmentUpdate, ExecutorAdded, JobEnd, JobStart, Name,
     ResourceProfileAdded, StageSubmitted, TaskEnd,
 };
 pub use inputs::applications;
@@ -54,7 +55,7 @@ const CUT_OFF: &str = "last lines that were cut off";
 #[derive(Default)]
 struct Application {
     start: Option<ApplicationStart>,
-    has_ended: bool,
+    ended_ms: Option<i64>,
     sizes: Sizes,
     stages: Stages,
     left_out: Tally,
@@ -72,7 +73,7 @@ impl Application {
                 Ok(None) => break,
                 // A compressed log that is still written ends anywhere, too.
                 Err(error) if error.is_early_end() && application.start.is_some() => {
-                    if application.has_ended || lines.has_another_file() {
+                    if application.ended_ms.is_some() || lines.has_another_file() {
                         return Err(error);
                     }
                     application.left_out.add(1, CUT_OFF);
@@ -100,22 +101,29 @@ impl Application {
             });
             return Err(unusable(&path, problem));
         };
+        let last_finish_ms = self.stages.last_finish_ms();
+        let spark = self.sizes.spark_application(|| {
+            let end_ms = self.ended_ms.or(last_finish_ms);
+            elapsed(last_finish_ms?, end_ms?)
+        });
+        let start_ms = spark.is_some().then_some(start.submit_ms);
         let stages = self
             .stages
-            .finish(&self.sizes)
+            .finish(&self.sizes, start_ms)
             .map_err(|problem| unusable(&path, problem))?;
         let mut incomplete = Vec::new();
         if let Some(gap) = gap {
             incomplete.push(format!("{}: {gap}", path.display()));
         }
-        if !self.has_ended {
+        let has_ended = self.ended_ms.is_some();
+        if !has_ended {
             let problem = "the application had not ended when its log was copied, so later work is missing; copy it again when it has ended";
             incomplete.push(format!("{}: {problem}", path.display()));
         }
         Ok(Logged {
             attempt: start.attempt(),
             has_cluster_id: start.id.is_some(),
-            has_ended: self.has_ended,
+            has_ended,
             submit_ms: start.submit_ms,
             job: Job {
                 id: start.id.as_deref().unwrap_or(&start.name).into(),
@@ -123,6 +131,7 @@ impl Application {
                 submit: Duration::ZERO,
                 application_master: self.sizes.application_master(),
                 stages,
+                spark: spark.map(Box::new),
             },
             left_out: self.left_out,
             incomplete,
@@ -132,7 +141,9 @@ impl Application {
     fn event(&mut self, line: &[u8]) -> Result<(), String> {
         match &*parse::<Name<'_>>(line)?.event {
             "SparkListenerApplicationStart" => self.start = Some(parse::<ApplicationStart>(line)?),
-            "SparkListenerApplicationEnd" => self.has_ended = true,
+            "SparkListenerApplicationEnd" => {
+                self.ended_ms = Some(parse::<ApplicationEnd>(line)?.at_ms)
+            }
             "SparkListenerEnvironmentUpdate" => self
                 .sizes
                 .set_environment(parse::<EnvironmentUpdate>(line)?),

@@ -153,6 +153,7 @@ impl Options {
                 count,
                 duration: Duration::from_secs(task_s),
             }],
+            spark: None,
         };
         Job {
             id: row.id.into(),
@@ -160,6 +161,7 @@ impl Options {
             submit: row.submit,
             application_master: None,
             stages: vec![stage],
+            spark: None,
         }
     }
 }

@@ -136,6 +136,7 @@ impl Application {
                 count,
                 duration: Duration::from_millis(seconds.saturating_mul(1000) / tasks),
             }],
+            spark: None,
         };
         Ok(Job {
             id: self.id.into(),
@@ -143,6 +144,7 @@ impl Application {
             submit: Duration::ZERO,
             application_master: None,
             stages: vec![stage],
+            spark: None,
         })
     }
 }

@@ -35,7 +35,9 @@ fn workload() -> Arc<TraceWork> {
                 count: 24,
                 duration: Duration::from_secs(600),
             }],
+            spark: None,
         }],
+        spark: None,
     };
     Arc::new(TraceWork::Jobs(
         JobWork::from_jobs(Timestamp::EPOCH, &[job("first", 0), job("second", 2_700)])

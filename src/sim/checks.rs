@@ -78,10 +78,10 @@ pub enum SimError {
          with a policy test (see `headroom check --help`) and a dry run (`headroom run --dry-run`)"
     )]
     NoMetric { policy: String, metric: String },
-    /// The policy reads what applications say, which is not simulated.
+    /// The policy reads what applications say, and those of the trace say nothing.
     #[error(
-        "policy `{policy}` reads `{signal}`, which is not simulated: simulated applications do not say what they need; try the policy \
-         with a policy test (see `headroom check --help`) and a dry run (`headroom run --dry-run`)"
+        "policy `{policy}` reads `{signal}`, which only Spark applications with executors tell: this trace has none; use a trace of \
+         `headroom import spark`, or try the policy with a policy test (see `headroom check --help`) and a dry run (`headroom run --dry-run`)"
     )]
     NoWorkSignal { policy: String, signal: String },
     /// A container is larger than every node.
@@ -102,21 +102,14 @@ pub enum SimError {
 /// Checks that each target of a policy matches one group of the scenario, and no two the same.
 ///
 /// # Errors
-/// A target that matches no group, several groups, or the group of another target; a metric or a
-/// signal that is not simulated.
+/// A target that matches no group, several groups, or the group of another target; a metric that is
+/// not simulated.
 pub fn check_targets(policy: &Policy, scenario: &Scenario) -> Result<(), SimError> {
     let name = || policy.name().to_owned();
     if let Some(metric) = policy.metrics().first() {
         return Err(SimError::NoMetric {
             policy: name(),
             metric: metric.id.to_string(),
-        });
-    }
-    let mut sources = policy.targets().iter().flat_map(|target| &target.signals);
-    if let Some(source) = sources.find(|source| source.signal().is_some_and(Signal::needs_work)) {
-        return Err(SimError::NoWorkSignal {
-            policy: name(),
-            signal: source.name().to_owned(),
         });
     }
     let groups: Vec<GroupStatus> = scenario.groups.iter().map(GroupSpec::status).collect();
@@ -134,6 +127,23 @@ pub fn check_targets(policy: &Policy, scenario: &Scenario) -> Result<(), SimErro
             })
         }
         _ => Ok(()),
+    }
+}
+
+/// Checks that a policy reads nothing that the applications of its work do not say, where `says_work`
+/// tells whether they do.
+///
+/// # Errors
+/// The signal that would never have a value.
+pub fn check_signals(policy: &Policy, says_work: bool) -> Result<(), SimError> {
+    let mut sources = policy.targets().iter().flat_map(|target| &target.signals);
+    let of_work = sources.find(|source| source.signal().is_some_and(Signal::needs_work));
+    match of_work.filter(|_| !says_work) {
+        Some(source) => Err(SimError::NoWorkSignal {
+            policy: policy.name().to_owned(),
+            signal: source.name().to_owned(),
+        }),
+        None => Ok(()),
     }
 }
 
@@ -209,9 +219,11 @@ fn check_sizes(work: &JobWork, scenario: &Scenario) -> Result<(), SimError> {
         return Ok(());
     };
     let spec = &work.jobs[job];
-    let part = stage.map_or("application master".into(), |stage| {
-        format!("stage {}", stage - spec.first_stage as usize)
-    });
+    let part = match stage {
+        None => "application master".into(),
+        Some(stage) if stage >= spec.stage_rows().end as usize => "executor".into(),
+        Some(stage) => format!("stage {}", stage - spec.first_stage as usize),
+    };
     let largest = scenario
         .worker_groups()
         .map(|group| group.node)

@@ -76,6 +76,8 @@ pub(super) enum Change {
     Leaving(NodeIndex),
     /// The node terminated with the containers that ran on it.
     Lost(NodeIndex),
+    /// The node terminated after its containers had ended.
+    Drained(NodeIndex),
 }
 
 impl<'a> Cluster<'a> {
@@ -209,6 +211,7 @@ impl<'a> Cluster<'a> {
             self.groups[node.group].draining -= 1;
             self.decommissioned += 1;
             self.terminate(index, now_ms);
+            self.changes.push(Change::Drained(index));
         }
     }
 

@@ -12,6 +12,7 @@ mod applications;
 mod heartbeats;
 mod queue;
 mod room;
+mod spark;
 mod table;
 mod timeline;
 
@@ -23,10 +24,12 @@ use super::job_work::JobWork;
 use super::run::{JobLife, Run, Wait};
 use super::scenario::Scenario;
 use super::workload::{Application, Load, Workload};
+use crate::observation::work::Work;
 use crate::units::{Mebibytes, Resources};
 use applications::unfinished_applications;
 use queue::{JobQueue, MasterState, NONE, Request, Taken};
 use room::Room;
+use spark::Spark;
 use table::{Container, Containers};
 use timeline::{Completion, Timeline};
 
@@ -59,9 +62,21 @@ pub(super) struct ContainerWorkload<'a> {
     containers_released: u64,
     completions: Timeline,
     room: Room,
-    /// When the tasks that started last became ready, and when they started.
-    last_started: Option<(i64, i64)>,
+    /// `None` if no job is a Spark application with executors.
+    spark: Option<Box<Spark>>,
+    /// When the tasks that started last became ready, how long they waited, and when they started.
+    last_started: Option<(i64, i64, i64)>,
+    /// The containers that ended, if they are recorded.
+    held: Option<Vec<Held>>,
     facts: Facts,
+}
+
+/// What a container held, and when, in milliseconds since the start.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Held {
+    pub from_ms: i64,
+    pub until_ms: i64,
+    pub each: Resources,
 }
 
 /// What a simulation adds to its [`Run`].
@@ -91,6 +106,10 @@ impl Workload for ContainerWorkload<'_> {
             Change::Joined(node) => self.room.add(node),
             Change::Leaving(node) => cluster.terminate_if_drained(node, now_ms),
             Change::Lost(node) => self.lose_node(node, now_ms, cluster),
+            Change::Drained(_) => {}
+        }
+        if self.spark.is_some() {
+            self.tell_drivers(change, now_ms, cluster);
         }
     }
 
@@ -153,6 +172,10 @@ impl Workload for ContainerWorkload<'_> {
         unfinished_applications(jobs, &self.queue, &self.containers, cluster)
     }
 
+    fn known_work(&self, now_ms: i64) -> Option<Work> {
+        Self::known_work(self, now_ms)
+    }
+
     fn finish(&mut self, _cluster: &mut Cluster, run: &mut Run) {
         let facts = std::mem::take(&mut self.facts);
         run.waits = facts.waits;
@@ -185,7 +208,9 @@ impl<'a> ContainerWorkload<'a> {
             containers_released: 0,
             completions: Timeline::new(),
             room: Room::new(scenario.yarn.heartbeat),
+            spark: Spark::new(work),
             last_started: None,
+            held: None,
             facts: Facts {
                 waits: Vec::with_capacity(work.tasks.min(1 << 20) as usize),
                 ..Facts::default()
@@ -193,13 +218,27 @@ impl<'a> ContainerWorkload<'a> {
         }
     }
 
+    /// Records what containers held from now on.
+    pub fn record_held(&mut self) {
+        self.held = Some(Vec::new());
+    }
+
+    /// The recorded containers, which have ended.
+    pub fn take_held(&mut self) -> Vec<Held> {
+        self.held.take().unwrap_or_default()
+    }
+
     /// When the next arrival, completion or heartbeat is due.
     fn next_event_ms(&self) -> Option<i64> {
         let completion = self.completions.peek().map(Completion::at_ms);
-        earliest(
+        let of_containers = earliest(
             earliest(self.next_arrival_ms, completion),
             self.room.next_heartbeat_ms(),
-        )
+        );
+        match &self.spark {
+            Some(spark) => earliest(of_containers, spark.next_ms()),
+            None => of_containers,
+        }
     }
 
     /// Processes all completions, heartbeats and arrivals that are due.
@@ -211,21 +250,39 @@ impl<'a> ContainerWorkload<'a> {
             let index = completion.container();
             let container = self.containers.get(index);
             if container.runs && container.generation == completion.generation() {
-                match container.stage {
-                    NONE => self.queue.master_is_up(container.job, index),
-                    _ => self.complete(index, now_ms, cluster),
-                }
+                self.on_completion(index, now_ms, cluster);
             }
         }
+        self.drivers_act(now_ms, cluster);
         self.room.advance(now_ms);
         while self.next_arrival_ms.is_some_and(|at_ms| at_ms <= now_ms) {
             let job = self.arrived as u32;
             self.running_jobs += 1;
+            self.arrived += 1;
             if self.queue.arrive(job, now_ms) {
                 self.inactive.push_back(job);
+            } else if self.queue.is_spark(job) {
+                self.start_driver(job, now_ms, cluster);
             }
-            self.arrived += 1;
             self.next_arrival_ms = self.work.jobs.get(self.arrived).map(|job| job.submit_ms);
+        }
+    }
+
+    /// Does what is due in a container: its task is done, or what runs in it has started.
+    fn on_completion(&mut self, index: u32, now_ms: i64, cluster: &mut Cluster) {
+        let container = self.containers.get(index);
+        match container.stage {
+            NONE => self.master_is_up(container.job, index, now_ms, cluster),
+            _ if container.executor != NONE => self.executor_task_is_done(index, now_ms, cluster),
+            stage if self.queue.is_pool(stage) => self.executor_is_up(index, now_ms, cluster),
+            _ => self.complete(index, now_ms, cluster),
+        }
+    }
+
+    fn master_is_up(&mut self, job: u32, container: u32, now_ms: i64, cluster: &mut Cluster) {
+        self.queue.master_is_up(job, container);
+        if self.queue.is_spark(job) {
+            self.start_driver(job, now_ms, cluster);
         }
     }
 
@@ -259,53 +316,64 @@ impl<'a> ContainerWorkload<'a> {
             ready_ms,
         } = self.queue.take(request);
         if let Some(ready_ms) = ready_ms {
-            self.note_wait(ready_ms, now_ms);
+            self.note_wait(ready_ms, now_ms - ready_ms, now_ms);
         }
         self.queue.change_held(job, |held| held + each.memory);
         cluster.place(node, each, stage == NONE, now_ms);
         self.room.placed(node, now_ms);
         self.containers_allocated += 1;
-        let (index, generation) = self.containers.add(Container {
-            node,
-            job,
-            stage,
-            generation: 0,
-            each,
-            started_ms: now_ms,
-            duration_ms,
-            runs: true,
-        });
         let delay_ms = if stage == NONE {
             self.application_start_ms
         } else {
             self.container_overhead_ms
         };
+        let container = Container {
+            node,
+            job,
+            stage,
+            executor: NONE,
+            generation: 0,
+            each,
+            started_ms: now_ms,
+            duration_ms,
+            runs: true,
+        };
         if stage == NONE && delay_ms == 0 {
-            self.queue.master_is_up(job, index);
+            let (index, _) = self.containers.add(container);
+            self.master_is_up(job, index, now_ms, cluster);
             return;
         }
+        // No overflow: tasks take at most a hundred years.
+        let index = self.add_completing(container, now_ms + duration_ms + delay_ms);
         if stage == NONE {
             self.queue.master_starts(job, index);
+        } else if self.queue.is_pool(stage) {
+            self.executor_starts(index, now_ms);
         }
-        // No overflow: tasks take at most a hundred years.
-        let at_ms = now_ms + duration_ms + delay_ms;
+    }
+
+    /// Adds a container whose task is done, or whose process has started, at `at_ms`.
+    fn add_completing(&mut self, container: Container, at_ms: i64) -> u32 {
+        let (index, generation) = self.containers.add(container);
         self.completions
             .push(Completion::new(at_ms, index, generation));
+        index
     }
 
     /// Notes how long a task waited. Tasks that became ready together and start together are merged
     /// into a single wait.
-    fn note_wait(&mut self, ready_ms: i64, now_ms: i64) {
+    fn note_wait(&mut self, ready_ms: i64, wait_ms: i64, now_ms: i64) {
         let waits = &mut self.facts.waits;
+        let started = Some((ready_ms, wait_ms, now_ms));
         match waits.last_mut() {
-            Some(last) if self.last_started == Some((ready_ms, now_ms)) => last.weight += 1.0,
+            Some(last) if self.last_started == started => last.weight += 1.0,
             _ => waits.push(Wait {
-                seconds: (now_ms - ready_ms) as f64 / 1e3,
+                seconds: wait_ms as f64 / 1e3,
                 weight: 1.0,
                 since_s: ready_ms as f64 / 1e3,
             }),
         }
-        self.last_started = Some((ready_ms, now_ms));
+        self.last_started = started;
     }
 
     /// Ends the container of a task that is done.
@@ -347,15 +415,22 @@ impl<'a> ContainerWorkload<'a> {
         let Container {
             node, stage, each, ..
         } = *self.containers.get(index);
-        self.remove(index);
+        self.remove(index, now_ms);
         cluster.release(node, each, stage == NONE, now_ms);
         self.room.add(node);
     }
 
     /// Removes a container from the table and from its job.
-    fn remove(&mut self, index: u32) {
+    fn remove(&mut self, index: u32, now_ms: i64) {
         let container = self.containers.remove(index);
         let (job, memory) = (container.job, container.each.memory);
+        if let Some(held) = &mut self.held {
+            held.push(Held {
+                from_ms: container.started_ms,
+                until_ms: now_ms,
+                each: container.each,
+            });
+        }
         self.containers_allocated -= 1;
         self.containers_released += 1;
         self.queue.change_held(job, |held| held - memory);
@@ -366,20 +441,39 @@ impl<'a> ContainerWorkload<'a> {
     fn lose_node(&mut self, node: NodeIndex, now_ms: i64, cluster: &mut Cluster) {
         let mut orphaned = Vec::new();
         for index in self.containers.select(|container| container.node == node) {
-            let Container { job, stage, .. } = *self.containers.get(index);
-            if stage == NONE {
-                orphaned.push(job);
+            let Container {
+                job,
+                stage,
+                executor,
+                ..
+            } = *self.containers.get(index);
+            match stage {
+                _ if executor != NONE => self.lose_executor_task(index, now_ms),
+                NONE => {
+                    orphaned.push(job);
+                    self.lose(index, now_ms);
+                }
+                stage if self.queue.is_pool(stage) => self.lose_executor(index, now_ms),
+                _ => self.lose(index, now_ms),
             }
-            self.lose(index, now_ms);
         }
         for job in orphaned {
-            for index in self.containers.select(|container| container.job == job) {
-                let Container { node, each, .. } = *self.containers.get(index);
-                self.lose(index, now_ms);
-                cluster.release(node, each, false, now_ms);
-                self.room.add(node);
+            if self.queue.is_spark(job) {
+                self.begin_again(job, now_ms, cluster);
+            } else {
+                self.lose_tasks_of(job, now_ms, cluster);
             }
             self.queue.master_lost(job);
+        }
+    }
+
+    /// Loses the tasks of a job, whose master is lost, on the nodes that are left.
+    fn lose_tasks_of(&mut self, job: u32, now_ms: i64, cluster: &mut Cluster) {
+        for index in self.containers.select(|container| container.job == job) {
+            let Container { node, each, .. } = *self.containers.get(index);
+            self.lose(index, now_ms);
+            cluster.release(node, each, false, now_ms);
+            self.room.add(node);
         }
     }
 
@@ -391,7 +485,7 @@ impl<'a> ContainerWorkload<'a> {
             duration_ms,
             ..
         } = *self.containers.get(index);
-        self.remove(index);
+        self.remove(index, now_ms);
         self.facts.tasks_rerun += 1;
         self.facts.lost_ms += (now_ms - started_ms).unsigned_abs();
         if stage != NONE {

@@ -169,7 +169,8 @@ impl<W: Workload, D: FnMut(&Observation, &mut Vec<Decision>) -> Timestamp> Polle
         } = &mut self.simulation;
         let at = Timestamp::from_millis(self.run.start.as_millis().saturating_add(*now_ms));
         let load = workload.load(cluster);
-        let observation = self.observer.observe(at, &load, cluster, *idle_since);
+        let work = workload.known_work(*now_ms);
+        let observation = self.observer.observe(at, &load, work, cluster, *idle_since);
         if self.record.observations {
             self.run.observations.push(observation.clone());
         }

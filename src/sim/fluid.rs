@@ -22,6 +22,7 @@ use super::observed_work::{ObservedWork, Parcel};
 use super::run::Run;
 use super::scenario::Scenario;
 use super::workload::{Application, Load, Master, Workload};
+use crate::observation::work::Work;
 use crate::units::{Mebibytes, Percent, Resources, VirtualCores};
 use pool::{Inflow, LEAST_LIFETIME_S, Pool};
 use service::Segment;
@@ -90,6 +91,7 @@ impl Workload for FluidWorkload<'_> {
         match change {
             Change::Joined(node) => self.join(node, cluster),
             Change::Leaving(node) => self.leave(node, now_ms, cluster),
+            Change::Drained(_) => {}
             Change::Lost(node) => {
                 for segment in self.take_leaving(node, cluster) {
                     self.rerun_mib += segment.mass_mib;
@@ -180,6 +182,10 @@ impl Workload for FluidWorkload<'_> {
         } else {
             vec![whole]
         }
+    }
+
+    fn known_work(&self, _now_ms: i64) -> Option<Work> {
+        None
     }
 
     fn finish(&mut self, cluster: &mut Cluster, run: &mut Run) {

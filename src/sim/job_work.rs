@@ -1,10 +1,14 @@
 //! The jobs of a trace, checked, in flat tables that stay small.
 
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::trace::{Job, Stage};
-use crate::units::{Resources, Timestamp};
+use crate::trace::{ExecutorAllocation, ExecutorSize, Job, SparkApplication, Stage};
+use crate::units::{Mebibytes, Resources, Timestamp, VirtualCores};
+
+/// "No stage".
+pub(crate) const NONE: u32 = u32::MAX;
 
 /// Why a job cannot be simulated.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
@@ -36,6 +40,12 @@ pub enum JobWorkError {
         stage: usize,
         after: u32,
     },
+    /// A Spark application without executors, or with one that has no slot.
+    #[error(
+        "job {job}: an executor of a Spark application needs at least 1 MiB, 1 vcore and 1 slot, and there must be one for each stage; \
+         correct `spark.executors`"
+    )]
+    NoExecutor { job: String },
     /// A time beyond the limit.
     #[error(
         "job {job}: a time of {days} days is longer than the limit of a hundred years; correct it"
@@ -70,8 +80,20 @@ pub(crate) struct JobSpec {
     pub application_master: Option<Resources>,
     pub first_stage: u32,
     pub stages: u32,
-    /// The length of the longest path through its stages: its duration if nothing waits.
+    /// Its duration if nothing waits: the length of the longest path through its stages. For Spark, see
+    /// [`unhindered`](mod@crate::sim::unhindered).
     pub unhindered_ms: i64,
+    /// For a Spark application: its executors, whose rows among the stages follow those of the job.
+    pub spark: Option<Arc<SparkSpec>>,
+}
+
+/// The executors of a Spark application.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct SparkSpec {
+    pub allocation: ExecutorAllocation,
+    /// Tasks that an executor runs at the same time, by resource profile.
+    pub slots: Vec<u32>,
+    pub end_pause_ms: i64,
 }
 
 /// A stage, and where its tasks and dependents are in their tables.
@@ -85,6 +107,30 @@ pub(crate) struct StageSpec {
     pub after: u32,
     pub first_dependent: u32,
     pub dependents: u32,
+    pub spark: SparkStageSpec,
+}
+
+/// What is special about a stage of a Spark application.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct SparkStageSpec {
+    /// The row of the executors that run its tasks; [`NONE`] if each task is a container.
+    pub pool: u32,
+    /// The number of its Spark job.
+    pub job: u32,
+    pub pause_ms: i64,
+    pub has_shuffle_output: bool,
+    pub is_cached: bool,
+}
+
+impl SparkStageSpec {
+    /// Of a stage whose tasks are containers.
+    const CONTAINERS: Self = Self {
+        pool: NONE,
+        job: 0,
+        pause_ms: 0,
+        has_shuffle_output: false,
+        is_cached: false,
+    };
 }
 
 /// A number of equal tasks, above zero.
@@ -147,6 +193,10 @@ impl JobWork {
             path_ms.push(after_ms.saturating_add(longest_ms));
         }
         self.link(first_stage, &job.stages);
+        let spark = match &job.spark {
+            Some(spark) => Some(Arc::new(self.push_executors(job, first_stage, spark)?)),
+            None => None,
+        };
         if self
             .stages
             .len()
@@ -166,8 +216,65 @@ impl JobWork {
             first_stage: first_stage as u32,
             stages: job.stages.len() as u32,
             unhindered_ms: path_ms.into_iter().max().unwrap_or(0),
+            spark,
         });
         Ok(())
+    }
+
+    /// Adds the rows of a Spark application's executors after its stages, and refers its stages to them.
+    fn push_executors(
+        &mut self,
+        job: &Job,
+        first_stage: usize,
+        spark: &SparkApplication,
+    ) -> Result<SparkSpec, JobWorkError> {
+        let invalid = || JobWorkError::NoExecutor {
+            job: job.id.to_string(),
+        };
+        let is_sized = |size: &ExecutorSize| {
+            size.memory > Mebibytes::ZERO && size.vcores > VirtualCores(0) && size.slots > 0
+        };
+        if spark.executors.is_empty() || !spark.executors.iter().all(is_sized) {
+            return Err(invalid());
+        }
+        let first_pool = first_stage + job.stages.len();
+        for (index, stage) in job.stages.iter().enumerate() {
+            let detail = stage.spark.unwrap_or_default();
+            let executor = detail.executor as usize;
+            let size = spark.executors.get(executor).ok_or_else(invalid)?;
+            let slots = u64::from(size.slots);
+            let spec = &mut self.stages[first_stage + index];
+            // The part of an executor that a task takes, which bounds what the work costs.
+            spec.each = Resources {
+                memory: Mebibytes(size.memory.get() / slots),
+                vcores: VirtualCores(size.vcores.get() / slots),
+            };
+            spec.spark = SparkStageSpec {
+                pool: (first_pool + executor) as u32,
+                job: detail.job,
+                pause_ms: milliseconds(detail.pause, job)?,
+                has_shuffle_output: detail.shuffle_output,
+                is_cached: detail.cached,
+            };
+        }
+        let (first_run, first_dependent) = (self.runs.len() as u32, self.dependents.len() as u32);
+        for size in &spark.executors {
+            self.stages.push(StageSpec {
+                job: self.jobs.len() as u32,
+                each: size.each(),
+                first_run,
+                tasks: 0,
+                after: 0,
+                first_dependent,
+                dependents: 0,
+                spark: SparkStageSpec::CONTAINERS,
+            });
+        }
+        Ok(SparkSpec {
+            allocation: spark.allocation,
+            slots: spark.executors.iter().map(|size| size.slots).collect(),
+            end_pause_ms: milliseconds(spark.end_pause, job)?,
+        })
     }
 
     /// Adds a stage without its dependents; returns the duration of its longest task in
@@ -213,6 +320,7 @@ impl JobWork {
             after: stage.after.len() as u32,
             first_dependent: 0,
             dependents: 0,
+            spark: SparkStageSpec::CONTAINERS,
         });
         Ok(longest_ms)
     }
@@ -260,8 +368,16 @@ impl JobWork {
             job: 0,
             first_run: stage.first_run - first_run,
             first_dependent: stage.first_dependent - first_dependent,
+            spark: SparkStageSpec {
+                pool: match stage.spark.pool {
+                    NONE => NONE,
+                    pool => pool - spec.first_stage,
+                },
+                ..stage.spark
+            },
             ..stage.clone()
         };
+        let executors = stages.start..stages.end + spec.pools();
         Self {
             start: self.at(spec.submit_ms),
             jobs: vec![JobSpec {
@@ -269,7 +385,7 @@ impl JobWork {
                 first_stage: 0,
                 ..spec.clone()
             }],
-            stages: self.stages[stages.clone()].iter().map(own).collect(),
+            stages: self.stages[executors].iter().map(own).collect(),
             runs: self.runs[runs].to_vec(),
             dependents: self.dependents[dependents]
                 .iter()
@@ -292,6 +408,23 @@ impl JobWork {
     pub(crate) fn dependents_of(&self, stage: &StageSpec) -> &[u32] {
         let first = stage.first_dependent as usize;
         &self.dependents[first..first + stage.dependents as usize]
+    }
+}
+
+impl JobSpec {
+    /// The rows of its stages.
+    pub fn stage_rows(&self) -> Range<u32> {
+        self.first_stage..self.first_stage + self.stages
+    }
+
+    /// The row of the executors of its first resource profile.
+    pub fn first_executor_row(&self) -> u32 {
+        self.first_stage + self.stages
+    }
+
+    /// The number of resource profiles of its executors; 0 if each of its tasks is a container.
+    pub fn pools(&self) -> usize {
+        self.spark.as_ref().map_or(0, |spark| spark.slots.len())
     }
 }
 

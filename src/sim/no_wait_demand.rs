@@ -4,26 +4,51 @@ use crate::sim::job_work::JobWork;
 use crate::sim::observed_work::ObservedWork;
 use crate::sim::run::StepCurve;
 use crate::sim::trace_work::TraceWork;
+use crate::sim::unhindered::containers_alone;
 use crate::units::{Mebibytes, Resources, Timestamp, VirtualCores};
 
 /// The resources that a workload would use over time, with unlimited capacity.
 ///
 /// A stage of a job starts the instant the stages before it have finished. Its application master
-/// starts with the job, ends with it, and counts. A parcel of observed memory is used for the mean
+/// starts with the job, ends with it, and counts. A Spark application with executors uses what they
+/// hold, with a task or without. A parcel of observed memory is used for the mean
 /// lifetime of its containers.
 ///
 /// The curve starts with the first demand and ends at zero.
 pub fn no_wait_demand(workload: &TraceWork) -> StepCurve<Resources> {
     match workload {
-        TraceWork::Jobs(load) => demand_of_jobs(load),
+        TraceWork::Jobs(load) => demand_of_jobs(load, Held::ByExecutors),
         TraceWork::Observations(load) => demand_of_observations(load),
     }
 }
 
-fn demand_of_jobs(work: &JobWork) -> StepCurve<Resources> {
+/// The same, but of an executor only the slots in which tasks run: the least that any size of the
+/// cluster can do the work with.
+pub fn least_demand(workload: &TraceWork) -> StepCurve<Resources> {
+    match workload {
+        TraceWork::Jobs(load) => demand_of_jobs(load, Held::ByTasks),
+        TraceWork::Observations(load) => demand_of_observations(load),
+    }
+}
+
+/// What counts of a Spark application.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Held {
+    ByExecutors,
+    ByTasks,
+}
+
+fn demand_of_jobs(work: &JobWork, counted: Held) -> StepCurve<Resources> {
     let mut changes = Changes::from(work.start, work.jobs.len());
     let mut ready_ms = vec![0_i64; work.stages.len()];
-    for job in &work.jobs {
+    for (index, job) in work.jobs.iter().enumerate() {
+        if counted == Held::ByExecutors && job.spark.is_some() {
+            for held in containers_alone(work, index) {
+                let at = |ms: i64| job.submit_ms.saturating_add(ms);
+                changes.add(at(held.from_ms), at(held.until_ms), 1, held.each);
+            }
+            continue;
+        }
         let stages = job.first_stage as usize..(job.first_stage + job.stages) as usize;
         ready_ms[stages.clone()].fill(job.submit_ms);
         for index in stages {
@@ -195,6 +220,7 @@ mod tests {
             memory: each.memory,
             vcores: each.vcores,
             tasks,
+            spark: None,
         }
     }
 
@@ -209,6 +235,7 @@ mod tests {
             submit: Duration::from_secs(submit_s),
             application_master,
             stages,
+            spark: None,
         }
     }
 
@@ -227,7 +254,7 @@ mod tests {
         let expected = [(5, 4), (6, 3), (15, 1), (25, 4), (30, 0)]
             .map(|(at, tasks)| (seconds(at), resources(10 * tasks, tasks)));
         assert_eq!(
-            demand_of_jobs(&load(&[chain])),
+            demand_of_jobs(&load(&[chain]), Held::ByExecutors),
             StepCurve(expected.to_vec())
         );
     }
@@ -247,7 +274,10 @@ mod tests {
             (seconds(10), resources(27, 2)),
             (seconds(20), resources(0, 0)),
         ];
-        assert_eq!(demand_of_jobs(&load(&[with_master])), StepCurve(expected));
+        assert_eq!(
+            demand_of_jobs(&load(&[with_master]), Held::ByExecutors),
+            StepCurve(expected)
+        );
     }
 
     #[test]
@@ -264,7 +294,10 @@ mod tests {
             (seconds(120), resources(0, 0)),
         ];
         let load = JobWork::from_jobs(seconds(100), &[one(0), one(10)]).expect("valid jobs");
-        assert_eq!(demand_of_jobs(&load), StepCurve(expected));
+        assert_eq!(
+            demand_of_jobs(&load, Held::ByExecutors),
+            StepCurve(expected)
+        );
     }
 
     #[test]
@@ -274,7 +307,10 @@ mod tests {
             Some(resources(1, 1)),
             vec![stage(&[], resources(10, 1), &[(3, 0)])],
         );
-        assert_eq!(demand_of_jobs(&load(&[nothing])), StepCurve(vec![]));
+        assert_eq!(
+            demand_of_jobs(&load(&[nothing]), Held::ByExecutors),
+            StepCurve(vec![])
+        );
     }
 
     #[test]
@@ -288,7 +324,7 @@ mod tests {
                 &[(u32::MAX, 10), (u32::MAX, 10)],
             )],
         );
-        let demand = demand_of_jobs(&load(&[absurd]));
+        let demand = demand_of_jobs(&load(&[absurd]), Held::ByExecutors);
         assert_eq!(
             demand.0,
             vec![

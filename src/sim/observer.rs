@@ -7,6 +7,7 @@ use super::cluster::{Cluster, Node, NodeIndex};
 use super::random::{Purpose, RandomStreams};
 use super::scenario::{GroupSpec, Scenario};
 use super::workload::Load;
+use crate::observation::work::Work;
 use crate::observation::{
     ClusterState, ClusterStatus, Control, HdfsLoad, NodeHealth, NodeLoad, NodeSnapshot,
     NodesByState, Observation, Role, Sampled, YarnLoad,
@@ -19,6 +20,7 @@ struct Measured {
     at: Timestamp,
     yarn: YarnLoad,
     hdfs: HdfsLoad,
+    work: Option<Work>,
     snapshot: Vec<NodeLoad>,
     /// The nodes of `snapshot`, and the version of the cluster's nodes to which they belong.
     nodes: Vec<NodeIndex>,
@@ -77,12 +79,13 @@ impl<'a> Observer<'a> {
         &mut self,
         at: Timestamp,
         load: &Load,
+        work: Option<Work>,
         cluster: &Cluster,
         idle_since: Option<Timestamp>,
     ) -> &Observation {
         self.observation.at = at;
         self.describe(at, cluster, idle_since);
-        self.measure(at, load, cluster);
+        self.measure(at, load, work, cluster);
         let loss = self.scenario.metrics.loss.get() / 100.0;
         let is_lost = loss > 0.0 && self.random.draw(Purpose::MetricLoss, 0, self.polls) < loss;
         self.polls += 1;
@@ -109,18 +112,21 @@ impl<'a> Observer<'a> {
         }
     }
 
-    fn measure(&mut self, at: Timestamp, load: &Load, cluster: &Cluster) {
+    fn measure(&mut self, at: Timestamp, load: &Load, work: Option<Work>, cluster: &Cluster) {
         let shown = self.observation.nodes.take();
         if let (Some(sample), Some(measured)) = (shown, self.measured.front_mut()) {
             measured.snapshot = sample.value.0;
         }
         (self.observation.yarn, self.observation.hdfs) = (None, None);
+        self.observation.work = None;
         match self.measured.back_mut() {
             // Without a delay a measurement is shown at once and never needed again.
-            Some(last) if self.scenario.metrics.delay.is_zero() => last.measure(at, load, cluster),
+            Some(last) if self.scenario.metrics.delay.is_zero() => {
+                last.measure(at, load, work, cluster)
+            }
             _ => {
                 let mut measured = std::mem::take(&mut self.recycled);
-                measured.measure(at, load, cluster);
+                measured.measure(at, load, work, cluster);
                 self.measured.push_back(measured);
             }
         }
@@ -152,6 +158,13 @@ impl<'a> Observer<'a> {
             value: measured.hdfs,
             measured_at,
         });
+        // A copy only if the measurement may be shown again.
+        let work = if self.scenario.metrics.delay.is_zero() {
+            measured.work.take()
+        } else {
+            measured.work.clone()
+        };
+        self.observation.work = work.map(|value| Sampled { value, measured_at });
         if knows_nodes {
             // Moved, not copied: the next poll moves it back.
             let snapshot = std::mem::take(&mut measured.snapshot);
@@ -164,8 +177,9 @@ impl<'a> Observer<'a> {
 }
 
 impl Measured {
-    fn measure(&mut self, at: Timestamp, load: &Load, cluster: &Cluster) {
+    fn measure(&mut self, at: Timestamp, load: &Load, work: Option<Work>, cluster: &Cluster) {
         self.at = at;
+        self.work = work;
         self.yarn = yarn_load(load, cluster);
         self.hdfs = hdfs_load(cluster);
         if load.knows_nodes {

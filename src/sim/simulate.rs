@@ -1,6 +1,6 @@
 //! One policy on one workload and one cluster.
 
-use super::checks::{SimError, check_targets, check_work};
+use super::checks::{SimError, check_signals, check_targets, check_work};
 use super::container::ContainerWorkload;
 use super::event_loop::drive;
 use super::fluid::FluidWorkload;
@@ -25,6 +25,7 @@ pub fn simulate(
     record: Recording,
 ) -> Result<Run, SimError> {
     check_targets(policy, scenario)?;
+    check_signals(policy, work.says_what_is_left())?;
     check_work(work, scenario)?;
     let mut engine = Engine::new(policy.clone()).without_reports();
     let decide = |observation: &Observation, decisions: &mut Vec<Decision>| {

@@ -68,6 +68,7 @@ pub fn staged(id: &str, submit_s: f64, stages: &[(&[u32], &[f64])]) -> Job {
                 duration: seconds(*task_s),
             })
             .collect(),
+        spark: None,
     };
     Job {
         id: id.into(),
@@ -75,6 +76,7 @@ pub fn staged(id: &str, submit_s: f64, stages: &[(&[u32], &[f64])]) -> Job {
         submit: seconds(submit_s),
         application_master: None,
         stages: stages.iter().map(stage).collect(),
+        spark: None,
     }
 }
 

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::job_work::{JobWork, JobWorkError};
 use super::observed_work::{ObservedWork, ObservedWorkError};
+use super::unhindered;
 use crate::trace::{Header, Kind, Record};
 use crate::units::Timestamp;
 
@@ -49,6 +50,7 @@ impl TraceWork {
                         work.push(&job)?;
                     }
                 }
+                unhindered::measure(&mut work);
                 Ok(Self::Jobs(work))
             }
             Kind::Observations => {
@@ -68,6 +70,14 @@ impl TraceWork {
         match self {
             Self::Jobs(work) => work.jobs.is_empty(),
             Self::Observations(work) => work.parcels.is_empty(),
+        }
+    }
+
+    /// Whether applications say what work they have left, as Spark applications with executors do.
+    pub fn says_what_is_left(&self) -> bool {
+        match self {
+            Self::Jobs(work) => work.jobs.iter().any(|job| job.spark.is_some()),
+            Self::Observations(_) => false,
         }
     }
 

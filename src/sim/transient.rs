@@ -156,7 +156,9 @@ mod tests {
                     count,
                     duration: Duration::from_secs(60),
                 }],
+                spark: None,
             }],
+            spark: None,
         };
         let load =
             JobWork::from_jobs(Timestamp::EPOCH, &[job(0, 4), job(100, 8)]).expect("valid jobs");

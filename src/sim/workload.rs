@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::cluster::{Change, Cluster, NodeIndex};
 use super::run::Run;
 use crate::observation::InstanceId;
+use crate::observation::work::Work;
 use crate::units::{Mebibytes, Percent, Resources, Timestamp};
 
 /// Work on a simulated cluster: container by container, or as a fluid. Times are milliseconds since
@@ -40,6 +41,9 @@ pub(super) trait Workload {
 
     /// Applications that are submitted and not finished, in order of arrival.
     fn applications(&self, cluster: &Cluster) -> Vec<Application>;
+
+    /// What the running applications say of their work; `None` where no application says anything.
+    fn known_work(&self, now_ms: i64) -> Option<Work>;
 
     /// Adds the facts of this simulation, which has ended, to `run`.
     fn finish(&mut self, cluster: &mut Cluster, run: &mut Run);

@@ -13,7 +13,7 @@ use crate::pricing::{self, RateCurve};
 use crate::sim::run::{Run, Wait};
 use crate::sim::scenario::Scenario;
 use crate::sim::trace_work::TraceWork;
-use crate::sim::{Recording, SimError, check_targets, simulate};
+use crate::sim::{Recording, SimError, check_signals, check_targets, simulate};
 
 const DAY_S: f64 = 86_400.0;
 /// The goal is kept when at most this share of the work waits longer.
@@ -194,9 +194,10 @@ impl<'a> Evaluator<'a> {
     /// # Errors
     /// When a policy does not fit one of the clusters.
     pub fn check(&self, policy: &Policy) -> Result<(), SimError> {
-        self.lanes
-            .iter()
-            .try_for_each(|lane| check_targets(policy, lane.scenario))
+        self.lanes.iter().try_for_each(|lane| {
+            check_targets(policy, lane.scenario)?;
+            check_signals(policy, lane.workload.says_what_is_left())
+        })
     }
 
     /// Tries a policy on every trace.
@@ -356,7 +357,9 @@ mod tests {
                     count: 40,
                     duration: Duration::from_secs(600),
                 }],
+                spark: None,
             }],
+            spark: None,
         };
         TraceWork::Jobs(
             JobWork::from_jobs(Timestamp::EPOCH, &(0..count).map(job).collect::<Vec<_>>())

@@ -205,6 +205,7 @@ fn in_trace(
         memory,
         vcores: VirtualCores(job.vcores.into()),
         tasks: vec![tasks],
+        spark: None,
     };
     TraceJob {
         id: id.into(),

@@ -59,6 +59,7 @@ fn arrivals(arrivals_per_s: f64, seed: u64, service_s: impl Fn(f64) -> f64) -> T
                 memory: Mebibytes(1_024),
                 vcores: VirtualCores(1),
                 tasks: vec![run],
+                spark: None,
             };
             Job {
                 id: number.to_string().into(),
@@ -66,6 +67,7 @@ fn arrivals(arrivals_per_s: f64, seed: u64, service_s: impl Fn(f64) -> f64) -> T
                 submit: Duration::from_secs_f64(now_s),
                 application_master: None,
                 stages: vec![stage],
+                spark: None,
             }
         })
         .collect();

@@ -260,6 +260,7 @@ fn reference_job(line: &str) -> Option<Job> {
         memory: Mebibytes(3_072),
         vcores: VirtualCores(1),
         tasks: vec![run],
+        spark: None,
     };
     let job = Job {
         id: line.into(),
@@ -267,6 +268,7 @@ fn reference_job(line: &str) -> Option<Job> {
         submit: Duration::from_secs(fields[0]),
         application_master: None,
         stages: vec![stage],
+        spark: None,
     };
     (fields[0] < 86_400).then_some(job)
 }

@@ -21,7 +21,9 @@ fn jobs(submits_s: &[u64], count: u32, task_s: u64, memory_mib: u64) -> TraceWor
                 count,
                 duration: Duration::from_secs(task_s),
             }],
+            spark: None,
         }],
+        spark: None,
     };
     let jobs: Vec<Job> = submits_s.iter().map(job).collect();
     TraceWork::Jobs(JobWork::from_jobs(Timestamp::EPOCH, &jobs).expect("valid"))

@@ -21,7 +21,9 @@ fn job(count: u32) -> TraceWork {
                 count,
                 duration: Duration::from_secs(3_600),
             }],
+            spark: None,
         }],
+        spark: None,
     };
     TraceWork::Jobs(JobWork::from_jobs(Timestamp::EPOCH, &[job]).expect("valid"))
 }

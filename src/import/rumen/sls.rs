@@ -63,6 +63,7 @@ pub(super) fn add_jobs(
             submit,
             application_master,
             stages: stages.clone(),
+            spark: None,
         });
     }
     Ok(())
@@ -101,6 +102,7 @@ fn stages(tasks: &[SlsTask], options: &Options) -> Result<Vec<Stage>, String> {
                     memory: each.memory,
                     vcores: each.vcores,
                     tasks: vec![run],
+                    spark: None,
                 }),
             }
         }

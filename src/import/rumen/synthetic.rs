@@ -145,6 +145,7 @@ pub(super) fn add_jobs(
             submit,
             application_master: None,
             stages,
+            spark: None,
         });
     }
     collected.is_synthetic = true;
@@ -208,6 +209,7 @@ impl Class {
                 memory: Mebibytes(memory.max(MEMORY_MIN_MIB) as u64),
                 vcores: VirtualCores(vcores.round().max(VCORES_MIN) as u64),
                 tasks: runs,
+                spark: None,
             });
         }
         Ok(stages)

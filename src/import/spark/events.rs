@@ -110,6 +110,38 @@ pub struct StageInfo {
     pub parents: Vec<i64>,
     #[serde(rename = "Resource Profile Id", default)]
     pub profile: i64,
+    #[serde(rename = "Submission Time")]
+    pub submit_ms: Option<i64>,
+    #[serde(rename = "RDD Info", default)]
+    pub datasets: Vec<Dataset>,
+}
+
+/// A dataset that a stage computes or reads.
+#[derive(Deserialize)]
+pub struct Dataset {
+    #[serde(rename = "Storage Level", default)]
+    level: StorageLevel,
+}
+
+#[derive(Default, Deserialize)]
+struct StorageLevel {
+    #[serde(rename = "Use Disk", default)]
+    use_disk: bool,
+    #[serde(rename = "Use Memory", default)]
+    use_memory: bool,
+}
+
+impl Dataset {
+    /// Whether executors keep its blocks.
+    pub fn is_cached(&self) -> bool {
+        self.level.use_disk || self.level.use_memory
+    }
+}
+
+#[derive(Deserialize)]
+pub struct ApplicationEnd {
+    #[serde(rename = "Timestamp")]
+    pub at_ms: i64,
 }
 
 #[derive(Deserialize)]
@@ -118,10 +150,19 @@ pub struct TaskEnd {
     pub stage: i64,
     #[serde(rename = "Stage Attempt ID", default)]
     pub stage_attempt: i64,
+    #[serde(rename = "Task Type", default)]
+    kind: String,
     #[serde(rename = "Task End Reason")]
     pub reason: Reason,
     #[serde(rename = "Task Info")]
     pub task: TaskInfo,
+}
+
+impl TaskEnd {
+    /// Whether it wrote shuffle output, which later stages read.
+    pub fn wrote_shuffle(&self) -> bool {
+        self.kind == "ShuffleMapTask"
+    }
 }
 
 #[derive(Deserialize)]

@@ -246,7 +246,7 @@ impl Replies {
         }
         let mut left_out = Tally::default();
         let stages = stages(self.stages, &mut left_out)
-            .finish(&self.sizes)
+            .finish(&self.sizes, None)
             .map_err(|problem| unusable(path, problem))?;
         Ok(Logged {
             attempt: number(attempt).unwrap_or(0),
@@ -259,6 +259,7 @@ impl Replies {
                 submit: Duration::ZERO,
                 application_master: self.sizes.application_master(),
                 stages,
+                spark: None,
             },
             left_out,
             incomplete,
@@ -325,6 +326,8 @@ fn add_as_job(stage: &StageData, stages: &mut Stages) {
             id: stage.stage_id,
             parents: Vec::new(),
             profile: stage.resource_profile_id,
+            submit_ms: None,
+            datasets: Vec::new(),
         }],
     });
     if let Some(end_ms) = instant(&stage.completion_time) {

@@ -7,6 +7,8 @@ use super::memory::parse_mib;
 use crate::import::hadoop::Properties;
 use crate::units::{Mebibytes, Resources, VirtualCores};
 
+mod executors;
+
 /// Spark's defaults (docs/configuration.md and running-on-yarn.md of apache/spark).
 const EXECUTOR_MEMORY_MIB: u64 = 1024;
 const APPLICATION_MASTER_MEMORY_MIB: u64 = 512;

@@ -3,12 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use super::events::{JobEnd, JobStart, StageInfo, TaskEnd};
+use super::events::{Dataset, JobEnd, JobStart, StageInfo, TaskEnd};
 use super::finished::Finished;
 use super::sizes::Sizes;
 use crate::import::gather::{Tally, elapsed};
 use crate::trace::journal::TASKS_MAX;
-use crate::trace::{Stage, TaskRun, seconds};
+use crate::trace::{SparkStage, Stage, TaskRun, seconds};
 
 /// The stages and Spark jobs of one application, as far as its log has been read.
 #[derive(Default)]
@@ -23,6 +23,12 @@ struct StageSeen {
     profile: i64,
     /// The first Spark job that lists it; later jobs reuse its output.
     job: Option<i64>,
+    /// When it was submitted first.
+    submit_ms: Option<i64>,
+    /// When the last of its tasks finished.
+    finish_ms: Option<i64>,
+    has_shuffle_output: bool,
+    is_cached: bool,
     tasks: Finished,
 }
 
@@ -71,8 +77,10 @@ impl Stages {
         let key = task
             .partition
             .map_or((end.stage_attempt, task.index), |partition| (0, partition));
-        let tasks = &mut self.stages.entry(end.stage).or_default().tasks;
-        if !tasks.add(key, task.id, duration) {
+        let stage = self.stages.entry(end.stage).or_default();
+        stage.has_shuffle_output |= end.wrote_shuffle();
+        stage.finish_ms = stage.finish_ms.max(Some(task.finish_ms));
+        if !stage.tasks.add(key, task.id, duration) {
             left_out.add(1, "task attempts that repeated finished work");
         }
         Ok(())
@@ -86,18 +94,33 @@ impl Stages {
         }
     }
 
-    /// The stages that ran, ordered by id, which puts parents before children.
-    pub fn finish(self, sizes: &Sizes) -> Result<Vec<Stage>, String> {
+    /// When the last task finished.
+    pub fn last_finish_ms(&self) -> Option<i64> {
+        let finishes = self.stages.values().filter_map(|stage| stage.finish_ms);
+        finishes.max()
+    }
+
+    /// The stages that ran, ordered by id, which puts parents before children. With the start of the
+    /// application, also what is special about them on executors.
+    pub fn finish(self, sizes: &Sizes, start_ms: Option<i64>) -> Result<Vec<Stage>, String> {
         let Self { mut stages, jobs } = self;
         stages.retain(|_, stage| !stage.tasks.is_empty());
         let after = Order::of(&stages, &jobs).after();
+        let finishes_ms: Vec<Option<i64>> = stages.values().map(|seen| seen.finish_ms).collect();
         let finished = stages.into_values().zip(after).map(|(seen, after)| {
             let each = sizes.of_task(seen.profile);
+            let spark = start_ms.map(|start_ms| {
+                let finishes_ms = after
+                    .iter()
+                    .filter_map(|before| finishes_ms[*before as usize]);
+                seen.on_executors(finishes_ms.max().unwrap_or(start_ms), sizes)
+            });
             Stage {
                 after,
                 memory: each.memory,
                 vcores: each.vcores,
                 tasks: seen.tasks.runs(),
+                spark,
             }
         });
         let finished: Vec<Stage> = finished.collect();
@@ -116,7 +139,24 @@ impl Stages {
         let stage = self.stages.entry(info.id).or_default();
         stage.parents = info.parents;
         stage.profile = info.profile;
+        stage.submit_ms = stage.submit_ms.or(info.submit_ms);
+        stage.is_cached |= info.datasets.iter().any(Dataset::is_cached);
         stage
+    }
+}
+
+impl StageSeen {
+    /// What is special about it, if it could begin at `ready_ms`.
+    fn on_executors(&self, ready_ms: i64, sizes: &Sizes) -> SparkStage {
+        let pause = elapsed(ready_ms, self.submit_ms.unwrap_or(ready_ms));
+        SparkStage {
+            job: u32::try_from(self.job.unwrap_or_default()).unwrap_or_default(),
+            // Longer pauses than a job can have come from clocks that were set.
+            pause: pause.unwrap_or_default().min(seconds::LONGEST),
+            executor: sizes.position_of(self.profile),
+            shuffle_output: self.has_shuffle_output,
+            cached: self.is_cached,
+        }
     }
 }
 

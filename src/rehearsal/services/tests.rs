@@ -37,7 +37,9 @@ fn hour_of_work() -> TraceWork {
                 count: 19,
                 duration: Duration::from_secs(3_600),
             }],
+            spark: None,
         }],
+        spark: None,
     };
     TraceWork::Jobs(JobWork::from_jobs(START, &[job]).expect("a valid job"))
 }

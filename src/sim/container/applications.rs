@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use super::queue::{JobQueue, MasterState};
-use super::table::Containers;
+use super::queue::{JobQueue, MasterState, NONE};
+use super::table::{Container, Containers};
 use crate::sim::cluster::Cluster;
 use crate::sim::workload::{Application, Master};
 use crate::units::{Percent, Resources};
@@ -43,9 +43,10 @@ pub(super) fn unfinished_applications(
 }
 
 /// The running containers of each job, including its master, and the resources that they hold.
-fn held_by_job(containers: &Containers) -> BTreeMap<u32, (u64, Resources)> {
+pub(super) fn held_by_job(containers: &Containers) -> BTreeMap<u32, (u64, Resources)> {
     let mut held: BTreeMap<u32, (u64, Resources)> = BTreeMap::new();
-    for (_, container) in containers.running() {
+    let is_container = |(_, container): &(u32, &Container)| container.executor == NONE;
+    for (_, container) in containers.running().filter(is_container) {
         let (running, resources) = held.entry(container.job).or_default();
         *running += 1;
         *resources = resources.plus(container.each);

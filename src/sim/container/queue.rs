@@ -1,13 +1,13 @@
 //! The containers that wait, and the order in which they start.
 
+mod executors;
+
 use std::collections::{BTreeMap, VecDeque};
 
+pub(super) use crate::sim::job_work::NONE;
 use crate::sim::job_work::{JobSpec, JobWork, StageSpec};
 use crate::sim::scenario::Scheduler;
 use crate::units::{Mebibytes, Resources};
-
-/// "No stage", "no container", "no job".
-pub(super) const NONE: u32 = u32::MAX;
 
 /// The state of all jobs, and a queue of those with containers to start.
 #[derive(Debug)]
@@ -93,9 +93,9 @@ pub(super) struct Request {
 
 /// A container that was taken from the queue in order to start.
 pub(super) struct Taken {
-    /// Zero for a master, which ends with its job.
+    /// Zero for a master and an executor, which end with their job or earlier.
     pub duration_ms: i64,
-    /// When it could have started; `None` for a master, and for a task that started before and was
+    /// When it could have started; `None` for a master, an executor, and for a task that started before and was
     /// lost.
     pub ready_ms: Option<i64>,
 }
@@ -104,7 +104,8 @@ impl JobState {
     /// A job that has not arrived.
     pub fn new(spec: &JobSpec) -> Self {
         Self {
-            stages_left: spec.stages,
+            // The driver of a Spark application ends by itself, after its last stage.
+            stages_left: spec.stages + u32::from(spec.spark.is_some()),
             master: if spec.application_master.is_some() {
                 MasterState::Inactive
             } else {
@@ -184,11 +185,13 @@ impl<'a> JobQueue<'a> {
     /// must [activate](Self::activate).
     pub fn arrive(&mut self, job: u32, now_ms: i64) -> bool {
         let state = &mut self.jobs[job as usize];
+        state.ready_ms = now_ms;
         if state.master == MasterState::Absent {
-            self.make_first_ready(job, now_ms);
+            if !self.is_spark(job) {
+                self.make_first_ready(job, now_ms);
+            }
             return false;
         }
-        state.ready_ms = now_ms;
         self.request_master(job);
         true
     }
@@ -294,12 +297,18 @@ impl<'a> JobQueue<'a> {
     pub fn take(&mut self, Request { stage, each, .. }: Request) -> Taken {
         self.pending = self.pending.minus(each);
         self.containers_pending -= 1;
+        const ENDS_LATER: Taken = Taken {
+            duration_ms: 0,
+            ready_ms: None,
+        };
         if stage == NONE {
             self.masters_waiting -= 1;
-            return Taken {
-                duration_ms: 0,
-                ready_ms: None,
-            };
+            return ENDS_LATER;
+        }
+        if self.is_pool(stage) {
+            self.stages[stage as usize].never_started -= 1;
+            self.unlink_if_spent(stage);
+            return ENDS_LATER;
         }
         let task = self.take_task(stage);
         self.unlink_if_spent(stage);
@@ -310,10 +319,14 @@ impl<'a> JobQueue<'a> {
     /// first stages counts from when the master would have been up, had it not waited itself.
     pub fn master_is_up(&mut self, job: u32, container: u32) {
         let start_ms = self.application_start_ms;
+        let is_spark = self.is_spark(job);
         let state = &mut self.jobs[job as usize];
         state.master = MasterState::Runs(container);
         let since_ms = state.ready_ms.saturating_add(start_ms);
-        if !std::mem::replace(&mut state.master_was_up, true) {
+        let was_up = std::mem::replace(&mut state.master_was_up, true);
+        if is_spark {
+            // Its driver requests executors.
+        } else if !was_up {
             self.make_first_ready(job, since_ms);
         } else {
             let (containers, resources) = self.startable(job);
@@ -398,7 +411,7 @@ impl<'a> JobQueue<'a> {
     }
 
     /// Takes a lost task of the stage if there is one, otherwise the next task.
-    fn take_task(&mut self, stage: u32) -> Taken {
+    pub fn take_task(&mut self, stage: u32) -> Taken {
         let state = &mut self.stages[stage as usize];
         if state.lost > 0 {
             state.lost -= 1;
@@ -459,18 +472,23 @@ impl<'a> JobQueue<'a> {
         }
     }
 
-    /// Unlinks the stage, the first of its job, when it has nothing left to start.
+    /// Unlinks the stage when it has nothing left to start.
     fn unlink_if_spent(&mut self, stage: u32) {
         let state = &mut self.stages[stage as usize];
         if state.never_started > 0 || state.lost > 0 {
             return;
         }
         let index = self.work.stages[stage as usize].job;
-        let job = &mut self.jobs[index as usize];
         state.linked = false;
-        job.first = std::mem::replace(&mut state.next, NONE);
-        if job.first == NONE {
-            job.last = NONE;
+        let next = std::mem::replace(&mut state.next, NONE);
+        let job = &mut self.jobs[index as usize];
+        if job.first == stage {
+            job.first = next;
+            if job.first == NONE {
+                job.last = NONE;
+            }
+        } else {
+            self.unlink_behind_others(stage, next);
         }
         self.requeue(index);
     }

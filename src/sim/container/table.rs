@@ -3,13 +3,17 @@
 use crate::sim::cluster::NodeIndex;
 use crate::units::Resources;
 
-/// A container that runs, or a free row of the table.
+/// A container, or a task in an executor, that runs; or a free row of the table.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Container {
     pub node: NodeIndex,
     pub job: u32,
     /// [`NONE`](super::queue::NONE) for an application master.
+    /// For an executor, the row of its resource profile.
     pub stage: u32,
+    /// The container of the executor that runs this task; [`NONE`](super::queue::NONE) for what is a
+    /// container itself.
+    pub executor: u32,
     /// Distinguishes the container from earlier ones in its row.
     pub generation: u32,
     pub each: Resources,

@@ -46,6 +46,7 @@ fn job() -> impl Strategy<Value = Job> {
                 submit,
                 application_master,
                 stages,
+                spark: None,
             }
         })
 }
@@ -61,6 +62,7 @@ fn stage() -> impl Strategy<Value = Stage> {
             memory: Mebibytes(memory),
             vcores: VirtualCores(vcores),
             tasks,
+            spark: None,
         },
     )
 }

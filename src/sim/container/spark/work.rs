@@ -1,0 +1,102 @@
+//! What simulated Spark applications say of their work, as the daemon would read it.
+
+use super::super::ContainerWorkload;
+use super::super::queue::MasterState;
+use super::driver::{Driver, StageProgress};
+use crate::observation::work::{
+    ApplicationKind, ApplicationWork, Executors, KnownWork, StageWork, Work, WorkOrReason,
+    WorkUnknown,
+};
+use crate::sim::job_work::JobWork;
+use crate::trace::ExecutorAllocation;
+use crate::units::Resources;
+
+/// The most applications that are listed, as in the daemon's settings by default.
+const LISTED: usize = 20;
+
+impl ContainerWorkload<'_> {
+    /// The work of all running applications; `None` if the trace has no Spark application with
+    /// executors.
+    pub(in super::super) fn known_work(&self, now_ms: i64) -> Option<Work> {
+        let spark = self.spark.as_ref()?;
+        let jobs = self.oldest as u32..self.arrived as u32;
+        let runs = |job: &u32| {
+            let state = &self.queue.jobs[*job as usize];
+            let is_up = matches!(state.master, MasterState::Runs(_) | MasterState::Absent);
+            state.stages_left > 0 && is_up
+        };
+        let held = super::super::applications::held_by_job(&self.containers);
+        let applications = jobs.filter(runs).map(|job| {
+            let (containers, allocated) = held.get(&job).copied().unwrap_or_default();
+            let spec = &self.work.jobs[job as usize];
+            let driver = spark.drivers[job as usize].as_deref();
+            let work = match driver {
+                Some(driver) => WorkOrReason::Known(self.said_by(driver, &spark.progress, now_ms)),
+                None => WorkOrReason::Unknown(WorkUnknown::OtherFramework),
+            };
+            ApplicationWork {
+                id: spec.id.clone(),
+                name: spec.id.clone(),
+                queue: "default".into(),
+                kind: match driver {
+                    Some(_) => ApplicationKind::Spark,
+                    None => ApplicationKind::Other,
+                },
+                memory_allocated: allocated.memory,
+                vcores_allocated: allocated.vcores,
+                containers,
+                work,
+            }
+        });
+        Some(Work::of(applications.collect(), LISTED))
+    }
+
+    fn said_by(&self, driver: &Driver, progress: &[StageProgress], now_ms: i64) -> KnownWork {
+        let stages = driver.visible.iter().map(|stage| {
+            let unfinished = self.queue.stages[*stage as usize].unfinished;
+            said_of_stage(&progress[*stage as usize], unfinished, now_ms)
+        });
+        KnownWork {
+            executors: said_of_executors(driver, self.work),
+            stages: stages.collect(),
+        }
+    }
+}
+
+/// The executors of all resource profiles, in the size of the first, as the metrics of the driver do
+/// not distinguish profiles.
+fn said_of_executors(driver: &Driver, work: &JobWork) -> Option<Executors> {
+    let first = driver.pools.first()?;
+    let size: Resources = work.stages[first.row as usize].each;
+    let held = driver.pools.iter().map(|pool| pool.executors.len() as u32);
+    let (needed, most) = match driver.allocation() {
+        ExecutorAllocation::Fixed(count) => (None, Some(count)),
+        ExecutorAllocation::Dynamic(dynamic) => {
+            let needed = driver.pools.iter().map(|pool| pool.needed());
+            (Some(needed.fold(0, u32::saturating_add)), dynamic.max)
+        }
+    };
+    Some(Executors {
+        held: held.fold(0, u32::saturating_add),
+        needed,
+        most,
+        slots: first.slots,
+        memory: size.memory,
+    })
+}
+
+fn said_of_stage(progress: &StageProgress, unfinished: u64, now_ms: i64) -> StageWork {
+    let seconds = |ms: i64| ms as f64 / 1e3;
+    let task_s = if progress.completed > 0 {
+        Some(seconds(progress.run_ms) / f64::from(progress.completed))
+    } else {
+        let launched_ms = progress.first_launch_ms;
+        launched_ms.map(|launched_ms| seconds(now_ms - launched_ms))
+    };
+    StageWork {
+        tasks_remaining: u32::try_from(unfinished).unwrap_or(u32::MAX),
+        tasks_running: progress.running,
+        task_s,
+        is_blocked: !progress.is_submitted,
+    }
+}
