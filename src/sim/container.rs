@@ -322,10 +322,10 @@ impl<'a> ContainerWorkload<'a> {
         cluster.place(node, each, stage == NONE, now_ms);
         self.room.placed(node, now_ms);
         self.containers_allocated += 1;
-        let delay_ms = if stage == NONE {
-            self.application_start_ms
-        } else {
-            self.container_overhead_ms
+        let delay_ms = match stage {
+            NONE => self.application_start_ms,
+            stage if self.queue.is_pool(stage) => self.executor_start_ms(job),
+            _ => self.container_overhead_ms,
         };
         let container = Container {
             node,

@@ -40,10 +40,10 @@ pub enum JobWorkError {
         stage: usize,
         after: u32,
     },
-    /// A Spark application without executors, or with one that has no slot.
+    /// A Spark application that can have no executor, or one without a slot.
     #[error(
-        "job {job}: an executor of a Spark application needs at least 1 MiB, 1 vcore and 1 slot, and there must be one for each stage; \
-         correct `spark.executors`"
+        "job {job}: a Spark application needs at least one executor, each with at least 1 MiB, 1 vcore and 1 slot, \
+         and one for each stage; correct `spark`"
     )]
     NoExecutor { job: String },
     /// A time beyond the limit.
@@ -93,6 +93,8 @@ pub(crate) struct SparkSpec {
     pub allocation: ExecutorAllocation,
     /// Tasks that an executor runs at the same time, by resource profile.
     pub slots: Vec<u32>,
+    /// `None` for the overhead of containers in the scenario.
+    pub executor_start_ms: Option<i64>,
     pub end_pause_ms: i64,
 }
 
@@ -234,7 +236,12 @@ impl JobWork {
         let is_sized = |size: &ExecutorSize| {
             size.memory > Mebibytes::ZERO && size.vcores > VirtualCores(0) && size.slots > 0
         };
-        if spark.executors.is_empty() || !spark.executors.iter().all(is_sized) {
+        let most = match spark.allocation {
+            ExecutorAllocation::Fixed(count) => count,
+            ExecutorAllocation::Dynamic(dynamic) => dynamic.max.unwrap_or(u32::MAX),
+        };
+        let is_complete = most > 0 && !spark.executors.is_empty();
+        if !is_complete || !spark.executors.iter().all(is_sized) {
             return Err(invalid());
         }
         let first_pool = first_stage + job.stages.len();
@@ -272,6 +279,10 @@ impl JobWork {
         }
         Ok(SparkSpec {
             allocation: spark.allocation,
+            executor_start_ms: match spark.executor_start {
+                Some(start) => Some(milliseconds(start, job)?),
+                None => None,
+            },
             slots: spark.executors.iter().map(|size| size.slots).collect(),
             end_pause_ms: milliseconds(spark.end_pause, job)?,
         })

@@ -15,6 +15,15 @@ pub struct SparkApplication {
     pub executors: Vec<ExecutorSize>,
     /// How many executors there are.
     pub allocation: ExecutorAllocation,
+    /// How long an executor takes from its container until it runs tasks; `None` for what the cluster's
+    /// scenario says of containers.
+    #[serde(
+        rename = "executor_start_s",
+        default,
+        with = "optional_seconds",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub executor_start: Option<Duration>,
     /// How long the driver lives on after the last stage.
     #[serde(
         rename = "end_pause_s",

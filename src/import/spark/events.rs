@@ -59,6 +59,11 @@ pub struct Executor {
     pub cores: u32,
     #[serde(rename = "Resource Profile Id", default)]
     pub profile: i64,
+    /// Since Spark 3.4, as is the next.
+    #[serde(rename = "Request Time", default)]
+    pub request_ms: Option<i64>,
+    #[serde(rename = "Registration Time", default)]
+    pub registration_ms: Option<i64>,
 }
 
 /// Since Spark 3.1.

@@ -183,6 +183,8 @@ impl Replies {
                         executor: Executor {
                             cores: executor.total_cores,
                             profile: executor.resource_profile_id,
+                            request_ms: None,
+                            registration_ms: None,
                         },
                     });
                 }

@@ -1,9 +1,11 @@
 //! The resources of a task: its share of an executor's container.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use super::events::{EnvironmentUpdate, ExecutorAdded, Request, ResourceProfileAdded};
 use super::memory::parse_mib;
+use crate::import::gather::elapsed;
 use crate::import::hadoop::Properties;
 use crate::units::{Mebibytes, Resources, VirtualCores};
 
@@ -32,6 +34,8 @@ pub struct Sizes {
     profiles: BTreeMap<i64, ResourceProfileAdded>,
     /// The number of executors by resource profile and cores.
     executors: BTreeMap<(i64, u32), u64>,
+    /// How long each of them took from its request until it registered.
+    starts: Vec<Duration>,
 }
 
 impl Sizes {
@@ -51,6 +55,9 @@ impl Sizes {
             .executors
             .entry((executor.profile, executor.cores))
             .or_default() += 1;
+        if let (Some(from_ms), Some(to_ms)) = (executor.request_ms, executor.registration_ms) {
+            self.starts.extend(elapsed(from_ms, to_ms));
+        }
     }
 
     /// The resources of a task of a stage with this resource profile: `spark.task.cpus` vcores and

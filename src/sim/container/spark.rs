@@ -198,6 +198,13 @@ impl ContainerWorkload<'_> {
         self.manage_executors(spec.job, pool_index, now_ms, cluster);
     }
 
+    /// How long an executor of a job starts.
+    pub(super) fn executor_start_ms(&self, job: u32) -> i64 {
+        let spark = self.work.jobs[job as usize].spark.as_ref();
+        let own = spark.and_then(|spark| spark.executor_start_ms);
+        own.unwrap_or(self.container_overhead_ms)
+    }
+
     /// Notes that an executor has a container, in which it starts.
     pub(super) fn executor_starts(&mut self, container: u32, now_ms: i64) {
         let Container { job, stage, .. } = *self.containers.get(container);

@@ -22,8 +22,18 @@ impl Sizes {
         is_managed.then(|| SparkApplication {
             executors: self.profile_ids().map(|id| self.executor_of(id)).collect(),
             allocation: self.allocation(),
+            executor_start: self.executor_start(),
             end_pause: end_pause().unwrap_or_default().min(seconds::LONGEST),
         })
+    }
+
+    /// How long an executor takes from its request until it registers, where the cluster has room: the
+    /// lower quartile, because the slower ones waited for room.
+    fn executor_start(&self) -> Option<Duration> {
+        let mut starts = self.starts.clone();
+        starts.sort_unstable();
+        let quartile = starts.get(starts.len() / 4).copied();
+        quartile.filter(|start| *start <= seconds::LONGEST)
     }
 
     /// The position of a resource profile among the executors.

@@ -160,7 +160,12 @@ fn in_local_mode_the_driver_runs_the_tasks_whatever_the_default_profile_says() {
 
 fn executor(profile: i64, cores: u32) -> ExecutorAdded {
     ExecutorAdded {
-        executor: Executor { cores, profile },
+        executor: Executor {
+            cores,
+            profile,
+            request_ms: None,
+            registration_ms: None,
+        },
     }
 }
 

@@ -33,6 +33,7 @@ fn spark(id: &str, allocation: ExecutorAllocation, slots: u32, stages: &[Stage])
             slots,
         }],
         allocation,
+        executor_start: None,
         end_pause: Duration::ZERO,
     }));
     job
