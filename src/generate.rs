@@ -1,4 +1,4 @@
-//! Generates synthetic workloads: four workloads, each a set of parameters that
+//! Generates synthetic workloads: workloads, each a set of parameters that
 //! `docs/workload-model.md` documents.
 //!
 //! The same parameters and seed give the same jobs. Every generated trace is marked as `synthetic`.

@@ -8,8 +8,10 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use statrs::distribution::{ContinuousCDF, Normal};
 
-use super::model::{Bursts, Choice, JobShape, LogNormal, Recurring, Size, Stream};
-use crate::trace::{Job, Stage, TaskRun};
+use super::model::{
+    Bursts, Choice, JobShape, LogNormal, Plan, Recurring, Size, SparkShape, Stream,
+};
+use crate::trace::{ExecutorSize, Job, SparkApplication, SparkStage, Stage, TaskRun};
 use crate::units::{Mebibytes, Resources, VirtualCores};
 
 /// Task durations are written in steps of 0.1 s, and of 1 s where a task of the stage takes longer
@@ -120,9 +122,10 @@ impl Draw {
         let work_s = self.size(shape.work);
         let plan = shape.plans[self.rng.random_range(0..shape.plans.len())];
         let master = self.choice(shape.masters);
-        let stages = plan
+        let stages: Vec<Stage> = plan
             .iter()
-            .map(|stage| {
+            .zip(0..)
+            .map(|(stage, position)| {
                 let container = self.choice(shape.containers);
                 let (memory, vcores) = (container.memory, container.vcores);
                 Stage {
@@ -130,17 +133,39 @@ impl Draw {
                     memory,
                     vcores,
                     tasks: self.tasks(work_s * stage.share, shape),
-                    spark: None,
+                    spark: shape
+                        .spark
+                        .map(|spark| self.spark_stage(plan, position, &spark)),
                 }
             })
             .collect();
+        let executor = stages.first().map(Stage::each).unwrap_or_default();
         Job {
             id: id.into(),
             name,
             submit: tenths(submit_s),
             application_master: Some(master),
             stages,
-            spark: None,
+            spark: shape
+                .spark
+                .map(|spark| Box::new(spark_application(&spark, executor))),
+        }
+    }
+
+    fn spark_stage(&mut self, plan: Plan, position: u32, spark: &SparkShape) -> SparkStage {
+        let is_read = plan.iter().any(|later| later.after.contains(&position));
+        let starts_job = spark.has_job_per_stage || position == 0;
+        let pause_s = if starts_job {
+            self.log_normal(spark.pause)
+        } else {
+            0.0
+        };
+        SparkStage {
+            job: if spark.has_job_per_stage { position } else { 0 },
+            pause: tenths(pause_s),
+            executor: 0,
+            shuffle_output: is_read,
+            cached: spark.caches && position == 0,
         }
     }
 
@@ -227,6 +252,19 @@ impl Draw {
     /// At least 0, below 1.
     fn uniform(&mut self) -> f64 {
         self.rng.random()
+    }
+}
+
+fn spark_application(spark: &SparkShape, executor: Resources) -> SparkApplication {
+    SparkApplication {
+        executors: vec![ExecutorSize {
+            memory: executor.memory,
+            vcores: executor.vcores,
+            slots: spark.slots,
+        }],
+        allocation: spark.allocation,
+        executor_start: Some(spark.executor_start),
+        end_pause: Duration::ZERO,
     }
 }
 

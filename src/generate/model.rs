@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use crate::trace::ExecutorAllocation;
 use crate::units::Timestamp;
 
 /// A synthetic workload that can be generated.
@@ -16,15 +17,18 @@ pub enum SyntheticWorkload {
     ShortContainers,
     /// A steady load of tasks that are long enough for spot interruptions to hurt.
     SpotStorm,
+    /// A day of Spark applications with executors.
+    SparkDay,
 }
 
 impl SyntheticWorkload {
     /// All of them.
-    pub const ALL: [Self; 4] = [
+    pub const ALL: [Self; 5] = [
         Self::OfficeDay,
         Self::NightlyBatch,
         Self::ShortContainers,
         Self::SpotStorm,
+        Self::SparkDay,
     ];
 
     /// The name on the command line.
@@ -34,6 +38,7 @@ impl SyntheticWorkload {
             Self::NightlyBatch => "nightly-batch",
             Self::ShortContainers => "short-containers",
             Self::SpotStorm => "spot-storm",
+            Self::SparkDay => "spark-day",
         }
     }
 
@@ -44,6 +49,7 @@ impl SyntheticWorkload {
             Self::NightlyBatch => "the same three large jobs each night, for 14 days",
             Self::ShortContainers => "floods of tasks shorter than 30 s, for 8 hours",
             Self::SpotStorm => "a steady load of long tasks, for 12 hours",
+            Self::SparkDay => "one day of Spark: SQL, notebooks that idle, nightly ETL",
         }
     }
 
@@ -128,6 +134,25 @@ pub struct JobShape {
     pub containers: &'static [Choice],
     /// The sizes of the application master to pick from for each job.
     pub masters: &'static [Choice],
+    /// For Spark, the executors that run the tasks; otherwise each task is a container.
+    pub spark: Option<SparkShape>,
+}
+
+/// How the Spark applications of a class run.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct SparkShape {
+    /// Tasks that an executor runs at the same time; its size is that of the class's containers.
+    pub slots: u32,
+    /// How many executors an application has.
+    pub allocation: ExecutorAllocation,
+    /// How long an executor starts.
+    pub executor_start: Duration,
+    /// Seconds for which the driver pauses before each Spark job.
+    pub pause: LogNormal,
+    /// Whether each stage is a Spark job of its own, as with adaptive execution and in notebooks.
+    pub has_job_per_stage: bool,
+    /// Whether the first stage caches what it computes.
+    pub caches: bool,
 }
 
 /// The stages of a job, in an order in which they can run.

@@ -1,7 +1,9 @@
-//! The parameters of the four workloads.
+//! The parameters of the workloads.
 //!
 //! They are sized for the cluster of the scenario files under `simulations/`: 2 core nodes and up
 //! to 20 task nodes of m5.xlarge, with 12,288 MiB and 4 vcores each. A test checks that.
+
+mod spark_day;
 
 use std::time::Duration;
 
@@ -27,6 +29,7 @@ pub(super) fn parameters(workload: SyntheticWorkload) -> WorkloadModel {
         }
         SyntheticWorkload::ShortContainers => (8 * HOUR, vec![flood(), flood_base()], Vec::new()),
         SyntheticWorkload::SpotStorm => (12 * HOUR, vec![storm_medium(), storm_long()], Vec::new()),
+        SyntheticWorkload::SparkDay => (24 * HOUR, spark_day::streams(), spark_day::recurring()),
     };
     WorkloadModel {
         start: START,
@@ -225,6 +228,7 @@ fn office_query() -> Stream {
             plans: &[JOIN, JOIN_AGGREGATE, STAR],
             containers: QUERY_CONTAINERS,
             masters: SMALL_MASTERS,
+            spark: None,
         },
     }
 }
@@ -251,6 +255,7 @@ fn office_batch() -> Stream {
             plans: &[MAP_REDUCE, MAP_ONLY],
             containers: BATCH_CONTAINERS,
             masters: LARGE_MASTERS,
+            spark: None,
         },
     }
 }
@@ -277,6 +282,7 @@ fn office_maintenance() -> Stream {
             plans: &[MAP_ONLY],
             containers: BATCH_CONTAINERS,
             masters: LARGE_MASTERS,
+            spark: None,
         },
     }
 }
@@ -301,6 +307,7 @@ fn nightly_jobs() -> Vec<Recurring> {
             plans: plan,
             containers: MAP_CONTAINERS,
             masters: LARGE_MASTERS,
+            spark: None,
         },
     };
     vec![
@@ -332,6 +339,7 @@ fn daytime_trickle() -> Stream {
             plans: &[MAP_ONLY, MAP_REDUCE],
             containers: QUERY_CONTAINERS,
             masters: SMALL_MASTERS,
+            spark: None,
         },
     }
 }
@@ -359,6 +367,7 @@ fn flood() -> Stream {
             plans: &[MAP_ONLY],
             containers: MAP_CONTAINERS,
             masters: LARGE_MASTERS,
+            spark: None,
         },
     }
 }
@@ -385,6 +394,7 @@ fn flood_base() -> Stream {
             plans: &[MAP_REDUCE, JOIN],
             containers: QUERY_CONTAINERS,
             masters: SMALL_MASTERS,
+            spark: None,
         },
     }
 }
@@ -410,6 +420,7 @@ fn storm_medium() -> Stream {
             plans: &[MAP_REDUCE, JOIN],
             containers: BATCH_CONTAINERS,
             masters: LARGE_MASTERS,
+            spark: None,
         },
     }
 }
@@ -436,6 +447,7 @@ fn storm_long() -> Stream {
             plans: &[MAP_ONLY, MAP_REDUCE],
             containers: BATCH_CONTAINERS,
             masters: LARGE_MASTERS,
+            spark: None,
         },
     }
 }
