@@ -122,12 +122,14 @@ impl Draw {
         let work_s = self.size(shape.work);
         let plan = shape.plans[self.rng.random_range(0..shape.plans.len())];
         let master = self.choice(shape.masters);
-        let stages: Vec<Stage> = plan
+        let stages = plan
             .iter()
             .zip(0..)
             .map(|(stage, position)| {
-                let container = self.choice(shape.containers);
-                let (memory, vcores) = (container.memory, container.vcores);
+                let Resources { memory, vcores } = match &shape.spark {
+                    Some(spark) => slot_of(&spark.executor),
+                    None => self.choice(shape.containers),
+                };
                 Stage {
                     after: stage.after.to_vec(),
                     memory,
@@ -139,16 +141,13 @@ impl Draw {
                 }
             })
             .collect();
-        let executor = stages.first().map(Stage::each).unwrap_or_default();
         Job {
             id: id.into(),
             name,
             submit: tenths(submit_s),
             application_master: Some(master),
             stages,
-            spark: shape
-                .spark
-                .map(|spark| Box::new(spark_application(&spark, executor))),
+            spark: shape.spark.map(|spark| Box::new(spark_application(&spark))),
         }
     }
 
@@ -255,13 +254,18 @@ impl Draw {
     }
 }
 
-fn spark_application(spark: &SparkShape, executor: Resources) -> SparkApplication {
+/// The part of an executor that a task takes.
+fn slot_of(executor: &ExecutorSize) -> Resources {
+    let slots = u64::from(executor.slots);
+    Resources {
+        memory: Mebibytes(executor.memory.get() / slots),
+        vcores: VirtualCores((executor.vcores.get() / slots).max(1)),
+    }
+}
+
+fn spark_application(spark: &SparkShape) -> SparkApplication {
     SparkApplication {
-        executors: vec![ExecutorSize {
-            memory: executor.memory,
-            vcores: executor.vcores,
-            slots: spark.slots,
-        }],
+        executors: vec![spark.executor],
         allocation: spark.allocation,
         executor_start: Some(spark.executor_start),
         end_pause: Duration::ZERO,

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use crate::trace::ExecutorAllocation;
+use crate::trace::{ExecutorAllocation, ExecutorSize};
 use crate::units::Timestamp;
 
 /// A synthetic workload that can be generated.
@@ -130,7 +130,7 @@ pub struct JobShape {
     pub tasks_max: u32,
     /// The structures to pick from for each job, all equally likely.
     pub plans: &'static [Plan],
-    /// The container sizes to pick from for each stage.
+    /// The container sizes to pick from for each stage; none for Spark.
     pub containers: &'static [Choice],
     /// The sizes of the application master to pick from for each job.
     pub masters: &'static [Choice],
@@ -141,8 +141,8 @@ pub struct JobShape {
 /// How the Spark applications of a class run.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct SparkShape {
-    /// Tasks that an executor runs at the same time; its size is that of the class's containers.
-    pub slots: u32,
+    /// The executors of the application, in place of containers.
+    pub executor: ExecutorSize,
     /// How many executors an application has.
     pub allocation: ExecutorAllocation,
     /// How long an executor starts.

@@ -1,9 +1,9 @@
 //! Spark event logs (`spark.eventLog.enabled`): JSON lines, one log per application.
 //!
-//! An application becomes one job. On YARN, containers are executors, but the demand comes from
-//! tasks. So each task becomes a slice of an executor: the executor's memory, including overhead,
-//! divided by its task slots. On YARN and Kubernetes, the job also has its executors and the pauses of
-//! its driver, so that the simulator can run it as Spark does. docs/traces.md lists what the import keeps and what it loses.
+//! An application becomes one job. The demand comes from tasks, so each task becomes a slice of an
+//! executor: the executor's memory, including overhead, divided by its task slots. On YARN and
+//! Kubernetes, the job also has its executors and the pauses of its driver, so that the simulator can
+//! run it as Spark does. docs/traces.md lists what the import keeps and what it loses.
 
 mod environment;
 mod events;

@@ -7,15 +7,16 @@ use super::super::model::{
     Choice, JobShape, LogNormal, Plan, Recurring, Size, SparkShape, StagePlan, Stream,
 };
 use super::{HOUR, JOIN, JOIN_AGGREGATE, OFFICE_HOURS, STAR};
-use crate::trace::{DynamicAllocation, ExecutorAllocation};
+use crate::trace::{DynamicAllocation, ExecutorAllocation, ExecutorSize};
+use crate::units::{Mebibytes, VirtualCores};
 
 /// Two of them fit a node of m5.xlarge. YARN counts one core for each container where it schedules by
 /// memory only, as it does on EMR.
-const EXECUTOR: &[Choice] = &[Choice {
-    memory_gib: 5,
-    vcores: 1,
-    weight: 1.0,
-}];
+const EXECUTOR: ExecutorSize = ExecutorSize {
+    memory: Mebibytes(5_120),
+    vcores: VirtualCores(1),
+    slots: 2,
+};
 const DRIVER: &[Choice] = &[Choice {
     memory_gib: 2,
     vcores: 1,
@@ -36,7 +37,7 @@ const fn dynamic(max: u32) -> ExecutorAllocation {
 
 const fn spark(max: u32, pause: LogNormal) -> SparkShape {
     SparkShape {
-        slots: 2,
+        executor: EXECUTOR,
         allocation: dynamic(max),
         executor_start: Duration::from_secs(8),
         pause,
@@ -119,7 +120,7 @@ pub fn recurring() -> Vec<Recurring> {
             task_max_s: 900.0,
             tasks_max: 600,
             plans: &[WIDE_AND_NARROW],
-            containers: EXECUTOR,
+            containers: &[],
             masters: DRIVER,
             spark: Some(SparkShape {
                 has_job_per_stage: false,
@@ -142,7 +143,7 @@ pub fn recurring() -> Vec<Recurring> {
 fn sql() -> Stream {
     Stream {
         class: "sql",
-        jobs_per_hour: 40.0,
+        jobs_per_hour: 60.0,
         by_hour: OFFICE_HOURS,
         bursts: None,
         shape: JobShape {
@@ -159,7 +160,7 @@ fn sql() -> Stream {
             task_max_s: 300.0,
             tasks_max: 200,
             plans: &[JOIN, JOIN_AGGREGATE, STAR],
-            containers: EXECUTOR,
+            containers: &[],
             masters: DRIVER,
             spark: Some(spark(
                 20,
@@ -192,7 +193,7 @@ fn notebook() -> Stream {
             task_max_s: 300.0,
             tasks_max: 48,
             plans: &[CELLS],
-            containers: EXECUTOR,
+            containers: &[],
             masters: DRIVER,
             spark: Some(SparkShape {
                 caches: true,
