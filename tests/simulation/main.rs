@@ -8,3 +8,4 @@ mod formulas;
 mod queueing;
 mod recorded;
 mod scenarios;
+mod spark_alone;
