@@ -1,10 +1,14 @@
 use std::time::Duration;
 
+use proptest::prelude::*;
+
 use crate::observation::Observation;
 use crate::observation::work::{StageWork, WorkOrReason};
 use crate::sim::run::Run;
 use crate::sim::scenario::Scenario;
-use crate::sim::testing::{SLOT, finishes, run_jobs, scenario, seconds, staged, waits};
+use crate::sim::testing::{
+    SLOT, finishes, on_spot, provision, run_jobs, scenario, seconds, staged, waits,
+};
 use crate::trace::{
     DynamicAllocation, ExecutorAllocation, ExecutorSize, Job, SparkApplication, SparkStage,
 };
@@ -262,4 +266,138 @@ fn an_executor_takes_the_cores_of_its_container() {
     let yarn = run.observations[5].yarn.as_ref().expect("shown").value;
     assert_eq!(yarn.vcores_allocated, Some(VirtualCores(2)));
     assert_eq!(yarn.memory_allocated, Mebibytes(1_000));
+}
+
+/// A Spark application to try.
+#[derive(Clone, Debug)]
+struct Application {
+    has_master: bool,
+    allocation: ExecutorAllocation,
+    slots: u32,
+    /// The tasks of each stage, whether it waits for the one before it, and what is special about it.
+    stages: Vec<(Vec<u32>, bool, SparkStage)>,
+}
+
+fn applications() -> impl Strategy<Value = Application> {
+    let stage = (
+        prop::collection::vec(0_u32..150, 1..8),
+        any::<bool>(),
+        (0_u32..3, 0_u32..60, any::<[bool; 2]>()),
+    );
+    let allocation = (
+        any::<[bool; 3]>(),
+        (0_u32..4, 0_u32..3, prop::option::of(1_u32..6)),
+        5_u64..90,
+    );
+    let stages = prop::collection::vec(stage, 1..5);
+    (any::<bool>(), allocation, 1_u32..4, stages).prop_map(
+        |(has_master, ([is_fixed, tracks, forgets], counts, idle_s), slots, stages)| {
+            let (initial, min, max) = counts;
+            let dynamic = DynamicAllocation {
+                initial,
+                min,
+                max,
+                idle_timeout: Duration::from_secs(idle_s),
+                cached_idle_timeout: forgets.then_some(Duration::from_secs(2 * idle_s)),
+                shuffle_tracking: tracks,
+            };
+            let stages = stages.into_iter().map(
+                |(tasks, is_chained, (job, pause_s, [shuffle_output, cached]))| {
+                    let detail = SparkStage {
+                        job,
+                        pause: Duration::from_secs(u64::from(pause_s)),
+                        executor: 0,
+                        shuffle_output,
+                        cached,
+                    };
+                    (tasks, is_chained, detail)
+                },
+            );
+            Application {
+                has_master,
+                allocation: match is_fixed {
+                    true => fixed(initial + 1),
+                    false => ExecutorAllocation::Dynamic(dynamic),
+                },
+                slots,
+                stages: stages.collect(),
+            }
+        },
+    )
+}
+
+impl Application {
+    fn job(&self, number: usize) -> Job {
+        let stages = self.stages.iter().zip(0_u32..);
+        let owned: Vec<(Vec<u32>, Vec<f64>, SparkStage)> = stages
+            .map(|((tasks, is_chained, detail), position)| {
+                let after = position.checked_sub(1).filter(|_| *is_chained);
+                let tasks = tasks.iter().map(|task_s| f64::from(*task_s));
+                (after.into_iter().collect(), tasks.collect(), *detail)
+            })
+            .collect();
+        let borrowed: Vec<Stage> = owned
+            .iter()
+            .map(|(after, tasks, detail)| (after.as_slice(), tasks.as_slice(), *detail))
+            .collect();
+        let mut job = spark(
+            &format!("a{number}"),
+            self.allocation,
+            self.slots,
+            &borrowed,
+        );
+        job.submit = Duration::from_secs(40 * number as u64);
+        job.application_master = self.has_master.then_some(SLOT);
+        job
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(300))]
+
+    #[test]
+    fn whatever_nodes_do_every_task_of_every_application_is_done_once(
+        applications in prop::collection::vec(applications(), 1..5),
+        mut script in prop::collection::vec((0_u32..1_500, 0_u32..6), 0..8),
+        is_spot: bool,
+        seed: u64,
+    ) {
+        script.sort_unstable();
+        let mut script: Vec<(f64, u32)> =
+            script.into_iter().map(|(at_s, to)| (f64::from(at_s), to)).collect();
+        script.push((1_600.0, 12));
+        let mut scenario = scenario(2, 3);
+        scenario.decommission_timeout = seconds(100.0);
+        provision(&mut scenario, 40);
+        if is_spot {
+            on_spot(&mut scenario, 4.0);
+        }
+        let jobs: Vec<Job> = (0..).zip(&applications).map(|(number, made)| made.job(number)).collect();
+        let tasks: u64 = jobs.iter().flat_map(|job| &job.stages).map(|stage| stage.tasks.len() as u64).sum();
+        let run = run_jobs(&jobs, &scenario, &script, seed);
+        prop_assert!(!run.is_cut_off);
+        prop_assert_eq!((run.tasks_total, run.tasks_finished), (tasks, tasks));
+        prop_assert_eq!(run.jobs.len(), jobs.len());
+        for observation in &run.observations {
+            let work = &observation.work.as_ref().expect("shown").value;
+            let yarn = observation.yarn.as_ref().expect("shown").value;
+            let held = work.totals.executors_held.expect("all are known");
+            prop_assert!(held <= yarn.containers_allocated);
+            prop_assert!(yarn.memory_allocated <= yarn.memory_total);
+        }
+        let again = run_jobs(&jobs, &scenario, &script, seed);
+        prop_assert_eq!(format!("{run:?}"), format!("{again:?}"));
+    }
+
+    #[test]
+    fn an_application_that_never_waits_takes_its_unhindered_time(application in applications()) {
+        let job = application.job(0);
+        let mut work = crate::sim::testing::load(std::slice::from_ref(&job));
+        crate::sim::unhindered::measure(&mut work);
+        let run = run_jobs(&[job], &scenario(1, 1_000), &[], 0);
+        let took_ms = run.jobs[0].finished_at.as_millis();
+        prop_assert_eq!(took_ms, work.jobs[0].unhindered_ms);
+        let waited: f64 = run.waits.iter().map(|wait| wait.seconds * wait.weight).sum();
+        prop_assert_eq!(waited, 0.0);
+    }
 }
