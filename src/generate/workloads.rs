@@ -3,19 +3,18 @@
 //! They are sized for the cluster of the scenario files under `simulations/`: 2 core nodes and up
 //! to 20 task nodes of m5.xlarge, with 12,288 MiB and 4 vcores each. A test checks that.
 
+mod plans;
 mod spark_day;
-
-use std::time::Duration;
 
 use super::model::{
     Bursts, Choice, JobShape, LogNormal, Plan, Recurring, Size, StagePlan, Stream,
     SyntheticWorkload, WorkloadModel,
 };
 use crate::units::Timestamp;
+use plans::{HOUR, JOIN, JOIN_AGGREGATE, OFFICE_HOURS, STAR};
 
 /// Monday 2 March 2026, 00:00 UTC.
 const START: Timestamp = Timestamp::from_millis(1_772_409_600_000);
-const HOUR: Duration = Duration::from_secs(3_600);
 
 pub(super) fn parameters(workload: SyntheticWorkload) -> WorkloadModel {
     let (span, streams, recurring) = match workload {
@@ -40,13 +39,6 @@ pub(super) fn parameters(workload: SyntheticWorkload) -> WorkloadModel {
 }
 
 const ALWAYS: [f64; 24] = [1.0; 24];
-
-/// Working hours from 8 to 18 with a dip at lunch; a few people start early or stay late.
-#[rustfmt::skip]
-const OFFICE_HOURS: [f64; 24] = [
-    0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.05, 0.2, 0.7, 1.0, 1.0, 0.9,
-    0.4, 0.7, 1.0, 1.0, 0.9, 0.6, 0.2, 0.1, 0.05, 0.0, 0.0, 0.0,
-];
 
 /// From 22 to 5.
 #[rustfmt::skip]
@@ -76,63 +68,6 @@ const MAP_ONLY: Plan = &[StagePlan {
     after: &[],
     share: 1.0,
 }];
-/// Two scans and a join.
-const JOIN: Plan = &[
-    StagePlan {
-        after: &[],
-        share: 0.5,
-    },
-    StagePlan {
-        after: &[],
-        share: 0.25,
-    },
-    StagePlan {
-        after: &[0, 1],
-        share: 0.25,
-    },
-];
-/// Two scans, a join, an aggregate.
-const JOIN_AGGREGATE: Plan = &[
-    StagePlan {
-        after: &[],
-        share: 0.45,
-    },
-    StagePlan {
-        after: &[],
-        share: 0.2,
-    },
-    StagePlan {
-        after: &[0, 1],
-        share: 0.25,
-    },
-    StagePlan {
-        after: &[2],
-        share: 0.1,
-    },
-];
-/// Three scans, two of them joined first, then all, an aggregate and a sort.
-const STAR: Plan = &[
-    StagePlan {
-        after: &[],
-        share: 0.4,
-    },
-    StagePlan {
-        after: &[],
-        share: 0.15,
-    },
-    StagePlan {
-        after: &[0, 1],
-        share: 0.25,
-    },
-    StagePlan {
-        after: &[2],
-        share: 0.15,
-    },
-    StagePlan {
-        after: &[3],
-        share: 0.05,
-    },
-];
 
 const SMALL_MASTERS: &[Choice] = &[
     Choice {

@@ -10,84 +10,29 @@
 
 mod applications;
 mod heartbeats;
+mod lost;
 mod queue;
 mod room;
 mod spark;
+mod state;
 mod table;
 mod timeline;
 
-use std::collections::VecDeque;
 use std::time::Duration;
 
 use super::cluster::{Change, Cluster, NodeIndex};
-use super::job_work::JobWork;
-use super::run::{JobLife, Run, Wait};
-use super::scenario::Scenario;
+use super::run::{JobLife, Run};
 use super::workload::{Application, Load, Workload};
 use crate::observation::work::Work;
 use crate::units::{Mebibytes, Resources};
 use applications::unfinished_applications;
-use queue::{JobQueue, MasterState, NONE, Request, Taken};
-use room::Room;
-use spark::Spark;
-use table::{Container, Containers};
-use timeline::{Completion, Timeline};
+use queue::{MasterState, NONE, Request, Taken};
+pub(super) use state::{ContainerWorkload, Held};
+use table::Container;
 
 /// The share of the active nodes' memory that application masters may take (the fair scheduler's
 /// `maxAMShare`, 0.5 by default).
 const APPLICATION_MASTER_SHARE: f64 = 0.5;
-
-/// The jobs of a trace, served container by container.
-#[derive(Debug)]
-pub(super) struct ContainerWorkload<'a> {
-    work: &'a JobWork,
-    /// See [`YarnDelays`](super::scenario::YarnDelays).
-    application_start_ms: i64,
-    container_overhead_ms: i64,
-    queue: JobQueue<'a>,
-    /// The number of jobs that have arrived.
-    arrived: usize,
-    next_arrival_ms: Option<i64>,
-    finished: usize,
-    /// The first job that is not finished.
-    oldest: usize,
-    /// Jobs that have arrived and are not finished.
-    running_jobs: u64,
-    /// Jobs whose master may not start yet, by submission.
-    inactive: VecDeque<u32>,
-    /// Taken by the masters that may run.
-    masters: Resources,
-    containers: Containers,
-    containers_allocated: u64,
-    containers_released: u64,
-    completions: Timeline,
-    room: Room,
-    /// `None` if no job is a Spark application with executors.
-    spark: Option<Box<Spark>>,
-    /// When the tasks that started last became ready, how long they waited, and when they started.
-    last_started: Option<(i64, i64, i64)>,
-    /// The containers that ended, if they are recorded.
-    held: Option<Vec<Held>>,
-    facts: Facts,
-}
-
-/// What a container held, and when, in milliseconds since the start.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Held {
-    pub from_ms: i64,
-    pub until_ms: i64,
-    pub each: Resources,
-}
-
-/// What a simulation adds to its [`Run`].
-#[derive(Debug, Default)]
-struct Facts {
-    waits: Vec<Wait>,
-    lives: Vec<JobLife>,
-    tasks_finished: u64,
-    tasks_rerun: u64,
-    lost_ms: u64,
-}
 
 impl Workload for ContainerWorkload<'_> {
     fn advance(&mut self, until_ms: i64, cluster: &mut Cluster) -> i64 {
@@ -187,60 +132,7 @@ impl Workload for ContainerWorkload<'_> {
     }
 }
 
-impl<'a> ContainerWorkload<'a> {
-    /// The jobs of `work` before the first of them arrives.
-    pub fn new(work: &'a JobWork, scenario: &Scenario) -> Self {
-        let application_start_ms = scenario.yarn.application_start.as_millis() as i64;
-        Self {
-            work,
-            application_start_ms,
-            container_overhead_ms: scenario.yarn.container_overhead.as_millis() as i64,
-            queue: JobQueue::new(work, scenario.scheduler, application_start_ms),
-            arrived: 0,
-            next_arrival_ms: work.jobs.first().map(|job| job.submit_ms),
-            finished: 0,
-            oldest: 0,
-            running_jobs: 0,
-            inactive: VecDeque::new(),
-            masters: Resources::default(),
-            containers: Containers::default(),
-            containers_allocated: 0,
-            containers_released: 0,
-            completions: Timeline::new(),
-            room: Room::new(scenario.yarn.heartbeat),
-            spark: Spark::new(work),
-            last_started: None,
-            held: None,
-            facts: Facts {
-                waits: Vec::with_capacity(work.tasks.min(1 << 20) as usize),
-                ..Facts::default()
-            },
-        }
-    }
-
-    /// Records what containers held from now on.
-    pub fn record_held(&mut self) {
-        self.held = Some(Vec::new());
-    }
-
-    /// The recorded containers, which have ended.
-    pub fn take_held(&mut self) -> Vec<Held> {
-        self.held.take().unwrap_or_default()
-    }
-
-    /// When the next arrival, completion or heartbeat is due.
-    fn next_event_ms(&self) -> Option<i64> {
-        let completion = self.completions.peek().map(Completion::at_ms);
-        let of_containers = earliest(
-            earliest(self.next_arrival_ms, completion),
-            self.room.next_heartbeat_ms(),
-        );
-        match &self.spark {
-            Some(spark) => earliest(of_containers, spark.next_ms()),
-            None => of_containers,
-        }
-    }
-
+impl ContainerWorkload<'_> {
     /// Processes all completions, heartbeats and arrivals that are due.
     fn process_due(&mut self, now_ms: i64, cluster: &mut Cluster) {
         while let Some(completion) = self.completions.peek()
@@ -352,30 +244,6 @@ impl<'a> ContainerWorkload<'a> {
         }
     }
 
-    /// Adds a container whose task is done, or whose process has started, at `at_ms`.
-    fn add_completing(&mut self, container: Container, at_ms: i64) -> u32 {
-        let (index, generation) = self.containers.add(container);
-        self.completions
-            .push(Completion::new(at_ms, index, generation));
-        index
-    }
-
-    /// Notes how long a task waited. Tasks that became ready together and start together are merged
-    /// into a single wait.
-    fn note_wait(&mut self, ready_ms: i64, wait_ms: i64, now_ms: i64) {
-        let waits = &mut self.facts.waits;
-        let started = Some((ready_ms, wait_ms, now_ms));
-        match waits.last_mut() {
-            Some(last) if self.last_started == started => last.weight += 1.0,
-            _ => waits.push(Wait {
-                seconds: wait_ms as f64 / 1e3,
-                weight: 1.0,
-                since_s: ready_ms as f64 / 1e3,
-            }),
-        }
-        self.last_started = started;
-    }
-
     /// Ends the container of a task that is done.
     fn complete(&mut self, index: u32, now_ms: i64, cluster: &mut Cluster) {
         let Container { job, stage, .. } = *self.containers.get(index);
@@ -408,97 +276,6 @@ impl<'a> ContainerWorkload<'a> {
             finished_at: self.work.at(now_ms),
             unhindered: Duration::from_millis(unhindered_ms.unsigned_abs()),
         });
-    }
-
-    /// Ends a container and releases its resources on the node.
-    fn release(&mut self, index: u32, now_ms: i64, cluster: &mut Cluster) {
-        let Container {
-            node, stage, each, ..
-        } = *self.containers.get(index);
-        self.remove(index, now_ms);
-        cluster.release(node, each, stage == NONE, now_ms);
-        self.room.add(node);
-    }
-
-    /// Removes a container from the table and from its job.
-    fn remove(&mut self, index: u32, now_ms: i64) {
-        let container = self.containers.remove(index);
-        let (job, memory) = (container.job, container.each.memory);
-        if let Some(held) = &mut self.held {
-            held.push(Held {
-                from_ms: container.started_ms,
-                until_ms: now_ms,
-                each: container.each,
-            });
-        }
-        self.containers_allocated -= 1;
-        self.containers_released += 1;
-        self.queue.change_held(job, |held| held - memory);
-    }
-
-    /// Loses everything on a node. The tasks of a lost application master are lost with it,
-    /// wherever they run.
-    fn lose_node(&mut self, node: NodeIndex, now_ms: i64, cluster: &mut Cluster) {
-        let mut orphaned = Vec::new();
-        for index in self.containers.select(|container| container.node == node) {
-            let Container {
-                job,
-                stage,
-                executor,
-                ..
-            } = *self.containers.get(index);
-            match stage {
-                _ if executor != NONE => self.lose_executor_task(index, now_ms),
-                NONE => {
-                    orphaned.push(job);
-                    self.lose(index, now_ms);
-                }
-                stage if self.queue.is_pool(stage) => self.lose_executor(index, now_ms),
-                _ => self.lose(index, now_ms),
-            }
-        }
-        for job in orphaned {
-            if self.queue.is_spark(job) {
-                self.begin_again(job, now_ms, cluster);
-            } else {
-                self.lose_tasks_of(job, now_ms, cluster);
-            }
-            self.queue.master_lost(job);
-        }
-    }
-
-    /// Loses the tasks of a job, whose master is lost, on the nodes that are left.
-    fn lose_tasks_of(&mut self, job: u32, now_ms: i64, cluster: &mut Cluster) {
-        for index in self.containers.select(|container| container.job == job) {
-            let Container { node, each, .. } = *self.containers.get(index);
-            self.lose(index, now_ms);
-            cluster.release(node, each, false, now_ms);
-            self.room.add(node);
-        }
-    }
-
-    /// Ends a container unfinished; its task starts again from the beginning.
-    fn lose(&mut self, index: u32, now_ms: i64) {
-        let Container {
-            stage,
-            started_ms,
-            duration_ms,
-            ..
-        } = *self.containers.get(index);
-        self.remove(index, now_ms);
-        self.facts.tasks_rerun += 1;
-        self.facts.lost_ms += (now_ms - started_ms).unsigned_abs();
-        if stage != NONE {
-            self.queue.retry(stage, duration_ms);
-        }
-    }
-}
-
-/// The earlier of two instants, of which there may be none.
-fn earliest(one: Option<i64>, other: Option<i64>) -> Option<i64> {
-    match (one, other) {
-        (Some(one), Some(other)) => Some(one.min(other)),
-        (one, other) => one.or(other),
     }
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::super::model::{
     Choice, JobShape, LogNormal, Plan, Recurring, Size, SparkShape, StagePlan, Stream,
 };
-use super::{HOUR, JOIN, JOIN_AGGREGATE, OFFICE_HOURS, STAR};
+use super::plans::{HOUR, JOIN, JOIN_AGGREGATE, OFFICE_HOURS, STAR};
 use crate::trace::{DynamicAllocation, ExecutorAllocation, ExecutorSize};
 use crate::units::{Mebibytes, VirtualCores};
 

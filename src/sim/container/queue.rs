@@ -100,6 +100,14 @@ pub(super) struct Taken {
     pub ready_ms: Option<i64>,
 }
 
+impl Taken {
+    /// A master or an executor.
+    const ENDS_LATER: Self = Self {
+        duration_ms: 0,
+        ready_ms: None,
+    };
+}
+
 impl JobState {
     /// A job that has not arrived.
     pub fn new(spec: &JobSpec) -> Self {
@@ -297,18 +305,14 @@ impl<'a> JobQueue<'a> {
     pub fn take(&mut self, Request { stage, each, .. }: Request) -> Taken {
         self.pending = self.pending.minus(each);
         self.containers_pending -= 1;
-        const ENDS_LATER: Taken = Taken {
-            duration_ms: 0,
-            ready_ms: None,
-        };
         if stage == NONE {
             self.masters_waiting -= 1;
-            return ENDS_LATER;
+            return Taken::ENDS_LATER;
         }
         if self.is_pool(stage) {
             self.stages[stage as usize].never_started -= 1;
             self.unlink_if_spent(stage);
-            return ENDS_LATER;
+            return Taken::ENDS_LATER;
         }
         let task = self.take_task(stage);
         self.unlink_if_spent(stage);

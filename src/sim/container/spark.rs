@@ -10,97 +10,18 @@
 
 mod allocation;
 mod driver;
+mod executors;
 mod lost;
 mod pool;
+pub(super) mod state;
 mod work;
 
-use std::collections::BTreeSet;
-
-use super::ContainerWorkload;
-use super::queue::NONE;
+use super::state::ContainerWorkload;
 use super::table::Container;
-use crate::sim::cluster::{Cluster, NodeIndex};
-use crate::sim::job_work::JobWork;
+use crate::sim::cluster::Cluster;
 use crate::units::Resources;
-use driver::{Driver, StageProgress};
-use pool::{Executor, Pool};
-
-/// All Spark applications of a workload.
-#[derive(Debug)]
-pub(super) struct Spark {
-    /// The drivers that run, by job.
-    drivers: Vec<Option<Box<Driver>>>,
-    /// The jobs whose drivers run.
-    running: BTreeSet<u32>,
-    /// By stage.
-    progress: Vec<StageProgress>,
-    /// By container; meaningful only for executors.
-    executors: Vec<Executor>,
-    alarms: BTreeSet<(i64, Alarm)>,
-}
-
-/// Something that a driver does later.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Alarm {
-    /// It submits a stage.
-    Stage { job: u32, stage: u32 },
-    /// It looks at its executors.
-    Pool { job: u32, pool: usize },
-    /// It ends.
-    End { job: u32 },
-}
-
-impl Alarm {
-    fn job(self) -> u32 {
-        match self {
-            Self::Stage { job, .. } | Self::Pool { job, .. } | Self::End { job } => job,
-        }
-    }
-}
-
-impl Spark {
-    /// The state before the first job arrives; `None` if no job is a Spark application with executors.
-    pub fn new(work: &JobWork) -> Option<Box<Self>> {
-        let is_there = work.jobs.iter().any(|job| job.spark.is_some());
-        is_there.then(|| {
-            Box::new(Self {
-                drivers: work.jobs.iter().map(|_| None).collect(),
-                running: BTreeSet::new(),
-                progress: vec![StageProgress::default(); work.stages.len()],
-                executors: Vec::new(),
-                alarms: BTreeSet::new(),
-            })
-        })
-    }
-
-    /// When a driver acts next.
-    pub fn next_ms(&self) -> Option<i64> {
-        self.alarms.first().map(|(at_ms, _)| *at_ms)
-    }
-
-    fn driver(&mut self, job: u32) -> Option<&mut Driver> {
-        self.drivers.get_mut(job as usize)?.as_deref_mut()
-    }
-
-    fn pool(&mut self, job: u32, pool: usize) -> Option<&mut Pool> {
-        self.driver(job)?.pools.get_mut(pool)
-    }
-
-    fn executor(&mut self, container: u32) -> &mut Executor {
-        let row = container as usize;
-        if row >= self.executors.len() {
-            self.executors.resize(row + 1, Executor::default());
-        }
-        &mut self.executors[row]
-    }
-
-    /// Forgets a driver with all that it planned.
-    fn remove_driver(&mut self, job: u32) -> Option<Box<Driver>> {
-        self.running.remove(&job);
-        self.alarms.retain(|(_, alarm)| alarm.job() != job);
-        self.drivers.get_mut(job as usize)?.take()
-    }
-}
+use driver::Driver;
+use state::Alarm;
 
 impl ContainerWorkload<'_> {
     /// Lets the drivers do what is due.
@@ -196,47 +117,6 @@ impl ContainerWorkload<'_> {
         }
         self.fill_executors(spec.job, pool_index, now_ms);
         self.manage_executors(spec.job, pool_index, now_ms, cluster);
-    }
-
-    /// How long an executor of a job starts.
-    pub(super) fn executor_start_ms(&self, job: u32) -> i64 {
-        let spark = self.work.jobs[job as usize].spark.as_ref();
-        let own = spark.and_then(|spark| spark.executor_start_ms);
-        own.unwrap_or(self.container_overhead_ms)
-    }
-
-    /// Notes that an executor has a container, in which it starts.
-    pub(super) fn executor_starts(&mut self, container: u32, now_ms: i64) {
-        let Container { job, stage, .. } = *self.containers.get(container);
-        let is_owed = self.queue.executors_requested(stage) > 0;
-        let Some(spark) = &mut self.spark else { return };
-        *spark.executor(container) = Executor::default();
-        let Some(driver) = spark.driver(job) else {
-            return;
-        };
-        let pool = driver.pool_of(stage);
-        driver.pools[pool].executors.insert(container);
-        driver.pools[pool].owed.set(is_owed, now_ms);
-    }
-
-    /// Notes that an executor registered with its driver.
-    pub(super) fn executor_is_up(&mut self, container: u32, now_ms: i64, cluster: &mut Cluster) {
-        let Container { job, stage, .. } = *self.containers.get(container);
-        let Some(spark) = &mut self.spark else { return };
-        let Some(driver) = spark.drivers[job as usize].as_deref_mut() else {
-            return;
-        };
-        let pool_index = driver.pool_of(stage);
-        let pool = &mut driver.pools[pool_index];
-        let executor = &mut spark.executors[container as usize];
-        executor.is_up = true;
-        executor.free = pool.slots;
-        if !executor.is_leaving {
-            executor.is_in_turn = true;
-            pool.turn.push_back(container);
-        }
-        self.fill_executors(job, pool_index, now_ms);
-        self.note_idle(job, pool_index, container, now_ms, cluster);
     }
 
     /// Starts tasks in the free slots of executors, one after the other in turn.
@@ -407,110 +287,6 @@ impl ContainerWorkload<'_> {
         self.note_idle(job, pool_index, container, now_ms, cluster);
     }
 
-    /// Plans when an executor may be removed, if it runs no task.
-    fn note_idle(
-        &mut self,
-        job: u32,
-        pool_index: usize,
-        container: u32,
-        now_ms: i64,
-        cluster: &mut Cluster,
-    ) {
-        let Some(spark) = &mut self.spark else { return };
-        let executor = spark.executors[container as usize];
-        let Some(pool) = spark.pool(job, pool_index) else {
-            return;
-        };
-        if executor.free < pool.slots {
-            return;
-        }
-        let timeout = pool.allocation.dynamic().and_then(|dynamic| {
-            let timeout = if executor.keeps_cache {
-                dynamic.cached_idle_timeout
-            } else {
-                Some(dynamic.idle_timeout)
-            };
-            timeout.filter(|_| !executor.keeps_shuffle)
-        });
-        if let Some(timeout) = timeout {
-            let expires_ms = now_ms + i64::try_from(timeout.as_millis()).unwrap_or(i64::MAX / 2);
-            pool.idle.insert((expires_ms, container));
-            spark.executors[container as usize].expires_ms = Some(expires_ms);
-        }
-        self.manage_executors(job, pool_index, now_ms, cluster);
-    }
-
-    /// Requests executors and removes idle ones, as the driver's allocation wants it.
-    fn manage_executors(
-        &mut self,
-        job: u32,
-        pool_index: usize,
-        now_ms: i64,
-        cluster: &mut Cluster,
-    ) {
-        let Some(spark) = &mut self.spark else { return };
-        let Some(pool) = spark.drivers[job as usize]
-            .as_deref_mut()
-            .and_then(|driver| driver.pools.get_mut(pool_index))
-        else {
-            return;
-        };
-        pool.update(now_ms);
-        let mut removed = Vec::new();
-        let mut held = pool.held();
-        for &(_, container) in pool.idle.range(..(now_ms + 1, 0)) {
-            let is_leaving = spark.executors[container as usize].is_leaving;
-            if is_leaving || pool.allocation.may_remove(held) {
-                removed.push(container);
-                held -= u32::from(!is_leaving);
-            }
-        }
-        for container in removed {
-            self.forget_executor(job, pool_index, container);
-            self.release(container, now_ms, cluster);
-        }
-        let Some(spark) = &mut self.spark else { return };
-        let Some(pool) = spark.pool(job, pool_index) else {
-            return;
-        };
-        let wanted = pool.wanted();
-        if wanted != self.queue.executors_requested(pool.row) {
-            self.queue.request_executors(pool.row, wanted);
-        }
-        pool.owed.set(wanted > 0, now_ms);
-        let next_ms = pool.next_ms(now_ms);
-        if next_ms != pool.alarm_ms {
-            let before_ms = std::mem::replace(&mut pool.alarm_ms, next_ms);
-            let alarm = Alarm::Pool {
-                job,
-                pool: pool_index,
-            };
-            if let Some(before_ms) = before_ms {
-                spark.alarms.remove(&(before_ms, alarm));
-            }
-            if let Some(next_ms) = next_ms {
-                spark.alarms.insert((next_ms, alarm));
-            }
-        }
-    }
-
-    /// Removes an executor from its pool, before its container ends.
-    fn forget_executor(&mut self, job: u32, pool_index: usize, container: u32) {
-        let Some(spark) = &mut self.spark else { return };
-        let executor = std::mem::take(&mut spark.executors[container as usize]);
-        let Some(pool) = spark.pool(job, pool_index) else {
-            return;
-        };
-        pool.executors.remove(&container);
-        pool.leaving -= u32::from(executor.is_leaving);
-        if let Some(expires_ms) = executor.expires_ms {
-            pool.idle.remove(&(expires_ms, container));
-        }
-        if executor.is_in_turn {
-            pool.turn.retain(|other| *other != container);
-        }
-    }
-
     /// Ends an application whose stages are all done.
     fn end_application(&mut self, job: u32, now_ms: i64, cluster: &mut Cluster) {
         self.stop_driver(job, now_ms, cluster);
@@ -530,16 +306,6 @@ impl ContainerWorkload<'_> {
                 self.release(container, now_ms, cluster);
             }
         }
-    }
-
-    /// Executors of all applications on a node.
-    fn executors_on(&self, node: NodeIndex) -> Vec<u32> {
-        self.containers.select(|container| {
-            container.node == node
-                && container.executor == NONE
-                && container.stage != NONE
-                && self.queue.is_pool(container.stage)
-        })
     }
 }
 

@@ -161,6 +161,14 @@ impl Timeline {
     }
 }
 
+/// The earlier of two instants, of which there may be none.
+pub(super) fn earliest(one: Option<i64>, other: Option<i64>) -> Option<i64> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some(one.min(other)),
+        (one, other) => one.or(other),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,7 +1,7 @@
 //! What becomes of Spark applications when a node leaves, or is gone.
 
-use super::super::ContainerWorkload;
 use super::super::queue::NONE;
+use super::super::state::ContainerWorkload;
 use super::super::table::Container;
 use crate::sim::cluster::{Change, Cluster, NodeIndex};
 

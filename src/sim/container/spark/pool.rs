@@ -3,6 +3,7 @@
 use std::collections::{BTreeSet, VecDeque};
 
 use super::allocation::Allocation;
+use crate::sim::container::timeline::earliest;
 use crate::trace::ExecutorAllocation;
 
 /// The executors of one resource profile.
@@ -86,7 +87,7 @@ impl Pool {
             .map(|at_ms| at_ms.max(now_ms + 1_000));
         let expiry = self.idle.range((now_ms + 1, 0)..).next();
         let expiry = expiry.map(|(at_ms, _)| *at_ms);
-        super::super::earliest(add, expiry)
+        earliest(add, expiry)
     }
 }
 

@@ -1,7 +1,7 @@
 //! What simulated Spark applications say of their work, as the daemon would read it.
 
-use super::super::ContainerWorkload;
 use super::super::queue::MasterState;
+use super::super::state::ContainerWorkload;
 use super::driver::{Driver, StageProgress};
 use crate::observation::work::{
     ApplicationKind, ApplicationWork, Executors, KnownWork, StageWork, Work, WorkOrReason,
