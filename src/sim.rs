@@ -12,7 +12,8 @@
 //! 3. Result: a [`run`] holds the facts of one simulation; the `evaluation` module scores them.
 //!
 //! For other uses: [`stepped_cluster`] is a simulated cluster that other code observes and resizes,
-//! [`transient`] runs each job on a cluster of its own, [`no_wait_demand`](mod@no_wait_demand)
+//! `unhindered` runs Spark applications where they never wait, [`transient`] runs each job on a cluster
+//! of its own, [`no_wait_demand`](mod@no_wait_demand)
 //! computes what the work would use on unlimited capacity, and [`fidelity`] compares the simulator
 //! with a recorded cluster.
 

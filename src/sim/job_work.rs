@@ -80,8 +80,8 @@ pub(crate) struct JobSpec {
     pub application_master: Option<Resources>,
     pub first_stage: u32,
     pub stages: u32,
-    /// Its duration if nothing waits: the length of the longest path through its stages. For Spark, see
-    /// [`unhindered`](mod@crate::sim::unhindered).
+    /// Its duration if nothing waits: the length of the longest path through its stages. For Spark,
+    /// `sim::unhindered` measures it.
     pub unhindered_ms: i64,
     /// For a Spark application: its executors, whose rows among the stages follow those of the job.
     pub spark: Option<Arc<SparkSpec>>,

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::journal::{TornTail, TraceError, TraceReader};
-use super::{Header, Job, Record};
+use super::{ExecutorSize, Header, Job, Record};
 use crate::observation::Observation;
 use crate::units::{Resources, Timestamp};
 use demand::{Curve, Sweep, most_of_each};
@@ -98,6 +98,8 @@ pub struct JobTotals {
     pub first_submit: Option<Duration>,
     /// The last submission.
     pub last_submit: Duration,
+    /// Jobs that are Spark applications with executors.
+    spark_applications: u64,
     /// The largest container, by memory, then vcores.
     largest: Resources,
     /// The highest demand if nothing waited. Memory and vcores may peak at different instants.
@@ -121,6 +123,11 @@ impl JobTotals {
         self.first_submit.get_or_insert(job.submit);
         self.last_submit = job.submit;
         self.largest = self.largest.max(job.application_master.unwrap_or_default());
+        if let Some(spark) = &job.spark {
+            self.spark_applications += 1;
+            let sizes = spark.executors.iter().map(ExecutorSize::each);
+            self.largest = sizes.fold(self.largest, Resources::max);
+        }
         for stage in &job.stages {
             self.largest = self.largest.max(stage.each());
             for run in &stage.tasks {

@@ -143,3 +143,13 @@ fn cores_that_are_not_observed_are_not_summed_up_as_none() {
         "{shown}"
     );
 }
+
+#[test]
+fn executors_are_the_containers_of_a_spark_application() {
+    let job = r#"{"id":"a","submit_s":0,"spark":{"executors":[{"memory_mib":5120,"vcores":2,"slots":2}],"allocation":{"fixed":3}},
+        "stages":[{"memory_mib":2560,"vcores":1,"tasks":[[4,10]],"spark":{}}]}"#;
+    let job: Job = serde_json::from_str(job).expect("a job");
+    let totals = JobTotals::of(&[job]);
+    assert_eq!(totals.spark_applications, 1);
+    assert_eq!(totals.largest.memory, Mebibytes(5_120));
+}

@@ -90,6 +90,12 @@ fn jobs(f: &mut fmt::Formatter<'_>, totals: &JobTotals) -> fmt::Result {
             coarse(totals.unhindered_end)
         ),
     )?;
+    if totals.spark_applications > 0 {
+        let applications = grouped(totals.spark_applications);
+        let text =
+            format_args!("Spark's, of {applications} jobs; they hold more than their tasks do");
+        line(f, "executors", text)?;
+    }
     line(f, "stages", grouped(totals.stages))?;
     line(f, "tasks", grouped(totals.tasks))?;
     let quantile = |share| {
