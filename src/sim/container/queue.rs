@@ -21,6 +21,8 @@ pub(super) struct JobQueue<'a> {
     /// Application masters that wait for a container.
     pub masters_waiting: u64,
     scheduler: Scheduler,
+    /// Whether any job is a Spark application with executors.
+    has_executors: bool,
     /// See [`YarnDelays`](crate::sim::scenario::YarnDelays).
     application_start_ms: i64,
     /// Jobs with something to start, in the order in which they are served: by held memory (fair
@@ -100,14 +102,6 @@ pub(super) struct Taken {
     pub ready_ms: Option<i64>,
 }
 
-impl Taken {
-    /// A master or an executor.
-    const ENDS_LATER: Self = Self {
-        duration_ms: 0,
-        ready_ms: None,
-    };
-}
-
 impl JobState {
     /// A job that has not arrived.
     pub fn new(spec: &JobSpec) -> Self {
@@ -161,6 +155,7 @@ impl<'a> JobQueue<'a> {
             containers_pending: 0,
             masters_waiting: 0,
             scheduler,
+            has_executors: work.jobs.iter().any(|job| job.spark.is_some()),
             application_start_ms,
             order: VecDeque::new(),
             lost: BTreeMap::new(),

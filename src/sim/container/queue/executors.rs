@@ -1,7 +1,15 @@
 //! Requests for executors, and the tasks that they run. The executors of a Spark application have rows
 //! among the stages: what waits in such a row are executors that are requested.
 
-use super::{JobQueue, NONE, StageState};
+use super::{JobQueue, NONE, StageState, Taken};
+
+impl Taken {
+    /// A master or an executor.
+    pub(super) const ENDS_LATER: Self = Self {
+        duration_ms: 0,
+        ready_ms: None,
+    };
+}
 
 impl JobQueue<'_> {
     /// Whether the tasks of a job run in executors.
@@ -12,7 +20,7 @@ impl JobQueue<'_> {
     /// Whether a row is one of executors.
     #[inline]
     pub fn is_pool(&self, stage: u32) -> bool {
-        self.work.stages[stage as usize].tasks == 0
+        self.has_executors && self.work.stages[stage as usize].tasks == 0
     }
 
     /// The number of executors that are requested.
