@@ -12,6 +12,7 @@ use super::checks::SimError;
 use super::scenario::{Hdfs, Provisioning, Scenario, Spot};
 use super::stepped_cluster::{Instance, InstanceState, SteppedCluster, UnknownGroup};
 use super::trace_work::TraceWork;
+use crate::observation::work::WorkTotals;
 use crate::observation::{GroupId, InstanceId, NodeSnapshot, Observation, Sampled, YarnLoad};
 use crate::units::{Instances, Mebibytes, Percent, Timestamp, VirtualCores};
 
@@ -27,6 +28,8 @@ pub struct Moment {
     pub recorded: YarnLoad,
     /// The load of the simulation.
     pub simulated: YarnLoad,
+    /// What the real applications said of their work, and the simulated ones, if both said anything.
+    pub work: Option<[WorkTotals; 2]>,
 }
 
 /// Why a recording cannot be compared.
@@ -95,6 +98,10 @@ pub fn simulate_recording(
                 at,
                 recorded,
                 simulated: cluster.cluster.yarn(),
+                work: observation.work.as_ref().and_then(|work| {
+                    let simulated = cluster.cluster.work()?;
+                    Some([work.value.totals, simulated.totals])
+                }),
             });
         }
     }
@@ -185,6 +192,7 @@ impl Curve {
                     at,
                     recorded,
                     simulated,
+                    ..
                 },
                 next,
             ] = pair

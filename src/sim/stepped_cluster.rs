@@ -11,6 +11,7 @@ use super::scenario::{GroupSpec, Scenario};
 use super::trace_work::TraceWork;
 use super::workload::Workload;
 pub use super::workload::{Application, Master};
+use crate::observation::work::Work;
 use crate::observation::{ClusterState, GroupId, GroupStatus, HdfsLoad, InstanceId, YarnLoad};
 use crate::units::{Instances, Resources, Timestamp};
 
@@ -118,6 +119,11 @@ impl<'a> SteppedCluster<'a> {
             workload, cluster, ..
         } = &self.simulation;
         yarn_load(&workload.load(cluster), cluster)
+    }
+
+    /// What the running applications say of their work; `None` if they say nothing.
+    pub fn work(&self) -> Option<Work> {
+        self.simulation.workload.known_work(self.simulation.now_ms)
     }
 
     /// The state of HDFS as its NameNode would report it.
