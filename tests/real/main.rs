@@ -11,3 +11,6 @@ mod limits;
 mod parts;
 mod recording;
 mod scrape;
+mod spark_alone;
+mod spark_hour;
+mod work;

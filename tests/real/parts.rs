@@ -2,14 +2,17 @@
 //! temporary folder, and ends when it is dropped.
 
 pub mod daemon;
+pub mod event_log;
 pub mod fleet;
 pub mod http;
 pub mod installed;
 pub mod jobs;
+pub mod liar;
 pub mod moto;
 pub mod process;
 pub mod prometheus;
 pub mod spark;
+pub mod spark_on_yarn;
 pub mod yarn;
 
 use std::net::TcpListener;

@@ -214,11 +214,13 @@ fn in_trace(
         application_master: Some(
             master.unwrap_or_else(|| panic!("the application master of {id} was never seen alone")),
         ),
+        spark: None,
         stages: vec![stage],
     }
 }
 
-fn only_segment(journal: &Path) -> PathBuf {
+/// The journal's one file.
+pub fn only_segment(journal: &Path) -> PathBuf {
     let mut segments = fs::read_dir(journal)
         .expect("a folder")
         .map(|entry| entry.expect("an entry").path());
@@ -227,7 +229,8 @@ fn only_segment(journal: &Path) -> PathBuf {
     segment
 }
 
-fn compress(from: &Path, to: &Path) {
+/// Writes a file again, compressed.
+pub fn compress(from: &Path, to: &Path) {
     let mut encoder =
         zstd::Encoder::new(WholeFile::create(to).expect("a file"), 19).expect("an encoder");
     encoder.include_checksum(true).expect("an option");

@@ -4,6 +4,9 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 
+use headroom::observation::Observation;
+use headroom::trace::Record;
+use headroom::trace::journal::TraceReader;
 use reqwest::Url;
 use tempfile::TempDir;
 
@@ -23,6 +26,15 @@ pub struct Headroom {
 impl Headroom {
     /// Starts a daemon with the text of a policy, and waits for its first tick.
     pub async fn start(yarn: &YarnCluster, moto: &Moto, policy: &str) -> Self {
+        Self::start_with(yarn, moto, policy, "").await
+    }
+
+    /// Starts a daemon that changes nothing.
+    pub async fn dry_run(yarn: &YarnCluster, moto: &Moto, policy: &str) -> Self {
+        Self::start_with(yarn, moto, policy, "dry_run = true\n").await
+    }
+
+    async fn start_with(yarn: &YarnCluster, moto: &Moto, policy: &str, more: &str) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         fs::write(folder.path().join("policy.yaml"), policy).expect("writes");
         let address = http::local(free_port());
@@ -31,7 +43,7 @@ impl Headroom {
 state_dir = "state"
 cluster_id = "{cluster_id}"
 listen = "127.0.0.1:{port}"
-
+{more}
 [yarn]
 resource_managers = ["{yarn}"]
 timeout = "5s"
@@ -82,6 +94,16 @@ check_managed_scaling = false # moto lacks the operation
     /// Folder of its journal.
     pub fn journal(&self) -> PathBuf {
         self.folder.path().join("state/journal")
+    }
+
+    /// What it has observed so far.
+    pub fn observations(&self) -> Vec<Observation> {
+        let records = TraceReader::open(&self.journal()).expect("a journal");
+        let observations = records.filter_map(|record| match record.expect("a record") {
+            Record::Observation(observation) => Some(*observation),
+            _ => None,
+        });
+        observations.collect()
     }
 
     /// Its log so far.

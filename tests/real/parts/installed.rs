@@ -28,7 +28,16 @@ pub fn spark_python() -> PathBuf {
     )
 }
 
-fn spark_version() -> String {
+/// The archived classes of Spark's `driver` or `executor`.
+pub fn spark_classes(name: &str) -> String {
+    let archive = part(
+        "An archive of Spark's classes",
+        &format!("spark-{}/{name}.jsa", spark_version()),
+    );
+    archive.display().to_string()
+}
+
+pub fn spark_version() -> String {
     std::env::var("SPARK_VERSION").unwrap_or_else(|_| String::from("3.5.9"))
 }
 

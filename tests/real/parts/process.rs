@@ -37,8 +37,22 @@ impl Process {
 
     /// Asks it to end (SIGTERM).
     pub fn terminate(&self) {
+        self.signal("TERM");
+    }
+
+    /// Stops it, as a machine does that hangs (SIGSTOP).
+    pub fn freeze(&self) {
+        self.signal("STOP");
+    }
+
+    /// Lets it continue (SIGCONT).
+    pub fn thaw(&self) {
+        self.signal("CONT");
+    }
+
+    fn signal(&self, signal: &str) {
         let status = Command::new("kill")
-            .arg(self.child.id().to_string())
+            .args([&format!("-{signal}"), &self.child.id().to_string()])
             .status()
             .expect("kill starts");
         assert!(

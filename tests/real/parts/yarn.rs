@@ -12,16 +12,27 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use reqwest::Url;
-use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use tempfile::TempDir;
 
 use super::process::{Process, kill_all_of};
 use super::{eventually, http, pause, seconds, within};
+use configuration::YarnSite;
 
-/// The resources that every NodeManager reports. They need not exist, because containers only sleep.
+/// The resources that a NodeManager reports. They need not exist, because containers only sleep.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct NodeSize {
+    pub memory_mib: u32,
+    pub vcores: u32,
+}
+
 pub const NODE_MEMORY_MIB: u32 = 12_288;
 pub const NODE_VCORES: u32 = 8;
+const NODE: NodeSize = NodeSize {
+    memory_mib: NODE_MEMORY_MIB,
+    vcores: NODE_VCORES,
+};
 
 /// The queue that may have only a part of the cluster; the queue `default` may have all of it.
 pub const LIMITED_QUEUE: &str = "limited";
@@ -32,6 +43,7 @@ pub const LIMITED_QUEUE_PERCENT: u32 = 25;
 pub struct YarnCluster {
     folder: TempDir,
     rest: Url,
+    site: YarnSite,
     resource_manager: Mutex<Process>,
     /// By host name.
     node_managers: Mutex<BTreeMap<String, Process>>,
@@ -55,6 +67,7 @@ pub struct Node {
 #[serde(rename_all = "camelCase")]
 pub struct Application {
     pub id: String,
+    pub name: String,
     pub final_status: String,
     /// When YARN accepted it, and when it ended (0 until then); milliseconds since 1970.
     pub started_time: i64,
@@ -80,7 +93,8 @@ impl YarnCluster {
     /// A ResourceManager without nodes.
     pub async fn start() -> Self {
         let folder = tempfile::tempdir().expect("a folder");
-        let rest = http::local(configuration::write(folder.path()));
+        let (port, site) = configuration::write(folder.path());
+        let rest = http::local(port);
         let main = "org.apache.hadoop.yarn.server.resourcemanager.ResourceManager";
         let resource_manager = Process::start(
             "resource-manager",
@@ -90,6 +104,7 @@ impl YarnCluster {
         let cluster = Self {
             folder,
             rest,
+            site,
             resource_manager: Mutex::new(resource_manager),
             node_managers: Mutex::default(),
             excluded: Mutex::default(),
@@ -108,9 +123,31 @@ impl YarnCluster {
         self.folder.path()
     }
 
+    /// YARN's settings, except those of a node's size, and those with paths and addresses of this
+    /// machine.
+    pub fn settings(&self) -> BTreeMap<&'static str, &str> {
+        let folder = self.folder().display().to_string();
+        let settings = self.site.iter().map(|(name, value)| (*name, &**value));
+        let of_any_machine =
+            settings.filter(|(_, value)| !value.contains(&folder) && !value.contains("127.0.0.1"));
+        of_any_machine
+            .filter(|(name, _)| !name.starts_with("yarn.nodemanager.resource."))
+            .collect()
+    }
+
+    /// Java's options for programs that work with this cluster.
+    pub fn java_options(&self) -> String {
+        configuration::java_options(self.folder())
+    }
+
     /// Starts a NodeManager under a host name that only this cluster knows. It joins some seconds
     /// later. A name can be used only once.
     pub fn start_node(&self, host: &str) {
+        self.start_node_of(host, NODE);
+    }
+
+    /// Starts a NodeManager that reports these resources.
+    pub fn start_node_of(&self, host: &str, size: NodeSize) {
         let mut nodes = self.node_managers.lock().expect("whole");
         let excluded = self.excluded.lock().expect("whole");
         assert!(
@@ -127,6 +164,8 @@ impl YarnCluster {
             ("webapp.address", format!("{host}:0")),
             ("local-dirs", folder.join("local").display().to_string()),
             ("log-dirs", folder.join("logs").display().to_string()),
+            ("resource.memory-mb", size.memory_mib.to_string()),
+            ("resource.cpu-vcores", size.vcores.to_string()),
         ] {
             command.arg(format!("-Dyarn.nodemanager.{key}={value}"));
         }

@@ -16,17 +16,17 @@ log4j.appender.console.layout=org.apache.log4j.PatternLayout
 log4j.appender.console.layout.ConversionPattern=%d{ISO8601} %p %c{2}: %m%n
 ";
 
-/// Writes the files that Hadoop reads into `folder`, and returns the port of the ResourceManager's
-/// REST API.
-pub fn write(folder: &Path) -> u16 {
+/// YARN's settings by name.
+pub type YarnSite = Vec<(&'static str, String)>;
+
+/// Writes the files that Hadoop reads into `folder`. Returns the port of the ResourceManager's REST
+/// API, and the settings.
+pub fn write(folder: &Path) -> (u16, YarnSite) {
     let configuration = folder.join("configuration");
     fs::create_dir(&configuration).expect("a folder");
     let rest_port = free_port();
-    fs::write(
-        configuration.join("yarn-site.xml"),
-        yarn_site(folder, rest_port),
-    )
-    .expect("writes");
+    let yarn_site = yarn_site(folder, rest_port);
+    fs::write(configuration.join("yarn-site.xml"), properties(&yarn_site)).expect("writes");
     let core_site = [
         ("fs.defaultFS", String::from("file:///")),
         ("hadoop.tmp.dir", folder.join("tmp").display().to_string()),
@@ -40,7 +40,7 @@ pub fn write(folder: &Path) -> u16 {
         format!("127.0.0.1 localhost {}\n", this_machine.trim()),
     )
     .expect("writes");
-    rest_port
+    (rest_port, yarn_site)
 }
 
 /// A Java program with Hadoop's classes, this configuration, and the host names of `FOLDER/hosts`.
@@ -48,32 +48,32 @@ pub fn write(folder: &Path) -> u16 {
 pub fn java(folder: &Path, heap_mib: u32) -> Command {
     let home = installed::java();
     let mut command = Command::new(home.join("bin/java"));
-    // A small machine starts many of them: little memory and a quick start count, not speed.
-    // Hadoop's injection needs java.lang open.
-    let options =
-        "-XX:+UseSerialGC -XX:TieredStopAtLevel=1 --add-opens=java.base/java.lang=ALL-UNNAMED";
     command
         .env("JAVA_HOME", &home)
-        .env(
-            "JAVA_TOOL_OPTIONS",
-            format!(
-                "{options} -Djdk.net.hosts.file={}",
-                folder.join("hosts").display()
-            ),
-        )
+        .env("JAVA_TOOL_OPTIONS", java_options(folder))
         .arg(format!("-Xmx{heap_mib}m"))
         .arg(format!("-Duser.home={}", folder.display()))
         .args(["-cp", &class_path(folder)]);
     command
 }
 
+/// Java's options for all programs of the cluster.
+pub fn java_options(folder: &Path) -> String {
+    // A small machine starts many of them: little memory and a quick start count, not speed.
+    // Hadoop's injection needs java.lang open.
+    let options =
+        "-XX:+UseSerialGC -XX:TieredStopAtLevel=1 --add-opens=java.base/java.lang=ALL-UNNAMED";
+    let hosts = folder.join("hosts");
+    format!("{options} -Djdk.net.hosts.file={}", hosts.display())
+}
+
 fn address(port: u16) -> String {
     format!("127.0.0.1:{port}")
 }
 
-fn yarn_site(folder: &Path, rest_port: u16) -> String {
+fn yarn_site(folder: &Path, rest_port: u16) -> YarnSite {
     let exclude_path = folder.join("exclude").display().to_string();
-    properties(&[
+    vec![
         ("yarn.resourcemanager.webapp.address", address(rest_port)),
         ("yarn.resourcemanager.address", address(free_port())),
         (
@@ -157,7 +157,7 @@ fn yarn_site(folder: &Path, rest_port: u16) -> String {
         ),
         ("yarn.nodemanager.vmem-check-enabled", "false".to_owned()),
         ("yarn.nodemanager.pmem-check-enabled", "false".to_owned()),
-    ])
+    ]
 }
 
 fn class_path(folder: &Path) -> String {
