@@ -1,5 +1,6 @@
 # syntax=docker/dockerfile:1
 # One binary with glibc and the certificate authorities, run as user 65532.
+# It has no curl, which signs in where YARN and HDFS require Kerberos: see "Kerberos" in docs/operations.md.
 
 FROM rust:1.95-slim-bookworm AS build
 RUN apt-get update \

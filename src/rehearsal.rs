@@ -306,6 +306,7 @@ fn settings(plan: &Plan, services: Url) -> Settings {
             name_nodes: vec![services],
             timeout,
         },
+        kerberos: None,
         aws: AwsSettings {
             region: None,
             timeout,

@@ -4,6 +4,7 @@
 //! `HEADROOM__YARN__TIMEOUT=5s` for `timeout` in `[yarn]`. Unknown settings are errors.
 
 mod reference;
+mod values;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -15,9 +16,9 @@ use serde::Deserialize;
 
 use crate::daemon::journal;
 use crate::daemon::sources::work::WorkLimits;
-use crate::policy::scalar;
-
 pub use reference::{SETTINGS, Setting};
+pub use values::SettingsError;
+use values::{cluster_id, duration, level, listen, timeout, url, urls, wrong};
 
 /// All settings, validated.
 #[derive(Clone, Debug, PartialEq)]
@@ -40,6 +41,8 @@ pub struct Settings {
     pub work: Option<WorkLimits>,
     /// How to read HDFS.
     pub hdfs: HdfsSettings,
+    /// How to sign in to YARN and HDFS; `None` if the daemon does not.
+    pub kerberos: Option<KerberosSettings>,
     /// How to call EMR and CloudWatch.
     pub aws: AwsSettings,
     /// How large the journal grows.
@@ -77,6 +80,13 @@ pub struct HdfsSettings {
     pub name_nodes: Vec<Url>,
     /// The time limit for one reading.
     pub timeout: Duration,
+}
+
+/// How to sign in where a service requires Kerberos over HTTP.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KerberosSettings {
+    /// The program that signs in: a path, or a name that is looked up in PATH.
+    pub curl: PathBuf,
 }
 
 /// How to call EMR and CloudWatch.
@@ -125,22 +135,6 @@ pub struct Flags {
     pub cluster_id: Option<String>,
     /// `--dry-run`.
     pub dry_run: bool,
-}
-
-/// Why the settings cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub enum SettingsError {
-    /// A layer cannot be read, or has an unknown setting or a value of another type.
-    #[error("{0}; `headroom run --help` lists every setting")]
-    Read(#[from] config::ConfigError),
-    /// A setting has an invalid value.
-    #[error("setting `{key}`: {problem}")]
-    Value {
-        /// With its table.
-        key: &'static str,
-        /// What is wrong, and what would be right.
-        problem: String,
-    },
 }
 
 impl Settings {
@@ -214,6 +208,7 @@ struct Raw {
     yarn: RawYarn,
     work: RawWork,
     hdfs: RawHdfs,
+    kerberos: RawKerberos,
     aws: RawAws,
     journal: RawJournal,
     log: RawLog,
@@ -244,6 +239,13 @@ struct RawWork {
 struct RawHdfs {
     name_nodes: Vec<String>,
     timeout: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawKerberos {
+    enabled: bool,
+    curl: PathBuf,
 }
 
 #[derive(Deserialize)]
@@ -301,6 +303,9 @@ impl Raw {
                 name_nodes: urls("hdfs.name_nodes", &self.hdfs.name_nodes)?,
                 timeout: timeout("hdfs.timeout", &self.hdfs.timeout)?,
             },
+            kerberos: (self.kerberos.enabled).then_some(KerberosSettings {
+                curl: self.kerberos.curl,
+            }),
             aws: self.aws.check()?,
             journal: self.journal.check()?,
             log: LogSettings {
@@ -404,87 +409,6 @@ impl RawJournal {
             ..journal::Settings::default()
         })
     }
-}
-
-fn wrong(key: &'static str, problem: impl Into<String>) -> SettingsError {
-    SettingsError::Value {
-        key,
-        problem: problem.into(),
-    }
-}
-
-fn cluster_id(text: String) -> Result<String, SettingsError> {
-    let is_id = text.strip_prefix("j-").is_some_and(|rest| {
-        !rest.is_empty() && rest.bytes().all(|byte| byte.is_ascii_alphanumeric())
-    });
-    if is_id {
-        Ok(text)
-    } else {
-        Err(wrong(
-            "cluster_id",
-            format!("`{text}` is not a cluster id, such as j-2AXXXXXXGAPLF"),
-        ))
-    }
-}
-
-fn listen(text: &str) -> Result<Option<SocketAddr>, SettingsError> {
-    if text == "off" {
-        return Ok(None);
-    }
-    text.parse().map(Some).map_err(|_| {
-        wrong(
-            "listen",
-            format!("`{text}` is not an address with a port, such as 127.0.0.1:9742, nor `off`"),
-        )
-    })
-}
-
-fn urls(key: &'static str, texts: &[String]) -> Result<Vec<Url>, SettingsError> {
-    texts.iter().map(|text| url(key, text)).collect()
-}
-
-fn url(key: &'static str, text: &str) -> Result<Url, SettingsError> {
-    let parsed = Url::parse(text).map_err(|error| {
-        wrong(
-            key,
-            format!("`{text}` is not a URL ({error}); write http://HOST:PORT"),
-        )
-    })?;
-    if !matches!(parsed.scheme(), "http" | "https") || parsed.host().is_none() {
-        return Err(wrong(
-            key,
-            format!("`{text}` does not start with http:// or https:// and a host"),
-        ));
-    }
-    Ok(parsed)
-}
-
-fn duration(key: &'static str, text: &str) -> Result<Duration, SettingsError> {
-    scalar::duration(text).map_err(|refusal| wrong(key, refusal.to_string()))
-}
-
-fn timeout(key: &'static str, text: &str) -> Result<Duration, SettingsError> {
-    let timeout = duration(key, text)?;
-    if timeout.is_zero() || timeout > LONGEST_TIMEOUT {
-        return Err(wrong(
-            key,
-            format!(
-                "`{text}` is not between 1ms and 2m; each tick waits that long for a slow service"
-            ),
-        ));
-    }
-    Ok(timeout)
-}
-
-const LONGEST_TIMEOUT: Duration = Duration::from_secs(120);
-
-fn level(text: &str) -> Result<tracing::Level, SettingsError> {
-    text.parse().map_err(|_| {
-        wrong(
-            "log.level",
-            format!("`{text}` is not one of error, warn, info, debug, trace"),
-        )
-    })
 }
 
 #[cfg(test)]

@@ -9,5 +9,6 @@ pub(crate) mod failure_log;
 pub(crate) mod hdfs;
 pub(crate) mod http_get;
 mod jmx;
+pub(crate) mod sign_in;
 pub(crate) mod work;
 pub(crate) mod yarn;

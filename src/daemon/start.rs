@@ -21,6 +21,7 @@ use crate::daemon::sources::cloudwatch::{self, CloudWatch, MetricConflict};
 use crate::daemon::sources::emr::{self, Emr};
 use crate::daemon::sources::hdfs::Hdfs;
 use crate::daemon::sources::http_get::{HttpGet, TrustError};
+use crate::daemon::sources::sign_in::SignIn;
 use crate::daemon::sources::work::{ProxyAddress, WorkLimits, WorkSource};
 use crate::daemon::sources::yarn::Yarn;
 use crate::daemon::state_dir::{StateDir, StateDirError};
@@ -132,8 +133,10 @@ pub async fn start(
         .map(|file| &file.policy)
         .collect();
     let metrics = cloudwatch::metrics_of(policies.iter().copied())?;
+    let http = http(settings)?;
     let mut sources = sources(
         settings,
+        &http,
         sdk,
         &cluster_id,
         metrics,
@@ -143,7 +146,7 @@ pub async fn start(
     sources.emr = sources.emr.with_types(prices.clone());
     let mut observer = Observer::new(sources, main.policy.poll());
     self_test::run(&mut observer, &main.policy, &clock, settings.dry_run).await?;
-    unread_yarn::log(&main.policy, &settings.yarn, &clock).await;
+    unread_yarn::log(&main.policy, http, &settings.yarn, &clock).await;
 
     let start = Start {
         at: clock.now(),
@@ -206,15 +209,31 @@ fn prices(settings: &Settings) -> Result<PriceTable, PricingError> {
     }
 }
 
+/// The client for YARN, HDFS and applications. It signs in at the addresses of the settings.
+fn http(settings: &Settings) -> Result<HttpGet, TrustError> {
+    let (yarn, hdfs) = (&settings.yarn, &settings.hdfs);
+    let sign_in = settings.kerberos.as_ref().map(|kerberos| {
+        let urls = yarn.resource_managers.iter().chain(&hdfs.name_nodes);
+        // Cookies end in real time, whatever the clock of the daemon.
+        SignIn::new(
+            kerberos.curl.clone(),
+            yarn.ca_file.clone(),
+            urls.chain(&yarn.proxy),
+            Clock::real(),
+        )
+    });
+    Ok(HttpGet::new(yarn.ca_file.as_deref())?.with_sign_in(sign_in))
+}
+
 fn sources(
     settings: &Settings,
+    http: &HttpGet,
     sdk: &SdkConfig,
     cluster_id: &str,
     metrics: Vec<MetricSpec>,
     policies: &[&Policy],
     poll: Duration,
 ) -> Result<Sources, StartError> {
-    let http = HttpGet::new(settings.yarn.ca_file.as_deref())?;
     let (yarn, hdfs) = (&settings.yarn, &settings.hdfs);
     let uses_yarn = policies.iter().any(|policy| policy.uses_yarn());
     let follows_local_active = yarn.local_resource_manager.is_some();
@@ -236,7 +255,7 @@ fn sources(
             let proxy = ProxyAddress::new(yarn.proxy.clone(), discovery::host_name());
             // Applications that hang must not make the other data stale.
             let timeout = limits.timeout.min(poll / 2);
-            WorkSource::new(http.clone(), proxy, WorkLimits { timeout, ..limits })
+            WorkSource::new(http, proxy, WorkLimits { timeout, ..limits })
         }),
         follows_local_active,
         hdfs: (!hdfs.name_nodes.is_empty())

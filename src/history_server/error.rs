@@ -20,6 +20,10 @@ pub enum HistoryServerError {
         answer: SourceError,
         remedy: &'static str,
     },
+    #[error(
+        "{url}: the server requires Kerberos; save its replies with `curl --negotiate --user :`, as docs/traces.md describes, and import the folder"
+    )]
+    Kerberos { url: String },
     /// The message of the answer says what to do.
     #[error(transparent)]
     Plain(SourceError),
@@ -73,6 +77,7 @@ impl HistoryServerError {
             SourceError::TooLarge { .. } | SourceError::Status { .. } => {
                 "import the application's event log with `headroom import spark` instead"
             }
+            SourceError::KerberosRequired { url } => return Self::Kerberos { url: url.clone() },
             _ => return Self::Plain(answer),
         };
         Self::Answer { answer, remedy }

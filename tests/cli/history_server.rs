@@ -195,6 +195,15 @@ fn a_server_that_does_not_answer_as_spark_does_is_named_with_a_remedy() {
             "import the folder",
         ),
         (
+            reply(
+                "401 Unauthorized\r\nWWW-Authenticate: Negotiate",
+                "text/plain",
+                "",
+            ),
+            "requires Kerberos",
+            "`curl --negotiate --user :`",
+        ),
+        (
             reply("404 Not Found", "text/plain", ""),
             "answered 404",
             "(port 18080)",

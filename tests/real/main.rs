@@ -1,5 +1,5 @@
 //! Tests Headroom with real services: Hadoop YARN, Spark, an independent implementation of EMR's
-//! API, Prometheus. `tests/run real` installs and runs them; plain `cargo test` leaves them out.
+//! API, Prometheus, a KDC. `tests/run real` installs and runs them; plain `cargo test` leaves them out.
 
 mod answers;
 mod closed_loop;
@@ -7,6 +7,7 @@ mod cluster;
 mod dashboard;
 mod emr;
 mod history_server;
+mod kerberos;
 mod limits;
 mod parts;
 mod recording;

@@ -7,6 +7,7 @@ pub mod fleet;
 pub mod http;
 pub mod installed;
 pub mod jobs;
+pub mod kerberos;
 pub mod liar;
 pub mod moto;
 pub mod process;

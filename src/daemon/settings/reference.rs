@@ -98,6 +98,16 @@ pub const SETTINGS: &[Setting] = &[
         "\"10s\"",
         "Time limit for one reading of HDFS; 1ms to 2m",
     ),
+    with_default(
+        "kerberos.enabled",
+        "false",
+        "Sign in to YARN, HDFS and YARN's proxy where they require Kerberos over HTTP",
+    ),
+    with_default(
+        "kerberos.curl",
+        "\"curl\"",
+        "The curl that signs in, built with GSS-API: a path, or a name that is looked up in PATH",
+    ),
     without_default("aws.region", "AWS region; found by the AWS SDK if not set"),
     with_default(
         "aws.timeout",

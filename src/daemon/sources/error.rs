@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::daemon::sources::sign_in::SignInProblem;
+
 /// Why a source gave no usable answer. The values that it would have given are then unknown; they
 /// are never guessed.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
@@ -20,11 +22,14 @@ pub enum SourceError {
     /// An HTTP status other than success.
     #[error("{url}: answered {status}")]
     Status { url: String, status: u16 },
-    /// The service requires Kerberos over HTTP (SPNEGO), which is not supported.
+    /// The service requires Kerberos over HTTP (SPNEGO), and the daemon is not set to sign in.
     #[error(
-        "{url}: the service requires Kerberos (it answered 401 with `WWW-Authenticate: Negotiate`), which Headroom does not support; set `hadoop.http.authentication.type` to `simple` for it, or use the address of a reverse proxy on this machine that authenticates (see \"Kerberos\" in docs/operations.md)"
+        "{url}: the service requires Kerberos (it answered 401 with `WWW-Authenticate: Negotiate`); set `kerberos.enabled = true` and give the daemon a keytab (see \"Kerberos\" in docs/operations.md)"
     )]
     KerberosRequired { url: String },
+    /// The service requires Kerberos over HTTP, and the daemon could not sign in.
+    #[error("{url}: cannot sign in with Kerberos: {problem}")]
+    SignIn { url: String, problem: SignInProblem },
     /// An answer that cannot be parsed, or contradicts itself.
     #[error("{url}: the answer is not in the expected form: {problem}")]
     Malformed { url: String, problem: String },
@@ -83,6 +88,7 @@ impl SourceError {
             Self::TooLarge { .. } => "too_large",
             Self::Status { .. } => "status",
             Self::KerberosRequired { .. } => "kerberos_required",
+            Self::SignIn { problem, .. } => problem.label(),
             Self::Malformed { .. } => "malformed",
             Self::Contradictory { .. } => "contradictory",
             Self::NoActive { .. } => "no_active",

@@ -6,12 +6,15 @@ use std::error::Error;
 use std::path::Path;
 use std::time::Duration;
 
-use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderValue, LOCATION, WWW_AUTHENTICATE};
+use reqwest::header::{
+    ACCEPT, CONTENT_TYPE, COOKIE, HeaderMap, HeaderValue, LOCATION, WWW_AUTHENTICATE,
+};
 use reqwest::{Client, Response, StatusCode, Url};
 use serde::de::DeserializeOwned;
 
 use crate::daemon::clock::Stopwatch;
 use crate::daemon::sources::error::SourceError;
+use crate::daemon::sources::sign_in::{Cookie, SignIn, SignInProblem};
 
 pub use trust::TrustError;
 
@@ -27,6 +30,8 @@ const QUOTED_CHARS: usize = 60;
 #[derive(Clone, Debug)]
 pub struct HttpGet {
     client: Client,
+    /// `None` if it signs in nowhere.
+    sign_in: Option<SignIn>,
 }
 
 /// A time limit for several requests together.
@@ -81,7 +86,24 @@ impl HttpGet {
         let client = builder.build().map_err(|error| TrustError::Unusable {
             cause: innermost(&error).to_string(),
         })?;
-        Ok(Self { client })
+        Ok(Self {
+            client,
+            sign_in: None,
+        })
+    }
+
+    /// The same client, which signs in where a service requires Kerberos.
+    pub fn with_sign_in(self, sign_in: Option<SignIn>) -> Self {
+        Self { sign_in, ..self }
+    }
+
+    /// The same client for a caller that asks no address without having checked it: it may sign in at
+    /// all of them.
+    pub fn for_checked_addresses(&self) -> Self {
+        Self {
+            client: self.client.clone(),
+            sign_in: self.sign_in.as_ref().map(SignIn::at_checked_addresses),
+        }
     }
 
     /// Reads the JSON at `url`.
@@ -142,12 +164,7 @@ impl HttpGet {
             after: within.total,
         };
         let body = async {
-            let response = self
-                .client
-                .get(url.clone())
-                .send()
-                .await
-                .map_err(|error| failure(url, error))?;
+            let response = self.response(url).await?;
             if response.status() == StatusCode::TEMPORARY_REDIRECT {
                 return Ok(Err(location(url, &response)));
             }
@@ -156,6 +173,37 @@ impl HttpGet {
         tokio::time::timeout(within.left(), body)
             .await
             .map_err(|_| timed_out())?
+    }
+
+    /// The answer; after signing in, if the service requires that and the settings allow it.
+    async fn response(&self, url: &Url) -> Result<Response, SourceError> {
+        let Some(sign_in) = &self.sign_in else {
+            return self.send(url, None).await;
+        };
+        let cookie = sign_in.cookie(url).await;
+        let response = self.send(url, cookie.as_ref()).await?;
+        if !requires_kerberos(&response) {
+            return Ok(response);
+        }
+        let failed = |problem| SourceError::SignIn {
+            url: shown(url),
+            problem,
+        };
+        let renewed = sign_in.in_place_of(cookie.as_ref(), url).await;
+        let renewed = renewed.map_err(failed)?;
+        let response = self.send(url, Some(&renewed)).await?;
+        if requires_kerberos(&response) {
+            return Err(failed(SignInProblem::CookieRefused));
+        }
+        Ok(response)
+    }
+
+    async fn send(&self, url: &Url, cookie: Option<&Cookie>) -> Result<Response, SourceError> {
+        let mut request = self.client.get(url.clone());
+        if let Some(header) = cookie.and_then(|cookie| cookie.header(url.path())) {
+            request = request.header(COOKIE, header);
+        }
+        request.send().await.map_err(|error| failure(url, error))
     }
 }
 
@@ -206,7 +254,7 @@ async fn read(
     limit_bytes: usize,
     beginnings: &[&str],
 ) -> Result<Vec<u8>, SourceError> {
-    if response.status() == StatusCode::UNAUTHORIZED && asks_for_kerberos(response.headers()) {
+    if requires_kerberos(&response) {
         return Err(SourceError::KerberosRequired { url: shown(url) });
     }
     if response.status() != StatusCode::OK {
@@ -246,15 +294,17 @@ async fn read(
     Ok(body)
 }
 
-/// Whether one of the offered ways to authenticate is SPNEGO. A header may offer several.
-fn asks_for_kerberos(headers: &HeaderMap) -> bool {
-    let offers = headers.get_all(WWW_AUTHENTICATE).iter();
+/// Whether the answer is 401 and one of the offered ways to authenticate is SPNEGO. A header may offer
+/// several.
+fn requires_kerberos(response: &Response) -> bool {
+    let offers = response.headers().get_all(WWW_AUTHENTICATE).iter();
     let schemes = offers
         .filter_map(|offer| offer.to_str().ok())
         .flat_map(|offer| offer.split([',', ' ']));
-    schemes
-        .map(str::trim)
-        .any(|scheme| scheme.eq_ignore_ascii_case("negotiate"))
+    response.status() == StatusCode::UNAUTHORIZED
+        && schemes
+            .map(str::trim)
+            .any(|scheme| scheme.eq_ignore_ascii_case("negotiate"))
 }
 
 fn media_type(headers: &HeaderMap) -> String {

@@ -83,9 +83,11 @@ pub struct WorkReading {
 
 impl WorkSource {
     /// Asks applications at the address of `proxy` within `limits`.
-    pub fn new(http: HttpGet, proxy: ProxyAddress, limits: WorkLimits) -> Self {
+    pub fn new(http: &HttpGet, proxy: ProxyAddress, limits: WorkLimits) -> Self {
         Self {
-            http,
+            // The proxy is known by more names than the settings have, and every address is compared
+            // with it before it is asked.
+            http: http.for_checked_addresses(),
             proxy,
             limits,
             known: BTreeMap::new(),

@@ -9,14 +9,14 @@ use crate::policy::Policy;
 
 /// Logs what a policy with `uses_yarn: false` does not know, and warns if YARN has work. YARN may be
 /// down or absent: that is what the policy says.
-pub async fn log(policy: &Policy, settings: &YarnSettings, clock: &Clock) {
+pub async fn log(policy: &Policy, http: HttpGet, settings: &YarnSettings, clock: &Clock) {
     if policy.uses_yarn() {
         return;
     }
     tracing::info!(
         "the policy has `uses_yarn: false`: decisions do not read YARN, and which instances are busy is not known"
     );
-    if let Some(load) = load(settings, clock).await
+    if let Some(load) = load(http, settings, clock).await
         && (load.containers_allocated > 0 || load.apps_running > 0 || load.apps_pending > 0)
     {
         tracing::warn!(
@@ -29,8 +29,7 @@ pub async fn log(policy: &Policy, settings: &YarnSettings, clock: &Clock) {
 }
 
 /// What YARN reports, if it answers.
-async fn load(settings: &YarnSettings, clock: &Clock) -> Option<YarnLoad> {
-    let http = HttpGet::new(settings.ca_file.as_deref()).ok()?;
+async fn load(http: HttpGet, settings: &YarnSettings, clock: &Clock) -> Option<YarnLoad> {
     let addresses = settings.resource_managers.clone();
     let mut yarn = Yarn::new(http, addresses, None, settings.timeout, settings.timeout);
     let reading = yarn.read(clock, false).await;

@@ -15,6 +15,16 @@ use super::process::Process;
 use super::yarn::YarnCluster;
 use super::{eventually, free_port, http, seconds};
 
+/// What differs from the settings and the environment that every test has.
+#[derive(Debug, Default)]
+pub struct Extra {
+    /// Whether it changes nothing.
+    pub dry_run: bool,
+    /// More tables of the settings.
+    pub settings: &'static str,
+    pub environment: Vec<(&'static str, PathBuf)>,
+}
+
 /// The daemon with its state.
 #[derive(Debug)]
 pub struct Headroom {
@@ -26,15 +36,34 @@ pub struct Headroom {
 impl Headroom {
     /// Starts a daemon with the text of a policy, and waits for its first tick.
     pub async fn start(yarn: &YarnCluster, moto: &Moto, policy: &str) -> Self {
-        Self::start_with(yarn, moto, policy, "").await
+        let mut daemon = Self::launch(yarn, moto, policy, &Extra::default());
+        daemon.ready().await;
+        daemon
     }
 
-    /// Starts a daemon that changes nothing.
+    /// Starts a daemon that changes nothing, and waits for its first tick.
     pub async fn dry_run(yarn: &YarnCluster, moto: &Moto, policy: &str) -> Self {
-        Self::start_with(yarn, moto, policy, "dry_run = true\n").await
+        let extra = Extra {
+            dry_run: true,
+            ..Extra::default()
+        };
+        let mut daemon = Self::launch(yarn, moto, policy, &extra);
+        daemon.ready().await;
+        daemon
     }
 
-    async fn start_with(yarn: &YarnCluster, moto: &Moto, policy: &str, more: &str) -> Self {
+    /// Waits until it has read what the policy needs.
+    pub async fn ready(&mut self) {
+        let ready = self.address.join("readyz").expect("an address");
+        eventually("headroom is ready", seconds(30), async || {
+            self.process.must_run();
+            http::text(&ready).await
+        })
+        .await;
+    }
+
+    /// Starts a daemon with the text of a policy.
+    pub fn launch(yarn: &YarnCluster, moto: &Moto, policy: &str, extra: &Extra) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         fs::write(folder.path().join("policy.yaml"), policy).expect("writes");
         let address = http::local(free_port());
@@ -43,7 +72,7 @@ impl Headroom {
 state_dir = "state"
 cluster_id = "{cluster_id}"
 listen = "127.0.0.1:{port}"
-{more}
+dry_run = {dry_run}
 [yarn]
 resource_managers = ["{yarn}"]
 timeout = "5s"
@@ -55,10 +84,13 @@ name_nodes = []
 region = "us-east-1"
 calls_per_minute = 600
 check_managed_scaling = false # moto lacks the operation
-"#,
+
+{extra}"#,
             cluster_id = moto.cluster_id,
             port = address.port().expect("a port"),
             yarn = yarn.rest(),
+            dry_run = extra.dry_run,
+            extra = extra.settings,
         );
         fs::write(folder.path().join("headroom.toml"), settings).expect("writes");
         let mut command = program();
@@ -71,16 +103,10 @@ check_managed_scaling = false # moto lacks the operation
             .env("AWS_EC2_METADATA_DISABLED", "true");
         command
             .env("AWS_ACCESS_KEY_ID", "any")
-            .env("AWS_SECRET_ACCESS_KEY", "any");
-        let mut process = Process::start("headroom", &mut command, folder.path());
-        let ready = address.join("readyz").expect("an address");
-        eventually("headroom is ready", seconds(30), async || {
-            process.must_run();
-            http::text(&ready).await
-        })
-        .await;
+            .env("AWS_SECRET_ACCESS_KEY", "any")
+            .envs(extra.environment.iter().map(|(name, path)| (name, path)));
         Self {
-            process,
+            process: Process::start("headroom", &mut command, folder.path()),
             folder,
             address,
         }
@@ -104,6 +130,11 @@ check_managed_scaling = false # moto lacks the operation
             _ => None,
         });
         observations.collect()
+    }
+
+    /// Panics if it has ended by itself.
+    pub fn must_run(&mut self) {
+        self.process.must_run();
     }
 
     /// Its log so far.

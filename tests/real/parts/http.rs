@@ -17,6 +17,11 @@ pub async fn text(url: &Url) -> Option<String> {
     answer.error_for_status().ok()?.text().await.ok()
 }
 
+/// The status of the answer to a GET; `None` if the service cannot be reached.
+pub async fn status(url: &Url) -> Option<u16> {
+    Some(answer(url).await?.status().as_u16())
+}
+
 async fn answer(url: &Url) -> Option<reqwest::Response> {
     reqwest::Client::new()
         .get(url.clone())

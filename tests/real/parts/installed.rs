@@ -50,6 +50,11 @@ pub fn moto_server() -> PathBuf {
     part("moto's server", "moto/bin/moto_server")
 }
 
+/// A folder with the programs of MIT Kerberos in `usr/sbin` and their libraries in `usr/lib`.
+pub fn kerberos() -> PathBuf {
+    part("the KDC of MIT Kerberos", "kerberos")
+}
+
 pub fn prometheus() -> PathBuf {
     part("Prometheus", "prometheus/usr/bin/prometheus")
 }

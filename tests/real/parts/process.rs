@@ -62,6 +62,13 @@ impl Process {
         );
     }
 
+    /// Ends it at once, and waits until it has ended.
+    pub fn kill(&mut self) {
+        // Either may fail because the process has already ended.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+
     /// Whether it ended successfully; `None` while it runs.
     pub fn success(&mut self) -> Option<bool> {
         self.child
@@ -89,9 +96,7 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        // Either may fail because the process has already ended.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        self.kill();
     }
 }
 

@@ -6,7 +6,7 @@ mod configuration;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Mutex;
 use std::time::Duration;
@@ -16,6 +16,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use tempfile::TempDir;
 
+use super::kerberos::{Realm, SERVICE};
 use super::process::{Process, kill_all_of};
 use super::{eventually, http, pause, seconds, within};
 use configuration::YarnSite;
@@ -45,10 +46,21 @@ pub struct YarnCluster {
     rest: Url,
     site: YarnSite,
     resource_manager: Mutex<Process>,
+    /// `None` if it requires no authentication.
+    kerberos: Option<Kerberos>,
     /// By host name.
     node_managers: Mutex<BTreeMap<String, Process>>,
     /// Host names of all nodes that were ever decommissioned, as the exclude file lists them.
     excluded: Mutex<Vec<String>>,
+}
+
+/// How the ResourceManager requires Kerberos over HTTP.
+#[derive(Debug)]
+struct Kerberos {
+    /// `krb5.conf`.
+    configuration: PathBuf,
+    keytab: PathBuf,
+    secrets: u32,
 }
 
 /// A node as the ResourceManager knows it.
@@ -95,22 +107,68 @@ impl YarnCluster {
         let folder = tempfile::tempdir().expect("a folder");
         let (port, site) = configuration::write(folder.path());
         let rest = http::local(port);
-        let main = "org.apache.hadoop.yarn.server.resourcemanager.ResourceManager";
-        let resource_manager = Process::start(
-            "resource-manager",
-            configuration::java(folder.path(), 256).arg(main),
-            folder.path(),
-        );
+        let mut command = resource_manager(folder.path(), None);
         let cluster = Self {
-            folder,
+            resource_manager: Mutex::new(start(&mut command, folder.path())),
+            kerberos: None,
             rest,
             site,
-            resource_manager: Mutex::new(resource_manager),
+            folder,
             node_managers: Mutex::default(),
             excluded: Mutex::default(),
         };
         cluster.metrics().await;
         cluster
+    }
+
+    /// A ResourceManager without nodes that requires Kerberos over HTTP, and gives cookies of this
+    /// validity. Its other protocols require nothing, so that nodes join as ever.
+    pub async fn start_with_kerberos(realm: &Realm, validity: Duration) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (port, site) = configuration::write(folder.path());
+        let kerberos = Kerberos {
+            configuration: realm.configuration(),
+            keytab: realm.keytab(SERVICE),
+            secrets: 0,
+        };
+        fs::write(folder.path().join("secret"), "secret-0").expect("writes");
+        let mut command = resource_manager(folder.path(), Some((&kerberos, validity)));
+        let cluster = Self {
+            resource_manager: Mutex::new(start(&mut command, folder.path())),
+            kerberos: Some(kerberos),
+            // The name of the principal.
+            rest: Url::parse(&format!("http://localhost:{port}/")).expect("an address"),
+            site,
+            folder,
+            node_managers: Mutex::default(),
+            excluded: Mutex::default(),
+        };
+        cluster.asks_for_kerberos().await;
+        cluster
+    }
+
+    /// Restarts the ResourceManager with another secret: it refuses the cookies that it gave before.
+    pub async fn restart_with_another_secret(&mut self, validity: Duration) {
+        let kerberos = self.kerberos.as_mut().expect("it requires Kerberos");
+        kerberos.secrets += 1;
+        let secret = format!("secret-{}", kerberos.secrets);
+        fs::write(self.folder.path().join("secret"), secret).expect("writes");
+        let mut command = resource_manager(self.folder.path(), Some((&*kerberos, validity)));
+        {
+            let mut running = self.resource_manager.lock().expect("whole");
+            running.kill();
+            *running = start(&mut command, self.folder.path());
+        }
+        self.asks_for_kerberos().await;
+    }
+
+    async fn asks_for_kerberos(&self) {
+        eventually("the ResourceManager answers 401", seconds(90), async || {
+            self.resource_manager.lock().expect("whole").must_run();
+            let status = http::status(&self.rest.join("ws/v1/cluster/info").ok()?).await;
+            (status? == 401).then_some(())
+        })
+        .await;
     }
 
     /// Address of the ResourceManager's REST API.
@@ -329,6 +387,37 @@ impl YarnCluster {
         fs::write(&partial, hosts).expect("writes");
         fs::rename(partial, path).expect("renames");
     }
+}
+
+fn start(resource_manager: &mut Command, folder: &Path) -> Process {
+    Process::start("resource-manager", resource_manager, folder)
+}
+
+/// The command that starts a ResourceManager.
+fn resource_manager(folder: &Path, kerberos: Option<(&Kerberos, Duration)>) -> Command {
+    let mut command = configuration::java(folder, 256);
+    let main = "org.apache.hadoop.yarn.server.resourcemanager.ResourceManager";
+    let Some((kerberos, validity)) = kerberos else {
+        command.arg(main);
+        return command;
+    };
+    let configuration = kerberos.configuration.display();
+    command.arg(format!("-Djava.security.krb5.conf={configuration}"));
+    command.arg(main);
+    let initializer = "org.apache.hadoop.security.AuthenticationFilterInitializer";
+    command.arg(format!("-Dhadoop.http.filter.initializers={initializer}"));
+    let secret = folder.join("secret").display().to_string();
+    for (key, value) in [
+        ("type", "kerberos".to_owned()),
+        ("kerberos.principal", SERVICE.to_owned()),
+        ("kerberos.keytab", kerberos.keytab.display().to_string()),
+        ("signature.secret.file", secret),
+        ("simple.anonymous.allowed", "false".to_owned()),
+        ("token.validity", validity.as_secs().to_string()),
+    ] {
+        command.arg(format!("-Dhadoop.http.authentication.{key}={value}"));
+    }
+    command
 }
 
 impl Drop for YarnCluster {

@@ -253,8 +253,7 @@ async fn a_service_that_requires_kerberos_is_named_with_what_to_do() {
         assert_eq!(error.label(), "kerberos_required", "{offers:?}");
         let said = error.to_string();
         assert!(
-            said.contains("requires Kerberos")
-                && said.contains("`hadoop.http.authentication.type`"),
+            said.contains("requires Kerberos") && said.contains("`kerberos.enabled = true`"),
             "{said}"
         );
     }

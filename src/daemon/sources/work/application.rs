@@ -188,7 +188,8 @@ fn reason(error: &SourceError) -> WorkUnknown {
         SourceError::Status {
             status: 401 | 403, ..
         }
-        | SourceError::KerberosRequired { .. } => WorkUnknown::Refused,
+        | SourceError::KerberosRequired { .. }
+        | SourceError::SignIn { .. } => WorkUnknown::Refused,
         SourceError::Status { .. } | SourceError::Unreachable { .. } => WorkUnknown::NoInterface,
         _ => WorkUnknown::Malformed,
     }

@@ -26,7 +26,7 @@ macro_rules! fixture {
 
 fn source(limits: WorkLimits) -> WorkSource {
     let http = HttpGet::new(None).expect("no certificates");
-    WorkSource::new(http, ProxyAddress::new(None, String::new()), limits)
+    WorkSource::new(&http, ProxyAddress::new(None, String::new()), limits)
 }
 
 fn application(id: &str, proxy: &Url, mib: u64) -> RunningApplication {
@@ -232,7 +232,7 @@ async fn a_driver_that_hangs_delays_no_other_one_and_is_left_alone_after_two_tim
     let (hung, fake) = (silent().await, recorded().await);
     let http = HttpGet::new(None).expect("no certificates");
     // Both are behind the same proxy, as far as the source can see.
-    let mut source = WorkSource::new(http, ProxyAddress::new(None, String::new()), LIMITS);
+    let mut source = WorkSource::new(&http, ProxyAddress::new(None, String::new()), LIMITS);
     let mut reasons = Vec::new();
     for _ in 0..3 {
         let watch = Stopwatch::start();

@@ -277,5 +277,8 @@ async fn a_resource_manager_that_requires_kerberos_is_named_with_what_to_do() {
     );
     let error = failure(&mut yarn(&[&fake.url])).await;
     assert_eq!(error.label(), "kerberos_required");
-    assert!(error.to_string().contains("reverse proxy"), "{error}");
+    assert!(
+        error.to_string().contains("kerberos.enabled = true"),
+        "{error}"
+    );
 }
