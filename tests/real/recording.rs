@@ -216,6 +216,7 @@ fn in_trace(
         ),
         spark: None,
         stages: vec![stage],
+        spark: None,
     }
 }
 
