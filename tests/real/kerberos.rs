@@ -20,6 +20,7 @@ targets:
 /// Settings and environment of a daemon that signs in with this keytab.
 fn signing_in(realm: &Realm, keytab: &Path) -> Extra {
     Extra {
+        dry_run: false,
         settings: "[kerberos]\nenabled = true\n",
         environment: vec![
             ("KRB5_CONFIG", realm.configuration()),

@@ -107,6 +107,9 @@ fn recorded_spark_applications_on_the_recorded_nodes_load_them_as_they_loaded_ya
     assert_close("Spark", &deviation(SPARK, &workload(&jobs)));
 }
 
+/// A number of what applications say of their work.
+type Number = fn(&WorkTotals) -> Option<u64>;
+
 /// Applications in the simulation are not where the real ones were to the second, so that single moments
 /// differ by more.
 #[test]
@@ -121,7 +124,6 @@ fn simulated_applications_say_what_the_recorded_ones_said() {
         .iter()
         .filter_map(|m| m.work)
         .collect();
-    type Number = fn(&WorkTotals) -> Option<u64>;
     let numbers: [(&str, Number); 3] = [
         ("executors held", |totals| totals.executors_held),
         ("executors needed", |totals| totals.executors_needed),

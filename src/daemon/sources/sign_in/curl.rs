@@ -142,12 +142,12 @@ async fn text(pipe: Option<impl AsyncRead + Unpin>) -> std::io::Result<String> {
 /// The cookie in the answer, or why there is none.
 fn cookie(output: &Output) -> Result<Cookie, SignInProblem> {
     let head = last_head(&output.stdout);
-    let set = head.lines().filter_map(|line| {
+    let mut set = head.lines().filter_map(|line| {
         let (name, value) = line.split_once(':')?;
         name.eq_ignore_ascii_case("set-cookie")
             .then(|| Cookie::set_by(value))?
     });
-    if let Some(cookie) = set.last() {
+    if let Some(cookie) = set.next_back() {
         return Ok(cookie);
     }
     let status = status(head);
@@ -178,7 +178,10 @@ fn without_ticket(stderr: &str) -> Option<String> {
     const ALWAYS: &str =
         "No credentials were supplied, or the credentials were unavailable or inaccessible.";
     let lines = stderr.lines().filter(|line| line.starts_with("* "));
-    let said = lines.filter_map(|line| line.split_once(MARK)).last()?.1;
+    let said = lines
+        .filter_map(|line| line.split_once(MARK))
+        .next_back()?
+        .1;
     let reason = said.strip_prefix(ALWAYS).unwrap_or(said).trim();
     Some(quoted(reason.trim_end_matches('.')))
 }
