@@ -163,7 +163,10 @@ fn the_documented_examples_are_right() {
                 .expect("reads")
         })
         .collect();
-    assert_eq!(traces.iter().map(Vec::len).collect::<Vec<_>>(), [1, 3, 1]);
+    assert_eq!(
+        traces.iter().map(Vec::len).collect::<Vec<_>>(),
+        [1, 1, 3, 1]
+    );
 
     let [table] = &documented("csv")[..] else {
         panic!("one CSV example")

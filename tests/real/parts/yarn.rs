@@ -163,11 +163,15 @@ impl YarnCluster {
     }
 
     async fn asks_for_kerberos(&self) {
-        eventually("the ResourceManager answers 401", seconds(180), async || {
-            self.resource_manager.lock().expect("whole").must_run();
-            let status = http::status(&self.rest.join("ws/v1/cluster/info").ok()?).await;
-            (status? == 401).then_some(())
-        })
+        eventually(
+            "the ResourceManager answers 401",
+            seconds(180),
+            async || {
+                self.resource_manager.lock().expect("whole").must_run();
+                let status = http::status(&self.rest.join("ws/v1/cluster/info").ok()?).await;
+                (status? == 401).then_some(())
+            },
+        )
         .await;
     }
 

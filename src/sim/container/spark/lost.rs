@@ -1,5 +1,7 @@
 //! What becomes of Spark applications when a node leaves, or is gone.
 
+use std::collections::BTreeSet;
+
 use super::super::queue::NONE;
 use super::super::state::ContainerWorkload;
 use super::super::table::Container;
@@ -28,6 +30,7 @@ impl ContainerWorkload<'_> {
         now_ms: i64,
         cluster: &mut Cluster,
     ) {
+        let mut pools = BTreeSet::new();
         for container in self.executors_on(node) {
             let Container { job, stage, .. } = *self.containers.get(container);
             let Some(spark) = &mut self.spark else { return };
@@ -55,6 +58,10 @@ impl ContainerWorkload<'_> {
             if may_take {
                 pool.turn.push_back(container);
             }
+            pools.insert((job, pool_index));
+        }
+        // Only now, because it can remove executors of the node.
+        for (job, pool_index) in pools {
             self.fill_executors(job, pool_index, now_ms);
             self.manage_executors(job, pool_index, now_ms, cluster);
         }
