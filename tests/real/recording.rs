@@ -216,7 +216,6 @@ fn in_trace(
         ),
         spark: None,
         stages: vec![stage],
-        spark: None,
     }
 }
 
