@@ -249,8 +249,7 @@ impl<'a> JobQueue<'a> {
 
     /// Lets a lost task wait again, ahead of the job's other stages.
     pub fn retry(&mut self, stage: u32, duration_ms: i64) {
-        self.stages[stage as usize].lost += 1;
-        *self.lost.entry((stage, duration_ms)).or_default() += 1;
+        self.lose_task(stage, duration_ms);
         self.link_first(stage);
         self.request_tasks(stage, 1);
     }
@@ -391,8 +390,7 @@ impl<'a> JobQueue<'a> {
         stages.fold(
             (0, Resources::default()),
             |(containers, resources), stage| {
-                let state = &self.stages[stage as usize];
-                let count = state.never_started + u64::from(state.lost);
+                let count = self.tasks_to_start(stage);
                 (
                     containers + count,
                     resources.plus(self.work.stages[stage as usize].each.times(count)),
@@ -473,10 +471,10 @@ impl<'a> JobQueue<'a> {
 
     /// Unlinks the stage when it has nothing left to start.
     fn unlink_if_spent(&mut self, stage: u32) {
-        let state = &mut self.stages[stage as usize];
-        if state.never_started > 0 || state.lost > 0 {
+        if self.tasks_to_start(stage) > 0 {
             return;
         }
+        let state = &mut self.stages[stage as usize];
         let index = self.work.stages[stage as usize].job;
         state.linked = false;
         let next = std::mem::replace(&mut state.next, NONE);

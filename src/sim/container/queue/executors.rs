@@ -53,7 +53,7 @@ impl JobQueue<'_> {
         state.never_started + u64::from(state.lost)
     }
 
-    /// Notes that a task of an executor was lost, which starts again.
+    /// Notes that a task was lost, which starts again.
     pub fn lose_task(&mut self, stage: u32, duration_ms: i64) {
         self.stages[stage as usize].lost += 1;
         *self.lost.entry((stage, duration_ms)).or_default() += 1;

@@ -215,6 +215,30 @@ fn an_executor_on_a_leaving_node_takes_no_more_tasks_and_is_replaced() {
 }
 
 #[test]
+fn idle_executors_are_removed_when_their_node_begins_to_leave() {
+    // Three executors of the start have had no task for longer than their timeout when both nodes leave,
+    // so that looking at one of them removes the others, too.
+    let allocation = ExecutorAllocation::Dynamic(DynamicAllocation {
+        initial: 3,
+        idle_timeout: seconds(5.0),
+        ..DYNAMIC
+    });
+    let paused = SparkStage {
+        pause: seconds(40.0),
+        ..plain()
+    };
+    let mut job = spark("a", allocation, 1, &[(&[], &[10.0], paused)]);
+    job.application_master = Some(SLOT);
+    let mut scenario = every_second(scenario(2, 3));
+    scenario.decommission_timeout = seconds(600.0);
+    let run = run_jobs(&[job], &scenario, &[(30.0, 0), (100.0, 1)], 0);
+    // The driver keeps its node, which YARN takes back at 100 s: the executor then starts.
+    assert_eq!(executors(&run)[31].0, 1);
+    assert_eq!(run.tasks_finished, 1);
+    assert_eq!(finishes(&run), [110.0]);
+}
+
+#[test]
 fn the_engine_sees_what_the_applications_say() {
     let second_job = SparkStage { job: 1, ..plain() };
     let stages: &[Stage] = &[
