@@ -12,7 +12,7 @@ use crate::policy::scalar;
 pub enum SettingsError {
     /// A layer cannot be read, or has an unknown setting or a value of another type.
     #[error("{0}; `headroom run --help` lists every setting")]
-    Read(#[from] config::ConfigError),
+    Read(String),
     /// A setting has an invalid value.
     #[error("setting `{key}`: {problem}")]
     Value {
@@ -21,6 +21,13 @@ pub enum SettingsError {
         /// What is wrong, and what would be right.
         problem: String,
     },
+}
+
+impl From<config::ConfigError> for SettingsError {
+    /// Its text, not its cause, which would say the same once more.
+    fn from(error: config::ConfigError) -> Self {
+        Self::Read(error.to_string())
+    }
 }
 
 pub fn wrong(key: &'static str, problem: impl Into<String>) -> SettingsError {

@@ -155,6 +155,9 @@ fn cookie(output: &Output) -> Result<Cookie, SignInProblem> {
     match (status, said) {
         (401, Some(said)) => Err(reason(said)),
         (401 | 403, _) => Err(refusal(head)),
+        (0, _) => Err(SignInProblem::CurlFailed {
+            said: "the program wrote no answer, so `kerberos.curl` may not be a curl".to_owned(),
+        }),
         _ => Err(SignInProblem::NoCookie { status }),
     }
 }
@@ -255,6 +258,17 @@ mod tests {
         let stderr =
             format!("*   Trying 127.0.0.1:1...\n* gss_init_sec_context() failed: {said}\n");
         stub.ends(0, head, &stderr);
+    }
+
+    #[tokio::test]
+    async fn a_program_that_is_no_curl_is_not_taken_for_a_service_without_a_cookie() {
+        let stub = StubCurl::new();
+        stub.ends(0, "", "");
+        let problem = problem(&stub).await;
+        assert!(
+            problem.to_string().contains("may not be a curl"),
+            "{problem}"
+        );
     }
 
     #[tokio::test]
