@@ -55,6 +55,7 @@ const CUT_OFF: &str = "last lines that were cut off";
 #[derive(Default)]
 struct Application {
     start: Option<ApplicationStart>,
+    has_ended: bool,
     ended_ms: Option<i64>,
     sizes: Sizes,
     stages: Stages,
@@ -73,7 +74,7 @@ impl Application {
                 Ok(None) => break,
                 // A compressed log that is still written ends anywhere, too.
                 Err(error) if error.is_early_end() && application.start.is_some() => {
-                    if application.ended_ms.is_some() || lines.has_another_file() {
+                    if application.has_ended || lines.has_another_file() {
                         return Err(error);
                     }
                     application.left_out.add(1, CUT_OFF);
@@ -115,15 +116,14 @@ impl Application {
         if let Some(gap) = gap {
             incomplete.push(format!("{}: {gap}", path.display()));
         }
-        let has_ended = self.ended_ms.is_some();
-        if !has_ended {
+        if !self.has_ended {
             let problem = "the application had not ended when its log was copied, so later work is missing; copy it again when it has ended";
             incomplete.push(format!("{}: {problem}", path.display()));
         }
         Ok(Logged {
             attempt: start.attempt(),
             has_cluster_id: start.id.is_some(),
-            has_ended,
+            has_ended: self.has_ended,
             submit_ms: start.submit_ms,
             job: Job {
                 id: start.id.as_deref().unwrap_or(&start.name).into(),
@@ -142,7 +142,8 @@ impl Application {
         match &*parse::<Name<'_>>(line)?.event {
             "SparkListenerApplicationStart" => self.start = Some(parse::<ApplicationStart>(line)?),
             "SparkListenerApplicationEnd" => {
-                self.ended_ms = Some(parse::<ApplicationEnd>(line)?.at_ms)
+                self.has_ended = true;
+                self.ended_ms = parse::<ApplicationEnd>(line)?.at_ms;
             }
             "SparkListenerEnvironmentUpdate" => self
                 .sizes

@@ -10,6 +10,10 @@ use crate::units::{Mebibytes, Resources, Timestamp, VirtualCores};
 /// "No stage".
 pub(crate) const NONE: u32 = u32::MAX;
 
+/// The most executors that an application may have whatever its tasks need. They are simulated one by
+/// one.
+const EXECUTORS_MAX: u32 = 100_000;
+
 /// Why a job cannot be simulated.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[expect(
@@ -46,6 +50,11 @@ pub enum JobWorkError {
          and one for each stage; correct `spark`"
     )]
     NoExecutor { job: String },
+    /// More executors than any cluster has.
+    #[error(
+        "job {job}: a Spark application can ask for at most {EXECUTORS_MAX} executors from the start; correct `spark.allocation`"
+    )]
+    TooManyExecutors { job: String },
     /// A time beyond the limit.
     #[error(
         "job {job}: a time of {days} days is longer than the limit of a hundred years; correct it"
@@ -230,25 +239,15 @@ impl JobWork {
         first_stage: usize,
         spark: &SparkApplication,
     ) -> Result<SparkSpec, JobWorkError> {
-        let invalid = || JobWorkError::NoExecutor {
-            job: job.id.to_string(),
-        };
-        let is_sized = |size: &ExecutorSize| {
-            size.memory > Mebibytes::ZERO && size.vcores > VirtualCores(0) && size.slots > 0
-        };
-        let most = match spark.allocation {
-            ExecutorAllocation::Fixed(count) => count,
-            ExecutorAllocation::Dynamic(dynamic) => dynamic.max.unwrap_or(u32::MAX),
-        };
-        let is_complete = most > 0 && !spark.executors.is_empty();
-        if !is_complete || !spark.executors.iter().all(is_sized) {
-            return Err(invalid());
-        }
+        check_executors(job, spark)?;
         let first_pool = first_stage + job.stages.len();
         for (index, stage) in job.stages.iter().enumerate() {
             let detail = stage.spark.unwrap_or_default();
             let executor = detail.executor as usize;
-            let size = spark.executors.get(executor).ok_or_else(invalid)?;
+            let size = spark.executors.get(executor);
+            let size = size.ok_or_else(|| JobWorkError::NoExecutor {
+                job: job.id.to_string(),
+            })?;
             let slots = u64::from(size.slots);
             let spec = &mut self.stages[first_stage + index];
             // The part of an executor that a task takes, which bounds what the work costs.
@@ -436,6 +435,28 @@ impl JobSpec {
     /// The number of resource profiles of its executors; 0 if each of its tasks is a container.
     pub fn pools(&self) -> usize {
         self.spark.as_ref().map_or(0, |spark| spark.slots.len())
+    }
+}
+
+/// Checks that a Spark application can have executors, and not more than can be simulated.
+fn check_executors(job: &Job, spark: &SparkApplication) -> Result<(), JobWorkError> {
+    let (at_once, most) = match spark.allocation {
+        ExecutorAllocation::Fixed(count) => (count, count),
+        ExecutorAllocation::Dynamic(dynamic) => (
+            dynamic.initial.max(dynamic.min),
+            dynamic.max.unwrap_or(u32::MAX),
+        ),
+    };
+    let is_sized = |size: &ExecutorSize| {
+        size.memory > Mebibytes::ZERO && size.vcores > VirtualCores(0) && size.slots > 0
+    };
+    let job = || job.id.to_string();
+    if at_once.min(most) > EXECUTORS_MAX {
+        Err(JobWorkError::TooManyExecutors { job: job() })
+    } else if most == 0 || spark.executors.is_empty() || !spark.executors.iter().all(is_sized) {
+        Err(JobWorkError::NoExecutor { job: job() })
+    } else {
+        Ok(())
     }
 }
 

@@ -117,18 +117,18 @@ pub struct StageInfo {
     pub profile: i64,
     #[serde(rename = "Submission Time")]
     pub submit_ms: Option<i64>,
-    #[serde(rename = "RDD Info", default)]
-    pub datasets: Vec<Dataset>,
+    #[serde(rename = "RDD Info")]
+    pub datasets: Option<Vec<Dataset>>,
 }
 
 /// A dataset that a stage computes or reads.
 #[derive(Deserialize)]
 pub struct Dataset {
-    #[serde(rename = "Storage Level", default)]
-    level: StorageLevel,
+    #[serde(rename = "Storage Level")]
+    level: Option<StorageLevel>,
 }
 
-#[derive(Default, Deserialize)]
+#[derive(Deserialize)]
 struct StorageLevel {
     #[serde(rename = "Use Disk", default)]
     use_disk: bool,
@@ -139,14 +139,15 @@ struct StorageLevel {
 impl Dataset {
     /// Whether executors keep its blocks.
     pub fn is_cached(&self) -> bool {
-        self.level.use_disk || self.level.use_memory
+        let level = self.level.as_ref();
+        level.is_some_and(|level| level.use_disk || level.use_memory)
     }
 }
 
 #[derive(Deserialize)]
 pub struct ApplicationEnd {
     #[serde(rename = "Timestamp")]
-    pub at_ms: i64,
+    pub at_ms: Option<i64>,
 }
 
 #[derive(Deserialize)]
@@ -155,8 +156,8 @@ pub struct TaskEnd {
     pub stage: i64,
     #[serde(rename = "Stage Attempt ID", default)]
     pub stage_attempt: i64,
-    #[serde(rename = "Task Type", default)]
-    kind: String,
+    #[serde(rename = "Task Type")]
+    kind: Option<String>,
     #[serde(rename = "Task End Reason")]
     pub reason: Reason,
     #[serde(rename = "Task Info")]
@@ -166,7 +167,7 @@ pub struct TaskEnd {
 impl TaskEnd {
     /// Whether it wrote shuffle output, which later stages read.
     pub fn wrote_shuffle(&self) -> bool {
-        self.kind == "ShuffleMapTask"
+        self.kind.as_deref() == Some("ShuffleMapTask")
     }
 }
 

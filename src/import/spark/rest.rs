@@ -329,7 +329,7 @@ fn add_as_job(stage: &StageData, stages: &mut Stages) {
             parents: Vec::new(),
             profile: stage.resource_profile_id,
             submit_ms: None,
-            datasets: Vec::new(),
+            datasets: None,
         }],
     });
     if let Some(end_ms) = instant(&stage.completion_time) {

@@ -140,7 +140,7 @@ impl Stages {
         stage.parents = info.parents;
         stage.profile = info.profile;
         stage.submit_ms = stage.submit_ms.or(info.submit_ms);
-        stage.is_cached |= info.datasets.iter().any(Dataset::is_cached);
+        stage.is_cached |= info.datasets.iter().flatten().any(Dataset::is_cached);
         stage
     }
 }

@@ -2,7 +2,7 @@ use std::io::{Cursor, Write};
 
 use super::*;
 use crate::import::LeftOut;
-use crate::trace::Stage;
+use crate::trace::{SparkStage, Stage, TaskRun};
 use crate::units::{Mebibytes, Resources, Timestamp, VirtualCores};
 
 fn import_text(text: &str) -> Result<Imported, ImportError> {
@@ -336,4 +336,74 @@ fn the_files_of_a_rolling_log_are_read_one_after_the_other_each_with_its_lines()
         .expect_err("a bad line")
         .to_string();
     assert!(error.starts_with("events_2:2: "), "{error}");
+}
+
+/// The log with each event changed.
+fn edited(change: impl Fn(&mut serde_json::Value)) -> String {
+    let events = LOG.lines().map(|line| {
+        let mut event: serde_json::Value = serde_json::from_str(line).expect("an event");
+        change(&mut event);
+        format!("{event}\n")
+    });
+    events.collect()
+}
+
+fn on_executors(imported: &Imported) -> Vec<SparkStage> {
+    let stages = imported.jobs[0].stages.iter();
+    stages
+        .map(|stage| stage.spark.expect("on executors"))
+        .collect()
+}
+
+#[test]
+fn stages_keep_the_pauses_of_the_driver_and_what_executors_hold_of_them() {
+    let log = edited(|event| {
+        let of_stage = event["Stage ID"].as_u64();
+        if event["Event"] == "SparkListenerTaskEnd" && of_stage == Some(0) {
+            event["Task Type"] = "ShuffleMapTask".into();
+        }
+        if event["Event"] == "SparkListenerStageSubmitted" {
+            event["Stage Info"]["Submission Time"] = 1_700_000_001_200_u64.into();
+            event["Stage Info"]["RDD Info"] =
+                serde_json::json!([{ "Storage Level": { "Use Memory": true } }]);
+        }
+    });
+    let imported = import_text(&log).expect("imports");
+    let [scan, total, second] = on_executors(&imported)[..] else {
+        panic!("three stages ran")
+    };
+    assert_eq!(
+        scan,
+        SparkStage {
+            job: 0,
+            pause: Duration::from_millis(1_200),
+            executor: 0,
+            shuffle_output: true,
+            cached: true,
+        }
+    );
+    assert_eq!((total.job, second.job), (0, 1));
+    assert!(!total.shuffle_output && !total.cached);
+    let spark = imported.jobs[0].spark.as_ref().expect("executors");
+    assert_eq!(spark.end_pause, Duration::from_millis(500));
+}
+
+#[test]
+fn what_only_executors_need_may_be_missing_in_a_log() {
+    let log = edited(|event| {
+        if event["Event"] == "SparkListenerApplicationEnd" {
+            *event = serde_json::json!({ "Event": "SparkListenerApplicationEnd" });
+        }
+        event["Task Type"] = serde_json::Value::Null;
+        if event["Event"] == "SparkListenerStageSubmitted" {
+            event["Stage Info"]["RDD Info"] = serde_json::Value::Null;
+        }
+    });
+    let imported = import_text(&log).expect("imports");
+    let tasks = |imported: &Imported| -> Vec<Vec<TaskRun>> {
+        let stages = imported.jobs[0].stages.iter();
+        stages.map(|stage| stage.tasks.clone()).collect()
+    };
+    assert_eq!(tasks(&imported), tasks(&import_text(LOG).expect("imports")));
+    assert!(imported.incomplete.is_empty(), "{:?}", imported.incomplete);
 }

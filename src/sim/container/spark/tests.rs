@@ -4,6 +4,7 @@ use proptest::prelude::*;
 
 use crate::observation::Observation;
 use crate::observation::work::{StageWork, WorkOrReason};
+use crate::sim::job_work::{JobWork, JobWorkError};
 use crate::sim::run::Run;
 use crate::sim::scenario::Scenario;
 use crate::sim::testing::{
@@ -12,7 +13,7 @@ use crate::sim::testing::{
 use crate::trace::{
     DynamicAllocation, ExecutorAllocation, ExecutorSize, Job, SparkApplication, SparkStage,
 };
-use crate::units::{Mebibytes, VirtualCores};
+use crate::units::{Mebibytes, Timestamp, VirtualCores};
 
 const DYNAMIC: DynamicAllocation = DynamicAllocation {
     initial: 0,
@@ -212,6 +213,26 @@ fn an_executor_on_a_leaving_node_takes_no_more_tasks_and_is_replaced() {
     );
     assert_eq!(run.tasks_finished, 40);
     assert_eq!(run.tasks_rerun, 0);
+}
+
+#[test]
+fn absurdly_many_executors_are_refused_instead_of_simulated() {
+    let wanted = |allocation| {
+        let job = spark("a", allocation, 1, &[(&[], &[10.0], plain())]);
+        JobWork::from_jobs(Timestamp::EPOCH, &[job]).map(|_| ())
+    };
+    let dynamic = |min, max| {
+        ExecutorAllocation::Dynamic(DynamicAllocation {
+            min,
+            max,
+            ..DYNAMIC
+        })
+    };
+    let refused = Err(JobWorkError::TooManyExecutors { job: "a".into() });
+    assert_eq!(wanted(fixed(4_000_000_000)), refused);
+    assert_eq!(wanted(dynamic(4_000_000_000, None)), refused);
+    assert_eq!(wanted(dynamic(4_000_000_000, Some(5))), Ok(()));
+    assert_eq!(wanted(fixed(100_000)), Ok(()));
 }
 
 #[test]
