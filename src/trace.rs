@@ -3,6 +3,7 @@
 
 pub mod info;
 pub mod journal;
+mod map_reduce;
 pub(crate) mod seconds;
 mod spark;
 
@@ -18,6 +19,7 @@ use crate::policy::Policy;
 use crate::policy::diagnostic::PolicyErrors;
 use crate::policy::parse::parse;
 use crate::units::{Mebibytes, Resources, Timestamp, VirtualCores};
+pub use map_reduce::MapReduce;
 pub use spark::{
     DynamicAllocation, ExecutorAllocation, ExecutorSize, SparkApplication, SparkStage,
 };
@@ -152,6 +154,12 @@ pub struct Job {
     /// Jobs with the same name are runs of the same work.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<Arc<str>>,
+    /// The queue to which it is submitted; `None` for `default`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub queue: Option<Arc<str>>,
+    /// Who submits it; queues limit what one user may have.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user: Option<Arc<str>>,
     /// The time of submission, counted from the header's `start`.
     #[serde(rename = "submit_s", with = "seconds")]
     pub submit: Duration,
@@ -162,8 +170,18 @@ pub struct Job {
     /// For Spark, the executors that run the tasks; otherwise each task is a container.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub spark: Option<Box<SparkApplication>>,
+    /// For MapReduce, when its reduces are requested.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub map_reduce: Option<MapReduce>,
     /// The stages, at least one. Each depends only on stages before it.
     pub stages: Vec<Stage>,
+}
+
+impl Job {
+    /// The queue to which it is submitted.
+    pub fn queue_name(&self) -> &str {
+        self.queue.as_deref().unwrap_or("default")
+    }
 }
 
 /// Tasks of the same size that can start when the stages they depend on are finished.

@@ -47,6 +47,9 @@ mod tests {
     /// 200 tasks of an hour: 25 hours on the two core nodes, three with 20 task nodes.
     fn work() -> TraceWork {
         let job = Job {
+            queue: None,
+            user: None,
+            map_reduce: None,
             id: "job".into(),
             name: None,
             submit: Duration::ZERO,

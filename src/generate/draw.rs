@@ -146,6 +146,9 @@ impl Draw {
             name,
             submit: tenths(submit_s),
             application_master: Some(master),
+            queue: None,
+            user: None,
+            map_reduce: None,
             stages,
             spark: shape.spark.map(|spark| Box::new(spark_application(&spark))),
         }

@@ -271,6 +271,9 @@ impl Jobs {
             submit: row.submit,
             application_master: None,
             stages: vec![stage],
+            queue: None,
+            user: None,
+            map_reduce: None,
             spark: None,
         });
         Ok(())

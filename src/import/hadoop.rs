@@ -1,4 +1,4 @@
-//! Hadoop's properties in job histories and event logs: the sizes of containers.
+//! Hadoop's properties in job histories and event logs: the sizes of containers, and when reduces start.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -9,10 +9,11 @@ use serde::{Deserialize, Deserializer};
 use crate::units::{Mebibytes, Resources, VirtualCores};
 
 /// The properties that are kept; a configuration has more than a thousand.
-const KEPT_PREFIXES: [&str; 8] = [
+const KEPT_PREFIXES: [&str; 9] = [
     "mapreduce.map.",
     "mapreduce.reduce.",
     "mapreduce.job.heap.",
+    "mapreduce.job.reduce.slowstart.",
     "mapred.job.",
     "mapred.map.",
     "mapred.reduce.",
@@ -22,6 +23,9 @@ const KEPT_PREFIXES: [&str; 8] = [
 
 /// The share of a container that a task's heap takes, unless the configuration says otherwise.
 const HEAP_RATIO: f64 = 0.8;
+
+/// The share of maps that complete before reduces start, unless the configuration says otherwise.
+const SLOWSTART: f64 = 0.05;
 
 /// YARN's steps of memory, unless the configuration says otherwise.
 const FAIR_INCREMENT_MIB: u64 = 1024;
@@ -71,6 +75,19 @@ impl Properties {
             memory: self.allocated(mib),
             vcores: VirtualCores(vcores.unwrap_or(1)),
         })
+    }
+
+    /// The share of a job's maps that complete before its reduces start.
+    pub fn slowstart(&self) -> f64 {
+        let keys = [
+            "mapreduce.job.reduce.slowstart.completedmaps",
+            "mapred.reduce.slowstart.completed.maps",
+        ];
+        let text = keys.iter().find_map(|key| self.0.get(*key));
+        let share = text.and_then(|text| text.trim().parse().ok());
+        share
+            .filter(|share| (0.0..=1.0).contains(share))
+            .unwrap_or(SLOWSTART)
     }
 
     /// The memory that YARN allocates for a request. It rounds up to a multiple of its minimum or,

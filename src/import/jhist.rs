@@ -18,7 +18,7 @@ use super::error::{ImportError, unusable};
 use super::gather::{Gathered, Ids, Imported, gather, imported, on_one_clock};
 use super::hadoop::Properties;
 use super::source::Source;
-use crate::trace::{Job, Stage};
+use crate::trace::{Job, MapReduce, Stage};
 use crate::units::Resources;
 use history::History;
 pub use inputs::histories;
@@ -134,12 +134,18 @@ fn job(
             spark: None,
         });
     }
+    let has_both = stages.len() == 2;
     let job = Job {
         id: history.id.into(),
         name: history.name.map(Into::into),
         submit: Duration::ZERO,
         application_master: properties.application_master(),
         stages,
+        queue: history.queue.map(Into::into),
+        user: history.user.map(Into::into),
+        map_reduce: has_both.then(|| MapReduce {
+            slowstart: properties.slowstart(),
+        }),
         spark: None,
     };
     (!job.stages.is_empty()).then_some(job)

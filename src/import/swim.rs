@@ -160,6 +160,9 @@ impl Options {
             name: None,
             submit: row.submit,
             application_master: None,
+            queue: None,
+            user: None,
+            map_reduce: None,
             stages: vec![stage],
             spark: None,
         }

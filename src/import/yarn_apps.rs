@@ -76,6 +76,8 @@ struct Applications {
 struct Application {
     id: String,
     name: Option<String>,
+    queue: Option<String>,
+    user: Option<String>,
     state: String,
     /// When the application was submitted, in milliseconds.
     #[serde(rename = "startedTime")]
@@ -143,6 +145,9 @@ impl Application {
             name: self.name.map(Into::into),
             submit: Duration::ZERO,
             application_master: None,
+            queue: self.queue.map(Into::into),
+            user: self.user.map(Into::into),
+            map_reduce: None,
             stages: vec![stage],
             spark: None,
         })

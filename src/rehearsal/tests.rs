@@ -23,6 +23,9 @@ targets:
 /// eight at a time.
 fn workload() -> Arc<TraceWork> {
     let job = |id: &str, submit_s| Job {
+        queue: None,
+        user: None,
+        map_reduce: None,
         id: id.into(),
         name: None,
         submit: Duration::from_secs(submit_s),

@@ -1,13 +1,13 @@
 //! Checks before a simulation: the policy fits the scenario's groups, and the work fits its nodes.
 
-use super::job_work::JobWork;
+use super::job_work::{JobWork, NONE};
 use super::scenario::{GroupSpec, Scenario};
 use super::trace_work::TraceWork;
 use crate::observation::GroupStatus;
 use crate::policy::demand::DemandUnits;
 use crate::policy::signal::Signal;
 use crate::policy::{GroupMatch, Policy, Target};
-use crate::units::Resources;
+use crate::units::{Mebibytes, Resources};
 
 /// Why a simulation cannot start.
 #[derive(Debug, PartialEq, thiserror::Error)]
@@ -84,6 +84,35 @@ pub enum SimError {
          `headroom import spark`, or try the policy with a policy test (see `headroom check --help`) and a dry run (`headroom run --dry-run`)"
     )]
     NoWorkSignal { policy: String, signal: String },
+    /// The scenario has queues, and the trace no jobs that could be in them.
+    #[error(
+        "scenario `{scenario}` has `queues`, which limit jobs, and this trace records the load of a cluster instead; remove `queues`, \
+         or use a trace with jobs"
+    )]
+    QueuesWithoutJobs { scenario: String },
+    /// A job is submitted to a queue that the scenario does not have.
+    #[error(
+        "job {job} is submitted to the queue `{queue}`, which scenario `{scenario}` does not have; it has {queues}; add the queue to \
+         `queues`, or remove `queues` for a cluster without limits"
+    )]
+    NoQueue {
+        job: String,
+        queue: String,
+        scenario: String,
+        queues: String,
+    },
+    /// A container is larger than what its queue may have on the largest cluster.
+    #[error(
+        "job {job}: a container of {size} never starts in the queue `{queue}`, which may have {most} on the largest cluster of \
+         scenario `{scenario}`; raise `maximum_capacity_percent` or the limits of a group"
+    )]
+    TooLargeForQueue {
+        job: String,
+        size: Mebibytes,
+        queue: String,
+        most: Mebibytes,
+        scenario: String,
+    },
     /// A container is larger than every node.
     #[error(
         "job {job}, {part}: a container of {} and {} fits no node of scenario `{scenario}`, whose largest node has {} and {}; \
@@ -196,7 +225,15 @@ fn listed<'g>(groups: impl IntoIterator<Item = &'g GroupStatus>) -> String {
 pub(super) fn check_work(work: &TraceWork, scenario: &Scenario) -> Result<(), SimError> {
     match work {
         _ if work.is_empty() => Err(SimError::NoWork),
-        TraceWork::Jobs(work) => check_sizes(work, scenario),
+        TraceWork::Jobs(work) => {
+            check_sizes(work, scenario)?;
+            check_queues(work, scenario)
+        }
+        TraceWork::Observations(_) if !scenario.queues.is_empty() => {
+            Err(SimError::QueuesWithoutJobs {
+                scenario: scenario.name.clone(),
+            })
+        }
         TraceWork::Observations(_) => Ok(()),
     }
 }
@@ -236,4 +273,59 @@ fn check_sizes(work: &JobWork, scenario: &Scenario) -> Result<(), SimError> {
         scenario: scenario.name.clone(),
         largest,
     })
+}
+
+/// Checks that each job has a queue, and that each container can have the memory that it asks for
+/// there.
+fn check_queues(work: &JobWork, scenario: &Scenario) -> Result<(), SimError> {
+    if scenario.queues.is_empty() {
+        return Ok(());
+    }
+    let most_nodes = |group: &GroupSpec| group.limits.map_or(group.count, |limits| limits.max());
+    let largest: f64 = scenario
+        .worker_groups()
+        .map(|group| f64::from(most_nodes(group).get()) * group.node.memory.as_f64())
+        .sum();
+    for spec in &work.jobs {
+        let name = &work.submitters[spec.submitter as usize].queue;
+        let Some(queue) = scenario.queues.iter().find(|queue| queue.has(name)) else {
+            return Err(SimError::NoQueue {
+                job: spec.id.to_string(),
+                queue: name.to_string(),
+                scenario: scenario.name.clone(),
+                queues: queue_names(scenario),
+            });
+        };
+        let most = Mebibytes((queue.maximum.get() / 100.0 * largest) as u64);
+        let rows = spec.first_stage as usize..spec.stage_rows().end as usize + spec.pools();
+        let containers = work.stages[rows]
+            .iter()
+            .filter(|row| row.spark.pool == NONE);
+        let sizes = containers
+            .map(|row| row.each)
+            .chain(spec.application_master);
+        if let Some(size) = sizes
+            .map(|each| each.memory)
+            .max()
+            .filter(|size| *size > most)
+        {
+            return Err(SimError::TooLargeForQueue {
+                job: spec.id.to_string(),
+                size,
+                queue: queue.name.to_string(),
+                most,
+                scenario: scenario.name.clone(),
+            });
+        }
+    }
+    Ok(())
+}
+
+fn queue_names(scenario: &Scenario) -> String {
+    let names: Vec<String> = scenario
+        .queues
+        .iter()
+        .map(|queue| format!("`{}`", queue.name))
+        .collect();
+    names.join(", ")
 }

@@ -10,7 +10,9 @@
 
 mod applications;
 mod heartbeats;
+mod known_work;
 mod lost;
+mod map_reduce;
 mod queue;
 mod room;
 mod spark;
@@ -22,7 +24,8 @@ use std::time::Duration;
 
 use super::cluster::{Change, Cluster, NodeIndex};
 use super::run::{JobLife, Run};
-use super::workload::{Application, Load, Workload};
+use super::workload::{Application, Load, QueueUsage, Workload};
+use crate::observation::pending_limit::PendingLimit;
 use crate::observation::work::Work;
 use crate::units::{Mebibytes, Resources};
 use applications::unfinished_applications;
@@ -60,16 +63,7 @@ impl Workload for ContainerWorkload<'_> {
 
     fn settle(&mut self, now_ms: i64, cluster: &mut Cluster) {
         self.activate(cluster);
-        while let Some(request) = self
-            .queue
-            .next_in_turn(|| cluster.offered.minus(cluster.used))
-        {
-            let Some(node) = self.room.find(request.each, cluster) else {
-                break;
-            };
-            self.start(request, node, now_ms, cluster);
-            self.activate(cluster);
-        }
+        while self.start_waiting(now_ms, cluster) && self.preempt_reduce(now_ms, cluster) {}
         if self.queue.is_empty() {
             self.room.reset();
         }
@@ -108,6 +102,10 @@ impl Workload for ContainerWorkload<'_> {
         (u64::from(node.containers), node.used)
     }
 
+    fn queues(&self) -> Vec<QueueUsage> {
+        self.queue.usage()
+    }
+
     fn submitted(&self) -> u64 {
         self.arrived as u64
     }
@@ -119,6 +117,11 @@ impl Workload for ContainerWorkload<'_> {
 
     fn known_work(&self, now_ms: i64) -> Option<Work> {
         Self::known_work(self, now_ms)
+    }
+
+    fn pending_limits(&self) -> Option<Vec<PendingLimit>> {
+        self.queue
+            .pending_limits(self.oldest as u32..self.arrived as u32)
     }
 
     fn finish(&mut self, _cluster: &mut Cluster, run: &mut Run) {
@@ -133,6 +136,20 @@ impl Workload for ContainerWorkload<'_> {
 }
 
 impl ContainerWorkload<'_> {
+    /// Starts what finds room, in the order of the queue. Returns whether reduces hold room while the
+    /// next in the queue waits for some, and not for a heartbeat.
+    fn start_waiting(&mut self, now_ms: i64, cluster: &mut Cluster) -> bool {
+        while let Some(request) = self.queue.next_in_turn(cluster) {
+            let Some(node) = self.room.find(request.each, cluster) else {
+                let fits = |node: &NodeIndex| cluster.nodes[*node as usize].fits(request.each);
+                return !self.started_reduces.is_empty() && !cluster.active.iter().any(fits);
+            };
+            self.start(request, node, now_ms, cluster);
+            self.activate(cluster);
+        }
+        !self.started_reduces.is_empty() && !self.queue.is_empty()
+    }
+
     /// Processes all completions, heartbeats and arrivals that are due.
     fn process_due(&mut self, now_ms: i64, cluster: &mut Cluster) {
         while let Some(completion) = self.completions.peek()
@@ -207,10 +224,12 @@ impl ContainerWorkload<'_> {
             duration_ms,
             ready_ms,
         } = self.queue.take(request);
+        let waits_for_maps = self.work.has_map_reduce && self.waits_for_maps(job, stage);
         if let Some(ready_ms) = ready_ms {
-            self.note_wait(ready_ms, now_ms - ready_ms, now_ms);
+            let since_ms = if waits_for_maps { now_ms } else { ready_ms };
+            self.note_wait(since_ms, now_ms - since_ms, now_ms);
         }
-        self.queue.change_held(job, |held| held + each.memory);
+        self.queue.container_started(job, each);
         cluster.place(node, each, stage == NONE, now_ms);
         self.room.placed(node, now_ms);
         self.containers_allocated += 1;
@@ -235,12 +254,18 @@ impl ContainerWorkload<'_> {
             self.master_is_up(job, index, now_ms, cluster);
             return;
         }
+        if waits_for_maps {
+            self.add_waiting_reduce(container);
+            return;
+        }
         // No overflow: tasks take at most a hundred years.
         let index = self.add_completing(container, now_ms + duration_ms + delay_ms);
         if stage == NONE {
             self.queue.master_starts(job, index);
         } else if self.queue.is_pool(stage) {
             self.executor_starts(index, now_ms);
+        } else if self.work.has_map_reduce {
+            self.schedule_reduces(job, cluster);
         }
     }
 
@@ -251,6 +276,8 @@ impl ContainerWorkload<'_> {
         self.facts.tasks_finished += 1;
         if self.queue.task_done(job, stage, now_ms) {
             self.finish_job(job, now_ms, cluster);
+        } else if self.work.has_map_reduce {
+            self.map_is_done(job, now_ms, cluster);
         }
     }
 

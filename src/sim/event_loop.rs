@@ -4,7 +4,7 @@ use super::cluster::{Cluster, Group, ScaleInOrder};
 use super::observer::Observer;
 use super::run::{MemoryTime, Recording, Run, SeriesPoint};
 use super::scenario::Scenario;
-use super::workload::{Load, Workload};
+use super::workload::{Load, Reported, Workload};
 use crate::decision::{Action, Decision};
 use crate::observation::Observation;
 use crate::units::{Instances, Timestamp};
@@ -169,8 +169,12 @@ impl<W: Workload, D: FnMut(&Observation, &mut Vec<Decision>) -> Timestamp> Polle
         } = &mut self.simulation;
         let at = Timestamp::from_millis(self.run.start.as_millis().saturating_add(*now_ms));
         let load = workload.load(cluster);
-        let work = workload.known_work(*now_ms);
-        let observation = self.observer.observe(at, &load, work, cluster, *idle_since);
+        let reported = Reported {
+            load,
+            work: workload.known_work(*now_ms),
+            pending_limits: workload.pending_limits(),
+        };
+        let observation = self.observer.observe(at, reported, cluster, *idle_since);
         if self.record.observations {
             self.run.observations.push(observation.clone());
         }

@@ -21,7 +21,8 @@ use super::cluster::{Change, Cluster, NodeIndex, NodeState};
 use super::observed_work::{ObservedWork, Parcel};
 use super::run::Run;
 use super::scenario::Scenario;
-use super::workload::{Application, Load, Master, Workload};
+use super::workload::{Application, Load, Master, QueueUsage, Workload};
+use crate::observation::pending_limit::PendingLimit;
 use crate::observation::work::Work;
 use crate::units::{Mebibytes, Percent, Resources, VirtualCores};
 use pool::{Inflow, LEAST_LIFETIME_S, Pool};
@@ -171,10 +172,13 @@ impl Workload for FluidWorkload<'_> {
         let whole = Application {
             number: 0,
             name: "recorded work".into(),
+            queue: "default".into(),
+            user: None,
             submitted_at: self.work.start,
             master: Master::None,
             containers: load.containers_allocated,
             allocated: load.allocated,
+            requests: Vec::new(),
             progress: Percent(100.0 * self.next as f64 / self.work.parcels.len().max(1) as f64),
         };
         if self.is_idle() {
@@ -185,6 +189,14 @@ impl Workload for FluidWorkload<'_> {
     }
 
     fn known_work(&self, _now_ms: i64) -> Option<Work> {
+        None
+    }
+
+    fn queues(&self) -> Vec<QueueUsage> {
+        Vec::new()
+    }
+
+    fn pending_limits(&self) -> Option<Vec<PendingLimit>> {
         None
     }
 

@@ -1,72 +1,18 @@
 //! The jobs of a trace, checked, in flat tables that stay small.
 
+mod error;
+
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::trace::{ExecutorAllocation, ExecutorSize, Job, SparkApplication, Stage};
+use crate::trace::{ExecutorAllocation, ExecutorSize, Job, MapReduce, SparkApplication, Stage};
 use crate::units::{Mebibytes, Resources, Timestamp, VirtualCores};
+use error::EXECUTORS_MAX;
+pub use error::JobWorkError;
 
 /// "No stage".
 pub(crate) const NONE: u32 = u32::MAX;
-
-/// The most executors that an application may have whatever its tasks need. They are simulated one by
-/// one.
-const EXECUTORS_MAX: u32 = 100_000;
-
-/// Why a job cannot be simulated.
-#[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[expect(
-    missing_docs,
-    reason = "each variant's message is its documentation; the fields are its parts"
-)]
-pub enum JobWorkError {
-    /// The jobs are not sorted by submission.
-    #[error("job {job} is submitted before the job ahead of it; sort the jobs by submit time")]
-    OutOfOrder { job: String },
-    /// A job without stages.
-    #[error("job {job} has no stages; add a stage or remove the job")]
-    NoStages { job: String },
-    /// A stage without tasks.
-    #[error("job {job}, stage {stage} has no tasks; add tasks or remove the stage")]
-    NoTasks { job: String, stage: usize },
-    /// A task without memory or cores.
-    #[error(
-        "job {job}, stage {stage}: a task needs memory and cores; give it at least 1 MiB and 1 vcore"
-    )]
-    TakesNothing { job: String, stage: usize },
-    /// A stage that waits for itself or for a later one.
-    #[error(
-        "job {job}, stage {stage} waits for stage {after}, which is not before it; list the stages in the order of their dependencies"
-    )]
-    Cycle {
-        job: String,
-        stage: usize,
-        after: u32,
-    },
-    /// A Spark application that can have no executor, or one without a slot.
-    #[error(
-        "job {job}: a Spark application needs at least one executor, each with at least 1 MiB, 1 vcore and 1 slot, \
-         and one for each stage; correct `spark`"
-    )]
-    NoExecutor { job: String },
-    /// More executors than any cluster has.
-    #[error(
-        "job {job}: a Spark application can ask for at most {EXECUTORS_MAX} executors from the start; correct `spark.allocation`"
-    )]
-    TooManyExecutors { job: String },
-    /// A time beyond the limit.
-    #[error(
-        "job {job}: a time of {days} days is longer than the limit of a hundred years; correct it"
-    )]
-    TooLong { job: String, days: u64 },
-    /// Too many rows for the tables.
-    #[error(
-        "job {job}: a trace can have at most {} stages, jobs and runs of tasks; split the trace",
-        u32::MAX
-    )]
-    TooMany { job: String },
-}
 
 /// Jobs in flat tables, with tasks run-length encoded: 41,310 tasks take well under a megabyte.
 #[derive(Clone, Debug, PartialEq)]
@@ -77,7 +23,19 @@ pub struct JobWork {
     pub(crate) runs: Vec<TaskRunSpec>,
     /// Stages that wait for another stage, grouped by the stage that they wait for.
     pub(crate) dependents: Vec<u32>,
+    /// Who submitted the jobs, and to which queue.
+    pub(crate) submitters: Vec<Submitter>,
     pub(crate) tasks: u64,
+    /// Whether any job is a MapReduce job that requests its reduces by and by.
+    pub(crate) has_map_reduce: bool,
+}
+
+/// A user of a queue.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Submitter {
+    pub queue: Arc<str>,
+    /// `None` for all jobs whose user the trace does not name.
+    pub user: Option<Arc<str>>,
 }
 
 /// A job, and where its stages are in the table.
@@ -87,6 +45,8 @@ pub(crate) struct JobSpec {
     /// When it is submitted, since the start.
     pub submit_ms: i64,
     pub application_master: Option<Resources>,
+    /// The position of its user and queue.
+    pub submitter: u32,
     pub first_stage: u32,
     pub stages: u32,
     /// Its duration if nothing waits: the length of the longest path through its stages. For Spark,
@@ -94,6 +54,7 @@ pub(crate) struct JobSpec {
     pub unhindered_ms: i64,
     /// For a Spark application: its executors, whose rows among the stages follow those of the job.
     pub spark: Option<Arc<SparkSpec>>,
+    pub map_reduce: Option<MapReduce>,
 }
 
 /// The executors of a Spark application.
@@ -160,7 +121,9 @@ impl JobWork {
             stages: Vec::new(),
             runs: Vec::new(),
             dependents: Vec::new(),
+            submitters: Vec::new(),
             tasks: 0,
+            has_map_reduce: false,
         }
     }
 
@@ -218,18 +181,40 @@ impl JobWork {
         {
             return Err(JobWorkError::TooMany { job: id() });
         }
+        check_map_reduce(job)?;
+        self.has_map_reduce |= job.map_reduce.is_some();
+        let submitter = self.submitter_of(job);
         self.jobs.push(JobSpec {
             id: job.id.clone(),
             submit_ms,
             application_master: job
                 .application_master
                 .filter(|master| *master != Resources::default()),
+            submitter,
             first_stage: first_stage as u32,
             stages: job.stages.len() as u32,
             unhindered_ms: path_ms.into_iter().max().unwrap_or(0),
             spark,
+            map_reduce: job.map_reduce,
         });
         Ok(())
+    }
+
+    /// The position of a job's user and queue, which are added if they are new.
+    fn submitter_of(&mut self, job: &Job) -> u32 {
+        let is_same = |submitter: &Submitter| {
+            *submitter.queue == *job.queue_name() && submitter.user == job.user
+        };
+        // Jobs of the same user often follow each other.
+        let known = self.submitters.iter().rposition(is_same);
+        let position = known.unwrap_or_else(|| {
+            self.submitters.push(Submitter {
+                queue: job.queue_name().into(),
+                user: job.user.clone(),
+            });
+            self.submitters.len() - 1
+        });
+        position as u32
     }
 
     /// Adds the rows of a Spark application's executors after its stages, and refers its stages to them.
@@ -392,6 +377,7 @@ impl JobWork {
             start: self.at(spec.submit_ms),
             jobs: vec![JobSpec {
                 submit_ms: 0,
+                submitter: 0,
                 first_stage: 0,
                 ..spec.clone()
             }],
@@ -401,7 +387,9 @@ impl JobWork {
                 .iter()
                 .map(|stage| stage - spec.first_stage)
                 .collect(),
+            submitters: vec![self.submitters[spec.submitter as usize].clone()],
             tasks: self.stages[stages].iter().map(|stage| stage.tasks).sum(),
+            has_map_reduce: spec.map_reduce.is_some(),
         }
     }
 
@@ -457,6 +445,25 @@ fn check_executors(job: &Job, spark: &SparkApplication) -> Result<(), JobWorkErr
         Err(JobWorkError::NoExecutor { job: job() })
     } else {
         Ok(())
+    }
+}
+
+/// Checks that a MapReduce job consists of maps and reduces.
+fn check_map_reduce(job: &Job) -> Result<(), JobWorkError> {
+    let Some(map_reduce) = job.map_reduce else {
+        return Ok(());
+    };
+    let is_one = match job.stages.as_slice() {
+        [_] => true,
+        [_, reduces] => reduces.after == [0],
+        _ => false,
+    };
+    if is_one && (0.0..=1.0).contains(&map_reduce.slowstart) && job.spark.is_none() {
+        Ok(())
+    } else {
+        Err(JobWorkError::NoMapReduce {
+            job: job.id.to_string(),
+        })
     }
 }
 

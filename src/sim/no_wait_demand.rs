@@ -11,18 +11,18 @@ use crate::units::{Mebibytes, Resources, Timestamp, VirtualCores};
 ///
 /// A stage of a job starts the instant the stages before it have finished. Its application master
 /// starts with the job, ends with it, and counts. A Spark application with executors uses what they
-/// hold, with a task or without. A parcel of observed memory is used for the mean
-/// lifetime of its containers.
+/// hold, with a task or without, and a MapReduce job what its reduces hold while they wait for maps. A
+/// parcel of observed memory is used for the mean lifetime of its containers.
 ///
 /// The curve starts with the first demand and ends at zero.
 pub fn no_wait_demand(workload: &TraceWork) -> StepCurve<Resources> {
     match workload {
-        TraceWork::Jobs(load) => demand_of_jobs(load, Held::ByExecutors),
+        TraceWork::Jobs(load) => demand_of_jobs(load, Held::ByContainers),
         TraceWork::Observations(load) => demand_of_observations(load),
     }
 }
 
-/// The same, but of an executor only the slots in which tasks run: the least that any size of the
+/// The same, but of an executor only the slots in which tasks run, and of a reduce only its own time: the least that any size of the
 /// cluster can do the work with.
 pub fn least_demand(workload: &TraceWork) -> StepCurve<Resources> {
     match workload {
@@ -31,10 +31,10 @@ pub fn least_demand(workload: &TraceWork) -> StepCurve<Resources> {
     }
 }
 
-/// What counts of a Spark application.
+/// What counts of a job whose containers do not only run tasks.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Held {
-    ByExecutors,
+    ByContainers,
     ByTasks,
 }
 
@@ -42,7 +42,8 @@ fn demand_of_jobs(work: &JobWork, counted: Held) -> StepCurve<Resources> {
     let mut changes = Changes::from(work.start, work.jobs.len());
     let mut ready_ms = vec![0_i64; work.stages.len()];
     for (index, job) in work.jobs.iter().enumerate() {
-        if counted == Held::ByExecutors && job.spark.is_some() {
+        let is_simulated = job.spark.is_some() || job.map_reduce.is_some();
+        if counted == Held::ByContainers && is_simulated {
             for held in containers_alone(work, index) {
                 let at = |ms: i64| job.submit_ms.saturating_add(ms);
                 changes.add(at(held.from_ms), at(held.until_ms), 1, held.each);
@@ -235,6 +236,9 @@ mod tests {
             submit: Duration::from_secs(submit_s),
             application_master,
             stages,
+            queue: None,
+            user: None,
+            map_reduce: None,
             spark: None,
         }
     }
@@ -254,7 +258,7 @@ mod tests {
         let expected = [(5, 4), (6, 3), (15, 1), (25, 4), (30, 0)]
             .map(|(at, tasks)| (seconds(at), resources(10 * tasks, tasks)));
         assert_eq!(
-            demand_of_jobs(&load(&[chain]), Held::ByExecutors),
+            demand_of_jobs(&load(&[chain]), Held::ByContainers),
             StepCurve(expected.to_vec())
         );
     }
@@ -275,7 +279,7 @@ mod tests {
             (seconds(20), resources(0, 0)),
         ];
         assert_eq!(
-            demand_of_jobs(&load(&[with_master]), Held::ByExecutors),
+            demand_of_jobs(&load(&[with_master]), Held::ByContainers),
             StepCurve(expected)
         );
     }
@@ -295,7 +299,7 @@ mod tests {
         ];
         let load = JobWork::from_jobs(seconds(100), &[one(0), one(10)]).expect("valid jobs");
         assert_eq!(
-            demand_of_jobs(&load, Held::ByExecutors),
+            demand_of_jobs(&load, Held::ByContainers),
             StepCurve(expected)
         );
     }
@@ -308,7 +312,7 @@ mod tests {
             vec![stage(&[], resources(10, 1), &[(3, 0)])],
         );
         assert_eq!(
-            demand_of_jobs(&load(&[nothing]), Held::ByExecutors),
+            demand_of_jobs(&load(&[nothing]), Held::ByContainers),
             StepCurve(vec![])
         );
     }
@@ -324,7 +328,7 @@ mod tests {
                 &[(u32::MAX, 10), (u32::MAX, 10)],
             )],
         );
-        let demand = demand_of_jobs(&load(&[absurd]), Held::ByExecutors);
+        let demand = demand_of_jobs(&load(&[absurd]), Held::ByContainers);
         assert_eq!(
             demand.0,
             vec![

@@ -6,7 +6,8 @@ use std::collections::{BTreeMap, VecDeque};
 use super::cluster::{Cluster, Node, NodeIndex};
 use super::random::{Purpose, RandomStreams};
 use super::scenario::{GroupSpec, Scenario};
-use super::workload::Load;
+use super::workload::{Load, Reported};
+use crate::observation::pending_limit::PendingLimit;
 use crate::observation::work::Work;
 use crate::observation::{
     ClusterState, ClusterStatus, Control, HdfsLoad, NodeHealth, NodeLoad, NodeSnapshot,
@@ -21,6 +22,7 @@ struct Measured {
     yarn: YarnLoad,
     hdfs: HdfsLoad,
     work: Option<Work>,
+    pending_limits: Option<Vec<PendingLimit>>,
     snapshot: Vec<NodeLoad>,
     /// The nodes of `snapshot`, and the version of the cluster's nodes to which they belong.
     nodes: Vec<NodeIndex>,
@@ -78,19 +80,19 @@ impl<'a> Observer<'a> {
     pub fn observe(
         &mut self,
         at: Timestamp,
-        load: &Load,
-        work: Option<Work>,
+        reported: Reported,
         cluster: &Cluster,
         idle_since: Option<Timestamp>,
     ) -> &Observation {
+        let knows_nodes = reported.load.knows_nodes;
         self.observation.at = at;
         self.describe(at, cluster, idle_since);
-        self.measure(at, load, work, cluster);
+        self.measure(at, reported, cluster);
         let loss = self.scenario.metrics.loss.get() / 100.0;
         let is_lost = loss > 0.0 && self.random.draw(Purpose::MetricLoss, 0, self.polls) < loss;
         self.polls += 1;
         if !is_lost {
-            self.show(at, load.knows_nodes);
+            self.show(at, knows_nodes);
         }
         &self.observation
     }
@@ -112,21 +114,22 @@ impl<'a> Observer<'a> {
         }
     }
 
-    fn measure(&mut self, at: Timestamp, load: &Load, work: Option<Work>, cluster: &Cluster) {
+    fn measure(&mut self, at: Timestamp, reported: Reported, cluster: &Cluster) {
         let shown = self.observation.nodes.take();
         if let (Some(sample), Some(measured)) = (shown, self.measured.front_mut()) {
             measured.snapshot = sample.value.0;
         }
         (self.observation.yarn, self.observation.hdfs) = (None, None);
         self.observation.work = None;
+        self.observation.pending_limits = None;
         match self.measured.back_mut() {
             // Without a delay a measurement is shown at once and never needed again.
             Some(last) if self.scenario.metrics.delay.is_zero() => {
-                last.measure(at, load, work, cluster)
+                last.measure(at, reported, cluster)
             }
             _ => {
                 let mut measured = std::mem::take(&mut self.recycled);
-                measured.measure(at, load, work, cluster);
+                measured.measure(at, reported, cluster);
                 self.measured.push_back(measured);
             }
         }
@@ -159,12 +162,13 @@ impl<'a> Observer<'a> {
             measured_at,
         });
         // A copy only if the measurement may be shown again.
-        let work = if self.scenario.metrics.delay.is_zero() {
-            measured.work.take()
+        let (work, limits) = if self.scenario.metrics.delay.is_zero() {
+            (measured.work.take(), measured.pending_limits.take())
         } else {
-            measured.work.clone()
+            (measured.work.clone(), measured.pending_limits.clone())
         };
         self.observation.work = work.map(|value| Sampled { value, measured_at });
+        self.observation.pending_limits = limits.map(|value| Sampled { value, measured_at });
         if knows_nodes {
             // Moved, not copied: the next poll moves it back.
             let snapshot = std::mem::take(&mut measured.snapshot);
@@ -177,10 +181,16 @@ impl<'a> Observer<'a> {
 }
 
 impl Measured {
-    fn measure(&mut self, at: Timestamp, load: &Load, work: Option<Work>, cluster: &Cluster) {
+    fn measure(&mut self, at: Timestamp, reported: Reported, cluster: &Cluster) {
+        let Reported {
+            load,
+            work,
+            pending_limits,
+        } = reported;
         self.at = at;
         self.work = work;
-        self.yarn = yarn_load(load, cluster);
+        self.pending_limits = pending_limits;
+        self.yarn = yarn_load(&load, cluster);
         self.hdfs = hdfs_load(cluster);
         if load.knows_nodes {
             self.count_nodes(cluster);

@@ -2,6 +2,7 @@
 //! Everything but `cluster` has a default.
 
 mod parse;
+mod queues;
 mod raw;
 
 use std::path::PathBuf;
@@ -15,6 +16,7 @@ use crate::policy::Limits;
 use crate::policy::diagnostic::PolicyErrors;
 use crate::pricing::{PriceTable, PricingError, RateCurve, Rates};
 use crate::units::{Instances, Mebibytes, Percent, Resources};
+pub use queues::QueueSpec;
 
 /// The description of a simulated cluster. [`Scenario::parse`] and [`Scenario::default`] build it.
 #[derive(Clone, Debug, PartialEq)]
@@ -29,6 +31,8 @@ pub struct Scenario {
     pub poll: Option<Duration>,
     /// The order in which jobs are served.
     pub scheduler: Scheduler,
+    /// The queues of the capacity scheduler; none for a single queue without limits.
+    pub queues: Vec<QueueSpec>,
     /// The delays of YARN.
     pub yarn: YarnDelays,
     /// How instances are launched.
@@ -286,6 +290,7 @@ impl Default for Scenario {
             ],
             poll: None,
             scheduler: Scheduler::default(),
+            queues: Vec::new(),
             yarn: YarnDelays::default(),
             provisioning: Provisioning::default(),
             decommission_timeout: Duration::from_secs(3_600),

@@ -10,7 +10,7 @@ use super::run::Run;
 use super::scenario::{GroupSpec, Scenario};
 use super::trace_work::TraceWork;
 use super::workload::Workload;
-pub use super::workload::{Application, Master};
+pub use super::workload::{Application, Master, QueueUsage};
 use crate::observation::work::Work;
 use crate::observation::{ClusterState, GroupId, GroupStatus, HdfsLoad, InstanceId, YarnLoad};
 use crate::units::{Instances, Resources, Timestamp};
@@ -124,6 +124,11 @@ impl<'a> SteppedCluster<'a> {
     /// What the running applications say of their work; `None` if they say nothing.
     pub fn work(&self) -> Option<Work> {
         self.simulation.workload.known_work(self.simulation.now_ms)
+    }
+
+    /// What the queues of the scenario and their users have; none where it has no queues.
+    pub fn queues(&self) -> Vec<QueueUsage> {
+        self.simulation.workload.queues()
     }
 
     /// The state of HDFS as its NameNode would report it.

@@ -71,6 +71,9 @@ pub fn staged(id: &str, submit_s: f64, stages: &[(&[u32], &[f64])]) -> Job {
         spark: None,
     };
     Job {
+        queue: None,
+        user: None,
+        map_reduce: None,
         id: id.into(),
         name: None,
         submit: seconds(submit_s),

@@ -73,10 +73,13 @@ impl TraceWork {
         }
     }
 
-    /// Whether applications say what work they have left, as Spark applications with executors do.
+    /// Whether applications say what work they have left, as Spark applications with executors and
+    /// MapReduce jobs do.
     pub fn says_what_is_left(&self) -> bool {
         match self {
-            Self::Jobs(work) => work.jobs.iter().any(|job| job.spark.is_some()),
+            Self::Jobs(work) => {
+                work.has_map_reduce || work.jobs.iter().any(|job| job.spark.is_some())
+            }
             Self::Observations(_) => false,
         }
     }

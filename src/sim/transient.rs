@@ -144,6 +144,9 @@ mod tests {
     #[test]
     fn each_job_waits_for_its_own_nodes_and_pays_for_them_and_a_primary_node() {
         let job = |submit_s: u64, count| Job {
+            queue: None,
+            user: None,
+            map_reduce: None,
             id: submit_s.to_string().into(),
             name: None,
             submit: Duration::from_secs(submit_s),

@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use super::cluster::{Change, Cluster, NodeIndex};
 use super::run::Run;
+use super::scenario::QueueSpec;
 use crate::observation::InstanceId;
+use crate::observation::pending_limit::PendingLimit;
 use crate::observation::work::Work;
 use crate::units::{Mebibytes, Percent, Resources, Timestamp};
 
@@ -36,6 +38,9 @@ pub(super) trait Workload {
     /// The number of containers on a node, and the resources that they hold.
     fn on_node(&self, node: NodeIndex, cluster: &Cluster) -> (u64, Resources);
 
+    /// What the queues of the scenario and their users have; none where the scenario has no queues.
+    fn queues(&self) -> Vec<QueueUsage>;
+
     /// The number of applications submitted so far, finished or not.
     fn submitted(&self) -> u64;
 
@@ -45,8 +50,19 @@ pub(super) trait Workload {
     /// What the running applications say of their work; `None` where no application says anything.
     fn known_work(&self, now_ms: i64) -> Option<Work>;
 
+    /// Limits of queues that keep pending work from starting; `None` where the scenario has no queues.
+    fn pending_limits(&self) -> Option<Vec<PendingLimit>>;
+
     /// Adds the facts of this simulation, which has ended, to `run`.
     fn finish(&mut self, cluster: &mut Cluster, run: &mut Run);
+}
+
+/// What YARN and the applications report at one moment.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Reported {
+    pub load: Load,
+    pub work: Option<Work>,
+    pub pending_limits: Option<Vec<PendingLimit>>,
 }
 
 /// The load of a workload, as YARN would report it.
@@ -77,6 +93,10 @@ pub struct Application {
     pub number: u32,
     /// The job's id in the trace.
     pub name: Arc<str>,
+    /// The queue to which the job was submitted.
+    pub queue: Arc<str>,
+    /// Who submitted it, if the trace says.
+    pub user: Option<Arc<str>>,
     /// When the job was submitted.
     pub submitted_at: Timestamp,
     /// Where its application master runs.
@@ -85,8 +105,21 @@ pub struct Application {
     pub containers: u64,
     /// What these containers hold.
     pub allocated: Resources,
+    /// The containers that wait, by size.
+    pub requests: Vec<(u64, Resources)>,
     /// The share of its tasks that are done.
     pub progress: Percent,
+}
+
+/// What the containers of a queue and of its users hold.
+#[derive(Clone, Debug, PartialEq)]
+pub struct QueueUsage {
+    /// The queue's settings.
+    pub spec: QueueSpec,
+    /// What all its containers hold.
+    pub used: Resources,
+    /// What each of its users holds; `None` stands for those whom the trace does not name.
+    pub users: Vec<(Option<Arc<str>>, Resources)>,
 }
 
 /// Where the application master of an application runs.

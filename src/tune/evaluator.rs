@@ -345,6 +345,9 @@ mod tests {
     /// A job of 40 tasks of ten minutes, once a day.
     fn days(count: u64) -> TraceWork {
         let job = |day: u64| Job {
+            queue: None,
+            user: None,
+            map_reduce: None,
             id: day.to_string().into(),
             name: None,
             submit: Duration::from_secs(day * 86_400 + 3_600),

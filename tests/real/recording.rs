@@ -214,6 +214,9 @@ fn in_trace(
         application_master: Some(
             master.unwrap_or_else(|| panic!("the application master of {id} was never seen alone")),
         ),
+        queue: None,
+        user: None,
+        map_reduce: None,
         spark: None,
         stages: vec![stage],
     }

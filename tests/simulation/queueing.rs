@@ -62,6 +62,9 @@ fn arrivals(arrivals_per_s: f64, seed: u64, service_s: impl Fn(f64) -> f64) -> T
                 spark: None,
             };
             Job {
+                queue: None,
+                user: None,
+                map_reduce: None,
                 id: number.to_string().into(),
                 name: None,
                 submit: Duration::from_secs_f64(now_s),

@@ -263,6 +263,9 @@ fn reference_job(line: &str) -> Option<Job> {
         spark: None,
     };
     let job = Job {
+        queue: None,
+        user: None,
+        map_reduce: None,
         id: line.into(),
         name: None,
         submit: Duration::from_secs(fields[0]),

@@ -9,6 +9,9 @@ use crate::units::Timestamp;
 /// Jobs at the given seconds, each of `count` tasks of `task_s` that take `memory_mib` and a core.
 fn jobs(submits_s: &[u64], count: u32, task_s: u64, memory_mib: u64) -> TraceWork {
     let job = |submit_s: &u64| Job {
+        queue: None,
+        user: None,
+        map_reduce: None,
         id: submit_s.to_string().into(),
         name: None,
         submit: Duration::from_secs(*submit_s),

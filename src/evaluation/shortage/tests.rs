@@ -9,6 +9,9 @@ use crate::units::{Mebibytes, VirtualCores};
 /// A job of `count` tasks of an hour, each a core.
 fn job(count: u32) -> TraceWork {
     let job = Job {
+        queue: None,
+        user: None,
+        map_reduce: None,
         id: "job".into(),
         name: None,
         submit: Duration::ZERO,

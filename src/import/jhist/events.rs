@@ -9,6 +9,10 @@ pub struct Fields {
     pub job_id: Option<String>,
     #[serde(rename = "jobName")]
     pub job_name: Option<String>,
+    #[serde(rename = "jobQueueName")]
+    pub queue: Option<String>,
+    #[serde(rename = "userName")]
+    pub user: Option<String>,
     #[serde(rename = "submitTime")]
     pub submit_ms: Option<i64>,
     #[serde(rename = "attemptId")]

@@ -22,6 +22,8 @@ pub(super) struct History {
     pub path: PathBuf,
     pub id: String,
     pub name: Option<String>,
+    pub queue: Option<String>,
+    pub user: Option<String>,
     pub submit_ms: i64,
     pub has_ended: bool,
     pub tasks: Tasks,
@@ -113,6 +115,8 @@ fn io_is_at_end(input: &mut impl Read) -> std::io::Result<()> {
 struct Reading {
     id: Option<String>,
     name: Option<String>,
+    queue: Option<String>,
+    user: Option<String>,
     submit_ms: Option<i64>,
     has_ended: bool,
     tasks: Tasks,
@@ -124,6 +128,8 @@ impl Reading {
             "JOB_SUBMITTED" => {
                 self.id = fields.job_id;
                 self.name = fields.job_name;
+                self.queue = fields.queue;
+                self.user = fields.user;
                 self.submit_ms = fields.submit_ms;
             }
             "JOB_FINISHED" | "JOB_FAILED" | "JOB_KILLED" | "JOB_ERROR" => self.has_ended = true,
@@ -146,6 +152,8 @@ impl Reading {
             path,
             id,
             name: self.name,
+            queue: self.queue,
+            user: self.user,
             submit_ms,
             has_ended: self.has_ended,
             tasks: self.tasks,
@@ -204,14 +212,20 @@ impl Tasks {
         Ok(())
     }
 
-    /// The tasks of the maps and of the reduces, by number.
+    /// The tasks of the maps and of the reduces, by number. A reduce lasts from the end of the last
+    /// map: before that, it waits for maps.
     pub fn finish(self, left_out: &mut Tally) -> (Vec<TaskRun>, Vec<TaskRun>) {
+        let times_of = |phase: Phase| {
+            let tasks = self.succeeded.iter();
+            tasks.filter_map(move |(task, times)| (task.phase == phase).then_some(*times))
+        };
+        let maps_end_ms = times_of(Phase::Map).map(|(_, finish_ms)| finish_ms).max();
         let of = |phase: Phase| {
-            let tasks = self
-                .succeeded
-                .iter()
-                .filter(move |(task, _)| task.phase == phase);
-            tasks.filter_map(|(_, (start_ms, finish_ms))| elapsed(*start_ms, *finish_ms))
+            let waits_until_ms = maps_end_ms.filter(|_| phase == Phase::Reduce);
+            times_of(phase).filter_map(move |(start_ms, finish_ms)| {
+                let since_ms = start_ms.max(waits_until_ms.unwrap_or(start_ms));
+                elapsed(since_ms.min(finish_ms), finish_ms)
+            })
         };
         left_out.add(self.failed, "failed, killed or repeated task attempts");
         let unfinished = self.running.len() as u64;

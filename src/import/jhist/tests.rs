@@ -65,7 +65,23 @@ fn a_history_with_its_configuration_becomes_a_job() {
         Some(768)
     );
     assert_eq!(job.stages[1].after, [0]);
+    let slowstart = job.map_reduce.map(|map_reduce| map_reduce.slowstart);
+    assert_eq!(slowstart, Some(0.05), "as Hadoop's default");
+    let submitted = (job.queue.as_deref(), job.user.as_deref());
+    assert_eq!(submitted, (Some("default"), Some("hadoop")));
     assert!(imported.incomplete.is_empty(), "{:?}", imported.incomplete);
+}
+
+#[test]
+fn a_reduce_that_waited_for_maps_counts_from_the_end_of_the_last() {
+    // The last map ends at ...337244, both reduces at ...341589 and ...341606.
+    let earlier = FIRST
+        .replace("\"startTime\":1795924338163", "\"startTime\":1795924330000")
+        .replace("\"startTime\":1795924338183", "\"startTime\":1795924330000");
+    let imported = import_bytes(earlier.as_bytes()).expect("imports");
+    let reduces = &imported.jobs[0].stages[1].tasks;
+    let ms: Vec<u128> = reduces.iter().map(|run| run.duration.as_millis()).collect();
+    assert_eq!(ms, [341_606 - 337_244, 341_589 - 337_244]);
 }
 
 #[test]

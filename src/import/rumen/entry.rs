@@ -37,6 +37,9 @@ pub(super) struct Entry {
     pub id: Option<String>,
     #[serde(rename = "jobName")]
     pub name: Option<String>,
+    pub queue: Option<String>,
+    #[serde(alias = "job.user")]
+    pub user: Option<String>,
     #[serde(rename = "submitTime")]
     pub submit_ms: Option<i64>,
     #[serde(rename = "mapTasks")]
@@ -53,6 +56,8 @@ pub(super) struct Entry {
     pub properties: Option<Properties>,
     #[serde(rename = "job.id")]
     pub sls_id: Option<String>,
+    #[serde(rename = "job.queue.name")]
+    pub sls_queue: Option<String>,
     #[serde(rename = "job.start.ms")]
     pub sls_start_ms: Option<Whole>,
     #[serde(rename = "job.count")]

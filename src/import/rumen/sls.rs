@@ -51,6 +51,8 @@ pub(super) fn add_jobs(
     let id = entry
         .sls_id
         .unwrap_or_else(|| format!("job_{}", collected.sls.len() + 1));
+    let queue: Option<Arc<str>> = entry.sls_queue.map(Into::into);
+    let user: Option<Arc<str>> = entry.user.map(Into::into);
     for copy in 1..=copies {
         let id: Arc<str> = if copies == 1 {
             id.as_str().into()
@@ -63,6 +65,9 @@ pub(super) fn add_jobs(
             submit,
             application_master,
             stages: stages.clone(),
+            queue: queue.clone(),
+            user: user.clone(),
+            map_reduce: None,
             spark: None,
         });
     }

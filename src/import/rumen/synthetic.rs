@@ -145,6 +145,9 @@ pub(super) fn add_jobs(
             submit,
             application_master: None,
             stages,
+            queue: None,
+            user: None,
+            map_reduce: None,
             spark: None,
         });
     }

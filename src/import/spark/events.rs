@@ -22,6 +22,8 @@ pub struct ApplicationStart {
     pub id: Option<String>,
     #[serde(rename = "App Attempt ID")]
     attempt: Option<String>,
+    #[serde(rename = "User")]
+    pub user: Option<String>,
     #[serde(rename = "Timestamp")]
     pub submit_ms: i64,
 }

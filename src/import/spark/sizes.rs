@@ -1,6 +1,7 @@
 //! The resources of a task: its share of an executor's container.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::events::{EnvironmentUpdate, ExecutorAdded, Request, ResourceProfileAdded};
@@ -237,6 +238,12 @@ impl Sizes {
         } else {
             Mebibytes(requested_mib)
         }
+    }
+
+    /// The queue to which the application was submitted, if it set one.
+    pub fn queue(&self) -> Option<Arc<str>> {
+        let queue = self.properties.get("spark.yarn.queue")?;
+        self.is_on_yarn().then(|| queue.as_str().into())
     }
 
     fn master(&self) -> &str {

@@ -10,11 +10,16 @@ use aws_sdk_emr::types::{
 use serde_json::Value;
 
 use super::*;
+use crate::daemon::clock::Clock;
+use crate::daemon::sources::http_get::HttpGet;
+use crate::daemon::sources::yarn::Yarn;
+use crate::observation::pending_limit::{LimitedBy, MostAllowed, PendingLimit};
 use crate::rehearsal::simulated::Ended;
 use crate::sim::job_work::JobWork;
+use crate::sim::scenario::{QueueSpec, Scenario, Scheduler};
 use crate::sim::trace_work::TraceWork;
 use crate::trace::{Job, Stage, TaskRun};
-use crate::units::{Mebibytes, Resources, Timestamp, VirtualCores};
+use crate::units::{Mebibytes, Percent, Resources, Timestamp, VirtualCores};
 
 const CLUSTER_ID: &str = "j-REHEARSAL";
 const START: Timestamp = Timestamp::from_millis(1_772_438_400_000);
@@ -22,6 +27,9 @@ const START: Timestamp = Timestamp::from_millis(1_772_438_400_000);
 /// A job of an hour that fills the two core nodes (four vcores each) and lets 12 tasks wait.
 fn hour_of_work() -> TraceWork {
     let job = Job {
+        queue: None,
+        user: None,
+        map_reduce: None,
         id: "hour".into(),
         name: None,
         submit: Duration::ZERO,
@@ -394,4 +402,53 @@ async fn a_cluster_that_has_ended_leaves_its_run_and_answers_503() {
     .await
     .expect("an answer");
     assert_eq!(answer.status(), 503);
+}
+
+#[tokio::test]
+async fn the_daemon_reads_what_a_queue_of_the_scenario_holds_back() {
+    let TraceWork::Jobs(mut work) = hour_of_work() else {
+        unreachable!("made of jobs");
+    };
+    work.submitters[0].queue = "adhoc".into();
+    let scenario = Scenario {
+        scheduler: Scheduler::Capacity,
+        queues: [("etl", 50.0, 100.0), ("adhoc", 50.0, 50.0)]
+            .map(|(name, capacity, maximum)| QueueSpec {
+                name: name.into(),
+                capacity: Percent(capacity),
+                maximum: Percent(maximum),
+                user_limit_factor: 1.0,
+            })
+            .to_vec(),
+        ..Scenario::default()
+    };
+    let work = Arc::new(TraceWork::Jobs(work));
+    let cluster = SimulatedCluster::start(work, Arc::new(scenario), 1, 1).expect("work that fits");
+    let services = Services::start(cluster, CLUSTER_ID, "test")
+        .await
+        .expect("a free port");
+    let mut yarn = Yarn::new(
+        HttpGet::new(None).expect("a client"),
+        vec![services.url().clone()],
+        None,
+        Duration::from_secs(30),
+        Duration::from_secs(90),
+    );
+    let limits = yarn.read(&Clock::real(), false).await.pending_limits;
+    // Half of 24 GiB has room for the master and five tasks of 2 GiB.
+    let (used, waits) = (1_024 + 5 * 2_048, 14);
+    assert_eq!(
+        limits.expect("known").value,
+        [PendingLimit {
+            by: LimitedBy::QueueMaximum {
+                queue: "adhoc".into()
+            },
+            memory_pending: Mebibytes(waits * 2_048),
+            vcores_pending: VirtualCores(waits),
+            containers_pending: waits,
+            memory_used: Mebibytes(used),
+            vcores_used: VirtualCores(6),
+            most: Some(MostAllowed::Share(Percent(50.0))),
+        }]
+    );
 }

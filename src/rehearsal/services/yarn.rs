@@ -10,7 +10,9 @@ use serde_json::{Value, json};
 use super::served::{Served, private_dns_name};
 use crate::observation::{HdfsLoad, InstanceId, YarnLoad};
 use crate::rehearsal::simulated::Ended;
-use crate::sim::stepped_cluster::{Application, Instance, InstanceState, Master, SteppedCluster};
+use crate::sim::stepped_cluster::{
+    Application, Instance, InstanceState, Master, QueueUsage, SteppedCluster,
+};
 use crate::units::{Mebibytes, Resources, Timestamp, VirtualCores};
 
 const VERSION: &str = "3.3.6";
@@ -117,36 +119,74 @@ pub async fn node_labels() -> Json<Value> {
     Json(json!({}))
 }
 
-/// Describes a capacity scheduler with one queue and no labels.
+/// Describes a capacity scheduler with the queues of the scenario, or a single one, and no labels.
 pub async fn scheduler(State(served): State<Served>) -> Result<Json<Value>, Ended> {
-    let yarn = served.cluster.ask(|cluster| cluster.yarn()).await?;
-    let used_percent = 100.0 * yarn.memory_allocated.as_f64() / yarn.memory_total.as_f64().max(1.0);
+    let (yarn, queues) = served
+        .cluster
+        .ask(|cluster| (cluster.yarn(), cluster.queues()))
+        .await?;
+    let mut root = queue("root", [100.0; 2], allocated(&yarn), &yarn);
+    root["type"] = "capacityScheduler".into();
+    let mut leaves: Vec<Value> = queues.iter().map(|queue| leaf(queue, &yarn)).collect();
+    if leaves.is_empty() {
+        leaves.push(queue("default", [100.0; 2], allocated(&yarn), &yarn));
+    }
+    for leaf in &mut leaves {
+        leaf["type"] = "capacitySchedulerLeafQueueInfo".into();
+        leaf["state"] = "RUNNING".into();
+    }
+    root["queues"] = json!({ "queue": leaves });
+    Ok(Json(json!({ "scheduler": { "schedulerInfo": root } })))
+}
+
+/// A queue with the limits and users of the scenario.
+fn leaf(usage: &QueueUsage, yarn: &YarnLoad) -> Value {
+    let spec = &usage.spec;
+    let shares = [spec.capacity.get(), spec.maximum.get()];
+    let mut leaf = queue(&spec.name, shares, usage.used, yarn);
+    leaf["userLimitFactor"] = spec.user_limit_factor.into();
+    let users = usage.users.iter().map(|(name, used)| {
+        json!({ "username": user_name(name.as_deref()), "resourcesUsed": amounts(*used) })
+    });
+    leaf["users"] = json!({ "user": users.collect::<Vec<_>>() });
+    leaf
+}
+
+/// A queue with its capacity and maximum as shares of the cluster.
+fn queue(name: &str, [capacity, maximum]: [f64; 2], used: Resources, yarn: &YarnLoad) -> Value {
+    let of_cluster = 100.0 * used.memory.as_f64() / yarn.memory_total.as_f64().max(1.0);
     let resources = json!({ "resourceUsagesByPartition": [{
         "partitionName": "",
-        "pending": amounts(pending(&yarn)),
-        "used": amounts(allocated(&yarn)),
+        "used": amounts(used),
         "reserved": amounts(Resources::default()),
         "amUsed": amounts(Resources::default()),
     }]});
-    let queue = |name: &str| {
-        json!({
-            "queueName": name,
-            "capacity": 100.0,
-            "usedCapacity": used_percent,
-            "maxCapacity": 100.0,
-            "absoluteCapacity": 100.0,
-            "absoluteMaxCapacity": 100.0,
-            "absoluteUsedCapacity": used_percent,
-            "resources": resources,
-        })
-    };
-    let mut root = queue("root");
-    root["type"] = "capacityScheduler".into();
-    let mut leaf = queue("default");
-    leaf["type"] = "capacitySchedulerLeafQueueInfo".into();
-    leaf["state"] = "RUNNING".into();
-    root["queues"] = json!({ "queue": [leaf] });
-    Ok(Json(json!({ "scheduler": { "schedulerInfo": root } })))
+    json!({
+        "queueName": name,
+        "capacity": capacity,
+        "usedCapacity": 100.0 * of_cluster / capacity,
+        "maxCapacity": maximum,
+        "absoluteCapacity": capacity,
+        "absoluteMaxCapacity": maximum,
+        "absoluteUsedCapacity": of_cluster,
+        "resourcesUsed": amounts(used),
+        "resources": resources,
+    })
+}
+
+/// The user of jobs whose user the trace does not name.
+fn user_name(user: Option<&str>) -> &str {
+    user.unwrap_or("hadoop")
+}
+
+/// Containers of one size that wait, on any node.
+fn request((containers, each): &(u64, Resources)) -> Value {
+    json!({
+        "capability": amounts(*each),
+        "numContainers": containers,
+        "resourceName": "*",
+        "nodeLabelExpression": "",
+    })
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -251,9 +291,10 @@ fn app(
     };
     let mut app = json!({
         "id": format!("application_{}_{:04}", start.as_millis(), application.number + 1),
-        "user": "hadoop",
+        "user": user_name(application.user.as_deref()),
         "name": application.name,
-        "queue": "default",
+        "queue": application.queue,
+        "resourceRequests": application.requests.iter().map(request).collect::<Vec<_>>(),
         "state": application_state(application),
         "finalStatus": "UNDEFINED",
         "progress": application.progress.get(),
@@ -333,13 +374,6 @@ fn allocated(yarn: &YarnLoad) -> Resources {
     Resources {
         memory: yarn.memory_allocated,
         vcores: yarn.vcores_allocated.unwrap_or_default(),
-    }
-}
-
-fn pending(yarn: &YarnLoad) -> Resources {
-    Resources {
-        memory: yarn.memory_pending,
-        vcores: yarn.vcores_pending.unwrap_or_default(),
     }
 }
 

@@ -20,6 +20,7 @@ pub(super) fn unfinished_applications(
     let mut applications = Vec::new();
     for job in jobs.filter(|job| queue.jobs[*job as usize].stages_left > 0) {
         let spec = &queue.work.jobs[job as usize];
+        let submitter = &queue.work.submitters[spec.submitter as usize];
         let (running, allocated) = held.get(&job).copied().unwrap_or_default();
         let master = match queue.jobs[job as usize].master {
             MasterState::Absent => Master::None,
@@ -32,10 +33,13 @@ pub(super) fn unfinished_applications(
         applications.push(Application {
             number: job,
             name: spec.id.clone(),
+            queue: submitter.queue.clone(),
+            user: submitter.user.clone(),
             submitted_at: queue.work.at(spec.submit_ms),
             master,
             containers: running,
             allocated,
+            requests: queue.requests(job),
             progress: progress(job, queue),
         });
     }

@@ -1,13 +1,24 @@
 //! The containers that wait, and the order in which they start.
 
 mod executors;
+mod lines;
+mod reduces;
+mod rows;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
+use std::ops::Range;
 
+use lines::Lines;
+use rows::{JobState, StageState};
+pub(super) use rows::{MasterState, Request, Taken};
+
+use crate::observation::pending_limit::PendingLimit;
+use crate::sim::cluster::Cluster;
+use crate::sim::job_work::JobWork;
 pub(super) use crate::sim::job_work::NONE;
-use crate::sim::job_work::{JobSpec, JobWork, StageSpec};
-use crate::sim::scenario::Scheduler;
-use crate::units::{Mebibytes, Resources};
+use crate::sim::scenario::{Scenario, Scheduler};
+use crate::sim::workload::QueueUsage;
+use crate::units::Resources;
 
 /// The state of all jobs, and a queue of those with containers to start.
 #[derive(Debug)]
@@ -25,9 +36,8 @@ pub(super) struct JobQueue<'a> {
     has_executors: bool,
     /// See [`YarnDelays`](crate::sim::scenario::YarnDelays).
     application_start_ms: i64,
-    /// Jobs with something to start, in the order in which they are served: by held memory (fair
-    /// queueing only), then by submission. Most are added at the end and removed at the front.
-    order: VecDeque<(u64, u32)>,
+    /// Jobs with something to start, in the order in which they are served.
+    lines: Lines<'a>,
     /// The number of lost tasks that wait, by stage and duration in milliseconds.
     lost: BTreeMap<(u32, i64), u32>,
     /// The request of the first job in the queue, unless something has changed since it was looked
@@ -35,118 +45,9 @@ pub(super) struct JobQueue<'a> {
     first: Option<Request>,
 }
 
-/// The state of a job.
-#[derive(Clone, Debug)]
-pub(super) struct JobState {
-    pub stages_left: u32,
-    pub master: MasterState,
-    /// When the job arrived.
-    pub ready_ms: i64,
-    master_was_up: bool,
-    /// Memory of the job's containers, for the fair scheduler.
-    held: Mebibytes,
-    /// Its entry in the queue.
-    place: Option<(u64, u32)>,
-    /// Stages with tasks to start, linked in the order in which they became ready.
-    first: u32,
-    last: u32,
-}
-
-/// The state of the application master of a job.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum MasterState {
-    /// The job has no application master.
-    Absent,
-    /// The job has not arrived, or its master may not start yet.
-    Inactive,
-    /// The master waits for a container.
-    Waiting,
-    /// The master has this container, and does not request others yet.
-    Starts(u32),
-    /// The master runs in this container.
-    Runs(u32),
-}
-
-/// The state of a stage.
-#[derive(Clone, Debug)]
-pub(super) struct StageState {
-    /// Stages that must finish first.
-    pub after: u32,
-    pub unfinished: u64,
-    ready_ms: i64,
-    /// The run of the next task, and how many tasks of it have started.
-    run: u32,
-    started_of_run: u32,
-    never_started: u64,
-    /// Tasks that were lost and wait again.
-    lost: u32,
-    next: u32,
-    linked: bool,
-}
-
-/// The next container that a job requests.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Request {
-    pub job: u32,
-    /// [`NONE`] for the application master.
-    pub stage: u32,
-    pub each: Resources,
-}
-
-/// A container that was taken from the queue in order to start.
-pub(super) struct Taken {
-    /// Zero for a master and an executor, which end with their job or earlier.
-    pub duration_ms: i64,
-    /// When it could have started; `None` for a master, an executor, and for a task that started before and was
-    /// lost.
-    pub ready_ms: Option<i64>,
-}
-
-impl JobState {
-    /// A job that has not arrived.
-    pub fn new(spec: &JobSpec) -> Self {
-        Self {
-            // The driver of a Spark application ends by itself, after its last stage.
-            stages_left: spec.stages + u32::from(spec.spark.is_some()),
-            master: if spec.application_master.is_some() {
-                MasterState::Inactive
-            } else {
-                MasterState::Absent
-            },
-            ready_ms: 0,
-            master_was_up: false,
-            held: Mebibytes::ZERO,
-            place: None,
-            first: NONE,
-            last: NONE,
-        }
-    }
-
-    fn may_start_tasks(&self) -> bool {
-        matches!(self.master, MasterState::Absent | MasterState::Runs(_))
-    }
-}
-
-impl StageState {
-    /// A stage of a job that has not arrived.
-    pub fn new(spec: &StageSpec) -> Self {
-        Self {
-            after: spec.after,
-            unfinished: spec.tasks,
-            ready_ms: 0,
-            run: spec.first_run,
-            started_of_run: 0,
-            never_started: spec.tasks,
-            lost: 0,
-            next: NONE,
-            linked: false,
-        }
-    }
-}
-
 impl<'a> JobQueue<'a> {
     /// A queue in which no job has arrived.
-    pub fn new(work: &'a JobWork, scheduler: Scheduler, application_start_ms: i64) -> Self {
+    pub fn new(work: &'a JobWork, scenario: &'a Scenario) -> Self {
         Self {
             work,
             jobs: work.jobs.iter().map(JobState::new).collect(),
@@ -154,10 +55,10 @@ impl<'a> JobQueue<'a> {
             pending: Resources::default(),
             containers_pending: 0,
             masters_waiting: 0,
-            scheduler,
+            scheduler: scenario.scheduler,
             has_executors: work.jobs.iter().any(|job| job.spark.is_some()),
-            application_start_ms,
-            order: VecDeque::new(),
+            application_start_ms: scenario.yarn.application_start.as_millis() as i64,
+            lines: Lines::new(work, &scenario.queues),
             lost: BTreeMap::new(),
             first: None,
         }
@@ -166,22 +67,34 @@ impl<'a> JobQueue<'a> {
     /// Whether no job has a container that may start.
     #[inline]
     pub fn is_empty(&self) -> bool {
-        self.order.is_empty()
+        self.lines.is_empty()
     }
 
-    /// The container that is to start next, where `left` is free on all nodes together.
-    pub fn next_in_turn(&mut self, left: impl FnOnce() -> Resources) -> Option<Request> {
+    /// The container that is to start next on a cluster.
+    pub fn next_in_turn(&mut self, cluster: &Cluster) -> Option<Request> {
+        if self.lines.has_limits() {
+            return self.next_within_limits(cluster);
+        }
         if self.scheduler == Scheduler::Capacity {
-            let left = left();
-            let mut requests = self.order.iter().map(|(_, job)| self.request(*job));
+            let left = cluster.offered.minus(cluster.used);
+            let mut requests = (self.lines.single().iter()).map(|(_, job)| self.request(*job));
             return requests.find(|request| left.covers(request.each));
         }
         if self.first.is_some() {
             return self.first;
         }
-        let first = self.order.front().map(|(_, job)| self.request(*job));
+        let first = (self.lines.single().front()).map(|(_, job)| self.request(*job));
         self.first = first;
         first
+    }
+
+    /// The container that is to start next where queues have limits.
+    fn next_within_limits(&mut self, cluster: &Cluster) -> Option<Request> {
+        let mut lines = std::mem::take(&mut self.lines);
+        let left = cluster.offered.minus(cluster.used);
+        let next = lines.next(cluster.offered.memory, left, |job| self.request(job));
+        self.lines = lines;
+        next
     }
 
     /// Adds a job that has arrived. Returns whether it has an application master, which the caller
@@ -233,7 +146,10 @@ impl<'a> JobQueue<'a> {
     /// Lets the tasks of the first stages of a job start, which wait for no other stage.
     fn make_first_ready(&mut self, job: u32, now_ms: i64) {
         let spec = &self.work.jobs[job as usize];
-        for stage in spec.first_stage..spec.first_stage + spec.stages {
+        for stage in spec.stage_rows() {
+            if self.are_reduces(stage) {
+                self.stages[stage as usize].hold_back();
+            }
             if self.work.stages[stage as usize].after == 0 {
                 self.make_ready(stage, now_ms);
             }
@@ -243,6 +159,10 @@ impl<'a> JobQueue<'a> {
     /// Lets the tasks of a stage start.
     fn make_ready(&mut self, stage: u32, now_ms: i64) {
         self.stages[stage as usize].ready_ms = now_ms;
+        if self.are_reduces(stage) {
+            self.request_reduces(stage, u64::MAX);
+            return;
+        }
         self.link_last(stage);
         self.request_tasks(stage, self.work.stages[stage as usize].tasks);
     }
@@ -327,7 +247,7 @@ impl<'a> JobQueue<'a> {
         } else if !was_up {
             self.make_first_ready(job, since_ms);
         } else {
-            let (containers, resources) = self.startable(job);
+            let (containers, resources) = self.all_startable(job);
             self.pending = self.pending.plus(resources);
             self.containers_pending += containers;
         }
@@ -339,7 +259,7 @@ impl<'a> JobQueue<'a> {
     pub fn master_lost(&mut self, job: u32) {
         let before = std::mem::replace(&mut self.jobs[job as usize].master, MasterState::Waiting);
         if let MasterState::Runs(_) = before {
-            let (containers, resources) = self.startable(job);
+            let (containers, resources) = self.all_startable(job);
             self.pending = self.pending.minus(resources);
             self.containers_pending -= containers;
         }
@@ -347,14 +267,61 @@ impl<'a> JobQueue<'a> {
         self.requeue(job);
     }
 
-    /// Changes the memory that the job's containers hold, by which the fair scheduler sorts.
+    /// Notes that a container of the job started: the fair scheduler sorts by what jobs hold, and
+    /// queues have limits.
     #[inline]
-    pub fn change_held(&mut self, job: u32, change: impl FnOnce(Mebibytes) -> Mebibytes) {
+    pub fn container_started(&mut self, job: u32, each: Resources) {
         if self.scheduler == Scheduler::Fair {
             let state = &mut self.jobs[job as usize];
-            state.held = change(state.held);
+            state.held += each.memory;
             self.requeue(job);
+        } else if self.lines.has_limits() {
+            self.lines
+                .started(self.work.jobs[job as usize].submitter, each);
         }
+    }
+
+    /// Notes that a container of the job ended.
+    #[inline]
+    pub fn container_ended(&mut self, job: u32, each: Resources) {
+        if self.scheduler == Scheduler::Fair {
+            let state = &mut self.jobs[job as usize];
+            state.held -= each.memory;
+            self.requeue(job);
+        } else if self.lines.has_limits() {
+            self.lines
+                .ended(self.work.jobs[job as usize].submitter, each);
+        }
+    }
+
+    /// The limits that keep containers of these jobs from starting; `None` if the scenario has no
+    /// queues.
+    pub fn pending_limits(&self, jobs: Range<u32>) -> Option<Vec<PendingLimit>> {
+        if !self.lines.has_limits() {
+            return None;
+        }
+        let mut waiting = vec![(0_u64, Resources::default()); self.work.submitters.len()];
+        for job in jobs {
+            let sum = &mut waiting[self.work.jobs[job as usize].submitter as usize];
+            for (containers, each) in self.requests(job) {
+                *sum = (sum.0 + containers, sum.1.plus(each.times(containers)));
+            }
+        }
+        Some(self.lines.pending_limits(&waiting))
+    }
+
+    /// The containers of a job that has arrived which YARN has not allocated, by size.
+    pub fn requests(&self, job: u32) -> Vec<(u64, Resources)> {
+        match self.jobs[job as usize].master {
+            MasterState::Inactive | MasterState::Waiting => vec![(1, self.size_of(job, NONE))],
+            MasterState::Starts(_) => Vec::new(),
+            MasterState::Absent | MasterState::Runs(_) => self.startable(job).collect(),
+        }
+    }
+
+    /// What the queues of the scenario and their users have.
+    pub fn usage(&self) -> Vec<QueueUsage> {
+        self.lines.usage(&self.work.submitters)
     }
 
     /// Moves a job to its place in the queue, or out of it when it has nothing to start. Every change
@@ -370,36 +337,39 @@ impl<'a> JobQueue<'a> {
         });
         if place != state.place {
             let old = std::mem::replace(&mut state.place, place);
-            if let Some(Ok(position)) = old.map(|old| self.order.binary_search(&old)) {
-                self.order.remove(position);
+            let order = self.lines.of(self.work.jobs[job as usize].submitter);
+            if let Some(Ok(position)) = old.map(|old| order.binary_search(&old)) {
+                order.remove(position);
             }
             if let Some(place) = place
-                && let Err(position) = self.order.binary_search(&place)
+                && let Err(position) = order.binary_search(&place)
             {
-                self.order.insert(position, place);
+                order.insert(position, place);
             }
         }
     }
 
-    /// The number of a job's tasks that could start if its master ran, and their resources.
-    fn startable(&self, job: u32) -> (u64, Resources) {
+    /// The tasks of a job that could start if its master ran: their number and size, by stage.
+    fn startable(&self, job: u32) -> impl Iterator<Item = (u64, Resources)> {
         let linked = |stage: u32| (stage != NONE).then_some(stage);
-        let stages = std::iter::successors(linked(self.jobs[job as usize].first), |stage| {
+        let stages = std::iter::successors(linked(self.jobs[job as usize].first), move |stage| {
             linked(self.stages[*stage as usize].next)
         });
-        stages.fold(
-            (0, Resources::default()),
-            |(containers, resources), stage| {
-                let count = self.tasks_to_start(stage);
-                (
-                    containers + count,
-                    resources.plus(self.work.stages[stage as usize].each.times(count)),
-                )
-            },
-        )
+        stages.map(|stage| {
+            let each = self.work.stages[stage as usize].each;
+            (self.tasks_to_start(stage), each)
+        })
     }
 
-    fn request_tasks(&mut self, stage: u32, count: u64) {
+    /// The same as one sum.
+    fn all_startable(&self, job: u32) -> (u64, Resources) {
+        let none = (0, Resources::default());
+        self.startable(job).fold(none, |sum, (count, each)| {
+            (sum.0 + count, sum.1.plus(each.times(count)))
+        })
+    }
+
+    pub(super) fn request_tasks(&mut self, stage: u32, count: u64) {
         let spec = &self.work.stages[stage as usize];
         let each = spec.each.times(count);
         self.pending = self.pending.plus(each);

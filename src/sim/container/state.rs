@@ -1,7 +1,8 @@
 //! The state of a workload of containers, and its smallest changes.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
+use super::map_reduce::Started;
 use super::queue::{JobQueue, NONE};
 use super::room::Room;
 use super::spark::state::Spark;
@@ -38,6 +39,8 @@ pub(in crate::sim) struct ContainerWorkload<'a> {
     pub(super) containers_released: u64,
     pub(super) completions: Timeline,
     pub(super) room: Room,
+    /// By job.
+    pub(super) started_reduces: BTreeMap<u32, Started>,
     /// `None` if no job is a Spark application with executors.
     pub(super) spark: Option<Box<Spark>>,
     /// When the tasks that started last became ready, how long they waited, and when they started.
@@ -67,13 +70,13 @@ pub(super) struct Facts {
 
 impl<'a> ContainerWorkload<'a> {
     /// The jobs of `work` before the first of them arrives.
-    pub(in crate::sim) fn new(work: &'a JobWork, scenario: &Scenario) -> Self {
+    pub(in crate::sim) fn new(work: &'a JobWork, scenario: &'a Scenario) -> Self {
         let application_start_ms = scenario.yarn.application_start.as_millis() as i64;
         Self {
             work,
             application_start_ms,
             container_overhead_ms: scenario.yarn.container_overhead.as_millis() as i64,
-            queue: JobQueue::new(work, scenario.scheduler, application_start_ms),
+            queue: JobQueue::new(work, scenario),
             arrived: 0,
             next_arrival_ms: work.jobs.first().map(|job| job.submit_ms),
             finished: 0,
@@ -86,6 +89,7 @@ impl<'a> ContainerWorkload<'a> {
             containers_released: 0,
             completions: Timeline::new(),
             room: Room::new(scenario.yarn.heartbeat),
+            started_reduces: BTreeMap::new(),
             spark: Spark::new(work),
             last_started: None,
             held: None,
@@ -122,9 +126,14 @@ impl<'a> ContainerWorkload<'a> {
     /// Adds a container whose task is done, or whose process has started, at `at_ms`.
     pub(super) fn add_completing(&mut self, container: Container, at_ms: i64) -> u32 {
         let (index, generation) = self.containers.add(container);
+        self.complete_at(index, generation, at_ms);
+        index
+    }
+
+    /// Ends the task of a container, or lets its process be up, at `at_ms`.
+    pub(super) fn complete_at(&mut self, index: u32, generation: u32, at_ms: i64) {
         self.completions
             .push(Completion::new(at_ms, index, generation));
-        index
     }
 
     /// Notes how long a task waited. Tasks that became ready together and start together are merged
@@ -156,7 +165,7 @@ impl<'a> ContainerWorkload<'a> {
     /// Removes a container from the table and from its job.
     pub(in crate::sim) fn remove(&mut self, index: u32, now_ms: i64) {
         let container = self.containers.remove(index);
-        let (job, memory) = (container.job, container.each.memory);
+        let (job, each) = (container.job, container.each);
         if let Some(held) = &mut self.held {
             held.push(Held {
                 from_ms: container.started_ms,
@@ -166,6 +175,6 @@ impl<'a> ContainerWorkload<'a> {
         }
         self.containers_allocated -= 1;
         self.containers_released += 1;
-        self.queue.change_held(job, |held| held - memory);
+        self.queue.container_ended(job, each);
     }
 }

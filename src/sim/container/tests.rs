@@ -1,3 +1,6 @@
+mod map_reduce;
+mod queues;
+
 use crate::sim::run::Run;
 use crate::sim::scenario::{Scenario, Scheduler};
 use crate::sim::testing::*;

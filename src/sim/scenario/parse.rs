@@ -5,6 +5,7 @@ use std::ops::Range;
 use std::path::Path;
 use std::time::Duration;
 
+use super::queues::check_queues;
 use super::raw::{
     RawDuration, RawGroup, RawHdfs, RawLimits, RawMetrics, RawNode, RawPrice, RawProvisioning,
     RawScenario, RawShortage, RawSpot, RawYarn,
@@ -54,7 +55,11 @@ impl Scenario {
     }
 }
 
-fn refuse<T>(place: &Range<usize>, field: &str, problem: impl Display) -> Result<T, Diagnostic> {
+pub(super) fn refuse<T>(
+    place: &Range<usize>,
+    field: &str,
+    problem: impl Display,
+) -> Result<T, Diagnostic> {
     Err(Diagnostic::error(
         place.clone(),
         format!("`{field}`: {problem}"),
@@ -102,6 +107,9 @@ impl RawScenario {
             groups,
             poll,
             scheduler: self.scheduler,
+            queues: self.queues.map_or(Ok(Vec::new()), |queues| {
+                check_queues(queues, self.scheduler)
+            })?,
             yarn: self.yarn.into(),
             provisioning: self.provisioning.map_or(Ok(default.provisioning), |own| {
                 own.value.check(&own.span, default.provisioning)

@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Deserializer};
 
 use super::Scheduler;
+use super::queues::RawQueue;
 use crate::observation::{GroupKind, Market, Role};
 use crate::policy::yaml::At;
 
@@ -22,6 +23,8 @@ pub(super) struct RawScenario {
     pub poll: Option<At<RawDuration>>,
     #[serde(default)]
     pub scheduler: Scheduler,
+    #[serde(default)]
+    pub queues: Option<At<Vec<At<RawQueue>>>>,
     #[serde(default)]
     pub yarn: RawYarn,
     #[serde(default)]

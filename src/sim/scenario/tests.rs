@@ -242,3 +242,48 @@ fn the_documentation_lists_every_field() {
     let (example, _) = rest.split_once("```").expect("its end");
     parse(example).expect("the example is a scenario");
 }
+
+#[test]
+fn queues_that_yarn_would_not_start_with_are_refused() {
+    let capacity = format!("{GROUPS}scheduler: capacity\nqueues: ");
+    let two = parse(&format!(
+        "{capacity}[{{ name: a, capacity_percent: 60 }}, {{ name: b, capacity_percent: 40, maximum_capacity_percent: 50, \
+         user_limit_factor: 0.5 }}]"
+    ));
+    let queues = two.expect("a scenario").queues;
+    assert_eq!(
+        (queues[0].maximum, queues[0].user_limit_factor),
+        (Percent(100.0), 1.0),
+        "as in YARN"
+    );
+    assert_eq!(
+        (queues[1].maximum, queues[1].user_limit()),
+        (Percent(50.0), Percent(20.0))
+    );
+    for (queues, problem) in [
+        ("[{ name: a, capacity_percent: 60 }]", "add up to 60%"),
+        ("[]", "add up to 0%"),
+        ("[{ name: a, capacity_percent: -1 }]", "is no share"),
+        ("[{ name: a, capacity_percent: .nan }]", "is no share"),
+        ("[{ name: '', capacity_percent: 100 }]", "it is empty"),
+        (
+            "[{ name: a, capacity_percent: 50 }, { name: a, capacity_percent: 50 }]",
+            "another queue `a`",
+        ),
+        (
+            "[{ name: a, capacity_percent: 100, maximum_capacity_percent: 50 }]",
+            "is not between",
+        ),
+        (
+            "[{ name: a, capacity_percent: 100, user_limit_factor: 0 }]",
+            "is no factor",
+        ),
+    ] {
+        let error = refused(&format!("{capacity}{queues}"));
+        assert!(error.contains(problem), "{queues}: {error}");
+    }
+    let of_fifo = refused(&format!(
+        "{GROUPS}queues: [{{ name: a, capacity_percent: 100 }}]"
+    ));
+    assert!(of_fifo.contains("scheduler: capacity"), "{of_fifo}");
+}

@@ -1,57 +1,26 @@
 //! What simulated Spark applications say of their work, as the daemon would read it.
 
-use super::super::queue::MasterState;
 use super::super::state::ContainerWorkload;
 use super::driver::{Driver, StageProgress};
-use crate::observation::work::{
-    ApplicationKind, ApplicationWork, Executors, KnownWork, StageWork, Work, WorkOrReason,
-    WorkUnknown,
-};
+use crate::observation::work::{Executors, KnownWork, StageWork};
 use crate::sim::job_work::JobWork;
 use crate::trace::ExecutorAllocation;
 use crate::units::Resources;
 
-/// The most applications that are listed, as in the daemon's settings by default.
-const LISTED: usize = 20;
-
 impl ContainerWorkload<'_> {
-    /// The work of all running applications; `None` if the trace has no Spark application with
-    /// executors.
-    pub(in super::super) fn known_work(&self, now_ms: i64) -> Option<Work> {
+    /// What the driver of a Spark application says; `None` for other jobs.
+    pub(in super::super) fn said_by_spark(&self, job: u32, now_ms: i64) -> Option<KnownWork> {
         let spark = self.spark.as_ref()?;
-        let jobs = self.oldest as u32..self.arrived as u32;
-        let runs = |job: &u32| {
-            let state = &self.queue.jobs[*job as usize];
-            let is_up = matches!(state.master, MasterState::Runs(_) | MasterState::Absent);
-            state.stages_left > 0 && is_up
-        };
-        let held = super::super::applications::held_by_job(&self.containers);
-        let applications = jobs.filter(runs).map(|job| {
-            let (containers, allocated) = held.get(&job).copied().unwrap_or_default();
-            let spec = &self.work.jobs[job as usize];
-            let driver = spark.drivers[job as usize].as_deref();
-            let work = match driver {
-                Some(driver) => WorkOrReason::Known(self.said_by(driver, &spark.progress, now_ms)),
-                None => WorkOrReason::Unknown(WorkUnknown::OtherFramework),
-            };
-            ApplicationWork {
-                id: spec.id.clone(),
-                name: spec.id.clone(),
-                queue: "default".into(),
-                kind: match driver {
-                    Some(_) => ApplicationKind::Spark,
-                    None => ApplicationKind::Other,
-                },
-                memory_allocated: allocated.memory,
-                vcores_allocated: allocated.vcores,
-                containers,
-                work,
-            }
-        });
-        Some(Work::of(applications.collect(), LISTED))
+        let driver = spark.drivers[job as usize].as_deref()?;
+        Some(self.said_by_driver(driver, &spark.progress, now_ms))
     }
 
-    fn said_by(&self, driver: &Driver, progress: &[StageProgress], now_ms: i64) -> KnownWork {
+    fn said_by_driver(
+        &self,
+        driver: &Driver,
+        progress: &[StageProgress],
+        now_ms: i64,
+    ) -> KnownWork {
         let stages = driver.visible.iter().map(|stage| {
             let unfinished = self.queue.stages[*stage as usize].unfinished;
             said_of_stage(&progress[*stage as usize], unfinished, now_ms)

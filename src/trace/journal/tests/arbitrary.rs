@@ -41,6 +41,9 @@ fn job() -> impl Strategy<Value = Job> {
                 stage.after.retain(|before| (*before as usize) < position);
             }
             Job {
+                queue: None,
+                user: None,
+                map_reduce: None,
                 id: id.into(),
                 name: name.map(Arc::from),
                 submit,

@@ -1,0 +1,54 @@
+//! What simulated applications say of their work, as the daemon would read it.
+
+use super::applications::held_by_job;
+use super::queue::MasterState;
+use super::state::ContainerWorkload;
+use crate::observation::work::{ApplicationKind, ApplicationWork, Work, WorkOrReason, WorkUnknown};
+
+/// The most applications that are listed, as in the daemon's settings by default.
+const LISTED: usize = 20;
+
+impl ContainerWorkload<'_> {
+    /// The work of all running applications; `None` if the trace has neither Spark applications with
+    /// executors nor MapReduce jobs.
+    pub(super) fn known_work(&self, now_ms: i64) -> Option<Work> {
+        if self.spark.is_none() && !self.work.has_map_reduce {
+            return None;
+        }
+        let jobs = self.oldest as u32..self.arrived as u32;
+        let runs = |job: &u32| {
+            let state = &self.queue.jobs[*job as usize];
+            let is_up = matches!(state.master, MasterState::Runs(_) | MasterState::Absent);
+            state.stages_left > 0 && is_up
+        };
+        let held = held_by_job(&self.containers);
+        let applications = jobs.filter(runs).map(|job| {
+            let (containers, allocated) = held.get(&job).copied().unwrap_or_default();
+            let spec = &self.work.jobs[job as usize];
+            let (kind, work) = self.said_by(job, now_ms);
+            ApplicationWork {
+                id: spec.id.clone(),
+                name: spec.id.clone(),
+                queue: self.work.submitters[spec.submitter as usize].queue.clone(),
+                kind,
+                memory_allocated: allocated.memory,
+                vcores_allocated: allocated.vcores,
+                containers,
+                work,
+            }
+        });
+        Some(Work::of(applications.collect(), LISTED))
+    }
+
+    fn said_by(&self, job: u32, now_ms: i64) -> (ApplicationKind, WorkOrReason) {
+        if let Some(known) = self.said_by_spark(job, now_ms) {
+            (ApplicationKind::Spark, WorkOrReason::Known(known))
+        } else if self.work.jobs[job as usize].map_reduce.is_some() {
+            let known = self.said_of_map_reduce(job, now_ms);
+            (ApplicationKind::MapReduce, WorkOrReason::Known(known))
+        } else {
+            let unknown = WorkOrReason::Unknown(WorkUnknown::OtherFramework);
+            (ApplicationKind::Other, unknown)
+        }
+    }
+}
