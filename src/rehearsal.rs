@@ -23,6 +23,7 @@ use crate::daemon::journal::{self, JournalError};
 use crate::daemon::settings::{
     AwsSettings, HdfsSettings, LogFormat, LogSettings, Settings, YarnSettings,
 };
+use crate::daemon::sources::work::WorkLimits;
 use crate::daemon::start::{StartError, start};
 use crate::daemon::state_dir;
 use crate::daemon::telemetry::report::TickReport;
@@ -152,8 +153,7 @@ impl Rehearsal {
         })?;
         let policy = parse(&text, &plan.policy.display().to_string())?;
         check_targets(&policy, &plan.scenario)?;
-        // The rehearsed applications have no addresses at which they could be asked.
-        check_signals(&policy, false)?;
+        check_signals(&policy, plan.workload.says_what_is_left())?;
         if let Some(fleet) = plan
             .scenario
             .groups
@@ -300,8 +300,12 @@ fn settings(plan: &Plan, services: Url) -> Settings {
             ca_file: None,
             proxy: None,
         },
-        // Simulated applications have no web interface.
-        work: None,
+        work: plan.workload.says_what_is_left().then_some(WorkLimits {
+            applications: 20,
+            at_a_time: 4,
+            timeout,
+            bytes: 4 << 20,
+        }),
         hdfs: HdfsSettings {
             name_nodes: vec![services],
             timeout,

@@ -1,5 +1,6 @@
 //! Serves the APIs of YARN, HDFS and EMR for the simulated cluster, all on one port.
 
+mod applications;
 mod emr;
 mod served;
 mod yarn;
@@ -63,6 +64,7 @@ impl Drop for Services {
 }
 
 fn router(served: Served) -> Router {
+    let spark = |what: &str| format!("/proxy/{{id}}/api/v1/applications/{{same_id}}/{what}");
     Router::new()
         .route("/ws/v1/cluster", get(yarn::info))
         .route("/ws/v1/cluster/info", get(yarn::info))
@@ -72,6 +74,14 @@ fn router(served: Served) -> Router {
         .route("/ws/v1/cluster/get-node-labels", get(yarn::node_labels))
         .route("/ws/v1/cluster/scheduler", get(yarn::scheduler))
         .route("/jmx", get(yarn::jmx))
+        .route("/proxy/{id}/metrics/json", get(applications::spark_metrics))
+        .route(&spark("stages"), get(applications::spark_stages))
+        .route(&spark("jobs"), get(applications::spark_jobs))
+        .route(&spark("environment"), get(applications::spark_environment))
+        .route(
+            "/proxy/{id}/ws/v1/mapreduce/jobs",
+            get(applications::map_reduce_jobs),
+        )
         .route("/", post(emr::call))
         .with_state(served)
 }

@@ -174,6 +174,32 @@ async fn a_rehearsal_ends_when_its_time_is_up() {
 }
 
 #[tokio::test]
+async fn a_policy_that_reads_what_applications_say_can_be_rehearsed() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let policy = POLICY.replace("yarn_containers_pending > 0", "work_tasks_remaining > 8");
+    let job = r#"{"id":"mr","submit_s":0,"application_master":{"memory_mib":1024,"vcores":1},"map_reduce":{"slowstart":0.05},
+        "stages":[{"memory_mib":2048,"vcores":1,"tasks":[[24,900]]},{"after":[0],"memory_mib":2048,"vcores":1,"tasks":[[2,60]]}]}"#;
+    let job: Job = serde_json::from_str(job).expect("a job");
+    let work = JobWork::from_jobs(Timestamp::EPOCH, &[job]).expect("a valid job");
+    let plan = Plan {
+        workload: Arc::new(TraceWork::Jobs(work)),
+        ..plan(folder.path(), &policy)
+    };
+    let rehearsed = Rehearsal::start(plan)
+        .await
+        .expect("starts")
+        .run(std::future::pending(), |_| {})
+        .await
+        .expect("runs");
+    assert_eq!(rehearsed.ending, Ending::WorkDone);
+    assert_eq!(
+        rehearsed.run.instances.len(),
+        2 + 6,
+        "it grew to its maximum"
+    );
+}
+
+#[tokio::test]
 async fn a_rehearsal_that_is_stopped_leaves_what_happened_so_far() {
     let folder = tempfile::tempdir().expect("a folder");
     let rehearsal = Rehearsal::start(plan(folder.path(), POLICY))

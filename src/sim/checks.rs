@@ -80,8 +80,8 @@ pub enum SimError {
     NoMetric { policy: String, metric: String },
     /// The policy reads what applications say, and those of the trace say nothing.
     #[error(
-        "policy `{policy}` reads `{signal}`, which only Spark applications with executors tell: this trace has none; use a trace of \
-         `headroom import spark`, or try the policy with a policy test (see `headroom check --help`) and a dry run (`headroom run --dry-run`)"
+        "policy `{policy}` reads `{signal}`, which only Spark applications with executors and MapReduce jobs tell: this trace has \
+         none; use a trace of `headroom import spark` or `jhist`, or try the policy with a policy test (see `headroom check --help`) and a dry run (`headroom run --dry-run`)"
     )]
     NoWorkSignal { policy: String, signal: String },
     /// The scenario has queues, and the trace no jobs that could be in them.

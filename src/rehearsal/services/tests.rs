@@ -12,8 +12,10 @@ use serde_json::Value;
 use super::*;
 use crate::daemon::clock::Clock;
 use crate::daemon::sources::http_get::HttpGet;
+use crate::daemon::sources::work::{ProxyAddress, WorkLimits, WorkSource};
 use crate::daemon::sources::yarn::Yarn;
 use crate::observation::pending_limit::{LimitedBy, MostAllowed, PendingLimit};
+use crate::observation::work::{Work, WorkOrReason, WorkTotals};
 use crate::rehearsal::simulated::Ended;
 use crate::sim::job_work::JobWork;
 use crate::sim::scenario::{QueueSpec, Scenario, Scheduler};
@@ -451,4 +453,77 @@ async fn the_daemon_reads_what_a_queue_of_the_scenario_holds_back() {
             most: Some(MostAllowed::Share(Percent(50.0))),
         }]
     );
+}
+
+/// A Spark application with up to eight executors of two slots, and a MapReduce job.
+fn work_that_is_told() -> TraceWork {
+    let lines = [
+        r#"{"id":"sql","submit_s":0,"application_master":{"memory_mib":1024,"vcores":1},"spark":{"executors":[{"memory_mib":2048,"vcores":1,"slots":2}],"allocation":{"dynamic":{"initial":2,"max":8,"idle_timeout_s":60}}},"stages":[{"memory_mib":1024,"vcores":1,"tasks":[[40,3600]],"spark":{"job":0,"shuffle_output":true}},{"after":[0],"memory_mib":1024,"vcores":1,"tasks":[[10,60]],"spark":{"job":0}}]}"#,
+        r#"{"id":"mr","submit_s":0,"application_master":{"memory_mib":1024,"vcores":1},"map_reduce":{"slowstart":0.05},"stages":[{"memory_mib":1024,"vcores":1,"tasks":[[3,3600]]},{"after":[0],"memory_mib":1024,"vcores":1,"tasks":[[2,60]]}]}"#,
+    ];
+    let jobs: Vec<Job> = lines
+        .iter()
+        .map(|line| serde_json::from_str(line).expect("a job"))
+        .collect();
+    TraceWork::Jobs(JobWork::from_jobs(START, &jobs).expect("valid jobs"))
+}
+
+#[tokio::test]
+async fn the_daemon_reads_the_work_that_the_engine_is_shown_in_a_simulation() {
+    let work = Arc::new(work_that_is_told());
+    let cluster = SimulatedCluster::start(work, Arc::default(), 1, 1).expect("work that fits");
+    let services = Services::start(cluster.clone(), CLUSTER_ID, "test")
+        .await
+        .expect("a free port");
+    let http = HttpGet::new(None).expect("a client");
+    let limits = WorkLimits {
+        applications: 20,
+        at_a_time: 4,
+        timeout: Duration::from_secs(30),
+        bytes: 1 << 20,
+    };
+    let timeout = Duration::from_secs(30);
+    let mut yarn = Yarn::new(
+        http.clone(),
+        vec![services.url().clone()],
+        None,
+        timeout,
+        timeout,
+    );
+    let proxy = ProxyAddress::new(None, String::new());
+    let mut source = WorkSource::new(&http, proxy, limits);
+    let clock = Clock::real();
+    let running = yarn.read(&clock, false).await.running.expect("a list");
+    let read = source.read(&clock, running, services.url()).await;
+    let shown = cluster
+        .ask(|cluster| cluster.work())
+        .await
+        .expect("it runs")
+        .expect("it is told");
+    let numbers = |work: &Work| {
+        let stages = work
+            .applications
+            .iter()
+            .filter_map(|application| match &application.work {
+                WorkOrReason::Known(known) => Some((
+                    application.name.clone(),
+                    application.kind,
+                    known.executors,
+                    known
+                        .stages
+                        .iter()
+                        .map(|stage| (stage.tasks_remaining, stage.tasks_running, stage.is_blocked))
+                        .collect::<Vec<_>>(),
+                )),
+                WorkOrReason::Unknown(_) => None,
+            });
+        stages.collect::<Vec<_>>()
+    };
+    assert_eq!(numbers(&shown).len(), 2, "{shown:?}");
+    assert_eq!(numbers(&read.work.value), numbers(&shown));
+    let totals = |work: &Work| WorkTotals {
+        drain_s: None,
+        ..work.totals
+    };
+    assert_eq!(totals(&read.work.value), totals(&shown));
 }

@@ -1,13 +1,17 @@
 //! Simulates the REST APIs of the ResourceManager and the NameNode, as of Hadoop 3.3.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::{Query, State};
+use axum::http::HeaderMap;
+use axum::http::header::HOST;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::served::{Served, private_dns_name};
+use crate::observation::work::ApplicationKind;
 use crate::observation::{HdfsLoad, InstanceId, YarnLoad};
 use crate::rehearsal::simulated::Ended;
 use crate::sim::stepped_cluster::{
@@ -93,16 +97,25 @@ pub async fn nodes(
 pub async fn apps(
     State(served): State<Served>,
     Query(filter): Query<Filter>,
+    headers: HeaderMap,
 ) -> Result<Json<Value>, Ended> {
-    let (start, now, applications, hosts) = served
+    let authority = headers
+        .get(HOST)
+        .and_then(|host| host.to_str().ok())
+        .unwrap_or("localhost")
+        .to_owned();
+    let (applications, listing) = served
         .cluster
         .ask(|cluster| {
-            (
-                cluster.start(),
-                cluster.now(),
-                cluster.applications(),
-                hosts(cluster),
-            )
+            let work = cluster.work().unwrap_or_default().applications;
+            let listing = Listing {
+                start: cluster.start(),
+                now: cluster.now(),
+                hosts: hosts(cluster),
+                kinds: work.into_iter().map(|work| (work.id, work.kind)).collect(),
+                authority,
+            };
+            (cluster.applications(), listing)
         })
         .await?;
     let wanted = applications
@@ -110,7 +123,7 @@ pub async fn apps(
         .filter(|application| filter.takes(application_state(application)));
     let apps = wanted
         .take(filter.limit.unwrap_or(usize::MAX))
-        .map(|application| app(application, start, now, &hosts));
+        .map(|application| app(application, &listing));
     Ok(Json(listed("apps", "app", apps.collect())))
 }
 
@@ -274,12 +287,29 @@ fn node(instance: &Instance, now: Timestamp) -> Value {
     })
 }
 
-fn app(
-    application: &Application,
+/// What the list of applications says besides the applications.
+struct Listing {
     start: Timestamp,
     now: Timestamp,
-    hosts: &BTreeMap<InstanceId, String>,
-) -> Value {
+    hosts: BTreeMap<InstanceId, String>,
+    /// The frameworks of those that say what they have left, by name.
+    kinds: BTreeMap<Arc<str>, ApplicationKind>,
+    /// Under which name and port this server is asked, where YARN's proxy is, too.
+    authority: String,
+}
+
+/// YARN's id of an application.
+pub fn application_id(start: Timestamp, number: u32) -> String {
+    format!("application_{}_{:04}", start.as_millis(), number + 1)
+}
+
+fn app(application: &Application, listing: &Listing) -> Value {
+    let id = application_id(listing.start, application.number);
+    let kind = match listing.kinds.get(&application.name) {
+        Some(ApplicationKind::Spark) => "SPARK",
+        Some(ApplicationKind::MapReduce) => "MAPREDUCE",
+        Some(ApplicationKind::Other) | None => "YARN",
+    };
     let has_started = application.master != Master::Waiting;
     // YARN reports -1 for the resources of an application until its master runs.
     let held = |amount: u64| {
@@ -290,7 +320,8 @@ fn app(
         }
     };
     let mut app = json!({
-        "id": format!("application_{}_{:04}", start.as_millis(), application.number + 1),
+        "id": id,
+        "trackingUrl": format!("http://{}/proxy/{id}/", listing.authority),
         "user": user_name(application.user.as_deref()),
         "name": application.name,
         "queue": application.queue,
@@ -298,11 +329,11 @@ fn app(
         "state": application_state(application),
         "finalStatus": "UNDEFINED",
         "progress": application.progress.get(),
-        "applicationType": "MAPREDUCE",
-        "clusterId": start.as_millis(),
+        "applicationType": kind,
+        "clusterId": listing.start.as_millis(),
         "startedTime": application.submitted_at.as_millis(),
         "finishedTime": 0,
-        "elapsedTime": now.since(application.submitted_at).as_millis() as u64,
+        "elapsedTime": listing.now.since(application.submitted_at).as_millis() as u64,
         // Applications without a master in the trace count as unmanaged.
         "unmanagedApplication": application.master == Master::None,
         "allocatedMB": held(application.allocated.memory.get()),
@@ -310,7 +341,7 @@ fn app(
         "runningContainers": held(application.containers),
     });
     if let Master::On(instance) = &application.master
-        && let Some(host) = hosts.get(instance)
+        && let Some(host) = listing.hosts.get(instance)
     {
         app["amHostHttpAddress"] = format!("{host}:8042").into();
     }
