@@ -160,6 +160,8 @@ pub enum Limiter {
     HdfsFloor,
     /// Nodes that run application masters stay.
     ApplicationMasters,
+    /// Nodes that store shuffle output of running applications stay for a while.
+    ShuffleOutput,
     /// `step`: the most instances that one resize may add or remove.
     Step,
     /// `budget`: the most instances that may be added or removed within a period.
@@ -227,6 +229,9 @@ pub enum HoldReason {
         running: u32,
         until: Timestamp,
     },
+    /// The change would terminate instances, and the Spark applications are asked first which of them
+    /// store shuffle output.
+    AskingForOutput,
     /// A rule's last resize completed too recently, and its `cooldown` is not over.
     CoolingDown { rule: RuleName, until: Timestamp },
     /// EMR has not reached the size `to` yet: a resize to it is in flight, or EMR replaces lost
@@ -338,6 +343,7 @@ impl HoldReason {
             Self::StaleData { .. } => "stale_data",
             Self::MissingSignal { .. } => "missing_signal",
             Self::NodesNotListed { .. } => "nodes_not_listed",
+            Self::AskingForOutput => "asking_for_output",
             Self::CoolingDown { .. } => "cooling_down",
             Self::ResizeInFlight { .. } => "resize_in_flight",
             Self::AtLimit { .. } => "at_limit",

@@ -197,6 +197,12 @@ impl Engine {
         }
     }
 
+    /// Whether the next observation should say which nodes store shuffle output of Spark applications:
+    /// [`Work::storage`](crate::observation::work::Work). It is costly, and only a scale-in needs it.
+    pub fn asks_for_output(&self) -> bool {
+        self.targets.iter().any(TargetState::asks_for_output)
+    }
+
     /// When the cluster should be observed next, and why then.
     pub fn next_wakeup(&self) -> (Timestamp, WakeReason) {
         self.history.wakeup

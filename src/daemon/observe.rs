@@ -13,6 +13,7 @@ use crate::daemon::sources::hdfs::{Hdfs, HdfsReading};
 use crate::daemon::sources::work::{WorkReading, WorkSource};
 use crate::daemon::sources::yarn::{Yarn, YarnNode, YarnReading};
 use crate::daemon::telemetry::report::{Source, SourceReport};
+use crate::observation::work::{Storage, StoringNode, Work};
 use crate::observation::{
     ClusterStatus, Control, GroupKind, GroupStatus, InstanceId, MetricId, NodeHealth, NodeLoad,
     NodeSnapshot, Observation, Pause, Role, Sampled,
@@ -90,8 +91,9 @@ impl Readings {
 }
 
 impl Sources {
-    /// `scales_in` is whether EMR was terminating instances when it was last read.
-    async fn read(&mut self, clock: &Clock, scales_in: bool) -> Readings {
+    /// `scales_in` is whether EMR was terminating instances when it was last read, and `asks_for_output`
+    /// whether applications are asked where they store data.
+    async fn read(&mut self, clock: &Clock, scales_in: bool, asks_for_output: bool) -> Readings {
         let yarn_and_work = async {
             let Some(yarn) = &mut self.yarn else {
                 return (None, None);
@@ -100,7 +102,7 @@ impl Sources {
             let running = reading.running.take().zip(reading.active.as_ref());
             let work = match (&mut self.work, running) {
                 (Some(work), Some((running, active))) => {
-                    Some(work.read(clock, running, active).await)
+                    Some(work.read(clock, running, active, asks_for_output).await)
                 }
                 _ => None,
             };
@@ -151,17 +153,19 @@ impl Observer {
         self.sources.emr.check(clock, policy).await
     }
 
-    /// Reads all sources concurrently. Takes as long as the slowest one, limited by its timeout.
+    /// Reads all sources concurrently, and where applications store data if `asks_for_output`. Takes as
+    /// long as the slowest one, limited by its timeout.
     pub async fn observe(
         &mut self,
         clock: &Clock,
+        asks_for_output: bool,
         pause: impl FnOnce(Timestamp) -> Option<Pause>,
     ) -> Observed {
         let groups = self.groups().iter();
         let scales_in = groups
             .filter(|group| group.role != Role::Primary)
             .any(|group| group.leaving() > 0);
-        let readings = self.sources.read(clock, scales_in).await;
+        let readings = self.sources.read(clock, scales_in, asks_for_output).await;
         let at = clock.now();
         let calls = readings.calls();
         if readings.may_have_work() {
@@ -190,7 +194,7 @@ impl Observer {
             hdfs: readings.hdfs.and_then(|reading| reading.load.ok()),
             nodes: nodes.and_then(Result::ok),
             pending_limits,
-            work: readings.work.map(|reading| reading.work),
+            work: readings.work.map(|reading| self.with_instances(reading)),
             metrics: readings.cloudwatch.map(known).unwrap_or_default(),
             cluster,
             control,
@@ -200,6 +204,31 @@ impl Observer {
             sources,
             calls,
         }
+    }
+
+    /// The work with instance ids in place of the hosts on which applications store data. A host that
+    /// EMR does not list is gone.
+    fn with_instances(&self, reading: WorkReading) -> Sampled<Work> {
+        let hosts = self.sources.emr.hosts();
+        let mut work = reading.work;
+        work.value.storage = reading.storage.map(|storage| {
+            let stored = storage.hosts.into_iter();
+            let mut nodes: Vec<StoringNode> = stored
+                .filter_map(|(name, stored)| {
+                    Some(StoringNode {
+                        instance: hosts.get(&name)?.instance.clone(),
+                        shuffle: stored.shuffle,
+                        cached: stored.cached,
+                    })
+                })
+                .collect();
+            nodes.sort_by(|one, other| one.instance.cmp(&other.instance));
+            Storage {
+                nodes,
+                apps_unknown: storage.apps_unknown,
+            }
+        });
+        work
     }
 
     fn reports(

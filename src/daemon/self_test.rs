@@ -77,7 +77,7 @@ async fn check(observer: &mut Observer, policy: &Policy, clock: &Clock) -> Vec<S
     if !problems.is_empty() {
         return problems;
     }
-    let observed = observer.observe(clock, |_| None).await;
+    let observed = observer.observe(clock, true, |_| None).await;
     for source in observed.sources {
         match source.error {
             Some(error) if is_permanent(&error) => problems.push(error.into()),

@@ -149,10 +149,14 @@ impl Daemon {
         self.monitor.tick_begins();
         let watch = Stopwatch::start();
         let caution = self.engine.policy().poll() * 3;
+        let shadows = self.shadows.iter().map(|shadow| &shadow.engine);
+        let asks_for_output = shadows.chain([&self.engine]).any(Engine::asks_for_output);
         let state_dir = &self.state_dir;
         let mut observed = self
             .observer
-            .observe(&self.clock, |now| state_dir.pause(now, caution))
+            .observe(&self.clock, asks_for_output, |now| {
+                state_dir.pause(now, caution)
+            })
             .await;
         if let Some(observation) = &mut observed.observation {
             observation.control.is_first = !self.has_observed;

@@ -79,6 +79,7 @@ impl fmt::Display for Limiter {
             Self::Maximum => "the maximum",
             Self::HdfsFloor => "the HDFS floor",
             Self::ApplicationMasters => "application masters",
+            Self::ShuffleOutput => "shuffle output that running applications may need",
             Self::Step => "the step cap",
             Self::Budget => "the budget",
             Self::Stabilization => "stabilization",
@@ -97,6 +98,7 @@ impl fmt::Display for HoldReason {
                 f,
                 "YARN does not list {not_listed} of the {running} instances that EMR runs; nothing scales in until it does, at most until {until}"
             ),
+            Self::AskingForOutput => f.write_str("asks the Spark applications first which nodes store shuffle output"),
             Self::CoolingDown { rule, until } => write!(f, "rule {rule} is cooling down until {until}"),
             Self::ResizeInFlight { to } => write!(f, "EMR has not reached the requested size of {to} yet"),
             Self::AtLimit { limiter: Limiter::Minimum, size, .. } => write!(f, "already at the minimum of {size}"),

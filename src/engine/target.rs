@@ -6,6 +6,7 @@ mod guard;
 mod history;
 mod hold_reason;
 mod inputs;
+mod output;
 mod proposal;
 mod restore;
 mod situation;
@@ -50,6 +51,8 @@ pub struct TargetState {
     freshness: Vec<Freshness>,
     /// The state of each rule at this tick; empty without a group.
     rule_states: Vec<RuleState>,
+    /// The next observation should say which nodes store shuffle output.
+    asks_for_output: bool,
 }
 
 /// The group of a target, or why the target holds without one.
@@ -82,6 +85,7 @@ impl TargetState {
             history: TargetHistory::new(&spec),
             freshness: vec![Freshness::Missing; spec.signals.len()],
             rule_states: Vec::with_capacity(spec.rules.len()),
+            asks_for_output: false,
             spec,
         }
     }
@@ -98,6 +102,7 @@ impl TargetState {
         found: &GroupMatch<'_>,
     ) -> Decision {
         self.history.resized_last_tick = false;
+        self.asks_for_output = false;
         let group = match group_or_hold(found) {
             Ok(group) => group,
             Err(reason) => {
@@ -162,6 +167,11 @@ impl TargetState {
     pub fn reads_failed_instances(&self) -> bool {
         let mut signals = self.spec.signals.iter();
         signals.any(|source| source.signal() == Some(Signal::EmrInstancesFailed))
+    }
+
+    /// Whether the target scales in as soon as it is known which nodes store shuffle output.
+    pub fn asks_for_output(&self) -> bool {
+        self.asks_for_output
     }
 
     /// How many of the requested instances the group's last scale-out did not bring, if it failed.
@@ -384,6 +394,7 @@ impl TargetState {
             rule.completed_at = rule.completed_at.map(|completed| completed.min(at));
         }
         history.desired_sizes.clear();
+        history.output_wait_since = history.output_wait_since.map(|since| since.min(at));
         history.resizes.clamp(at, &self.spec.guards);
     }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::node_size::NodeSizes;
 use super::presence::Unavailable;
 use super::samples::SignalSamples;
+use crate::observation::work::Work;
 use crate::observation::{NodeSnapshot, Observation, YarnLoad};
 use crate::policy::signal::FailedInstances;
 use crate::units::Timestamp;
@@ -34,7 +35,7 @@ pub struct Tick<'a> {
     pub with_reports: bool,
 }
 
-impl Tick<'_> {
+impl<'a> Tick<'a> {
     /// The time of the observation.
     pub fn at(&self) -> Timestamp {
         self.observation.at
@@ -43,6 +44,13 @@ impl Tick<'_> {
     /// What runs on each node, if the policy reads YARN and it was observed recently.
     pub fn snapshot(&self) -> Option<&NodeSnapshot> {
         let sample = self.observation.nodes.as_ref().filter(|_| self.uses_yarn)?;
+        (self.at().since(sample.measured_at) <= self.max_age).then_some(&sample.value)
+    }
+
+    /// What the running applications say of their work, if the policy reads YARN and they said it
+    /// recently.
+    pub fn work(&self) -> Option<&'a Work> {
+        let sample = self.observation.work.as_ref().filter(|_| self.uses_yarn)?;
         (self.at().since(sample.measured_at) <= self.max_age).then_some(&sample.value)
     }
 

@@ -9,6 +9,7 @@ use super::words;
 use crate::decision::trouble::trouble;
 use crate::decision::{Action, Decision, DemandReport, HoldReason, Outcome, RuleReport, RuleState};
 use crate::observation::node_use::NodeUse;
+use crate::observation::pending_limit::PendingLimit;
 use crate::observation::work::Work;
 use crate::observation::{ClusterState, Control, GroupStatus, Observation, RuleName, Sampled};
 use crate::policy::condition::Leaf;
@@ -37,6 +38,9 @@ pub struct Moment {
     /// What running applications said about their own work; absent when it was not observed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub work: Option<Work>,
+    /// The limits of YARN's that kept pending work from starting.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub pending_limits: Vec<PendingLimit>,
     /// One for each source and declared metric.
     pub sources: Vec<SourceMoment>,
     /// One for each target that the filter admits.
@@ -154,6 +158,7 @@ impl Moment {
                 .work
                 .as_ref()
                 .map(|work| work.value.clone()),
+            pending_limits: PendingLimit::all_of(&tick.observation),
             sources: sources(tick),
             targets: decisions.map(|decision| target(tick, decision)).collect(),
         }

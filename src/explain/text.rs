@@ -229,6 +229,10 @@ impl fmt::Display for Moment {
         for (index, line) in self.work.iter().flat_map(Work::lines).enumerate() {
             labelled(f, if index == 0 { "work" } else { "" }, &line)?;
         }
+        for (index, limit) in self.pending_limits.iter().enumerate() {
+            let label = if index == 0 { "held back" } else { "" };
+            labelled(f, label, &limit.to_string())?;
+        }
         for (index, source) in self.sources.iter().enumerate() {
             let age = source.age_s.map_or("not observed".to_owned(), age);
             labelled(

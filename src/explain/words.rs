@@ -105,6 +105,7 @@ pub(super) fn remedy(reason: &HoldReason, at: Timestamp, target: Option<&Target>
              NodeManagers"
                 .to_owned()
         }
+        R::AskingForOutput => "the next tick, at which they have answered or not".to_owned(),
         R::CoolingDown { .. } => "the cooldown ends; other rules can still scale out".to_owned(),
         R::FlipBudgetSpent { .. } => {
             "the oldest change of direction expires; rules can still scale out".to_owned()
@@ -166,6 +167,10 @@ fn limit_remedy(limiter: Limiter) -> &'static str {
         Limiter::HdfsFloor => "HDFS stores less, or has more nodes",
         Limiter::ApplicationMasters => {
             "the applications end, or `keep_application_masters: false` is set"
+        }
+        Limiter::ShuffleOutput => {
+            "the applications have read the output or ended, or the scale-in has waited for \
+             `keep_shuffle_output`"
         }
         Limiter::Step => "the step cap is raised",
         Limiter::Budget => "the budget has room again, or is raised",

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::Observation;
 use crate::units::{Mebibytes, Percent, VirtualCores};
 
 /// Pending work under one limit. No work is under two limits of an observation.
@@ -33,6 +34,14 @@ pub struct PendingLimit {
     /// of nodes like the present ones.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub most: Option<MostAllowed>,
+}
+
+impl PendingLimit {
+    /// The limits of an observation; none where they were not observed.
+    pub fn all_of(observation: &Observation) -> Vec<Self> {
+        let limits = observation.pending_limits.as_ref();
+        limits.map_or_else(Vec::new, |limits| limits.value.clone())
+    }
 }
 
 /// The most that a limit allows.
@@ -113,6 +122,26 @@ impl fmt::Display for LimitedBy {
     }
 }
 
+/// `13 containers (52.0 GiB) wait: the maximum capacity of the queue adhoc, 25% of the cluster`.
+impl fmt::Display for PendingLimit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (count, memory) = (
+            self.containers_pending,
+            self.memory_pending.as_f64() / 1_024.0,
+        );
+        let (noun, verb) = if count == 1 {
+            ("container", "waits")
+        } else {
+            ("containers", "wait")
+        };
+        write!(f, "{count} {noun} ({memory:.1} GiB) {verb}: {}", self.by)?;
+        match self.most {
+            Some(most) => write!(f, ", {most}"),
+            None => Ok(()),
+        }
+    }
+}
+
 /// `25% of the cluster`, `12 GiB`.
 impl fmt::Display for MostAllowed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -120,5 +149,37 @@ impl fmt::Display for MostAllowed {
             Self::Share(share) => write!(f, "{:.0}% of the cluster", share.get()),
             Self::Amount(amount) => amount.fmt(f),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_limit_reads_as_what_waits_and_why() {
+        let limit = PendingLimit {
+            by: LimitedBy::QueueMaximum {
+                queue: "adhoc".into(),
+            },
+            memory_pending: Mebibytes(52 * 1024),
+            vcores_pending: VirtualCores(13),
+            containers_pending: 13,
+            memory_used: Mebibytes::ZERO,
+            vcores_used: VirtualCores(0),
+            most: Some(MostAllowed::Share(Percent(25.0))),
+        };
+        let text = "13 containers (52.0 GiB) wait: the maximum capacity of the queue adhoc, 25% of the cluster";
+        assert_eq!(limit.to_string(), text);
+        let larger = PendingLimit {
+            by: LimitedBy::LargerThanNodes {
+                container: Mebibytes(20 * 1024),
+            },
+            containers_pending: 1,
+            most: None,
+            ..limit
+        };
+        let text = "1 container (52.0 GiB) waits: containers of 20480 MiB are larger than any node";
+        assert_eq!(larger.to_string(), text);
     }
 }

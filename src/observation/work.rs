@@ -1,6 +1,7 @@
 //! What running applications say about their own work: what they need, hold and leave idle, and what
 //! is left to do.
 
+mod storage;
 mod words;
 
 use std::fmt;
@@ -9,6 +10,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::units::{Mebibytes, Percent, VirtualCores};
+pub use storage::{Storage, StoringNode};
 
 /// The work of the cluster's running applications.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -19,6 +21,9 @@ pub struct Work {
     /// The largest running applications, the one with most memory first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub applications: Vec<ApplicationWork>,
+    /// Which nodes store data of these applications; `None` if they were not asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub storage: Option<Storage>,
 }
 
 /// Sums over all running Spark and MapReduce applications. All but the last two are `None` while the
@@ -205,6 +210,7 @@ impl Work {
         Self {
             totals,
             applications,
+            storage: None,
         }
     }
 }

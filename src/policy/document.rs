@@ -200,6 +200,9 @@ pub struct TargetDocument {
     /// Whether a scale-in leaves as many instances as run an application master. Default: true.
     /// Without YARN there are none to keep.
     pub keep_application_masters: Option<At<bool>>,
+    /// How long a scale-in waits at most for instances that store shuffle output of a running Spark
+    /// application. 0s: not at all. Default: 30m. Without YARN there is none to keep.
+    pub keep_shuffle_output: Option<At<DurationText>>,
     /// Keeps the core group large enough for its HDFS blocks.
     pub hdfs: Option<HdfsDocument>,
     /// Windows of time that replace the limits or freeze a direction. The first open window

@@ -31,6 +31,9 @@ pub struct Guards {
     pub yield_to_operator: Duration,
     /// A scale-in leaves as many instances as run an application master.
     pub keep_application_masters: bool,
+    /// A scale-in waits at most this long for instances that store shuffle output of a running
+    /// application; zero for no such wait.
+    pub keep_shuffle_output: Duration,
     /// Applies to targets whose group has the role core.
     pub hdfs: HdfsGuard,
 }
@@ -50,6 +53,7 @@ impl Default for Guards {
             quarantine_max: minutes(60),
             yield_to_operator: minutes(15),
             keep_application_masters: true,
+            keep_shuffle_output: minutes(30),
             hdfs: HdfsGuard::default(),
         }
     }

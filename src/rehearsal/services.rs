@@ -77,6 +77,7 @@ fn router(served: Served) -> Router {
         .route("/proxy/{id}/metrics/json", get(applications::spark_metrics))
         .route(&spark("stages"), get(applications::spark_stages))
         .route(&spark("jobs"), get(applications::spark_jobs))
+        .route(&spark("allexecutors"), get(applications::spark_executors))
         .route(&spark("environment"), get(applications::spark_environment))
         .route(
             "/proxy/{id}/ws/v1/mapreduce/jobs",

@@ -17,6 +17,7 @@ mod queue;
 mod room;
 mod spark;
 mod state;
+mod storage;
 mod table;
 mod timeline;
 
@@ -115,8 +116,10 @@ impl Workload for ContainerWorkload<'_> {
         unfinished_applications(jobs, &self.queue, &self.containers, cluster)
     }
 
-    fn known_work(&self, now_ms: i64) -> Option<Work> {
-        Self::known_work(self, now_ms)
+    fn known_work(&self, now_ms: i64, asks_for_output: bool, cluster: &Cluster) -> Option<Work> {
+        let storage = asks_for_output.then(|| self.storage(cluster));
+        let work = Self::known_work(self, now_ms)?;
+        Some(Work { storage, ..work })
     }
 
     fn pending_limits(&self) -> Option<Vec<PendingLimit>> {

@@ -13,14 +13,14 @@ use crate::units::{Instances, Timestamp};
 const SHORTEST_POLL_MS: i64 = 1_000;
 
 /// Simulates until all work is done, or for as long as the scenario allows. `decide` replaces the decisions with those on an observation,
-/// and returns when to observe next. Every resize is accepted.
+/// and returns what it wants of the next one. Every resize is accepted.
 pub(super) fn drive(
     workload: impl Workload,
     start: Timestamp,
     scenario: &Scenario,
     seed: u64,
     record: Recording,
-    decide: impl FnMut(&Observation, &mut Vec<Decision>) -> Timestamp,
+    decide: impl FnMut(&Observation, &mut Vec<Decision>) -> Next,
 ) -> Run {
     let simulation = Simulation::new(Box::new(workload), start, scenario, seed);
     let run = Run {
@@ -35,6 +35,7 @@ pub(super) fn drive(
         record,
         decide,
         decisions: Vec::new(),
+        asks_for_output: false,
     }
     .run()
 }
@@ -145,9 +146,20 @@ struct Polled<'a, W, D> {
     record: Recording,
     decide: D,
     decisions: Vec<Decision>,
+    /// Whether the next observation says which nodes store shuffle output.
+    asks_for_output: bool,
 }
 
-impl<W: Workload, D: FnMut(&Observation, &mut Vec<Decision>) -> Timestamp> Polled<'_, W, D> {
+/// What an engine wants of its next observation.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Next {
+    /// When it wants it.
+    pub at: Timestamp,
+    /// Whether it wants to know which nodes store shuffle output.
+    pub asks_for_output: bool,
+}
+
+impl<W: Workload, D: FnMut(&Observation, &mut Vec<Decision>) -> Next> Polled<'_, W, D> {
     fn run(mut self) -> Run {
         let mut poll_ms = 0;
         while self.simulation.advance_to(poll_ms) {
@@ -171,14 +183,18 @@ impl<W: Workload, D: FnMut(&Observation, &mut Vec<Decision>) -> Timestamp> Polle
         let load = workload.load(cluster);
         let reported = Reported {
             load,
-            work: workload.known_work(*now_ms),
+            work: workload.known_work(*now_ms, self.asks_for_output, cluster),
             pending_limits: workload.pending_limits(),
         };
         let observation = self.observer.observe(at, reported, cluster, *idle_since);
         if self.record.observations {
             self.run.observations.push(observation.clone());
         }
-        let next_at = (self.decide)(observation, &mut self.decisions);
+        let Next {
+            at: next_at,
+            asks_for_output,
+        } = (self.decide)(observation, &mut self.decisions);
+        self.asks_for_output = asks_for_output;
         if self.record.series {
             self.run.series.push(series_point(at, &load, cluster));
         }

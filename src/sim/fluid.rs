@@ -188,7 +188,7 @@ impl Workload for FluidWorkload<'_> {
         }
     }
 
-    fn known_work(&self, _now_ms: i64) -> Option<Work> {
+    fn known_work(&self, _: i64, _: bool, _: &Cluster) -> Option<Work> {
         None
     }
 

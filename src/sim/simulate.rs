@@ -2,7 +2,7 @@
 
 use super::checks::{SimError, check_signals, check_targets, check_work};
 use super::container::ContainerWorkload;
-use super::event_loop::drive;
+use super::event_loop::{Next, drive};
 use super::fluid::FluidWorkload;
 use super::run::{Recording, Run};
 use super::scenario::Scenario;
@@ -35,7 +35,10 @@ pub fn simulate(
                 engine.note(group, Outcome::Accepted);
             }
         }
-        engine.next_wakeup().0
+        Next {
+            at: engine.next_wakeup().0,
+            asks_for_output: engine.asks_for_output(),
+        }
     };
     let start = work.start();
     Ok(match work {

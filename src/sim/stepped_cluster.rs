@@ -121,9 +121,16 @@ impl<'a> SteppedCluster<'a> {
         yarn_load(&workload.load(cluster), cluster)
     }
 
-    /// What the running applications say of their work; `None` if they say nothing.
+    /// What the running applications say of their work, with the nodes on which they store data; `None`
+    /// if they say nothing.
     pub fn work(&self) -> Option<Work> {
-        self.simulation.workload.known_work(self.simulation.now_ms)
+        let Simulation {
+            workload,
+            cluster,
+            now_ms,
+            ..
+        } = &self.simulation;
+        workload.known_work(*now_ms, true, cluster)
     }
 
     /// What the queues of the scenario and their users have; none where it has no queues.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::container::ContainerWorkload;
-use super::event_loop::drive;
+use super::event_loop::{Next, drive};
 use super::fluid::FluidWorkload;
 use super::job_work::JobWork;
 use super::observed_work::ObservedWork;
@@ -95,7 +95,7 @@ fn scripted<'a>(
     script: Script<'a>,
     poll_s: u64,
     mut look: impl FnMut(&Observation) + 'a,
-) -> impl FnMut(&Observation, &mut Vec<Decision>) -> Timestamp + 'a {
+) -> impl FnMut(&Observation, &mut Vec<Decision>) -> Next + 'a {
     let mut next = 0;
     move |observation, decisions| {
         look(observation);
@@ -107,7 +107,10 @@ fn scripted<'a>(
             next += 1;
             decisions.push(resize(observation, *to));
         }
-        observation.at + Duration::from_secs(poll_s)
+        Next {
+            at: observation.at + Duration::from_secs(poll_s),
+            asks_for_output: true,
+        }
     }
 }
 

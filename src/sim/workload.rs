@@ -47,8 +47,9 @@ pub(super) trait Workload {
     /// Applications that are submitted and not finished, in order of arrival.
     fn applications(&self, cluster: &Cluster) -> Vec<Application>;
 
-    /// What the running applications say of their work; `None` where no application says anything.
-    fn known_work(&self, now_ms: i64) -> Option<Work>;
+    /// What the running applications say of their work; `None` where no application says anything. They
+    /// say on which nodes they store data if they are asked for it.
+    fn known_work(&self, now_ms: i64, asks_for_output: bool, cluster: &Cluster) -> Option<Work>;
 
     /// Limits of queues that keep pending work from starting; `None` where the scenario has no queues.
     fn pending_limits(&self) -> Option<Vec<PendingLimit>>;

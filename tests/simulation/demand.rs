@@ -101,3 +101,37 @@ fn a_flood_of_short_containers_does_not_run_a_thrifty_cluster_to_its_maximum() {
         largest - 2
     );
 }
+
+#[test]
+fn scale_ins_that_wait_for_shuffle_output_cost_less_and_lose_little_of_it() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("simulations/spark-day");
+    let source = Source::find(&folder, None).expect("a trace");
+    let loaded = source.read(None).expect("reads");
+    let testbed = Testbed::new(source.name, &loaded.workload, &source.scenario)
+        .expect("a group that is scaled");
+    let waiting = |time: &str| {
+        let text = format!(
+            "name: follow\ndemand: {{ min: 0, max: 20, performance_index: 50 }}\ntargets: [{{ group: {{ role: task }}, keep_shuffle_output: {time} }}]\n"
+        );
+        Candidate::of(parse(&text, "follow").expect("a policy"))
+    };
+    let candidates = [waiting("0s"), waiting("30m")];
+    let trials = testbed
+        .compare(&candidates, 1..6, Recording::default(), || ())
+        .expect("simulates");
+    let (at_once, waits) = trials.split_at(5);
+    let rerun = |trials: &[Trial]| mean(trials, |trial| trial.run.tasks_rerun as f64);
+    let cost = |trials: &[Trial]| mean(trials, |trial| trial.card.cost_usd);
+    assert!(
+        rerun(waits) < rerun(at_once) / 10.0,
+        "{} of {} tasks",
+        rerun(waits),
+        rerun(at_once)
+    );
+    assert!(
+        cost(waits) < 0.9 * cost(at_once),
+        "{} instead of {} USD",
+        cost(waits),
+        cost(at_once)
+    );
+}

@@ -394,6 +394,7 @@ impl<'t> Readings<'t> {
         Work {
             totals,
             applications: Vec::new(),
+            storage: None,
         }
     }
 

@@ -11,6 +11,7 @@ mod application;
 mod budget;
 mod map_reduce;
 mod spark;
+mod storage;
 mod wire;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -33,6 +34,8 @@ use crate::units::Timestamp;
 pub use address::ProxyAddress;
 use application::{Asked, Question};
 use budget::Budget;
+pub use storage::HostStorage;
+use wire::SparkExecutor;
 
 /// After so many timeouts in a row, an application is left alone for a while: each time for twice as
 /// long. A driver that starts on a busy node is slow, too, but not for long.
@@ -77,6 +80,8 @@ struct Remembered {
 pub struct WorkReading {
     /// What the applications said.
     pub work: Sampled<Work>,
+    /// On which hosts they store data, if they were asked.
+    pub storage: Option<HostStorage>,
     /// The calls that were made.
     pub calls: Vec<Call>,
 }
@@ -94,12 +99,14 @@ impl WorkSource {
         }
     }
 
-    /// Asks the running applications, which `resource_manager` listed. Takes at most the timeout.
+    /// Asks the running applications, which `resource_manager` listed, and where they store data if
+    /// `asks_for_output`. Takes at most the timeout.
     pub async fn read(
         &mut self,
         clock: &Clock,
         mut running: Vec<RunningApplication>,
         resource_manager: &Url,
+        asks_for_output: bool,
     ) -> WorkReading {
         let measured_at = clock.now();
         running.sort_by(|one, other| {
@@ -116,7 +123,14 @@ impl WorkSource {
             asked += usize::from(reason.is_none() && !is_left_out);
             reasons.push(reason.or(is_left_out.then_some(WorkUnknown::NotAsked)));
         }
-        let (mut answers, calls) = self.ask(&running, &reasons, measured_at).await;
+        let Answers {
+            works: mut answers,
+            executors,
+            calls,
+        } = self
+            .ask(&running, &reasons, measured_at, asks_for_output)
+            .await;
+        let storage = asks_for_output.then(|| storage_of(&executors, running.len()));
         let applications = running.into_iter().zip(reasons).enumerate();
         let works = applications.map(|(index, (application, reason))| {
             let answer = answers.remove(&index);
@@ -133,6 +147,7 @@ impl WorkSource {
                 value: Work::of(works.collect(), self.limits.applications),
                 measured_at,
             },
+            storage,
             calls,
         }
     }
@@ -167,7 +182,8 @@ impl WorkSource {
         running: &[RunningApplication],
         reasons: &[Option<WorkUnknown>],
         at: Timestamp,
-    ) -> (BTreeMap<usize, Result<KnownWork, WorkUnknown>>, Vec<Call>) {
+        asks_for_output: bool,
+    ) -> Answers {
         let limit = TimeLimit::start(self.limits.timeout);
         let budget = Budget::new(self.limits.bytes);
         let mut waiting = running
@@ -179,7 +195,7 @@ impl WorkSource {
                 Some((index, application, application.tracking_url.clone()?))
             });
         let mut asking = JoinSet::new();
-        let (mut answers, mut calls) = (BTreeMap::new(), Vec::new());
+        let mut answers = Answers::default();
         loop {
             while asking.len() < self.limits.at_a_time
                 && !limit.left().is_zero()
@@ -194,6 +210,7 @@ impl WorkSource {
                     containers: application.containers,
                     settings: remembered.settings,
                     at,
+                    asks_for_output,
                 };
                 let (http, budget) = (self.http.clone(), budget.clone());
                 asking.spawn(async move { (index, question.ask(&http, limit, &budget).await) });
@@ -204,11 +221,15 @@ impl WorkSource {
             };
             if let Ok((index, asked)) = finished {
                 self.remember(&running[index].id, &asked, at);
-                calls.extend(asked.calls);
-                answers.insert(index, asked.work);
+                if let (Ok(work), Some(executors)) = (&asked.work, asked.executors) {
+                    let has_work = !work.stages.is_empty();
+                    answers.executors.push((executors, has_work));
+                }
+                answers.calls.extend(asked.calls);
+                answers.works.insert(index, asked.work);
             }
         }
-        (answers, calls)
+        answers
     }
 
     fn remember(&mut self, id: &Arc<str>, asked: &Asked, at: Timestamp) {
@@ -228,6 +249,28 @@ impl WorkSource {
             remembered.not_before = Some(at + doubled.min(LEFT_ALONE_MOST));
         }
     }
+}
+
+/// The answers of applications.
+#[derive(Default)]
+struct Answers {
+    /// By position among the running applications.
+    works: BTreeMap<usize, Result<KnownWork, WorkUnknown>>,
+    /// The executors of the Spark applications that told them, and whether a stage is left.
+    executors: Vec<(Vec<SparkExecutor>, bool)>,
+    calls: Vec<Call>,
+}
+
+/// Where `running` applications store data.
+fn storage_of(executors: &[(Vec<SparkExecutor>, bool)], running: usize) -> HostStorage {
+    let mut storage = HostStorage {
+        apps_unknown: (running - executors.len()) as u64,
+        ..HostStorage::default()
+    };
+    for (executors, has_work) in executors {
+        storage.add(executors, *has_work);
+    }
+    storage
 }
 
 fn work_of(application: RunningApplication, work: WorkOrReason) -> ApplicationWork {

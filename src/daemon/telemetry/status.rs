@@ -13,6 +13,7 @@ use crate::daemon::telemetry::report::{Phases, ResizeAnswer, Source, SourceRepor
 use crate::decision::trouble::trouble;
 use crate::decision::{Action, Decision, RuleState};
 use crate::observation::node_use::NodeUse;
+use crate::observation::pending_limit::PendingLimit;
 use crate::observation::work::Work;
 use crate::observation::{ClusterState, GroupId, GroupStatus, NodesByState, Pause, Role, RuleName};
 use crate::policy::signal::Signal;
@@ -95,6 +96,9 @@ pub struct TickStatus {
     /// What running applications say about their own work; `None` if it was not read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub work: Option<Work>,
+    /// The limits of YARN's that keep pending work from starting.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub pending_limits: Vec<PendingLimit>,
     /// One for each configured source.
     pub sources: Vec<SourceStatus>,
     /// The cluster's cost.
@@ -320,6 +324,7 @@ impl TickStatus {
                 .as_ref()
                 .map(|yarn| LoadStatus::new(&yarn.value)),
             work: observation.work.as_ref().map(|work| work.value.clone()),
+            pending_limits: PendingLimit::all_of(observation),
             sources: report
                 .sources
                 .iter()

@@ -31,6 +31,7 @@ impl TargetState {
         let proposal = self.proposal(now);
         self.remember_desired_size(now, proposal.map(|proposal| proposal.desired));
         let Some(proposal) = proposal else {
+            self.history.output_wait_since = None;
             return Action::Hold(self.reason_without_proposal(now));
         };
         let direction = if proposal.desired < requested {
@@ -42,7 +43,13 @@ impl TargetState {
         if let Some(reason) = self.guard(now, direction, proposal) {
             return Action::Hold(reason);
         }
-        match self.limited(now, direction, proposal) {
+        let limited = self.limited(now, direction, proposal);
+        if proposal.asked_by.is_policy()
+            && let Some(reason) = self.wait_for_output(now, requested, &limited)
+        {
+            return Action::Hold(reason);
+        }
+        match limited {
             Err(reason) => Action::Hold(reason),
             Ok(limited) if limited.size == requested && !is_retry => {
                 Action::Hold(HoldReason::AtLimit {
@@ -109,6 +116,9 @@ impl TargetState {
         if guards.keep_application_masters {
             let floor = application_masters_floor(now.tick, now.group).min(from);
             limited = limited.at_least(floor, Limiter::ApplicationMasters);
+        }
+        if is_policy && let Some(floor) = self.output_floor(now) {
+            limited = limited.at_least(floor.min(from), Limiter::ShuffleOutput);
         }
         match hdfs_floor(
             now.tick.observation,

@@ -37,6 +37,9 @@ pub struct TargetHistory {
     /// The last tick decided to resize.
     #[serde(alias = "has_just_sent")]
     pub(super) resized_last_tick: bool,
+    /// Since when a scale-in waits for nodes that store shuffle output.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) output_wait_since: Option<Timestamp>,
     /// The most core nodes that the cluster was ever seen with.
     pub(super) most_core: Instances,
 }
@@ -74,6 +77,7 @@ impl TargetHistory {
             group: None,
             known_group: None,
             resized_last_tick: false,
+            output_wait_since: None,
             most_core: Instances::ZERO,
         }
     }

@@ -1,10 +1,14 @@
 //! Chooses which nodes a scale-in terminates first.
 //!
 //! A node without containers may still store shuffle output of a running application, for stages
-//! that have not read it yet. YARN does not report which nodes do. Output that was written before
-//! the oldest running application started is not needed by any of them.
+//! that have not read it yet. YARN does not report which nodes do; Spark applications say it when they
+//! are asked. Where that is unknown, output that was written before the oldest running application
+//! started is not needed by any of them.
 
 use crate::engine::tick::Tick;
+use crate::observation::work::{
+    ApplicationKind, ApplicationWork, Storage, StoringNode, WorkOrReason,
+};
 use crate::observation::{GroupKind, GroupStatus, InstanceId, NodeLoad};
 use crate::units::{Instances, Timestamp};
 
@@ -20,6 +24,8 @@ enum Loss {
     Output { idle_since: Timestamp },
     /// The node runs this many containers.
     Containers(u32),
+    /// The node stores data of running applications, and runs this many containers.
+    Stored(u32),
     /// The node runs an application master: the application would be lost.
     Application,
 }
@@ -85,6 +91,27 @@ pub(super) fn application_masters_floor(tick: &Tick, group: &GroupStatus) -> Ins
     }
 }
 
+/// Returns how many instances of the group store shuffle output of a running application, and run no
+/// application master.
+pub(super) fn with_output(tick: &Tick, group: &GroupStatus) -> Instances {
+    let nodes = tick.snapshot().map_or(&[][..], |snapshot| &snapshot.0);
+    let kept = nodes.iter().filter(|node| {
+        let stores = stored(tick, node).is_some_and(|stored| stored.shuffle);
+        stores && node.group == group.id && !node.draining && !node.has_application_master
+    });
+    Instances(kept.count() as u32)
+}
+
+/// Whether Spark applications can say which nodes store their data, and have not been asked.
+pub(super) fn can_ask_for_output(tick: &Tick) -> bool {
+    let is_spark = |application: &ApplicationWork| {
+        application.kind == ApplicationKind::Spark
+            && matches!(application.work, WorkOrReason::Known(_))
+    };
+    let work = tick.work();
+    work.is_some_and(|work| work.storage.is_none() && work.applications.iter().any(is_spark))
+}
+
 /// Returns how many instances with application masters a scale-in to `to` may terminate.
 pub(super) fn application_masters_at_risk(tick: &Tick, group: &GroupStatus, to: Instances) -> u32 {
     if to >= group.running {
@@ -119,6 +146,8 @@ fn loss(tick: &Tick, node: &NodeLoad) -> Loss {
         Loss::Application
     } else if !node.health.is_usable() {
         Loss::Unusable
+    } else if stored(tick, node).is_some() {
+        Loss::Stored(node.containers)
     } else if node.containers > 0 {
         Loss::Containers(node.containers)
     } else if stores_nothing_needed(tick, node) {
@@ -131,9 +160,22 @@ fn loss(tick: &Tick, node: &NodeLoad) -> Loss {
     }
 }
 
-/// Whether no running application can need output on an empty node: there is no application, or the
-/// oldest one started after the node had become empty.
+/// What Spark applications store on a node, if they were asked.
+fn stored<'a>(tick: &Tick<'a>, node: &NodeLoad) -> Option<&'a StoringNode> {
+    storage(tick)?.of(&node.instance)
+}
+
+fn storage<'a>(tick: &Tick<'a>) -> Option<&'a Storage> {
+    tick.work()?.storage.as_ref()
+}
+
+/// Whether no running application can need output on an empty node, which Spark did not name: all have
+/// said what they store, there is no application, or the oldest one started after the node had become
+/// empty.
 fn stores_nothing_needed(tick: &Tick, empty: &NodeLoad) -> bool {
+    if storage(tick).is_some_and(|storage| storage.apps_unknown == 0) {
+        return true;
+    }
     let Some(yarn) = tick.yarn() else {
         return false;
     };

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use super::{ApplicationWork, Executors, KnownWork, Work, WorkOrReason, WorkTotals};
+use super::{
+    ApplicationWork, Executors, KnownWork, Storage, StoringNode, Work, WorkOrReason, WorkTotals,
+};
 use crate::units::display_duration;
 
 /// How many applications are shown.
@@ -18,6 +20,7 @@ impl Work {
         if let Some(more @ 1..) = self.applications.len().checked_sub(SHOWN) {
             lines.push(format!("and {more} more"));
         }
+        lines.extend(self.storage.as_ref().and_then(Storage::line));
         lines
     }
 }
@@ -46,6 +49,19 @@ impl WorkTotals {
             ));
         }
         parts.join("; ")
+    }
+}
+
+impl Storage {
+    /// On how many nodes something is stored; `None` if on none.
+    fn line(&self) -> Option<String> {
+        let on = |is: fn(&StoringNode) -> bool| {
+            let nodes = self.nodes.iter().filter(|node| is(node));
+            counted(nodes.count() as u64, "node")
+        };
+        let (shuffle, cached) = (on(|node| node.shuffle), on(|node| node.cached));
+        (!self.nodes.is_empty())
+            .then(|| format!("shuffle output on {shuffle}, cached blocks on {cached}"))
     }
 }
 
@@ -110,9 +126,10 @@ fn counted(number: u64, of: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use crate::observation::InstanceId;
     use crate::observation::work::{
-        ApplicationKind, ApplicationWork, Executors, KnownWork, StageWork, Work, WorkOrReason,
-        WorkUnknown,
+        ApplicationKind, ApplicationWork, Executors, KnownWork, StageWork, Storage, StoringNode,
+        Work, WorkOrReason, WorkUnknown,
     };
     use crate::units::{Mebibytes, VirtualCores};
 
@@ -159,6 +176,28 @@ mod tests {
             ]
         );
         assert_eq!(Work::of(Vec::new(), 9).lines(), ["no application runs"]);
+    }
+
+    #[test]
+    fn nodes_that_store_something_are_counted() {
+        let node = |number: u32, shuffle| StoringNode {
+            instance: InstanceId::new(format!("i-{number}")),
+            shuffle,
+            cached: !shuffle,
+        };
+        let work = |nodes| Work {
+            storage: Some(Storage {
+                nodes,
+                apps_unknown: 0,
+            }),
+            ..Work::of(Vec::new(), 9)
+        };
+        let lines = work(vec![node(1, true), node(2, true), node(3, false)]).lines();
+        assert_eq!(
+            lines[1],
+            "shuffle output on 2 nodes, cached blocks on 1 node"
+        );
+        assert_eq!(work(vec![]).lines().len(), 1);
     }
 
     #[test]

@@ -121,6 +121,7 @@ fn target(part: &Part<'_>, metrics: &mut Metrics, notes: &mut Notes) -> Option<T
         provisioning: None,
         yield_to_operator: None,
         keep_application_masters: None,
+        keep_shuffle_output: None,
         hdfs: None,
         schedule: Vec::new(),
     })

@@ -6,7 +6,7 @@ use super::reader::Reader;
 use crate::observation::Direction;
 use crate::policy::diagnostic::Diagnostic;
 use crate::policy::document::{
-    BudgetDocument, HdfsDocument, LimitsDocument, ProvisioningDocument, StepDocument,
+    BudgetDocument, DurationText, HdfsDocument, LimitsDocument, ProvisioningDocument, StepDocument,
     TargetDocument,
 };
 use crate::policy::guards::{Budget, Cap, FlipBudget, Guards, HdfsGuard};
@@ -61,6 +61,7 @@ impl Reader<'_> {
         let hdfs = self.hdfs(document.hdfs.as_ref());
         let keep_application_masters =
             self.keep_application_masters(document.keep_application_masters.as_ref());
+        let keep_shuffle_output = self.keep_shuffle_output(document.keep_shuffle_output.as_ref());
         let (provision_timeout, quarantine, quarantine_max) = provisioning?;
         Some(Guards {
             step_grow,
@@ -74,6 +75,7 @@ impl Reader<'_> {
             quarantine_max,
             yield_to_operator: yield_to_operator?,
             keep_application_masters: keep_application_masters?,
+            keep_shuffle_output: keep_shuffle_output?,
             hdfs: hdfs?,
         })
     }
@@ -89,6 +91,20 @@ impl Reader<'_> {
             }
             Some(at) => Some(at.value),
             None => Some(self.uses_yarn && Guards::default().keep_application_masters),
+        }
+    }
+
+    fn keep_shuffle_output(&mut self, document: Option<&At<DurationText>>) -> Option<Duration> {
+        let kept = self.duration_or(document, Guards::default().keep_shuffle_output)?;
+        match document {
+            Some(at) if !kept.is_zero() && !self.uses_yarn => {
+                let message = "only the applications on YARN say which nodes store shuffle output, and this policy has `uses_yarn: false`";
+                self.refuse(
+                    Diagnostic::error(at.span.clone(), message)
+                        .help("remove `keep_shuffle_output`, or `uses_yarn: false`"),
+                )
+            }
+            _ => Some(if self.uses_yarn { kept } else { Duration::ZERO }),
         }
     }
 

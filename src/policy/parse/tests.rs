@@ -217,6 +217,7 @@ targets:
     stabilization: 10m
     provisioning: { timeout: 20m, quarantine: 6m, quarantine_max: 2h }
     yield_to_operator: 0s
+    keep_shuffle_output: 20m
     hdfs: { replication: 3, max_used: 70 }
     schedule:
       - { name: night, days: [sat, sun], from: \"22:00\", to: 06:30, time_zone: Europe/Berlin, limits: { min: 0, max: 2 }, freeze: both }

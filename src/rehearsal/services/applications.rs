@@ -9,7 +9,7 @@ use axum::http::StatusCode;
 use serde_json::{Value, json};
 
 use super::served::Served;
-use super::yarn::application_id;
+use super::yarn::{application_id, hosts};
 use crate::observation::work::{ApplicationKind, ApplicationWork, KnownWork, WorkOrReason};
 use crate::rehearsal::simulated::Ended;
 
@@ -105,6 +105,32 @@ pub async fn spark_environment(
         properties.extend(most);
     }
     Ok(Json(json!({ "sparkProperties": properties })))
+}
+
+/// Lists one executor on each node that stores data of any application.
+pub async fn spark_executors(
+    State(served): State<Served>,
+    Path((id, _)): Path<(String, String)>,
+) -> Answer {
+    known_work(&served, &id, ApplicationKind::Spark).await?;
+    let stored = served.cluster.ask(|cluster| {
+        let storage = cluster.work().and_then(|work| work.storage);
+        let hosts = hosts(cluster);
+        let nodes = storage.unwrap_or_default().nodes.into_iter();
+        let named = nodes.filter_map(|node| Some((hosts.get(&node.instance)?.clone(), node)));
+        named.collect::<Vec<_>>()
+    });
+    let stored = stored.await.map_err(Unanswered::Ended)?;
+    let executors = stored.into_iter().zip(1..).map(|((host, node), number)| {
+        json!({
+            "id": number.to_string(),
+            "hostPort": format!("{host}:7337"),
+            "isActive": true,
+            "rddBlocks": u32::from(node.cached),
+            "totalShuffleWrite": u32::from(node.shuffle),
+        })
+    });
+    Ok(Json(executors.collect()))
 }
 
 pub async fn map_reduce_jobs(State(served): State<Served>, Path(id): Path<String>) -> Answer {

@@ -494,7 +494,7 @@ async fn the_daemon_reads_the_work_that_the_engine_is_shown_in_a_simulation() {
     let mut source = WorkSource::new(&http, proxy, limits);
     let clock = Clock::real();
     let running = yarn.read(&clock, false).await.running.expect("a list");
-    let read = source.read(&clock, running, services.url()).await;
+    let read = source.read(&clock, running, services.url(), true).await;
     let shown = cluster
         .ask(|cluster| cluster.work())
         .await
@@ -526,4 +526,7 @@ async fn the_daemon_reads_the_work_that_the_engine_is_shown_in_a_simulation() {
         ..work.totals
     };
     assert_eq!(totals(&read.work.value), totals(&shown));
+    let unknown = shown.storage.expect("told").apps_unknown;
+    let read = read.storage.expect("asked");
+    assert_eq!((read.apps_unknown, unknown), (1, 1), "the MapReduce job");
 }

@@ -428,7 +428,8 @@ fn application_state(application: &Application) -> &'static str {
     }
 }
 
-fn hosts(cluster: &SteppedCluster<'_>) -> BTreeMap<InstanceId, String> {
+/// The names of all instances.
+pub fn hosts(cluster: &SteppedCluster<'_>) -> BTreeMap<InstanceId, String> {
     cluster
         .instances()
         .map(|instance| (instance.id, private_dns_name(instance.number)))

@@ -16,13 +16,8 @@ impl ContainerWorkload<'_> {
             return None;
         }
         let jobs = self.oldest as u32..self.arrived as u32;
-        let runs = |job: &u32| {
-            let state = &self.queue.jobs[*job as usize];
-            let is_up = matches!(state.master, MasterState::Runs(_) | MasterState::Absent);
-            state.stages_left > 0 && is_up
-        };
         let held = held_by_job(&self.containers);
-        let applications = jobs.filter(runs).map(|job| {
+        let applications = jobs.filter(|job| self.is_running(*job)).map(|job| {
             let (containers, allocated) = held.get(&job).copied().unwrap_or_default();
             let spec = &self.work.jobs[job as usize];
             let (kind, work) = self.said_by(job, now_ms);
@@ -38,6 +33,13 @@ impl ContainerWorkload<'_> {
             }
         });
         Some(Work::of(applications.collect(), LISTED))
+    }
+
+    /// Whether YARN lists a job, which has arrived, as running.
+    pub(super) fn is_running(&self, job: u32) -> bool {
+        let state = &self.queue.jobs[job as usize];
+        let is_up = matches!(state.master, MasterState::Runs(_) | MasterState::Absent);
+        state.stages_left > 0 && is_up
     }
 
     fn said_by(&self, job: u32, now_ms: i64) -> (ApplicationKind, WorkOrReason) {

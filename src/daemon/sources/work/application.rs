@@ -11,18 +11,19 @@ use crate::daemon::sources::http_get::{HttpGet, TimeLimit, malformed};
 use crate::daemon::sources::work::budget::Budget;
 use crate::daemon::sources::work::spark::SparkAnswers;
 use crate::daemon::sources::work::wire::{
-    MapReduceJobs, SparkJob, SparkMetrics, SparkStage, StageStatus,
+    MapReduceJobs, SparkExecutor, SparkJob, SparkMetrics, SparkStage, StageStatus,
 };
 use crate::import::spark::{ExecutorSettings, executor_settings};
 use crate::observation::work::{ApplicationKind, KnownWork, WorkUnknown};
 use crate::units::Timestamp;
 
-/// The largest answers. Spark's metrics have 11 kB whatever the number of tasks, a stage 2.2 kB, and
-/// the settings 105 kB.
+/// The largest answers. Spark's metrics have 11 kB whatever the number of tasks, a stage 2.2 kB,
+/// the settings 105 kB, and an executor 1.5 kB.
 const METRICS_BYTES: usize = 128 << 10;
 const STAGES_BYTES: usize = 512 << 10;
 const JOBS_BYTES: usize = 256 << 10;
 const SETTINGS_BYTES: usize = 512 << 10;
+const EXECUTORS_BYTES: usize = 1 << 20;
 
 /// What is asked of an application.
 #[derive(Debug)]
@@ -36,6 +37,8 @@ pub struct Question {
     /// What its executors are, if that was read before.
     pub settings: Option<ExecutorSettings>,
     pub at: Timestamp,
+    /// Whether it is asked for its executors, those that are gone included.
+    pub asks_for_output: bool,
 }
 
 /// The answer of an application.
@@ -43,6 +46,8 @@ pub struct Question {
 pub struct Asked {
     pub work: Result<KnownWork, WorkUnknown>,
     pub settings: Option<ExecutorSettings>,
+    /// `None` if it was not asked for them, or did not answer that.
+    pub executors: Option<Vec<SparkExecutor>>,
     pub calls: Vec<Call>,
 }
 
@@ -67,10 +72,14 @@ impl Question {
         };
         let had = limit.left();
         let mut settings = self.settings;
+        let mut executors = None;
         let answer = match self.kind {
             ApplicationKind::MapReduce => reader.map_reduce().await,
             ApplicationKind::Spark | ApplicationKind::Other => {
                 let answers = reader.spark(&self.id, settings).await;
+                if self.asks_for_output && answers.is_ok() {
+                    executors = reader.executors(&self.id).await;
+                }
                 answers.map(|answers| {
                     settings = answers.settings;
                     answers.work(self.at, self.containers)
@@ -84,6 +93,7 @@ impl Question {
                 reason => reason,
             }),
             settings,
+            executors,
             calls: reader.calls,
         }
     }
@@ -135,6 +145,14 @@ impl Reader<'_> {
             Ok(settings) => Ok(Some(settings)),
             Err(error) => Err(malformed(&url, error.to_string())),
         }
+    }
+
+    /// Its executors. That they are unknown does not make its work unknown.
+    async fn executors(&mut self, id: &str) -> Option<Vec<SparkExecutor>> {
+        let path = format!("api/v1/applications/{id}/allexecutors");
+        self.json("spark_executors", &path, EXECUTORS_BYTES)
+            .await
+            .ok()
     }
 
     async fn map_reduce(&mut self) -> Result<KnownWork, SourceError> {

@@ -55,12 +55,17 @@ async fn recorded() -> Fake {
             fixture!("stages"),
         )
         .answers(&of("api jobs?status=running"), fixture!("jobs"))
-        .answers(&of("api environment"), fixture!("environment"));
+        .answers(&of("api environment"), fixture!("environment"))
+        .answers(&of("api allexecutors"), fixture!("ess-allexecutors"));
     fake
 }
 
 async fn read(source: &mut WorkSource, running: Vec<RunningApplication>, proxy: &Url) -> Work {
-    source.read(&Clock::real(), running, proxy).await.work.value
+    source
+        .read(&Clock::real(), running, proxy, false)
+        .await
+        .work
+        .value
 }
 
 /// The only application of a reading.
@@ -79,7 +84,9 @@ async fn a_recorded_application_says_what_it_holds_and_what_is_left() {
     let fake = recorded().await;
     let mut source = source(LIMITS);
     let running = || vec![application(ID, &fake.url, 23552)];
-    let reading = source.read(&Clock::real(), running(), &fake.url).await;
+    let reading = source
+        .read(&Clock::real(), running(), &fake.url, false)
+        .await;
     let work = reading.work.value.applications[0]
         .known()
         .expect("known")
@@ -108,7 +115,9 @@ async fn a_recorded_application_says_what_it_holds_and_what_is_left() {
         ]
     );
     // The settings are read once.
-    let again = source.read(&Clock::real(), running(), &fake.url).await;
+    let again = source
+        .read(&Clock::real(), running(), &fake.url, false)
+        .await;
     assert_eq!(
         operations(&again),
         ["spark_stages", "spark_jobs", "spark_metrics"]
@@ -260,6 +269,7 @@ fn an_application_that_goes_on_hanging_is_left_alone_for_longer_each_time() {
     let timed_out = Asked {
         work: Err(WorkUnknown::TimedOut),
         settings: None,
+        executors: None,
         calls: Vec::new(),
     };
     let left_alone_s = (0..8).map(|_| {
@@ -346,7 +356,12 @@ async fn other_addresses_and_frameworks_are_not_asked() {
         ..application("application_1_0003", &fake.url, 7)
     };
     let reading = source
-        .read(&Clock::real(), vec![elsewhere, tez, hidden], &fake.url)
+        .read(
+            &Clock::real(),
+            vec![elsewhere, tez, hidden],
+            &fake.url,
+            false,
+        )
         .await;
     let works: Vec<&WorkOrReason> = reading
         .work
@@ -375,6 +390,7 @@ fn a_reading_without_time_for_an_application_does_not_make_up_for_its_timeouts()
         let asked = Asked {
             work,
             settings: None,
+            executors: None,
             calls: Vec::new(),
         };
         source.remember(&id, &asked, Timestamp::from_millis(0));
@@ -384,4 +400,53 @@ fn a_reading_without_time_for_an_application_does_not_make_up_for_its_timeouts()
     assert!(!is_left_alone_after(Err(WorkUnknown::NotAsked)));
     assert!(is_left_alone_after(Err(WorkUnknown::TimedOut)));
     assert!(!is_left_alone_after(Ok(KnownWork::default())));
+}
+
+#[tokio::test]
+async fn only_before_a_scale_in_spark_is_asked_on_which_hosts_it_stores_data() {
+    let fake = recorded().await;
+    let mut source = source(LIMITS);
+    let running = || vec![application(ID, &fake.url, 9)];
+    let usual = source
+        .read(&Clock::real(), running(), &fake.url, false)
+        .await;
+    assert_eq!(usual.storage, None);
+    assert!(!operations(&usual).contains(&"spark_executors"));
+    let asked = source
+        .read(&Clock::real(), running(), &fake.url, true)
+        .await;
+    assert!(operations(&asked).contains(&"spark_executors"));
+    let storage = asked.storage.expect("asked");
+    assert_eq!(storage.apps_unknown, 0);
+    let hosts: Vec<&str> = storage.hosts.keys().map(String::as_str).collect();
+    let expected = [
+        "ip-10-10-125-11.ec2.internal",
+        "ip-10-136-63-238.ec2.internal",
+        "ip-10-45-193-200.ec2.internal",
+    ];
+    assert_eq!(hosts, expected, "also those without an executor that runs");
+}
+
+#[tokio::test]
+async fn executors_that_are_not_told_leave_the_work_known_and_the_storage_unknown() {
+    let garbage = Canned::json("[{\"id\":1}]");
+    let endless = Canned::json("[".repeat(2 << 20));
+    for answer in [Canned::status(404), Canned::status(403), garbage, endless] {
+        let fake = recorded().await;
+        fake.answers(&format!("/proxy/{ID}/api allexecutors"), answer);
+        let mut source = source(LIMITS);
+        let running = vec![
+            application(ID, &fake.url, 9),
+            RunningApplication {
+                kind: ApplicationKind::MapReduce,
+                tracking_url: None,
+                ..application("application_1_0009", &fake.url, 1)
+            },
+        ];
+        let reading = source.read(&Clock::real(), running, &fake.url, true).await;
+        let work = &reading.work.value.applications[0].work;
+        assert!(matches!(work, WorkOrReason::Known(_)), "{work:?}");
+        let storage = reading.storage.expect("asked");
+        assert_eq!((storage.hosts.len(), storage.apps_unknown), (0, 2));
+    }
 }

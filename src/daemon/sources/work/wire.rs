@@ -59,6 +59,22 @@ pub struct SparkJob {
     pub stage_ids: Vec<i64>,
 }
 
+/// An entry of Spark's `allexecutors`, which has those, too, that are gone.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SparkExecutor {
+    pub id: String,
+    /// The host as YARN calls it, and the port of the executor.
+    pub host_port: String,
+    pub is_active: bool,
+    /// Cached blocks.
+    #[serde(default)]
+    pub rdd_blocks: u32,
+    /// Bytes of shuffle output that it wrote.
+    #[serde(default)]
+    pub total_shuffle_write: u64,
+}
+
 /// MapReduce's `ws/v1/mapreduce/jobs`: the one job of the application.
 #[derive(Debug, Deserialize)]
 pub struct MapReduceJobs {

@@ -49,9 +49,7 @@ pub fn render(status: &Status) -> String {
         page.add("</div>\n");
         page.sources(tick);
         page.groups(tick);
-        if let Some(work) = &tick.work {
-            page.work(work);
-        }
+        page.work(tick);
         page.shadows(tick);
     }
     page.recent(status);
@@ -89,9 +87,13 @@ impl Page {
         let _ = write!(self.html, "{html}");
     }
 
-    fn work(&mut self, work: &Work) {
+    fn work(&mut self, tick: &TickStatus) {
+        if tick.work.is_none() && tick.pending_limits.is_empty() {
+            return;
+        }
         self.add("<section><h2>Work</h2>");
-        for line in work.lines() {
+        let limits = tick.pending_limits.iter().map(ToString::to_string);
+        for line in tick.work.iter().flat_map(Work::lines).chain(limits) {
             self.add(format_args!("<p class=\"soft\">{}</p>", Escaped(&line)));
         }
         self.add("</section>\n");
@@ -428,6 +430,7 @@ fn tone(target: &TargetStatus) -> (&'static str, &'static str) {
         Action::Hold(R::ResizeInFlight { .. }) => ("act", "resizing"),
         Action::Hold(
             R::CoolingDown { .. }
+            | R::AskingForOutput
             | R::ReversalGuard { .. }
             | R::FlipBudgetSpent { .. }
             | R::Frozen { .. }

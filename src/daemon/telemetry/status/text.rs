@@ -107,6 +107,10 @@ fn write_surroundings(out: &mut String, tick: &TickStatus) -> std::fmt::Result {
         let indent = if index == 0 { "\nWork: " } else { "  " };
         writeln!(out, "{indent}{line}")?;
     }
+    for (index, limit) in tick.pending_limits.iter().enumerate() {
+        let indent = if index == 0 { "\nHeld back: " } else { "  " };
+        writeln!(out, "{indent}{limit}")?;
+    }
     if !tick.reads_yarn() {
         writeln!(out, "\n{}", words::WITHOUT_YARN)?;
     }

@@ -105,6 +105,11 @@ impl Outputs {
         self.0.entry((node, stage)).or_default().push(duration_ms);
     }
 
+    /// The nodes with output.
+    pub fn nodes(&self) -> impl Iterator<Item = NodeIndex> {
+        self.0.keys().map(|(node, _)| *node)
+    }
+
     /// Removes the output on a node: each stage, and how long its tasks took.
     pub fn take(&mut self, node: NodeIndex) -> Vec<(u32, Vec<i64>)> {
         let on_node: Vec<(NodeIndex, u32)> = self

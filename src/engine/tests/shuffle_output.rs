@@ -1,0 +1,251 @@
+//! Nodes that store shuffle output of running applications: asked for before a scale-in, and kept for a
+//! while.
+
+use super::*;
+use crate::decision::Resize;
+use crate::observation::NodeHealth;
+use crate::observation::work::{
+    ApplicationKind, ApplicationWork, KnownWork, Storage, StoringNode, Work, WorkOrReason,
+    WorkUnknown,
+};
+use crate::units::VirtualCores;
+
+/// What runs on a node, and since when it is empty.
+type Load = (u32, Option<u64>);
+
+/// A task group of five nodes, which a rule sets to one, at 1,000 s.
+struct Asked {
+    harness: Harness,
+    nodes: [Load; 5],
+    storage: Option<Storage>,
+    kind: ApplicationKind,
+}
+
+/// A node that stores shuffle output, or cached blocks if not.
+fn storing(number: u32, shuffle: bool) -> StoringNode {
+    StoringNode {
+        instance: InstanceId::new(format!("i-{number}")),
+        shuffle,
+        cached: !shuffle,
+    }
+}
+
+fn known(nodes: Vec<StoringNode>) -> Option<Storage> {
+    Some(Storage {
+        nodes,
+        apps_unknown: 0,
+    })
+}
+
+impl Asked {
+    fn new(fields: &str) -> Self {
+        let target = format!(
+            "{{ group: {{ role: task }}, limits: {{ min: 0, max: 20 }}, {fields} rules: [{{ name: set, when: 'true', then: {{ set: 1 }} }}] }}"
+        );
+        let policy = parsed(&format!("{{ name: t, targets: [{target}] }}"));
+        let mut harness = Harness::new(policy, 5);
+        harness.scene.groups[0] = core_group(0);
+        harness.engine = started(
+            harness.engine.policy().clone(),
+            harness.scene.groups.clone(),
+        );
+        harness.scene.at = second(1_000);
+        Self {
+            harness,
+            // The longer empty, the earlier it goes.
+            nodes: [
+                (0, Some(900)),
+                (0, Some(800)),
+                (0, Some(700)),
+                (0, Some(600)),
+                (0, Some(500)),
+            ],
+            storage: None,
+            kind: ApplicationKind::Spark,
+        }
+    }
+
+    fn observation(&self) -> Observation {
+        let mut observation = self.harness.scene.observation();
+        let measured_at = observation.at;
+        let nodes = self
+            .nodes
+            .iter()
+            .enumerate()
+            .map(|(number, (containers, idle_s))| NodeLoad {
+                instance: InstanceId::new(format!("i-{number}")),
+                group: task_group(0).id,
+                containers: *containers,
+                has_application_master: false,
+                draining: false,
+                idle_since: idle_s.map(|idle_s| second(idle_s.cast_signed())),
+                health: NodeHealth::Usable,
+            });
+        observation.nodes = Some(Sampled {
+            value: NodeSnapshot(nodes.collect()),
+            measured_at,
+        });
+        if let Some(yarn) = &mut observation.yarn {
+            yarn.value.apps_running = 1;
+            yarn.value.oldest_app_started_at = Some(second(0));
+        }
+        let application = ApplicationWork {
+            id: "application_1_0001".into(),
+            name: "sql".into(),
+            queue: "default".into(),
+            kind: self.kind,
+            memory_allocated: Mebibytes(1),
+            vcores_allocated: VirtualCores(1),
+            containers: 1,
+            work: match self.kind {
+                ApplicationKind::Other => WorkOrReason::Unknown(WorkUnknown::OtherFramework),
+                _ => WorkOrReason::Known(KnownWork::default()),
+            },
+        };
+        observation.work = Some(Sampled {
+            value: Work {
+                storage: self.storage.clone(),
+                ..Work::of(vec![application], 20)
+            },
+            measured_at,
+        });
+        observation
+    }
+
+    fn action(&mut self) -> Action {
+        let observation = self.observation();
+        self.harness.observe(&observation)
+    }
+
+    fn resize(&mut self) -> Resize {
+        match self.action() {
+            Action::Resize(resize) => resize,
+            Action::Hold(reason) => panic!("a resize, not {reason}"),
+        }
+    }
+}
+
+fn names(ids: &[InstanceId]) -> Vec<&str> {
+    ids.iter().map(InstanceId::as_str).collect()
+}
+
+#[test]
+fn a_scale_in_first_asks_where_spark_stores_shuffle_output() {
+    let mut asked = Asked::new("");
+    assert!(!asked.harness.engine.asks_for_output());
+    assert_eq!(asked.action(), Action::Hold(HoldReason::AskingForOutput));
+    assert!(asked.harness.engine.asks_for_output());
+    asked.harness.scene.at = second(1_030);
+    asked.storage = known(vec![]);
+    assert_eq!(asked.resize().to, Instances(1));
+}
+
+#[test]
+fn nobody_is_asked_where_nobody_could_say_it() {
+    for kind in [ApplicationKind::MapReduce, ApplicationKind::Other] {
+        let mut asked = Asked::new("");
+        asked.kind = kind;
+        assert_eq!(asked.resize().to, Instances(1), "{kind}");
+    }
+    let mut off = Asked::new("keep_shuffle_output: 0s,");
+    assert_eq!(off.resize().to, Instances(1));
+    assert!(!off.harness.engine.asks_for_output());
+}
+
+#[test]
+fn nodes_with_shuffle_output_stay_and_the_others_go() {
+    let mut asked = Asked::new("");
+    asked.storage = known(vec![storing(1, true), storing(4, true)]);
+    let resize = asked.resize();
+    assert_eq!(
+        (resize.to, resize.limited_by),
+        (Instances(2), Some(Limiter::ShuffleOutput))
+    );
+    assert_eq!(names(&resize.prefer), ["i-3", "i-2", "i-0"]);
+    assert_eq!(names(&resize.protect), ["i-1", "i-4"]);
+    assert!(
+        resize
+            .to_string()
+            .contains("limited by shuffle output that running applications may need"),
+        "{resize}"
+    );
+}
+
+#[test]
+fn where_all_nodes_store_output_nothing_scales_in_until_it_has_waited_for_long_enough() {
+    let mut asked = Asked::new("keep_shuffle_output: 10m,");
+    asked.storage = known((0..5).map(|number| storing(number, true)).collect());
+    let held = Action::Hold(HoldReason::AtLimit {
+        limiter: Limiter::ShuffleOutput,
+        size: Instances(5),
+        percent_cap: None,
+    });
+    for s in [1_000, 1_030, 1_570] {
+        asked.harness.scene.at = second(s);
+        assert_eq!(asked.action(), held, "at {s} s");
+        assert!(asked.harness.engine.asks_for_output());
+    }
+    asked.harness.scene.at = second(1_600);
+    let resize = asked.resize();
+    assert_eq!((resize.to, resize.limited_by), (Instances(1), None));
+}
+
+#[test]
+fn a_wait_that_is_over_does_not_count_for_the_next_scale_in() {
+    let mut asked = Asked::new("keep_shuffle_output: 10m,");
+    asked.storage = known((0..5).map(|number| storing(number, true)).collect());
+    asked.action();
+    // What was stored has been read, and the scale-in gets what it wants.
+    asked.storage = known(vec![]);
+    asked.harness.scene.at = second(1_300);
+    assert_eq!(asked.resize().to, Instances(1));
+    asked
+        .harness
+        .engine
+        .note(&task_group(0).id, Outcome::NotSent);
+    asked.storage = known((0..5).map(|number| storing(number, true)).collect());
+    asked.harness.scene.at = second(1_700);
+    assert!(matches!(
+        asked.action(),
+        Action::Hold(HoldReason::AtLimit { .. })
+    ));
+}
+
+#[test]
+fn nodes_whose_executors_store_something_go_after_those_whose_do_not() {
+    let mut asked = Asked::new("");
+    asked.nodes = [(1, None), (3, None), (2, None), (2, None), (0, Some(900))];
+    asked.storage = known(vec![storing(0, false), storing(2, true)]);
+    let resize = asked.resize();
+    assert_eq!(
+        resize.to,
+        Instances(1),
+        "the node with shuffle output stays"
+    );
+    assert_eq!(names(&resize.prefer), ["i-4"]);
+    assert_eq!(names(&resize.protect), ["i-2"]);
+}
+
+#[test]
+fn what_an_application_did_not_say_counts_as_before() {
+    let mut asked = Asked::new("");
+    asked.storage = Some(Storage {
+        nodes: vec![storing(4, true)],
+        apps_unknown: 1,
+    });
+    let resize = asked.resize();
+    assert_eq!(
+        names(&resize.prefer),
+        ["i-3", "i-2", "i-1", "i-0"],
+        "the longest empty first"
+    );
+}
+
+#[test]
+fn a_group_above_its_maximum_comes_down_whatever_is_stored() {
+    let mut asked = Asked::new("");
+    let policy = "{ name: t, targets: [{ group: { role: task }, limits: { min: 0, max: 1 } }] }";
+    asked.harness.engine = started(parsed(policy), asked.harness.scene.groups.clone());
+    asked.storage = known((0..5).map(|number| storing(number, true)).collect());
+    assert_eq!(asked.resize().to, Instances(1));
+}
