@@ -1,5 +1,6 @@
 //! What was observed of a cluster, and when each part was measured: the only input of the engine.
 
+mod ids;
 pub mod node_count;
 pub mod node_use;
 pub mod pending_limit;
@@ -13,6 +14,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::units::{Instances, Mebibytes, Resources, Timestamp};
+pub use ids::{GroupId, InstanceId, MetricId, RuleName};
 use pending_limit::PendingLimit;
 use work::Work;
 pub use yarn_load::{NodesByState, YarnLoad};
@@ -58,6 +60,14 @@ pub struct Observation {
     /// Whether this daemon may act; left out of a journal while it is the default.
     #[serde(default, skip_serializing_if = "Control::is_default")]
     pub control: Control,
+}
+
+impl Observation {
+    /// The limits that keep pending work from starting; none where they were not read.
+    pub fn known_limits(&self) -> &[PendingLimit] {
+        let limits = self.pending_limits.as_ref();
+        limits.map_or(&[], |limits| &limits.value)
+    }
 }
 
 /// Storage as the NameNode reports it.
@@ -382,49 +392,4 @@ impl GroupKind {
             Self::Fleet => "fleet",
         }
     }
-}
-
-/// Defines a cheap-to-copy identifier.
-macro_rules! identifier {
-    ($(#[$doc:meta])* $name:ident) => {
-        $(#[$doc])*
-        #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-        #[serde(transparent)]
-        pub struct $name(Arc<str>);
-
-        impl $name {
-            /// Takes the text as it is, unchecked.
-            pub fn new(text: impl Into<Arc<str>>) -> Self {
-                Self(text.into())
-            }
-
-            /// The text that was given to [`Self::new`].
-            pub fn as_str(&self) -> &str {
-                &self.0
-            }
-        }
-
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.pad(&self.0)
-            }
-        }
-    };
-}
-
-identifier! {
-    /// An instance group (`ig-...`), or one market of a fleet (`if-.../spot`).
-    GroupId
-}
-identifier! {
-    /// An EC2 instance (`i-...`).
-    InstanceId
-}
-identifier! {
-    /// The name under which a policy declares a CloudWatch metric.
-    MetricId
-}
-identifier! {
-    /// The name of a rule, unique within its target.
-    RuleName
 }

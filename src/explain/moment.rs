@@ -158,7 +158,7 @@ impl Moment {
                 .work
                 .as_ref()
                 .map(|work| work.value.clone()),
-            pending_limits: PendingLimit::all_of(&tick.observation),
+            pending_limits: tick.observation.known_limits().to_vec(),
             sources: sources(tick),
             targets: decisions.map(|decision| target(tick, decision)).collect(),
         }

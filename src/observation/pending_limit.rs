@@ -8,7 +8,6 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::Observation;
 use crate::units::{Mebibytes, Percent, VirtualCores};
 
 /// Pending work under one limit. No work is under two limits of an observation.
@@ -34,14 +33,6 @@ pub struct PendingLimit {
     /// of nodes like the present ones.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub most: Option<MostAllowed>,
-}
-
-impl PendingLimit {
-    /// The limits of an observation; none where they were not observed.
-    pub fn all_of(observation: &Observation) -> Vec<Self> {
-        let limits = observation.pending_limits.as_ref();
-        limits.map_or_else(Vec::new, |limits| limits.value.clone())
-    }
 }
 
 /// The most that a limit allows.

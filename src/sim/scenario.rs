@@ -1,9 +1,11 @@
 //! The scenario: which cluster runs the work, how it provisions instances, and what fails.
 //! Everything but `cluster` has a default.
 
+mod check_queues;
 mod parse;
 mod queues;
 mod raw;
+mod refuse;
 
 use std::path::PathBuf;
 use std::sync::Arc;

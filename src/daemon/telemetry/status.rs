@@ -324,7 +324,7 @@ impl TickStatus {
                 .as_ref()
                 .map(|yarn| LoadStatus::new(&yarn.value)),
             work: observation.work.as_ref().map(|work| work.value.clone()),
-            pending_limits: PendingLimit::all_of(observation),
+            pending_limits: observation.known_limits().to_vec(),
             sources: report
                 .sources
                 .iter()

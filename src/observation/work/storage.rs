@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::observation::InstanceId;
+use crate::observation::ids::InstanceId;
 
 /// The nodes that store data of running Spark applications. It is read before a scale-in only.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -16,10 +16,6 @@ use crate::sim::cluster::Cluster;
 /// (`yarn.app.mapreduce.am.job.reduce.rampup.limit`).
 const RAMPUP_LIMIT: f64 = 0.5;
 
-/// The reduces of a job that have started while maps are left: their containers, with the generation of
-/// each.
-pub(super) type Started = Vec<(u32, u32)>;
-
 impl ContainerWorkload<'_> {
     /// The row of a job's reduces, if it requests them by and by.
     fn reduces_of(&self, job: u32) -> Option<u32> {

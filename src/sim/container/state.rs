@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use super::map_reduce::Started;
 use super::queue::{JobQueue, NONE};
 use super::room::Room;
 use super::spark::state::Spark;
@@ -39,8 +38,9 @@ pub(in crate::sim) struct ContainerWorkload<'a> {
     pub(super) containers_released: u64,
     pub(super) completions: Timeline,
     pub(super) room: Room,
-    /// By job.
-    pub(super) started_reduces: BTreeMap<u32, Started>,
+    /// The reduces that have started while maps are left, by job: their containers, with the generation
+    /// of each.
+    pub(super) started_reduces: BTreeMap<u32, Vec<(u32, u32)>>,
     /// `None` if no job is a Spark application with executors.
     pub(super) spark: Option<Box<Spark>>,
     /// When the tasks that started last became ready, how long they waited, and when they started.

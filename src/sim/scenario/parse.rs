@@ -1,15 +1,15 @@
 //! Reads a scenario file and checks its values.
 
-use std::fmt::Display;
 use std::ops::Range;
 use std::path::Path;
 use std::time::Duration;
 
-use super::queues::check_queues;
+use super::check_queues::check_queues;
 use super::raw::{
     RawDuration, RawGroup, RawHdfs, RawLimits, RawMetrics, RawNode, RawPrice, RawProvisioning,
     RawScenario, RawShortage, RawSpot, RawYarn,
 };
+use super::refuse::refuse;
 use super::{
     GroupSpec, Hdfs, Metrics, Provisioning, Scenario, ScenarioError, Shortage, Spot, YarnDelays,
 };
@@ -53,17 +53,6 @@ impl Scenario {
         }
         raw.check(&table).map_err(refused)
     }
-}
-
-pub(super) fn refuse<T>(
-    place: &Range<usize>,
-    field: &str,
-    problem: impl Display,
-) -> Result<T, Diagnostic> {
-    Err(Diagnostic::error(
-        place.clone(),
-        format!("`{field}`: {problem}"),
-    ))
 }
 
 fn refuse_type<T>(place: &Range<usize>, problem: &PricingError) -> Result<T, Diagnostic> {

@@ -6,7 +6,6 @@ use std::time::Duration;
 use serde::{Deserialize, Deserializer};
 
 use super::Scheduler;
-use super::queues::RawQueue;
 use crate::observation::{GroupKind, Market, Role};
 use crate::policy::yaml::At;
 
@@ -170,4 +169,26 @@ impl<'de> Deserialize<'de> for RawDuration {
             Ok(Self(duration))
         }
     }
+}
+
+/// A queue as the file writes it.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawQueue {
+    pub name: String,
+    pub capacity_percent: f64,
+    #[serde(default = "whole_cluster")]
+    pub maximum_capacity_percent: f64,
+    #[serde(default = "once")]
+    pub user_limit_factor: f64,
+}
+
+/// YARN's default.
+const fn whole_cluster() -> f64 {
+    100.0
+}
+
+/// YARN's default.
+const fn once() -> f64 {
+    1.0
 }

@@ -88,15 +88,14 @@ impl Page {
     }
 
     fn work(&mut self, tick: &TickStatus) {
-        if tick.work.is_none() && tick.pending_limits.is_empty() {
-            return;
-        }
-        self.add("<section><h2>Work</h2>");
         let limits = tick.pending_limits.iter().map(ToString::to_string);
-        for line in tick.work.iter().flat_map(Work::lines).chain(limits) {
-            self.add(format_args!("<p class=\"soft\">{}</p>", Escaped(&line)));
+        let lines = tick.work.iter().flat_map(Work::lines).chain(limits);
+        let lines: String = lines
+            .map(|line| format!("<p class=\"soft\">{}</p>", Escaped(&line)))
+            .collect();
+        if !lines.is_empty() {
+            self.add(format_args!("<section><h2>Work</h2>{lines}</section>\n"));
         }
-        self.add("</section>\n");
     }
 
     fn header(&mut self, status: &Status) {

@@ -7,7 +7,7 @@
 
 use std::collections::VecDeque;
 
-use super::Request;
+use super::rows::Request;
 use crate::observation::pending_limit::{LimitedBy, MostAllowed, PendingLimit};
 use crate::sim::job_work::{JobWork, Submitter};
 use crate::sim::scenario::QueueSpec;

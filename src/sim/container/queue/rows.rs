@@ -1,7 +1,6 @@
 //! The state of jobs and stages, and what the queue hands out.
 
-use super::NONE;
-use crate::sim::job_work::{JobSpec, StageSpec};
+use crate::sim::job_work::{JobSpec, NONE, StageSpec};
 use crate::units::{Mebibytes, Resources};
 
 /// The state of a job.
