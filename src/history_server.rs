@@ -13,7 +13,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::daemon::sources::error::SourceError;
-use crate::daemon::sources::http_get::{HttpGet, TimeLimit, malformed, shown};
+use crate::daemon::sources::http_get::{Budget, HttpGet, TimeLimit, malformed, shown};
 use crate::import::Source;
 use crate::units::Timestamp;
 
@@ -202,7 +202,8 @@ impl HistoryServer {
 
     async fn get(&self, url: &Url, timeout: Duration) -> Result<Vec<u8>, SourceError> {
         let within = TimeLimit::start(timeout);
-        self.http.bytes(url, REPLY_BYTES_MAX, within).await
+        let budget = Budget::new(REPLY_BYTES_MAX);
+        self.http.bytes(url, REPLY_BYTES_MAX, &budget, within).await
     }
 }
 

@@ -1,5 +1,6 @@
 //! HTTP GET of JSON, with limits on time and size.
 
+mod budget;
 mod trust;
 
 use std::error::Error;
@@ -16,6 +17,7 @@ use crate::daemon::clock::Stopwatch;
 use crate::daemon::sources::error::SourceError;
 use crate::daemon::sources::sign_in::{Cookie, SignIn, SignInProblem};
 
+pub use budget::Budget;
 pub use trust::TrustError;
 
 /// The time limit for a connection. The services are on the same network and connect quickly.
@@ -123,17 +125,22 @@ impl HttpGet {
         }
     }
 
-    /// Reads the bytes of the JSON object or list at `url`, for a reader that parses them later.
+    /// Reads the bytes of the JSON object or list at `url`, for a reader that parses them later. They are
+    /// spent from `budget`.
     ///
     /// # Errors
-    /// Like [`Self::json`], except that only the beginning is known to be JSON.
+    /// Like [`Self::json`], except that only the beginning is known to be JSON. When the budget is not
+    /// enough, the answer is too large, and the budget is spent.
     pub async fn bytes(
         &self,
         url: &Url,
         limit_bytes: usize,
+        budget: &Budget,
         within: TimeLimit,
     ) -> Result<Vec<u8>, SourceError> {
-        let body = self.body(url, limit_bytes, within, &["{", "["]).await?;
+        let body = self
+            .body(url, limit_bytes, budget, within, &["{", "["])
+            .await?;
         body.map_err(|_| redirected(url))
     }
 
@@ -145,7 +152,9 @@ impl HttpGet {
         within: TimeLimit,
     ) -> Result<Answer<T>, SourceError> {
         // Every expected answer is an object, or the `null` of Hadoop 2 for an empty one.
-        match self.body(url, limit_bytes, within, &["{", "null"]).await? {
+        let budget = Budget::new(limit_bytes);
+        let body = self.body(url, limit_bytes, &budget, within, &["{", "null"]);
+        match body.await? {
             Ok(body) => parse(url, &body).map(Answer::Json),
             Err(redirect) => Ok(Answer::Redirect(redirect)),
         }
@@ -156,6 +165,7 @@ impl HttpGet {
         &self,
         url: &Url,
         limit_bytes: usize,
+        budget: &Budget,
         within: TimeLimit,
         beginnings: &[&str],
     ) -> Result<Result<Vec<u8>, Option<Url>>, SourceError> {
@@ -168,7 +178,8 @@ impl HttpGet {
             if response.status() == StatusCode::TEMPORARY_REDIRECT {
                 return Ok(Err(location(url, &response)));
             }
-            read(url, response, limit_bytes, beginnings).await.map(Ok)
+            let body = read(url, response, limit_bytes, budget, beginnings);
+            body.await.map(Ok)
         };
         tokio::time::timeout(within.left(), body)
             .await
@@ -252,6 +263,7 @@ async fn read(
     url: &Url,
     mut response: Response,
     limit_bytes: usize,
+    budget: &Budget,
     beginnings: &[&str],
 ) -> Result<Vec<u8>, SourceError> {
     if requires_kerberos(&response) {
@@ -267,10 +279,12 @@ async fn read(
         url: shown(url),
         limit_bytes,
     };
-    if response
-        .content_length()
-        .is_some_and(|length| length > limit_bytes as u64)
-    {
+    let announced = response.content_length().unwrap_or(0);
+    if announced > limit_bytes as u64 {
+        return Err(too_large());
+    }
+    if announced > budget.left() as u64 {
+        let _ = budget.spend(usize::MAX);
         return Err(too_large());
     }
     let media_type = media_type(response.headers());
@@ -280,7 +294,7 @@ async fn read(
         .await
         .map_err(|error| failure(url, error))?
     {
-        if body.len() + piece.len() > limit_bytes {
+        if !budget.spend(piece.len()) || body.len() + piece.len() > limit_bytes {
             return Err(too_large());
         }
         body.extend_from_slice(&piece);

@@ -8,7 +8,6 @@
 
 mod address;
 mod application;
-mod budget;
 mod map_reduce;
 mod spark;
 mod storage;
@@ -23,7 +22,7 @@ use tokio::task::JoinSet;
 
 use crate::daemon::clock::Clock;
 use crate::daemon::sources::call::Call;
-use crate::daemon::sources::http_get::{HttpGet, TimeLimit};
+use crate::daemon::sources::http_get::{Budget, HttpGet, TimeLimit};
 use crate::daemon::sources::yarn::RunningApplication;
 use crate::import::spark::ExecutorSettings;
 use crate::observation::Sampled;
@@ -33,7 +32,6 @@ use crate::observation::work::{
 use crate::units::Timestamp;
 pub use address::ProxyAddress;
 use application::{Asked, Question};
-use budget::Budget;
 pub use storage::HostStorage;
 use wire::SparkExecutor;
 

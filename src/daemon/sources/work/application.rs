@@ -7,8 +7,7 @@ use serde::de::DeserializeOwned;
 
 use crate::daemon::sources::call::{Call, timed};
 use crate::daemon::sources::error::SourceError;
-use crate::daemon::sources::http_get::{HttpGet, TimeLimit, malformed};
-use crate::daemon::sources::work::budget::Budget;
+use crate::daemon::sources::http_get::{Budget, HttpGet, TimeLimit, malformed};
 use crate::daemon::sources::work::spark::SparkAnswers;
 use crate::daemon::sources::work::wire::{
     MapReduceJobs, SparkExecutor, SparkJob, SparkMetrics, SparkStage, StageStatus,
@@ -183,14 +182,12 @@ impl Reader<'_> {
             .base
             .join(path)
             .map_err(|error| malformed(self.base, error.to_string()))?;
-        let taken = self.budget.take(limit_bytes);
-        let (body, call) = timed(operation, self.http.bytes(&url, taken, self.limit)).await;
-        let received = body.as_ref().map_or(0, Vec::len);
-        self.budget.give_back(taken.saturating_sub(received));
+        let body = self.http.bytes(&url, limit_bytes, self.budget, self.limit);
+        let (body, call) = timed(operation, body).await;
         self.calls.push(call);
         body.map(|body| (url, body)).map_err(|error| match error {
-            // It was cut off by what the others took.
-            SourceError::TooLarge { .. } if taken < limit_bytes => {
+            // It was cut off by what all together may answer.
+            SourceError::TooLarge { .. } if self.budget.is_spent() => {
                 SourceError::OverBudget { operation }
             }
             error => error,

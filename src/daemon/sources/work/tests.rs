@@ -343,6 +343,25 @@ async fn the_largest_applications_are_asked_within_the_limits() {
 }
 
 #[tokio::test]
+async fn as_many_are_asked_at_a_time_as_the_bytes_that_they_answer_allow() {
+    let fake = recorded().await;
+    fake.answers("api stages", Canned::json("[]"))
+        .answers("metrics/json", fixture!("metrics"))
+        .answers("api environment", fixture!("environment"));
+    let running: Vec<RunningApplication> = (1..=20)
+        .map(|n| application(&format!("application_1_{n:04}"), &fake.url, n))
+        .collect();
+    // Each answers 14 kB; any of them might answer more than all may.
+    let limits = WorkLimits {
+        at_a_time: 20,
+        bytes: 300 << 10,
+        ..LIMITS
+    };
+    let work = read(&mut source(limits), running, &fake.url).await;
+    assert_eq!(work.totals.apps_unknown, 0);
+}
+
+#[tokio::test]
 async fn other_addresses_and_frameworks_are_not_asked() {
     let (fake, other) = (recorded().await, recorded().await);
     let mut source = source(LIMITS);
