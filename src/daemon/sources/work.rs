@@ -8,6 +8,7 @@
 
 mod address;
 mod application;
+mod late;
 mod map_reduce;
 mod spark;
 mod storage;
@@ -32,11 +33,12 @@ use crate::observation::work::{
 use crate::units::Timestamp;
 pub use address::ProxyAddress;
 use application::{Asked, Question};
+use late::LateRequest;
 pub use storage::HostStorage;
 use wire::SparkExecutor;
 
 /// After so many timeouts in a row, an application is left alone for a while: each time for twice as
-/// long. A driver that starts on a busy node is slow, too, but not for long.
+/// long. A driver on a busy node is slow, too, but answers in the end.
 const TIMEOUTS_MOST: u32 = 2;
 const LEFT_ALONE_FIRST: Duration = Duration::from_secs(15);
 const LEFT_ALONE_MOST: Duration = Duration::from_secs(300);
@@ -64,13 +66,26 @@ pub struct WorkSource {
 }
 
 /// What is remembered of an application while it runs.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Debug, Default)]
 struct Remembered {
     /// What its executors are; it does not change.
     settings: Option<ExecutorSettings>,
     timeouts: u32,
     /// It is not asked before.
     not_before: Option<Timestamp>,
+    /// The last request, if its answer was late.
+    late: Option<LateRequest>,
+}
+
+impl Remembered {
+    /// Forgets the timeouts if a late answer has arrived: the driver does not hang.
+    async fn hear_late_answer(&mut self) {
+        if let Some(late) = self.late.take_if(|late| late.is_over())
+            && late.was_answered().await
+        {
+            (self.timeouts, self.not_before) = (0, None);
+        }
+    }
 }
 
 /// The result of one reading.
@@ -113,6 +128,9 @@ impl WorkSource {
         });
         let ids: BTreeSet<&str> = running.iter().map(|application| &*application.id).collect();
         self.known.retain(|id, _| ids.contains(&**id));
+        for remembered in self.known.values_mut() {
+            remembered.hear_late_answer().await;
+        }
         let mut reasons: Vec<Option<WorkUnknown>> = Vec::with_capacity(running.len());
         let mut asked = 0;
         for application in &running {
@@ -217,8 +235,8 @@ impl WorkSource {
             let Some(finished) = asking.join_next().await else {
                 break;
             };
-            if let Ok((index, asked)) = finished {
-                self.remember(&running[index].id, &asked, at);
+            if let Ok((index, mut asked)) = finished {
+                self.remember(&running[index].id, &mut asked, at);
                 if let (Ok(work), Some(executors)) = (&asked.work, asked.executors) {
                     let has_work = !work.stages.is_empty();
                     answers.executors.push((executors, has_work));
@@ -230,8 +248,9 @@ impl WorkSource {
         answers
     }
 
-    fn remember(&mut self, id: &Arc<str>, asked: &Asked, at: Timestamp) {
+    fn remember(&mut self, id: &Arc<str>, asked: &mut Asked, at: Timestamp) {
         let remembered = self.known.entry(Arc::clone(id)).or_default();
+        remembered.late = asked.late.take();
         remembered.settings = asked.settings.or(remembered.settings);
         match asked.work {
             Err(WorkUnknown::TimedOut) => remembered.timeouts += 1,

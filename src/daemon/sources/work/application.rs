@@ -7,7 +7,8 @@ use serde::de::DeserializeOwned;
 
 use crate::daemon::sources::call::{Call, timed};
 use crate::daemon::sources::error::SourceError;
-use crate::daemon::sources::http_get::{Budget, HttpGet, TimeLimit, malformed};
+use crate::daemon::sources::http_get::{Budget, HttpGet, TimeLimit, malformed, shown};
+use crate::daemon::sources::work::late::{LATE_MOST, LateRequest};
 use crate::daemon::sources::work::spark::SparkAnswers;
 use crate::daemon::sources::work::wire::{
     MapReduceJobs, SparkExecutor, SparkJob, SparkMetrics, SparkStage, StageStatus,
@@ -48,6 +49,8 @@ pub struct Asked {
     /// `None` if it was not asked for them, or did not answer that.
     pub executors: Option<Vec<SparkExecutor>>,
     pub calls: Vec<Call>,
+    /// The request whose answer is late.
+    pub late: Option<LateRequest>,
 }
 
 /// One application, and the time and bytes that are left to ask it.
@@ -57,6 +60,7 @@ struct Reader<'a> {
     limit: TimeLimit,
     budget: &'a Budget,
     calls: Vec<Call>,
+    late: Option<LateRequest>,
 }
 
 impl Question {
@@ -68,6 +72,7 @@ impl Question {
             limit,
             budget,
             calls: Vec::new(),
+            late: None,
         };
         let had = limit.left();
         let mut settings = self.settings;
@@ -94,6 +99,7 @@ impl Question {
             settings,
             executors,
             calls: reader.calls,
+            late: reader.late,
         }
     }
 }
@@ -182,7 +188,19 @@ impl Reader<'_> {
             .base
             .join(path)
             .map_err(|error| malformed(self.base, error.to_string()))?;
-        let body = self.http.bytes(&url, limit_bytes, self.budget, self.limit);
+        let (http, budget, asked) = (self.http.clone(), self.budget.clone(), url.clone());
+        let within = TimeLimit::start(self.limit.left() + LATE_MOST);
+        let request = async move { http.bytes(&asked, limit_bytes, &budget, within).await };
+        let body = async {
+            let in_time = LateRequest::unless_in_time(request, self.limit).await;
+            in_time.unwrap_or_else(|late| {
+                self.late = Some(late);
+                Err(SourceError::TimedOut {
+                    what: shown(&url),
+                    after: self.limit.total,
+                })
+            })
+        };
         let (body, call) = timed(operation, body).await;
         self.calls.push(call);
         body.map(|body| (url, body)).map_err(|error| match error {

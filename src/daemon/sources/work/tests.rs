@@ -262,18 +262,39 @@ async fn a_driver_that_hangs_delays_no_other_one_and_is_left_alone_after_two_tim
     assert!(matches!(healthy, WorkOrReason::Known(_)), "{healthy:?}");
 }
 
+#[tokio::test]
+async fn a_driver_that_answers_late_does_not_hang() {
+    let fake = recorded().await;
+    let limits = WorkLimits {
+        timeout: Duration::from_millis(200),
+        ..LIMITS
+    };
+    let late = limits.timeout * 2;
+    fake.answers("api stages", Canned::json("[]").after(late));
+    let mut source = source(limits);
+    for _ in 0..4 {
+        let work = read_one(&mut source, application(ID, &fake.url, 1)).await;
+        assert_eq!(work, WorkOrReason::Unknown(WorkUnknown::TimedOut));
+        tokio::time::sleep(late).await;
+    }
+    fake.answers("api stages", fixture!("stages"));
+    let work = read_one(&mut source, application(ID, &fake.url, 1)).await;
+    assert!(matches!(work, WorkOrReason::Known(_)), "{work:?}");
+}
+
 #[test]
 fn an_application_that_goes_on_hanging_is_left_alone_for_longer_each_time() {
     let mut source = source(LIMITS);
     let (id, at) = (Arc::from(ID), Timestamp::from_millis(0));
-    let timed_out = Asked {
+    let mut timed_out = Asked {
         work: Err(WorkUnknown::TimedOut),
         settings: None,
         executors: None,
         calls: Vec::new(),
+        late: None,
     };
     let left_alone_s = (0..8).map(|_| {
-        source.remember(&id, &timed_out, at);
+        source.remember(&id, &mut timed_out, at);
         let not_before = source.known[&id].not_before;
         not_before.map_or(0, |not_before| not_before.since(at).as_secs())
     });
@@ -406,13 +427,14 @@ fn a_reading_without_time_for_an_application_does_not_make_up_for_its_timeouts()
     let mut source = source(LIMITS);
     let id: Arc<str> = "application_1_0001".into();
     let mut is_left_alone_after = |work| {
-        let asked = Asked {
+        let mut asked = Asked {
             work,
             settings: None,
             executors: None,
             calls: Vec::new(),
+            late: None,
         };
-        source.remember(&id, &asked, Timestamp::from_millis(0));
+        source.remember(&id, &mut asked, Timestamp::from_millis(0));
         source.known[&id].not_before.is_some()
     };
     assert!(!is_left_alone_after(Err(WorkUnknown::TimedOut)));
