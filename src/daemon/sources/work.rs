@@ -75,6 +75,8 @@ struct Remembered {
     not_before: Option<Timestamp>,
     /// The last request, if its answer was late.
     late: Option<LateRequest>,
+    /// It did not answer in time when it was last asked.
+    is_slow: bool,
 }
 
 impl Remembered {
@@ -191,7 +193,7 @@ impl WorkSource {
             .then_some(WorkUnknown::BackingOff)
     }
 
-    /// Asks the applications without a reason not to, the largest first. Returns the answers by
+    /// Asks the applications without a reason not to, the largest first and slow ones last. Returns the answers by
     /// position; those that the limits left no room for are missing.
     async fn ask(
         &mut self,
@@ -202,14 +204,21 @@ impl WorkSource {
     ) -> Answers {
         let limit = TimeLimit::start(self.limits.timeout);
         let budget = Budget::new(self.limits.bytes);
-        let mut waiting = running
+        let mut waiting: Vec<_> = running
             .iter()
             .zip(reasons)
             .enumerate()
             .filter(|(_, (_, reason))| reason.is_none())
             .filter_map(|(index, (application, _))| {
                 Some((index, application, application.tracking_url.clone()?))
-            });
+            })
+            .collect();
+        // Slow ones keep others waiting, and come last.
+        waiting.sort_by_key(|(_, application, _)| {
+            let remembered = self.known.get(&application.id);
+            remembered.is_some_and(|remembered| remembered.is_slow)
+        });
+        let mut waiting = waiting.into_iter();
         let mut asking = JoinSet::new();
         let mut answers = Answers::default();
         loop {
@@ -253,11 +262,15 @@ impl WorkSource {
         remembered.late = asked.late.take();
         remembered.settings = asked.settings.or(remembered.settings);
         match asked.work {
-            Err(WorkUnknown::TimedOut) => remembered.timeouts += 1,
+            Err(WorkUnknown::TimedOut) => {
+                remembered.timeouts += 1;
+                remembered.is_slow = true;
+            }
             // It had no chance to answer, which says nothing about it.
             Err(WorkUnknown::NotAsked) => return,
             Ok(_) | Err(_) => {
                 (remembered.timeouts, remembered.not_before) = (0, None);
+                remembered.is_slow = false;
                 return;
             }
         }

@@ -282,6 +282,34 @@ async fn a_driver_that_answers_late_does_not_hang() {
     assert!(matches!(work, WorkOrReason::Known(_)), "{work:?}");
 }
 
+#[tokio::test]
+async fn slow_drivers_are_asked_after_the_others() {
+    let fake = recorded().await;
+    let limits = WorkLimits {
+        timeout: Duration::from_millis(300),
+        at_a_time: 1,
+        ..LIMITS
+    };
+    fake.answers(
+        "application_1_0009",
+        Canned::json("[]").after(limits.timeout * 2),
+    );
+    let mut source = source(limits);
+    let running = || {
+        vec![
+            application("application_1_0009", &fake.url, 9),
+            application(ID, &fake.url, 1),
+        ]
+    };
+    let mut is_other_known = Vec::new();
+    for _ in 0..2 {
+        let work = read(&mut source, running(), &fake.url).await;
+        let of_other = work.applications.iter().find(|one| &*one.id == ID);
+        is_other_known.push(of_other.expect("it runs").known().is_some());
+    }
+    assert_eq!(is_other_known, [false, true]);
+}
+
 #[test]
 fn an_application_that_goes_on_hanging_is_left_alone_for_longer_each_time() {
     let mut source = source(LIMITS);
