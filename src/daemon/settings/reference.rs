@@ -85,7 +85,7 @@ pub const SETTINGS: &[Setting] = &[
     ),
     with_default(
         "work.answers_mib",
-        "2",
+        "1",
         "The most that all applications together may answer at one poll, in MiB; 1 to 64",
     ),
     with_default(
