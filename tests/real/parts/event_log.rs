@@ -1,6 +1,6 @@
 //! What a Spark event log says of a moment: the stages that run or wait, and the executors.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
@@ -15,6 +15,8 @@ pub struct EventLog {
     jobs: BTreeMap<i64, Span>,
     stages: BTreeMap<i64, Stage>,
     executors: BTreeMap<String, Span>,
+    /// Where tasks wrote shuffle output, and when they ended.
+    outputs: Vec<(String, i64)>,
 }
 
 /// A time that may not have ended.
@@ -48,6 +50,21 @@ impl From<&StageWork> for OpenStage {
             tasks_running: stage.tasks_running,
             is_blocked: stage.is_blocked,
         }
+    }
+}
+
+impl OpenStage {
+    /// Whether its tasks are as in one of two moments that follow each other, or some have changed
+    /// already.
+    pub fn is_between(&self, one: &Self, other: &Self) -> bool {
+        let between =
+            |number: u32, one: u32, other: u32| (one.min(other)..=one.max(other)).contains(&number);
+        between(
+            self.tasks_remaining,
+            one.tasks_remaining,
+            other.tasks_remaining,
+        ) && between(self.tasks_running, one.tasks_running, other.tasks_running)
+            && [one.is_blocked, other.is_blocked].contains(&self.is_blocked)
     }
 }
 
@@ -104,6 +121,12 @@ impl EventLog {
                     begin_ms: ms(&info["Launch Time"]),
                     end_ms: ms(&info["Finish Time"]),
                 });
+                let written = &event["Task Metrics"]["Shuffle Write Metrics"];
+                if written["Shuffle Bytes Written"].as_u64() > Some(0) {
+                    let host = info["Host"].as_str().expect("a name").to_owned();
+                    self.outputs
+                        .push((host, ms(&info["Finish Time"]).expect("a time")));
+                }
             }
             "SparkListenerExecutorAdded" => {
                 self.executor(event).begin_ms = ms(&event["Timestamp"]);
@@ -161,6 +184,13 @@ impl EventLog {
             is_blocked: stage.submitted.begin_ms > Some(at_ms),
         });
         open.collect()
+    }
+
+    /// The hosts on which tasks had written shuffle output by then.
+    pub fn hosts_with_output(&self, at: Timestamp) -> BTreeSet<&str> {
+        let outputs = self.outputs.iter();
+        let written = outputs.filter(|(_, end_ms)| *end_ms <= at.as_millis());
+        written.map(|(host, _)| host.as_str()).collect()
     }
 
     /// The executors at an instant.
