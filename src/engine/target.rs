@@ -394,7 +394,7 @@ impl TargetState {
             rule.completed_at = rule.completed_at.map(|completed| completed.min(at));
         }
         history.desired_sizes.clear();
-        history.output_wait_since = history.output_wait_since.map(|since| since.min(at));
+        history.kept_nodes.clear();
         history.resizes.clamp(at, &self.spec.guards);
     }
 

@@ -103,8 +103,8 @@ pub enum SimError {
     },
     /// A container is larger than what its queue may have on the largest cluster.
     #[error(
-        "job {job}: a container of {size} never starts in the queue `{queue}`, which may have {most} on the largest cluster of \
-         scenario `{scenario}`; raise `maximum_capacity_percent` or the limits of a group"
+        "job {job}: its application master and largest container, {size} together, never fit in the queue `{queue}`, which may have \
+         {most} on the largest cluster of scenario `{scenario}`; raise `maximum_capacity_percent` or the limits of a group"
     )]
     TooLargeForQueue {
         job: String,
@@ -301,14 +301,11 @@ fn check_queues(work: &JobWork, scenario: &Scenario) -> Result<(), SimError> {
         let containers = work.stages[rows]
             .iter()
             .filter(|row| row.spark.pool == NONE);
-        let sizes = containers
-            .map(|row| row.each)
-            .chain(spec.application_master);
-        if let Some(size) = sizes
-            .map(|each| each.memory)
-            .max()
-            .filter(|size| *size > most)
-        {
+        let largest = containers.map(|row| row.each.memory).max();
+        // A master holds its container while the others run.
+        let master = spec.application_master.unwrap_or_default().memory;
+        let size = master + largest.unwrap_or_default();
+        if size > most {
             return Err(SimError::TooLargeForQueue {
                 job: spec.id.to_string(),
                 size,

@@ -207,17 +207,33 @@ impl ContainerWorkload<'_> {
     }
 
     fn activate_inactive(&mut self, cluster: &Cluster) {
-        while let Some(&job) = self.inactive.front() {
+        let offered = cluster.offered.memory;
+        // Without queues the first one that waits holds back the others.
+        let looked_at = if self.queue.has_limits() {
+            self.inactive.len()
+        } else {
+            1
+        };
+        let mut position = 0;
+        while position < looked_at.min(self.inactive.len()) {
+            let job = self.inactive[position];
             let master = self.queue.size_of(job, NONE);
             let taken = self.masters.plus(master).memory.as_f64();
             if self.masters != Resources::default()
-                && taken > APPLICATION_MASTER_SHARE * cluster.offered.memory.as_f64()
+                && taken > APPLICATION_MASTER_SHARE * offered.as_f64()
             {
                 return;
             }
-            self.inactive.pop_front();
-            self.masters = self.masters.plus(master);
-            self.queue.activate(job);
+            if self
+                .queue
+                .takes_master(job, offered, APPLICATION_MASTER_SHARE)
+            {
+                self.inactive.remove(position);
+                self.masters = self.masters.plus(master);
+                self.queue.activate(job);
+            } else {
+                position += 1;
+            }
         }
     }
 
@@ -290,6 +306,7 @@ impl ContainerWorkload<'_> {
             self.release(container, now_ms, cluster);
         }
         self.masters = self.masters.minus(self.queue.size_of(job, NONE));
+        self.queue.master_ended(job);
         self.running_jobs -= 1;
         self.finished += 1;
         while self

@@ -4,7 +4,7 @@ use crate::sim::job_work::JobWork;
 use crate::sim::observed_work::ObservedWork;
 use crate::sim::run::StepCurve;
 use crate::sim::trace_work::TraceWork;
-use crate::sim::unhindered::containers_alone;
+use crate::sim::unhindered::{containers_alone, unlimited};
 use crate::units::{Mebibytes, Resources, Timestamp, VirtualCores};
 
 /// The resources that a workload would use over time, with unlimited capacity.
@@ -41,10 +41,11 @@ enum Held {
 fn demand_of_jobs(work: &JobWork, counted: Held) -> StepCurve<Resources> {
     let mut changes = Changes::from(work.start, work.jobs.len());
     let mut ready_ms = vec![0_i64; work.stages.len()];
+    let unlimited = unlimited();
     for (index, job) in work.jobs.iter().enumerate() {
         let is_simulated = job.spark.is_some() || job.map_reduce.is_some();
         if counted == Held::ByContainers && is_simulated {
-            for held in containers_alone(work, index) {
+            for held in containers_alone(work, index, &unlimited) {
                 let at = |ms: i64| job.submit_ms.saturating_add(ms);
                 changes.add(at(held.from_ms), at(held.until_ms), 1, held.each);
             }

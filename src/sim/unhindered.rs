@@ -15,25 +15,31 @@ const UNLIMITED: Resources = Resources {
 
 /// Sets how long the Spark applications take if they never wait. The other jobs know it already.
 pub fn measure(work: &mut JobWork) {
+    let unlimited = unlimited();
     for job in 0..work.job_count() {
         if work.jobs[job].spark.is_some() {
-            let held = containers_alone(work, job);
+            let held = containers_alone(work, job, &unlimited);
             let end_ms = held.iter().map(|held| held.until_ms).max();
             work.jobs[job].unhindered_ms = end_ms.unwrap_or(0);
         }
     }
 }
 
-/// The containers of a Spark application that never waits, in milliseconds since its submission.
-pub fn containers_alone(work: &JobWork, job: usize) -> Vec<Held> {
-    let alone = work.job_alone(job);
+/// A cluster on which no application ever waits.
+pub fn unlimited() -> Scenario {
     let mut scenario = Scenario::default();
     scenario.groups.truncate(1);
     scenario.groups[0].count = Instances(1);
     scenario.groups[0].node = UNLIMITED;
-    let mut workload = ContainerWorkload::new(&alone, &scenario);
+    scenario
+}
+
+/// The containers of an application on an [`unlimited`] cluster, in milliseconds since its submission.
+pub fn containers_alone(work: &JobWork, job: usize, unlimited: &Scenario) -> Vec<Held> {
+    let alone = work.job_alone(job);
+    let mut workload = ContainerWorkload::new(&alone, unlimited);
     workload.record_held();
-    let mut simulation = Simulation::new(Box::new(workload), alone.start, &scenario, 0);
+    let mut simulation = Simulation::new(Box::new(workload), alone.start, unlimited, 0);
     while simulation.advance_to(i64::MAX) {}
     simulation.workload.take_held()
 }

@@ -32,10 +32,9 @@ use crate::observation::work::{
 };
 use crate::units::Timestamp;
 pub use address::ProxyAddress;
-use application::{Asked, Question};
+use application::{Asked, Question, ask_executors};
 use late::LateRequest;
 pub use storage::HostStorage;
-use wire::SparkExecutor;
 
 /// After so many timeouts in a row, an application is left alone for a while: each time for twice as
 /// long. A driver on a busy node is slow, too, but answers in the end.
@@ -73,6 +72,8 @@ struct Remembered {
     timeouts: u32,
     /// It is not asked before.
     not_before: Option<Timestamp>,
+    /// It is not asked before where it stores data.
+    output_not_before: Option<Timestamp>,
     /// The last request, if its answer was late.
     late: Option<LateRequest>,
     /// It did not answer in time when it was last asked.
@@ -141,14 +142,17 @@ impl WorkSource {
             asked += usize::from(reason.is_none() && !is_left_out);
             reasons.push(reason.or(is_left_out.then_some(WorkUnknown::NotAsked)));
         }
-        let Answers {
-            works: mut answers,
-            executors,
-            calls,
-        } = self
-            .ask(&running, &reasons, measured_at, asks_for_output)
-            .await;
-        let storage = asks_for_output.then(|| storage_of(&executors, running.len()));
+        let budget = Budget::new(self.limits.bytes);
+        let (mut answers, mut calls) = self.ask(&running, &reasons, measured_at, &budget).await;
+        let mut storage = None;
+        if asks_for_output {
+            // Only then, so that no work is unknown because of it.
+            let (told, more_calls) = self
+                .ask_for_output(&running, &answers, measured_at, &budget)
+                .await;
+            calls.extend(more_calls);
+            storage = Some(told);
+        }
         let applications = running.into_iter().zip(reasons).enumerate();
         let works = applications.map(|(index, (application, reason))| {
             let answer = answers.remove(&index);
@@ -200,10 +204,9 @@ impl WorkSource {
         running: &[RunningApplication],
         reasons: &[Option<WorkUnknown>],
         at: Timestamp,
-        asks_for_output: bool,
-    ) -> Answers {
+        budget: &Budget,
+    ) -> (BTreeMap<usize, Result<KnownWork, WorkUnknown>>, Vec<Call>) {
         let limit = TimeLimit::start(self.limits.timeout);
-        let budget = Budget::new(self.limits.bytes);
         let mut waiting: Vec<_> = running
             .iter()
             .zip(reasons)
@@ -220,7 +223,7 @@ impl WorkSource {
         });
         let mut waiting = waiting.into_iter();
         let mut asking = JoinSet::new();
-        let mut answers = Answers::default();
+        let (mut answers, mut calls) = (BTreeMap::new(), Vec::new());
         loop {
             while asking.len() < self.limits.at_a_time
                 && !limit.left().is_zero()
@@ -235,7 +238,6 @@ impl WorkSource {
                     containers: application.containers,
                     settings: remembered.settings,
                     at,
-                    asks_for_output,
                 };
                 let (http, budget) = (self.http.clone(), budget.clone());
                 asking.spawn(async move { (index, question.ask(&http, limit, &budget).await) });
@@ -246,15 +248,68 @@ impl WorkSource {
             };
             if let Ok((index, mut asked)) = finished {
                 self.remember(&running[index].id, &mut asked, at);
-                if let (Ok(work), Some(executors)) = (&asked.work, asked.executors) {
-                    let has_work = !work.stages.is_empty();
-                    answers.executors.push((executors, has_work));
-                }
-                answers.calls.extend(asked.calls);
-                answers.works.insert(index, asked.work);
+                calls.extend(asked.calls);
+                answers.insert(index, asked.work);
             }
         }
-        answers
+        (answers, calls)
+    }
+
+    /// Asks the Spark applications that told their work, where they store data. One that answers late is not asked
+    /// that again for a while.
+    async fn ask_for_output(
+        &mut self,
+        running: &[RunningApplication],
+        works: &BTreeMap<usize, Result<KnownWork, WorkUnknown>>,
+        at: Timestamp,
+        budget: &Budget,
+    ) -> (HostStorage, Vec<Call>) {
+        let limit = TimeLimit::start(self.limits.timeout);
+        let mut storage = HostStorage {
+            apps_unknown: running.len() as u64,
+            ..HostStorage::default()
+        };
+        let mut waiting = works.iter().filter_map(|(index, work)| {
+            let application = &running[*index];
+            let has_work = !work.as_ref().ok()?.stages.is_empty();
+            let not_before = self.known.get(&application.id)?.output_not_before;
+            let may_be_asked = not_before.is_none_or(|not_before| at >= not_before);
+            let base = application.tracking_url.clone()?;
+            (application.kind == ApplicationKind::Spark && may_be_asked)
+                .then(|| (Arc::clone(&application.id), base, has_work))
+        });
+        let (mut asking, mut calls) = (JoinSet::new(), Vec::new());
+        let mut late = Vec::new();
+        loop {
+            while asking.len() < self.limits.at_a_time
+                && !limit.left().is_zero()
+                && !budget.is_spent()
+                && let Some((id, base, has_work)) = waiting.next()
+            {
+                let (http, budget) = (self.http.clone(), budget.clone());
+                asking.spawn(async move {
+                    let asked = ask_executors(&id, &base, &http, limit, &budget).await;
+                    (id, has_work, asked)
+                });
+            }
+            let Some(finished) = asking.join_next().await else {
+                break;
+            };
+            if let Ok((id, has_work, asked)) = finished {
+                calls.extend(asked.calls);
+                match asked.executors {
+                    Ok(executors) => storage.add(&executors, has_work),
+                    Err(WorkUnknown::TimedOut) => late.push((id, asked.late)),
+                    Err(_) => {}
+                }
+            }
+        }
+        for (id, request) in late {
+            let remembered = self.known.entry(id).or_default();
+            remembered.output_not_before = Some(at + LEFT_ALONE_MOST);
+            remembered.late = request.or(remembered.late.take());
+        }
+        (storage, calls)
     }
 
     fn remember(&mut self, id: &Arc<str>, asked: &mut Asked, at: Timestamp) {
@@ -279,28 +334,6 @@ impl WorkSource {
             remembered.not_before = Some(at + doubled.min(LEFT_ALONE_MOST));
         }
     }
-}
-
-/// The answers of applications.
-#[derive(Default)]
-struct Answers {
-    /// By position among the running applications.
-    works: BTreeMap<usize, Result<KnownWork, WorkUnknown>>,
-    /// The executors of the Spark applications that told them, and whether a stage is left.
-    executors: Vec<(Vec<SparkExecutor>, bool)>,
-    calls: Vec<Call>,
-}
-
-/// Where `running` applications store data.
-fn storage_of(executors: &[(Vec<SparkExecutor>, bool)], running: usize) -> HostStorage {
-    let mut storage = HostStorage {
-        apps_unknown: (running - executors.len()) as u64,
-        ..HostStorage::default()
-    };
-    for (executors, has_work) in executors {
-        storage.add(executors, *has_work);
-    }
-    storage
 }
 
 fn work_of(application: RunningApplication, work: WorkOrReason) -> ApplicationWork {

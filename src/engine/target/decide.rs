@@ -1,13 +1,16 @@
 //! Decides about one target, once the state of each rule is known.
 
+use std::collections::BTreeSet;
+
 use super::TargetState;
+use super::output::output_floor;
 use super::proposal::{AskedBy, Proposal};
 use super::situation::Situation;
 use super::termination::{application_masters_at_risk, application_masters_floor, choose_nodes};
 use crate::decision::{Action, Cause, HoldReason, Limiter, Resize};
 use crate::engine::hdfs_floor::{HdfsFloor, hdfs_floor};
 use crate::engine::limits::{LimitedSize, limit_scale_in, limit_scale_out};
-use crate::observation::{Direction, GroupState};
+use crate::observation::{Direction, GroupState, InstanceId};
 
 impl TargetState {
     /// Decides what to do with the group at this tick.
@@ -31,7 +34,6 @@ impl TargetState {
         let proposal = self.proposal(now);
         self.remember_desired_size(now, proposal.map(|proposal| proposal.desired));
         let Some(proposal) = proposal else {
-            self.history.output_wait_since = None;
             return Action::Hold(self.reason_without_proposal(now));
         };
         let direction = if proposal.desired < requested {
@@ -40,12 +42,21 @@ impl TargetState {
             Direction::Out
         };
         let is_retry = proposal.desired == requested;
+        if direction == Direction::Out {
+            self.forget_output();
+        }
         if let Some(reason) = self.guard(now, direction, proposal) {
             return Action::Hold(reason);
         }
-        let limited = self.limited(now, direction, proposal);
-        if proposal.asked_by.is_policy()
-            && let Some(reason) = self.wait_for_output(now, requested, &limited)
+        let kept = if direction == Direction::In && proposal.asked_by.is_policy() {
+            self.keep_output(now)
+        } else {
+            BTreeSet::new()
+        };
+        let limited = self.limited(now, direction, proposal, &kept);
+        if direction == Direction::In
+            && proposal.asked_by.is_policy()
+            && let Some(reason) = self.wait_for_answers(now, &limited)
         {
             return Action::Hold(reason);
         }
@@ -58,18 +69,24 @@ impl TargetState {
                     percent_cap: limited.by.and_then(|by| by.percent_cap),
                 })
             }
-            Ok(limited) => Action::Resize(self.resize(now, proposal, limited)),
+            Ok(limited) => Action::Resize(self.resize(now, proposal, limited, &kept)),
         }
     }
 
     /// Records the resize as sent, and returns it.
-    fn resize(&mut self, now: &Situation, proposal: Proposal, limited: LimitedSize) -> Resize {
+    fn resize(
+        &mut self,
+        now: &Situation,
+        proposal: Proposal,
+        limited: LimitedSize,
+        kept: &BTreeSet<InstanceId>,
+    ) -> Resize {
         let (from, to) = (now.group.requested, limited.size);
         self.history
             .resizes
             .send(now.tick.at(), from, to, proposal.asked_by.rule());
         self.history.resized_last_tick = true;
-        let (protect, prefer) = choose_nodes(now.tick, now.group, to);
+        let (protect, prefer) = choose_nodes(now.tick, now.group, to, kept);
         Resize {
             from,
             to,
@@ -95,6 +112,7 @@ impl TargetState {
         now: &Situation,
         direction: Direction,
         proposal: Proposal,
+        kept: &BTreeSet<InstanceId>,
     ) -> Result<LimitedSize, HoldReason> {
         let (at, from, limits) = (now.tick.at(), now.group.requested, now.limits);
         let (guards, accepted) = (&self.spec.guards, self.history.resizes.accepted());
@@ -117,7 +135,7 @@ impl TargetState {
             let floor = application_masters_floor(now.tick, now.group).min(from);
             limited = limited.at_least(floor, Limiter::ApplicationMasters);
         }
-        if is_policy && let Some(floor) = self.output_floor(now) {
+        if let Some(floor) = output_floor(now, kept) {
             limited = limited.at_least(floor.min(from), Limiter::ShuffleOutput);
         }
         match hdfs_floor(

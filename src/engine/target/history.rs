@@ -10,7 +10,7 @@ use crate::engine::for_timer::ForTimer;
 use crate::engine::in_flight::ResizeTracker;
 use crate::engine::samples::SignalSamples;
 use crate::engine::window::WindowSamples;
-use crate::observation::{GroupId, RuleName};
+use crate::observation::{GroupId, InstanceId, RuleName};
 use crate::policy::Target;
 use crate::policy::signal::SignalSource;
 use crate::units::{Instances, Timestamp};
@@ -37,9 +37,9 @@ pub struct TargetHistory {
     /// The last tick decided to resize.
     #[serde(alias = "has_just_sent")]
     pub(super) resized_last_tick: bool,
-    /// Since when a scale-in waits for nodes that store shuffle output.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) output_wait_since: Option<Timestamp>,
+    /// The nodes that scale-ins left because of their shuffle output.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) kept_nodes: Vec<KeptNode>,
     /// The most core nodes that the cluster was ever seen with.
     pub(super) most_core: Instances,
 }
@@ -51,6 +51,17 @@ pub(super) struct RuleHistory {
     pub for_timer: ForTimer,
     /// When the last resize of this rule completed: its cooldown starts there.
     pub completed_at: Option<Timestamp>,
+}
+
+/// A node that a scale-in left because of its shuffle output.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct KeptNode {
+    pub instance: InstanceId,
+    /// When a scale-in first wanted the node.
+    pub since: Timestamp,
+    /// When an application last named it while a scale-in wanted it.
+    pub last: Timestamp,
 }
 
 /// The part of a history that was not recorded under this policy.
@@ -77,7 +88,7 @@ impl TargetHistory {
             group: None,
             known_group: None,
             resized_last_tick: false,
-            output_wait_since: None,
+            kept_nodes: Vec::new(),
             most_core: Instances::ZERO,
         }
     }

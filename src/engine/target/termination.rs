@@ -5,10 +5,10 @@
 //! are asked. Where that is unknown, output that was written before the oldest running application
 //! started is not needed by any of them.
 
+use std::collections::BTreeSet;
+
 use crate::engine::tick::Tick;
-use crate::observation::work::{
-    ApplicationKind, ApplicationWork, Storage, StoringNode, WorkOrReason,
-};
+use crate::observation::work::{ApplicationKind, ApplicationWork, Storage, WorkOrReason};
 use crate::observation::{GroupKind, GroupStatus, InstanceId, NodeLoad};
 use crate::units::{Instances, Timestamp};
 
@@ -24,8 +24,10 @@ enum Loss {
     Output { idle_since: Timestamp },
     /// The node runs this many containers.
     Containers(u32),
-    /// The node stores data of running applications, and runs this many containers.
-    Stored(u32),
+    /// The node runs this many containers, one of which caches blocks.
+    Cached(u32),
+    /// The node is kept for its shuffle output, and runs this many containers.
+    Kept(u32),
     /// The node runs an application master: the application would be lost.
     Application,
 }
@@ -44,6 +46,7 @@ pub(super) fn choose_nodes(
     tick: &Tick,
     group: &GroupStatus,
     to: Instances,
+    kept: &BTreeSet<InstanceId>,
 ) -> (Vec<InstanceId>, Vec<InstanceId>) {
     let can_name = group.kind == GroupKind::Group && to < group.running;
     let Some(snapshot) = tick.snapshot().filter(|_| can_name) else {
@@ -59,7 +62,7 @@ pub(super) fn choose_nodes(
     let mut by_loss: Vec<(Loss, &NodeLoad)> = staying
         .into_iter()
         .rev()
-        .map(|node| (loss(tick, node), node))
+        .map(|node| (loss(tick, node, kept), node))
         .collect();
     by_loss.sort_by_key(|(loss, _)| *loss);
     let to_terminate = ((group.running - to).get() as usize).saturating_sub(draining.len());
@@ -91,15 +94,24 @@ pub(super) fn application_masters_floor(tick: &Tick, group: &GroupStatus) -> Ins
     }
 }
 
-/// Returns how many instances of the group store shuffle output of a running application, and run no
-/// application master.
-pub(super) fn with_output(tick: &Tick, group: &GroupStatus) -> Instances {
+/// Returns how many instances of the group stay if all others go: the `kept` ones, those with application
+/// masters, and, where an empty one is kept, those that run containers.
+pub(super) fn fewest_with(
+    tick: &Tick,
+    group: &GroupStatus,
+    kept: &BTreeSet<InstanceId>,
+) -> Instances {
     let nodes = tick.snapshot().map_or(&[][..], |snapshot| &snapshot.0);
-    let kept = nodes.iter().filter(|node| {
-        let stores = stored(tick, node).is_some_and(|stored| stored.shuffle);
-        stores && node.group == group.id && !node.draining && !node.has_application_master
+    let of_group = || {
+        let is_of_group = |node: &&NodeLoad| node.group == group.id && !node.draining;
+        nodes.iter().filter(is_of_group)
+    };
+    let is_kept = |node: &NodeLoad| kept.contains(&node.instance);
+    let keeps_empty = of_group().any(|node| is_kept(node) && node.containers == 0);
+    let stay = of_group().filter(|node| {
+        node.has_application_master || is_kept(node) || (keeps_empty && node.containers > 0)
     });
-    Instances(kept.count() as u32)
+    Instances(stay.count() as u32)
 }
 
 /// Whether Spark applications can say which nodes store their data, and have not been asked.
@@ -141,13 +153,15 @@ fn ids<'a>(nodes: impl IntoIterator<Item = &'a (Loss, &'a NodeLoad)>) -> Vec<Ins
         .collect()
 }
 
-fn loss(tick: &Tick, node: &NodeLoad) -> Loss {
+fn loss(tick: &Tick, node: &NodeLoad, kept: &BTreeSet<InstanceId>) -> Loss {
     if node.has_application_master {
         Loss::Application
     } else if !node.health.is_usable() {
         Loss::Unusable
-    } else if stored(tick, node).is_some() {
-        Loss::Stored(node.containers)
+    } else if kept.contains(&node.instance) {
+        Loss::Kept(node.containers)
+    } else if node.containers > 0 && is_cached(tick, node) {
+        Loss::Cached(node.containers)
     } else if node.containers > 0 {
         Loss::Containers(node.containers)
     } else if stores_nothing_needed(tick, node) {
@@ -160,21 +174,24 @@ fn loss(tick: &Tick, node: &NodeLoad) -> Loss {
     }
 }
 
-/// What Spark applications store on a node, if they were asked.
-fn stored<'a>(tick: &Tick<'a>, node: &NodeLoad) -> Option<&'a StoringNode> {
-    storage(tick)?.of(&node.instance)
+/// Whether an executor on the node caches blocks, as far as applications were asked.
+fn is_cached(tick: &Tick, node: &NodeLoad) -> bool {
+    let stored = storage(tick).and_then(|storage| storage.of(&node.instance));
+    stored.is_some_and(|stored| stored.cached)
 }
 
-fn storage<'a>(tick: &Tick<'a>) -> Option<&'a Storage> {
+/// What Spark applications said about where they store data, if they were asked.
+pub(super) fn storage<'a>(tick: &Tick<'a>) -> Option<&'a Storage> {
     tick.work()?.storage.as_ref()
 }
 
-/// Whether no running application can need output on an empty node, which Spark did not name: all have
-/// said what they store, there is no application, or the oldest one started after the node had become
-/// empty.
+/// Whether no running application can need output on an empty node: all have said that they store none
+/// there, there is no application, or the oldest one started after the node had become empty.
 fn stores_nothing_needed(tick: &Tick, empty: &NodeLoad) -> bool {
-    if storage(tick).is_some_and(|storage| storage.apps_unknown == 0) {
-        return true;
+    if let Some(storage) = storage(tick).filter(|storage| storage.apps_unknown == 0) {
+        return storage
+            .of(&empty.instance)
+            .is_none_or(|stored| !stored.shuffle);
     }
     let Some(yarn) = tick.yarn() else {
         return false;

@@ -19,6 +19,8 @@ struct Asked {
     nodes: [Load; 5],
     storage: Option<Storage>,
     kind: ApplicationKind,
+    /// Containers that wait.
+    pending: u64,
 }
 
 /// A node that stores shuffle output, or cached blocks if not.
@@ -62,6 +64,7 @@ impl Asked {
             ],
             storage: None,
             kind: ApplicationKind::Spark,
+            pending: 0,
         }
     }
 
@@ -87,6 +90,7 @@ impl Asked {
         });
         if let Some(yarn) = &mut observation.yarn {
             yarn.value.apps_running = 1;
+            yarn.value.containers_pending = self.pending;
             yarn.value.oldest_app_started_at = Some(second(0));
         }
         let application = ApplicationWork {
@@ -171,44 +175,172 @@ fn nodes_with_shuffle_output_stay_and_the_others_go() {
     );
 }
 
+fn at_limit(size: u32) -> Action {
+    Action::Hold(HoldReason::AtLimit {
+        limiter: Limiter::ShuffleOutput,
+        size: Instances(size),
+        percent_cap: None,
+    })
+}
+
+fn everywhere() -> Option<Storage> {
+    known((0..5).map(|number| storing(number, true)).collect())
+}
+
 #[test]
 fn where_all_nodes_store_output_nothing_scales_in_until_it_has_waited_for_long_enough() {
     let mut asked = Asked::new("keep_shuffle_output: 10m,");
-    asked.storage = known((0..5).map(|number| storing(number, true)).collect());
-    let held = Action::Hold(HoldReason::AtLimit {
-        limiter: Limiter::ShuffleOutput,
-        size: Instances(5),
-        percent_cap: None,
-    });
-    for s in [1_000, 1_030, 1_570] {
+    asked.storage = everywhere();
+    for s in (1_000..1_600).step_by(30) {
         asked.harness.scene.at = second(s);
-        assert_eq!(asked.action(), held, "at {s} s");
+        assert_eq!(asked.action(), at_limit(5), "at {s} s");
         assert!(asked.harness.engine.asks_for_output());
     }
     asked.harness.scene.at = second(1_600);
     let resize = asked.resize();
     assert_eq!((resize.to, resize.limited_by), (Instances(1), None));
+    assert_eq!(
+        names(&resize.prefer),
+        ["i-4", "i-3", "i-2", "i-1"],
+        "the longest empty first"
+    );
 }
 
 #[test]
-fn a_wait_that_is_over_does_not_count_for_the_next_scale_in() {
-    let mut asked = Asked::new("keep_shuffle_output: 10m,");
-    asked.storage = known((0..5).map(|number| storing(number, true)).collect());
-    asked.action();
-    // What was stored has been read, and the scale-in gets what it wants.
-    asked.storage = known(vec![]);
-    asked.harness.scene.at = second(1_300);
-    assert_eq!(asked.resize().to, Instances(1));
+fn the_wait_goes_on_over_steps_and_over_ticks_at_which_nothing_asks_for_a_scale_in() {
+    let mut asked = Asked::new("keep_shuffle_output: 10m, step: { shrink: 1 },");
+    asked.storage = everywhere();
+    for s in (1_000..1_600).step_by(30) {
+        asked.harness.scene.at = second(s);
+        // YARN does not answer now and then.
+        asked.harness.scene.available_percent = (s % 90 != 0).then_some(50.0);
+        assert!(matches!(asked.action(), Action::Hold(_)), "at {s} s");
+    }
+    asked.harness.scene.available_percent = Some(50.0);
+    asked.harness.scene.at = second(1_630);
+    assert_eq!(asked.resize().to, Instances(4));
     asked
         .harness
         .engine
         .note(&task_group(0).id, Outcome::NotSent);
-    asked.storage = known((0..5).map(|number| storing(number, true)).collect());
-    asked.harness.scene.at = second(1_700);
-    assert!(matches!(
-        asked.action(),
-        Action::Hold(HoldReason::AtLimit { .. })
-    ));
+    asked.harness.scene.at = second(1_660);
+    assert_eq!(
+        asked.resize().to,
+        Instances(4),
+        "the next step does not wait again"
+    );
+}
+
+#[test]
+fn a_group_that_was_asked_to_grow_in_between_waits_anew() {
+    let mut asked = Asked::new("keep_shuffle_output: 10m,");
+    let rules = "{ name: smaller, when: yarn_containers_pending == 0, then: { set: 1 } }, \
+                 { name: larger, when: yarn_containers_pending > 0, then: { grow: 1 } }";
+    asked.harness.engine = started(
+        parsed(&format!(
+            "{{ name: t, targets: [{{ group: {{ role: task }}, limits: {{ min: 0, max: 20 }}, keep_shuffle_output: 10m, rules: [{rules}] }}] }}"
+        )),
+        asked.harness.scene.groups.clone(),
+    );
+    asked.storage = everywhere();
+    for s in (1_000..1_500).step_by(30) {
+        asked.harness.scene.at = second(s);
+        assert_eq!(asked.action(), at_limit(5), "at {s} s");
+    }
+    asked.pending = 7;
+    asked.harness.scene.at = second(1_510);
+    asked.action();
+    asked
+        .harness
+        .engine
+        .note(&task_group(0).id, Outcome::NotSent);
+    asked.pending = 0;
+    for s in (1_600..2_100).step_by(30) {
+        asked.harness.scene.at = second(s);
+        assert_eq!(asked.action(), at_limit(5), "at {s} s");
+    }
+}
+
+#[test]
+fn an_answer_that_is_missing_once_ends_no_wait() {
+    let mut asked = Asked::new("");
+    asked.storage = everywhere();
+    assert_eq!(asked.action(), at_limit(5));
+    for (s, storage) in [
+        (
+            1_030,
+            Some(Storage {
+                nodes: vec![],
+                apps_unknown: 1,
+            }),
+        ),
+        (1_060, everywhere()),
+    ] {
+        asked.harness.scene.at = second(s);
+        asked.storage = storage;
+        assert_eq!(asked.action(), at_limit(5), "at {s} s");
+    }
+    // Unknown for longer than a value counts as recent.
+    asked.storage = Some(Storage {
+        nodes: vec![],
+        apps_unknown: 1,
+    });
+    asked.harness.scene.at = second(1_180);
+    assert_eq!(asked.resize().to, Instances(1));
+}
+
+#[test]
+fn busy_nodes_do_not_go_in_place_of_empty_ones_with_output() {
+    let mut asked = Asked::new("");
+    asked.nodes = [
+        (0, Some(900)),
+        (0, Some(900)),
+        (0, Some(900)),
+        (40, None),
+        (40, None),
+    ];
+    asked.storage = known(vec![storing(0, true), storing(1, true), storing(2, true)]);
+    assert_eq!(asked.action(), at_limit(5));
+}
+
+#[test]
+fn a_fleet_with_output_stays_as_it_is_because_it_cannot_name_instances() {
+    let mut asked = Asked::new("");
+    let policy = "{ name: t, targets: [{ group: { fleet: task, market: on-demand }, limits: { min: 0, max: 40 }, \
+                  rules: [{ name: set, when: 'true', then: { set: 5 } }] }] }";
+    for group in &mut asked.harness.scene.groups {
+        group.kind = crate::observation::GroupKind::Fleet;
+        group.requested = Instances(20);
+        group.running = Instances(20);
+    }
+    asked.harness.engine = started(parsed(policy), asked.harness.scene.groups.clone());
+    asked.storage = known(vec![storing(0, true)]);
+    assert_eq!(asked.action(), at_limit(20));
+}
+
+#[test]
+fn a_target_that_does_not_wait_is_not_changed_by_what_another_asked_for() {
+    let nodes = [
+        (0, Some(900)),
+        (0, Some(900)),
+        (0, Some(900)),
+        (4, None),
+        (4, None),
+    ];
+    let mut off = Asked::new("keep_shuffle_output: 0s,");
+    off.nodes = nodes;
+    let before = off.resize();
+    let mut off = Asked::new("keep_shuffle_output: 0s,");
+    off.nodes = nodes;
+    off.storage = Some(Storage {
+        nodes: vec![storing(0, true), storing(1, true), storing(2, true)],
+        apps_unknown: 1,
+    });
+    let with_answers = off.resize();
+    assert_eq!(
+        (with_answers.to, with_answers.prefer, with_answers.protect),
+        (before.to, before.prefer, before.protect)
+    );
 }
 
 #[test]

@@ -11,6 +11,7 @@ use super::state::ContainerWorkload;
 use super::table::Container;
 use crate::observation::work::{KnownWork, StageWork};
 use crate::sim::cluster::Cluster;
+use crate::units::Resources;
 
 /// The most of a job's room that reduces take while maps wait
 /// (`yarn.app.mapreduce.am.job.reduce.rampup.limit`).
@@ -51,14 +52,18 @@ impl ContainerWorkload<'_> {
 
     /// The number of reduces that a job may have while some of its maps wait.
     fn room_for_reduces(&self, maps: u32, reduces: u32, done: f64, cluster: &Cluster) -> u64 {
-        let mib = |stage: u32| self.work.stages[stage as usize].each.memory.as_f64();
-        let running = |stage: u32| self.queue.tasks_running(stage) as f64 * mib(stage);
-        let free = cluster.offered.minus(cluster.used).memory.as_f64();
-        let limit = free + running(maps) + running(reduces);
-        let ideal = limit * done.min(RAMPUP_LIMIT);
-        let of_maps = running(maps) + self.queue.tasks_to_start(maps) as f64 * mib(maps);
-        let unused = (limit - ideal - of_maps).max(0.0);
-        ((ideal + unused) / mib(reduces)) as u64
+        let free = cluster.offered.minus(cluster.used);
+        // Nodes enforce both.
+        let of = |amount: fn(Resources) -> f64| {
+            let each = |stage: u32| amount(self.work.stages[stage as usize].each);
+            let running = |stage: u32| self.queue.tasks_running(stage) as f64 * each(stage);
+            let limit = amount(free) + running(maps) + running(reduces);
+            let ideal = limit * done.min(RAMPUP_LIMIT);
+            let of_maps = running(maps) + self.queue.tasks_to_start(maps) as f64 * each(maps);
+            let unused = (limit - ideal - of_maps).max(0.0);
+            ((ideal + unused) / each(reduces)) as u64
+        };
+        of(|each| each.memory.as_f64()).min(of(|each| each.vcores.as_f64()))
     }
 
     /// Whether a task that starts now is a reduce that waits for maps.

@@ -18,7 +18,7 @@ use crate::sim::job_work::JobWork;
 pub(super) use crate::sim::job_work::NONE;
 use crate::sim::scenario::{Scenario, Scheduler};
 use crate::sim::workload::QueueUsage;
-use crate::units::Resources;
+use crate::units::{Mebibytes, Resources};
 
 /// The state of all jobs, and a queue of those with containers to start.
 #[derive(Debug)]
@@ -112,9 +112,32 @@ impl<'a> JobQueue<'a> {
         true
     }
 
+    /// Whether the master of a job may start in its queue, on nodes that offer so much.
+    pub fn takes_master(&self, job: u32, offered: Mebibytes, share_of_masters: f64) -> bool {
+        let submitter = self.work.jobs[job as usize].submitter;
+        let master = self.size_of(job, NONE).memory;
+        self.lines
+            .takes_master(submitter, master, offered, share_of_masters)
+    }
+
+    /// Whether queues and users have limits.
+    pub fn has_limits(&self) -> bool {
+        self.lines.has_limits()
+    }
+
+    /// Notes that the master of a job has ended with the job.
+    pub fn master_ended(&mut self, job: u32) {
+        let master = self.size_of(job, NONE).memory;
+        let submitter = self.work.jobs[job as usize].submitter;
+        self.lines.change_masters(submitter, |sum| sum - master);
+    }
+
     /// Lets the master of a job start.
     pub fn activate(&mut self, job: u32) {
         self.jobs[job as usize].master = MasterState::Waiting;
+        let master = self.size_of(job, NONE).memory;
+        let submitter = self.work.jobs[job as usize].submitter;
+        self.lines.change_masters(submitter, |sum| sum + master);
         self.requeue(job);
     }
 
@@ -337,15 +360,8 @@ impl<'a> JobQueue<'a> {
         });
         if place != state.place {
             let old = std::mem::replace(&mut state.place, place);
-            let order = self.lines.of(self.work.jobs[job as usize].submitter);
-            if let Some(Ok(position)) = old.map(|old| order.binary_search(&old)) {
-                order.remove(position);
-            }
-            if let Some(place) = place
-                && let Err(position) = order.binary_search(&place)
-            {
-                order.insert(position, place);
-            }
+            let submitter = self.work.jobs[job as usize].submitter;
+            self.lines.replace(submitter, old, place);
         }
     }
 

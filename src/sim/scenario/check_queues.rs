@@ -31,9 +31,9 @@ pub(super) fn check_queues(
     }
     let capacities = queues.iter().map(|queue| queue.capacity.get());
     let total = capacities.fold(0.0, std::ops::Add::add);
-    if (total - 100.0).abs() > 0.01 {
+    if (total - 100.0).abs() > 0.05 {
         let problem = format_args!(
-            "the capacities add up to {total}%; YARN needs exactly 100%, so correct one or add a queue"
+            "the capacities add up to {total}%; YARN needs 100%, so correct one or add a queue"
         );
         return refuse(&raw.span, "queues", problem);
     }

@@ -18,7 +18,7 @@ use crate::observation::work::{ApplicationKind, KnownWork, WorkUnknown};
 use crate::units::Timestamp;
 
 /// The largest answers. Spark's metrics have 11 kB whatever the number of tasks, a stage 2.2 kB,
-/// the settings 105 kB, and an executor 1.5 kB.
+/// the settings 105 kB, and an executor 2.2 kB.
 const METRICS_BYTES: usize = 128 << 10;
 const STAGES_BYTES: usize = 512 << 10;
 const JOBS_BYTES: usize = 256 << 10;
@@ -37,8 +37,6 @@ pub struct Question {
     /// What its executors are, if that was read before.
     pub settings: Option<ExecutorSettings>,
     pub at: Timestamp,
-    /// Whether it is asked for its executors, those that are gone included.
-    pub asks_for_output: bool,
 }
 
 /// The answer of an application.
@@ -46,8 +44,6 @@ pub struct Question {
 pub struct Asked {
     pub work: Result<KnownWork, WorkUnknown>,
     pub settings: Option<ExecutorSettings>,
-    /// `None` if it was not asked for them, or did not answer that.
-    pub executors: Option<Vec<SparkExecutor>>,
     pub calls: Vec<Call>,
     /// The request whose answer is late.
     pub late: Option<LateRequest>,
@@ -76,14 +72,10 @@ impl Question {
         };
         let had = limit.left();
         let mut settings = self.settings;
-        let mut executors = None;
         let answer = match self.kind {
             ApplicationKind::MapReduce => reader.map_reduce().await,
             ApplicationKind::Spark | ApplicationKind::Other => {
                 let answers = reader.spark(&self.id, settings).await;
-                if self.asks_for_output && answers.is_ok() {
-                    executors = reader.executors(&self.id).await;
-                }
                 answers.map(|answers| {
                     settings = answers.settings;
                     answers.work(self.at, self.containers)
@@ -97,10 +89,43 @@ impl Question {
                 reason => reason,
             }),
             settings,
-            executors,
             calls: reader.calls,
             late: reader.late,
         }
+    }
+}
+
+/// The answer of a Spark application about its executors.
+#[derive(Debug)]
+pub struct AskedExecutors {
+    pub executors: Result<Vec<SparkExecutor>, WorkUnknown>,
+    pub calls: Vec<Call>,
+    /// The request whose answer is late.
+    pub late: Option<LateRequest>,
+}
+
+/// Asks the Spark application `id` for its executors, those that are gone included.
+pub async fn ask_executors(
+    id: &str,
+    base: &Url,
+    http: &HttpGet,
+    limit: TimeLimit,
+    budget: &Budget,
+) -> AskedExecutors {
+    let mut reader = Reader {
+        http,
+        base,
+        limit,
+        budget,
+        calls: Vec::new(),
+        late: None,
+    };
+    let path = format!("api/v1/applications/{id}/allexecutors");
+    let executors = reader.json("spark_executors", &path, EXECUTORS_BYTES).await;
+    AskedExecutors {
+        executors: executors.map_err(|error| reason(&error)),
+        calls: reader.calls,
+        late: reader.late,
     }
 }
 
@@ -150,14 +175,6 @@ impl Reader<'_> {
             Ok(settings) => Ok(Some(settings)),
             Err(error) => Err(malformed(&url, error.to_string())),
         }
-    }
-
-    /// Its executors. That they are unknown does not make its work unknown.
-    async fn executors(&mut self, id: &str) -> Option<Vec<SparkExecutor>> {
-        let path = format!("api/v1/applications/{id}/allexecutors");
-        self.json("spark_executors", &path, EXECUTORS_BYTES)
-            .await
-            .ok()
     }
 
     async fn map_reduce(&mut self) -> Result<KnownWork, SourceError> {

@@ -4,6 +4,10 @@ use std::collections::BTreeMap;
 
 use crate::daemon::sources::work::wire::SparkExecutor;
 
+/// How many executors that are gone Spark keeps by default (`spark.ui.retainedDeadExecutors`). Of one with
+/// as many, some may be missing.
+const GONE_KEPT: usize = 100;
+
 /// What Spark calls the driver among the executors.
 const DRIVER: &str = "driver";
 
@@ -25,9 +29,13 @@ pub struct Stored {
 }
 
 impl HostStorage {
-    /// Adds the executors of an application, which `has_work` if a stage of it is left. With the external
-    /// shuffle service, a host keeps the output of executors that are gone.
+    /// Adds the executors of an application that counted as unknown, which `has_work` if a stage of it is
+    /// left. With the external shuffle service, a host keeps the output of executors that are gone.
     pub fn add(&mut self, executors: &[SparkExecutor], has_work: bool) {
+        let gone = executors.iter().filter(|executor| !executor.is_active);
+        if gone.count() < GONE_KEPT || !has_work {
+            self.apps_unknown = self.apps_unknown.saturating_sub(1);
+        }
         for executor in executors.iter().filter(|executor| executor.id != DRIVER) {
             let stored = Stored {
                 shuffle: has_work && executor.total_shuffle_write > 0,
@@ -76,6 +84,23 @@ mod tests {
             expected.map(|host| (format!("{host}.ec2.internal"), OUTPUT))
         );
         assert_eq!(hosts(reply, false), [], "no stage is left to read it");
+    }
+
+    #[test]
+    fn an_application_with_very_many_executors_that_are_gone_may_not_name_all() {
+        let gone = r#"{"id":"1","hostPort":"h:1","isActive":false,"totalShuffleWrite":9}"#;
+        let unknown = |count: usize, has_work| {
+            let list = format!("[{}]", vec![gone; count].join(","));
+            let executors: Vec<SparkExecutor> = serde_json::from_str(&list).expect("executors");
+            let mut storage = HostStorage {
+                apps_unknown: 1,
+                ..HostStorage::default()
+            };
+            storage.add(&executors, has_work);
+            storage.apps_unknown
+        };
+        assert_eq!((unknown(99, true), unknown(100, true)), (0, 1));
+        assert_eq!(unknown(100, false), 0, "nothing is left to read it");
     }
 
     #[test]

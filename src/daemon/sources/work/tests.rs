@@ -317,7 +317,6 @@ fn an_application_that_goes_on_hanging_is_left_alone_for_longer_each_time() {
     let mut timed_out = Asked {
         work: Err(WorkUnknown::TimedOut),
         settings: None,
-        executors: None,
         calls: Vec::new(),
         late: None,
     };
@@ -458,7 +457,6 @@ fn a_reading_without_time_for_an_application_does_not_make_up_for_its_timeouts()
         let mut asked = Asked {
             work,
             settings: None,
-            executors: None,
             calls: Vec::new(),
             late: None,
         };
@@ -518,4 +516,52 @@ async fn executors_that_are_not_told_leave_the_work_known_and_the_storage_unknow
         let storage = reading.storage.expect("asked");
         assert_eq!((storage.hosts.len(), storage.apps_unknown), (0, 2));
     }
+}
+
+#[tokio::test]
+async fn output_is_asked_for_after_all_work_and_not_again_for_a_while_if_that_hangs() {
+    let fake = recorded().await;
+    for number in 1..=4 {
+        for (path, fixture) in [
+            (
+                "api stages?status=active&status=pending",
+                fixture!("stages"),
+            ),
+            ("api jobs?status=running", fixture!("jobs")),
+            ("api environment", fixture!("environment")),
+            ("metrics/json", fixture!("metrics")),
+        ] {
+            let id = format!("application_1_000{number}");
+            fake.answers(&format!("/proxy/{id}/{path}"), fixture);
+        }
+        let hangs = fixture!("ess-allexecutors").after(Duration::from_secs(60));
+        fake.answers(
+            &format!("/proxy/application_1_000{number}/api allexecutors"),
+            hangs,
+        );
+    }
+    let mut source = source(LIMITS);
+    let running = || {
+        let hanging = (1..=4).map(|number| format!("application_1_000{number}"));
+        let mut all: Vec<RunningApplication> =
+            hanging.map(|id| application(&id, &fake.url, 99)).collect();
+        all.push(application(ID, &fake.url, 9));
+        all
+    };
+    let first = source
+        .read(&Clock::real(), running(), &fake.url, true)
+        .await;
+    assert_eq!(
+        first.work.value.totals.apps_unknown, 0,
+        "{:?}",
+        first.work.value
+    );
+    let again = source
+        .read(&Clock::real(), running(), &fake.url, true)
+        .await;
+    assert_eq!(again.work.value.totals.apps_unknown, 0);
+    let asked = operations(&again);
+    let asked = asked.iter().filter(|name| **name == "spark_executors");
+    assert_eq!(asked.count(), 1, "only the one that does not hang");
+    assert_eq!(again.storage.expect("asked").apps_unknown, 4);
 }

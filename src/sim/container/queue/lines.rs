@@ -23,6 +23,8 @@ pub(super) struct Lines<'a> {
     turn: Vec<usize>,
     /// One for each user of each queue, by [`JobSpec::submitter`](crate::sim::job_work::JobSpec).
     lines: Vec<Line>,
+    /// Jobs in all lines.
+    waiting: usize,
 }
 
 /// A queue, and what its containers hold.
@@ -30,6 +32,10 @@ pub(super) struct Lines<'a> {
 struct QueueUse<'a> {
     spec: &'a QueueSpec,
     used: Resources,
+    /// Of the application masters that run or may start.
+    masters: Mebibytes,
+    /// Its lines, by position.
+    lines: Vec<usize>,
 }
 
 /// The jobs of one user in one queue.
@@ -50,21 +56,31 @@ impl<'a> Lines<'a> {
             ..Line::default()
         };
         let queue_of = |name: &str| queues.iter().position(|queue| queue.has(name));
+        let lines: Vec<Line> = match queues {
+            [] => vec![line(0)],
+            _ => (work.submitters.iter())
+                .map(|submitter| line(queue_of(&submitter.queue).unwrap_or(0)))
+                .collect(),
+        };
+        let lines_of = |queue| {
+            let of_queue = lines.iter().enumerate();
+            let of_queue = of_queue.filter(move |(_, line): &(usize, &Line)| line.queue == queue);
+            of_queue.map(|(index, _)| index).collect()
+        };
         Self {
-            lines: match queues {
-                [] => vec![line(0)],
-                _ => (work.submitters.iter())
-                    .map(|submitter| line(queue_of(&submitter.queue).unwrap_or(0)))
-                    .collect(),
-            },
             turn: (0..queues.len()).collect(),
             queues: queues
                 .iter()
-                .map(|spec| QueueUse {
+                .enumerate()
+                .map(|(index, spec)| QueueUse {
                     spec,
                     used: Resources::default(),
+                    masters: Mebibytes::ZERO,
+                    lines: lines_of(index),
                 })
                 .collect(),
+            waiting: 0,
+            lines,
         }
     }
 
@@ -77,14 +93,24 @@ impl<'a> Lines<'a> {
     /// Whether no job waits.
     #[inline]
     pub fn is_empty(&self) -> bool {
-        self.lines.iter().all(|line| line.order.is_empty())
+        self.waiting == 0
     }
 
-    /// The jobs in the line of a submitter.
+    /// Moves a job to another place in the line of its submitter, or into it or out of it.
     #[inline]
-    pub fn of(&mut self, submitter: u32) -> &mut VecDeque<(u64, u32)> {
+    pub fn replace(&mut self, submitter: u32, old: Option<(u64, u32)>, new: Option<(u64, u32)>) {
         let index = self.index(submitter);
-        &mut self.lines[index].order
+        let order = &mut self.lines[index].order;
+        if let Some(Ok(position)) = old.map(|old| order.binary_search(&old)) {
+            order.remove(position);
+            self.waiting -= 1;
+        }
+        if let Some(new) = new
+            && let Err(position) = order.binary_search(&new)
+        {
+            order.insert(position, new);
+            self.waiting += 1;
+        }
     }
 
     /// The jobs of a scenario without queues.
@@ -100,6 +126,39 @@ impl<'a> Lines<'a> {
         } else {
             submitter as usize
         }
+    }
+
+    /// Whether an application master may start in the queue of a submitter: the masters of a queue take at
+    /// most a `share` of its maximum, except for a single one.
+    pub fn takes_master(
+        &self,
+        submitter: u32,
+        master: Mebibytes,
+        offered: Mebibytes,
+        share_of_masters: f64,
+    ) -> bool {
+        let Some(queue) = self.queue_of(submitter) else {
+            return true;
+        };
+        let most = share_of_masters * share(queue.spec.maximum, offered);
+        queue.masters == Mebibytes::ZERO || (queue.masters + master).as_f64() <= most
+    }
+
+    /// Changes the memory of the masters in the queue of a submitter.
+    pub fn change_masters(&mut self, submitter: u32, change: impl FnOnce(Mebibytes) -> Mebibytes) {
+        if self.has_limits() {
+            let queue = self.lines[submitter as usize].queue;
+            let masters = &mut self.queues[queue].masters;
+            *masters = change(*masters);
+        }
+    }
+
+    fn queue_of(&self, submitter: u32) -> Option<&QueueUse<'a>> {
+        let line = self
+            .lines
+            .get(submitter as usize)
+            .filter(|_| self.has_limits())?;
+        self.queues.get(line.queue)
     }
 
     /// Notes that a container of a submitter started.
@@ -135,8 +194,8 @@ impl<'a> Lines<'a> {
         self.turn.iter().find_map(|index| {
             let queue = &self.queues[*index];
             let user_limit = share(queue.spec.user_limit(), offered);
-            let lines = (self.lines.iter())
-                .filter(|line| line.queue == *index && line.used.memory.as_f64() <= user_limit);
+            let lines = queue.lines.iter().map(|line| &self.lines[*line]);
+            let lines = lines.filter(|line| line.used.memory.as_f64() <= user_limit);
             let first_of = |line: &Line| {
                 let mut requests = line.order.iter().map(|entry| (*entry, request(entry.1)));
                 requests.find(|(_, request)| left.covers(request.each))
@@ -175,7 +234,7 @@ impl<'a> Lines<'a> {
     }
 
     fn pending_limit(&self, index: usize, waiting: &[(u64, Resources)]) -> Option<PendingLimit> {
-        let QueueUse { spec, used } = &self.queues[index];
+        let QueueUse { spec, used, .. } = &self.queues[index];
         let (mut users, mut used_by_users) = (0.0, Resources::default());
         let (mut containers, mut pending) = (0, Resources::default());
         for (line, (count, resources)) in self.lines.iter().zip(waiting) {

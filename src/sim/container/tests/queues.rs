@@ -92,6 +92,29 @@ fn a_user_beyond_the_limit_gets_nothing_more_while_others_do() {
 }
 
 #[test]
+fn application_masters_leave_room_in_their_queue_for_what_they_ask_for() {
+    // Three slots of the queue: one master at a time, and the next one as soon as it is done.
+    let with_master = |number: u32| Job {
+        application_master: Some(SLOT),
+        ..submitted(job(&number.to_string(), 0.0, &[10.0]), "adhoc", "ann")
+    };
+    let mut jobs: Vec<Job> = (0..6).map(with_master).collect();
+    jobs.push(Job {
+        application_master: Some(SLOT),
+        ..submitted(job("other", 1.0, &[10.0]), "etl", "bob")
+    });
+    let mut cluster = etl_and_adhoc();
+    cluster.yarn.application_start = seconds(5.0);
+    let run = run_jobs(&jobs, &cluster, &[], 0);
+    assert_eq!((run.tasks_finished, run.is_cut_off), (7, false));
+    assert_eq!(
+        finishes(&run)[..2],
+        [15.0, 16.0],
+        "the other queue does not wait"
+    );
+}
+
+#[test]
 fn the_engine_is_shown_what_a_queue_holds_back() {
     let jobs = [submitted(job("a", 0.0, &[100.0; 5]), "adhoc", "ann")];
     let run = run_jobs(&jobs, &etl_and_adhoc(), &[], 0);
@@ -184,5 +207,13 @@ fn work_that_its_queue_can_never_run_is_refused() {
     let too_large = refused(wide, &cluster);
     assert!(
         matches!(&too_large, SimError::TooLargeForQueue { most, .. } if *most == Mebibytes(3_000))
+    );
+    // Each fits alone, but the master holds its container.
+    let mut both = submitted(job("a", 0.0, &[1.0]), "adhoc", "ann");
+    both.stages[0].memory = Mebibytes(2_500);
+    both.application_master = Some(SLOT);
+    let too_large = refused(both, &cluster);
+    assert!(
+        matches!(&too_large, SimError::TooLargeForQueue { size, .. } if *size == Mebibytes(3_500))
     );
 }
