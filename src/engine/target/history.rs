@@ -1,6 +1,6 @@
 //! What the engine keeps of one target between two ticks.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -38,8 +38,8 @@ pub struct TargetHistory {
     #[serde(alias = "has_just_sent")]
     pub(super) resized_last_tick: bool,
     /// The nodes that scale-ins left because of their shuffle output.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub(super) kept_nodes: Vec<KeptNode>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(super) kept_nodes: BTreeMap<InstanceId, KeptNode>,
     /// The most core nodes that the cluster was ever seen with.
     pub(super) most_core: Instances,
 }
@@ -53,11 +53,10 @@ pub(super) struct RuleHistory {
     pub completed_at: Option<Timestamp>,
 }
 
-/// A node that a scale-in left because of its shuffle output.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// Since when scale-ins have left a node because of its shuffle output.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct KeptNode {
-    pub instance: InstanceId,
     /// When a scale-in first wanted the node.
     pub since: Timestamp,
     /// When an application last named it while a scale-in wanted it.
@@ -88,7 +87,7 @@ impl TargetHistory {
             group: None,
             known_group: None,
             resized_last_tick: false,
-            kept_nodes: Vec::new(),
+            kept_nodes: BTreeMap::new(),
             most_core: Instances::ZERO,
         }
     }

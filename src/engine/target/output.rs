@@ -2,8 +2,8 @@
 //!
 //! Such nodes stay while an application has stages left to read the output. Each stays at most
 //! `keep_shuffle_output` after a scale-in first wanted it to go, or after it became empty if that is
-//! later: then it has run tasks since. Applications are asked where they store
-//! output only when a target is about to scale in, because the answer is large.
+//! later: then it has run tasks since. Applications are asked where they store output only when a
+//! target is about to scale in, because the answer is large.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -32,39 +32,33 @@ impl TargetState {
             .filter(|node| !node.has_application_master)
             .map(|node| (&node.instance, node))
             .collect();
-        let kept = &mut self.history.kept_nodes;
-        kept.retain(|node| present.contains_key(&node.instance) && at.since(node.last) <= NEW_WISH);
         let storage = storage(now.tick).filter(|_| !keep.is_zero());
         let knows_all = storage.is_some_and(|storage| storage.apps_unknown == 0);
-        let named = storage.map_or(&[][..], |storage| &storage.nodes);
-        let named = named.iter().filter(|node| node.shuffle);
-        let named: BTreeSet<&InstanceId> = named
-            .map(|node| &node.instance)
-            .filter(|instance| present.contains_key(instance))
-            .collect();
-        // An application that does not answer once may still need what it named before.
-        let is_recent = |node: &KeptNode| at.since(node.last) <= now.tick.max_age;
-        kept.retain(|node| named.contains(&node.instance) || !knows_all);
-        for instance in named {
-            match kept.iter_mut().find(|node| node.instance == *instance) {
-                Some(node) => node.last = at,
-                None => kept.push(KeptNode {
-                    instance: instance.clone(),
-                    since: at,
-                    last: at,
-                }),
-            }
-        }
-        let empty_since = |node: &KeptNode| {
-            let present = present.get(&node.instance);
-            present.and_then(|present| present.idle_since)
+        let is_named = |instance: &InstanceId| {
+            let stored = storage.and_then(|storage| storage.of(instance));
+            stored.is_some_and(|stored| stored.shuffle)
         };
-        let stays = |node: &&KeptNode| {
-            let since = empty_since(node).map_or(node.since, |since| since.max(node.since));
-            is_recent(node) && at.since(since) < keep
+        let kept = &mut self.history.kept_nodes;
+        kept.retain(|instance, node| {
+            let is_old = at.since(node.last) > NEW_WISH;
+            let may_need_it = is_named(instance) || !knows_all;
+            present.contains_key(instance) && !is_old && may_need_it
+        });
+        for instance in present.keys().filter(|instance| is_named(instance)) {
+            let first = KeptNode {
+                since: at,
+                last: at,
+            };
+            kept.entry((*instance).clone()).or_insert(first).last = at;
+        }
+        let stays = |(instance, node): &(&InstanceId, &KeptNode)| {
+            let empty_since = present.get(instance).and_then(|node| node.idle_since);
+            let since = empty_since.map_or(node.since, |empty| empty.max(node.since));
+            // An application that does not answer once may still need what it named before.
+            at.since(node.last) <= now.tick.max_age && at.since(since) < keep
         };
         let staying = kept.iter().filter(stays);
-        staying.map(|node| node.instance.clone()).collect()
+        staying.map(|(instance, _)| instance.clone()).collect()
     }
 
     /// Forgets which nodes were kept, because the group is asked to grow: it needs them for new work.

@@ -35,6 +35,8 @@ pub struct StoringNode {
 impl Storage {
     /// What a node stores.
     pub fn of(&self, instance: &InstanceId) -> Option<&StoringNode> {
-        self.nodes.iter().find(|node| node.instance == *instance)
+        let order = |node: &StoringNode| node.instance.cmp(instance);
+        let position = self.nodes.binary_search_by(order).ok()?;
+        self.nodes.get(position)
     }
 }
