@@ -55,6 +55,35 @@ pub struct WorkLimits {
     pub bytes: usize,
 }
 
+impl WorkLimits {
+    /// Asks so many at a time, while time and bytes are left. A question that panicked has no answer, as
+    /// one that the limits left no room for.
+    async fn ask_each<Q>(
+        &self,
+        mut questions: impl Iterator<Item = Q>,
+        limit: TimeLimit,
+        budget: &Budget,
+    ) -> Vec<Q::Output>
+    where
+        Q: Future<Output: Send> + Send + 'static,
+    {
+        let (mut asking, mut answers) = (JoinSet::new(), Vec::new());
+        loop {
+            while asking.len() < self.at_a_time
+                && !limit.left().is_zero()
+                && !budget.is_spent()
+                && let Some(question) = questions.next()
+            {
+                asking.spawn(question);
+            }
+            let Some(finished) = asking.join_next().await else {
+                return answers;
+            };
+            answers.extend(finished);
+        }
+    }
+}
+
 /// The running applications of one cluster, and what is remembered of each.
 #[derive(Debug)]
 pub struct WorkSource {
@@ -116,7 +145,7 @@ impl WorkSource {
     }
 
     /// Asks the running applications, which `resource_manager` listed, and where they store data if
-    /// `asks_for_output`. Takes at most the timeout.
+    /// `asks_for_output`. Takes at most the timeout for each of the two.
     pub async fn read(
         &mut self,
         clock: &Clock,
@@ -197,8 +226,8 @@ impl WorkSource {
             .then_some(WorkUnknown::BackingOff)
     }
 
-    /// Asks the applications without a reason not to, the largest first and slow ones last. Returns the answers by
-    /// position; those that the limits left no room for are missing.
+    /// Asks the applications without a reason not to, the largest first and slow ones last. Returns the
+    /// answers by position; those that the limits left no room for are missing.
     async fn ask(
         &mut self,
         running: &[RunningApplication],
@@ -221,42 +250,30 @@ impl WorkSource {
             let remembered = self.known.get(&application.id);
             remembered.is_some_and(|remembered| remembered.is_slow)
         });
-        let mut waiting = waiting.into_iter();
-        let mut asking = JoinSet::new();
-        let (mut answers, mut calls) = (BTreeMap::new(), Vec::new());
-        loop {
-            while asking.len() < self.limits.at_a_time
-                && !limit.left().is_zero()
-                && !budget.is_spent()
-                && let Some((index, application, base)) = waiting.next()
-            {
-                let remembered = self.known.entry(Arc::clone(&application.id)).or_default();
-                let question = Question {
-                    id: Arc::clone(&application.id),
-                    kind: application.kind,
-                    base,
-                    containers: application.containers,
-                    settings: remembered.settings,
-                    at,
-                };
-                let (http, budget) = (self.http.clone(), budget.clone());
-                asking.spawn(async move { (index, question.ask(&http, limit, &budget).await) });
-            }
-            // A question that panicked has no answer, as one that the limits left no room for.
-            let Some(finished) = asking.join_next().await else {
-                break;
+        let questions = waiting.into_iter().map(|(index, application, base)| {
+            let remembered = self.known.get(&application.id);
+            let question = Question {
+                id: Arc::clone(&application.id),
+                kind: application.kind,
+                base,
+                containers: application.containers,
+                settings: remembered.and_then(|remembered| remembered.settings),
+                at,
             };
-            if let Ok((index, mut asked)) = finished {
-                self.remember(&running[index].id, &mut asked, at);
-                calls.extend(asked.calls);
-                answers.insert(index, asked.work);
-            }
+            let (http, budget) = (self.http.clone(), budget.clone());
+            async move { (index, question.ask(&http, limit, &budget).await) }
+        });
+        let (mut answers, mut calls) = (BTreeMap::new(), Vec::new());
+        for (index, mut asked) in self.limits.ask_each(questions, limit, budget).await {
+            self.remember(&running[index].id, &mut asked, at);
+            calls.extend(asked.calls);
+            answers.insert(index, asked.work);
         }
         (answers, calls)
     }
 
-    /// Asks the Spark applications that told their work, where they store data. One that answers late is not asked
-    /// that again for a while.
+    /// Asks the Spark applications that told their work, where they store data. One that answers late is
+    /// not asked that again for a while.
     async fn ask_for_output(
         &mut self,
         running: &[RunningApplication],
@@ -269,45 +286,36 @@ impl WorkSource {
             apps_unknown: running.len() as u64,
             ..HostStorage::default()
         };
-        let mut waiting = works.iter().filter_map(|(index, work)| {
+        let questions = works.iter().filter_map(|(index, work)| {
             let application = &running[*index];
             let has_work = !work.as_ref().ok()?.stages.is_empty();
             let not_before = self.known.get(&application.id)?.output_not_before;
             let may_be_asked = not_before.is_none_or(|not_before| at >= not_before);
-            let base = application.tracking_url.clone()?;
-            (application.kind == ApplicationKind::Spark && may_be_asked)
-                .then(|| (Arc::clone(&application.id), base, has_work))
+            if application.kind != ApplicationKind::Spark || !may_be_asked {
+                return None;
+            }
+            let (id, base) = (
+                Arc::clone(&application.id),
+                application.tracking_url.clone()?,
+            );
+            let (http, budget) = (self.http.clone(), budget.clone());
+            Some(async move {
+                let asked = ask_executors(&id, &base, &http, limit, &budget).await;
+                (id, has_work, asked)
+            })
         });
-        let (mut asking, mut calls) = (JoinSet::new(), Vec::new());
-        let mut late = Vec::new();
-        loop {
-            while asking.len() < self.limits.at_a_time
-                && !limit.left().is_zero()
-                && !budget.is_spent()
-                && let Some((id, base, has_work)) = waiting.next()
-            {
-                let (http, budget) = (self.http.clone(), budget.clone());
-                asking.spawn(async move {
-                    let asked = ask_executors(&id, &base, &http, limit, &budget).await;
-                    (id, has_work, asked)
-                });
-            }
-            let Some(finished) = asking.join_next().await else {
-                break;
-            };
-            if let Ok((id, has_work, asked)) = finished {
-                calls.extend(asked.calls);
-                match asked.executors {
-                    Ok(executors) => storage.add(&executors, has_work),
-                    Err(WorkUnknown::TimedOut) => late.push((id, asked.late)),
-                    Err(_) => {}
+        let mut calls = Vec::new();
+        for (id, has_work, asked) in self.limits.ask_each(questions, limit, budget).await {
+            calls.extend(asked.calls);
+            match asked.executors {
+                Ok(executors) => storage.add(&executors, has_work),
+                Err(WorkUnknown::TimedOut) => {
+                    let remembered = self.known.entry(id).or_default();
+                    remembered.output_not_before = Some(at + LEFT_ALONE_MOST);
+                    remembered.late = asked.late;
                 }
+                Err(_) => {}
             }
-        }
-        for (id, request) in late {
-            let remembered = self.known.entry(id).or_default();
-            remembered.output_not_before = Some(at + LEFT_ALONE_MOST);
-            remembered.late = request.or(remembered.late.take());
         }
         (storage, calls)
     }
