@@ -137,6 +137,12 @@ pub struct Executors {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct StageWork {
+    /// Its number in its application: that of Spark; 0 for maps, 1 for reduces.
+    #[serde(default)]
+    pub id: u32,
+    /// Tasks that have completed.
+    #[serde(default)]
+    pub tasks_done: u32,
     /// Tasks that have not completed, those that run included.
     pub tasks_remaining: u32,
     /// Tasks that run.

@@ -5,7 +5,7 @@ fn stage(tasks_remaining: u32, tasks_running: u32, task_s: Option<f64>) -> Stage
         tasks_remaining,
         tasks_running,
         task_s,
-        is_blocked: false,
+        ..StageWork::default()
     }
 }
 

@@ -159,7 +159,7 @@ mod tests {
                 tasks_remaining: 60,
                 tasks_running: 2,
                 task_s: Some(10.0),
-                is_blocked: false,
+                ..StageWork::default()
             }],
         })
     }

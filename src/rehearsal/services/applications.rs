@@ -56,16 +56,18 @@ pub async fn spark_stages(
     Path((id, _)): Path<(String, String)>,
 ) -> Answer {
     let known = known_work(&served, &id, ApplicationKind::Spark).await?;
-    let stages = known.stages.iter().enumerate().map(|(number, stage)| {
-        let completed = u32::from(stage.task_s.is_some());
+    let stages = known.stages.iter().map(|stage| {
+        // Before a task is done, its time so far stands for the one that is done.
+        let completed = stage.tasks_done.max(u32::from(stage.task_s.is_some()));
+        let run_s = stage.task_s.unwrap_or(0.0) * f64::from(completed);
         json!({
             "status": if stage.is_blocked { "PENDING" } else { "ACTIVE" },
-            "stageId": number,
+            "stageId": stage.id,
             "attemptId": 0,
             "numTasks": stage.tasks_remaining + completed,
             "numActiveTasks": stage.tasks_running,
             "numCompleteTasks": completed,
-            "executorRunTime": (stage.task_s.unwrap_or(0.0) * 1e3).round() as u64,
+            "executorRunTime": (run_s * 1e3).round() as u64,
         })
     });
     Ok(Json(stages.collect()))
@@ -77,8 +79,8 @@ pub async fn spark_jobs(
     Path((id, _)): Path<(String, String)>,
 ) -> Answer {
     let known = known_work(&served, &id, ApplicationKind::Spark).await?;
-    let jobs = (0..known.stages.len())
-        .map(|number| json!({ "jobId": number, "status": "RUNNING", "stageIds": [number] }));
+    let ids = known.stages.iter().map(|stage| stage.id);
+    let jobs = ids.map(|id| json!({ "jobId": id, "status": "RUNNING", "stageIds": [id] }));
     Ok(Json(jobs.collect()))
 }
 

@@ -153,6 +153,8 @@ impl ContainerWorkload<'_> {
         let completed = count(self.work.stages[spec.first_stage as usize].tasks) - tasks_remaining;
         let elapsed_s = (now_ms - self.up_since_ms(job)) as f64 / 1e3;
         let maps = StageWork {
+            id: 0,
+            tasks_done: completed,
             tasks_remaining,
             tasks_running,
             task_s: (tasks_running > 0).then(|| {
@@ -162,7 +164,10 @@ impl ContainerWorkload<'_> {
         };
         let reduces = self.reduces_of(job).map(|reduces| {
             let (tasks_remaining, tasks_running) = of(reduces);
+            let total = self.work.stages[reduces as usize].tasks;
             StageWork {
+                id: 1,
+                tasks_done: count(total) - tasks_remaining,
                 tasks_remaining,
                 tasks_running,
                 task_s: None,

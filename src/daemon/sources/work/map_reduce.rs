@@ -13,6 +13,8 @@ impl MapReduceJob {
         let elapsed_ms = self.elapsed_time as f64;
         let (running, completed) = (self.maps_running, self.maps_completed);
         let maps = StageWork {
+            id: 0,
+            tasks_done: completed,
             tasks_remaining: self.maps_total.saturating_sub(completed),
             tasks_running: running,
             task_s: (running > 0)
@@ -20,6 +22,8 @@ impl MapReduceJob {
             is_blocked: false,
         };
         let reduces = StageWork {
+            id: 1,
+            tasks_done: self.reduces_completed,
             tasks_remaining: self.reduces_total.saturating_sub(self.reduces_completed),
             tasks_running: self.reduces_running,
             task_s: None,

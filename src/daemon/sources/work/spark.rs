@@ -64,6 +64,8 @@ impl SparkAnswers {
 impl SparkStage {
     fn work(&self, at: Timestamp) -> StageWork {
         StageWork {
+            id: u32::try_from(self.stage_id).unwrap_or(u32::MAX),
+            tasks_done: self.num_complete_tasks,
             tasks_remaining: self.num_tasks.saturating_sub(self.num_complete_tasks),
             tasks_running: self.num_active_tasks,
             task_s: self.task_s(at),

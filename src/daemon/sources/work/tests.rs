@@ -187,6 +187,7 @@ async fn a_map_reduce_job_has_maps_and_then_reduces() {
         tasks_running,
         task_s,
         is_blocked,
+        ..StageWork::default()
     };
     let expected = KnownWork {
         executors: None,

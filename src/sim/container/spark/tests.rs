@@ -285,13 +285,12 @@ fn the_engine_sees_what_the_applications_say() {
         tasks_remaining: 8,
         tasks_running: 4,
         task_s: Some(task_s),
-        is_blocked: false,
+        ..StageWork::default()
     };
     let blocked = StageWork {
         tasks_remaining: 3,
-        tasks_running: 0,
-        task_s: None,
         is_blocked: true,
+        ..StageWork::default()
     };
     // The stage of the second Spark job is not known yet.
     assert_eq!(known.stages, [running(4.0), blocked]);

@@ -12,18 +12,23 @@ impl ContainerWorkload<'_> {
     pub(in super::super) fn said_by_spark(&self, job: u32, now_ms: i64) -> Option<KnownWork> {
         let spark = self.spark.as_ref()?;
         let driver = spark.drivers[job as usize].as_deref()?;
-        Some(self.said_by_driver(driver, &spark.progress, now_ms))
+        let first_stage = self.work.jobs[job as usize].first_stage;
+        Some(self.said_by_driver(driver, &spark.progress, first_stage, now_ms))
     }
 
     fn said_by_driver(
         &self,
         driver: &Driver,
         progress: &[StageProgress],
+        first_stage: u32,
         now_ms: i64,
     ) -> KnownWork {
         let stages = driver.visible.iter().map(|stage| {
             let unfinished = self.queue.stages[*stage as usize].unfinished;
-            said_of_stage(&progress[*stage as usize], unfinished, now_ms)
+            StageWork {
+                id: *stage - first_stage,
+                ..said_of_stage(&progress[*stage as usize], unfinished, now_ms)
+            }
         });
         KnownWork {
             executors: said_of_executors(driver, self.work),
@@ -63,6 +68,8 @@ fn said_of_stage(progress: &StageProgress, unfinished: u64, now_ms: i64) -> Stag
         launched_ms.map(|launched_ms| seconds(now_ms - launched_ms))
     };
     StageWork {
+        id: 0,
+        tasks_done: progress.completed,
         tasks_remaining: u32::try_from(unfinished).unwrap_or(u32::MAX),
         tasks_running: progress.running,
         task_s,

@@ -159,6 +159,8 @@ fn work([memory, percent, count, ..]: [u64; 8]) -> Work {
             ..Executors::default()
         }),
         stages: vec![StageWork {
+            id: count as u32,
+            tasks_done: percent as u32,
             tasks_remaining: count as u32,
             tasks_running: percent as u32,
             task_s: Some(percent as f64 / 1e9),
