@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::observation::{ClusterState, Direction, GroupId, GroupState, InstanceId, RuleName};
 use crate::units::{Instances, Percent, Timestamp};
 use demand::is_zero;
-pub use demand::{DemandReport, HeldBack, Offered, Resource};
+pub use demand::{DemandReport, HeldBack, KnownWorkReport, Offered, Resource};
 
 /// What the engine does about one target at one tick. Every tick yields one decision per target; to do
 /// nothing is an [`Action::Hold`] with its reason.

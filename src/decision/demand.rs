@@ -90,6 +90,40 @@ pub struct DemandReport {
     pub keep_idle_s: f64,
     /// Learned: days that the forecast knows.
     pub days_known: u32,
+    /// What the applications say is left to do; `None` if none says it, or if it does not count.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub known: Option<KnownWorkReport>,
+}
+
+/// The work that applications say is left, and how long it takes at different sizes.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct KnownWorkReport {
+    /// Running applications that say what is left.
+    pub applications: u32,
+    /// Running Spark and MapReduce applications that do not.
+    pub applications_unknown: u64,
+    /// Executors that Spark applications could use; `None` while one of them is unknown.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub executors_needed: Option<u64>,
+    /// Executors that they have.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub executors_held: Option<u64>,
+    /// Those that run no task.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub executors_idle: Option<u64>,
+    /// How long the remaining tasks take, one after another, in seconds.
+    pub task_s_remaining: f64,
+    /// Units that run or are on their way.
+    pub units_committed: u32,
+    /// Seconds until the known work is done with these.
+    pub done_s: f64,
+    /// The most units that the known work can use.
+    pub units_usable: u32,
+    /// Seconds until it is done if so many are requested now.
+    pub done_with_usable_s: f64,
+    /// The size at which units and waiting cost least together.
+    pub units_best: u32,
 }
 
 /// What one instance of a group offers.

@@ -20,6 +20,7 @@ mod cluster;
 mod counted;
 mod daily;
 mod idle_room;
+mod known;
 mod levels;
 mod load;
 pub mod member;
@@ -48,6 +49,7 @@ use crate::units::{Mebibytes, Timestamp};
 use cluster::{Cluster, Measure};
 use counted::Counted;
 use daily::Daily;
+use known::{Fleet, KnownDemand, KnownSize, Situation};
 use levels::Levels;
 use load::Load;
 use member::Member;
@@ -74,6 +76,8 @@ pub struct DemandState {
     levels: Levels,
     retention: Retention,
     daily: Daily,
+    #[serde(default)]
+    known: KnownDemand,
 }
 
 /// The units of the whole cluster that a demand asks for, and the parts that they follow from.
@@ -89,6 +93,8 @@ struct Units {
     least: f64,
     /// How long the highest level is kept while idle.
     keep_idle: Duration,
+    /// What follows from the work of applications, where it is known.
+    known: Option<KnownSize>,
 }
 
 /// What the load says about the cluster beside its size.
@@ -157,7 +163,12 @@ impl DemandState {
             has_all_nodes,
         };
         let load = self.load(&yarn.value, measure, preference.patience);
-        let units = self.units(&cluster, measure, &load, shape);
+        let known = if counted.waits_beside_room || !counted.held_back.is_empty() {
+            None
+        } else {
+            self.known_size(&cluster, measure, &load, &yarn.value)
+        };
+        let units = self.units(&cluster, measure, &load, shape, known);
         let supply = cluster.supply(resource);
         let needed = f64::from(units.needed);
         let (fewest, most) = cluster.limits_in_units(measure, limits.min);
@@ -226,17 +237,29 @@ impl DemandState {
             container_lifetime_s: self.turnover.lifetime().map(|time| time.as_secs_f64()),
             keep_idle_s: units.keep_idle.as_secs_f64(),
             days_known: self.daily.days(),
+            known: units.known.as_ref().map(|known| known.report.clone()),
         }
     }
 
     /// Computes the units of the whole cluster from growth, retention and forecast. Work that waits
     /// beside room that could hold it makes nothing grow, and nothing scales in while nodes are missing.
-    fn units(&mut self, cluster: &Cluster, measure: Measure, load: &Load, shape: Shape) -> Units {
+    fn units(
+        &mut self,
+        cluster: &Cluster,
+        measure: Measure,
+        load: &Load,
+        shape: Shape,
+        known: Option<KnownSize>,
+    ) -> Units {
         let (at, preference) = (cluster.tick.at(), measure.preference);
         let supply = cluster.supply(measure.resource);
         let (have, there) = (supply.have(), supply.usable());
         let levels = |units: f64| rounded_down(units) as u32;
-        let kept = self.kept(at, levels(have), levels(there), preference.price);
+        let price = match &known {
+            Some(_) => preference.known_price,
+            None => preference.price,
+        };
+        let kept = self.kept(at, levels(have), levels(there), price);
         // All levels are kept: so is the part of a unit above them.
         let keeps_all = kept == levels(have) || !shape.has_all_nodes;
         let kept = if keeps_all { have } else { f64::from(kept) };
@@ -246,7 +269,11 @@ impl DemandState {
         } else {
             u32::MAX
         };
-        let grown = load.units(preference, there).min(most);
+        let grown = match &known {
+            Some(known) => known.units(load, preference, there),
+            None => load.units(preference, there),
+        };
+        let grown = grown.min(most);
         let needed = grown.max(forecast.unwrap_or(0));
         // The minimum counts the unusable instances that stay.
         let least = if supply.has_replaced_unusable(f64::from(needed)) {
@@ -267,7 +294,8 @@ impl DemandState {
                 .share_of_targets(supply.total(f64::from(needed), kept))
                 .clamp(fewest, most),
             least,
-            keep_idle: self.retention.keep_for(levels(have), preference.price),
+            keep_idle: self.retention.keep_for(levels(have), price),
+            known,
         }
     }
 
@@ -278,6 +306,7 @@ impl DemandState {
         self.levels.forget();
         self.turnover.forget();
         self.provisioning.forget();
+        self.known.forget();
     }
 
     /// Returns how many of `have` units are needed or worth keeping. Cancelling a unit that does not
@@ -297,6 +326,48 @@ impl DemandState {
         })
     }
 
+    /// What follows from the work of applications; `None` where none of it is known.
+    fn known_size(
+        &mut self,
+        cluster: &Cluster,
+        measure: Measure,
+        load: &Load,
+        yarn: &YarnLoad,
+    ) -> Option<KnownSize> {
+        let tick = cluster.tick;
+        let work = tick.observation.work.as_ref();
+        let work = work.filter(|work| tick.at().since(work.measured_at) <= tick.max_age)?;
+        self.known.observe(&work.value, work.measured_at);
+        let supply = cluster.supply(measure.resource);
+        let (fewest, _) = cluster.limits_in_units(measure, measure.limits.min);
+        let there = supply.usable();
+        let on_their_way = (supply.have() - there).max(0.0);
+        let coming: Vec<(f64, f64)> = self.provisioning.coming(tick.at()).collect();
+        let counted: f64 = coming.iter().map(|(_, units)| units).sum();
+        let coming = match counted > 0.0 {
+            true => {
+                let each = on_their_way / counted;
+                coming.into_iter().map(|(left_s, units)| (left_s, units * each)).collect()
+            }
+            false => vec![(self.provisioning.delay().as_secs_f64(), on_their_way)],
+        };
+        self.known.size(&Situation {
+            at: tick.at(),
+            work: &work.value,
+            yarn,
+            load,
+            unit: measure.unit,
+            fleet: Fleet {
+                there,
+                coming,
+                delay_s: self.provisioning.delay().as_secs_f64(),
+                min: fewest + supply.others,
+                max: f64::from(measure.most),
+            },
+            waiting_price: measure.preference.waiting_price,
+        })
+    }
+
     /// Learns from a measurement of YARN. Measurements that lie further apart than a recent value may be
     /// old do not belong together.
     fn learn(&mut self, yarn: &Sampled<YarnLoad>, cluster: &Cluster, measure: Measure) {
@@ -308,6 +379,7 @@ impl DemandState {
         {
             self.levels.forget();
             self.turnover.forget();
+            self.known.forget();
         }
         self.measured_at = Some(at);
         self.turnover.observe(

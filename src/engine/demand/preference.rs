@@ -16,6 +16,13 @@ pub struct Preference {
     pub capacity_factor: f64,
     /// Launching a unit again costs as much as keeping an idle one for this time.
     pub price: Duration,
+    /// The same where the work of applications is known.
+    pub known_price: Duration,
+    /// Where the work is known: what a second of waiting of a task is worth, in unit-seconds.
+    pub waiting_price: f64,
+    /// Where the work is known: the part of the units that would be asked for otherwise which is asked
+    /// for in any case.
+    pub floor: f64,
 }
 
 /// The path from the least cost to the least waiting. The same for every cluster; `docs/demand.md`
@@ -28,6 +35,9 @@ const PATH: [Point; 17] = [
         growth: 1.5,
         capacity_factor: 0.45,
         price: 0.3,
+        known_price: 0.25,
+        waiting_price: 0.0001,
+        floor: 0.0,
     },
     Point {
         index: 6.0,
@@ -35,6 +45,9 @@ const PATH: [Point; 17] = [
         growth: 1.5,
         capacity_factor: 0.5,
         price: 0.3,
+        known_price: 0.25,
+        waiting_price: 0.0003,
+        floor: 0.0,
     },
     Point {
         index: 12.0,
@@ -42,6 +55,9 @@ const PATH: [Point; 17] = [
         growth: 1.5,
         capacity_factor: 0.5,
         price: 0.4,
+        known_price: 0.25,
+        waiting_price: 0.001,
+        floor: 0.0,
     },
     Point {
         index: 25.0,
@@ -49,6 +65,9 @@ const PATH: [Point; 17] = [
         growth: 1.6,
         capacity_factor: 0.52,
         price: 0.45,
+        known_price: 0.25,
+        waiting_price: 0.005,
+        floor: 0.0,
     },
     Point {
         index: 32.0,
@@ -56,6 +75,9 @@ const PATH: [Point; 17] = [
         growth: 4.0,
         capacity_factor: 0.55,
         price: 0.5,
+        known_price: 0.25,
+        waiting_price: 0.012,
+        floor: 0.0,
     },
     Point {
         index: 38.0,
@@ -63,6 +85,9 @@ const PATH: [Point; 17] = [
         growth: 1_000.0,
         capacity_factor: 0.6,
         price: 0.55,
+        known_price: 0.25,
+        waiting_price: 0.03,
+        floor: 0.0,
     },
     Point {
         index: 43.0,
@@ -70,6 +95,9 @@ const PATH: [Point; 17] = [
         growth: 1_000.0,
         capacity_factor: 0.72,
         price: 0.6,
+        known_price: 0.25,
+        waiting_price: 0.07,
+        floor: 0.0,
     },
     Point {
         index: 48.0,
@@ -77,6 +105,9 @@ const PATH: [Point; 17] = [
         growth: 1_000.0,
         capacity_factor: 0.9,
         price: 0.8,
+        known_price: 0.25,
+        waiting_price: 0.15,
+        floor: 0.0,
     },
     Point {
         index: 55.0,
@@ -84,6 +115,9 @@ const PATH: [Point; 17] = [
         growth: 1_000.0,
         capacity_factor: 1.0,
         price: 1.5,
+        known_price: 1.5,
+        waiting_price: 0.4,
+        floor: 1.0,
     },
     Point {
         index: 68.0,
@@ -91,6 +125,9 @@ const PATH: [Point; 17] = [
         growth: 1_000.0,
         capacity_factor: 1.05,
         price: 3.0,
+        known_price: 3.0,
+        waiting_price: 2.0,
+        floor: 1.0,
     },
     Point {
         index: 75.0,
@@ -98,6 +135,9 @@ const PATH: [Point; 17] = [
         growth: 1_000.0,
         capacity_factor: 1.15,
         price: 5.5,
+        known_price: 5.5,
+        waiting_price: 8.0,
+        floor: 1.0,
     },
     Point {
         index: 80.0,
@@ -105,6 +145,9 @@ const PATH: [Point; 17] = [
         growth: 1_000.0,
         capacity_factor: 1.2,
         price: 8.0,
+        known_price: 8.0,
+        waiting_price: 40.0,
+        floor: 1.0,
     },
     Point {
         index: 85.0,
@@ -112,6 +155,9 @@ const PATH: [Point; 17] = [
         growth: 1_000.0,
         capacity_factor: 1.5,
         price: 9.5,
+        known_price: 9.5,
+        waiting_price: 40.0,
+        floor: 1.0,
     },
     Point {
         index: 88.0,
@@ -119,6 +165,9 @@ const PATH: [Point; 17] = [
         growth: 1_000.0,
         capacity_factor: 1.55,
         price: 12.0,
+        known_price: 12.0,
+        waiting_price: 40.0,
+        floor: 1.0,
     },
     Point {
         index: 92.0,
@@ -126,6 +175,9 @@ const PATH: [Point; 17] = [
         growth: 1_000.0,
         capacity_factor: 1.9,
         price: 14.0,
+        known_price: 14.0,
+        waiting_price: 40.0,
+        floor: 1.0,
     },
     Point {
         index: 97.0,
@@ -133,6 +185,9 @@ const PATH: [Point; 17] = [
         growth: 1_000.0,
         capacity_factor: 2.5,
         price: 60.0,
+        known_price: 60.0,
+        waiting_price: 40.0,
+        floor: 1.0,
     },
     Point {
         index: 100.0,
@@ -140,6 +195,9 @@ const PATH: [Point; 17] = [
         growth: 1_000.0,
         capacity_factor: 4.0,
         price: 3_000.0,
+        known_price: 3_000.0,
+        waiting_price: 40.0,
+        floor: 1.0,
     },
 ];
 
@@ -150,6 +208,9 @@ struct Point {
     growth: f64,
     capacity_factor: f64,
     price: f64,
+    known_price: f64,
+    waiting_price: f64,
+    floor: f64,
 }
 
 impl Preference {
@@ -165,11 +226,28 @@ impl Preference {
         let (from, to) = (&PATH[after - 1], &PATH[after]);
         let share = (index - from.index) / (to.index - from.index);
         let between = |from: f64, to: f64| from + (to - from) * share;
+        static HACK: std::sync::OnceLock<Vec<f64>> = std::sync::OnceLock::new();
+        let hack = HACK.get_or_init(|| std::env::var("HR_KN").map(|t| t.split(',').map(|x| x.parse().unwrap_or(0.0)).collect()).unwrap_or_default());
+        if hack.len() >= 4 {
+            return Self {
+                patience: provisioning.mul_f64(between(from.patience, to.patience)),
+                growth: 1000.0,
+                capacity_factor: hack[3],
+                price: provisioning.mul_f64(hack[2]),
+                known_price: provisioning.mul_f64(hack[2]),
+                waiting_price: hack[0],
+                floor: hack[1],
+            };
+        }
         Self {
             patience: provisioning.mul_f64(between(from.patience, to.patience)),
             growth: between(from.growth.ln(), to.growth.ln()).exp(),
             capacity_factor: between(from.capacity_factor, to.capacity_factor),
             price: provisioning.mul_f64(between(from.price.ln(), to.price.ln()).exp()),
+            known_price: provisioning
+                .mul_f64(between(from.known_price.ln(), to.known_price.ln()).exp()),
+            waiting_price: between(from.waiting_price.ln(), to.waiting_price.ln()).exp(),
+            floor: between(from.floor, to.floor),
         }
     }
 }

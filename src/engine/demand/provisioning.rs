@@ -14,6 +14,8 @@ const ASSUMED_S: f64 = 400.0;
 const QUANTILE: f64 = 0.75;
 /// Longer delays are cut to this: something went wrong.
 const LONGEST_S: f64 = 6.0 * 3_600.0;
+/// When a unit is expected that takes longer than the delay.
+const SOON_S: f64 = 30.0;
 /// How many delays are remembered.
 const MEMORY: usize = 64;
 
@@ -65,6 +67,16 @@ impl Provisioning {
         delays_s.sort_by(f64::total_cmp);
         let position = ((delays_s.len() - 1) as f64 * QUANTILE).round() as usize;
         Duration::try_from_secs_f64(delays_s[position]).unwrap_or_default()
+    }
+
+    /// The units that were requested and do not run yet: the seconds until they are expected, and how
+    /// many, the oldest first. A unit that is late is expected soon.
+    pub fn coming(&self, at: Timestamp) -> impl Iterator<Item = (f64, f64)> {
+        let delay_s = self.delay().as_secs_f64();
+        self.launches.iter().map(move |(launched_at, units)| {
+            let left_s = delay_s - at.seconds_since(*launched_at);
+            (left_s.max(SOON_S), f64::from(*units))
+        })
     }
 
     /// Which part of its provisioning the unit that was requested last has completed, from 0 to 1; 1 if

@@ -1,0 +1,325 @@
+//! What is learned of the tasks of applications from one reading of their work to the next.
+//!
+//! Applications say how many tasks of a stage are done and the mean of their times. The differences
+//! between two readings give batches of completed tasks, and how many have started in between: from
+//! these follow the times of single tasks, as logarithms, and the ages of those that run.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::observation::work::{ApplicationWork, KnownWork, StageWork, Work};
+use crate::units::Timestamp;
+
+/// The weight of what is older by one stage or one application.
+const DECAY: f64 = 0.98;
+/// The shortest time of a task that is told apart, in seconds.
+pub const SHORTEST_S: f64 = 0.2;
+/// Of each stage so many starts at different times are remembered.
+const STARTS: usize = 32;
+
+/// What was learned of tasks. All logarithms are natural, of seconds.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct History {
+    measured_at: Option<Timestamp>,
+    /// Applications that run.
+    applications: BTreeMap<Arc<str>, Application>,
+    /// How many applications have been seen.
+    seen: u64,
+    /// The variance of the logarithms of the times of tasks in a stage.
+    task_variance: Decayed,
+    /// The mean logarithms of stages.
+    stages: Decayed,
+    /// The squared differences of a stage's mean logarithm from that of its application.
+    within_application: Decayed,
+    /// Tasks of an application.
+    tasks: Decayed,
+}
+
+/// A running application.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Application {
+    /// Its place in the order in which applications were first seen.
+    order: u64,
+    stages: BTreeMap<u32, Stage>,
+    /// Tasks of all its stages so far.
+    tasks: u64,
+    /// The number of its completed stages, and the sum of their mean logarithms.
+    completed: (f64, f64),
+}
+
+/// A stage that is not complete.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Stage {
+    done: u32,
+    /// The times of the tasks that are done, together.
+    total_s: f64,
+    running: u32,
+    /// Sums over the tasks that are done: of the logarithms, and of their squares. The tasks that
+    /// completed between two readings count with their mean.
+    log_sum: f64,
+    log_squares: f64,
+    batches: u32,
+    /// When the tasks that run have started, the oldest first.
+    started: VecDeque<(Timestamp, u32)>,
+}
+
+/// A mean that forgets.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Decayed {
+    weight: f64,
+    sum: f64,
+    squares: f64,
+}
+
+/// The tasks of a stage so far.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Progress {
+    pub done: f64,
+    /// The mean logarithm of the times of those that are done; 0 if none is.
+    pub log_mean: f64,
+    /// The ages of those that run, in seconds, and how many are so old.
+    pub ages_s: Vec<(f64, f64)>,
+}
+
+/// What is believed before anything is seen of a stage: the logarithm of the median time of a task, and
+/// its standard deviation.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Prior {
+    pub log_median: f64,
+    pub deviation: f64,
+}
+
+impl Decayed {
+    fn add(&mut self, value: f64) {
+        self.weight = self.weight * DECAY + 1.0;
+        self.sum = self.sum * DECAY + value;
+        self.squares = self.squares * DECAY + value * value;
+    }
+
+    /// The mean, with `assumed` counted as often as `weight`.
+    fn mean(&self, assumed: f64, weight: f64) -> f64 {
+        (self.sum + weight * assumed) / (self.weight + weight)
+    }
+}
+
+impl History {
+    /// Learns from the work of all running applications.
+    pub fn observe(&mut self, work: &Work, measured_at: Timestamp) {
+        let before = self.measured_at.replace(measured_at);
+        if before == Some(measured_at) {
+            return;
+        }
+        let half_ms = before.map_or(0, |before| measured_at.since(before).as_millis() / 2);
+        let half_ms = i64::try_from(half_ms).unwrap_or(0);
+        let started_at = Timestamp::from_millis(measured_at.as_millis().saturating_sub(half_ms));
+        let running: BTreeSet<&str> = work.applications.iter().map(|one| &*one.id).collect();
+        let is_over = |id: &Arc<str>| !running.contains(&**id);
+        let over: Vec<Arc<str>> = self.applications.keys().filter(|id| is_over(id)).cloned().collect();
+        for id in over {
+            if let Some(application) = self.applications.remove(&id) {
+                self.learn_of_application(application);
+            }
+        }
+        for application in &work.applications {
+            if let Some(known) = application.known() {
+                self.observe_application(application, known, started_at);
+            }
+        }
+    }
+
+    /// Forgets the readings before a gap: what started within it is unknown.
+    pub fn forget(&mut self) {
+        self.measured_at = None;
+        self.applications.clear();
+    }
+
+    /// The place of an application in the order in which they were first seen.
+    pub fn order_of(&self, id: &str) -> u64 {
+        self.applications.get(id).map_or(u64::MAX, |one| one.order)
+    }
+
+    /// The tasks of a stage so far. `None` if it was not read.
+    pub fn progress(&self, id: &str, stage: u32, at: Timestamp) -> Option<Progress> {
+        let stage = self.applications.get(id)?.stages.get(&stage)?;
+        Some(Progress {
+            done: f64::from(stage.done),
+            log_mean: stage.log_mean().unwrap_or(0.0),
+            ages_s: stage.ages_s(at),
+        })
+    }
+
+    /// The standard deviation of the logarithms of the times of tasks in a stage.
+    pub fn spread(&self) -> f64 {
+        self.task_variance.mean(0.1, 2.0).sqrt().max(0.08)
+    }
+
+    /// What is believed of a stage of which nothing is known: it is like other stages of its
+    /// application, or, if these differ more than stages of different applications do, like those.
+    pub fn prior(&self, id: &str, stage: u32) -> Prior {
+        let application = self.applications.get(id);
+        let (count, sum) = application.map_or((0.0, 0.0), |one| one.others(stage));
+        let all = self.any_stage();
+        let deviation = self.within_application.mean(0.5, 2.0).sqrt().max(0.05);
+        if count > 0.0 && deviation < all.deviation {
+            return Prior {
+                log_median: sum / count,
+                deviation,
+            };
+        }
+        all
+    }
+
+    /// What is believed of a stage of an application that is not known yet.
+    pub fn any_stage(&self) -> Prior {
+        let assumed = 60_f64.ln();
+        let mean = self.stages.mean(assumed, 2.0);
+        let squares =
+            (self.stages.squares + 2.0 * (assumed * assumed + 1.2)) / (self.stages.weight + 2.0);
+        let spread = self.spread();
+        Prior {
+            log_median: mean - 0.5 * spread * spread,
+            deviation: (squares - mean * mean).max(0.01).sqrt(),
+        }
+    }
+
+    /// The mean number of tasks of an application; 0 before one is complete.
+    pub fn tasks_of_an_application(&self) -> f64 {
+        match self.tasks.weight > 0.0 {
+            true => self.tasks.sum / self.tasks.weight,
+            false => 0.0,
+        }
+    }
+
+    fn observe_application(
+        &mut self,
+        application: &ApplicationWork,
+        known: &KnownWork,
+        started_at: Timestamp,
+    ) {
+        let mut own = self.applications.remove(&application.id).unwrap_or_else(|| {
+            self.seen += 1;
+            Application {
+                order: self.seen,
+                ..Application::default()
+            }
+        });
+        let mut before = std::mem::take(&mut own.stages);
+        for stage in &known.stages {
+            let mut progress = before.remove(&stage.id).unwrap_or_else(|| {
+                own.tasks += u64::from(stage.tasks_done) + u64::from(stage.tasks_remaining);
+                Stage::default()
+            });
+            // MapReduce says no times of tasks: those that it gives are estimated.
+            progress.observe(stage, known.executors.is_some(), started_at);
+            own.stages.insert(stage.id, progress);
+        }
+        for completed in before.into_values() {
+            self.learn_of_stage(&mut own, &completed);
+        }
+        self.applications.insert(application.id.clone(), own);
+    }
+
+    fn learn_of_application(&mut self, mut application: Application) {
+        for stage in std::mem::take(&mut application.stages).into_values() {
+            self.learn_of_stage(&mut application, &stage);
+        }
+        if application.tasks > 0 {
+            self.tasks.add(application.tasks as f64);
+        }
+    }
+
+    fn learn_of_stage(&mut self, application: &mut Application, stage: &Stage) {
+        let Some(log_mean) = stage.log_mean() else {
+            return;
+        };
+        if stage.batches > 1 {
+            let done = f64::from(stage.done);
+            let squares = (stage.log_squares - done * log_mean * log_mean).max(0.0);
+            self.task_variance.add(squares / f64::from(stage.batches - 1));
+        }
+        self.stages.add(log_mean);
+        let (count, sum) = &mut application.completed;
+        if *count > 0.0 {
+            self.within_application.add((log_mean - *sum / *count).powi(2));
+        }
+        *count += 1.0;
+        *sum += log_mean;
+    }
+}
+
+impl Application {
+    /// The number of its stages but this one of which tasks are done, and the sum of their mean
+    /// logarithms.
+    fn others(&self, but: u32) -> (f64, f64) {
+        let running = self.stages.iter().filter(|(id, _)| **id != but);
+        let logs = running.filter_map(|(_, stage)| stage.log_mean());
+        logs.fold(self.completed, |(count, sum), log| (count + 1.0, sum + log))
+    }
+}
+
+impl Stage {
+    fn log_mean(&self) -> Option<f64> {
+        (self.done > 0).then(|| self.log_sum / f64::from(self.done))
+    }
+
+    fn observe(&mut self, now: &StageWork, has_times: bool, started_at: Timestamp) {
+        if now.tasks_done < self.done {
+            // The stage runs again.
+            *self = Self::default();
+        }
+        let completed = now.tasks_done - self.done;
+        if let Some(task_s) = now.task_s.filter(|_| now.tasks_done > 0) {
+            self.learn_times(task_s, now.tasks_done, completed, has_times);
+        }
+        let started = i64::from(completed) + i64::from(now.tasks_running) - i64::from(self.running);
+        let lost = u32::try_from(-started).unwrap_or(0);
+        let started = u32::try_from(started).unwrap_or(0);
+        if started > 0 {
+            self.started.push_back((started_at, started));
+        }
+        // The oldest are taken to complete first.
+        let mut gone = completed.saturating_add(lost);
+        while gone > 0
+            && let Some((_, count)) = self.started.front_mut()
+        {
+            let taken = gone.min(*count);
+            *count -= taken;
+            gone -= taken;
+            self.started.pop_front_if(|(_, count)| *count == 0);
+        }
+        while self.started.len() > STARTS
+            && let Some((_, count)) = self.started.pop_front()
+            && let Some((_, next)) = self.started.front_mut()
+        {
+            *next = next.saturating_add(count);
+        }
+        (self.done, self.running) = (now.tasks_done, now.tasks_running);
+    }
+
+    fn learn_times(&mut self, task_s: f64, done: u32, completed: u32, has_times: bool) {
+        if !has_times {
+            self.log_sum = f64::from(done) * task_s.max(SHORTEST_S).ln();
+        } else if completed > 0 {
+            let total_s = task_s * f64::from(done);
+            let completed = f64::from(completed);
+            let log = ((total_s - self.total_s) / completed).max(SHORTEST_S).ln();
+            self.log_sum += completed * log;
+            self.log_squares += completed * log * log;
+            self.batches += 1;
+            self.total_s = total_s;
+        }
+    }
+
+    fn ages_s(&self, at: Timestamp) -> Vec<(f64, f64)> {
+        let started = self.started.iter();
+        started
+            .map(|(since, count)| (at.seconds_since(*since).max(SHORTEST_S), f64::from(*count)))
+            .collect()
+    }
+}
