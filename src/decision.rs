@@ -1,6 +1,7 @@
 //! What the engine decided, why, and how that reads to a person.
 
 mod demand;
+mod known_work;
 pub mod trouble;
 mod words;
 
@@ -12,7 +13,8 @@ use serde::{Deserialize, Serialize};
 use crate::observation::{ClusterState, Direction, GroupId, GroupState, InstanceId, RuleName};
 use crate::units::{Instances, Percent, Timestamp};
 use demand::is_zero;
-pub use demand::{DemandReport, HeldBack, KnownWorkReport, Offered, Resource};
+pub use demand::{DemandReport, HeldBack, Offered, Resource};
+pub use known_work::KnownWorkReport;
 
 /// What the engine does about one target at one tick. Every tick yields one decision per target; to do
 /// nothing is an [`Action::Hold`] with its reason.

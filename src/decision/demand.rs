@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::known_work::KnownWorkReport;
 use crate::observation::GroupId;
 use crate::observation::pending_limit::{LimitedBy, MostAllowed};
 use crate::units::{Mebibytes, display_duration};
@@ -95,37 +96,6 @@ pub struct DemandReport {
     pub known: Option<KnownWorkReport>,
 }
 
-/// The work that applications say is left, and how long it takes at different sizes.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct KnownWorkReport {
-    /// Running applications that say what is left.
-    pub applications: u32,
-    /// Running Spark and MapReduce applications that do not.
-    pub applications_unknown: u64,
-    /// Executors that Spark applications could use; `None` while one of them is unknown.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub executors_needed: Option<u64>,
-    /// Executors that they have.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub executors_held: Option<u64>,
-    /// Those that run no task.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub executors_idle: Option<u64>,
-    /// How long the remaining tasks take, one after another, in seconds.
-    pub task_s_remaining: f64,
-    /// Units that run or are on their way.
-    pub units_committed: u32,
-    /// Seconds until the known work is done with these.
-    pub done_s: f64,
-    /// The most units that the known work can use.
-    pub units_usable: u32,
-    /// Seconds until it is done if so many are requested now.
-    pub done_with_usable_s: f64,
-    /// The size at which units and waiting cost least together.
-    pub units_best: u32,
-}
-
 /// What one instance of a group offers.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -201,6 +171,7 @@ impl DemandReport {
         } else if self.units_held_back == 0.0 && self.held_back.is_empty() {
             lines.push("nothing is pending".to_owned());
         }
+        lines.extend(self.known.iter().flat_map(KnownWorkReport::lines));
         lines.extend(self.sizes_of_instances());
         lines.extend(self.held_back());
         lines.extend(self.reckoning());

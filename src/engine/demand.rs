@@ -347,7 +347,10 @@ impl DemandState {
         let coming = match counted > 0.0 {
             true => {
                 let each = on_their_way / counted;
-                coming.into_iter().map(|(left_s, units)| (left_s, units * each)).collect()
+                coming
+                    .into_iter()
+                    .map(|(left_s, units)| (left_s, units * each))
+                    .collect()
             }
             false => vec![(self.provisioning.delay().as_secs_f64(), on_their_way)],
         };

@@ -28,6 +28,8 @@ use task_time::TaskTime;
 /// The values that are tried: so many standard deviations from the most likely time of tasks, the same
 /// for all stages. Each is as likely as the others.
 const DEVIATIONS: [f64; 3] = [-1.22, 0.0, 1.22];
+/// Of each application, so many stages that run and as many that wait for others are followed.
+const STAGES: usize = 6;
 
 /// What is learned of the work of applications.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -69,6 +71,15 @@ struct Known<'a> {
     fixed: f64,
     /// Units that it waits for.
     pending: f64,
+    stages: Vec<KnownStage<'a>>,
+}
+
+/// A stage that is not complete, and what is believed of its tasks.
+struct KnownStage<'a> {
+    stage: &'a StageWork,
+    time: TaskTime,
+    /// The ages of tasks that run, in seconds, and how many are so old.
+    ages_s: Vec<(f64, f64)>,
 }
 
 impl KnownSize {
@@ -105,6 +116,9 @@ impl KnownDemand {
             return None;
         }
         known.sort_by_key(|one| self.history.order_of(&one.application.id));
+        for one in &mut known {
+            one.stages = self.stages(&one.application.id, one.work, now.at);
+        }
         let pending: f64 = known.iter().map(|one| one.pending).sum();
         let masters = now.yarn.apps_pending as f64 * mean(known.iter().map(|one| one.fixed));
         let unknown = (now.load.pending - pending - masters).max(0.0);
@@ -149,13 +163,12 @@ impl KnownDemand {
         };
         for (place, one) in known.iter().enumerate() {
             work.applications.push(one.load());
-            for stage in one.work.stages.iter().filter(|stage| stage.tasks_remaining > 0) {
-                let load = self.stage(now, one, stage, deviations);
-                work.stages.push(StageLoad {
-                    application: place,
-                    ..load
-                });
-            }
+            let loads = one.stages.iter().map(|stage| StageLoad {
+                application: place,
+                unit: one.task,
+                ..stage.load(deviations)
+            });
+            work.stages.extend(first_stages(loads));
         }
         let hidden = self.history.tasks_of_an_application() * now.yarn.apps_pending as f64;
         if hidden > 0.0 {
@@ -174,45 +187,26 @@ impl KnownDemand {
         work
     }
 
-    fn stage(
-        &self,
-        now: &Situation,
-        one: &Known,
-        stage: &StageWork,
-        deviations: f64,
-    ) -> StageLoad {
-        let id = &one.application.id;
-        let (prior, spread) = (self.history.prior(id, stage.id), self.history.spread());
-        let progress = self.history.progress(id, stage.id, now.at);
-        let time = match &progress {
-            Some(progress) => TaskTime::of(progress, prior, spread),
-            None => TaskTime::before(prior, spread),
-        };
-        let mut running = f64::from(stage.tasks_running);
-        // Reduces that wait for maps begin their own time with the last of these.
-        if stage.is_blocked {
-            running = 0.0;
-        }
-        let waiting = f64::from(stage.tasks_remaining) - running;
-        let mut ends = Vec::new();
-        for (age_s, count) in progress.map_or_else(Vec::new, |progress| progress.ages_s) {
-            let count = count.min(running);
-            if count > 0.0 {
-                ends.push((time.left_s(age_s, deviations), count));
-                running -= count;
+    /// What is believed of the stages of an application that are not complete.
+    fn stages<'a>(&self, id: &str, work: &'a KnownWork, at: Timestamp) -> Vec<KnownStage<'a>> {
+        let left = work.stages.iter().filter(|stage| stage.tasks_remaining > 0);
+        let spread = self.history.spread();
+        left.map(|stage| {
+            let prior = self.history.prior(id, stage.id);
+            match self.history.progress(id, stage.id, at) {
+                Some(progress) => KnownStage {
+                    stage,
+                    time: TaskTime::of(&progress, prior, spread),
+                    ages_s: progress.ages_s,
+                },
+                None => KnownStage {
+                    stage,
+                    time: TaskTime::before(prior, spread),
+                    ages_s: Vec::new(),
+                },
             }
-        }
-        if running > 0.0 {
-            ends.push((time.left_s(0.0, deviations), running));
-        }
-        StageLoad {
-            application: 0,
-            unit: one.task,
-            waiting: waiting.max(0.0),
-            ends,
-            task_s: time.mean_s(deviations),
-            is_blocked: stage.is_blocked,
-        }
+        })
+        .collect()
     }
 }
 
@@ -243,9 +237,12 @@ impl Situation<'_> {
                 occupied,
                 fixed: of_a_container,
                 pending: waiting * of_a_container,
+                stages: Vec::new(),
             };
         };
-        let executor = self.units(application, executors.memory).max(self.smallest());
+        let executor = self
+            .units(application, executors.memory)
+            .max(self.smallest());
         let needed = work.executors_needed(executors);
         Known {
             application,
@@ -254,6 +251,7 @@ impl Situation<'_> {
             occupied,
             fixed: (occupied - f64::from(executors.held) * executor).max(0.0),
             pending: f64::from(needed.saturating_sub(executors.held)) * executor,
+            stages: Vec::new(),
         }
     }
 
@@ -276,19 +274,73 @@ impl Situation<'_> {
     }
 }
 
+impl KnownStage<'_> {
+    /// The stage if its tasks take so many standard deviations longer than is most likely.
+    fn load(&self, deviations: f64) -> StageLoad {
+        // Reduces that wait for maps begin their own time with the last of these.
+        let mut running = match self.stage.is_blocked {
+            true => 0.0,
+            false => f64::from(self.stage.tasks_running),
+        };
+        let waiting = (f64::from(self.stage.tasks_remaining) - running).max(0.0);
+        let mut ends = Vec::with_capacity(self.ages_s.len() + 1);
+        for (age_s, count) in &self.ages_s {
+            let count = count.min(running);
+            if count > 0.0 {
+                ends.push((self.time.left_s(*age_s, deviations), count));
+                running -= count;
+            }
+        }
+        if running > 0.0 {
+            ends.push((self.time.left_s(0.0, deviations), running));
+        }
+        StageLoad {
+            waiting,
+            ends,
+            task_s: self.time.mean_s(deviations),
+            is_blocked: self.stage.is_blocked,
+            ..StageLoad::default()
+        }
+    }
+}
+
 impl Known<'_> {
     fn load(&self) -> ApplicationLoad {
         let executors = self.work.executors.as_ref();
         let slots = executors.map_or(1, |executors| executors.slots.max(1));
         let most = executors.and_then(|executors| executors.most);
         ApplicationLoad {
-            most: most.map_or(f64::MAX, |most| f64::from(most) * f64::from(slots) * self.task),
+            most: most.map_or(f64::MAX, |most| {
+                f64::from(most) * f64::from(slots) * self.task
+            }),
             fixed: self.fixed,
         }
     }
+}
+
+/// The first stages that run, and the first that wait for others. The last of each stands for the
+/// rest.
+fn first_stages(loads: impl Iterator<Item = StageLoad>) -> impl Iterator<Item = StageLoad> {
+    let (mut running, mut blocked) = (Vec::new(), Vec::new());
+    for load in loads {
+        let of_kind: &mut Vec<StageLoad> = if load.is_blocked {
+            &mut blocked
+        } else {
+            &mut running
+        };
+        let is_full = of_kind.len() == STAGES;
+        match of_kind.last_mut().filter(|_| is_full) {
+            Some(last) => last.add(load),
+            None => of_kind.push(load),
+        }
+    }
+    running.into_iter().chain(blocked)
 }
 
 fn mean(values: impl ExactSizeIterator<Item = f64>) -> f64 {
     let count = values.len().max(1) as f64;
     values.sum::<f64>() / count
 }
+
+#[cfg(test)]
+mod tests;

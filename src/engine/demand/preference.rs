@@ -28,7 +28,7 @@ pub struct Preference {
 /// The path from the least cost to the least waiting. The same for every cluster; `docs/demand.md`
 /// describes how it was found. Patience falls, growth, capacity factor and price rise, so that no step asks
 /// for less room.
-const PATH: [Point; 17] = [
+const PATH: [Point; 18] = [
     Point {
         index: 1.0,
         patience: 1.0,
@@ -46,7 +46,7 @@ const PATH: [Point; 17] = [
         capacity_factor: 0.5,
         price: 0.3,
         known_price: 0.25,
-        waiting_price: 0.0003,
+        waiting_price: 0.001,
         floor: 0.0,
     },
     Point {
@@ -56,7 +56,7 @@ const PATH: [Point; 17] = [
         capacity_factor: 0.5,
         price: 0.4,
         known_price: 0.25,
-        waiting_price: 0.001,
+        waiting_price: 0.003,
         floor: 0.0,
     },
     Point {
@@ -65,8 +65,8 @@ const PATH: [Point; 17] = [
         growth: 1.6,
         capacity_factor: 0.52,
         price: 0.45,
-        known_price: 0.25,
-        waiting_price: 0.005,
+        known_price: 0.3,
+        waiting_price: 0.01,
         floor: 0.0,
     },
     Point {
@@ -75,8 +75,8 @@ const PATH: [Point; 17] = [
         growth: 4.0,
         capacity_factor: 0.55,
         price: 0.5,
-        known_price: 0.25,
-        waiting_price: 0.012,
+        known_price: 0.3,
+        waiting_price: 0.03,
         floor: 0.0,
     },
     Point {
@@ -85,8 +85,8 @@ const PATH: [Point; 17] = [
         growth: 1_000.0,
         capacity_factor: 0.6,
         price: 0.55,
-        known_price: 0.25,
-        waiting_price: 0.03,
+        known_price: 0.35,
+        waiting_price: 0.1,
         floor: 0.0,
     },
     Point {
@@ -95,8 +95,8 @@ const PATH: [Point; 17] = [
         growth: 1_000.0,
         capacity_factor: 0.72,
         price: 0.6,
-        known_price: 0.25,
-        waiting_price: 0.07,
+        known_price: 0.6,
+        waiting_price: 0.3,
         floor: 0.0,
     },
     Point {
@@ -105,8 +105,8 @@ const PATH: [Point; 17] = [
         growth: 1_000.0,
         capacity_factor: 0.9,
         price: 0.8,
-        known_price: 0.25,
-        waiting_price: 0.15,
+        known_price: 0.8,
+        waiting_price: 1.0,
         floor: 0.0,
     },
     Point {
@@ -115,8 +115,18 @@ const PATH: [Point; 17] = [
         growth: 1_000.0,
         capacity_factor: 1.0,
         price: 1.5,
-        known_price: 1.5,
-        waiting_price: 0.4,
+        known_price: 1.0,
+        waiting_price: 20.0,
+        floor: 0.0,
+    },
+    Point {
+        index: 61.0,
+        patience: 0.027,
+        growth: 1_000.0,
+        capacity_factor: 1.023,
+        price: 2.06,
+        known_price: 2.06,
+        waiting_price: 40.0,
         floor: 1.0,
     },
     Point {
@@ -126,7 +136,7 @@ const PATH: [Point; 17] = [
         capacity_factor: 1.05,
         price: 3.0,
         known_price: 3.0,
-        waiting_price: 2.0,
+        waiting_price: 40.0,
         floor: 1.0,
     },
     Point {
@@ -136,7 +146,7 @@ const PATH: [Point; 17] = [
         capacity_factor: 1.15,
         price: 5.5,
         known_price: 5.5,
-        waiting_price: 8.0,
+        waiting_price: 40.0,
         floor: 1.0,
     },
     Point {
@@ -226,19 +236,6 @@ impl Preference {
         let (from, to) = (&PATH[after - 1], &PATH[after]);
         let share = (index - from.index) / (to.index - from.index);
         let between = |from: f64, to: f64| from + (to - from) * share;
-        static HACK: std::sync::OnceLock<Vec<f64>> = std::sync::OnceLock::new();
-        let hack = HACK.get_or_init(|| std::env::var("HR_KN").map(|t| t.split(',').map(|x| x.parse().unwrap_or(0.0)).collect()).unwrap_or_default());
-        if hack.len() >= 4 {
-            return Self {
-                patience: provisioning.mul_f64(between(from.patience, to.patience)),
-                growth: 1000.0,
-                capacity_factor: hack[3],
-                price: provisioning.mul_f64(hack[2]),
-                known_price: provisioning.mul_f64(hack[2]),
-                waiting_price: hack[0],
-                floor: hack[1],
-            };
-        }
         Self {
             patience: provisioning.mul_f64(between(from.patience, to.patience)),
             growth: between(from.growth.ln(), to.growth.ln()).exp(),
@@ -270,7 +267,10 @@ mod tests {
         assert!(all.is_sorted_by(|one, next| one.patience >= next.patience
             && one.capacity_factor <= next.capacity_factor
             && one.growth <= next.growth
-            && one.price <= next.price));
+            && one.price <= next.price
+            && one.known_price <= next.known_price
+            && one.waiting_price <= next.waiting_price
+            && one.floor <= next.floor));
         assert_eq!(
             (all[0].capacity_factor, all[99].capacity_factor),
             (0.45, 4.0)

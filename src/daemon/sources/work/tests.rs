@@ -191,7 +191,13 @@ async fn a_map_reduce_job_has_maps_and_then_reduces() {
     };
     let expected = KnownWork {
         executors: None,
-        stages: vec![stage(40, 40, Some(26.304), false), stage(6, 0, None, true)],
+        stages: vec![
+            stage(40, 40, Some(26.304), false),
+            StageWork {
+                id: 1,
+                ..stage(6, 0, None, true)
+            },
+        ],
     };
     assert_eq!(work, WorkOrReason::Known(expected));
 }

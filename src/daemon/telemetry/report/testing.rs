@@ -67,6 +67,7 @@ pub fn demand() -> DemandReport {
         container_lifetime_s: Some(55.0),
         keep_idle_s: 900.0,
         days_known: 3,
+        known: None,
     }
 }
 

@@ -14,10 +14,11 @@ use crate::units::Timestamp;
 
 /// The weight of what is older by one stage or one application.
 const DECAY: f64 = 0.98;
-/// The shortest time of a task that is told apart, in seconds.
+/// The shortest and the longest time of a task that are told apart, in seconds.
 pub const SHORTEST_S: f64 = 0.2;
+const LONGEST_S: f64 = 1e6;
 /// Of each stage so many starts at different times are remembered.
-const STARTS: usize = 32;
+const STARTS: usize = 12;
 
 /// What was learned of tasks. All logarithms are natural, of seconds.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -120,7 +121,12 @@ impl History {
         let started_at = Timestamp::from_millis(measured_at.as_millis().saturating_sub(half_ms));
         let running: BTreeSet<&str> = work.applications.iter().map(|one| &*one.id).collect();
         let is_over = |id: &Arc<str>| !running.contains(&**id);
-        let over: Vec<Arc<str>> = self.applications.keys().filter(|id| is_over(id)).cloned().collect();
+        let over: Vec<Arc<str>> = self
+            .applications
+            .keys()
+            .filter(|id| is_over(id))
+            .cloned()
+            .collect();
         for id in over {
             if let Some(application) = self.applications.remove(&id) {
                 self.learn_of_application(application);
@@ -202,13 +208,16 @@ impl History {
         known: &KnownWork,
         started_at: Timestamp,
     ) {
-        let mut own = self.applications.remove(&application.id).unwrap_or_else(|| {
-            self.seen += 1;
-            Application {
-                order: self.seen,
-                ..Application::default()
-            }
-        });
+        let mut own = self
+            .applications
+            .remove(&application.id)
+            .unwrap_or_else(|| {
+                self.seen += 1;
+                Application {
+                    order: self.seen,
+                    ..Application::default()
+                }
+            });
         let mut before = std::mem::take(&mut own.stages);
         for stage in &known.stages {
             let mut progress = before.remove(&stage.id).unwrap_or_else(|| {
@@ -241,16 +250,23 @@ impl History {
         if stage.batches > 1 {
             let done = f64::from(stage.done);
             let squares = (stage.log_squares - done * log_mean * log_mean).max(0.0);
-            self.task_variance.add(squares / f64::from(stage.batches - 1));
+            self.task_variance
+                .add(squares / f64::from(stage.batches - 1));
         }
         self.stages.add(log_mean);
         let (count, sum) = &mut application.completed;
         if *count > 0.0 {
-            self.within_application.add((log_mean - *sum / *count).powi(2));
+            self.within_application
+                .add((log_mean - *sum / *count).powi(2));
         }
         *count += 1.0;
         *sum += log_mean;
     }
+}
+
+/// The logarithm of the time of a task, whatever was said.
+fn log_of(task_s: f64) -> f64 {
+    task_s.max(SHORTEST_S).min(LONGEST_S).ln()
 }
 
 impl Application {
@@ -304,11 +320,11 @@ impl Stage {
 
     fn learn_times(&mut self, task_s: f64, done: u32, completed: u32, has_times: bool) {
         if !has_times {
-            self.log_sum = f64::from(done) * task_s.max(SHORTEST_S).ln();
+            self.log_sum = f64::from(done) * log_of(task_s);
         } else if completed > 0 {
             let total_s = task_s * f64::from(done);
             let completed = f64::from(completed);
-            let log = ((total_s - self.total_s) / completed).max(SHORTEST_S).ln();
+            let log = log_of((total_s - self.total_s) / completed);
             self.log_sum += completed * log;
             self.log_squares += completed * log * log;
             self.batches += 1;
@@ -321,5 +337,108 @@ impl Stage {
         started
             .map(|(since, count)| (at.seconds_since(*since).max(SHORTEST_S), f64::from(*count)))
             .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::observation::work::{ApplicationKind, Executors, WorkOrReason};
+    use crate::units::{Mebibytes, VirtualCores};
+
+    fn second(s: i64) -> Timestamp {
+        Timestamp::from_millis(1_000 * s)
+    }
+
+    fn work(stages: &[StageWork]) -> Work {
+        let known = KnownWork {
+            executors: Some(Executors::default()),
+            stages: stages.to_vec(),
+        };
+        let application = ApplicationWork {
+            id: "a".into(),
+            name: "etl".into(),
+            queue: "default".into(),
+            kind: ApplicationKind::Spark,
+            memory_allocated: Mebibytes(4_096),
+            vcores_allocated: VirtualCores(4),
+            containers: 3,
+            work: WorkOrReason::Known(known),
+        };
+        Work::of(vec![application], 9)
+    }
+
+    fn stage(id: u32, done: u32, running: u32, task_s: Option<f64>) -> StageWork {
+        StageWork {
+            id,
+            tasks_done: done,
+            tasks_remaining: 40 - done,
+            tasks_running: running,
+            task_s,
+            is_blocked: false,
+        }
+    }
+
+    #[test]
+    fn tasks_are_as_old_as_the_time_since_more_of_them_ran() {
+        let mut history = History::default();
+        history.observe(&work(&[stage(1, 0, 4, None)]), second(0));
+        history.observe(&work(&[stage(1, 3, 6, Some(20.0))]), second(30));
+        let progress = history.progress("a", 1, second(30)).expect("it was read");
+        // Three of the first four are done; five started half-way between the readings.
+        assert_eq!(progress.ages_s, [(30.0, 1.0), (15.0, 5.0)]);
+        assert!((progress.log_mean - 20_f64.ln()).abs() < 1e-9);
+        history.observe(&work(&[stage(1, 3, 0, Some(20.0))]), second(60));
+        let lost = history.progress("a", 1, second(60)).expect("it was read");
+        assert_eq!(lost.ages_s, []);
+    }
+
+    #[test]
+    fn batches_of_completed_tasks_count_with_their_own_mean() {
+        let mut history = History::default();
+        history.observe(&work(&[stage(1, 10, 4, Some(10.0))]), second(0));
+        // 10 more that took 40 s each: 25 s on average.
+        history.observe(&work(&[stage(1, 20, 4, Some(25.0))]), second(30));
+        let progress = history.progress("a", 1, second(30)).expect("it was read");
+        let expected = 0.5 * (10_f64.ln() + 40_f64.ln());
+        assert!((progress.log_mean - expected).abs() < 1e-9);
+        assert!(progress.log_mean < 25_f64.ln());
+    }
+
+    #[test]
+    fn a_stage_is_believed_to_be_like_the_others_of_its_application() {
+        let mut history = History::default();
+        for number in 0..12 {
+            let at = i64::from(number) * 30;
+            history.observe(&work(&[stage(number, 20, 4, Some(300.0))]), second(at));
+        }
+        let own = history.prior("a", 99);
+        assert!((own.log_median - 300_f64.ln()).abs() < 1e-6, "{own:?}");
+        let other = history.prior("b", 1);
+        assert!(other.deviation > own.deviation && other.log_median > 60_f64.ln());
+    }
+
+    #[test]
+    fn a_stage_that_runs_again_starts_anew() {
+        let mut history = History::default();
+        history.observe(&work(&[stage(1, 20, 4, Some(10.0))]), second(0));
+        history.observe(&work(&[stage(1, 2, 4, Some(100.0))]), second(30));
+        let progress = history.progress("a", 1, second(30)).expect("it was read");
+        assert_eq!(progress.done, 2.0);
+        assert!((progress.log_mean - 100_f64.ln()).abs() < 1e-9);
+    }
+
+    #[test]
+    fn what_ended_applications_had_is_expected_of_those_that_wait() {
+        let mut history = History::default();
+        assert_eq!(history.tasks_of_an_application(), 0.0);
+        history.observe(
+            &work(&[stage(1, 0, 4, None), stage(2, 0, 0, None)]),
+            second(0),
+        );
+        history.observe(&Work::default(), second(30));
+        assert_eq!(history.tasks_of_an_application(), 80.0);
+        history.forget();
+        assert_eq!(history.order_of("a"), u64::MAX);
     }
 }

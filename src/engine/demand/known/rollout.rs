@@ -107,6 +107,19 @@ struct Run<'a> {
     waited_s: f64,
 }
 
+impl StageLoad {
+    /// Takes up the tasks of another stage.
+    pub fn add(&mut self, other: Self) {
+        let waiting = self.waiting + other.waiting;
+        if waiting > 0.0 {
+            let task_s = self.waiting * self.task_s + other.waiting * other.task_s;
+            self.task_s = task_s / waiting;
+        }
+        self.waiting = waiting;
+        self.ends.extend(other.ends);
+    }
+}
+
 impl Fleet {
     /// Units that are there or on their way.
     pub fn committed(&self) -> f64 {
@@ -140,7 +153,11 @@ impl Workload {
     /// The time that all tasks still take, together, in seconds.
     pub fn task_s(&self) -> f64 {
         let of_stage = |stage: &StageLoad| {
-            let running: f64 = stage.ends.iter().map(|(left_s, count)| left_s * count).sum();
+            let running: f64 = stage
+                .ends
+                .iter()
+                .map(|(left_s, count)| left_s * count)
+                .sum();
             running + stage.waiting * stage.task_s
         };
         self.stages.iter().map(of_stage).sum()
@@ -295,7 +312,8 @@ impl<'a> Run<'a> {
             let allowed = self.work.applications[application].most - self.occupied[application];
             // Short tasks run several in turn within a step.
             let turns = (step_s / stage.task_s).max(1.0);
-            let starts = (free.min(allowed).max(0.0) / stage.unit * turns).min(self.waiting[number]);
+            let starts =
+                (free.min(allowed).max(0.0) / stage.unit * turns).min(self.waiting[number]);
             if starts <= NOTHING {
                 continue;
             }

@@ -59,7 +59,10 @@ pub fn best(scenarios: &[Workload], fleet: &Fleet, waiting_price: f64) -> Best {
     for units in low..=high {
         costs.of(units);
     }
-    let least = costs.known.iter().min_by(|one, other| one.1.total_cmp(other.1));
+    let least = costs
+        .known
+        .iter()
+        .min_by(|one, other| one.1.total_cmp(other.1));
     Best {
         units: least.map_or(committed.ceil() as u32, |(units, _)| *units),
         usable: most_used.ceil() as u32,

@@ -67,7 +67,9 @@ impl TaskTime {
             .sum();
         Self {
             log_median,
-            deviation: ((progress.done + information) * of_each + precision).sqrt().recip(),
+            deviation: ((progress.done + information) * of_each + precision)
+                .sqrt()
+                .recip(),
             spread,
         }
     }
@@ -114,5 +116,55 @@ fn hazard(x: f64) -> f64 {
     } else {
         let normal = Normal::standard();
         normal.pdf(x) / normal.sf(x)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// About a minute, give or take a factor of three.
+    const PRIOR: Prior = Prior {
+        log_median: 4.1,
+        deviation: 1.1,
+    };
+    const SPREAD: f64 = 0.3;
+
+    fn believed(done: f64, task_s: f64, ages_s: &[(f64, f64)]) -> TaskTime {
+        let progress = Progress {
+            done,
+            log_mean: task_s.ln(),
+            ages_s: ages_s.to_vec(),
+        };
+        TaskTime::of(&progress, PRIOR, SPREAD)
+    }
+
+    #[test]
+    fn completed_tasks_outweigh_what_was_believed_before() {
+        let mean_s = believed(100.0, 10.0, &[]).mean_s(0.0);
+        assert!((10.0..11.0).contains(&mean_s), "{mean_s}");
+        let width = believed(100.0, 10.0, &[]).mean_s(1.0) / mean_s;
+        assert!(width < 1.05, "{width}");
+        assert!(believed(1.0, 10.0, &[]).mean_s(1.0) / mean_s > 1.2);
+    }
+
+    #[test]
+    fn a_task_takes_at_least_as_long_as_it_has_run() {
+        let without = believed(0.0, 1.0, &[]).mean_s(0.0);
+        let with = believed(0.0, 1.0, &[(600.0, 10.0)]).mean_s(0.0);
+        assert!(without < 90.0 && with > 600.0, "{without} {with}");
+        // Two short ones that are done do not make the eight long ones short.
+        let skewed = believed(2.0, 60.0, &[(600.0, 8.0)]).mean_s(0.0);
+        assert!(skewed > 300.0, "{skewed}");
+    }
+
+    #[test]
+    fn what_is_left_of_a_task_is_positive_at_every_age() {
+        let time = believed(50.0, 60.0, &[]);
+        let left: Vec<f64> = (0..400)
+            .map(|age| time.left_s(f64::from(age) * 2.0, 0.0))
+            .collect();
+        assert!(left.iter().all(|left_s| *left_s > 0.0), "{left:?}");
+        assert!((55.0..62.0).contains(&left[0]), "{}", left[0]);
     }
 }

@@ -288,6 +288,7 @@ fn the_engine_sees_what_the_applications_say() {
         ..StageWork::default()
     };
     let blocked = StageWork {
+        id: 1,
         tasks_remaining: 3,
         is_blocked: true,
         ..StageWork::default()

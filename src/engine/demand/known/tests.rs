@@ -1,0 +1,235 @@
+//! Sizes for known work.
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::observation::work::{ApplicationKind, Executors};
+use crate::units::VirtualCores;
+
+/// What one unit offers, in MiB. An executor fills a unit; it runs four tasks.
+const UNIT_MIB: u64 = 4_096;
+
+fn second(s: i64) -> Timestamp {
+    Timestamp::from_millis(1_000 * s)
+}
+
+fn stage(tasks_done: u32, tasks_remaining: u32, tasks_running: u32, task_s: f64) -> StageWork {
+    StageWork {
+        id: 1,
+        tasks_done,
+        tasks_remaining,
+        tasks_running,
+        task_s: Some(task_s),
+        is_blocked: false,
+    }
+}
+
+/// An application with so many executors, which may have `most`.
+fn spark(held: u32, most: Option<u32>, stages: Vec<StageWork>) -> ApplicationWork {
+    ApplicationWork {
+        id: "application_1_0001".into(),
+        name: "etl".into(),
+        queue: "default".into(),
+        kind: ApplicationKind::Spark,
+        memory_allocated: Mebibytes(u64::from(held) * UNIT_MIB),
+        vcores_allocated: VirtualCores(u64::from(held)),
+        containers: u64::from(held),
+        work: WorkOrReason::Known(KnownWork {
+            executors: Some(Executors {
+                held,
+                needed: None,
+                most,
+                slots: 4,
+                memory: Mebibytes(UNIT_MIB),
+            }),
+            stages,
+        }),
+    }
+}
+
+/// The size for this work on `there` units, after it was read twice with 30 s in between. YARN reports
+/// what it says to be pending.
+fn size(there: u32, waiting_price: f64, applications: Vec<ApplicationWork>) -> KnownSize {
+    let work = Work::of(applications, 20);
+    let mut demand = KnownDemand::default();
+    demand.observe(&work, second(0));
+    demand.observe(&work, second(30));
+    let pending: u64 = work
+        .applications
+        .iter()
+        .filter_map(ApplicationWork::known)
+        .map(|known| {
+            known.executors.map_or(0, |executors| {
+                u64::from(
+                    known
+                        .executors_needed(&executors)
+                        .saturating_sub(executors.held),
+                )
+            })
+        })
+        .sum();
+    let yarn = YarnLoad {
+        memory_allocated: Mebibytes(u64::from(there) * UNIT_MIB),
+        memory_pending: Mebibytes(pending.saturating_mul(UNIT_MIB)),
+        ..YarnLoad::default()
+    };
+    let unit = UnitSize {
+        memory_mib: UNIT_MIB as f64,
+        vcores: None,
+    };
+    demand
+        .size(&Situation {
+            at: second(30),
+            work: &work,
+            yarn: &yarn,
+            load: &Load::of(Resource::Memory, &yarn, unit, 0.0),
+            unit,
+            fleet: Fleet {
+                there: f64::from(there),
+                coming: vec![],
+                delay_s: 400.0,
+                min: 0.0,
+                max: 100.0,
+            },
+            waiting_price,
+        })
+        .expect("the work is known")
+}
+
+#[test]
+fn nothing_is_launched_for_work_that_is_over_before_units_run() {
+    // 100 tasks of 10 s on 16 slots: a minute.
+    let size = size(
+        4,
+        40.0,
+        vec![spark(4, None, vec![stage(400, 100, 16, 10.0)])],
+    );
+    assert_eq!(size.grows_to, None);
+    assert!(size.report.done_s < 150.0, "{:?}", size.report);
+}
+
+#[test]
+fn units_are_launched_for_work_that_they_shorten() {
+    // 2,000 tasks of 100 s on 16 slots: three and a half hours.
+    let long = || vec![spark(4, None, vec![stage(400, 2_000, 16, 100.0)])];
+    let size_of = |waiting_price| size(4, waiting_price, long()).grows_to.unwrap_or(4);
+    assert!(size_of(1.0) > 20, "{}", size_of(1.0));
+    assert!(size_of(1.0) >= size_of(0.01) && size_of(0.01) >= size_of(0.0001));
+    let report = size(4, 1.0, long()).report;
+    assert!(
+        report.done_with_usable_s < 0.3 * report.done_s,
+        "{report:?}"
+    );
+    assert_eq!(report.executors_needed, Some(500));
+}
+
+#[test]
+fn an_application_gets_no_units_beyond_its_limit() {
+    let capped = spark(4, Some(4), vec![stage(400, 2_000, 16, 100.0)]);
+    let size = size(4, 40.0, vec![capped]);
+    assert_eq!(size.grows_to, None);
+    assert_eq!(size.report.units_usable, 4);
+}
+
+#[test]
+fn a_wide_stage_that_is_known_to_follow_is_launched_for_ahead() {
+    // The stage that runs takes five minutes more, and new units seven.
+    let runs = stage(0, 16, 16, 300.0);
+    let follows = StageWork {
+        id: 2,
+        tasks_remaining: 1_000,
+        is_blocked: true,
+        ..StageWork::default()
+    };
+    let alone = size(4, 1.0, vec![spark(4, None, vec![runs])]);
+    let both = size(4, 1.0, vec![spark(4, None, vec![runs, follows])]);
+    assert_eq!(alone.grows_to, None);
+    assert!(both.grows_to.is_some_and(|units| units > 10), "{both:?}");
+}
+
+#[test]
+fn what_no_application_says_stays_with_the_rule_for_the_unknown() {
+    let unknown = ApplicationWork {
+        work: WorkOrReason::Unknown(crate::observation::work::WorkUnknown::TimedOut),
+        ..spark(4, None, vec![])
+    };
+    let work = Work::of(vec![unknown], 20);
+    let mut demand = KnownDemand::default();
+    demand.observe(&work, second(0));
+    assert_eq!(demand, {
+        let mut other = KnownDemand::default();
+        other.observe(&Work::default(), second(0));
+        other
+    });
+    let idle = size(4, 1.0, vec![spark(4, None, vec![])]);
+    assert_eq!((idle.grows_to, idle.unknown_share), (None, 0.0));
+}
+
+fn any_stage() -> impl Strategy<Value = StageWork> {
+    let count = || prop_oneof![Just(0), Just(u32::MAX), any::<u32>(), 0..100_u32];
+    let time = prop_oneof![
+        Just(None),
+        Just(Some(f64::NAN)),
+        Just(Some(f64::INFINITY)),
+        any::<f64>().prop_map(Some),
+        (0.0..1e4).prop_map(Some),
+    ];
+    (0..4_u32, count(), count(), count(), time, any::<bool>()).prop_map(
+        |(id, tasks_done, tasks_remaining, tasks_running, task_s, is_blocked)| StageWork {
+            id,
+            tasks_done,
+            tasks_remaining,
+            tasks_running,
+            task_s,
+            is_blocked,
+        },
+    )
+}
+
+proptest! {
+    #[test]
+    fn whatever_applications_say_the_size_stays_within_the_limits(
+        readings in proptest::collection::vec(proptest::collection::vec(any_stage(), 0..20), 1..4),
+        memory in prop_oneof![Just(0), Just(u64::MAX), any::<u64>(), 0..100_000_u64],
+        slots in prop_oneof![Just(0), Just(u32::MAX), 1..9_u32],
+        held in prop_oneof![Just(0), Just(u32::MAX), 0..9_u32],
+        has_executors in any::<bool>(),
+    ) {
+        for stages in readings {
+            let mut one = spark(4, None, vec![]);
+            one.memory_allocated = Mebibytes(memory);
+            one.work = WorkOrReason::Known(KnownWork {
+                executors: has_executors.then_some(Executors { held, needed: None, most: None, slots, memory: Mebibytes(memory) }),
+                stages,
+            });
+            let size = size(4, 1.0, vec![one]);
+            prop_assert!(size.grows_to.is_none_or(|units| units > 4 && units <= 100), "{:?}", size);
+            prop_assert!((0.0..=1.0).contains(&size.unknown_share), "{:?}", size);
+            prop_assert!(size.report.done_s.is_finite());
+        }
+    }
+
+    /// More units never let work wait longer, but for the length of a step.
+    #[test]
+    fn more_units_never_delay_the_work(
+        stages in proptest::collection::vec((1..500_u32, 1.0..900.0_f64), 1..5),
+        units in 1..60_u32,
+    ) {
+        let stages: Vec<StageLoad> = stages.iter().map(|(tasks, task_s)| StageLoad {
+            application: 0,
+            unit: 0.25,
+            waiting: f64::from(*tasks),
+            task_s: *task_s,
+            ..StageLoad::default()
+        }).collect();
+        let work = Workload {
+            stages,
+            applications: vec![ApplicationLoad { most: f64::MAX, fixed: 0.0 }],
+            occupied: 0.0,
+            spread: 0.3,
+        };
+        let fleet = Fleet { there: 1.0, coming: vec![], delay_s: 400.0, min: 1.0, max: 100.0 };
+        let (fewer, more) = (work.with(f64::from(units), &fleet), work.with(f64::from(units + 1), &fleet));
+        prop_assert!(more.waiting_s <= fewer.waiting_s * 1.01, "{:?} {:?}", fewer, more);
+    }
+}
