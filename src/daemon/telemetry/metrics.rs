@@ -228,7 +228,10 @@ impl Metrics {
         ];
         let whole = whole
             .into_iter()
-            .chain(demand.units_forecast.map(|units| ("forecast", units)));
+            .chain(demand.units_forecast.map(|units| ("forecast", units)))
+            .chain(demand.known.iter().flat_map(|known| {
+                [("usable", known.units_usable), ("best", known.units_best)]
+            }));
         for (part, units) in parts
             .into_iter()
             .chain(whole.map(|(part, units)| (part, f64::from(units))))

@@ -94,7 +94,7 @@ families! {
     threshold: GaugeVec = "headroom_rule_threshold", ["group", "rule", "signal", "comparison"],
         "Constant that a rule compares a signal, or a window over a signal, with.";
     demand_units: GaugeVec = "headroom_demand_units", ["part"],
-        "A demand in units: pending, served, remaining, for_remaining, needed, kept, forecast, others, desired.";
+        "A demand in units: pending, served, remaining, for_remaining, needed, kept, forecast, others, desired; usable and best for the work that applications say is left.";
     demand_patience: GaugeVec = "headroom_demand_patience_seconds", [], "How long pending work may wait for running containers to finish before units are added for it.";
     demand_provisioning: GaugeVec = "headroom_demand_provisioning_seconds", [], "Learned: time from the request of a unit until it runs.";
     demand_container_lifetime: GaugeVec = "headroom_demand_container_lifetime_seconds", [],
