@@ -1,4 +1,5 @@
-//! `Engine::step` for a target with ten rules: `cargo bench --bench engine`.
+//! `Engine::step` for a target with ten rules, and for a demand that follows the work of twenty
+//! applications: `cargo bench --bench engine`.
 
 use std::collections::BTreeMap;
 use std::hint::black_box;
@@ -6,6 +7,9 @@ use std::time::Duration;
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use headroom::engine::Engine;
+use headroom::observation::work::{
+    ApplicationKind, ApplicationWork, Executors, KnownWork, StageWork, Work, WorkOrReason,
+};
 use headroom::observation::{
     ClusterState, ClusterStatus, Control, GroupId, GroupKind, GroupState, GroupStatus, Market,
     Observation, Role, Sampled, YarnLoad,
@@ -113,5 +117,83 @@ fn step(criterion: &mut Criterion) {
     });
 }
 
-criterion_group!(benches, step);
+/// Twenty Spark applications with 1,000 tasks left in each, in a stage that runs and one that waits.
+fn twenty_applications() -> Work {
+    let application = |number: u32| {
+        let stage = |id, tasks_done, tasks_remaining, tasks_running, is_blocked| StageWork {
+            id,
+            tasks_done,
+            tasks_remaining,
+            tasks_running,
+            task_s: (tasks_done > 0).then_some(30.0 + f64::from(number)),
+            is_blocked,
+        };
+        let known = KnownWork {
+            executors: Some(Executors {
+                held: 2,
+                needed: Some(200),
+                most: Some(100),
+                slots: 4,
+                memory: Mebibytes(6_144),
+            }),
+            stages: vec![stage(1, 100, 800, 8, false), stage(2, 0, 200, 0, true)],
+        };
+        ApplicationWork {
+            id: format!("application_1_{number:04}").into(),
+            name: "etl".into(),
+            queue: "default".into(),
+            kind: ApplicationKind::Spark,
+            memory_allocated: Mebibytes(14_336),
+            vcores_allocated: VirtualCores(9),
+            containers: 3,
+            work: WorkOrReason::Known(known),
+        }
+    };
+    Work::of((0..20).map(application).collect(), 20)
+}
+
+fn known_work(criterion: &mut Criterion) {
+    let policy = "
+name: follow
+demand: { min: 2, max: 200, performance_index: 45 }
+targets:
+  - group: { role: task }
+";
+    let policy = parse(policy, "follow.yaml").expect("a valid policy");
+    let mut engine = Engine::new(policy);
+    let mut observed = observation(Timestamp::EPOCH);
+    if let Some(yarn) = &mut observed.yarn {
+        yarn.value.memory_available = Mebibytes(0);
+        yarn.value.memory_allocated = yarn.value.memory_total;
+        yarn.value.memory_pending = Mebibytes(1_000 * 6_144);
+        yarn.value.containers_pending = 1_000;
+    }
+    let mut work = twenty_applications();
+    criterion.bench_function(
+        "Engine::step, demand, 20 applications, 20,000 tasks",
+        |bencher| {
+            bencher.iter(|| {
+                let at = observed.at + Duration::from_secs(30);
+                observed.at = at;
+                observed.cluster.measured_at = at;
+                for yarn in &mut observed.yarn {
+                    yarn.measured_at = at;
+                }
+                // One more task of each is done, so that ages and times are learned.
+                for application in &mut work.applications {
+                    if let WorkOrReason::Known(known) = &mut application.work {
+                        known.stages[0].tasks_done += 1;
+                    }
+                }
+                observed.work = Some(Sampled {
+                    value: work.clone(),
+                    measured_at: at,
+                });
+                black_box(engine.step(black_box(&observed)))
+            });
+        },
+    );
+}
+
+criterion_group!(benches, step, known_work);
 criterion_main!(benches);

@@ -226,12 +226,13 @@ impl Metrics {
             ("remaining", demand.units_remaining),
             ("for_remaining", demand.units_for_remaining),
         ];
-        let whole = whole
-            .into_iter()
-            .chain(demand.units_forecast.map(|units| ("forecast", units)))
-            .chain(demand.known.iter().flat_map(|known| {
-                [("usable", known.units_usable), ("best", known.units_best)]
-            }));
+        let whole =
+            whole
+                .into_iter()
+                .chain(demand.units_forecast.map(|units| ("forecast", units)))
+                .chain(demand.known.iter().flat_map(|known| {
+                    [("usable", known.units_usable), ("best", known.units_best)]
+                }));
         for (part, units) in parts
             .into_iter()
             .chain(whole.map(|(part, units)| (part, f64::from(units))))
