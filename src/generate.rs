@@ -3,6 +3,7 @@
 //!
 //! The same parameters and seed give the same jobs. Every generated trace is marked as `synthetic`.
 
+mod as_spark;
 mod draw;
 pub mod model;
 mod workloads;
@@ -12,6 +13,7 @@ use std::time::Duration;
 
 use crate::trace::journal::{TraceError, TraceWriter};
 use crate::trace::{FORMAT_VERSION, Header, Job, Kind, Record};
+pub use as_spark::as_spark;
 pub use model::SyntheticWorkload;
 use model::WorkloadModel;
 

@@ -14,7 +14,8 @@ use headroom::trace::info::JobTotals;
 #[derive(clap::Args)]
 #[command(after_help = "Examples:
   headroom generate office-day --out office-day.trace.zst
-  headroom generate nightly-batch --days 28 --seed 7 --out month.trace.zst")]
+  headroom generate nightly-batch --days 28 --seed 7 --out month.trace.zst
+  headroom generate office-day --spark --out office-day-spark.trace.zst")]
 pub struct Args {
     /// The workload to generate
     #[arg(value_name = "WORKLOAD", value_parser = workloads())]
@@ -36,12 +37,18 @@ pub struct Args {
         default_value_t = 1.0
     )]
     rate: f64,
+    /// Make every job a Spark application with dynamic allocation, whose stages are revealed one by one
+    #[arg(long)]
+    spark: bool,
 }
 
 pub fn run(args: &Args) -> anyhow::Result<()> {
     let workload = args.workload.workload(args.days, args.rate)?;
     check_output(&args.out)?;
-    let jobs = generate::generate(&workload, args.seed);
+    let mut jobs = generate::generate(&workload, args.seed);
+    if args.spark {
+        jobs = jobs.into_iter().map(generate::as_spark).collect();
+    }
     let summary = format!(
         "{}: {} (synthetic, seed {})",
         args.out.display(),
@@ -70,6 +77,9 @@ impl Args {
         }
         if self.rate != 1.0 {
             command += &format!(" --rate {}", self.rate);
+        }
+        if self.spark {
+            command += " --spark";
         }
         command
     }

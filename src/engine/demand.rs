@@ -43,6 +43,7 @@ use super::node_size::ResourceUnits;
 use super::presence::patience;
 use super::tick::Tick;
 use crate::decision::{DemandReport, HoldReason};
+use crate::observation::work::Work;
 use crate::observation::{GroupStatus, Sampled, YarnLoad};
 use crate::policy::demand::Demand;
 use crate::units::{Mebibytes, Timestamp};
@@ -163,11 +164,15 @@ impl DemandState {
             has_all_nodes,
         };
         let load = self.load(&yarn.value, measure, preference.patience);
-        let known = if counted.waits_beside_room || !counted.held_back.is_empty() {
-            None
-        } else {
-            self.known_size(&cluster, measure, &load, &yarn.value)
-        };
+        let is_limited = counted.waits_beside_room || !counted.held_back.is_empty();
+        let counts = !is_limited && preference.floor < 1.0;
+        let work = recent_work(tick);
+        if let Some(work) = work {
+            self.known.observe(&work.value, work.measured_at);
+        }
+        let known = work
+            .filter(|_| counts)
+            .and_then(|work| self.known_size(&cluster, measure, &load, yarn, &work.value));
         let units = self.units(&cluster, measure, &load, shape, known);
         let supply = cluster.supply(resource);
         let needed = f64::from(units.needed);
@@ -328,36 +333,23 @@ impl DemandState {
 
     /// What follows from the work of applications; `None` where none of it is known.
     fn known_size(
-        &mut self,
+        &self,
         cluster: &Cluster,
         measure: Measure,
         load: &Load,
-        yarn: &YarnLoad,
+        yarn: &Sampled<YarnLoad>,
+        work: &Work,
     ) -> Option<KnownSize> {
         let tick = cluster.tick;
-        let work = tick.observation.work.as_ref();
-        let work = work.filter(|work| tick.at().since(work.measured_at) <= tick.max_age)?;
-        self.known.observe(&work.value, work.measured_at);
         let supply = cluster.supply(measure.resource);
         let (fewest, _) = cluster.limits_in_units(measure, measure.limits.min);
         let there = supply.usable();
         let on_their_way = (supply.have() - there).max(0.0);
-        let coming: Vec<(f64, f64)> = self.provisioning.coming(tick.at()).collect();
-        let counted: f64 = coming.iter().map(|(_, units)| units).sum();
-        let coming = match counted > 0.0 {
-            true => {
-                let each = on_their_way / counted;
-                coming
-                    .into_iter()
-                    .map(|(left_s, units)| (left_s, units * each))
-                    .collect()
-            }
-            false => vec![(self.provisioning.delay().as_secs_f64(), on_their_way)],
-        };
+        let coming = self.provisioning.coming(tick.at(), on_their_way);
         self.known.size(&Situation {
             at: tick.at(),
-            work: &work.value,
-            yarn,
+            work,
+            yarn: &yarn.value,
             load,
             unit: measure.unit,
             fleet: Fleet {
@@ -441,6 +433,12 @@ impl DemandState {
         let finished = self.turnover.times_finished_in(patience);
         Load::of(measure.resource, yarn, measure.unit, finished)
     }
+}
+
+/// What applications say is left, if that is recent.
+fn recent_work<'a>(tick: &Tick<'a>) -> Option<&'a Sampled<Work>> {
+    let work = tick.observation.work.as_ref();
+    work.filter(|work| tick.at().since(work.measured_at) <= tick.max_age)
 }
 
 /// YARN's load, or why the demand is unknown.

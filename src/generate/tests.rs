@@ -5,6 +5,7 @@ use proptest::prelude::*;
 use super::model::Bursts;
 use super::*;
 use crate::trace::journal::TraceReader;
+use crate::units::Mebibytes;
 
 const DAY_S: u64 = 86_400;
 
@@ -370,5 +371,28 @@ proptest! {
                 prop_assert!(stage.tasks.iter().all(|run| run.count > 0 && run.duration >= Duration::from_millis(100)));
             }
         }
+    }
+}
+
+#[test]
+fn the_same_work_as_spark_reveals_one_stage_after_another_and_fits_half_a_node() {
+    let (_, jobs) = made(SyntheticWorkload::SpotStorm, 1);
+    for job in jobs {
+        let spark = as_spark(job.clone());
+        assert_eq!(work_s(&spark), work_s(&job));
+        let application = spark.spark.as_ref().expect("an application");
+        let executor = application.executors[0];
+        assert!(executor.slots == 1 || executor.memory <= Mebibytes(6_144));
+        for (position, stage) in spark.stages.iter().enumerate() {
+            let own = stage.spark.expect("a stage of Spark");
+            assert_eq!(own.job as usize, position);
+            assert!(stage.memory.get() * u64::from(executor.slots) <= executor.memory.get());
+            let is_read = job
+                .stages
+                .iter()
+                .any(|later| later.after.contains(&(position as u32)));
+            assert_eq!(own.shuffle_output, is_read);
+        }
+        assert_eq!(as_spark(spark.clone()), spark);
     }
 }

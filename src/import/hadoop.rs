@@ -25,7 +25,7 @@ const KEPT_PREFIXES: [&str; 9] = [
 const HEAP_RATIO: f64 = 0.8;
 
 /// The share of maps that complete before reduces start, unless the configuration says otherwise.
-const SLOWSTART: f64 = 0.05;
+pub const SLOWSTART: f64 = 0.05;
 
 /// YARN's steps of memory, unless the configuration says otherwise.
 const FAIR_INCREMENT_MIB: u64 = 1024;

@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use super::error::{ImportError, malformed};
 use super::gather::{Gathered, Ids, Imported, Notes, gather, imported};
+use super::hadoop::SLOWSTART;
 use super::source::Source;
-use crate::trace::{Job, Stage, TaskRun, seconds};
+use crate::trace::{Job, MapReduce, Stage, TaskRun, seconds};
 use crate::units::{Mebibytes, Resources, Timestamp, VirtualCores, display_duration};
 
 /// The task model, which turns bytes into tasks. The default is the reference model for comparing
@@ -162,7 +163,9 @@ impl Options {
             application_master: None,
             queue: None,
             user: None,
-            map_reduce: None,
+            map_reduce: Some(MapReduce {
+                slowstart: SLOWSTART,
+            }),
             stages: vec![stage],
             spark: None,
         }

@@ -21,7 +21,7 @@ pub struct Preference {
     /// Where the work is known: what a second of waiting of a task is worth, in unit-seconds.
     pub waiting_price: f64,
     /// Where the work is known: the part of the units that would be asked for otherwise which is asked
-    /// for in any case.
+    /// for in any case. At 1, what is known does not count.
     pub floor: f64,
 }
 
@@ -86,7 +86,7 @@ const PATH: [Point; 18] = [
         capacity_factor: 0.6,
         price: 0.55,
         known_price: 0.35,
-        waiting_price: 0.1,
+        waiting_price: 0.15,
         floor: 0.0,
     },
     Point {
@@ -96,7 +96,7 @@ const PATH: [Point; 18] = [
         capacity_factor: 0.72,
         price: 0.6,
         known_price: 0.6,
-        waiting_price: 0.3,
+        waiting_price: 0.5,
         floor: 0.0,
     },
     Point {
@@ -105,8 +105,8 @@ const PATH: [Point; 18] = [
         growth: 1_000.0,
         capacity_factor: 0.9,
         price: 0.8,
-        known_price: 0.8,
-        waiting_price: 1.0,
+        known_price: 0.9,
+        waiting_price: 2.0,
         floor: 0.0,
     },
     Point {
@@ -115,7 +115,7 @@ const PATH: [Point; 18] = [
         growth: 1_000.0,
         capacity_factor: 1.0,
         price: 1.5,
-        known_price: 1.0,
+        known_price: 1.2,
         waiting_price: 20.0,
         floor: 0.0,
     },

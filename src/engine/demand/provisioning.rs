@@ -69,14 +69,20 @@ impl Provisioning {
         Duration::try_from_secs_f64(delays_s[position]).unwrap_or_default()
     }
 
-    /// The units that were requested and do not run yet: the seconds until they are expected, and how
-    /// many, the oldest first. A unit that is late is expected soon.
-    pub fn coming(&self, at: Timestamp) -> impl Iterator<Item = (f64, f64)> {
+    /// `units` that were requested and do not run yet: the seconds until they are expected, and how many
+    /// then, the oldest first. A unit that is late is expected soon.
+    pub fn coming(&self, at: Timestamp, units: f64) -> Vec<(f64, f64)> {
         let delay_s = self.delay().as_secs_f64();
-        self.launches.iter().map(move |(launched_at, units)| {
+        let launched = self.launches.iter().map(|(_, count)| f64::from(*count));
+        let launched: f64 = launched.sum();
+        if launched <= 0.0 {
+            return vec![(delay_s, units)];
+        }
+        let left = self.launches.iter().map(|(launched_at, count)| {
             let left_s = delay_s - at.seconds_since(*launched_at);
-            (left_s.max(SOON_S), f64::from(*units))
-        })
+            (left_s.max(SOON_S), units * f64::from(*count) / launched)
+        });
+        left.collect()
     }
 
     /// Which part of its provisioning the unit that was requested last has completed, from 0 to 1; 1 if
@@ -117,6 +123,24 @@ impl Provisioning {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn units_on_their_way_are_expected_after_the_delay_or_soon() {
+        let mut provisioning = Provisioning::default();
+        let at = |s: i64| Timestamp::from_millis(1_000 * s);
+        assert_eq!(provisioning.coming(at(0), 2.0), [(ASSUMED_S, 2.0)]);
+        provisioning.observe(at(0), 4, 4);
+        provisioning.observe(at(30), 7, 4);
+        provisioning.observe(at(330), 8, 4);
+        assert_eq!(
+            provisioning.coming(at(330), 4.0),
+            [(100.0, 3.0), (400.0, 1.0)]
+        );
+        assert_eq!(
+            provisioning.coming(at(730), 8.0),
+            [(SOON_S, 6.0), (SOON_S, 2.0)]
+        );
+    }
 
     #[test]
     fn the_delay_moves_from_the_assumed_one_to_what_was_seen() {
