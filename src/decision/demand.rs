@@ -43,6 +43,9 @@ pub struct DemandReport {
     pub units_needed: u32,
     /// Units that are in use, or idle and worth keeping.
     pub units_kept: u32,
+    /// The part of `units_kept` that is not worth keeping, and goes once it has cost enough for a call.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub units_surplus: u32,
     /// The most units expected from earlier days until new ones would run; `None` without enough
     /// days.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -195,6 +198,12 @@ impl DemandReport {
             self.need(),
             self.units_kept
         ));
+        lines.extend((self.units_surplus > 0).then(|| {
+            format!(
+                "{} of them too many: released together with others, or soon",
+                self.units_surplus
+            )
+        }));
         lines.push(match self.keep_idle_s {
             s if s < 0.5 => "an idle unit is released at once".to_owned(),
             s => format!("an idle unit is kept for {}", seconds(s)),

@@ -32,6 +32,7 @@ mod provisioning;
 mod retention;
 mod shares;
 mod supply;
+mod surplus;
 mod turnover;
 mod units;
 
@@ -59,8 +60,12 @@ use preference::Preference;
 use provisioning::Provisioning;
 use retention::Retention;
 use shares::Wanted;
+use surplus::Surplus;
 use turnover::Turnover;
 use units::{DemandLimits, UnitSize, rounded_down, whole};
+
+/// Units are released once they have cost as much as one unit in this part of the provisioning time.
+const WORTH_A_CALL: f64 = 0.3;
 
 /// What a `demand:` policy learns from one observation to the next.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -79,6 +84,8 @@ pub struct DemandState {
     daily: Daily,
     #[serde(default)]
     known: KnownDemand,
+    #[serde(default)]
+    surplus: Surplus,
 }
 
 /// The units of the whole cluster that a demand asks for, and the parts that they follow from.
@@ -92,6 +99,8 @@ struct Units {
     desired: f64,
     /// What the usable instances of the targets count at least, as the limits count.
     least: f64,
+    /// The part of what is kept that waits for a scale-in which is worth a call.
+    surplus: f64,
     /// How long the highest level is kept while idle.
     keep_idle: Duration,
     /// What follows from the work of applications, where it is known.
@@ -225,6 +234,7 @@ impl DemandState {
             capacity_factor: preference.capacity_factor,
             units_needed: units.needed,
             units_kept: rounded_down(units.kept) as u32,
+            units_surplus: whole(units.surplus),
             units_forecast: units.forecast,
             units_others: rounded_down(supply.others) as u32,
             units_unusable: whole(supply.unusable - not_replaced),
@@ -268,6 +278,9 @@ impl DemandState {
         // All levels are kept: so is the part of a unit above them.
         let keeps_all = kept == levels(have) || !shape.has_all_nodes;
         let kept = if keeps_all { have } else { f64::from(kept) };
+        let worth_a_call = self.provisioning.delay().mul_f64(WORTH_A_CALL);
+        let worth = kept;
+        let kept = (self.surplus).settle(at, (have, worth), cluster.tick.poll, worth_a_call);
         let forecast = self.daily.forecast(at, self.provisioning.delay());
         let most = if shape.waits_beside_room {
             levels(have)
@@ -299,6 +312,7 @@ impl DemandState {
                 .share_of_targets(supply.total(f64::from(needed), kept))
                 .clamp(fewest, most),
             least,
+            surplus: kept - worth,
             keep_idle: self.retention.keep_for(levels(have), price),
             known,
         }
@@ -312,6 +326,7 @@ impl DemandState {
         self.turnover.forget();
         self.provisioning.forget();
         self.known.forget();
+        self.surplus.forget();
     }
 
     /// Returns how many of `have` units are needed or worth keeping. Cancelling a unit that does not
@@ -375,6 +390,7 @@ impl DemandState {
             self.levels.forget();
             self.turnover.forget();
             self.known.forget();
+            self.surplus.forget();
         }
         self.measured_at = Some(at);
         self.turnover.observe(

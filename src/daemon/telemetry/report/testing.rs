@@ -48,6 +48,7 @@ pub fn demand() -> DemandReport {
         capacity_factor: 1.0,
         units_needed: 14,
         units_kept: 4,
+        units_surplus: 0,
         units_forecast: Some(9),
         units_others: 2,
         units_unusable: 0,
