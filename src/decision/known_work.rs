@@ -27,20 +27,32 @@ pub struct KnownWorkReport {
     pub task_s_remaining: f64,
     /// Units that run or are on their way.
     pub units_committed: u32,
-    /// Seconds until the known work is done with these.
-    pub done_s: f64,
+    /// Seconds until the known work is done with these; `None` if longer than is looked ahead.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub done_s: Option<f64>,
     /// The most units that the known work can use.
     pub units_usable: u32,
-    /// Seconds until it is done if so many are requested now.
-    pub done_with_usable_s: f64,
+    /// Seconds until it is done if so many are requested now; `None` as above.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub done_with_usable_s: Option<f64>,
     /// The size at which units and waiting cost least together.
     pub units_best: u32,
+    /// The most units that the limits allow.
+    pub units_max: u32,
+    /// The backlog has not fallen for two provisioning times: at least as many units are requested as
+    /// without what is known.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub backlog_stands: bool,
 }
 
 impl KnownWorkReport {
     /// What is left, how long it takes, and whether more units are worth their cost, one line each.
     pub fn lines(&self) -> Vec<String> {
         let mut lines = vec![self.applications()];
+        lines.extend(self.backlog_stands.then(|| {
+            "the backlog does not fall: at least as many units as without knowing the work"
+                .to_owned()
+        }));
         if self.task_s_remaining < 0.5 {
             return lines;
         }
@@ -52,7 +64,11 @@ impl KnownWorkReport {
         );
         if self.units_usable <= self.units_committed {
             lines.push(left);
-            lines.push("this work can use no more units".to_owned());
+            lines.push(if self.units_committed >= self.units_max {
+                format!("the limits allow {}", units(self.units_max))
+            } else {
+                "this work can use no more units".to_owned()
+            });
             return lines;
         }
         let usable = format!("{} on {}", time(self.done_with_usable_s), self.units_usable);
@@ -60,7 +76,7 @@ impl KnownWorkReport {
         lines.push(if self.units_best > self.units_committed {
             format!("{} are worth their cost", units(self.units_best))
         } else {
-            "more units are not worth their cost".to_owned()
+            "more units are not worth their cost now".to_owned()
         });
         lines
     }
@@ -89,8 +105,13 @@ fn units(count: u32) -> String {
     format!("{count} unit{plural}")
 }
 
-fn time(seconds: f64) -> impl std::fmt::Display {
-    display_duration(Duration::from_secs(seconds.round().max(0.0) as u64))
+fn time(seconds: Option<f64>) -> String {
+    match seconds {
+        Some(seconds) => {
+            display_duration(Duration::from_secs(seconds.round().max(0.0) as u64)).to_string()
+        }
+        None => "more than 5h".to_owned(),
+    }
 }
 
 #[cfg(test)]
@@ -105,10 +126,11 @@ mod tests {
             executors_idle: Some(8),
             task_s_remaining: 5_300.4,
             units_committed: 6,
-            done_s: 250.0,
+            done_s: Some(250.0),
             units_usable: 12,
-            done_with_usable_s: 150.0,
+            done_with_usable_s: Some(150.0),
             units_best: 6,
+            units_max: 20,
             ..KnownWorkReport::default()
         }
     }
@@ -120,7 +142,7 @@ mod tests {
             [
                 "3 applications say what is left: 41 executors needed, 12 held, 8 idle",
                 "5300 task-seconds remain: 4m 10s on 6 units, 2m 30s on 12",
-                "more units are not worth their cost",
+                "more units are not worth their cost now",
             ]
         );
     }

@@ -174,14 +174,15 @@ impl DemandState {
         };
         let load = self.load(&yarn.value, measure, preference.patience);
         let is_limited = counted.waits_beside_room || !counted.held_back.is_empty();
-        let counts = !is_limited && preference.floor < 1.0;
         let work = recent_work(tick);
         if let Some(work) = work {
             self.known.observe(&work.value, work.measured_at);
         }
-        let known = work
-            .filter(|_| counts)
-            .and_then(|work| self.known_size(&cluster, measure, &load, yarn, &work.value));
+        let delay = self.provisioning.delay();
+        let stands = (self.known).backlog_stands(tick.at(), load.pending, delay);
+        let known = work.filter(|_| !is_limited).and_then(|work| {
+            self.known_size(&cluster, measure, &load, (yarn, &work.value), stands)
+        });
         let units = self.units(&cluster, measure, &load, shape, known);
         let supply = cluster.supply(resource);
         let needed = f64::from(units.needed);
@@ -352,8 +353,8 @@ impl DemandState {
         cluster: &Cluster,
         measure: Measure,
         load: &Load,
-        yarn: &Sampled<YarnLoad>,
-        work: &Work,
+        (yarn, work): (&Sampled<YarnLoad>, &Work),
+        backlog_stands: bool,
     ) -> Option<KnownSize> {
         let tick = cluster.tick;
         let supply = cluster.supply(measure.resource);
@@ -374,6 +375,8 @@ impl DemandState {
                 min: fewest + supply.others,
                 max: f64::from(measure.most),
             },
+            backlog_stands,
+            units_are_nodes: cluster.instances.are_nodes && !tick.sizes.differ(),
             waiting_price: measure.preference.waiting_price,
         })
     }

@@ -6,10 +6,13 @@
 //! cost least together ([`search`]). So nothing is launched for work that will be over before new units
 //! run, and units are launched ahead of a stage that is known to follow.
 
+mod backlog;
 mod history;
 mod rollout;
 mod search;
 mod task_time;
+
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -20,6 +23,7 @@ use crate::decision::{KnownWorkReport, Resource};
 use crate::observation::YarnLoad;
 use crate::observation::work::{ApplicationWork, KnownWork, StageWork, Work, WorkOrReason};
 use crate::units::{Mebibytes, Timestamp};
+use backlog::Backlog;
 use history::History;
 pub use rollout::Fleet;
 use rollout::{ApplicationLoad, StageLoad, Workload};
@@ -36,6 +40,8 @@ const STAGES: usize = 6;
 #[serde(deny_unknown_fields)]
 pub struct KnownDemand {
     history: History,
+    #[serde(default)]
+    backlog: Backlog,
 }
 
 /// A cluster whose applications say what is left.
@@ -46,6 +52,10 @@ pub struct Situation<'a> {
     pub load: &'a Load,
     pub unit: UnitSize,
     pub fleet: Fleet,
+    /// Whether the backlog has not fallen for long.
+    pub backlog_stands: bool,
+    /// Whether each unit is a node, so that no container is spread over two.
+    pub units_are_nodes: bool,
     /// What a second of waiting of a task is worth, in unit-seconds.
     pub waiting_price: f64,
 }
@@ -66,17 +76,23 @@ struct Known<'a> {
     work: &'a KnownWork,
     /// Units that one task occupies.
     task: f64,
-    /// Units that all of it occupies, and what of them is for no task.
+    /// Units that one executor occupies, and how many executors it has.
+    executor: f64,
+    executors: f64,
+    /// Units that all of it occupies, and what of them is for no executor.
     occupied: f64,
     fixed: f64,
     /// Units that it waits for.
     pending: f64,
-    stages: Vec<KnownStage<'a>>,
+    stages: Vec<KnownStage>,
 }
 
 /// A stage that is not complete, and what is believed of its tasks.
-struct KnownStage<'a> {
-    stage: &'a StageWork,
+struct KnownStage {
+    stage: StageWork,
+    /// How many times as long as one of its tasks it takes: more than once if it stands for several
+    /// stages that follow one another.
+    turns: f64,
     time: TaskTime,
     /// The ages of tasks that run, in seconds, and how many are so old.
     ages_s: Vec<(f64, f64)>,
@@ -90,7 +106,12 @@ impl KnownSize {
         let most = working.max(1.0) * preference.growth;
         let at_least = (load.allocated + unknown) * preference.capacity_factor;
         let at_least = whole(at_least.min(most));
-        let floor = preference.floor * f64::from(load.units(preference, working));
+        let without = f64::from(load.units(preference, working));
+        let floor = if self.report.backlog_stands {
+            without
+        } else {
+            preference.floor * without
+        };
         let grown = self.grows_to.map_or(0, |units| {
             units.saturating_add(whole(unknown * preference.capacity_factor))
         });
@@ -107,6 +128,12 @@ impl KnownDemand {
     /// Adjusts to a gap in the observations.
     pub fn forget(&mut self) {
         self.history.forget();
+        self.backlog.forget();
+    }
+
+    /// Records the backlog of all work in units. Returns whether it has not fallen for two `delay`s.
+    pub fn backlog_stands(&mut self, at: Timestamp, units: f64, delay: Duration) -> bool {
+        self.backlog.stands(at, units, delay.saturating_mul(2))
     }
 
     /// Returns the best size; `None` if the work of no application is known.
@@ -120,16 +147,28 @@ impl KnownDemand {
             one.stages = self.stages(&one.application.id, one.work, now.at);
         }
         let pending: f64 = known.iter().map(|one| one.pending).sum();
-        let masters = now.yarn.apps_pending as f64 * mean(known.iter().map(|one| one.fixed));
+        // Masters that wait stand for the work behind them, as far as that is known.
+        let hidden = self.history.tasks_of_an_application() * now.yarn.apps_pending as f64;
+        let masters = if hidden > 0.0 {
+            now.yarn.apps_pending as f64 * mean(known.iter().map(|one| one.fixed))
+        } else {
+            0.0
+        };
         let unknown = (now.load.pending - pending - masters).max(0.0);
         let scenarios = DEVIATIONS.map(|deviations| self.workload(now, &known, deviations));
         let best = search::best(&scenarios, &now.fleet, now.waiting_price);
         let likely = &scenarios[DEVIATIONS.len() / 2];
         let done_s = |units: f64| likely.with(units, &now.fleet).done_s;
         let totals = &now.work.totals;
-        let known_now = now.fleet.committed();
+        let committed = now.fleet.committed();
+        // Of a part of an instance that is committed, no whole one is made.
+        let units = if f64::from(best.units) > committed.ceil() {
+            f64::from(best.units)
+        } else {
+            f64::from(best.units).min(committed.floor())
+        };
         Some(KnownSize {
-            grows_to: (f64::from(best.units) > now.fleet.there).then_some(best.units),
+            grows_to: (units > now.fleet.there).then_some(units as u32),
             unknown_share: if now.load.pending > 0.0 {
                 unknown / now.load.pending
             } else {
@@ -142,11 +181,13 @@ impl KnownDemand {
                 executors_held: totals.executors_held,
                 executors_idle: totals.executors_idle,
                 task_s_remaining: likely.task_s(),
-                units_committed: whole(known_now),
-                done_s: done_s(known_now),
+                units_committed: whole(committed),
+                done_s: done_s(committed),
                 units_usable: best.usable,
-                done_with_usable_s: done_s(f64::from(best.usable).max(known_now)),
+                done_with_usable_s: done_s(f64::from(best.usable).max(committed)),
                 units_best: best.units,
+                units_max: whole(now.fleet.max),
+                backlog_stands: now.backlog_stands,
             },
         })
     }
@@ -163,12 +204,11 @@ impl KnownDemand {
         };
         for (place, one) in known.iter().enumerate() {
             work.applications.push(one.load());
-            let loads = one.stages.iter().map(|stage| StageLoad {
+            work.stages.extend(one.stages.iter().map(|stage| StageLoad {
                 application: place,
                 unit: one.task,
                 ..stage.load(deviations)
-            });
-            work.stages.extend(first_stages(loads));
+            }));
         }
         let hidden = self.history.tasks_of_an_application() * now.yarn.apps_pending as f64;
         if hidden > 0.0 {
@@ -182,31 +222,31 @@ impl KnownDemand {
             work.applications.push(ApplicationLoad {
                 most: f64::MAX,
                 fixed: 0.0,
+                held: 0.0,
+                executor: 0.0,
+                gives_back: true,
             });
         }
         work
     }
 
     /// What is believed of the stages of an application that are not complete.
-    fn stages<'a>(&self, id: &str, work: &'a KnownWork, at: Timestamp) -> Vec<KnownStage<'a>> {
-        let left = work.stages.iter().filter(|stage| stage.tasks_remaining > 0);
+    fn stages(&self, id: &str, work: &KnownWork, at: Timestamp) -> Vec<KnownStage> {
         let spread = self.history.spread();
-        left.map(|stage| {
+        let believed = |(stage, turns): (StageWork, f64)| {
             let prior = self.history.prior(id, stage.id);
-            match self.history.progress(id, stage.id, at) {
-                Some(progress) => KnownStage {
-                    stage,
-                    time: TaskTime::of(&progress, prior, spread),
-                    ages_s: progress.ages_s,
+            let progress = self.history.progress(id, stage.id, at);
+            KnownStage {
+                stage,
+                turns,
+                time: match &progress {
+                    Some(progress) => TaskTime::of(progress, prior, spread),
+                    None => TaskTime::before(prior, spread),
                 },
-                None => KnownStage {
-                    stage,
-                    time: TaskTime::before(prior, spread),
-                    ages_s: Vec::new(),
-                },
+                ages_s: progress.map_or_else(Vec::new, |progress| progress.ages_s),
             }
-        })
-        .collect()
+        };
+        first_stages(work).into_iter().map(believed).collect()
     }
 }
 
@@ -222,36 +262,60 @@ impl Situation<'_> {
 
     fn known<'a>(&self, application: &'a ApplicationWork, work: &'a KnownWork) -> Known<'a> {
         let occupied = self.units(application, application.memory_allocated);
-        let waiting: f64 = work
-            .stages
-            .iter()
-            .filter(|stage| !stage.is_blocked)
-            .map(|stage| f64::from(stage.tasks_remaining.saturating_sub(stage.tasks_running)))
-            .sum();
-        let of_a_container = occupied / (application.containers.max(1)) as f64;
+        let unblocked = || work.stages.iter().filter(|stage| !stage.is_blocked);
+        let tasks =
+            |of: fn(&StageWork) -> u32| unblocked().map(|stage| f64::from(of(stage))).sum::<f64>();
+        let (remaining, running) = (
+            tasks(|stage| stage.tasks_remaining),
+            tasks(|stage| stage.tasks_running),
+        );
         let Some(executors) = &work.executors else {
+            // Each task is a container. Before the first runs, it is like those that are pending.
+            let containers = application.containers.max(1) as f64;
+            let pending = self.load.pending / (self.yarn.containers_pending.max(1)) as f64;
+            let task = match application.containers {
+                0 | 1 if pending > 0.0 => pending,
+                _ => occupied / containers,
+            };
+            let task = self.packed(task.max(self.smallest()));
             return Known {
                 application,
                 work,
-                task: of_a_container.max(self.smallest()),
+                task,
+                executor: task,
+                executors: containers - 1.0,
                 occupied,
-                fixed: of_a_container,
-                pending: waiting * of_a_container,
+                fixed: occupied / containers,
+                pending: (remaining - running).max(0.0) * task,
                 stages: Vec::new(),
             };
         };
-        let executor = self
-            .units(application, executors.memory)
-            .max(self.smallest());
-        let needed = work.executors_needed(executors);
+        let own = self.units(application, executors.memory);
+        let (held, slots) = (f64::from(executors.held), f64::from(executors.slots.max(1)));
+        let executor = self.packed(own.max(self.smallest()));
+        // More than the tasks that are listed could use is not known to be needed.
+        let needed = f64::from(work.executors_needed(executors)).min((remaining / slots).ceil());
         Known {
             application,
             work,
-            task: executor / f64::from(executors.slots.max(1)),
+            task: executor / slots,
+            executor,
+            executors: held,
             occupied,
-            fixed: (occupied - f64::from(executors.held) * executor).max(0.0),
-            pending: f64::from(needed.saturating_sub(executors.held)) * executor,
+            fixed: (occupied - held * own).max(0.0),
+            pending: (needed - held).max(0.0) * executor,
             stages: Vec::new(),
+        }
+    }
+
+    /// What containers of this size occupy of a node: as many fit as fit whole.
+    fn packed(&self, units: f64) -> f64 {
+        if !self.units_are_nodes {
+            units
+        } else if units >= 1.0 {
+            units.ceil()
+        } else {
+            (1.0 / units + 1e-6).floor().recip()
         }
     }
 
@@ -274,15 +338,15 @@ impl Situation<'_> {
     }
 }
 
-impl KnownStage<'_> {
+impl KnownStage {
     /// The stage if its tasks take so many standard deviations longer than is most likely.
     fn load(&self, deviations: f64) -> StageLoad {
+        let remaining = f64::from(self.stage.tasks_remaining);
+        let mut running = f64::from(self.stage.tasks_running).min(remaining);
+        let waiting = remaining - running;
         // Reduces that wait for maps begin their own time with the last of these.
-        let mut running = match self.stage.is_blocked {
-            true => 0.0,
-            false => f64::from(self.stage.tasks_running),
-        };
-        let waiting = (f64::from(self.stage.tasks_remaining) - running).max(0.0);
+        let parked = if self.stage.is_blocked { running } else { 0.0 };
+        running -= parked;
         let mut ends = Vec::with_capacity(self.ages_s.len() + 1);
         for (age_s, count) in &self.ages_s {
             let count = count.min(running);
@@ -297,7 +361,8 @@ impl KnownStage<'_> {
         StageLoad {
             waiting,
             ends,
-            task_s: self.time.mean_s(deviations),
+            parked,
+            task_s: self.turns * self.time.mean_s(deviations),
             is_blocked: self.stage.is_blocked,
             ..StageLoad::default()
         }
@@ -307,34 +372,45 @@ impl KnownStage<'_> {
 impl Known<'_> {
     fn load(&self) -> ApplicationLoad {
         let executors = self.work.executors.as_ref();
-        let slots = executors.map_or(1, |executors| executors.slots.max(1));
         let most = executors.and_then(|executors| executors.most);
+        let is_fixed = executors.is_some_and(|executors| executors.needed.is_none());
         ApplicationLoad {
-            most: most.map_or(f64::MAX, |most| {
-                f64::from(most) * f64::from(slots) * self.task
-            }),
+            most: most.map_or(f64::MAX, |most| f64::from(most) * self.executor),
             fixed: self.fixed,
+            held: self.executors * self.executor,
+            executor: self.executor,
+            gives_back: !is_fixed,
         }
     }
 }
 
 /// The first stages that run, and the first that wait for others. The last of each stands for the
-/// rest.
-fn first_stages(loads: impl Iterator<Item = StageLoad>) -> impl Iterator<Item = StageLoad> {
-    let (mut running, mut blocked) = (Vec::new(), Vec::new());
-    for load in loads {
-        let of_kind: &mut Vec<StageLoad> = if load.is_blocked {
-            &mut blocked
-        } else {
-            &mut running
-        };
-        let is_full = of_kind.len() == STAGES;
-        match of_kind.last_mut().filter(|_| is_full) {
-            Some(last) => last.add(load),
-            None => of_kind.push(load),
+/// rest: of those that run, for all their tasks; of those that follow one another, for as many as the
+/// widest has, as many times as long as they take together.
+fn first_stages(work: &KnownWork) -> Vec<(StageWork, f64)> {
+    let left = || work.stages.iter().filter(|stage| stage.tasks_remaining > 0);
+    let mut first: Vec<(StageWork, f64)> = Vec::new();
+    for (count, stage) in left().filter(|stage| !stage.is_blocked).enumerate() {
+        match first.last_mut().filter(|_| count >= STAGES) {
+            Some((last, _)) => {
+                last.tasks_remaining = last.tasks_remaining.saturating_add(stage.tasks_remaining);
+                last.tasks_running = last.tasks_running.saturating_add(stage.tasks_running);
+            }
+            None => first.push((*stage, 1.0)),
         }
     }
-    running.into_iter().chain(blocked)
+    for (count, stage) in left().filter(|stage| stage.is_blocked).enumerate() {
+        match first.last_mut().filter(|_| count >= STAGES) {
+            Some((last, turns)) => {
+                let tasks = *turns * f64::from(last.tasks_remaining);
+                last.tasks_remaining = last.tasks_remaining.max(stage.tasks_remaining);
+                let more = f64::from(stage.tasks_remaining);
+                *turns = (tasks + more) / f64::from(last.tasks_remaining);
+            }
+            None => first.push((*stage, 1.0)),
+        }
+    }
+    first
 }
 
 fn mean(values: impl ExactSizeIterator<Item = f64>) -> f64 {

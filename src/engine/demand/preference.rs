@@ -21,7 +21,7 @@ pub struct Preference {
     /// Where the work is known: what a second of waiting of a task is worth, in unit-seconds.
     pub waiting_price: f64,
     /// Where the work is known: the part of the units that would be asked for otherwise which is asked
-    /// for in any case. At 1, what is known does not count.
+    /// for in any case.
     pub floor: f64,
 }
 

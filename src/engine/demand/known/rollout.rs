@@ -32,6 +32,8 @@ pub struct StageLoad {
     pub waiting: f64,
     /// Of the tasks that run: after how many seconds they end, and how many end then.
     pub ends: Vec<(f64, f64)>,
+    /// Tasks that hold a container, and begin their time when the stage may start.
+    pub parked: f64,
     /// The mean time of a task in seconds.
     pub task_s: f64,
     /// It waits for the stages before it of its application.
@@ -43,8 +45,14 @@ pub struct StageLoad {
 pub struct ApplicationLoad {
     /// The most units that its tasks may occupy.
     pub most: f64,
-    /// Units that it occupies beside its tasks until its last stage is complete.
+    /// Units that it occupies beside its executors until its last stage is complete.
     pub fixed: f64,
+    /// Units of the executors that it holds, whether they run tasks or not.
+    pub held: f64,
+    /// Units of one executor. One that runs a task stays.
+    pub executor: f64,
+    /// Whether executors without work are given back before the application ends.
+    pub gives_back: bool,
 }
 
 /// The work of a cluster, as it may be.
@@ -82,8 +90,8 @@ pub struct Outlook {
     pub used_at_arrival: f64,
     /// The most units that are used at a time.
     pub most_used: f64,
-    /// Seconds until the known work is done.
-    pub done_s: f64,
+    /// Seconds until the known work is done; `None` if it takes longer than is looked ahead.
+    pub done_s: Option<f64>,
 }
 
 /// The state of a rollout.
@@ -94,8 +102,11 @@ struct Run<'a> {
     running: Vec<f64>,
     ready_s: Vec<f64>,
     is_blocked: Vec<bool>,
-    /// Units that the tasks of each application occupy, and its tasks that run or could.
+    /// Of each application: units of its tasks, of its executors, and beside them; and its tasks that
+    /// run or could.
     occupied: Vec<f64>,
+    held: Vec<f64>,
+    fixed: Vec<f64>,
     active: Vec<f64>,
     /// For each step and stage: tasks that end, and the units that they free.
     ends: Vec<(f64, f64)>,
@@ -105,19 +116,6 @@ struct Run<'a> {
     /// Tasks that wait or run, of all stages.
     left: f64,
     waited_s: f64,
-}
-
-impl StageLoad {
-    /// Takes up the tasks of another stage.
-    pub fn add(&mut self, other: Self) {
-        let waiting = self.waiting + other.waiting;
-        if waiting > 0.0 {
-            let task_s = self.waiting * self.task_s + other.waiting * other.task_s;
-            self.task_s = task_s / waiting;
-        }
-        self.waiting = waiting;
-        self.ends.extend(other.ends);
-    }
 }
 
 impl Fleet {
@@ -180,13 +178,14 @@ impl Workload {
                 next += 1;
             }
             run.start_tasks(step, at_s, step_s, there);
-            if (fleet.delay_s..=fleet.delay_s + WORK_AT_ARRIVAL_S).contains(&at_s) {
+            run.give_back();
+            if at_s + step_s > fleet.delay_s && at_s <= fleet.delay_s + WORK_AT_ARRIVAL_S {
                 outlook.used_at_arrival = outlook.used_at_arrival.max(run.used);
             }
             outlook.most_used = outlook.most_used.max(run.used);
             outlook.paid += (there.max(0.0) + on_their_way) * step_s;
             let needed = run.used + run.wanted;
-            if needed < there - 1.0 {
+            if needed < there - 1.0 && !run.may_grow() {
                 idle_s += step_s;
                 if idle_s > RELEASE_S {
                     there = there.min(needed.ceil().max(fleet.min));
@@ -194,11 +193,11 @@ impl Workload {
             } else {
                 idle_s = 0.0;
             }
-            if run.left < NOTHING && on_their_way < NOTHING {
-                break;
-            }
-            if run.left >= NOTHING {
-                outlook.done_s = at_s + step_s;
+            if run.left < NOTHING {
+                outlook.done_s.get_or_insert(at_s);
+                if on_their_way < NOTHING {
+                    break;
+                }
             }
             at_s += step_s;
             if step >= EVEN_STEPS {
@@ -221,21 +220,26 @@ impl<'a> Run<'a> {
             ready_s: vec![0.0; stages],
             is_blocked: work.stages.iter().map(|stage| stage.is_blocked).collect(),
             occupied: vec![0.0; applications],
+            held: work.applications.iter().map(|one| one.held).collect(),
+            fixed: work.applications.iter().map(|one| one.fixed).collect(),
             active: vec![0.0; applications],
             ends: vec![(0.0, 0.0); stages * (STEPS + 1)],
-            used: work.occupied + work.applications.iter().map(|one| one.fixed).sum::<f64>(),
+            used: work.occupied,
             wanted: 0.0,
             left: 0.0,
             waited_s: 0.0,
         };
+        for one in &work.applications {
+            run.used += one.fixed + one.held;
+        }
         for (number, stage) in work.stages.iter().enumerate() {
             for (after_s, count) in &stage.ends {
                 run.end_at(step_at(*after_s).max(1), number, *count, count * stage.unit);
                 run.running[number] += count;
-                run.used += count * stage.unit;
                 run.occupied[stage.application] += count * stage.unit;
             }
-            let tasks = stage.waiting + run.running[number];
+            run.occupied[stage.application] += stage.parked * stage.unit;
+            let tasks = stage.waiting + stage.parked + run.running[number];
             run.left += tasks;
             if !stage.is_blocked {
                 run.active[stage.application] += tasks;
@@ -243,6 +247,8 @@ impl<'a> Run<'a> {
             }
         }
         for application in 0..applications {
+            // More tasks may run than the executors that were said to be held.
+            run.hold(application, run.occupied[application]);
             if run.active[application] < NOTHING && run.has_blocked(application) {
                 run.continue_with_next(application, 0.0);
             }
@@ -266,7 +272,6 @@ impl<'a> Run<'a> {
             }
             let application = self.work.stages[stage].application;
             self.running[stage] -= ended;
-            self.used -= freed;
             self.left -= ended;
             self.occupied[application] -= freed;
             if !self.is_blocked[stage] {
@@ -291,36 +296,48 @@ impl<'a> Run<'a> {
             Some((number, stage)) => {
                 self.is_blocked[number] = false;
                 self.ready_s[number] = at_s;
+                let parked = stage.parked;
+                self.running[number] += parked;
+                let end = step_at(at_s + stage.task_s).max(step_at(at_s) + 1);
+                self.end_at(end, number, parked, parked * stage.unit);
                 self.active[application] = self.waiting[number] + self.running[number];
                 self.wanted += self.waiting[number] * stage.unit;
             }
-            None => self.used -= self.work.applications[application].fixed,
+            None => {
+                self.used -= std::mem::take(&mut self.fixed[application]);
+                self.used -= std::mem::take(&mut self.held[application]);
+            }
         }
     }
 
-    /// Starts the tasks for which there is room.
+    /// Gives an application so many units of executors, if it has fewer.
+    fn hold(&mut self, application: usize, units: f64) {
+        let more = (units - self.held[application]).max(0.0);
+        self.held[application] += more;
+        self.used += more;
+    }
+
+    /// Starts the tasks for which there is room: in the executors that their application has, and in
+    /// what is free.
     fn start_tasks(&mut self, step: usize, at_s: f64, step_s: f64, there: f64) {
-        let mut free = there - self.used;
         for (number, stage) in self.work.stages.iter().enumerate() {
-            if free <= NOTHING {
-                break;
-            }
             if self.is_blocked[number] || self.waiting[number] <= NOTHING {
                 continue;
             }
             let application = stage.application;
-            let allowed = self.work.applications[application].most - self.occupied[application];
+            let (held, occupied) = (self.held[application], self.occupied[application]);
+            let allowed = (self.work.applications[application].most - held).max(0.0);
+            let more = (there - self.used).max(0.0).min(allowed);
             // Short tasks run several in turn within a step.
             let turns = (step_s / stage.task_s).max(1.0);
-            let starts =
-                (free.min(allowed).max(0.0) / stage.unit * turns).min(self.waiting[number]);
+            let room = ((held - occupied).max(0.0) + more) / stage.unit * turns;
+            let starts = room.min(self.waiting[number]);
             if starts <= NOTHING {
                 continue;
             }
             let units = starts / turns * stage.unit;
-            free -= units;
-            self.used += units;
             self.occupied[application] += units;
+            self.hold(application, self.occupied[application]);
             self.wanted -= starts * stage.unit;
             self.waiting[number] -= starts;
             self.running[number] += starts;
@@ -331,6 +348,36 @@ impl<'a> Run<'a> {
                 self.end_at(end, number, starts * share, units * share);
             }
         }
+    }
+
+    /// Gives back the executors that run no task, of applications that have nothing to start in them.
+    /// Tasks are spread: one that is left keeps its executor.
+    fn give_back(&mut self) {
+        let count = self.work.applications.len();
+        let (mut running, mut waits) = (vec![0.0; count], vec![false; count]);
+        for (number, stage) in self.work.stages.iter().enumerate() {
+            running[stage.application] += self.running[number];
+            if self.is_blocked[number] {
+                running[stage.application] += stage.parked;
+            } else if self.waiting[number] > NOTHING {
+                waits[stage.application] = true;
+            }
+        }
+        for (place, one) in self.work.applications.iter().enumerate() {
+            if !one.gives_back || waits[place] {
+                continue;
+            }
+            let stays = (running[place] * one.executor).max(self.occupied[place]);
+            let given_back = (self.held[place] - stays).max(0.0);
+            self.held[place] -= given_back;
+            self.used -= given_back;
+        }
+    }
+
+    /// Whether stages follow that may use more than is used now.
+    fn may_grow(&self) -> bool {
+        let mut stages = self.is_blocked.iter().zip(&self.waiting);
+        stages.any(|(is_blocked, waiting)| *is_blocked && *waiting > NOTHING)
     }
 
     /// The parts in which tasks end, and their times relative to the mean.

@@ -7,8 +7,8 @@ use super::rollout::{Fleet, Workload};
 /// A launch costs as much as a unit for this part of the provisioning time.
 const LAUNCH: f64 = 0.5;
 /// Sizes that are all tried; of more, some.
-const ALL: u32 = 6;
-const POINTS: u32 = 5;
+const ALL: u32 = 12;
+const POINTS: u32 = 10;
 
 /// The size with the least cost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,7 +74,14 @@ impl Costs<'_> {
         if let Some(cost) = self.known.get(&units) {
             return *cost;
         }
-        let requested = f64::from(units);
+        // Where a unit is a part of an instance, what is committed is no whole number.
+        let committed = self.fleet.committed();
+        let is_committed = units == committed.ceil() as u32;
+        let requested = if is_committed {
+            committed
+        } else {
+            f64::from(units)
+        };
         let launches = LAUNCH * self.fleet.delay_s * requested;
         let (mut cost, mut used_at_arrival) = (0.0, 0.0_f64);
         for work in self.scenarios {
@@ -83,7 +90,7 @@ impl Costs<'_> {
             used_at_arrival = used_at_arrival.max(outlook.used_at_arrival);
         }
         // Units that would find nothing to do are not requested yet.
-        if requested > self.fleet.committed() && used_at_arrival < requested - 1.0 {
+        if requested > committed && used_at_arrival < requested - 1.0 {
             cost = f64::MAX;
         }
         self.known.insert(units, cost);
