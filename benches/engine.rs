@@ -176,7 +176,7 @@ targets:
                 let at = observed.at + Duration::from_secs(30);
                 observed.at = at;
                 observed.cluster.measured_at = at;
-                for yarn in &mut observed.yarn {
+                if let Some(yarn) = &mut observed.yarn {
                     yarn.measured_at = at;
                 }
                 // One more task of each is done, so that ages and times are learned.

@@ -174,15 +174,8 @@ impl DemandState {
         };
         let load = self.load(&yarn.value, measure, preference.patience);
         let is_limited = counted.waits_beside_room || !counted.held_back.is_empty();
-        let work = recent_work(tick);
-        if let Some(work) = work {
-            self.known.observe(&work.value, work.measured_at);
-        }
-        let delay = self.provisioning.delay();
-        let stands = (self.known).backlog_stands(tick.at(), load.pending, delay);
-        let known = work.filter(|_| !is_limited).and_then(|work| {
-            self.known_size(&cluster, measure, &load, (yarn, &work.value), stands)
-        });
+        let known = self.follow_known_work(&cluster, measure, &load, yarn);
+        let known = known.filter(|_| !is_limited);
         let units = self.units(&cluster, measure, &load, shape, known);
         let supply = cluster.supply(resource);
         let needed = f64::from(units.needed);
@@ -347,16 +340,19 @@ impl DemandState {
         })
     }
 
-    /// What follows from the work of applications; `None` where none of it is known.
-    fn known_size(
-        &self,
+    /// Learns from what applications say is left, and returns what follows from it; `None` where nothing
+    /// is known.
+    fn follow_known_work(
+        &mut self,
         cluster: &Cluster,
         measure: Measure,
         load: &Load,
-        (yarn, work): (&Sampled<YarnLoad>, &Work),
-        backlog_stands: bool,
+        yarn: &Sampled<YarnLoad>,
     ) -> Option<KnownSize> {
-        let tick = cluster.tick;
+        let (tick, delay) = (cluster.tick, self.provisioning.delay());
+        let backlog_stands = self.known.backlog_stands(tick.at(), load.pending, delay);
+        let work = recent_work(tick)?;
+        self.known.observe(&work.value, work.measured_at);
         let supply = cluster.supply(measure.resource);
         let (fewest, _) = cluster.limits_in_units(measure, measure.limits.min);
         let there = supply.usable();
@@ -364,14 +360,14 @@ impl DemandState {
         let coming = self.provisioning.coming(tick.at(), on_their_way);
         self.known.size(&Situation {
             at: tick.at(),
-            work,
+            work: &work.value,
             yarn: &yarn.value,
             load,
             unit: measure.unit,
             fleet: Fleet {
                 there,
                 coming,
-                delay_s: self.provisioning.delay().as_secs_f64(),
+                delay_s: delay.as_secs_f64(),
                 min: fewest + supply.others,
                 max: f64::from(measure.most),
             },

@@ -266,7 +266,9 @@ impl History {
 
 /// The logarithm of the time of a task, whatever was said.
 fn log_of(task_s: f64) -> f64 {
-    task_s.max(SHORTEST_S).min(LONGEST_S).ln()
+    // What is no number becomes the shortest time.
+    let at_least = task_s.max(SHORTEST_S);
+    at_least.min(LONGEST_S).ln()
 }
 
 impl Application {

@@ -179,7 +179,9 @@ impl Workload {
             }
             run.start_tasks(step, at_s, step_s, there);
             run.give_back();
-            if at_s + step_s > fleet.delay_s && at_s <= fleet.delay_s + WORK_AT_ARRIVAL_S {
+            // The first step after their arrival counts, however long steps are by then.
+            let has_arrived = at_s >= fleet.delay_s;
+            if has_arrived && at_s < fleet.delay_s + WORK_AT_ARRIVAL_S.max(step_s) {
                 outlook.used_at_arrival = outlook.used_at_arrival.max(run.used);
             }
             outlook.most_used = outlook.most_used.max(run.used);
