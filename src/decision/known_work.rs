@@ -30,6 +30,9 @@ pub struct KnownWorkReport {
     /// Seconds until the known work is done with these; `None` if longer than is looked ahead.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub done_s: Option<f64>,
+    /// The same if tasks take longer than is likely.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub done_late_s: Option<f64>,
     /// The most units that the known work can use.
     pub units_usable: u32,
     /// Seconds until it is done if so many are requested now; `None` as above.
@@ -57,10 +60,11 @@ impl KnownWorkReport {
             return lines;
         }
         let left = format!(
-            "{:.0} task-seconds remain: {} on {}",
+            "{:.0} task-seconds remain: {} on {}, {} if tasks take long",
             self.task_s_remaining,
             time(self.done_s),
-            units(self.units_committed)
+            units(self.units_committed),
+            time(self.done_late_s)
         );
         if self.units_usable <= self.units_committed {
             lines.push(left);
@@ -127,6 +131,7 @@ mod tests {
             task_s_remaining: 5_300.4,
             units_committed: 6,
             done_s: Some(250.0),
+            done_late_s: Some(400.0),
             units_usable: 12,
             done_with_usable_s: Some(150.0),
             units_best: 6,
@@ -141,7 +146,7 @@ mod tests {
             report().lines(),
             [
                 "3 applications say what is left: 41 executors needed, 12 held, 8 idle",
-                "5300 task-seconds remain: 4m 10s on 6 units, 2m 30s on 12",
+                "5300 task-seconds remain: 4m 10s on 6 units, 6m 40s if tasks take long, 2m 30s on 12",
                 "more units are not worth their cost now",
             ]
         );
@@ -165,7 +170,7 @@ mod tests {
             drains.lines(),
             [
                 "1 application says what is left; 2 more do not",
-                "5300 task-seconds remain: 4m 10s on 6 units",
+                "5300 task-seconds remain: 4m 10s on 6 units, 6m 40s if tasks take long",
                 "this work can use no more units",
             ]
         );

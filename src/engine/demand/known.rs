@@ -158,6 +158,7 @@ impl KnownDemand {
         let scenarios = DEVIATIONS.map(|deviations| self.workload(now, &known, deviations));
         let best = search::best(&scenarios, &now.fleet, now.waiting_price);
         let likely = &scenarios[DEVIATIONS.len() / 2];
+        let longest = &scenarios[DEVIATIONS.len() - 1];
         let done_s = |units: f64| likely.with(units, &now.fleet).done_s;
         let totals = &now.work.totals;
         let committed = now.fleet.committed();
@@ -183,6 +184,7 @@ impl KnownDemand {
                 task_s_remaining: likely.task_s(),
                 units_committed: whole(committed),
                 done_s: done_s(committed),
+                done_late_s: longest.with(committed, &now.fleet).done_s,
                 units_usable: best.usable,
                 done_with_usable_s: done_s(f64::from(best.usable).max(committed)),
                 units_best: best.units,
