@@ -173,9 +173,8 @@ impl DemandState {
             has_all_nodes,
         };
         let load = self.load(&yarn.value, measure, preference.patience);
-        let is_limited = counted.waits_beside_room || !counted.held_back.is_empty();
         let known = self.follow_known_work(&cluster, measure, &load, yarn);
-        let known = known.filter(|_| !is_limited);
+        let known = known.filter(|_| !counted.is_limited());
         let units = self.units(&cluster, measure, &load, shape, known);
         let supply = cluster.supply(resource);
         let needed = f64::from(units.needed);

@@ -25,6 +25,11 @@ pub struct Counted {
 }
 
 impl Counted {
+    /// Whether something but the lack of room keeps work waiting.
+    pub const fn is_limited(&self) -> bool {
+        self.waits_beside_room || !self.held_back.is_empty()
+    }
+
     /// Leaves out of `yarn` what more units would not start. `targets` are the groups that the policy
     /// resizes, and `largest` is the largest cluster that it allows.
     pub fn of(
