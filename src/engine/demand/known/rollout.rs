@@ -171,8 +171,7 @@ impl Workload {
         let (mut at_s, mut step_s, mut idle_s) = (0.0, STEP_S, 0.0);
         for step in 0..STEPS {
             run.end_tasks(step, at_s);
-            while let Some((arrives_s, units)) = coming.get(next).filter(|one| one.0 <= at_s) {
-                debug_assert!(*arrives_s <= at_s);
+            while let Some((_, units)) = coming.get(next).filter(|one| one.0 <= at_s) {
                 there += units;
                 on_their_way -= units;
                 next += 1;

@@ -8,7 +8,7 @@ use super::rollout::{Fleet, Workload};
 const LAUNCH: f64 = 0.5;
 /// Sizes that are all tried; of more, some.
 const ALL: u32 = 12;
-const POINTS: u32 = 10;
+const POINTS: u64 = 10;
 
 /// The size with the least cost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,7 +18,7 @@ pub struct Best {
     pub usable: u32,
 }
 
-/// What the same size costs whatever the times of tasks are.
+/// What sizes cost, over all scenarios.
 struct Costs<'a> {
     scenarios: &'a [Workload],
     fleet: &'a Fleet,
@@ -47,7 +47,8 @@ pub fn best(scenarios: &[Workload], fleet: &Fleet, waiting_price: f64) -> Best {
     };
     costs.of(committed.ceil() as u32);
     while high > low + ALL {
-        let points = (0..=POINTS).map(|point| low + (high - low) * point / POINTS);
+        let span = u64::from(high - low);
+        let points = (0..=POINTS).map(|point| low + (span * point / POINTS) as u32);
         let points: Vec<u32> = points.collect();
         let of_points: Vec<f64> = points.iter().map(|units| costs.of(*units)).collect();
         let least = (0..points.len())
