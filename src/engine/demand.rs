@@ -173,8 +173,7 @@ impl DemandState {
             has_all_nodes,
         };
         let load = self.load(&yarn.value, measure, preference.patience);
-        let known = self.follow_known_work(&cluster, measure, &load, yarn);
-        let known = known.filter(|_| !counted.is_limited());
+        let known = self.follow_known_work(&cluster, measure, &load, &counted);
         let units = self.units(&cluster, measure, &load, shape, known);
         let supply = cluster.supply(resource);
         let needed = f64::from(units.needed);
@@ -340,18 +339,21 @@ impl DemandState {
     }
 
     /// Learns from what applications say is left, and returns what follows from it; `None` where nothing
-    /// is known.
+    /// is known, or something but the lack of room keeps work waiting.
     fn follow_known_work(
         &mut self,
         cluster: &Cluster,
         measure: Measure,
         load: &Load,
-        yarn: &Sampled<YarnLoad>,
+        counted: &Counted,
     ) -> Option<KnownSize> {
         let (tick, delay) = (cluster.tick, self.provisioning.delay());
         let backlog_stands = self.known.backlog_stands(tick.at(), load.pending, delay);
         let work = recent_work(tick)?;
         self.known.observe(&work.value, work.measured_at);
+        if counted.is_limited() {
+            return None;
+        }
         let supply = cluster.supply(measure.resource);
         let (fewest, _) = cluster.limits_in_units(measure, measure.limits.min);
         let there = supply.usable();
@@ -360,7 +362,7 @@ impl DemandState {
         self.known.size(&Situation {
             at: tick.at(),
             work: &work.value,
-            yarn: &yarn.value,
+            yarn: &counted.yarn.value,
             load,
             unit: measure.unit,
             fleet: Fleet {

@@ -95,7 +95,7 @@ pub(crate) struct SparkStageSpec {
 }
 
 impl SparkStageSpec {
-    /// Of a stage whose tasks are containers.
+    /// Stands for a stage whose tasks are containers.
     const CONTAINERS: Self = Self {
         pool: NONE,
         job: 0,

@@ -21,7 +21,7 @@ use super::preference::Preference;
 use super::units::{UnitSize, whole};
 use crate::decision::{KnownWorkReport, Resource};
 use crate::observation::YarnLoad;
-use crate::observation::work::{ApplicationWork, KnownWork, StageWork, Work, WorkOrReason};
+use crate::observation::work::{ApplicationWork, KnownWork, StageWork, Work};
 use crate::units::{Mebibytes, Timestamp};
 use backlog::Backlog;
 use history::History;
@@ -32,7 +32,7 @@ use task_time::TaskTime;
 /// The values that are tried: so many standard deviations from the most likely time of tasks, the same
 /// for all stages. Each is as likely as the others.
 const DEVIATIONS: [f64; 3] = [-1.22, 0.0, 1.22];
-/// Of each application, so many stages that run and as many that wait for others are followed.
+/// How many stages that run are followed of an application, and as many that wait for others.
 const STAGES: usize = 6;
 
 /// What is learned of the work of applications.
@@ -138,18 +138,20 @@ impl KnownDemand {
 
     /// Returns the best size; `None` if the work of no application is known.
     pub fn size(&self, now: &Situation) -> Option<KnownSize> {
-        let mut known: Vec<Known> = now.applications().collect();
+        let applications = now.work.applications.iter();
+        let known = applications.filter_map(|application| {
+            let work = application.known()?;
+            let stages = self.stages(&application.id, work, now.at);
+            Some(now.known(application, work, stages))
+        });
+        let mut known: Vec<Known> = known.collect();
         if known.is_empty() {
             return None;
         }
         known.sort_by_key(|one| self.history.order_of(&one.application.id));
-        for one in &mut known {
-            one.stages = self.stages(&one.application.id, one.work, now.at);
-        }
         let pending: f64 = known.iter().map(|one| one.pending).sum();
         // Masters that wait stand for the work behind them, as far as that is known.
-        let hidden = self.history.tasks_of_an_application() * now.yarn.apps_pending as f64;
-        let masters = if hidden > 0.0 {
+        let masters = if self.tasks_behind_masters(now) > 0.0 {
             now.yarn.apps_pending as f64 * mean(known.iter().map(|one| one.fixed))
         } else {
             0.0
@@ -194,6 +196,11 @@ impl KnownDemand {
         })
     }
 
+    /// The tasks that applications have which wait for their master, as many as others had.
+    fn tasks_behind_masters(&self, now: &Situation) -> f64 {
+        self.history.tasks_of_an_application() * now.yarn.apps_pending as f64
+    }
+
     /// The work as it is if tasks take so many standard deviations longer than is most likely.
     fn workload(&self, now: &Situation, known: &[Known], deviations: f64) -> Workload {
         let spread = self.history.spread();
@@ -212,7 +219,7 @@ impl KnownDemand {
                 ..stage.load(deviations)
             }));
         }
-        let hidden = self.history.tasks_of_an_application() * now.yarn.apps_pending as f64;
+        let hidden = self.tasks_behind_masters(now);
         if hidden > 0.0 {
             work.stages.push(StageLoad {
                 application: known.len(),
@@ -253,16 +260,12 @@ impl KnownDemand {
 }
 
 impl Situation<'_> {
-    /// The applications whose work is known.
-    fn applications(&self) -> impl Iterator<Item = Known<'_>> {
-        let applications = self.work.applications.iter();
-        applications.filter_map(|application| match &application.work {
-            WorkOrReason::Known(work) => Some(self.known(application, work)),
-            WorkOrReason::Unknown(_) => None,
-        })
-    }
-
-    fn known<'a>(&self, application: &'a ApplicationWork, work: &'a KnownWork) -> Known<'a> {
+    fn known<'a>(
+        &self,
+        application: &'a ApplicationWork,
+        work: &'a KnownWork,
+        stages: Vec<KnownStage>,
+    ) -> Known<'a> {
         let occupied = self.units(application, application.memory_allocated);
         let unblocked = || work.stages.iter().filter(|stage| !stage.is_blocked);
         let tasks =
@@ -289,7 +292,7 @@ impl Situation<'_> {
                 occupied,
                 fixed: occupied / containers,
                 pending: (remaining - running).max(0.0) * task,
-                stages: Vec::new(),
+                stages,
             };
         };
         let own = self.units(application, executors.memory);
@@ -306,7 +309,7 @@ impl Situation<'_> {
             occupied,
             fixed: (occupied - held * own).max(0.0),
             pending: (needed - held).max(0.0) * executor,
-            stages: Vec::new(),
+            stages,
         }
     }
 

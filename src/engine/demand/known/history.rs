@@ -17,7 +17,7 @@ const DECAY: f64 = 0.98;
 /// The shortest and the longest time of a task that are told apart, in seconds.
 pub const SHORTEST_S: f64 = 0.2;
 const LONGEST_S: f64 = 1e6;
-/// Of each stage so many starts at different times are remembered.
+/// How many starts at different times are remembered of a stage.
 const STARTS: usize = 12;
 
 /// What was learned of tasks. All logarithms are natural, of seconds.

@@ -30,7 +30,7 @@ pub struct StageLoad {
     pub unit: f64,
     /// Tasks that have not started.
     pub waiting: f64,
-    /// Of the tasks that run: after how many seconds they end, and how many end then.
+    /// When the tasks that run end: the seconds until then, and how many end.
     pub ends: Vec<(f64, f64)>,
     /// Tasks that hold a container, and begin their time when the stage may start.
     pub parked: f64,
@@ -102,8 +102,8 @@ struct Run<'a> {
     running: Vec<f64>,
     ready_s: Vec<f64>,
     is_blocked: Vec<bool>,
-    /// Of each application: units of its tasks, of its executors, and beside them; and its tasks that
-    /// run or could.
+    /// What each application occupies: units of its tasks, of its executors, and beside them; and its
+    /// tasks that run or could.
     occupied: Vec<f64>,
     held: Vec<f64>,
     fixed: Vec<f64>,

@@ -3,11 +3,21 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::observation::work::{ApplicationKind, Executors};
+use crate::observation::work::{ApplicationKind, Executors, WorkOrReason, WorkUnknown};
+use crate::policy::demand::PerformanceIndex;
 use crate::units::VirtualCores;
 
 /// What one unit offers, in MiB. An executor fills a unit; it runs four tasks.
 const UNIT_MIB: u64 = 4_096;
+
+/// An application without executors, which may have any number.
+const UNLIMITED: ApplicationLoad = ApplicationLoad {
+    most: f64::MAX,
+    fixed: 0.0,
+    held: 0.0,
+    executor: 1.0,
+    gives_back: true,
+};
 
 fn second(s: i64) -> Timestamp {
     Timestamp::from_millis(1_000 * s)
@@ -50,6 +60,14 @@ fn spark(held: u32, most: Option<u32>, stages: Vec<StageWork>) -> ApplicationWor
 /// The size for this work on `there` units, after it was read twice with 30 s in between. YARN reports
 /// what it says to be pending.
 fn size(there: u32, waiting_price: f64, applications: Vec<ApplicationWork>) -> KnownSize {
+    size_if_known(there, waiting_price, applications).expect("the work is known")
+}
+
+fn size_if_known(
+    there: u32,
+    waiting_price: f64,
+    applications: Vec<ApplicationWork>,
+) -> Option<KnownSize> {
     let work = Work::of(applications, 20);
     let mut demand = KnownDemand::default();
     demand.observe(&work, second(0));
@@ -77,25 +95,23 @@ fn size(there: u32, waiting_price: f64, applications: Vec<ApplicationWork>) -> K
         memory_mib: UNIT_MIB as f64,
         vcores: None,
     };
-    demand
-        .size(&Situation {
-            at: second(30),
-            work: &work,
-            yarn: &yarn,
-            load: &Load::of(Resource::Memory, &yarn, unit, 0.0),
-            unit,
-            fleet: Fleet {
-                there: f64::from(there),
-                coming: vec![],
-                delay_s: 400.0,
-                min: 0.0,
-                max: 100.0,
-            },
-            backlog_stands: false,
-            units_are_nodes: true,
-            waiting_price,
-        })
-        .expect("the work is known")
+    demand.size(&Situation {
+        at: second(30),
+        work: &work,
+        yarn: &yarn,
+        load: &Load::of(Resource::Memory, &yarn, unit, 0.0),
+        unit,
+        fleet: Fleet {
+            there: f64::from(there),
+            coming: vec![],
+            delay_s: 400.0,
+            min: 0.0,
+            max: 100.0,
+        },
+        backlog_stands: false,
+        units_are_nodes: true,
+        waiting_price,
+    })
 }
 
 #[test]
@@ -158,21 +174,40 @@ fn a_wide_stage_that_is_known_to_follow_is_launched_for_ahead() {
 }
 
 #[test]
-fn what_no_application_says_stays_with_the_rule_for_the_unknown() {
-    let unknown = ApplicationWork {
-        work: WorkOrReason::Unknown(crate::observation::work::WorkUnknown::TimedOut),
+fn without_an_application_that_says_its_work_there_is_no_size() {
+    let silent = ApplicationWork {
+        work: WorkOrReason::Unknown(WorkUnknown::TimedOut),
         ..spark(4, None, vec![])
     };
-    let work = Work::of(vec![unknown], 20);
-    let mut demand = KnownDemand::default();
-    demand.observe(&work, second(0));
-    assert_eq!(demand, {
-        let mut other = KnownDemand::default();
-        other.observe(&Work::default(), second(0));
-        other
-    });
+    assert_eq!(size_if_known(4, 1.0, vec![silent]), None);
     let idle = size(4, 1.0, vec![spark(4, None, vec![])]);
     assert_eq!((idle.grows_to, idle.unknown_share), (None, 0.0));
+}
+
+#[test]
+fn a_backlog_that_nobody_explains_or_that_stands_counts_as_without_known_work() {
+    let yarn = YarnLoad {
+        memory_allocated: Mebibytes(4 * UNIT_MIB),
+        memory_pending: Mebibytes(10 * UNIT_MIB),
+        ..YarnLoad::default()
+    };
+    let unit = UnitSize {
+        memory_mib: UNIT_MIB as f64,
+        vcores: None,
+    };
+    let load = Load::of(Resource::Memory, &yarn, unit, 0.0);
+    let index = PerformanceIndex::new(48).expect("in range");
+    let preference = Preference::of(index, Duration::from_secs(400));
+    let without = load.units(preference, 4.0);
+    let units = |unknown_share, backlog_stands| {
+        let mut size = size(4, 1.0, vec![spark(4, None, vec![])]);
+        size.unknown_share = unknown_share;
+        size.report.backlog_stands = backlog_stands;
+        size.units(&load, preference, 4.0)
+    };
+    assert!(units(0.0, false) < 5, "{}", units(0.0, false));
+    assert_eq!((units(1.0, false), units(0.0, true)), (without, without));
+    assert!((5..without).contains(&units(0.5, false)));
 }
 
 #[test]
@@ -233,16 +268,9 @@ fn however_long_units_take_they_are_launched_for_work_that_lasts_longer() {
             task_s: 600.0,
             ..StageLoad::default()
         };
-        let one = ApplicationLoad {
-            most: f64::MAX,
-            fixed: 0.0,
-            held: 0.0,
-            executor: 1.0,
-            gives_back: true,
-        };
         let work = Workload {
             stages: vec![long],
-            applications: vec![one],
+            applications: vec![UNLIMITED],
             occupied: 0.0,
             spread: 0.3,
         };
@@ -262,13 +290,6 @@ fn however_long_units_take_they_are_launched_for_work_that_lasts_longer() {
 
 #[test]
 fn a_part_of_an_instance_that_is_there_makes_no_whole_one() {
-    let one = ApplicationLoad {
-        most: f64::MAX,
-        fixed: 0.0,
-        held: 0.0,
-        executor: 1.0,
-        gives_back: true,
-    };
     let stages = vec![StageLoad {
         unit: 0.25,
         ends: vec![(600.0, 1.0)],
@@ -277,7 +298,7 @@ fn a_part_of_an_instance_that_is_there_makes_no_whole_one() {
     }];
     let work = Workload {
         stages,
-        applications: vec![one],
+        applications: vec![UNLIMITED],
         occupied: 0.0,
         spread: 0.3,
     };
@@ -350,7 +371,7 @@ proptest! {
         }).collect();
         let work = Workload {
             stages,
-            applications: vec![ApplicationLoad { most: f64::MAX, fixed: 0.0, held: 0.0, executor: 1.0, gives_back: true }],
+            applications: vec![UNLIMITED],
             occupied: 0.0,
             spread: 0.3,
         };

@@ -32,7 +32,7 @@ pub(super) struct Lines<'a> {
 struct QueueUse<'a> {
     spec: &'a QueueSpec,
     used: Resources,
-    /// Of the application masters that run or may start.
+    /// What the application masters use that run or may start.
     masters: Mebibytes,
     /// Its lines, by position.
     lines: Vec<usize>,
