@@ -8,6 +8,7 @@
 
 mod backlog;
 mod history;
+mod idle;
 mod rollout;
 mod search;
 mod task_time;
@@ -79,6 +80,8 @@ struct Known<'a> {
     /// Units that one executor occupies, and how many executors it has.
     executor: f64,
     executors: f64,
+    /// Executors that it has kept although they ran nothing.
+    kept: f64,
     /// Units that all of it occupies, and what of them is for no executor.
     occupied: f64,
     fixed: f64,
@@ -142,7 +145,11 @@ impl KnownDemand {
         let known = applications.filter_map(|application| {
             let work = application.known()?;
             let stages = self.stages(&application.id, work, now.at);
-            Some(now.known(application, work, stages))
+            let kept = self
+                .history
+                .idle_executors_kept(&application.id, now.at)
+                .into();
+            Some(now.known(application, work, kept, stages))
         });
         let mut known: Vec<Known> = known.collect();
         if known.is_empty() {
@@ -233,7 +240,7 @@ impl KnownDemand {
                 fixed: 0.0,
                 held: 0.0,
                 executor: 0.0,
-                gives_back: true,
+                kept: 0.0,
             });
         }
         work
@@ -264,6 +271,7 @@ impl Situation<'_> {
         &self,
         application: &'a ApplicationWork,
         work: &'a KnownWork,
+        kept: f64,
         stages: Vec<KnownStage>,
     ) -> Known<'a> {
         let occupied = self.units(application, application.memory_allocated);
@@ -289,6 +297,7 @@ impl Situation<'_> {
                 task,
                 executor: task,
                 executors: containers - 1.0,
+                kept,
                 occupied,
                 fixed: occupied / containers,
                 pending: (remaining - running).max(0.0) * task,
@@ -306,6 +315,7 @@ impl Situation<'_> {
             task: executor / slots,
             executor,
             executors: held,
+            kept,
             occupied,
             fixed: (occupied - held * own).max(0.0),
             pending: (needed - held).max(0.0) * executor,
@@ -384,7 +394,11 @@ impl Known<'_> {
             fixed: self.fixed,
             held: self.executors * self.executor,
             executor: self.executor,
-            gives_back: !is_fixed,
+            kept: if is_fixed {
+                f64::MAX
+            } else {
+                self.kept * self.executor
+            },
         }
     }
 }

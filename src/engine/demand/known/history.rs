@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::idle::IdleExecutors;
 use crate::observation::work::{ApplicationWork, KnownWork, StageWork, Work};
 use crate::units::Timestamp;
 
@@ -50,6 +51,8 @@ struct Application {
     tasks: u64,
     /// The number of its completed stages, and the sum of their mean logarithms.
     completed: (f64, f64),
+    #[serde(default)]
+    idle: IdleExecutors,
 }
 
 /// A stage that is not complete.
@@ -134,7 +137,7 @@ impl History {
         }
         for application in &work.applications {
             if let Some(known) = application.known() {
-                self.observe_application(application, known, started_at);
+                self.observe_application(application, known, (started_at, measured_at));
             }
         }
     }
@@ -194,6 +197,12 @@ impl History {
         }
     }
 
+    /// Executors of an application that it keeps although they run nothing.
+    pub fn idle_executors_kept(&self, id: &str, at: Timestamp) -> u32 {
+        let application = self.applications.get(id);
+        application.map_or(0, |application| application.idle.kept(at))
+    }
+
     /// The mean number of tasks of an application; 0 before one is complete.
     pub fn tasks_of_an_application(&self) -> f64 {
         match self.tasks.weight > 0.0 {
@@ -206,7 +215,7 @@ impl History {
         &mut self,
         application: &ApplicationWork,
         known: &KnownWork,
-        started_at: Timestamp,
+        (started_at, measured_at): (Timestamp, Timestamp),
     ) {
         let mut own = self
             .applications
@@ -218,6 +227,10 @@ impl History {
                     ..Application::default()
                 }
             });
+        if let Some(executors) = &known.executors {
+            own.idle
+                .observe(known.executors_idle(executors), measured_at);
+        }
         let mut before = std::mem::take(&mut own.stages);
         for stage in &known.stages {
             let mut progress = before.remove(&stage.id).unwrap_or_else(|| {

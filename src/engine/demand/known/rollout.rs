@@ -51,8 +51,8 @@ pub struct ApplicationLoad {
     pub held: f64,
     /// Units of one executor. One that runs a task stays.
     pub executor: f64,
-    /// Whether executors without work are given back before the application ends.
-    pub gives_back: bool,
+    /// Units of executors that stay until the application ends, whether they run tasks or not.
+    pub kept: f64,
 }
 
 /// The work of a cluster, as it may be.
@@ -108,6 +108,9 @@ struct Run<'a> {
     held: Vec<f64>,
     fixed: Vec<f64>,
     active: Vec<f64>,
+    /// Tasks of each application that run or hold a container, and those that could start.
+    holding: Vec<f64>,
+    startable: Vec<f64>,
     /// For each step and stage: tasks that end, and the units that they free.
     ends: Vec<(f64, f64)>,
     used: f64,
@@ -224,6 +227,8 @@ impl<'a> Run<'a> {
             held: work.applications.iter().map(|one| one.held).collect(),
             fixed: work.applications.iter().map(|one| one.fixed).collect(),
             active: vec![0.0; applications],
+            holding: vec![0.0; applications],
+            startable: vec![0.0; applications],
             ends: vec![(0.0, 0.0); stages * (STEPS + 1)],
             used: work.occupied,
             wanted: 0.0,
@@ -240,10 +245,12 @@ impl<'a> Run<'a> {
                 run.occupied[stage.application] += count * stage.unit;
             }
             run.occupied[stage.application] += stage.parked * stage.unit;
+            run.holding[stage.application] += stage.parked + run.running[number];
             let tasks = stage.waiting + stage.parked + run.running[number];
             run.left += tasks;
             if !stage.is_blocked {
                 run.active[stage.application] += tasks;
+                run.startable[stage.application] += stage.waiting;
                 run.wanted += stage.waiting * stage.unit;
             }
         }
@@ -273,6 +280,7 @@ impl<'a> Run<'a> {
             }
             let application = self.work.stages[stage].application;
             self.running[stage] -= ended;
+            self.holding[application] -= ended;
             self.left -= ended;
             self.occupied[application] -= freed;
             if !self.is_blocked[stage] {
@@ -302,6 +310,7 @@ impl<'a> Run<'a> {
                 let end = step_at(at_s + stage.task_s).max(step_at(at_s) + 1);
                 self.end_at(end, number, parked, parked * stage.unit);
                 self.active[application] = self.waiting[number] + self.running[number];
+                self.startable[application] = self.waiting[number];
                 self.wanted += self.waiting[number] * stage.unit;
             }
             None => {
@@ -342,6 +351,8 @@ impl<'a> Run<'a> {
             self.wanted -= starts * stage.unit;
             self.waiting[number] -= starts;
             self.running[number] += starts;
+            self.holding[application] += starts;
+            self.startable[application] -= starts;
             let in_turn_s = if turns > 1.0 { 0.5 * step_s } else { 0.0 };
             self.waited_s += starts * (at_s + in_turn_s - self.ready_s[number]);
             for (share, factor) in self.cohorts(turns) {
@@ -354,21 +365,12 @@ impl<'a> Run<'a> {
     /// Gives back the executors that run no task, of applications that have nothing to start in them.
     /// Tasks are spread: one that is left keeps its executor.
     fn give_back(&mut self) {
-        let count = self.work.applications.len();
-        let (mut running, mut waits) = (vec![0.0; count], vec![false; count]);
-        for (number, stage) in self.work.stages.iter().enumerate() {
-            running[stage.application] += self.running[number];
-            if self.is_blocked[number] {
-                running[stage.application] += stage.parked;
-            } else if self.waiting[number] > NOTHING {
-                waits[stage.application] = true;
-            }
-        }
         for (place, one) in self.work.applications.iter().enumerate() {
-            if !one.gives_back || waits[place] {
+            if self.startable[place] > NOTHING {
                 continue;
             }
-            let stays = (running[place] * one.executor).max(self.occupied[place]);
+            let busy = (self.holding[place] * one.executor).max(self.occupied[place]);
+            let stays = busy.max(one.kept);
             let given_back = (self.held[place] - stays).max(0.0);
             self.held[place] -= given_back;
             self.used -= given_back;

@@ -16,7 +16,7 @@ const UNLIMITED: ApplicationLoad = ApplicationLoad {
     fixed: 0.0,
     held: 0.0,
     executor: 1.0,
-    gives_back: true,
+    kept: 0.0,
 };
 
 fn second(s: i64) -> Timestamp {
@@ -57,21 +57,24 @@ fn spark(held: u32, most: Option<u32>, stages: Vec<StageWork>) -> ApplicationWor
     }
 }
 
-/// The size for this work on `there` units, after it was read twice with 30 s in between. YARN reports
-/// what it says to be pending.
+/// The size for this work on `there` units, after it was read twice.
 fn size(there: u32, waiting_price: f64, applications: Vec<ApplicationWork>) -> KnownSize {
-    size_if_known(there, waiting_price, applications).expect("the work is known")
+    size_after(30, there, waiting_price, applications).expect("the work is known")
 }
 
-fn size_if_known(
+/// The size after the work was read each 30 s for so many seconds, and was the same. YARN reports what
+/// it says to be pending.
+fn size_after(
+    seconds: i64,
     there: u32,
     waiting_price: f64,
     applications: Vec<ApplicationWork>,
 ) -> Option<KnownSize> {
     let work = Work::of(applications, 20);
     let mut demand = KnownDemand::default();
-    demand.observe(&work, second(0));
-    demand.observe(&work, second(30));
+    for reading in 0..=seconds / 30 {
+        demand.observe(&work, second(30 * reading));
+    }
     let pending: u64 = work
         .applications
         .iter()
@@ -96,7 +99,7 @@ fn size_if_known(
         vcores: None,
     };
     demand.size(&Situation {
-        at: second(30),
+        at: second(seconds),
         work: &work,
         yarn: &yarn,
         load: &Load::of(Resource::Memory, &yarn, unit, 0.0),
@@ -179,7 +182,7 @@ fn without_an_application_that_says_its_work_there_is_no_size() {
         work: WorkOrReason::Unknown(WorkUnknown::TimedOut),
         ..spark(4, None, vec![])
     };
-    assert_eq!(size_if_known(4, 1.0, vec![silent]), None);
+    assert_eq!(size_after(30, 4, 1.0, vec![silent]), None);
     let idle = size(4, 1.0, vec![spark(4, None, vec![])]);
     assert_eq!((idle.grows_to, idle.unknown_share), (None, 0.0));
 }
@@ -226,6 +229,26 @@ fn executors_without_tasks_are_no_room_for_others() {
     waits.id = "application_1_0002".into();
     let size = size(4, 1.0, vec![fixed, waits]);
     assert!(size.grows_to.is_some_and(|units| units > 6), "{size:?}");
+}
+
+#[test]
+fn idle_executors_that_an_application_keeps_are_no_room_for_others() {
+    let mut notebook = spark(4, None, vec![]);
+    if let WorkOrReason::Known(known) = &mut notebook.work
+        && let Some(executors) = &mut known.executors
+    {
+        executors.needed = Some(0);
+    }
+    let mut waits = spark(0, None, vec![stage(4, 400, 0, 60.0)]);
+    waits.id = "application_1_0002".into();
+    let done_s = |seconds| {
+        let applications = vec![notebook.clone(), waits.clone()];
+        let size = size_after(seconds, 4, 1.0, applications);
+        size.and_then(|size| size.report.done_s)
+    };
+    // Executors that are idle for a short time are given back, and the work ends on the same units.
+    assert!(done_s(30).is_some() && done_s(120).is_some());
+    assert_eq!(done_s(150), None, "they stay");
 }
 
 #[test]
