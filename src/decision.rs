@@ -1,6 +1,7 @@
 //! What the engine decided, why, and how that reads to a person.
 
 mod demand;
+mod expected;
 mod known_work;
 pub mod trouble;
 mod words;
@@ -14,6 +15,7 @@ use crate::observation::{ClusterState, Direction, GroupId, GroupState, InstanceI
 use crate::units::{Instances, Percent, Timestamp};
 use demand::is_zero;
 pub use demand::{DemandReport, HeldBack, Offered, Resource};
+pub use expected::ExpectedApplication;
 pub use known_work::KnownWorkReport;
 
 /// What the engine does about one target at one tick. Every tick yields one decision per target; to do

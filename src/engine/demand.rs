@@ -16,6 +16,7 @@
 //! The performance index ([`preference`]) sets how much waiting is worth. Everything learned is part
 //! of the engine's state.
 
+mod arrivals;
 mod cluster;
 mod counted;
 mod daily;
@@ -43,7 +44,7 @@ use serde::{Deserialize, Serialize};
 use super::node_size::ResourceUnits;
 use super::presence::patience;
 use super::tick::Tick;
-use crate::decision::{DemandReport, HoldReason};
+use crate::decision::{DemandReport, ExpectedApplication, HoldReason};
 use crate::observation::work::Work;
 use crate::observation::{GroupStatus, Sampled, YarnLoad};
 use crate::policy::demand::Demand;
@@ -95,6 +96,8 @@ struct Units {
     /// What is needed or worth keeping, of the units that there are.
     kept: f64,
     forecast: Option<u32>,
+    /// Applications that are expected.
+    expected: Vec<ExpectedApplication>,
     /// What the targets should have, within the limits of the demand.
     desired: f64,
     /// What the usable instances of the targets count at least, as the limits count.
@@ -105,6 +108,16 @@ struct Units {
     keep_idle: Duration,
     /// What follows from the work of applications, where it is known.
     known: Option<KnownSize>,
+}
+
+/// What applications say, and have shown.
+#[derive(Default)]
+struct Foreseen {
+    /// What follows from the work that is left; `None` where nothing is known, or something but the lack
+    /// of room keeps work waiting.
+    size: Option<KnownSize>,
+    /// Applications that will start.
+    expected: Vec<ExpectedApplication>,
 }
 
 /// What the load says about the cluster beside its size.
@@ -173,8 +186,8 @@ impl DemandState {
             has_all_nodes,
         };
         let load = self.load(&yarn.value, measure, preference.patience);
-        let known = self.follow_known_work(&cluster, measure, &load, &counted);
-        let units = self.units(&cluster, measure, &load, shape, known);
+        let foreseen = self.foresee(&cluster, measure, &load, &counted);
+        let units = self.units(&cluster, measure, &load, shape, foreseen);
         let supply = cluster.supply(resource);
         let needed = f64::from(units.needed);
         let (fewest, most) = cluster.limits_in_units(measure, limits.min);
@@ -228,6 +241,7 @@ impl DemandState {
             units_kept: rounded_down(units.kept) as u32,
             units_surplus: whole(units.surplus),
             units_forecast: units.forecast,
+            expected: units.expected.clone(),
             units_others: rounded_down(supply.others) as u32,
             units_unusable: whole(supply.unusable - not_replaced),
             units_lacking: whole(supply.lacking),
@@ -256,8 +270,12 @@ impl DemandState {
         measure: Measure,
         load: &Load,
         shape: Shape,
-        known: Option<KnownSize>,
+        foreseen: Foreseen,
     ) -> Units {
+        let Foreseen {
+            size: known,
+            expected,
+        } = foreseen;
         let (at, preference) = (cluster.tick.at(), measure.preference);
         let supply = cluster.supply(measure.resource);
         let (have, there) = (supply.have(), supply.usable());
@@ -285,6 +303,7 @@ impl DemandState {
         };
         let grown = grown.min(most);
         let needed = grown.max(forecast.unwrap_or(0));
+        let needed = needed.max(units_with(&expected, load));
         // The minimum counts the unusable instances that stay.
         let least = if supply.has_replaced_unusable(f64::from(needed)) {
             measure.limits.min
@@ -300,6 +319,7 @@ impl DemandState {
             needed,
             kept,
             forecast,
+            expected,
             desired: supply
                 .share_of_targets(supply.total(f64::from(needed), kept))
                 .clamp(fewest, most),
@@ -338,29 +358,28 @@ impl DemandState {
         })
     }
 
-    /// Learns from what applications say is left, and returns what follows from it; `None` where nothing
-    /// is known, or something but the lack of room keeps work waiting.
-    fn follow_known_work(
+    /// Learns from what applications say, and returns what follows from it.
+    fn foresee(
         &mut self,
         cluster: &Cluster,
         measure: Measure,
         load: &Load,
         counted: &Counted,
-    ) -> Option<KnownSize> {
+    ) -> Foreseen {
         let (tick, delay) = (cluster.tick, self.provisioning.delay());
         let backlog_stands = self.known.backlog_stands(tick.at(), load.pending, delay);
-        let work = recent_work(tick)?;
+        let Some(work) = recent_work(tick) else {
+            return Foreseen::default();
+        };
         self.known.observe(&work.value, work.measured_at);
-        if counted.is_limited() {
-            return None;
-        }
         let supply = cluster.supply(measure.resource);
         let (fewest, _) = cluster.limits_in_units(measure, measure.limits.min);
         let there = supply.usable();
         let on_their_way = (supply.have() - there).max(0.0);
         let coming = self.provisioning.coming(tick.at(), on_their_way);
-        self.known.size(&Situation {
+        let situation = Situation {
             at: tick.at(),
+            read_at: work.measured_at,
             work: &work.value,
             yarn: &counted.yarn.value,
             load,
@@ -375,7 +394,11 @@ impl DemandState {
             backlog_stands,
             units_are_nodes: cluster.instances.are_nodes && !tick.sizes.differ(),
             waiting_price: measure.preference.waiting_price,
-        })
+        };
+        let expected = (self.known).expect(&situation, tick.poll, measure.preference);
+        let is_limited = counted.is_limited();
+        let size = (!is_limited).then(|| self.known.size(&situation)).flatten();
+        Foreseen { size, expected }
     }
 
     /// Learns from a measurement of YARN. Measurements that lie further apart than a recent value may be
@@ -448,6 +471,14 @@ impl DemandState {
     fn load(&self, yarn: &YarnLoad, measure: Measure, patience: Duration) -> Load {
         let finished = self.turnover.times_finished_in(patience);
         Load::of(measure.resource, yarn, measure.unit, finished)
+    }
+}
+
+/// The units in use, and those for applications that are expected; 0 if none is.
+fn units_with(expected: &[ExpectedApplication], load: &Load) -> u32 {
+    match expected {
+        [] => 0,
+        _ => whole(load.allocated + expected.iter().map(|one| one.units).sum::<f64>()),
     }
 }
 

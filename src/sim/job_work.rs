@@ -28,6 +28,8 @@ pub struct JobWork {
     pub(crate) tasks: u64,
     /// Whether any job is a MapReduce job that requests its reduces by and by.
     pub(crate) has_map_reduce: bool,
+    /// Whether jobs have names, which YARN lists.
+    pub(crate) has_names: bool,
 }
 
 /// A user of a queue.
@@ -42,6 +44,8 @@ pub(crate) struct Submitter {
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct JobSpec {
     pub id: Arc<str>,
+    /// The name that it shares with other runs of the same work; its id without one.
+    pub name: Arc<str>,
     /// When it is submitted, since the start.
     pub submit_ms: i64,
     pub application_master: Option<Resources>,
@@ -124,6 +128,7 @@ impl JobWork {
             submitters: Vec::new(),
             tasks: 0,
             has_map_reduce: false,
+            has_names: false,
         }
     }
 
@@ -183,9 +188,11 @@ impl JobWork {
         }
         check_map_reduce(job)?;
         self.has_map_reduce |= job.map_reduce.is_some();
+        self.has_names |= job.name.is_some();
         let submitter = self.submitter_of(job);
         self.jobs.push(JobSpec {
             id: job.id.clone(),
+            name: job.name.as_ref().unwrap_or(&job.id).clone(),
             submit_ms,
             application_master: job
                 .application_master
@@ -390,6 +397,7 @@ impl JobWork {
             submitters: vec![self.submitters[spec.submitter as usize].clone()],
             tasks: self.stages[stages].iter().map(|stage| stage.tasks).sum(),
             has_map_reduce: spec.map_reduce.is_some(),
+            has_names: spec.name != spec.id,
         }
     }
 

@@ -225,6 +225,7 @@ impl Metrics {
             ("served", demand.units_served),
             ("remaining", demand.units_remaining),
             ("for_remaining", demand.units_for_remaining),
+            ("expected", demand.units_expected()),
         ];
         let whole =
             whole

@@ -17,10 +17,11 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::arrivals::{Arrivals, Seen};
 use super::load::Load;
 use super::preference::Preference;
 use super::units::{UnitSize, whole};
-use crate::decision::{KnownWorkReport, Resource};
+use crate::decision::{ExpectedApplication, KnownWorkReport, Resource};
 use crate::observation::YarnLoad;
 use crate::observation::work::{ApplicationWork, KnownWork, StageWork, Work};
 use crate::units::{Mebibytes, Timestamp};
@@ -43,11 +44,15 @@ pub struct KnownDemand {
     history: History,
     #[serde(default)]
     backlog: Backlog,
+    #[serde(default)]
+    arrivals: Arrivals,
 }
 
 /// A cluster whose applications say what is left.
 pub struct Situation<'a> {
     pub at: Timestamp,
+    /// When the work was read.
+    pub read_at: Timestamp,
     pub work: &'a Work,
     pub yarn: &'a YarnLoad,
     pub load: &'a Load,
@@ -132,11 +137,34 @@ impl KnownDemand {
     pub fn forget(&mut self) {
         self.history.forget();
         self.backlog.forget();
+        self.arrivals.forget();
     }
 
     /// Records the backlog of all work in units. Returns whether it has not fallen for two `delay`s.
     pub fn backlog_stands(&mut self, at: Timestamp, units: f64, delay: Duration) -> bool {
         self.backlog.stands(at, units, delay.saturating_mul(2))
+    }
+
+    /// Learns which applications have started. Returns those that are expected before units would run
+    /// that are requested now, or at the next reading.
+    pub fn expect(
+        &mut self,
+        now: &Situation,
+        poll: Duration,
+        preference: Preference,
+    ) -> Vec<ExpectedApplication> {
+        let applications = now.work.applications.iter();
+        let seen: Vec<Seen> = applications
+            .map(|application| Seen {
+                id: &application.id,
+                name: &application.name,
+                held: now.units(application, application.memory_allocated),
+                needed: now.need(application),
+            })
+            .collect();
+        let delay = Duration::from_secs_f64(now.fleet.delay_s);
+        self.arrivals.observe(&seen, now.read_at);
+        self.arrivals.expect(now.at, delay + poll, preference)
     }
 
     /// Returns the best size; `None` if the work of no application is known.
@@ -320,6 +348,17 @@ impl Situation<'_> {
             fixed: (occupied - held * own).max(0.0),
             pending: (needed - held).max(0.0) * executor,
             stages,
+        }
+    }
+
+    /// Units that an application holds, and those that it waits for, as far as that is known.
+    fn need(&self, application: &ApplicationWork) -> f64 {
+        match application.known() {
+            Some(work) => {
+                let known = self.known(application, work, 0.0, Vec::new());
+                known.occupied + known.pending
+            }
+            None => self.units(application, application.memory_allocated),
         }
     }
 

@@ -12,7 +12,8 @@ impl ContainerWorkload<'_> {
     /// The work of all running applications; `None` if the trace has neither Spark applications with
     /// executors nor MapReduce jobs.
     pub(super) fn known_work(&self, now_ms: i64) -> Option<Work> {
-        if self.spark.is_none() && !self.work.has_map_reduce {
+        let is_listed = self.spark.is_some() || self.work.has_map_reduce || self.work.has_names;
+        if !is_listed {
             return None;
         }
         let jobs = self.oldest as u32..self.arrived as u32;
@@ -23,7 +24,7 @@ impl ContainerWorkload<'_> {
             let (kind, work) = self.said_by(job, now_ms);
             ApplicationWork {
                 id: spec.id.clone(),
-                name: spec.id.clone(),
+                name: spec.name.clone(),
                 queue: self.work.submitters[spec.submitter as usize].queue.clone(),
                 kind,
                 memory_allocated: allocated.memory,

@@ -50,6 +50,7 @@ pub fn demand() -> DemandReport {
         units_kept: 4,
         units_surplus: 0,
         units_forecast: Some(9),
+        expected: vec![],
         units_others: 2,
         units_unusable: 0,
         units_lacking: 0,

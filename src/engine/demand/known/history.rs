@@ -36,7 +36,7 @@ pub struct History {
     stages: Decayed,
     /// The squared differences of a stage's mean logarithm from that of its application.
     within_application: Decayed,
-    /// Tasks of an application.
+    /// The logarithms of the tasks of applications.
     tasks: Decayed,
 }
 
@@ -203,10 +203,11 @@ impl History {
         application.map_or(0, |application| application.idle.kept(at))
     }
 
-    /// The mean number of tasks of an application; 0 before one is complete.
+    /// The number of tasks of a usual application: the geometric mean, as a few have very many; 0 before
+    /// one is complete.
     pub fn tasks_of_an_application(&self) -> f64 {
         match self.tasks.weight > 0.0 {
-            true => self.tasks.sum / self.tasks.weight,
+            true => (self.tasks.sum / self.tasks.weight).exp(),
             false => 0.0,
         }
     }
@@ -252,7 +253,7 @@ impl History {
             self.learn_of_stage(&mut application, &stage);
         }
         if application.tasks > 0 {
-            self.tasks.add(application.tasks as f64);
+            self.tasks.add((application.tasks as f64).ln());
         }
     }
 
@@ -452,7 +453,7 @@ mod tests {
             second(0),
         );
         history.observe(&Work::default(), second(30));
-        assert_eq!(history.tasks_of_an_application(), 80.0);
+        assert!((history.tasks_of_an_application() - 80.0).abs() < 1e-9);
         history.forget();
         assert_eq!(history.order_of("a"), u64::MAX);
     }

@@ -100,6 +100,7 @@ fn size_after(
     };
     demand.size(&Situation {
         at: second(seconds),
+        read_at: second(seconds),
         work: &work,
         yarn: &yarn,
         load: &Load::of(Resource::Memory, &yarn, unit, 0.0),

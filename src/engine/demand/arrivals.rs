@@ -1,0 +1,205 @@
+//! Expects applications that come back: those of a name that have started at this time on earlier days,
+//! or on this day of earlier weeks ([`habit`]).
+//!
+//! Of each name it is remembered when applications started, what they needed from then on, and how much of
+//! that they got while no room was ready for them. So what is made ready is what the same application
+//! would get anyway, only earlier.
+
+mod habit;
+mod profile;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::preference::Preference;
+use crate::decision::ExpectedApplication;
+use crate::units::Timestamp;
+use habit::{Due, Habit};
+
+/// The most names that are remembered.
+const NAMES: usize = 100;
+/// How much of a name counts, in characters.
+const NAME: usize = 80;
+/// Names that have not come back for so long are forgotten.
+const MEMORY: Duration = Duration::from_secs(5 * 7 * 86_400);
+
+/// What is learned of applications that come back.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Arrivals {
+    read_at: Option<Timestamp>,
+    habits: BTreeMap<String, Habit>,
+    /// Applications that run, by id.
+    running: BTreeMap<Arc<str>, Running>,
+    /// Names that were expected at the last reading: room was made ready for them.
+    expected: BTreeSet<String>,
+}
+
+/// An application that runs.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Running {
+    name: String,
+    /// When it started; `None` if it ran before anything was read.
+    since: Option<Timestamp>,
+    units: Units,
+}
+
+/// The units of an application, or of several.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Units {
+    held: f64,
+    /// Those that are held or waited for.
+    needed: f64,
+}
+
+/// An application at a reading.
+pub struct Seen<'a> {
+    pub id: &'a Arc<str>,
+    pub name: &'a str,
+    /// Units that it holds.
+    pub held: f64,
+    /// These and those that it waits for.
+    pub needed: f64,
+}
+
+impl Arrivals {
+    /// Records the applications that run. Those that were not there at the reading before have started.
+    pub fn observe(&mut self, seen: &[Seen], read_at: Timestamp) {
+        let before = self.read_at.replace(read_at);
+        if before == Some(read_at) {
+            return;
+        }
+        let mut ended = std::mem::take(&mut self.running);
+        for one in seen {
+            let mut running = ended.remove(one.id).unwrap_or_else(|| Running {
+                name: without_numbers(one.name),
+                since: before.map(|_| read_at),
+                units: Units::default(),
+            });
+            running.units = Units {
+                held: one.held,
+                needed: one.needed,
+            };
+            self.running.insert(one.id.clone(), running);
+        }
+        for ((name, since), units) in self.started() {
+            let is_prepared = self.expected.contains(&name);
+            let habit = self.habits.entry(name).or_default();
+            habit.record(since, read_at.since(since), units, is_prepared);
+        }
+        self.forget_old(read_at);
+    }
+
+    /// What applications need before units would run that are requested now, beyond what they hold or
+    /// wait for: those that start until then, and those that have started as expected.
+    pub fn expect(
+        &mut self,
+        now: Timestamp,
+        lead: Duration,
+        preference: Preference,
+    ) -> Vec<ExpectedApplication> {
+        let factor = preference.capacity_factor;
+        let mut expected = Vec::new();
+        for (name, habit) in &self.habits {
+            if let Some(due) = habit.due(now, lead) {
+                let last = (now + lead).since(due.at);
+                let units = due.needed.most_between(Duration::ZERO..=last) * due.share(factor);
+                expected.extend(as_expected(name, &due, units));
+            }
+        }
+        self.expected = expected.iter().map(|one| one.name.clone()).collect();
+        for ((name, since), has) in self.started() {
+            let habit = self.habits.get(&name);
+            if let Some((due, needed)) = habit.and_then(|habit| will_need(habit, since, now, lead))
+            {
+                let units = needed * due.share(factor) - has.needed;
+                expected.extend(as_expected(&name, &due, units));
+            }
+        }
+        expected
+    }
+
+    /// By name and time: the units of the applications that have started together.
+    fn started(&self) -> BTreeMap<(String, Timestamp), Units> {
+        let mut started: BTreeMap<(String, Timestamp), Units> = BTreeMap::new();
+        for running in self.running.values() {
+            if let Some(since) = running.since {
+                let units = started.entry((running.name.clone(), since)).or_default();
+                units.held += running.units.held;
+                units.needed += running.units.needed;
+            }
+        }
+        started
+    }
+
+    /// Adjusts to a gap in the observations: what runs afterwards may have started at any time.
+    pub fn forget(&mut self) {
+        self.read_at = None;
+        self.running.clear();
+        self.expected.clear();
+    }
+
+    fn forget_old(&mut self, at: Timestamp) {
+        self.habits
+            .retain(|_, habit| at.since(habit.latest()) <= MEMORY);
+        while self.habits.len() > NAMES {
+            let oldest = self.habits.iter().min_by_key(|(_, habit)| habit.latest());
+            let Some(name) = oldest.map(|(name, _)| name.clone()) else {
+                return;
+            };
+            self.habits.remove(&name);
+        }
+    }
+}
+
+/// What an application needs within `lead` that started at this time, if it goes on as before. If it has
+/// needed less than usual so far, it needs less.
+fn will_need(
+    habit: &Habit,
+    since: Timestamp,
+    now: Timestamp,
+    lead: Duration,
+) -> Option<(Due, f64)> {
+    let due = habit.since(since)?;
+    let age = now.since(since);
+    let usual = due.needed.most_between(age..=age + lead);
+    let so_far = habit.needed_since(since)?.most_before(age);
+    let usual_so_far = due.needed.most_before(age);
+    let factor = match (so_far, usual_so_far) {
+        (Some(units), Some(usual)) if usual > 0.0 => (units / usual).min(1.0),
+        _ => 1.0,
+    };
+    Some((due, usual * factor))
+}
+
+fn as_expected(name: &str, due: &Due, units: f64) -> Option<ExpectedApplication> {
+    (units > 0.0).then(|| ExpectedApplication {
+        name: name.to_owned(),
+        at: due.at,
+        units,
+        times: due.times,
+        periods: due.periods,
+        weekly: due.weekly,
+    })
+}
+
+/// The name without numbers, which often are a date or a serial number: runs of digits become `#`.
+fn without_numbers(name: &str) -> String {
+    let mut short = String::new();
+    for letter in name.chars().take(NAME) {
+        match letter {
+            '0'..='9' if short.ends_with('#') => {}
+            '0'..='9' => short.push('#'),
+            other => short.push(other),
+        }
+    }
+    short
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,210 @@
+//! Applications that come back.
+
+use super::*;
+use crate::policy::demand::PerformanceIndex;
+
+const MINUTE: i64 = 60_000;
+const DAY: i64 = 1_440 * MINUTE;
+const DELAY: Duration = Duration::from_secs(400);
+
+fn at(ms: i64) -> Timestamp {
+    // A Monday.
+    Timestamp::from_millis(1_772_409_600_000 + ms)
+}
+
+/// The preference at an index where as much is made ready as is needed.
+fn preference() -> Preference {
+    let index = PerformanceIndex::new(61).expect("a valid index");
+    let preference = Preference::of(index, DELAY);
+    Preference {
+        capacity_factor: 1.0,
+        ..preference
+    }
+}
+
+/// What is expected at `now`, in minutes from the beginning, if applications named `etl` ran at these
+/// times, each for half an hour, with 12 units for ten minutes and then 3. A reading each minute.
+fn expected_after(starts: &[i64], now: i64) -> Vec<ExpectedApplication> {
+    let mut arrivals = Arrivals::default();
+    let mut expected = Vec::new();
+    for minute in 0..=now {
+        let running = starts.iter().filter_map(|start| {
+            let age = minute - start;
+            (0..30).contains(&age).then(|| {
+                let id: Arc<str> = format!("application_1_{start}").into();
+                (id, if age < 10 { 12.0 } else { 3.0 })
+            })
+        });
+        let running: Vec<(Arc<str>, f64)> = running.collect();
+        let seen: Vec<Seen> = running
+            .iter()
+            .map(|(id, units)| Seen {
+                id,
+                name: "etl 2026-03-02",
+                held: *units,
+                needed: *units,
+            })
+            .collect();
+        let now = at(minute * MINUTE);
+        arrivals.observe(&seen, now);
+        expected = arrivals.expect(now, DELAY, preference());
+    }
+    expected
+}
+
+/// Units that are made ready at `now`, beyond what runs.
+fn ready(starts: &[i64], now: i64) -> f64 {
+    let expected = expected_after(starts, now);
+    expected.iter().map(|one| one.units).sum()
+}
+
+const fn daily<const N: usize>(days: [i64; N]) -> [i64; N] {
+    let mut starts = days;
+    let mut number = 0;
+    while number < N {
+        starts[number] = days[number] * 1_440 + 60;
+        number += 1;
+    }
+    starts
+}
+
+#[test]
+fn room_is_ready_one_provisioning_time_ahead_of_what_came_on_earlier_days() {
+    let starts = daily([0, 1, 2]);
+    let due = 3 * 1_440 + 60;
+    assert_eq!(ready(&starts, due - 8), 0.0);
+    assert_eq!(ready(&starts, due - 6), 12.0);
+    assert_eq!(ready(&starts, due), 12.0);
+    let expected = expected_after(&starts, due);
+    assert_eq!(expected[0].name, "etl #-#-#");
+    assert_eq!(expected[0].at, at(due * MINUTE));
+    let habit = (expected[0].times, expected[0].periods, expected[0].weekly);
+    assert_eq!(habit, (3, 3, false));
+}
+
+#[test]
+fn what_is_late_is_waited_for_ten_minutes() {
+    let starts = daily([0, 1, 2]);
+    let due = 3 * 1_440 + 60;
+    assert_eq!(ready(&starts, due + 10), 12.0);
+    assert_eq!(ready(&starts, due + 11), 0.0);
+}
+
+#[test]
+fn what_has_come_is_given_what_it_needed_before_and_nothing_beyond() {
+    let starts = daily([0, 1, 2, 3]);
+    let due = 3 * 1_440 + 60;
+    // It has all that it needs, and needs less soon.
+    assert_eq!(ready(&starts, due + 1), 0.0);
+    assert_eq!(ready(&starts, due + 12), 0.0);
+    // Over, or here before its time: nothing is kept for it.
+    assert_eq!(ready(&starts, due + 31), 0.0);
+    let mut early = daily([0, 1, 2, 3]);
+    early[3] -= 15;
+    assert_eq!(ready(&early, due + 1), 0.0);
+}
+
+#[test]
+fn a_wide_stage_later_is_made_ready_for_as_it_came_before() {
+    let mut arrivals = Arrivals::default();
+    let mut ready_at = Vec::new();
+    for minute in 0..3 * 1_440 + 60 {
+        let now = at(minute * MINUTE);
+        let age = minute % 1_440 - 60;
+        let id: Arc<str> = format!("application_1_{}", minute / 1_440).into();
+        // One unit for 20 minutes, then ten.
+        let units = if age < 20 { 1.0 } else { 10.0 };
+        let seen = (0..40).contains(&age).then_some(Seen {
+            id: &id,
+            name: "etl",
+            held: units,
+            needed: units,
+        });
+        arrivals.observe(seen.as_slice(), now);
+        let expected = arrivals.expect(now, DELAY, preference());
+        if minute > 2 * 1_440 && expected.iter().any(|one| one.units > 5.0) {
+            ready_at.push(age);
+        }
+    }
+    assert_eq!(ready_at, [14, 15, 16, 17, 18, 19]);
+}
+
+#[test]
+fn weekly_applications_are_expected_on_their_day_only() {
+    let starts = daily([0, 7]);
+    assert_eq!(ready(&starts, 8 * 1_440 + 60), 0.0);
+    assert_eq!(ready(&starts, 14 * 1_440 + 55), 12.0);
+    assert!(expected_after(&starts, 14 * 1_440 + 55)[0].weekly);
+}
+
+#[test]
+fn workdays_are_told_from_weekends_after_two_weeks() {
+    let starts = daily([0, 1, 2, 3, 4, 7, 8, 9, 10, 11, 14, 15, 16, 17, 18]);
+    let saturday = 19 * 1_440 + 55;
+    let monday = 21 * 1_440 + 55;
+    assert_eq!(
+        (ready(&starts, saturday), ready(&starts, monday)),
+        (0.0, 12.0)
+    );
+}
+
+#[test]
+fn once_is_no_habit_and_neither_is_what_comes_at_any_time() {
+    assert_eq!(ready(&daily([0]), 1_440 + 55), 0.0);
+    assert_eq!(ready(&daily([0, 2]), 3 * 1_440 + 55), 12.0);
+    assert_eq!(
+        ready(&daily([0, 3]), 4 * 1_440 + 55),
+        0.0,
+        "two days of four"
+    );
+    // Every 37 minutes on three days: something has started at this time on each of them.
+    let often: Vec<i64> = (0..3 * 1_440 / 37).map(|number| number * 37).collect();
+    let at_any_time = (0..40).any(|minute| ready(&often, 3 * 1_440 + minute) > 0.0);
+    assert!(!at_any_time);
+}
+
+#[test]
+fn what_runs_when_reading_begins_has_started_at_no_known_time() {
+    let mut arrivals = Arrivals::default();
+    let id: Arc<str> = "application_1_1".into();
+    for day in 0..3 {
+        arrivals.forget();
+        let seen = [Seen {
+            id: &id,
+            name: "etl",
+            held: 1.0,
+            needed: 1.0,
+        }];
+        arrivals.observe(&seen, at(day * DAY));
+        arrivals.observe(&seen, at(day * DAY + MINUTE));
+    }
+    let expected = arrivals.expect(at(3 * DAY), DELAY, preference());
+    assert_eq!(expected, []);
+}
+
+#[test]
+fn no_more_names_are_remembered_than_the_newest_hundred() {
+    let mut arrivals = Arrivals::default();
+    for minute in 0..300 {
+        let id: Arc<str> = format!("application_1_{minute}").into();
+        let first = char::from_u32(0x4e00 + minute).unwrap_or('?');
+        let name = format!("{first}{}", "x".repeat(200));
+        let seen = [Seen {
+            id: &id,
+            name: &name,
+            held: 1.0,
+            needed: 1.0,
+        }];
+        arrivals.observe(&seen, at(i64::from(minute) * MINUTE));
+    }
+    assert_eq!((arrivals.habits.len(), arrivals.running.len()), (NAMES, 1));
+    assert!(
+        arrivals
+            .habits
+            .keys()
+            .all(|name| name.chars().count() <= NAME)
+    );
+    let later = at(36 * DAY);
+    arrivals.observe(&[], later);
+    assert!(arrivals.habits.is_empty());
+}
