@@ -3,6 +3,7 @@
 mod demand;
 mod expected;
 mod known_work;
+mod runs_again;
 pub mod trouble;
 mod words;
 
@@ -17,6 +18,7 @@ use demand::is_zero;
 pub use demand::{DemandReport, HeldBack, Offered, Resource};
 pub use expected::ExpectedApplication;
 pub use known_work::KnownWorkReport;
+pub use runs_again::RunsAgain;
 
 /// What the engine does about one target at one tick. Every tick yields one decision per target; to do
 /// nothing is an [`Action::Hold`] with its reason.
@@ -45,6 +47,9 @@ pub struct Decision {
     /// How the size was computed, for a target of a `demand:` policy, if the demand is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub demand: Option<Box<DemandReport>>,
+    /// Stages of applications that run again, first seen at this tick, after a scale-in of the target.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub runs_again: Option<Box<RunsAgain>>,
 }
 
 /// What is done: nothing, for a reason, or a resize.

@@ -14,6 +14,7 @@ mod node_size;
 mod presence;
 mod propose;
 mod restore;
+mod runs_again;
 mod samples;
 mod scope;
 mod state;
@@ -134,6 +135,10 @@ impl Engine {
             max_age,
             with_reports: self.with_reports,
         };
+        let again = tick
+            .work()
+            .map(|work| self.history.seen_again.observe(work));
+        let again = again.unwrap_or_default();
         let groups = &observation.cluster.value.groups;
         let demanded = self.policy.demand().map(|demand| {
             desired_sizes(
@@ -151,7 +156,10 @@ impl Engine {
         for (index, (target, found)) in targets.enumerate() {
             let demanded = demanded.as_ref().and_then(|sizes| sizes[index].as_ref());
             let hold = cluster_hold.as_ref();
-            decisions.push(target.step(&tick, hold, demanded, index, &found));
+            let mut decision = target.step(&tick, hold, demanded, index, &found);
+            let again = again.after(target.last_scale_in_at(), at);
+            decision.runs_again = again.map(Box::new);
+            decisions.push(decision);
         }
         self.history.wakeup = next_wakeup(at, at + self.policy.poll(), decisions, &self.targets);
     }

@@ -273,6 +273,11 @@ impl ResizeTracker {
         (self.in_flight, self.lost) = (InFlight::Idle, None);
     }
 
+    /// When the last scale-in was sent, if that is not long ago.
+    pub fn last_scale_in_at(&self) -> Option<Timestamp> {
+        self.accepted.last_scale_in_at()
+    }
+
     /// Drops accepted resizes that no guard counts any more.
     pub fn prune(&mut self, at: Timestamp, longest: Duration) {
         self.accepted.prune(at, longest);

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::demand::DemandState;
 use super::presence::Presence;
+use super::runs_again::SeenAgain;
 use super::samples::SignalSamples;
 use super::target::TargetHistory;
 use super::wakeup::WakeReason;
@@ -35,6 +36,9 @@ pub struct ClusterHistory {
     /// Instances that YARN does not use.
     #[serde(default)]
     pub presence: Presence,
+    /// Stages that were submitted more than once.
+    #[serde(default)]
+    pub seen_again: SeenAgain,
 }
 
 /// Why a state cannot be restored: it was recorded under another policy.
@@ -62,6 +66,7 @@ impl ClusterHistory {
             cluster: SignalSamples::default(),
             demand: DemandState::default(),
             presence: Presence::default(),
+            seen_again: SeenAgain::default(),
         }
     }
 }

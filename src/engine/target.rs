@@ -22,6 +22,7 @@ use super::for_timer::ForState;
 use super::hdfs_floor::core_running;
 use super::in_flight::GroupReport;
 use super::propose;
+use super::runs_again::AFTER_SCALE_IN;
 use super::samples::Freshness;
 use super::scope::{Scope, is_counter};
 use super::tick::Tick;
@@ -139,6 +140,7 @@ impl TargetState {
             rules,
             readings,
             demand: demanded.and_then(DesiredSize::report),
+            runs_again: None,
         }
     }
 
@@ -160,7 +162,13 @@ impl TargetState {
             rules: Vec::new(),
             readings: Vec::new(),
             demand: None,
+            runs_again: None,
         }
+    }
+
+    /// When the last scale-in of the group was requested, if that is not long ago.
+    pub fn last_scale_in_at(&self) -> Option<Timestamp> {
+        self.history.resizes.last_scale_in_at()
     }
 
     /// Whether a rule reads how many instances a failed scale-out did not bring.
@@ -257,6 +265,7 @@ impl TargetState {
                 history.rules[rule].1.completed_at = Some(completed.at);
             }
         }
+        let lookback = lookback.max(AFTER_SCALE_IN);
         history.resizes.prune(observation.at, lookback);
         if group.role == Role::Core {
             history.most_core = history.most_core.max(core_running(observation));

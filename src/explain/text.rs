@@ -142,6 +142,7 @@ fn headline(entry: &Entry, is_shadow: bool) -> String {
                 if *hypothetical { "would " } else { "" }
             ))
         }
+        What::RunsAgain { again } => again.line(entry.from),
         What::Changed { from, to } if is_shadow => {
             format!("the cluster's size changed from {from} to {to}")
         }
@@ -300,6 +301,9 @@ impl Moment {
             .enumerate()
         {
             labelled(f, if index == 0 { "demand" } else { "" }, &line)?;
+        }
+        if let Some(again) = &decision.runs_again {
+            labelled(f, "again", &again.line(decision.at))?;
         }
         target.rules.iter().try_for_each(|rule| self::rule(f, rule))
     }

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::ticks::{Event, TargetFilter, Tick};
 use super::words;
-use crate::decision::{Action, Cause, Decision, HoldReason, Outcome, Reading, Resize};
+use crate::decision::{Action, Cause, Decision, HoldReason, Outcome, Reading, Resize, RunsAgain};
 use crate::observation::{Direction, GroupId, RuleName};
 use crate::policy::{DEFAULT_POLL, Policy};
 use crate::trace::Start;
@@ -97,6 +97,11 @@ pub enum What {
         complete_at: Option<Timestamp>,
         /// Whether it was never to be carried out.
         hypothetical: bool,
+    },
+    /// Stages ran again after a scale-in.
+    RunsAgain {
+        /// Which, and since when.
+        again: RunsAgain,
     },
     /// The requested size changed without a resize of this daemon.
     Changed {
@@ -222,6 +227,10 @@ impl<'a> Builder<'a> {
         let mut progress = self.targets.remove(&decision.target).unwrap_or_default();
         if decision.group.is_some() {
             self.follow(&mut progress, decision);
+        }
+        if let Some(again) = &decision.runs_again {
+            let again = (**again).clone();
+            self.push(decision.at, Some(decision), What::RunsAgain { again });
         }
         let goes_on = progress
             .entry

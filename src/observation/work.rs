@@ -140,6 +140,9 @@ pub struct StageWork {
     /// Its number in its application: that of Spark; 0 for maps, 1 for reduces.
     #[serde(default)]
     pub id: u32,
+    /// How often Spark has submitted it before, because shuffle output was gone.
+    #[serde(default, skip_serializing_if = "is_first")]
+    pub attempt: u32,
     /// Tasks that have completed.
     #[serde(default)]
     pub tasks_done: u32,
@@ -192,6 +195,10 @@ impl WorkUnknown {
             Self::Malformed => "its answer could not be read",
         }
     }
+}
+
+const fn is_first(attempt: &u32) -> bool {
+    *attempt == 0
 }
 
 impl fmt::Display for ApplicationKind {

@@ -380,6 +380,12 @@ impl Metrics {
             .decisions
             .with_label_values(&[group, action, reason])
             .inc();
+        let again = decision
+            .runs_again
+            .as_deref()
+            .map_or(0, |again| again.stages);
+        let counter = self.families.runs_again.with_label_values(&[group]);
+        counter.inc_by(f64::from(again));
     }
 
     fn count_answers(&self, report: &TickReport) {
@@ -431,6 +437,7 @@ impl Metrics {
             &self.families.decisions,
             &self.families.resizes,
             &self.families.shadow_decisions,
+            &self.families.runs_again,
         ] {
             let names: Vec<String> = counters
                 .desc()

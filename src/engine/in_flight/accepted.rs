@@ -69,6 +69,13 @@ impl AcceptedResizes {
         Some(last.at + guard).filter(|until| at < *until)
     }
 
+    /// When the last resize to a smaller size was sent, of those that are kept.
+    pub fn last_scale_in_at(&self) -> Option<Timestamp> {
+        let mut latest_first = self.0.iter().rev();
+        let last = latest_first.find(|resize| resize.direction == Direction::In);
+        last.map(|resize| resize.at)
+    }
+
     /// By how many instances the group was resized in this direction during the last `per`.
     pub fn moved(&self, at: Timestamp, direction: Direction, per: Duration) -> Instances {
         self.0

@@ -5,8 +5,8 @@ use super::*;
 use crate::decision::Resize;
 use crate::observation::NodeHealth;
 use crate::observation::work::{
-    ApplicationKind, ApplicationWork, KnownWork, Storage, StoringNode, Work, WorkOrReason,
-    WorkUnknown,
+    ApplicationKind, ApplicationWork, KnownWork, StageWork, Storage, StoringNode, Work,
+    WorkOrReason, WorkUnknown,
 };
 use crate::units::VirtualCores;
 
@@ -21,6 +21,8 @@ struct Asked {
     kind: ApplicationKind,
     /// Containers that wait.
     pending: u64,
+    /// How often the stage that runs was submitted before.
+    attempt: u32,
 }
 
 /// A node that stores shuffle output, or cached blocks if not.
@@ -65,6 +67,7 @@ impl Asked {
             storage: None,
             kind: ApplicationKind::Spark,
             pending: 0,
+            attempt: 0,
         }
     }
 
@@ -103,7 +106,13 @@ impl Asked {
             containers: 1,
             work: match self.kind {
                 ApplicationKind::Other => WorkOrReason::Unknown(WorkUnknown::OtherFramework),
-                _ => WorkOrReason::Known(KnownWork::default()),
+                _ => WorkOrReason::Known(KnownWork {
+                    executors: None,
+                    stages: vec![StageWork {
+                        attempt: self.attempt,
+                        ..StageWork::default()
+                    }],
+                }),
             },
         };
         observation.work = Some(Sampled {
@@ -380,4 +389,30 @@ fn a_group_above_its_maximum_comes_down_whatever_is_stored() {
     asked.harness.engine = started(parsed(policy), asked.harness.scene.groups.clone());
     asked.storage = known((0..5).map(|number| storing(number, true)).collect());
     assert_eq!(asked.resize().to, Instances(1));
+}
+
+#[test]
+fn a_stage_that_runs_again_is_told_once_if_the_group_has_scaled_in() {
+    let mut asked = Asked::new("keep_shuffle_output: 0s,");
+    asked.storage = known(Vec::new());
+    asked.attempt = 1;
+    let mut decide = |attempt| {
+        asked.attempt = attempt;
+        let observation = asked.observation();
+        let decision = asked.harness.engine.step(&observation).remove(0);
+        asked
+            .harness
+            .engine
+            .note(&task_group(0).id, Outcome::Accepted);
+        asked.harness.scene.at = asked.harness.scene.at + Duration::from_secs(60);
+        decision
+    };
+    let before = decide(1);
+    assert_eq!(before.runs_again, None, "it ran again before the scale-in");
+    assert!(matches!(before.action, Action::Resize(_)), "{before:?}");
+    assert_eq!(decide(1).runs_again, None);
+    let again = decide(2).runs_again.expect("another attempt");
+    assert_eq!((again.stages, &*again.applications[0]), (1, "sql"));
+    assert_eq!(again.scale_in_at, before.at);
+    assert_eq!(decide(2).runs_again, None);
 }

@@ -154,6 +154,7 @@ impl ContainerWorkload<'_> {
         let elapsed_s = (now_ms - self.up_since_ms(job)) as f64 / 1e3;
         let maps = StageWork {
             id: 0,
+            attempt: 0,
             tasks_done: completed,
             tasks_remaining,
             tasks_running,
@@ -167,6 +168,7 @@ impl ContainerWorkload<'_> {
             let total = self.work.stages[reduces as usize].tasks;
             StageWork {
                 id: 1,
+                attempt: 0,
                 tasks_done: count(total) - tasks_remaining,
                 tasks_remaining,
                 tasks_running,

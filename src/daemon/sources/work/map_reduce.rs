@@ -14,6 +14,7 @@ impl MapReduceJob {
         let (running, completed) = (self.maps_running, self.maps_completed);
         let maps = StageWork {
             id: 0,
+            attempt: 0,
             tasks_done: completed,
             tasks_remaining: self.maps_total.saturating_sub(completed),
             tasks_running: running,
@@ -23,6 +24,7 @@ impl MapReduceJob {
         };
         let reduces = StageWork {
             id: 1,
+            attempt: 0,
             tasks_done: self.reduces_completed,
             tasks_remaining: self.reduces_total.saturating_sub(self.reduces_completed),
             tasks_running: self.reduces_running,

@@ -65,6 +65,7 @@ impl SparkStage {
     fn work(&self, at: Timestamp) -> StageWork {
         StageWork {
             id: u32::try_from(self.stage_id).unwrap_or(u32::MAX),
+            attempt: self.attempt_id,
             tasks_done: self.num_complete_tasks,
             tasks_remaining: self.num_tasks.saturating_sub(self.num_complete_tasks),
             tasks_running: self.num_active_tasks,

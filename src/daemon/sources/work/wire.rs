@@ -31,6 +31,8 @@ impl SparkMetrics {
 pub struct SparkStage {
     pub status: StageStatus,
     pub stage_id: i64,
+    #[serde(default)]
+    pub attempt_id: u32,
     pub num_tasks: u32,
     #[serde(default)]
     pub num_active_tasks: u32,

@@ -84,6 +84,8 @@ families! {
         "Decisions by action (hold, grow, shrink) and reason: the hold reason, or rule, demand, below_minimum, above_maximum.";
     resizes: CounterVec = "headroom_resizes_total", ["group", "action", "outcome"],
         "Resizes by outcome of the call: accepted, throttled, access_denied, not_modifiable, other, unknown (no answer), not_sent (dry run).";
+    runs_again: CounterVec = "headroom_stages_run_again_total", ["group"],
+        "Stages of Spark applications that were submitted again, because shuffle output was gone, within an hour after a scale-in of the group.";
     shadow_decisions: CounterVec = "headroom_shadow_decisions_total", ["policy", "group", "action", "reason"],
         "Decisions of shadow policies, which are never carried out.";
     rule_state: GaugeVec = "headroom_rule_state", ["group", "rule", "state"],
@@ -94,7 +96,7 @@ families! {
     threshold: GaugeVec = "headroom_rule_threshold", ["group", "rule", "signal", "comparison"],
         "Constant that a rule compares a signal, or a window over a signal, with.";
     demand_units: GaugeVec = "headroom_demand_units", ["part"],
-        "A demand in units: pending, served, remaining, for_remaining, needed, kept, forecast, others, desired; usable and best for the work that applications say is left.";
+        "A demand in units: pending, served, remaining, for_remaining, needed, kept, forecast, others, desired; expected for applications that come back; usable and best for the work that applications say is left.";
     demand_patience: GaugeVec = "headroom_demand_patience_seconds", [], "How long pending work may wait for running containers to finish before units are added for it.";
     demand_provisioning: GaugeVec = "headroom_demand_provisioning_seconds", [], "Learned: time from the request of a unit until it runs.";
     demand_container_lifetime: GaugeVec = "headroom_demand_container_lifetime_seconds", [],

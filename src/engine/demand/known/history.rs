@@ -387,6 +387,7 @@ mod tests {
     fn stage(id: u32, done: u32, running: u32, task_s: Option<f64>) -> StageWork {
         StageWork {
             id,
+            attempt: 0,
             tasks_done: done,
             tasks_remaining: 40 - done,
             tasks_running: running,

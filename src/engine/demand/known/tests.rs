@@ -26,6 +26,7 @@ fn second(s: i64) -> Timestamp {
 fn stage(tasks_done: u32, tasks_remaining: u32, tasks_running: u32, task_s: f64) -> StageWork {
     StageWork {
         id: 1,
+        attempt: 0,
         tasks_done,
         tasks_remaining,
         tasks_running,
@@ -348,6 +349,7 @@ fn any_stage() -> impl Strategy<Value = StageWork> {
     (0..4_u32, count(), count(), count(), time, any::<bool>()).prop_map(
         |(id, tasks_done, tasks_remaining, tasks_running, task_s, is_blocked)| StageWork {
             id,
+            attempt: 0,
             tasks_done,
             tasks_remaining,
             tasks_running,

@@ -69,6 +69,7 @@ fn said_of_stage(progress: &StageProgress, unfinished: u64, now_ms: i64) -> Stag
     };
     StageWork {
         id: 0,
+        attempt: progress.attempts.saturating_sub(1),
         tasks_done: progress.completed,
         tasks_remaining: u32::try_from(unfinished).unwrap_or(u32::MAX),
         tasks_running: progress.running,

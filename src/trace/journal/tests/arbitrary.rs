@@ -8,7 +8,7 @@ use proptest::prelude::*;
 
 use crate::decision::{
     Action, Cause, Decision, HoldReason, Limiter, Outcome, Reading, Rejection, Resize, RuleReport,
-    RuleState,
+    RuleState, RunsAgain,
 };
 use crate::observation::pending_limit::{LimitedBy, MostAllowed, PendingLimit};
 use crate::observation::work::{
@@ -160,6 +160,7 @@ fn work([memory, percent, count, ..]: [u64; 8]) -> Work {
         }),
         stages: vec![StageWork {
             id: count as u32,
+            attempt: percent as u32,
             tasks_done: percent as u32,
             tasks_remaining: count as u32,
             tasks_running: percent as u32,
@@ -378,6 +379,13 @@ fn decision() -> impl Strategy<Value = Decision> {
                 })
                 .collect(),
             demand: None,
+            runs_again: (target > 6).then(|| {
+                Box::new(RunsAgain {
+                    stages: 3,
+                    applications: vec!["etl".into()],
+                    scale_in_at: at,
+                })
+            }),
         },
     )
 }
