@@ -122,6 +122,7 @@ fn twenty_applications() -> Work {
     let application = |number: u32| {
         let stage = |id, tasks_done, tasks_remaining, tasks_running, is_blocked| StageWork {
             id,
+            attempt: 0,
             tasks_done,
             tasks_remaining,
             tasks_running,

@@ -3,6 +3,7 @@
 mod demand;
 mod expected;
 mod known_work;
+mod output_wait;
 mod runs_again;
 pub mod trouble;
 mod words;
@@ -18,6 +19,7 @@ use demand::is_zero;
 pub use demand::{DemandReport, HeldBack, Offered, Resource};
 pub use expected::ExpectedApplication;
 pub use known_work::KnownWorkReport;
+pub use output_wait::OutputWait;
 pub use runs_again::RunsAgain;
 
 /// What the engine does about one target at one tick. Every tick yields one decision per target; to do
@@ -47,6 +49,9 @@ pub struct Decision {
     /// How the size was computed, for a target of a `demand:` policy, if the demand is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub demand: Option<Box<DemandReport>>,
+    /// Nodes that stay for the shuffle output that they store, while something asks for a scale-in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub output_wait: Option<Box<OutputWait>>,
     /// Stages of applications that run again, first seen at this tick, after a scale-in of the target.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub runs_again: Option<Box<RunsAgain>>,

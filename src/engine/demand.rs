@@ -49,6 +49,7 @@ use crate::observation::work::Work;
 use crate::observation::{GroupStatus, Sampled, YarnLoad};
 use crate::policy::demand::Demand;
 use crate::units::{Mebibytes, Timestamp};
+use arrivals::units_with;
 use cluster::{Cluster, Measure};
 use counted::Counted;
 use daily::Daily;
@@ -303,7 +304,7 @@ impl DemandState {
         };
         let grown = grown.min(most);
         let needed = grown.max(forecast.unwrap_or(0));
-        let needed = needed.max(units_with(&expected, load));
+        let needed = needed.max(units_with(&expected, load.allocated));
         // The minimum counts the unusable instances that stay.
         let least = if supply.has_replaced_unusable(f64::from(needed)) {
             measure.limits.min
@@ -471,14 +472,6 @@ impl DemandState {
     fn load(&self, yarn: &YarnLoad, measure: Measure, patience: Duration) -> Load {
         let finished = self.turnover.times_finished_in(patience);
         Load::of(measure.resource, yarn, measure.unit, finished)
-    }
-}
-
-/// The units in use, and those for applications that are expected; 0 if none is.
-fn units_with(expected: &[ExpectedApplication], load: &Load) -> u32 {
-    match expected {
-        [] => 0,
-        _ => whole(load.allocated + expected.iter().map(|one| one.units).sum::<f64>()),
     }
 }
 

@@ -27,7 +27,7 @@ use super::samples::Freshness;
 use super::scope::{Scope, is_counter};
 use super::tick::Tick;
 use crate::decision::{
-    Action, Cause, Decision, HoldReason, Outcome, Reading, RuleReport, RuleState,
+    Action, Cause, Decision, HoldReason, Outcome, OutputWait, Reading, RuleReport, RuleState,
 };
 use crate::observation::{GroupId, GroupKind, GroupState, GroupStatus, Role, Sampled};
 use crate::policy::condition::Leaf;
@@ -54,6 +54,8 @@ pub struct TargetState {
     rule_states: Vec<RuleState>,
     /// The next observation should say which nodes store shuffle output.
     asks_for_output: bool,
+    /// The nodes that stay for their shuffle output at this tick.
+    output_wait: Option<OutputWait>,
 }
 
 /// The group of a target, or why the target holds without one.
@@ -87,6 +89,7 @@ impl TargetState {
             freshness: vec![Freshness::Missing; spec.signals.len()],
             rule_states: Vec::with_capacity(spec.rules.len()),
             asks_for_output: false,
+            output_wait: None,
             spec,
         }
     }
@@ -104,6 +107,7 @@ impl TargetState {
     ) -> Decision {
         self.history.resized_last_tick = false;
         self.asks_for_output = false;
+        self.output_wait = None;
         let group = match group_or_hold(found) {
             Ok(group) => group,
             Err(reason) => {
@@ -140,6 +144,7 @@ impl TargetState {
             rules,
             readings,
             demand: demanded.and_then(DesiredSize::report),
+            output_wait: self.output_wait.take().map(Box::new),
             runs_again: None,
         }
     }
@@ -162,6 +167,7 @@ impl TargetState {
             rules: Vec::new(),
             readings: Vec::new(),
             demand: None,
+            output_wait: None,
             runs_again: None,
         }
     }

@@ -302,6 +302,9 @@ impl Moment {
         {
             labelled(f, if index == 0 { "demand" } else { "" }, &line)?;
         }
+        if let Some(wait) = &decision.output_wait {
+            labelled(f, "output", &wait.line())?;
+        }
         if let Some(again) = &decision.runs_again {
             labelled(f, "again", &again.line(decision.at))?;
         }

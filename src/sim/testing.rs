@@ -150,6 +150,7 @@ fn resize(observation: &Observation, to: u32) -> Decision {
         rules: Vec::new(),
         readings: Vec::new(),
         demand: None,
+        output_wait: None,
         runs_again: None,
     }
 }

@@ -1,5 +1,6 @@
 //! The metrics that Prometheus scrapes; `docs/metrics.md` lists them.
 
+mod demand;
 mod families;
 mod labels;
 mod process;
@@ -14,7 +15,7 @@ use prometheus::{CounterVec, GaugeVec, Registry, TextEncoder};
 pub use families::{Families, Family};
 
 use crate::daemon::telemetry::report::{SourceReport, TickReport};
-use crate::decision::{Action, Decision, DemandReport, Outcome, RuleState};
+use crate::decision::{Action, Decision, Outcome, RuleState};
 use crate::observation::node_use::NodeUse;
 use crate::observation::{Direction, GroupStatus, Observation, Sampled, YarnLoad};
 use crate::policy::signal::{Signal, SignalSource};
@@ -88,7 +89,7 @@ impl Metrics {
             .iter()
             .find_map(|decision| decision.demand.as_deref())
         {
-            self.set_demand(demand);
+            demand::set_demand(&self.families, demand);
         }
         self.count_answers(report);
         self.count_shadows(report);
@@ -210,43 +211,6 @@ impl Metrics {
             });
             set(&self.families.paused, &[name], flag(pause.is_some()));
         }
-    }
-
-    fn set_demand(&self, demand: &DemandReport) {
-        let families = &self.families;
-        let whole = [
-            ("needed", demand.units_needed),
-            ("kept", demand.units_kept),
-            ("others", demand.units_others),
-            ("desired", demand.units_desired),
-        ];
-        let parts = [
-            ("pending", demand.units_pending),
-            ("served", demand.units_served),
-            ("remaining", demand.units_remaining),
-            ("for_remaining", demand.units_for_remaining),
-            ("expected", demand.units_expected()),
-        ];
-        let whole =
-            whole
-                .into_iter()
-                .chain(demand.units_forecast.map(|units| ("forecast", units)))
-                .chain(demand.known.iter().flat_map(|known| {
-                    [("usable", known.units_usable), ("best", known.units_best)]
-                }));
-        for (part, units) in parts
-            .into_iter()
-            .chain(whole.map(|(part, units)| (part, f64::from(units))))
-        {
-            set(&families.demand_units, &[part], units);
-        }
-        set(&families.demand_patience, &[], demand.patience_s);
-        set(&families.demand_provisioning, &[], demand.provisioning_s);
-        if let Some(lifetime_s) = demand.container_lifetime_s {
-            set(&families.demand_container_lifetime, &[], lifetime_s);
-        }
-        set(&families.demand_keep_idle, &[], demand.keep_idle_s);
-        set(&families.demand_days, &[], f64::from(demand.days_known));
     }
 
     /// The signals of the whole cluster that are fresh enough for rules to use. Without YARN, those

@@ -15,9 +15,10 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::preference::Preference;
+use super::units::whole;
 use crate::decision::ExpectedApplication;
 use crate::units::Timestamp;
-use habit::{Due, Habit};
+use habit::{Due, Habit, Units};
 
 /// The most names that are remembered.
 const NAMES: usize = 100;
@@ -46,15 +47,6 @@ struct Running {
     /// When it started; `None` if it ran before anything was read.
     since: Option<Timestamp>,
     units: Units,
-}
-
-/// The units of an application, or of several.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Units {
-    held: f64,
-    /// Those that are held or waited for.
-    needed: f64,
 }
 
 /// An application at a reading.
@@ -154,6 +146,14 @@ impl Arrivals {
             };
             self.habits.remove(&name);
         }
+    }
+}
+
+/// The units for what is allocated and for applications that are expected; 0 if none is.
+pub fn units_with(expected: &[ExpectedApplication], allocated: f64) -> u32 {
+    match expected {
+        [] => 0,
+        _ => whole(allocated + expected.iter().map(|one| one.units).sum::<f64>()),
     }
 }
 

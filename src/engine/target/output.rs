@@ -12,10 +12,10 @@ use super::TargetState;
 use super::history::KeptNode;
 use super::situation::Situation;
 use super::termination::{can_ask_for_output, fewest_with, storage};
-use crate::decision::{HoldReason, Limiter};
+use crate::decision::{HoldReason, Limiter, OutputWait};
 use crate::engine::limits::LimitedSize;
 use crate::observation::{GroupKind, InstanceId, NodeLoad};
-use crate::units::Instances;
+use crate::units::{Instances, Timestamp};
 
 /// A scale-in that wants a node again after so long is a new one, before which the cluster worked.
 const NEW_WISH: Duration = Duration::from_secs(600);
@@ -51,14 +51,19 @@ impl TargetState {
             };
             kept.entry((*instance).clone()).or_insert(first).last = at;
         }
-        let stays = |(instance, node): &(&InstanceId, &KeptNode)| {
+        let stays_until = |(instance, node): (&InstanceId, &KeptNode)| {
             let empty_since = present.get(instance).and_then(|node| node.idle_since);
             let since = empty_since.map_or(node.since, |empty| empty.max(node.since));
             // An application that does not answer once may still need what it named before.
-            at.since(node.last) <= now.tick.max_age && at.since(since) < keep
+            let is_recent = at.since(node.last) <= now.tick.max_age;
+            (is_recent && at.since(since) < keep).then(|| (instance.clone(), since + keep))
         };
-        let staying = kept.iter().filter(stays);
-        staying.map(|(instance, _)| instance.clone()).collect()
+        let staying: BTreeMap<InstanceId, Timestamp> =
+            kept.iter().filter_map(stays_until).collect();
+        if now.tick.with_reports {
+            self.output_wait = output_wait(now, &staying);
+        }
+        staying.into_keys().collect()
     }
 
     /// Forgets which nodes were kept, because the group is asked to grow: it needs them for new work.
@@ -82,6 +87,17 @@ impl TargetState {
         (self.asks_for_output && can_ask_for_output(now.tick))
             .then_some(HoldReason::AskingForOutput)
     }
+}
+
+/// What it costs that these nodes stay until then.
+fn output_wait(now: &Situation, staying: &BTreeMap<InstanceId, Timestamp>) -> Option<OutputWait> {
+    let at = now.tick.at();
+    Some(OutputWait {
+        nodes: u32::try_from(staying.len()).unwrap_or(u32::MAX),
+        until: staying.values().copied().max()?,
+        node_s: staying.values().map(|until| until.seconds_since(at)).sum(),
+        work_done_s: now.tick.work().and_then(|work| work.totals.drain_s),
+    })
 }
 
 /// The fewest instances of the group with which `kept` stay; `None` if there are none. Nothing that runs

@@ -216,6 +216,24 @@ fn where_all_nodes_store_output_nothing_scales_in_until_it_has_waited_for_long_e
 }
 
 #[test]
+fn a_decision_says_how_long_nodes_stay_for_output_and_what_that_costs() {
+    let mut asked = Asked::new("keep_shuffle_output: 10m,");
+    asked.storage = known((0..3).map(|number| storing(number, true)).collect());
+    asked.action();
+    asked.harness.scene.at = second(1_300);
+    let observation = asked.observation();
+    let decision = asked.harness.engine.step(&observation).remove(0);
+    let wait = decision.output_wait.expect("three nodes stay");
+    assert_eq!((wait.nodes, wait.until), (3, second(1_600)));
+    assert_eq!((wait.node_s, wait.work_done_s), (900.0, Some(0.0)));
+    asked.storage = known(Vec::new());
+    asked.harness.scene.at = second(1_330);
+    let observation = asked.observation();
+    let decision = asked.harness.engine.step(&observation).remove(0);
+    assert_eq!(decision.output_wait, None);
+}
+
+#[test]
 fn the_wait_goes_on_over_steps_and_over_ticks_at_which_nothing_asks_for_a_scale_in() {
     let mut asked = Asked::new("keep_shuffle_output: 10m, step: { shrink: 1 },");
     asked.storage = everywhere();

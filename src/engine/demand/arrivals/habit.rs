@@ -9,7 +9,6 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::Units;
 use super::profile::Profile;
 use crate::units::Timestamp;
 
@@ -30,6 +29,15 @@ const SHARE: f64 = 0.6;
 const SHARE_OF_WEEKS: f64 = 0.5;
 /// That it started so often is less likely than this if starts are at random.
 const CHANCE: f64 = 0.005;
+
+/// The units of an application, or of several.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Units {
+    pub held: f64,
+    /// Those that are held or waited for.
+    pub needed: f64,
+}
 
 /// The starts of the applications of one name, the latest last.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

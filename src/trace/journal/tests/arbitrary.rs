@@ -379,6 +379,7 @@ fn decision() -> impl Strategy<Value = Decision> {
                 })
                 .collect(),
             demand: None,
+            output_wait: None,
             runs_again: (target > 6).then(|| {
                 Box::new(RunsAgain {
                     stages: 3,
