@@ -7,8 +7,8 @@ use super::rollout::{Fleet, Workload};
 /// A launch costs as much as a unit for this part of the provisioning time.
 const LAUNCH: f64 = 0.5;
 /// Sizes that are all tried; of more, some.
-const ALL: u32 = 12;
-const POINTS: u64 = 10;
+const ALL: u32 = 8;
+const POINTS: u64 = 6;
 
 /// The size with the least cost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
