@@ -8,6 +8,7 @@ mod dashboard;
 mod emr;
 mod history_server;
 mod kerberos;
+mod known_work;
 mod limits;
 mod parts;
 mod recording;

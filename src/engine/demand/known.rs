@@ -333,10 +333,15 @@ impl Situation<'_> {
             };
         };
         let own = self.units(application, executors.memory);
-        let (held, slots) = (f64::from(executors.held), f64::from(executors.slots.max(1)));
+        // Executors that have a container and have not registered yet do so within seconds.
+        let with_container = application.containers.saturating_sub(1) as f64;
+        let held = f64::from(executors.held).max(with_container);
+        let slots = f64::from(executors.slots.max(1));
         let executor = self.packed(own.max(self.smallest()));
         // More than the tasks that are listed could use is not known to be needed.
         let needed = f64::from(work.executors_needed(executors)).min((remaining / slots).ceil());
+        // What executors leave of their nodes is room for what is none, such as the application master.
+        let beside = needed.max(held) * (executor - own).max(0.0);
         Known {
             application,
             work,
@@ -345,8 +350,9 @@ impl Situation<'_> {
             executors: held,
             kept,
             occupied,
-            fixed: (occupied - held * own).max(0.0),
-            pending: (needed - held).max(0.0) * executor,
+            fixed: (occupied - held * own - beside).max(0.0),
+            // YARN may report a container that has been granted as pending for a moment.
+            pending: (needed - f64::from(executors.held)).max(0.0) * executor,
             stages,
         }
     }

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 
+use headroom::decision::Decision;
 use headroom::observation::Observation;
 use headroom::trace::Record;
 use headroom::trace::journal::TraceReader;
@@ -124,12 +125,25 @@ check_managed_scaling = false # moto lacks the operation
 
     /// What it has observed so far.
     pub fn observations(&self) -> Vec<Observation> {
-        let records = TraceReader::open(&self.journal()).expect("a journal");
-        let observations = records.filter_map(|record| match record.expect("a record") {
+        let observations = self.records().filter_map(|record| match record {
             Record::Observation(observation) => Some(*observation),
             _ => None,
         });
         observations.collect()
+    }
+
+    /// What it has decided so far.
+    pub fn decisions(&self) -> Vec<Decision> {
+        let decisions = self.records().filter_map(|record| match record {
+            Record::Decision(decision) => Some(*decision),
+            _ => None,
+        });
+        decisions.collect()
+    }
+
+    fn records(&self) -> impl Iterator<Item = Record> {
+        let records = TraceReader::open(&self.journal()).expect("a journal");
+        records.map(|record| record.expect("a record"))
     }
 
     /// Panics if it has ended by itself.

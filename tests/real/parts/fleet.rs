@@ -8,10 +8,17 @@ use tokio::task::JoinHandle;
 
 use super::moto::{Group, Instance, Moto, Wishes};
 use super::seconds;
-use super::yarn::{Node, YarnCluster};
+use super::yarn::{NODE, Node, NodeSize, YarnCluster};
 
-/// How long containers may continue on a leaving node.
-const DECOMMISSION_TIMEOUT: Duration = seconds(300);
+/// What nodes are, and how they come and go.
+#[derive(Clone, Copy, Debug)]
+pub struct Nodes {
+    pub size: NodeSize,
+    /// An instance becomes a NodeManager so long after it was asked for.
+    pub provisioning: Duration,
+    /// How long containers may continue on a leaving node.
+    pub decommission_timeout: Duration,
+}
 
 /// Runs as many NodeManagers as moto's groups request, until it is dropped.
 #[derive(Debug)]
@@ -26,6 +33,7 @@ struct Fleet {
     /// Instances that were launched already: the first so many of the group. None is launched
     /// twice.
     launched: usize,
+    nodes: Nodes,
     /// Launched instances that are not leaving, in order of launch.
     here: Vec<Instance>,
     /// Launches under way, by host name.
@@ -37,12 +45,22 @@ struct Fleet {
 impl FleetKeeper {
     /// An instance becomes a NodeManager `provisioning` after it was asked for.
     pub fn start(yarn: &Arc<YarnCluster>, moto: &Arc<Moto>, provisioning: Duration) -> Self {
+        let nodes = Nodes {
+            size: NODE,
+            provisioning,
+            decommission_timeout: seconds(300),
+        };
+        Self::start_with(yarn, moto, nodes)
+    }
+
+    /// Starts it with nodes of another kind.
+    pub fn start_with(yarn: &Arc<YarnCluster>, moto: &Arc<Moto>, nodes: Nodes) -> Self {
         let (yarn, moto) = (Arc::clone(yarn), Arc::clone(moto));
-        let mut fleets = [&moto.core, &moto.task].map(|group| Fleet::new(group.clone()));
+        let mut fleets = [&moto.core, &moto.task].map(|group| Fleet::new(group.clone(), nodes));
         let task = tokio::spawn(async move {
             loop {
                 for fleet in &mut fleets {
-                    fleet.follow(&yarn, &moto, provisioning).await;
+                    fleet.follow(&yarn, &moto).await;
                 }
                 tokio::time::sleep(Duration::from_millis(500)).await;
             }
@@ -68,20 +86,21 @@ impl Drop for FleetKeeper {
 }
 
 impl Fleet {
-    fn new(group: Group) -> Self {
+    fn new(group: Group, nodes: Nodes) -> Self {
         Self {
             group,
             launched: 0,
+            nodes,
             here: Vec::new(),
             launches: BTreeMap::new(),
             leaving: BTreeSet::new(),
         }
     }
 
-    async fn follow(&mut self, yarn: &Arc<YarnCluster>, moto: &Moto, provisioning: Duration) {
+    async fn follow(&mut self, yarn: &Arc<YarnCluster>, moto: &Moto) {
         let requested = moto.requested(&self.group.id).await;
         if requested > self.here.len() {
-            self.launch(yarn, requested - self.here.len(), provisioning);
+            self.launch(yarn, requested - self.here.len());
         } else if requested < self.here.len() {
             let chosen = leaving(
                 &self.here,
@@ -94,7 +113,8 @@ impl Fleet {
         self.terminate_the_drained(yarn).await;
     }
 
-    fn launch(&mut self, yarn: &Arc<YarnCluster>, count: usize, provisioning: Duration) {
+    fn launch(&mut self, yarn: &Arc<YarnCluster>, count: usize) {
+        let nodes = self.nodes;
         for _ in 0..count {
             let instance = self
                 .group
@@ -105,8 +125,8 @@ impl Fleet {
             self.here.push(instance.clone());
             let (yarn, host) = (Arc::clone(yarn), instance.private_dns_name.clone());
             let launch = tokio::spawn(async move {
-                tokio::time::sleep(provisioning).await;
-                yarn.start_node(&host);
+                tokio::time::sleep(nodes.provisioning).await;
+                yarn.start_node_of(&host, nodes.size);
             });
             self.launches
                 .insert(instance.private_dns_name.clone(), launch);
@@ -124,7 +144,8 @@ impl Fleet {
                 _ => nodes.push(host),
             }
         }
-        yarn.decommission(&nodes, DECOMMISSION_TIMEOUT).await;
+        yarn.decommission(&nodes, self.nodes.decommission_timeout)
+            .await;
         self.leaving.extend(nodes);
     }
 

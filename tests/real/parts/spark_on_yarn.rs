@@ -195,17 +195,35 @@ impl YarnCluster {
         .await
     }
 
+    /// Ends an application at once, as an operator does.
+    pub async fn kill_application(&self, id: &str) {
+        let state = self.rest().join(&format!("ws/v1/cluster/apps/{id}/state"));
+        let request = reqwest::Client::new()
+            .put(state.expect("an address"))
+            .header("Content-Type", "application/json")
+            .body(json!({ "state": "KILLED" }).to_string());
+        let answer = request.send().await.expect("an answer");
+        assert!(answer.status().is_success(), "{answer:?}");
+        self.finished(id, 60).await;
+    }
+
     /// The event log of an application that has ended, once it is whole.
     pub async fn whole_event_log(&self, id: &str) -> PathBuf {
         eventually("the event log is whole", seconds(60), async || {
-            let logs = fs::read_dir(self.event_logs()).ok()?;
-            let mut logs = logs.filter_map(|entry| Some(entry.ok()?.path()));
-            logs.find(|log| {
-                let name = log.file_name().unwrap_or_default().to_string_lossy();
-                name.starts_with(id) && !name.ends_with(".inprogress")
-            })
+            let is_whole = |log: &PathBuf| log.extension().is_none_or(|end| end != "inprogress");
+            self.event_log(id).filter(is_whole)
         })
         .await
+    }
+
+    /// The event log of an application, which may still grow; `None` before it has begun.
+    pub fn event_log(&self, id: &str) -> Option<PathBuf> {
+        let logs = fs::read_dir(self.event_logs()).ok()?;
+        let mut logs = logs.filter_map(|entry| Some(entry.ok()?.path()));
+        logs.find(|log| {
+            let name = log.file_name().unwrap_or_default().to_string_lossy();
+            name.starts_with(id)
+        })
     }
 
     fn event_logs(&self) -> PathBuf {

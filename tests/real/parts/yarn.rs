@@ -30,7 +30,7 @@ pub struct NodeSize {
 
 pub const NODE_MEMORY_MIB: u32 = 12_288;
 pub const NODE_VCORES: u32 = 8;
-const NODE: NodeSize = NodeSize {
+pub const NODE: NodeSize = NodeSize {
     memory_mib: NODE_MEMORY_MIB,
     vcores: NODE_VCORES,
 };

@@ -2,7 +2,7 @@
 
 Arguments: a shape, and what it is made of as name=value. The seconds of a task depend on its stage and
 partition alone, so that each run does the same. With `until`, the tasks of one stage also wait for
-this file to exist.
+this file to exist, or, in `gated`, the driver does.
 """
 
 import os
@@ -71,6 +71,20 @@ def short_tasks(context, tasks=100, task_s=5):
     first_stage(context, tasks, lambda partition: between(task_s - 1, task_s + 1, 0, partition)).count()
 
 
+def gated(context, tasks=100, task_s=5, until=""):
+    """One stage of many short tasks, once a file exists. Until then the driver runs, and needs nothing."""
+    wait(until)
+    short_tasks(context, tasks, task_s)
+
+
+def read_again(context, wide=20, wide_s=3, parts=6, narrow=2, last=4, last_s=1, until=""):
+    """A wide stage, a narrow one that reads all its output, and a last one that reads the output of both."""
+    output = first_stage(context, wide, lambda _: wide_s).partitionBy(parts)
+    narrowed = output.coalesce(narrow).mapPartitionsWithIndex(sleeping(lambda _: 0, until))
+    both = output.union(narrowed.partitionBy(last))
+    both.mapPartitionsWithIndex(sleeping(lambda _: last_s)).count()
+
+
 def notebook(context, cells=4, tasks=10, task_s=6, pause_s=40):
     """Small jobs with the pauses of someone who reads results and types."""
     for cell in range(cells):
@@ -127,7 +141,7 @@ def main():
     shape, *arguments = sys.argv[1:]
     arguments = dict(argument.split("=") for argument in arguments)
     context = SparkContext()
-    shapes = {shape.__name__: shape for shape in (wide_narrow, skewed, short_tasks, notebook, idle, cached, sql)}
+    shapes = {shape.__name__: shape for shape in (wide_narrow, skewed, short_tasks, gated, read_again, notebook, idle, cached, sql)}
     shapes[shape](context, **{name: int(value) if value.isdigit() else value for name, value in arguments.items()})
     context.stop()
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::rollout::{Fleet, Workload};
+use crate::engine::demand::units::whole;
 
 /// A launch costs as much as a unit for this part of the provisioning time.
 const LAUNCH: f64 = 0.5;
@@ -36,7 +37,7 @@ pub fn best(scenarios: &[Workload], fleet: &Fleet, waiting_price: f64) -> Best {
         .fold(0.0, f64::max);
     let committed = fleet.committed();
     let low = fleet.there.max(fleet.min).min(fleet.max);
-    let high = most_used.ceil().max(low).max(committed);
+    let high = f64::from(whole(most_used)).max(low).max(committed);
     let high = high.min(fleet.max.max(committed));
     let (mut low, mut high) = (low.ceil() as u32, high.ceil() as u32);
     let mut costs = Costs {
@@ -66,7 +67,7 @@ pub fn best(scenarios: &[Workload], fleet: &Fleet, waiting_price: f64) -> Best {
         .min_by(|one, other| one.1.total_cmp(other.1));
     Best {
         units: least.map_or(committed.ceil() as u32, |(units, _)| *units),
-        usable: most_used.ceil() as u32,
+        usable: whole(most_used),
     }
 }
 

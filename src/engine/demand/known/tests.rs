@@ -234,6 +234,32 @@ fn executors_without_tasks_are_no_room_for_others() {
 }
 
 #[test]
+fn executors_that_start_are_room_for_the_tasks_of_their_application() {
+    let mut starts = spark(1, None, vec![stage(0, 64, 4, 60.0)]);
+    // Those of seven more executors, and that of the application master.
+    starts.containers = 9;
+    starts.memory_allocated = Mebibytes(8 * UNIT_MIB + UNIT_MIB / 10);
+    let size = size(9, 1.0, vec![starts]);
+    assert_eq!(size.grows_to, None, "{size:?}");
+    assert!(size.report.done_s.is_some_and(|s| s < 400.0), "{size:?}");
+}
+
+#[test]
+fn a_master_that_fits_beside_as_many_executors_as_a_node_has_needs_no_other_node() {
+    // Five executors of three parts of sixteen, and a master of one.
+    let mut capped = spark(3, Some(5), vec![stage(0, 600, 9, 60.0)]);
+    if let WorkOrReason::Known(known) = &mut capped.work
+        && let Some(executors) = &mut known.executors
+    {
+        executors.memory = Mebibytes(UNIT_MIB * 3 / 16);
+    }
+    capped.containers = 6;
+    capped.memory_allocated = Mebibytes(UNIT_MIB);
+    let size = size(1, 1.0, vec![capped]);
+    assert_eq!((size.grows_to, size.report.units_usable), (None, 1));
+}
+
+#[test]
 fn idle_executors_that_an_application_keeps_are_no_room_for_others() {
     let mut notebook = spark(4, None, vec![]);
     if let WorkOrReason::Known(known) = &mut notebook.work
