@@ -44,12 +44,12 @@ use serde::{Deserialize, Serialize};
 use super::node_size::ResourceUnits;
 use super::presence::patience;
 use super::tick::Tick;
-use crate::decision::{DemandReport, ExpectedApplication, HoldReason};
+use crate::decision::{DemandReport, HoldReason};
 use crate::observation::work::Work;
 use crate::observation::{GroupStatus, Sampled, YarnLoad};
 use crate::policy::demand::Demand;
 use crate::units::{Mebibytes, Timestamp};
-use arrivals::units_with;
+use arrivals::Expected;
 use cluster::{Cluster, Measure};
 use counted::Counted;
 use daily::Daily;
@@ -98,7 +98,7 @@ struct Units {
     kept: f64,
     forecast: Option<u32>,
     /// Applications that are expected.
-    expected: Vec<ExpectedApplication>,
+    expected: Expected,
     /// What the targets should have, within the limits of the demand.
     desired: f64,
     /// What the usable instances of the targets count at least, as the limits count.
@@ -118,7 +118,7 @@ struct Foreseen {
     /// of room keeps work waiting.
     size: Option<KnownSize>,
     /// Applications that will start.
-    expected: Vec<ExpectedApplication>,
+    expected: Expected,
 }
 
 /// What the load says about the cluster beside its size.
@@ -242,7 +242,7 @@ impl DemandState {
             units_kept: rounded_down(units.kept) as u32,
             units_surplus: whole(units.surplus),
             units_forecast: units.forecast,
-            expected: units.expected.clone(),
+            expected: units.expected.applications.clone(),
             units_others: rounded_down(supply.others) as u32,
             units_unusable: whole(supply.unusable - not_replaced),
             units_lacking: whole(supply.lacking),
@@ -304,7 +304,7 @@ impl DemandState {
         };
         let grown = grown.min(most);
         let needed = grown.max(forecast.unwrap_or(0));
-        let needed = needed.max(units_with(&expected, load.allocated));
+        let needed = needed.max(expected.units);
         // The minimum counts the unusable instances that stay.
         let least = if supply.has_replaced_unusable(f64::from(needed)) {
             measure.limits.min

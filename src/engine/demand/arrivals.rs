@@ -5,6 +5,7 @@
 //! that they got while no room was ready for them. So what is made ready is what the same application
 //! would get anyway, only earlier.
 
+mod course;
 mod habit;
 mod profile;
 
@@ -15,9 +16,9 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::preference::Preference;
-use super::units::whole;
-use crate::decision::ExpectedApplication;
 use crate::units::Timestamp;
+pub use course::Expected;
+use course::{Course, Runs};
 use habit::{Due, Habit, Units};
 
 /// The most names that are remembered.
@@ -87,33 +88,34 @@ impl Arrivals {
         self.forget_old(read_at);
     }
 
-    /// What applications need before units would run that are requested now, beyond what they hold or
-    /// wait for: those that start until then, and those that have started as expected.
+    /// What is needed at most until units would run that are requested now, by what is allocated and by
+    /// applications that start until then, or have started as expected.
     pub fn expect(
         &mut self,
         now: Timestamp,
         lead: Duration,
         preference: Preference,
-    ) -> Vec<ExpectedApplication> {
-        let factor = preference.capacity_factor;
-        let mut expected = Vec::new();
+        allocated: f64,
+    ) -> Expected {
+        let mut courses = Vec::new();
         for (name, habit) in &self.habits {
             if let Some(due) = habit.due(now, lead) {
-                let last = (now + lead).since(due.at);
-                let units = due.needed.most_between(Duration::ZERO..=last) * due.share(factor);
-                expected.extend(as_expected(name, &due, units));
+                courses.push(Course::new(name, due, None, preference));
             }
         }
-        self.expected = expected.iter().map(|one| one.name.clone()).collect();
-        for ((name, since), has) in self.started() {
+        self.expected = courses.iter().map(|course| course.name.clone()).collect();
+        for ((name, since), units) in self.started() {
             let habit = self.habits.get(&name);
-            if let Some((due, needed)) = habit.and_then(|habit| will_need(habit, since, now, lead))
-            {
-                let units = needed * due.share(factor) - has.needed;
-                expected.extend(as_expected(&name, &due, units));
+            if let Some((due, factor)) = habit.and_then(|habit| so_far(habit, since, now)) {
+                let runs = Runs {
+                    since,
+                    factor,
+                    held: units.held,
+                };
+                courses.push(Course::new(&name, due, Some(runs), preference));
             }
         }
-        expected
+        Expected::of(&courses, now, lead, allocated)
     }
 
     /// By name and time: the units of the applications that have started together.
@@ -149,43 +151,18 @@ impl Arrivals {
     }
 }
 
-/// The units for what is allocated and for applications that are expected; 0 if none is.
-pub fn units_with(expected: &[ExpectedApplication], allocated: f64) -> u32 {
-    match expected {
-        [] => 0,
-        _ => whole(allocated + expected.iter().map(|one| one.units).sum::<f64>()),
-    }
-}
-
-/// What an application needs within `lead` that started at this time, if it goes on as before. If it has
-/// needed less than usual so far, it needs less.
-fn will_need(
-    habit: &Habit,
-    since: Timestamp,
-    now: Timestamp,
-    lead: Duration,
-) -> Option<(Due, f64)> {
+/// What is expected of applications that started at this time, and how much they have needed so far of
+/// what is usual, at most all of it.
+fn so_far(habit: &Habit, since: Timestamp, now: Timestamp) -> Option<(Due, f64)> {
     let due = habit.since(since)?;
     let age = now.since(since);
-    let usual = due.needed.most_between(age..=age + lead);
     let so_far = habit.needed_since(since)?.most_before(age);
-    let usual_so_far = due.needed.most_before(age);
-    let factor = match (so_far, usual_so_far) {
+    let usual = due.needed.most_before(age);
+    let factor = match (so_far, usual) {
         (Some(units), Some(usual)) if usual > 0.0 => (units / usual).min(1.0),
         _ => 1.0,
     };
-    Some((due, usual * factor))
-}
-
-fn as_expected(name: &str, due: &Due, units: f64) -> Option<ExpectedApplication> {
-    (units > 0.0).then(|| ExpectedApplication {
-        name: name.to_owned(),
-        at: due.at,
-        units,
-        times: due.times,
-        periods: due.periods,
-        weekly: due.weekly,
-    })
+    Some((due, factor))
 }
 
 /// The name without numbers, which often are a date or a serial number: runs of digits become `#`.

@@ -17,11 +17,11 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::arrivals::{Arrivals, Seen};
+use super::arrivals::{Arrivals, Expected, Seen};
 use super::load::Load;
 use super::preference::Preference;
 use super::units::{UnitSize, whole};
-use crate::decision::{ExpectedApplication, KnownWorkReport, Resource};
+use crate::decision::{KnownWorkReport, Resource};
 use crate::observation::YarnLoad;
 use crate::observation::work::{ApplicationWork, KnownWork, StageWork, Work};
 use crate::units::{Mebibytes, Timestamp};
@@ -147,12 +147,7 @@ impl KnownDemand {
 
     /// Learns which applications have started. Returns those that are expected before units would run
     /// that are requested now, or at the next reading.
-    pub fn expect(
-        &mut self,
-        now: &Situation,
-        poll: Duration,
-        preference: Preference,
-    ) -> Vec<ExpectedApplication> {
+    pub fn expect(&mut self, now: &Situation, poll: Duration, preference: Preference) -> Expected {
         let applications = now.work.applications.iter();
         let seen: Vec<Seen> = applications
             .map(|application| Seen {
@@ -164,7 +159,8 @@ impl KnownDemand {
             .collect();
         let delay = Duration::from_secs_f64(now.fleet.delay_s);
         self.arrivals.observe(&seen, now.read_at);
-        self.arrivals.expect(now.at, delay + poll, preference)
+        self.arrivals
+            .expect(now.at, delay + poll, preference, now.load.allocated)
     }
 
     /// Returns the best size; `None` if the work of no application is known.
@@ -357,14 +353,15 @@ impl Situation<'_> {
         }
     }
 
-    /// Units that an application holds, and those that it waits for, as far as that is known.
+    /// Units that an application holds, and those that it waits for, as far as that is known. Before its
+    /// first executor runs, their share of virtual cores is not known.
     fn need(&self, application: &ApplicationWork) -> f64 {
         match application.known() {
-            Some(work) => {
+            Some(work) if application.containers > 1 => {
                 let known = self.known(application, work, 0.0, Vec::new());
                 known.occupied + known.pending
             }
-            None => self.units(application, application.memory_allocated),
+            _ => self.units(application, application.memory_allocated),
         }
     }
 

@@ -1,6 +1,5 @@
 //! What an application needs as time passes.
 
-use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -12,50 +11,62 @@ const SLOTS: usize = 24;
 
 /// The most units that were needed in each slot since the start.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct Profile(Vec<f64>);
+#[serde(deny_unknown_fields)]
+pub struct Profile {
+    slots: Vec<f64>,
+    /// How long it has run.
+    lasts_s: u64,
+}
 
 impl Profile {
     /// Records that so many units are needed, so long after the start.
     pub fn record(&mut self, age: Duration, units: f64) {
+        self.lasts_s = self.lasts_s.max(age.as_secs());
         let slot = slot_of(age);
         if slot < SLOTS {
-            if self.0.len() <= slot {
-                self.0.resize(slot + 1, 0.0);
+            if self.slots.len() <= slot {
+                self.slots.resize(slot + 1, 0.0);
             }
             // Tenths are exact enough, and short in the journal.
-            self.0[slot] = self.0[slot].max((units * 10.0).round() / 10.0);
+            self.slots[slot] = self.slots[slot].max((units * 10.0).round() / 10.0);
         }
     }
 
-    /// The upper median of several, slot by slot.
+    /// The upper median of several: slot by slot, and of how long they last.
     pub fn usual(profiles: &[&Self]) -> Self {
-        let slots = profiles.iter().map(|one| one.0.len()).max().unwrap_or(0);
-        let median = |slot: usize| {
-            let units = profiles.iter().map(|one| one.0.get(slot).copied());
+        let slots = profiles.iter().map(|one| one.slots.len()).max();
+        let in_slot = |slot: usize| {
+            let units = profiles.iter().map(|one| one.slots.get(slot).copied());
             let mut units: Vec<f64> = units.map(|units| units.unwrap_or(0.0)).collect();
             units.sort_by(f64::total_cmp);
-            units[units.len() / 2]
+            units.get(units.len() / 2).copied().unwrap_or(0.0)
         };
-        Self((0..slots).map(median).collect())
+        let mut lasts_s: Vec<u64> = profiles.iter().map(|one| one.lasts_s).collect();
+        lasts_s.sort_unstable();
+        Self {
+            slots: (0..slots.unwrap_or(0)).map(in_slot).collect(),
+            lasts_s: lasts_s.get(lasts_s.len() / 2).copied().unwrap_or(0),
+        }
     }
 
-    /// The most units that are needed between two ages.
-    pub fn most_between(&self, ages: RangeInclusive<Duration>) -> f64 {
-        let (first, last) = ages.into_inner();
-        let slots = self.0.iter().take(slot_of(last).saturating_add(1));
-        slots.skip(slot_of(first)).copied().fold(0.0, f64::max)
+    /// The units that are needed so long after the start; none after the end.
+    pub fn at(&self, age: Duration) -> f64 {
+        if age.as_secs() > self.lasts_s {
+            return 0.0;
+        }
+        self.slots.get(slot_of(age)).copied().unwrap_or(0.0)
     }
 
     /// The most units that are needed at any time.
     pub fn most(&self) -> f64 {
-        self.0.iter().copied().fold(0.0, f64::max)
+        self.slots.iter().copied().fold(0.0, f64::max)
     }
 
     /// The most units that are needed in the slots that are over at this age; `None` in the first.
     pub fn most_before(&self, age: Duration) -> Option<f64> {
         let over = slot_of(age);
-        (over > 0).then(|| self.0.iter().take(over).copied().fold(0.0, f64::max))
+        let slots = self.slots.iter().take(over).copied();
+        (over > 0).then(|| slots.fold(0.0, f64::max))
     }
 }
 

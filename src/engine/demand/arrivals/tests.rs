@@ -24,9 +24,9 @@ fn preference() -> Preference {
 
 /// What is expected at `now`, in minutes from the beginning, if applications named `etl` ran at these
 /// times, each for half an hour, with 12 units for ten minutes and then 3. A reading each minute.
-fn expected_after(starts: &[i64], now: i64) -> Vec<ExpectedApplication> {
+fn expected_after(starts: &[i64], now: i64) -> Expected {
     let mut arrivals = Arrivals::default();
-    let mut expected = Vec::new();
+    let mut expected = Expected::default();
     for minute in 0..=now {
         let running = starts.iter().filter_map(|start| {
             let age = minute - start;
@@ -47,7 +47,8 @@ fn expected_after(starts: &[i64], now: i64) -> Vec<ExpectedApplication> {
             .collect();
         let now = at(minute * MINUTE);
         arrivals.observe(&seen, now);
-        expected = arrivals.expect(now, DELAY, preference());
+        let allocated = running.iter().map(|(_, units)| units).sum();
+        expected = arrivals.expect(now, DELAY, preference(), allocated);
     }
     expected
 }
@@ -55,7 +56,7 @@ fn expected_after(starts: &[i64], now: i64) -> Vec<ExpectedApplication> {
 /// Units that are made ready at `now`, beyond what runs.
 fn ready(starts: &[i64], now: i64) -> f64 {
     let expected = expected_after(starts, now);
-    expected.iter().map(|one| one.units).sum()
+    expected.applications.iter().map(|one| one.units).sum()
 }
 
 const fn daily<const N: usize>(days: [i64; N]) -> [i64; N] {
@@ -75,7 +76,7 @@ fn room_is_ready_one_provisioning_time_ahead_of_what_came_on_earlier_days() {
     assert_eq!(ready(&starts, due - 8), 0.0);
     assert_eq!(ready(&starts, due - 6), 12.0);
     assert_eq!(ready(&starts, due), 12.0);
-    let expected = expected_after(&starts, due);
+    let expected = expected_after(&starts, due).applications;
     assert_eq!(expected[0].name, "etl #-#-#");
     assert_eq!(expected[0].at, at(due * MINUTE));
     let habit = (expected[0].times, expected[0].periods, expected[0].weekly);
@@ -108,21 +109,23 @@ fn what_has_come_is_given_what_it_needed_before_and_nothing_beyond() {
 fn a_wide_stage_later_is_made_ready_for_as_it_came_before() {
     let mut arrivals = Arrivals::default();
     let mut ready_at = Vec::new();
-    for minute in 0..3 * 1_440 + 60 {
+    for minute in 0..4 * 1_440 {
         let now = at(minute * MINUTE);
         let age = minute % 1_440 - 60;
         let id: Arc<str> = format!("application_1_{}", minute / 1_440).into();
         // One unit for 20 minutes, then ten.
         let units = if age < 20 { 1.0 } else { 10.0 };
-        let seen = (0..40).contains(&age).then_some(Seen {
+        let etl = Seen {
             id: &id,
             name: "etl",
             held: units,
             needed: units,
-        });
-        arrivals.observe(seen.as_slice(), now);
-        let expected = arrivals.expect(now, DELAY, preference());
-        if minute > 2 * 1_440 && expected.iter().any(|one| one.units > 5.0) {
+        };
+        let seen: Vec<Seen> = (0..40).contains(&age).then_some(etl).into_iter().collect();
+        arrivals.observe(&seen, now);
+        let allocated = if seen.is_empty() { 0.0 } else { units };
+        let expected = arrivals.expect(now, DELAY, preference(), allocated);
+        if minute > 3 * 1_440 && expected.units > 5 {
             ready_at.push(age);
         }
     }
@@ -134,7 +137,7 @@ fn weekly_applications_are_expected_on_their_day_only() {
     let starts = daily([0, 7]);
     assert_eq!(ready(&starts, 8 * 1_440 + 60), 0.0);
     assert_eq!(ready(&starts, 14 * 1_440 + 55), 12.0);
-    assert!(expected_after(&starts, 14 * 1_440 + 55)[0].weekly);
+    assert!(expected_after(&starts, 14 * 1_440 + 55).applications[0].weekly);
 }
 
 #[test]
@@ -149,13 +152,18 @@ fn workdays_are_told_from_weekends_after_two_weeks() {
 }
 
 #[test]
-fn once_is_no_habit_and_neither_is_what_comes_at_any_time() {
-    assert_eq!(ready(&daily([0]), 1_440 + 55), 0.0);
-    assert_eq!(ready(&daily([0, 2]), 3 * 1_440 + 55), 12.0);
+fn twice_is_no_habit_and_neither_is_what_comes_at_any_time() {
+    assert_eq!(ready(&daily([0, 1]), 2 * 1_440 + 55), 0.0);
+    assert_eq!(ready(&daily([0, 2, 3]), 4 * 1_440 + 55), 12.0);
     assert_eq!(
-        ready(&daily([0, 3]), 4 * 1_440 + 55),
+        ready(&daily([0, 1, 2]), 4 * 1_440 + 55),
         0.0,
-        "two days of four"
+        "not yesterday"
+    );
+    assert_eq!(
+        ready(&daily([0, 3, 5]), 6 * 1_440 + 55),
+        0.0,
+        "three of six"
     );
     // Every 37 minutes on three days: something has started at this time on each of them.
     let often: Vec<i64> = (0..3 * 1_440 / 37).map(|number| number * 37).collect();
@@ -178,8 +186,8 @@ fn what_runs_when_reading_begins_has_started_at_no_known_time() {
         arrivals.observe(&seen, at(day * DAY));
         arrivals.observe(&seen, at(day * DAY + MINUTE));
     }
-    let expected = arrivals.expect(at(3 * DAY), DELAY, preference());
-    assert_eq!(expected, []);
+    let expected = arrivals.expect(at(3 * DAY), DELAY, preference(), 0.0);
+    assert_eq!(expected.units, 0);
 }
 
 #[test]
@@ -207,4 +215,55 @@ fn no_more_names_are_remembered_than_the_newest_hundred() {
     let later = at(36 * DAY);
     arrivals.observe(&[], later);
     assert!(arrivals.habits.is_empty());
+}
+
+#[test]
+fn of_several_starts_at_the_same_time_nothing_is_expected() {
+    let mut starts = Vec::new();
+    for day in 0..4 {
+        starts.extend([day * 1_440 + 60, day * 1_440 + 65]);
+    }
+    assert_eq!(ready(&starts, 4 * 1_440 + 55), 0.0);
+}
+
+#[test]
+fn names_that_follow_one_another_do_not_add_up() {
+    let mut arrivals = Arrivals::default();
+    let mut most = 0;
+    for minute in 0..6 * 1_440 {
+        let now = at(minute * MINUTE);
+        // Twelve applications, five minutes each, with four units.
+        let number = minute % 1_440 / 5;
+        let id: Arc<str> = format!("application_{}_{number}", minute / 1_440).into();
+        let name = ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l"];
+        let name = name.get(usize::try_from(number).unwrap_or(99));
+        let seen: Vec<Seen> = name
+            .into_iter()
+            .map(|name| Seen {
+                id: &id,
+                name,
+                held: 4.0,
+                needed: 4.0,
+            })
+            .collect();
+        arrivals.observe(&seen, now);
+        let allocated = 4.0 * seen.len() as f64;
+        most = most.max(arrivals.expect(now, DELAY, preference(), allocated).units);
+    }
+    assert!((4..=8).contains(&most), "{most}");
+}
+
+#[test]
+fn after_many_starts_with_room_ready_it_is_known_what_it_got_without() {
+    let mut habit = Habit::default();
+    let half = Units {
+        held: 5.0,
+        needed: 10.0,
+    };
+    habit.record(at(0), Duration::ZERO, half, false);
+    for day in 1..150 {
+        habit.record(at(day * DAY), Duration::ZERO, half, true);
+    }
+    let due = habit.since(at(150 * DAY)).expect("a habit");
+    assert_eq!(due.share(0.9), 0.5);
 }
