@@ -174,6 +174,21 @@ async fn stages_whose_output_exists_are_no_work() {
 }
 
 #[tokio::test]
+async fn a_stage_whose_shuffle_output_was_lost_says_how_often_it_was_submitted() {
+    let fake = recorded().await;
+    let stages = include_str!("../../../../tests/fixtures/spark/stages.json");
+    let again = stages.replace("\"attemptId\" : 0", "\"attemptId\" : 2");
+    let open = format!("/proxy/{ID}/api stages?status=active&status=pending");
+    fake.answers(&open, Canned::json(again));
+    let work = read_one(&mut source(LIMITS), application(ID, &fake.url, 23_552)).await;
+    let WorkOrReason::Known(work) = work else {
+        panic!("known: {work:?}");
+    };
+    let attempts: Vec<u32> = work.stages.iter().map(|stage| stage.attempt).collect();
+    assert_eq!(attempts, [2, 2, 2]);
+}
+
+#[tokio::test]
 async fn a_map_reduce_job_has_maps_and_then_reduces() {
     let fake = Fake::start().await;
     fake.answers("ws/v1/mapreduce/jobs", fixture!("mapreduce-jobs"));
