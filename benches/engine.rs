@@ -90,6 +90,7 @@ fn observation(at: Timestamp) -> Observation {
         nodes: None,
         pending_limits: None,
         work: None,
+        steps: None,
         metrics: BTreeMap::new(),
         cluster: Sampled {
             value: cluster,

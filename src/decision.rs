@@ -17,7 +17,7 @@ use crate::observation::{ClusterState, Direction, GroupId, GroupState, InstanceI
 use crate::units::{Instances, Percent, Timestamp};
 use demand::is_zero;
 pub use demand::{DemandReport, HeldBack, Offered, Resource};
-pub use expected::ExpectedApplication;
+pub use expected::{ExpectedStart, Precedent};
 pub use known_work::KnownWorkReport;
 pub use output_wait::OutputWait;
 pub use runs_again::RunsAgain;

@@ -4,6 +4,7 @@ mod ids;
 pub mod node_count;
 pub mod node_use;
 pub mod pending_limit;
+pub mod steps;
 pub mod work;
 mod yarn_load;
 
@@ -16,6 +17,7 @@ use serde::{Deserialize, Serialize};
 use crate::units::{Instances, Mebibytes, Resources, Timestamp};
 pub use ids::{GroupId, InstanceId, MetricId, RuleName};
 use pending_limit::PendingLimit;
+use steps::Steps;
 use work::Work;
 pub use yarn_load::{NodesByState, YarnLoad};
 
@@ -50,6 +52,9 @@ pub struct Observation {
     /// What running applications say about their own work; `None` if it was not read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub work: Option<Sampled<Work>>,
+    /// EMR's steps; `None` if they were not read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub steps: Option<Sampled<Steps>>,
     /// Values of the CloudWatch metrics that the policy declares. Numbers that are not finite must be
     /// left out: a journal cannot store them, and the engine must see what the journal has.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]

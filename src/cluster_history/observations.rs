@@ -43,6 +43,7 @@ pub fn observations(history: &History, period: Duration) -> Vec<Observation> {
             nodes: None,
             pending_limits: None,
             work: None,
+            steps: None,
             metrics: Default::default(),
             cluster: moment.sampled(moment.cluster(idle_since)),
             control: Control::default(),

@@ -195,6 +195,7 @@ impl Observer {
             nodes: nodes.and_then(Result::ok),
             pending_limits,
             work: readings.work.map(|reading| self.with_instances(reading)),
+            steps: readings.emr.steps,
             metrics: readings.cloudwatch.map(known).unwrap_or_default(),
             cluster,
             control,

@@ -107,8 +107,8 @@ const fn is_permanent(error: &SourceError) -> bool {
 mod tests {
     use super::*;
     use crate::daemon::observe::Sources;
-    use crate::daemon::sources::emr::Emr;
     use crate::daemon::sources::emr::testing::{FakeEmr, Reply, settings};
+    use crate::daemon::sources::emr::{Emr, StepsRead};
     use crate::daemon::sources::http_get::HttpGet;
     use crate::daemon::sources::yarn::Yarn;
     use crate::daemon::testing::nobody;
@@ -126,7 +126,7 @@ mod tests {
             yarn: Some(Yarn::new(http, vec![nobody().await], None, second, second)),
             follows_local_active: false,
             hdfs: None,
-            emr: Emr::new(&fake.config(), "j-1", &settings(), false),
+            emr: Emr::new(&fake.config(), "j-1", &settings(), StepsRead::Never),
             cloudwatch: None,
         };
         let mut observer = Observer::new(sources, policy.poll());

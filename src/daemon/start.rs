@@ -18,7 +18,7 @@ use crate::daemon::observe::{Observer, Sources};
 use crate::daemon::self_test::{self, SelfTestFailure};
 use crate::daemon::settings::Settings;
 use crate::daemon::sources::cloudwatch::{self, CloudWatch, MetricConflict};
-use crate::daemon::sources::emr::{self, Emr};
+use crate::daemon::sources::emr::{Emr, StepsRead};
 use crate::daemon::sources::hdfs::Hdfs;
 use crate::daemon::sources::http_get::{HttpGet, TrustError};
 use crate::daemon::sources::sign_in::SignIn;
@@ -264,7 +264,10 @@ fn sources(
             sdk,
             cluster_id,
             &settings.aws,
-            emr::reads_steps(policies.iter().copied()),
+            StepsRead::by(
+                policies.iter().copied(),
+                settings.work.is_some() && uses_yarn,
+            ),
         ),
         cloudwatch: (!metrics.is_empty()).then(|| CloudWatch::new(sdk, cluster_id, metrics)),
     })

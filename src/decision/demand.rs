@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::expected::ExpectedApplication;
+use super::expected::ExpectedStart;
 use super::known_work::KnownWorkReport;
 use crate::observation::GroupId;
 use crate::observation::pending_limit::{LimitedBy, MostAllowed};
@@ -51,10 +51,10 @@ pub struct DemandReport {
     /// days.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub units_forecast: Option<u32>,
-    /// Applications that are expected to start before new units would run, and for which room is made
+    /// Applications and steps that are expected to start before new units would run, and for which room is made
     /// ready.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub expected: Vec<ExpectedApplication>,
+    pub expected: Vec<ExpectedStart>,
     /// Units of groups that the policy does not resize.
     pub units_others: u32,
     /// Running units that YARN does not use: they are no capacity, and units are added for them.
@@ -185,7 +185,7 @@ impl DemandReport {
             lines.push("nothing is pending".to_owned());
         }
         lines.extend(self.known.iter().flat_map(KnownWorkReport::lines));
-        lines.extend(self.expected.iter().map(ExpectedApplication::line));
+        lines.extend(self.expected.iter().map(ExpectedStart::line));
         lines.extend(self.sizes_of_instances());
         lines.extend(self.held_back());
         lines.extend(self.reckoning());

@@ -1,29 +1,41 @@
-//! Explains for which applications room is made ready before they start.
+//! Explains for which applications and steps room is made ready before they start.
 
 use serde::{Deserialize, Serialize};
 
 use crate::units::Timestamp;
 
-/// An application that is expected to start before units would run that are requested now.
+/// An application, or a step with its applications, that is expected to need units before units would
+/// run that are requested now.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct ExpectedApplication {
+pub struct ExpectedStart {
     /// Its name, with `#` for numbers.
     pub name: String,
-    /// When it starts at the earliest, from when it started before.
+    /// When it starts at the earliest, or has started.
     pub at: Timestamp,
     /// Units that are made ready for it.
     pub units: f64,
-    /// On so many of the last `periods` days, or weeks, it started at this time.
+    /// So many of the last `periods` are the reason to expect it.
     pub times: u32,
-    /// Days, or weeks, that are known, up to seven days or four weeks.
+    /// Days, weeks or runs that are known, up to seven days, four weeks or seven runs.
     pub periods: u32,
-    /// Weeks count, not days.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub weekly: bool,
+    /// What counts.
+    pub precedent: Precedent,
 }
 
-impl ExpectedApplication {
+/// What shows that something will need units.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Precedent {
+    /// An application of the name started at this time of earlier days.
+    Days,
+    /// It started at this time of earlier weeks.
+    Weeks,
+    /// EMR lists a step, and earlier steps of its name needed as much.
+    Runs,
+}
+
+impl ExpectedStart {
     /// What is expected, and why, in one line.
     pub fn line(&self) -> String {
         let Self {
@@ -32,12 +44,16 @@ impl ExpectedApplication {
             units,
             times,
             periods,
-            weekly,
+            precedent,
         } = self;
         let time = at.to_jiff().strftime("%H:%M");
-        let of = if *weekly { "weeks" } else { "days" };
+        let (kind, of) = match precedent {
+            Precedent::Days => ("", "days"),
+            Precedent::Weeks => ("", "weeks"),
+            Precedent::Runs => ("step ", "runs"),
+        };
         format!(
-            "expects {name} from {time} UTC, as in {times} of {periods} {of}: {units:.1} units ready"
+            "expects {kind}{name} from {time} UTC, as in {times} of {periods} {of}: {units:.1} units ready"
         )
     }
 }
@@ -48,17 +64,25 @@ mod tests {
 
     #[test]
     fn it_says_when_an_application_starts_and_how_often_it_did() {
-        let expected = ExpectedApplication {
+        let expected = ExpectedStart {
             name: "etl #".to_owned(),
             at: Timestamp::from_millis(3_720_000),
             units: 12.0,
             times: 6,
             periods: 7,
-            weekly: false,
+            precedent: Precedent::Days,
         };
         assert_eq!(
             expected.line(),
             "expects etl # from 01:02 UTC, as in 6 of 7 days: 12.0 units ready"
+        );
+        let step = ExpectedStart {
+            precedent: Precedent::Runs,
+            ..expected
+        };
+        assert_eq!(
+            step.line(),
+            "expects step etl # from 01:02 UTC, as in 6 of 7 runs: 12.0 units ready"
         );
     }
 }

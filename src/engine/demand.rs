@@ -45,7 +45,6 @@ use super::node_size::ResourceUnits;
 use super::presence::patience;
 use super::tick::Tick;
 use crate::decision::{DemandReport, HoldReason};
-use crate::observation::work::Work;
 use crate::observation::{GroupStatus, Sampled, YarnLoad};
 use crate::policy::demand::Demand;
 use crate::units::{Mebibytes, Timestamp};
@@ -242,7 +241,7 @@ impl DemandState {
             units_kept: rounded_down(units.kept) as u32,
             units_surplus: whole(units.surplus),
             units_forecast: units.forecast,
-            expected: units.expected.applications.clone(),
+            expected: units.expected.starts.clone(),
             units_others: rounded_down(supply.others) as u32,
             units_unusable: whole(supply.unusable - not_replaced),
             units_lacking: whole(supply.lacking),
@@ -369,7 +368,7 @@ impl DemandState {
     ) -> Foreseen {
         let (tick, delay) = (cluster.tick, self.provisioning.delay());
         let backlog_stands = self.known.backlog_stands(tick.at(), load.pending, delay);
-        let Some(work) = recent_work(tick) else {
+        let Some(work) = recent(&tick.observation.work, tick) else {
             return Foreseen::default();
         };
         self.known.observe(&work.value, work.measured_at);
@@ -382,6 +381,7 @@ impl DemandState {
             at: tick.at(),
             read_at: work.measured_at,
             work: &work.value,
+            steps: recent(&tick.observation.steps, tick).map(|steps| &steps.value),
             yarn: &counted.yarn.value,
             load,
             unit: measure.unit,
@@ -475,10 +475,10 @@ impl DemandState {
     }
 }
 
-/// What applications say is left, if that is recent.
-fn recent_work<'a>(tick: &Tick<'a>) -> Option<&'a Sampled<Work>> {
-    let work = tick.observation.work.as_ref();
-    work.filter(|work| tick.at().since(work.measured_at) <= tick.max_age)
+/// A part of the observation, if it is recent.
+fn recent<'a, T>(part: &'a Option<Sampled<T>>, tick: &Tick) -> Option<&'a Sampled<T>> {
+    let part = part.as_ref();
+    part.filter(|part| tick.at().since(part.measured_at) <= tick.max_age)
 }
 
 /// YARN's load, or why the demand is unknown.

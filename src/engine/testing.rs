@@ -58,6 +58,7 @@ impl Scene {
             nodes: None,
             pending_limits: None,
             work: None,
+            steps: None,
             metrics: BTreeMap::new(),
             cluster: Sampled {
                 value: ClusterStatus {

@@ -59,6 +59,7 @@ impl<'a> Observer<'a> {
             nodes: None,
             pending_limits: None,
             work: None,
+            steps: None,
             metrics: BTreeMap::new(),
             cluster: Sampled {
                 value: status,

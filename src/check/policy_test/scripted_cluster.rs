@@ -118,6 +118,7 @@ impl<'t> ScriptedCluster<'t> {
                 last.and_then(|last| last.hdfs),
             ),
             nodes: None,
+            steps: None,
             pending_limits: None,
             work: readings.sampled(
                 work,

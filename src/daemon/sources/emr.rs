@@ -6,6 +6,7 @@ pub(crate) mod describe;
 mod hosts;
 mod operation;
 pub(crate) mod start;
+mod steps;
 #[cfg(test)]
 pub(crate) mod testing;
 #[cfg(test)]
@@ -15,16 +16,14 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use aws_config::SdkConfig;
-use aws_sdk_emr::types::{StepState, StepSummary};
 
 use crate::daemon::clock::Clock;
 use crate::daemon::settings::AwsSettings;
 use crate::daemon::sources::call::Call;
 use crate::daemon::sources::error::SourceError;
 use crate::daemon::sources::failure_log::{FailureEvent, FailureLog};
+use crate::observation::steps::Steps;
 use crate::observation::{ClusterState, ClusterStatus, GroupStatus, InstanceId, Role, Sampled};
-use crate::policy::Policy;
-use crate::policy::signal::{Signal, SignalSource};
 use crate::pricing::PriceTable;
 use crate::units::{Timestamp, display_duration};
 use api::{Api, malformed};
@@ -33,11 +32,15 @@ pub use describe::Host;
 pub(crate) use describe::{fleet_of, market_of_fleet};
 use hosts::Hosts;
 pub use operation::Operation;
+pub use steps::StepsRead;
+use steps::StepsReader;
 
 /// How often managed scaling is read. People turn it on and off, so that need not be at each tick.
 const MANAGED_SCALING_EVERY: Duration = Duration::from_secs(300);
 /// How long the last answer is used while managed scaling cannot be read.
 const MANAGED_SCALING_KNOWN_FOR: Duration = Duration::from_secs(1_800);
+/// How many steps an observation lists; EMR lets 256 wait or run.
+const STEPS: usize = 50;
 
 /// Reads one cluster. It cannot change anything.
 #[derive(Debug)]
@@ -47,11 +50,12 @@ pub struct Emr {
     types: PriceTable,
     /// The time limit for the status, and for the list of instances.
     patience: Duration,
-    reads_steps: bool,
+    steps_read: StepsRead,
     checks_managed_scaling: bool,
     waiting_since: Option<Timestamp>,
-    steps: Option<Sampled<Steps>>,
-    steps_failures: FailureLog,
+    steps: StepsReader,
+    /// How many steps the cluster runs at the same time, as of the last description.
+    step_concurrency: u32,
     managed_scaling: Option<Sampled<bool>>,
     hosts: Hosts,
     hosts_failures: FailureLog,
@@ -60,31 +64,13 @@ pub struct Emr {
 /// The result of one reading.
 #[derive(Clone, Debug)]
 pub struct EmrReading {
-    /// The cluster, with the time of its oldest part. Steps are zero if no policy reads them. After
+    /// The cluster, with the time of its oldest part. Steps are zero if no rule reads them. After
     /// an error, the daemon gives the engine the last status with its old `measured_at`.
     pub status: Result<Sampled<ClusterStatus>, SourceError>,
+    /// The steps that wait or run, with the time of their last reading; `None` if they are not read.
+    pub steps: Option<Sampled<Steps>>,
     /// The calls that were made, and those that were skipped to stay within the budget.
     pub calls: Vec<Call>,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Steps {
-    pending: u32,
-    running: u32,
-}
-
-/// Whether a policy reads EMR's steps, which takes a call at each tick.
-pub fn reads_steps<'a>(policies: impl IntoIterator<Item = &'a Policy>) -> bool {
-    let is_of_steps = |source: &SignalSource| {
-        matches!(
-            source,
-            SignalSource::BuiltIn(Signal::EmrStepsPending | Signal::EmrStepsRunning)
-        )
-    };
-    policies
-        .into_iter()
-        .flat_map(Policy::targets)
-        .any(|target| target.signals.iter().any(is_of_steps))
 }
 
 impl Emr {
@@ -93,17 +79,17 @@ impl Emr {
         config: &SdkConfig,
         cluster_id: &str,
         settings: &AwsSettings,
-        reads_steps: bool,
+        steps_read: StepsRead,
     ) -> Self {
         Self {
             api: Api::new(config, cluster_id, settings),
             types: PriceTable::shipped(),
             patience: settings.timeout * 2,
-            reads_steps,
+            steps_read,
             checks_managed_scaling: settings.check_managed_scaling,
             waiting_since: None,
-            steps: None,
-            steps_failures: FailureLog::default(),
+            steps: StepsReader::default(),
+            step_concurrency: 1,
             managed_scaling: None,
             hosts: Hosts::default(),
             hosts_failures: FailureLog::default(),
@@ -117,8 +103,7 @@ impl Emr {
     }
 
     /// Describes the cluster. Lists the instances again when the size of a group has changed, when
-    /// YARN reports an unknown host, and every ten minutes. Takes at most four times
-    /// `aws.timeout`.
+    /// YARN reports an unknown host, and every ten minutes. Takes at most six times `aws.timeout`.
     pub async fn read(&mut self, clock: &Clock) -> EmrReading {
         let patience = self.patience;
         let status = tokio::time::timeout(patience, self.status(clock)).await;
@@ -128,6 +113,14 @@ impl Emr {
                 after: patience,
             })
         });
+        let (status, mut steps) = status.map_or_else(
+            |error| (Err(error), None),
+            |(status, steps)| (Ok(status), steps),
+        );
+        if status.is_ok() && self.steps_read == StepsRead::IfPossible {
+            let read = (self.steps).read(&mut self.api, clock, self.step_concurrency, patience);
+            steps = read.await.ok();
+        }
         if let Ok(status) = &status {
             let listed =
                 tokio::time::timeout(patience, self.list_hosts(clock, &status.value.groups)).await;
@@ -148,8 +141,12 @@ impl Emr {
                 None => {}
             }
         }
+        if let Some(steps) = &mut steps {
+            steps.value.steps.truncate(STEPS);
+        }
         EmrReading {
             status,
+            steps,
             calls: self.api.take_calls(),
         }
     }
@@ -194,40 +191,46 @@ impl Emr {
         self.waiting_since = None;
     }
 
-    async fn status(&mut self, clock: &Clock) -> Result<Sampled<ClusterStatus>, SourceError> {
+    /// The cluster, and the steps if a rule reads them.
+    async fn status(
+        &mut self,
+        clock: &Clock,
+    ) -> Result<(Sampled<ClusterStatus>, Option<Sampled<Steps>>), SourceError> {
         let measured_at = clock.now();
         let cluster = self.api.describe_cluster(clock).await?;
         let (state, collection) = describe::cluster(&cluster)
             .map_err(|problem| malformed(Operation::DescribeCluster, &problem))?;
+        self.step_concurrency = steps::concurrency(&cluster);
         let mut groups = self.groups(clock, collection).await?;
         if self.has_managed_scaling(clock).await? {
             groups
                 .iter_mut()
                 .for_each(|group| group.scaled_by_amazon |= group.role != Role::Primary);
         }
-        let steps = if self.reads_steps {
-            Some(self.steps(clock).await?)
+        let steps = if self.steps_read == StepsRead::Always {
+            let read =
+                (self.steps).read(&mut self.api, clock, self.step_concurrency, self.patience);
+            Some(read.await?)
         } else {
             None
         };
-        let idle_since = self.idle_since(state, measured_at);
-        let Steps { pending, running } = steps.map_or(
-            Steps {
-                pending: 0,
-                running: 0,
-            },
-            |steps| steps.value,
-        );
-        Ok(Sampled {
-            value: ClusterStatus {
-                state,
-                groups,
-                steps_pending: pending,
-                steps_running: running,
-                idle_since,
-            },
-            measured_at: steps.map_or(measured_at, |steps| steps.measured_at.min(measured_at)),
-        })
+        let counted = |count: fn(&Steps) -> usize| {
+            let counted = steps.as_ref().map_or(0, |steps| count(&steps.value));
+            u32::try_from(counted).unwrap_or(u32::MAX)
+        };
+        let status = ClusterStatus {
+            state,
+            groups,
+            steps_pending: counted(|steps| steps.pending().count()),
+            steps_running: counted(|steps| steps.running().count()),
+            idle_since: self.idle_since(state, measured_at),
+        };
+        let steps_at = steps.as_ref().map(|steps| steps.measured_at);
+        let status = Sampled {
+            value: status,
+            measured_at: steps_at.map_or(measured_at, |at| at.min(measured_at)),
+        };
+        Ok((status, steps))
     }
 
     async fn groups(
@@ -252,34 +255,6 @@ impl Emr {
                     .map_err(|problem| malformed(Operation::ListInstanceFleets, &problem))?;
                 Ok(markets.into_iter().flatten().collect())
             }
-        }
-    }
-
-    /// The steps, or the last known ones with their old `measured_at` if they cannot be read.
-    async fn steps(&mut self, clock: &Clock) -> Result<Sampled<Steps>, SourceError> {
-        let measured_at = clock.now();
-        let answer = self.api.steps(clock).await;
-        match (
-            self.steps_failures.note(measured_at, answer.as_ref().err()),
-            self.steps,
-        ) {
-            (Some(FailureEvent::Failing(error)), Some(last)) => {
-                tracing::warn!(%error, measured_at = %last.measured_at, "steps cannot be read; using those of an earlier reading");
-            }
-            (Some(FailureEvent::Recovered { after }), _) => {
-                tracing::info!("steps can be read again, after {}", display_duration(after))
-            }
-            _ => {}
-        }
-        match (answer, self.steps) {
-            (Ok(steps), _) => {
-                let value = Steps {
-                    pending: count(&steps, &StepState::Pending),
-                    running: count(&steps, &StepState::Running),
-                };
-                Ok(*self.steps.insert(Sampled { value, measured_at }))
-            }
-            (Err(error), last) => last.ok_or(error),
         }
     }
 
@@ -339,11 +314,4 @@ impl Emr {
         }
         Ok(())
     }
-}
-
-fn count(steps: &[StepSummary], state: &StepState) -> u32 {
-    let states = steps
-        .iter()
-        .filter_map(|step| step.status().and_then(|status| status.state()));
-    u32::try_from(states.filter(|other| *other == state).count()).unwrap_or(u32::MAX)
 }

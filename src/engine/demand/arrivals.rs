@@ -1,5 +1,5 @@
 //! Expects applications that come back: those of a name that have started at this time on earlier days,
-//! or on this day of earlier weeks ([`habit`]).
+//! or on this day of earlier weeks ([`habit`]), and those of EMR's steps that wait ([`steps`]).
 //!
 //! Of each name it is remembered when applications started, what they needed from then on, and how much of
 //! that they got while no room was ready for them. So what is made ready is what the same application
@@ -8,6 +8,7 @@
 mod course;
 mod habit;
 mod profile;
+mod steps;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -16,10 +17,12 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::preference::Preference;
+use crate::observation::steps::Steps;
 use crate::units::Timestamp;
 pub use course::Expected;
 use course::{Course, Runs};
 use habit::{Due, Habit, Units};
+use steps::StepHabits;
 
 /// The most names that are remembered.
 const NAMES: usize = 100;
@@ -38,6 +41,8 @@ pub struct Arrivals {
     running: BTreeMap<Arc<str>, Running>,
     /// Names that were expected at the last reading: room was made ready for them.
     expected: BTreeSet<String>,
+    #[serde(default)]
+    steps: StepHabits,
 }
 
 /// An application that runs.
@@ -61,11 +66,16 @@ pub struct Seen<'a> {
 }
 
 impl Arrivals {
-    /// Records the applications that run. Those that were not there at the reading before have started.
-    pub fn observe(&mut self, seen: &[Seen], read_at: Timestamp) {
+    /// Records the applications that run, and EMR's steps if they are known. Those that were not there at
+    /// the reading before have started.
+    pub fn observe(&mut self, seen: &[Seen], steps: Option<&Steps>, read_at: Timestamp) {
         let before = self.read_at.replace(read_at);
         if before == Some(read_at) {
             return;
+        }
+        match steps {
+            Some(steps) => self.steps.observe(steps, seen, read_at),
+            None => self.steps.forget(),
         }
         let mut ended = std::mem::take(&mut self.running);
         for one in seen {
@@ -89,23 +99,29 @@ impl Arrivals {
     }
 
     /// What is needed at most until units would run that are requested now, by what is allocated and by
-    /// applications that start until then, or have started as expected.
+    /// applications and steps that start until then, or have started as expected. What belongs to a step
+    /// is expected with it, and not by the time.
     pub fn expect(
         &mut self,
+        steps: Option<&Steps>,
         now: Timestamp,
         lead: Duration,
         preference: Preference,
         allocated: f64,
     ) -> Expected {
+        let steps = steps.map(|steps| self.steps.expect(steps, now, lead));
+        let steps = steps.unwrap_or_default();
+        let of_steps: BTreeSet<&String> =
+            steps.iter().flat_map(|step| &step.applications).collect();
         let mut courses = Vec::new();
         for (name, habit) in &self.habits {
-            if let Some(due) = habit.due(now, lead) {
+            if let Some(due) = habit.due(now, lead).filter(|_| !of_steps.contains(name)) {
                 courses.push(Course::new(name, due, None, preference));
             }
         }
         self.expected = courses.iter().map(|course| course.name.clone()).collect();
         for ((name, since), units) in self.started() {
-            let habit = self.habits.get(&name);
+            let habit = self.habits.get(&name).filter(|_| !of_steps.contains(&name));
             if let Some((due, factor)) = habit.and_then(|habit| so_far(habit, since, now)) {
                 let runs = Runs {
                     since,
@@ -115,6 +131,11 @@ impl Arrivals {
                 courses.push(Course::new(&name, due, Some(runs), preference));
             }
         }
+        courses.extend(
+            steps
+                .into_iter()
+                .map(|step| Course::new(&step.name, step.due, step.runs, preference)),
+        );
         Expected::of(&courses, now, lead, allocated)
     }
 
@@ -136,6 +157,7 @@ impl Arrivals {
         self.read_at = None;
         self.running.clear();
         self.expected.clear();
+        self.steps.forget();
     }
 
     fn forget_old(&mut self, at: Timestamp) {
@@ -155,13 +177,9 @@ impl Arrivals {
 /// what is usual, at most all of it.
 fn so_far(habit: &Habit, since: Timestamp, now: Timestamp) -> Option<(Due, f64)> {
     let due = habit.since(since)?;
-    let age = now.since(since);
-    let so_far = habit.needed_since(since)?.most_before(age);
-    let usual = due.needed.most_before(age);
-    let factor = match (so_far, usual) {
-        (Some(units), Some(usual)) if usual > 0.0 => (units / usual).min(1.0),
-        _ => 1.0,
-    };
+    let factor = habit
+        .needed_since(since)?
+        .share_of(&due.needed, now.since(since));
     Some((due, factor))
 }
 

@@ -23,6 +23,7 @@ use super::preference::Preference;
 use super::units::{UnitSize, whole};
 use crate::decision::{KnownWorkReport, Resource};
 use crate::observation::YarnLoad;
+use crate::observation::steps::Steps;
 use crate::observation::work::{ApplicationWork, KnownWork, StageWork, Work};
 use crate::units::{Mebibytes, Timestamp};
 use backlog::Backlog;
@@ -54,6 +55,8 @@ pub struct Situation<'a> {
     /// When the work was read.
     pub read_at: Timestamp,
     pub work: &'a Work,
+    /// EMR's steps, if they are known.
+    pub steps: Option<&'a Steps>,
     pub yarn: &'a YarnLoad,
     pub load: &'a Load,
     pub unit: UnitSize,
@@ -158,9 +161,14 @@ impl KnownDemand {
             })
             .collect();
         let delay = Duration::from_secs_f64(now.fleet.delay_s);
-        self.arrivals.observe(&seen, now.read_at);
-        self.arrivals
-            .expect(now.at, delay + poll, preference, now.load.allocated)
+        self.arrivals.observe(&seen, now.steps, now.read_at);
+        self.arrivals.expect(
+            now.steps,
+            now.at,
+            delay + poll,
+            preference,
+            now.load.allocated,
+        )
     }
 
     /// Returns the best size; `None` if the work of no application is known.

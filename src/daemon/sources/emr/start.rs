@@ -2,7 +2,7 @@
 
 use super::api::malformed;
 use super::describe::{self, Collection};
-use super::{Emr, Operation};
+use super::{Emr, Operation, StepsRead};
 use crate::daemon::clock::Clock;
 use crate::daemon::sources::error::SourceError;
 use crate::observation::{ClusterState, GroupId, GroupStatus};
@@ -148,8 +148,8 @@ impl Emr {
             self.api.instances(clock, None).await,
             problems,
         )?;
-        if self.reads_steps {
-            unless_denied(Operation::ListSteps, self.steps(clock).await, problems)?;
+        if self.steps_read == StepsRead::Always {
+            unless_denied(Operation::ListSteps, self.api.steps(clock).await, problems)?;
         }
         if managed_scaling == Some(true) {
             problems.push(StartProblem::ManagedScaling {

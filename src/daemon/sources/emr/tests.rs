@@ -8,9 +8,10 @@ use crate::units::{Instances, Mebibytes, Resources, VirtualCores};
 mod checks;
 mod faults;
 mod independent;
+mod steps;
 
 fn emr(fake: &FakeEmr) -> Emr {
-    Emr::new(&fake.config(), CLUSTER, &settings(), true)
+    Emr::new(&fake.config(), CLUSTER, &settings(), StepsRead::Always)
 }
 
 async fn status(emr: &mut Emr) -> ClusterStatus {
@@ -181,28 +182,35 @@ async fn instances_are_listed_again_when_a_group_has_changed_and_not_at_each_rea
 }
 
 #[tokio::test]
-async fn policies_that_read_no_steps_cost_no_call_for_them() {
+async fn steps_that_no_policy_has_a_use_for_cost_no_call() {
     let fake = FakeEmr::start().await;
-    let mut emr = Emr::new(&fake.config(), CLUSTER, &settings(), false);
+    let mut emr = Emr::new(&fake.config(), CLUSTER, &settings(), StepsRead::Never);
     assert_eq!(status(&mut emr).await.steps_pending, 0);
     assert!(fake.seen("ListSteps").is_empty());
 }
 
 #[test]
-fn whether_policies_read_steps_is_found_in_their_signals() {
-    let policy = |when: &str| {
-        let text = format!(
+fn steps_are_read_for_a_rule_that_reads_them_and_for_a_demand_that_knows_applications() {
+    let parsed = |text: &str| crate::policy::parse::parse(text, "test.yaml").expect("valid");
+    let rule = |when: &str| {
+        parsed(&format!(
             "{{ name: t, targets: [{{ group: {{ role: task }}, limits: {{ min: 0, max: 9 }}, rules: [
                 {{ name: r, when: {when}, then: {{ grow: 1 }} }}] }}] }}"
-        );
-        crate::policy::parse::parse(&text, "test.yaml").expect("a valid policy")
+        ))
     };
     let (steps, memory) = (
-        policy("emr_steps_pending > 3"),
-        policy("yarn_memory_available_percent < 15"),
+        rule("emr_steps_pending > 3"),
+        rule("yarn_memory_available_percent < 15"),
     );
-    assert!(reads_steps([&memory, &steps]));
-    assert!(!reads_steps([&memory]));
+    let demand = parsed("{ name: t, demand: { units: instances, min: 0, max: 9 } }");
+    assert_eq!(StepsRead::by([&memory, &steps], true), StepsRead::Always);
+    assert_eq!(StepsRead::by([&demand, &steps], false), StepsRead::Always);
+    assert_eq!(
+        StepsRead::by([&memory, &demand], true),
+        StepsRead::IfPossible
+    );
+    assert_eq!(StepsRead::by([&demand], false), StepsRead::Never);
+    assert_eq!(StepsRead::by([&memory], true), StepsRead::Never);
 }
 
 #[tokio::test]

@@ -3,15 +3,15 @@
 use std::time::Duration;
 
 use super::habit::Due;
-use crate::decision::ExpectedApplication;
+use crate::decision::ExpectedStart;
 use crate::engine::demand::preference::Preference;
 use crate::engine::demand::units::{NEGLIGIBLE, whole};
 use crate::units::Timestamp;
 
 /// The steps in which the time ahead is looked at.
-const STEP: Duration = Duration::from_secs(60);
+pub const STEP: Duration = Duration::from_secs(60);
 
-/// An application that is expected, or that runs as expected.
+/// An application or a step that is expected, or that runs as expected.
 pub struct Course {
     pub name: String,
     due: Due,
@@ -20,7 +20,7 @@ pub struct Course {
     share: f64,
 }
 
-/// An application that runs.
+/// That it runs.
 pub struct Runs {
     pub since: Timestamp,
     /// What it has needed so far of what is usual.
@@ -32,7 +32,7 @@ pub struct Runs {
 /// What is expected, for how many units altogether.
 #[derive(Default)]
 pub struct Expected {
-    pub applications: Vec<ExpectedApplication>,
+    pub starts: Vec<ExpectedStart>,
     /// Units for these and for all else that is allocated; 0 if nothing is expected.
     pub units: u32,
 }
@@ -73,15 +73,15 @@ impl Course {
         }
     }
 
-    fn report(&self, units: f64) -> Option<ExpectedApplication> {
+    fn report(&self, units: f64) -> Option<ExpectedStart> {
         let more = units - self.held();
-        (more > NEGLIGIBLE).then(|| ExpectedApplication {
+        (more > NEGLIGIBLE).then(|| ExpectedStart {
             name: self.name.clone(),
             at: self.due.at,
             units: more,
             times: self.due.times,
             periods: self.due.periods,
-            weekly: self.due.weekly,
+            precedent: self.due.precedent,
         })
     }
 }
@@ -106,7 +106,7 @@ impl Expected {
             .iter()
             .filter_map(|course| course.report(course.units(now, ahead)));
         Self {
-            applications: reports.collect(),
+            starts: reports.collect(),
             units: whole(units),
         }
     }

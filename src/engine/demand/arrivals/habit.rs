@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use statrs::distribution::{Binomial, DiscreteCDF};
 
 use super::profile::Profile;
+use crate::decision::Precedent;
 use crate::units::Timestamp;
 
 const DAY_MS: i64 = 86_400_000;
@@ -71,11 +72,12 @@ pub struct Due {
     pub at: Timestamp,
     /// What it will need.
     pub needed: Profile,
-    got: f64,
-    /// On so many of the last so many days, or weeks, it started at this time.
+    /// The share of it that it would get without room that is made ready.
+    pub got: f64,
+    /// So many of the last so many days, weeks or runs showed this.
     pub times: u32,
     pub periods: u32,
-    pub weekly: bool,
+    pub precedent: Precedent,
 }
 
 /// The starts at the same time of earlier days or weeks.
@@ -165,22 +167,22 @@ impl Habit {
         let is_daily =
             is_habit(&days, FEWEST_DAYS) && (!knows_weeks || weeks.share() >= SHARE_OF_WEEKS);
         if is_daily {
-            return Some(self.due_like(&days, false));
+            return Some(self.due_like(&days, Precedent::Days));
         }
-        is_habit(&weeks, FEWEST_WEEKS).then(|| self.due_like(&weeks, true))
+        is_habit(&weeks, FEWEST_WEEKS).then(|| self.due_like(&weeks, Precedent::Weeks))
     }
 
-    fn due_like(&self, earlier: &Earlier, weekly: bool) -> Due {
+    fn due_like(&self, earlier: &Earlier, precedent: Precedent) -> Due {
         let mut times: Vec<i64> = earlier.starts.iter().map(|(time, _)| *time).collect();
         times.sort_unstable();
         let needed: Vec<&Profile> = earlier.starts.iter().map(|one| &one.1.needed).collect();
         Due {
             at: Timestamp::from_millis(times[(times.len() - 1) / 4]),
-            needed: Profile::usual(&needed),
+            needed: Profile::reached_by(&needed, 0.5),
             got: self.got.unwrap_or(1.0),
             times: earlier.starts.len() as u32,
             periods: earlier.periods,
-            weekly,
+            precedent,
         }
     }
 

@@ -32,20 +32,22 @@ impl Profile {
         }
     }
 
-    /// The upper median of several: slot by slot, and of how long they last.
-    pub fn usual(profiles: &[&Self]) -> Self {
+    /// What at least this share of several needed: slot by slot, and so of how long they last.
+    pub fn reached_by(profiles: &[&Self], share: f64) -> Self {
+        let fewest = (profiles.len() as f64 * share).ceil() as usize;
+        let rank = profiles.len().saturating_sub(fewest);
         let slots = profiles.iter().map(|one| one.slots.len()).max();
         let in_slot = |slot: usize| {
             let units = profiles.iter().map(|one| one.slots.get(slot).copied());
             let mut units: Vec<f64> = units.map(|units| units.unwrap_or(0.0)).collect();
             units.sort_by(f64::total_cmp);
-            units.get(units.len() / 2).copied().unwrap_or(0.0)
+            units.get(rank).copied().unwrap_or(0.0)
         };
         let mut lasts_s: Vec<u64> = profiles.iter().map(|one| one.lasts_s).collect();
         lasts_s.sort_unstable();
         Self {
             slots: (0..slots.unwrap_or(0)).map(in_slot).collect(),
-            lasts_s: lasts_s.get(lasts_s.len() / 2).copied().unwrap_or(0),
+            lasts_s: lasts_s.get(rank).copied().unwrap_or(0),
         }
     }
 
@@ -57,13 +59,27 @@ impl Profile {
         self.slots.get(slot_of(age)).copied().unwrap_or(0.0)
     }
 
+    /// The same until this age, and nothing from then on.
+    pub fn until(mut self, age: Duration) -> Self {
+        self.lasts_s = self.lasts_s.min(age.as_secs());
+        self
+    }
+
     /// The most units that are needed at any time.
     pub fn most(&self) -> f64 {
         self.slots.iter().copied().fold(0.0, f64::max)
     }
 
+    /// The share of what is `usual` that was needed until this age, at most all of it.
+    pub fn share_of(&self, usual: &Self, age: Duration) -> f64 {
+        match (self.most_before(age), usual.most_before(age)) {
+            (Some(units), Some(usual)) if usual > 0.0 => (units / usual).min(1.0),
+            _ => 1.0,
+        }
+    }
+
     /// The most units that are needed in the slots that are over at this age; `None` in the first.
-    pub fn most_before(&self, age: Duration) -> Option<f64> {
+    fn most_before(&self, age: Duration) -> Option<f64> {
         let over = slot_of(age);
         let slots = self.slots.iter().take(over).copied();
         (over > 0).then(|| slots.fold(0.0, f64::max))

@@ -1,6 +1,7 @@
 //! Applications that come back.
 
 use super::*;
+use crate::decision::Precedent;
 use crate::policy::demand::PerformanceIndex;
 
 const MINUTE: i64 = 60_000;
@@ -46,9 +47,9 @@ fn expected_after(starts: &[i64], now: i64) -> Expected {
             })
             .collect();
         let now = at(minute * MINUTE);
-        arrivals.observe(&seen, now);
+        arrivals.observe(&seen, None, now);
         let allocated = running.iter().map(|(_, units)| units).sum();
-        expected = arrivals.expect(now, DELAY, preference(), allocated);
+        expected = arrivals.expect(None, now, DELAY, preference(), allocated);
     }
     expected
 }
@@ -56,7 +57,7 @@ fn expected_after(starts: &[i64], now: i64) -> Expected {
 /// Units that are made ready at `now`, beyond what runs.
 fn ready(starts: &[i64], now: i64) -> f64 {
     let expected = expected_after(starts, now);
-    expected.applications.iter().map(|one| one.units).sum()
+    expected.starts.iter().map(|one| one.units).sum()
 }
 
 const fn daily<const N: usize>(days: [i64; N]) -> [i64; N] {
@@ -76,11 +77,15 @@ fn room_is_ready_one_provisioning_time_ahead_of_what_came_on_earlier_days() {
     assert_eq!(ready(&starts, due - 8), 0.0);
     assert_eq!(ready(&starts, due - 6), 12.0);
     assert_eq!(ready(&starts, due), 12.0);
-    let expected = expected_after(&starts, due).applications;
+    let expected = expected_after(&starts, due).starts;
     assert_eq!(expected[0].name, "etl #-#-#");
     assert_eq!(expected[0].at, at(due * MINUTE));
-    let habit = (expected[0].times, expected[0].periods, expected[0].weekly);
-    assert_eq!(habit, (3, 3, false));
+    let habit = (
+        expected[0].times,
+        expected[0].periods,
+        expected[0].precedent,
+    );
+    assert_eq!(habit, (3, 3, Precedent::Days));
 }
 
 #[test]
@@ -122,9 +127,9 @@ fn a_wide_stage_later_is_made_ready_for_as_it_came_before() {
             needed: units,
         };
         let seen: Vec<Seen> = (0..40).contains(&age).then_some(etl).into_iter().collect();
-        arrivals.observe(&seen, now);
+        arrivals.observe(&seen, None, now);
         let allocated = if seen.is_empty() { 0.0 } else { units };
-        let expected = arrivals.expect(now, DELAY, preference(), allocated);
+        let expected = arrivals.expect(None, now, DELAY, preference(), allocated);
         if minute > 3 * 1_440 && expected.units > 5 {
             ready_at.push(age);
         }
@@ -137,7 +142,7 @@ fn weekly_applications_are_expected_on_their_day_only() {
     let starts = daily([0, 7]);
     assert_eq!(ready(&starts, 8 * 1_440 + 60), 0.0);
     assert_eq!(ready(&starts, 14 * 1_440 + 55), 12.0);
-    assert!(expected_after(&starts, 14 * 1_440 + 55).applications[0].weekly);
+    assert!(expected_after(&starts, 14 * 1_440 + 55).starts[0].precedent == Precedent::Weeks);
 }
 
 #[test]
@@ -183,10 +188,10 @@ fn what_runs_when_reading_begins_has_started_at_no_known_time() {
             held: 1.0,
             needed: 1.0,
         }];
-        arrivals.observe(&seen, at(day * DAY));
-        arrivals.observe(&seen, at(day * DAY + MINUTE));
+        arrivals.observe(&seen, None, at(day * DAY));
+        arrivals.observe(&seen, None, at(day * DAY + MINUTE));
     }
-    let expected = arrivals.expect(at(3 * DAY), DELAY, preference(), 0.0);
+    let expected = arrivals.expect(None, at(3 * DAY), DELAY, preference(), 0.0);
     assert_eq!(expected.units, 0);
 }
 
@@ -203,7 +208,7 @@ fn no_more_names_are_remembered_than_the_newest_hundred() {
             held: 1.0,
             needed: 1.0,
         }];
-        arrivals.observe(&seen, at(i64::from(minute) * MINUTE));
+        arrivals.observe(&seen, None, at(i64::from(minute) * MINUTE));
     }
     assert_eq!((arrivals.habits.len(), arrivals.running.len()), (NAMES, 1));
     assert!(
@@ -213,7 +218,7 @@ fn no_more_names_are_remembered_than_the_newest_hundred() {
             .all(|name| name.chars().count() <= NAME)
     );
     let later = at(36 * DAY);
-    arrivals.observe(&[], later);
+    arrivals.observe(&[], None, later);
     assert!(arrivals.habits.is_empty());
 }
 
@@ -246,9 +251,13 @@ fn names_that_follow_one_another_do_not_add_up() {
                 needed: 4.0,
             })
             .collect();
-        arrivals.observe(&seen, now);
+        arrivals.observe(&seen, None, now);
         let allocated = 4.0 * seen.len() as f64;
-        most = most.max(arrivals.expect(now, DELAY, preference(), allocated).units);
+        most = most.max(
+            arrivals
+                .expect(None, now, DELAY, preference(), allocated)
+                .units,
+        );
     }
     assert!((4..=8).contains(&most), "{most}");
 }

@@ -100,6 +100,7 @@ fn size_after(
         vcores: None,
     };
     demand.size(&Situation {
+        steps: None,
         at: second(seconds),
         read_at: second(seconds),
         work: &work,

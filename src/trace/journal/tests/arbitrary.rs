@@ -11,6 +11,7 @@ use crate::decision::{
     RuleState, RunsAgain,
 };
 use crate::observation::pending_limit::{LimitedBy, MostAllowed, PendingLimit};
+use crate::observation::steps::{Step, Steps};
 use crate::observation::work::{
     ApplicationKind, ApplicationWork, Executors, KnownWork, StageWork, Work, WorkOrReason,
     WorkUnknown,
@@ -230,6 +231,10 @@ fn observation() -> impl Strategy<Value = Observation> {
                     value: work(numbers),
                     measured_at,
                 }),
+                steps: yarn.map(|numbers| Sampled {
+                    value: steps(numbers),
+                    measured_at,
+                }),
                 metrics: metrics
                     .into_iter()
                     .map(|(id, value)| (id, Sampled { value, measured_at }))
@@ -249,6 +254,20 @@ fn observation() -> impl Strategy<Value = Observation> {
                 },
             },
         )
+}
+
+fn steps(numbers: [u64; 8]) -> Steps {
+    let step = |number: &u64| Step {
+        id: format!("s-{number}").into(),
+        name: format!("step {number}").into(),
+        started_at: number
+            .is_multiple_of(2)
+            .then(|| Timestamp::from_millis(*number as i64 / 2)),
+    };
+    Steps {
+        concurrency: numbers[0] as u32,
+        steps: numbers.iter().map(step).collect(),
+    }
 }
 
 fn yarn_load(

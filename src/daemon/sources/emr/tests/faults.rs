@@ -20,7 +20,7 @@ async fn error(operation: &'static str, reply: Reply) -> SourceError {
         timeout: Duration::from_millis(400),
         ..settings()
     };
-    let mut emr = Emr::new(&fake.config(), CLUSTER, &settings, true);
+    let mut emr = Emr::new(&fake.config(), CLUSTER, &settings, StepsRead::Always);
     emr.read(&Clock::real())
         .await
         .status
@@ -260,7 +260,7 @@ async fn what_resembles_emr_and_knows_no_managed_scaling_is_not_asked_for_it() {
             check_managed_scaling: false,
             ..settings()
         },
-        false,
+        StepsRead::Never,
     );
     assert!(emr.read(&Clock::real()).await.status.is_ok());
     assert!(fake.seen("GetManagedScalingPolicy").is_empty());
@@ -280,7 +280,7 @@ async fn a_spent_budget_leaves_out_the_list_of_instances_first_and_says_so() {
             calls_per_minute: 8,
             ..settings()
         },
-        false,
+        StepsRead::Never,
     );
     let first = emr.read(&Clock::real()).await;
     assert!(first.status.is_ok());
@@ -329,7 +329,7 @@ async fn a_list_that_the_budget_cut_off_goes_on_where_it_stopped() {
             calls_per_minute: 8,
             ..settings()
         },
-        false,
+        StepsRead::Never,
     );
     emr.read(&Clock::real()).await;
     assert!(emr.hosts().is_empty(), "half a list is none");
@@ -356,7 +356,7 @@ async fn a_service_that_is_not_there_is_unreachable_within_the_time_allowed() {
         .expect("a port");
     let url = format!("http://{}", listener.local_addr().expect("an address"));
     drop(listener);
-    let mut emr = Emr::new(&config(&url), CLUSTER, &settings(), false);
+    let mut emr = Emr::new(&config(&url), CLUSTER, &settings(), StepsRead::Never);
     let error = emr
         .read(&Clock::real())
         .await

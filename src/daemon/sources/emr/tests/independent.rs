@@ -84,7 +84,7 @@ async fn a_group_that_was_resized_is_read_with_its_new_size() {
         .await
         .expect("a step");
     let (clock, settings) = (Clock::real(), settings());
-    let mut emr = Emr::new(&config, &cluster_id, &settings, true);
+    let mut emr = Emr::new(&config, &cluster_id, &settings, StepsRead::Always);
     let before = emr.read(&clock).await.status.expect("a status");
     assert_eq!(
         (task(&before.value).requested, before.value.steps_pending),
@@ -126,7 +126,7 @@ async fn managed_scaling_that_is_switched_on_is_seen() {
         .send()
         .await
         .expect("it is on");
-    let status = Emr::new(&config, &cluster_id, &settings(), false)
+    let status = Emr::new(&config, &cluster_id, &settings(), StepsRead::Never)
         .read(&Clock::real())
         .await
         .status
@@ -196,7 +196,7 @@ async fn a_cluster_that_does_not_exist_is_no_status_and_takes_no_resize() {
     let (config, _, cluster_id) = service(with_groups()).await;
     let policy = "{ name: t, targets: [{ group: { role: task }, limits: { min: 0, max: 9 } }] }";
     let policy = crate::policy::parse::parse(policy, "test.yaml").expect("a valid policy");
-    let problems = Emr::new(&config, "j-NONE", &settings(), false)
+    let problems = Emr::new(&config, "j-NONE", &settings(), StepsRead::Never)
         .check(&Clock::real(), &policy)
         .await;
     assert_eq!(
@@ -206,7 +206,7 @@ async fn a_cluster_that_does_not_exist_is_no_status_and_takes_no_resize() {
         }]
     );
 
-    let status = Emr::new(&config, &cluster_id, &settings(), false)
+    let status = Emr::new(&config, &cluster_id, &settings(), StepsRead::Never)
         .read(&Clock::real())
         .await
         .status
