@@ -160,6 +160,9 @@ pub struct Job {
     /// Who submits it; queues limit what one user may have.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user: Option<Arc<str>>,
+    /// EMR runs it as a step: it waits until the steps that were submitted before it are done.
+    #[serde(rename = "step", default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_step: bool,
     /// The time of submission, counted from the header's `start`.
     #[serde(rename = "submit_s", with = "seconds")]
     pub submit: Duration,

@@ -49,6 +49,7 @@ mod tests {
         let job = Job {
             queue: None,
             user: None,
+            is_step: false,
             map_reduce: None,
             id: "job".into(),
             name: None,

@@ -148,6 +148,7 @@ impl Draw {
             application_master: Some(master),
             queue: None,
             user: None,
+            is_step: false,
             map_reduce: None,
             stages,
             spark: shape.spark.map(|spark| Box::new(spark_application(&spark))),

@@ -273,6 +273,7 @@ impl Jobs {
             stages: vec![stage],
             queue: None,
             user: None,
+            is_step: false,
             map_reduce: None,
             spark: None,
         });

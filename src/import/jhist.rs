@@ -143,6 +143,7 @@ fn job(
         stages,
         queue: history.queue.map(Into::into),
         user: history.user.map(Into::into),
+        is_step: false,
         map_reduce: has_both.then(|| MapReduce {
             slowstart: properties.slowstart(),
         }),

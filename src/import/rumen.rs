@@ -203,6 +203,7 @@ fn add_job(entry: Entry, options: &Options, collected: &mut Collected) -> Result
             application_master,
             queue: entry.queue.map(Into::into),
             user: entry.user.map(Into::into),
+            is_step: false,
             map_reduce: None,
             stages,
             spark: None,

@@ -133,6 +133,7 @@ impl Application {
                 stages,
                 queue: self.sizes.queue(),
                 user: start.user.as_deref().map(Into::into),
+                is_step: false,
                 map_reduce: None,
                 spark: spark.map(Box::new),
             },

@@ -163,6 +163,7 @@ impl Options {
             application_master: None,
             queue: None,
             user: None,
+            is_step: false,
             map_reduce: Some(MapReduce {
                 slowstart: SLOWSTART,
             }),

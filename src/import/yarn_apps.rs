@@ -147,6 +147,7 @@ impl Application {
             application_master: None,
             queue: self.queue.map(Into::into),
             user: self.user.map(Into::into),
+            is_step: false,
             map_reduce: None,
             stages: vec![stage],
             spark: None,

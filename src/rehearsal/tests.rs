@@ -25,6 +25,7 @@ fn workload() -> Arc<TraceWork> {
     let job = |id: &str, submit_s| Job {
         queue: None,
         user: None,
+        is_step: false,
         map_reduce: None,
         id: id.into(),
         name: None,

@@ -17,6 +17,7 @@ mod queue;
 mod room;
 mod spark;
 mod state;
+mod steps;
 mod storage;
 mod table;
 mod timeline;
@@ -27,6 +28,7 @@ use super::cluster::{Change, Cluster, NodeIndex};
 use super::run::{JobLife, Run};
 use super::workload::{Application, Load, QueueUsage, Workload};
 use crate::observation::pending_limit::PendingLimit;
+use crate::observation::steps::Steps;
 use crate::observation::work::Work;
 use crate::units::{Mebibytes, Resources};
 use applications::unfinished_applications;
@@ -83,7 +85,7 @@ impl Workload for ContainerWorkload<'_> {
     }
 
     fn load(&self, cluster: &Cluster) -> Load {
-        let oldest = self.work.jobs[..self.arrived].get(self.oldest);
+        let oldest = self.submitted_jobs().next();
         Load {
             allocated: cluster.used.plus(cluster.used_leaving),
             leaving: cluster.used_leaving,
@@ -93,7 +95,8 @@ impl Workload for ContainerWorkload<'_> {
             containers_released: self.containers_released,
             apps_running: self.running_jobs - self.queue.masters_waiting,
             apps_pending: self.queue.masters_waiting,
-            oldest_app_started_at: oldest.map(|job| self.work.at(job.submit_ms)),
+            oldest_app_started_at: oldest
+                .map(|job| self.work.at(self.queue.jobs[job as usize].ready_ms)),
             knows_nodes: true,
         }
     }
@@ -112,8 +115,12 @@ impl Workload for ContainerWorkload<'_> {
     }
 
     fn applications(&self, cluster: &Cluster) -> Vec<Application> {
-        let jobs = self.oldest as u32..self.arrived as u32;
-        unfinished_applications(jobs, &self.queue, &self.containers, cluster)
+        unfinished_applications(
+            self.submitted_jobs(),
+            &self.queue,
+            &self.containers,
+            cluster,
+        )
     }
 
     fn known_work(&self, now_ms: i64, asks_for_output: bool, cluster: &Cluster) -> Option<Work> {
@@ -122,9 +129,12 @@ impl Workload for ContainerWorkload<'_> {
         Some(Work { storage, ..work })
     }
 
+    fn steps(&self) -> Option<Steps> {
+        self.steps.listed(self.work)
+    }
+
     fn pending_limits(&self) -> Option<Vec<PendingLimit>> {
-        self.queue
-            .pending_limits(self.oldest as u32..self.arrived as u32)
+        self.queue.pending_limits(self.submitted_jobs())
     }
 
     fn finish(&mut self, _cluster: &mut Cluster, run: &mut Run) {
@@ -169,15 +179,33 @@ impl ContainerWorkload<'_> {
         self.room.advance(now_ms);
         while self.next_arrival_ms.is_some_and(|at_ms| at_ms <= now_ms) {
             let job = self.arrived as u32;
-            self.running_jobs += 1;
             self.arrived += 1;
-            if self.queue.arrive(job, now_ms) {
-                self.inactive.push_back(job);
-            } else if self.queue.is_spark(job) {
-                self.start_driver(job, now_ms, cluster);
-            }
             self.next_arrival_ms = self.work.jobs.get(self.arrived).map(|job| job.submit_ms);
+            let submitted = if self.work.jobs[job as usize].is_step {
+                self.steps.add(job, now_ms)
+            } else {
+                Some(job)
+            };
+            if let Some(job) = submitted {
+                self.submit(job, now_ms, cluster);
+            }
         }
+    }
+
+    /// Submits a job to YARN.
+    fn submit(&mut self, job: u32, now_ms: i64, cluster: &mut Cluster) {
+        self.running_jobs += 1;
+        if self.queue.arrive(job, now_ms) {
+            self.inactive.push_back(job);
+        } else if self.queue.is_spark(job) {
+            self.start_driver(job, now_ms, cluster);
+        }
+    }
+
+    /// Jobs that YARN has got and that may not be finished, in order of submission.
+    fn submitted_jobs(&self) -> impl Iterator<Item = u32> {
+        let jobs = self.oldest as u32..self.arrived as u32;
+        jobs.filter(|job| !self.work.has_steps || !self.steps.is_pending(*job))
     }
 
     /// Does what is due in a container: its task is done, or what runs in it has started.
@@ -323,6 +351,11 @@ impl ContainerWorkload<'_> {
             finished_at: self.work.at(now_ms),
             unhindered: Duration::from_millis(unhindered_ms.unsigned_abs()),
         });
+        if spec.is_step
+            && let Some(next) = self.steps.end(now_ms)
+        {
+            self.submit(next, now_ms, cluster);
+        }
     }
 }
 

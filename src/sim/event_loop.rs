@@ -184,6 +184,7 @@ impl<W: Workload, D: FnMut(&Observation, &mut Vec<Decision>) -> Next> Polled<'_,
         let reported = Reported {
             load,
             work: workload.known_work(*now_ms, self.asks_for_output, cluster),
+            steps: workload.steps(),
             pending_limits: workload.pending_limits(),
         };
         let observation = self.observer.observe(at, reported, cluster, *idle_since);

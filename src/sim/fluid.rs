@@ -23,6 +23,7 @@ use super::run::Run;
 use super::scenario::Scenario;
 use super::workload::{Application, Load, Master, QueueUsage, Workload};
 use crate::observation::pending_limit::PendingLimit;
+use crate::observation::steps::Steps;
 use crate::observation::work::Work;
 use crate::units::{Mebibytes, Percent, Resources, VirtualCores};
 use pool::{Inflow, LEAST_LIFETIME_S, Pool};
@@ -189,6 +190,10 @@ impl Workload for FluidWorkload<'_> {
     }
 
     fn known_work(&self, _: i64, _: bool, _: &Cluster) -> Option<Work> {
+        None
+    }
+
+    fn steps(&self) -> Option<Steps> {
         None
     }
 

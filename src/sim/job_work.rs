@@ -30,6 +30,8 @@ pub struct JobWork {
     pub(crate) has_map_reduce: bool,
     /// Whether jobs have names, which YARN lists.
     pub(crate) has_names: bool,
+    /// Whether any job is a step of EMR.
+    pub(crate) has_steps: bool,
 }
 
 /// A user of a queue.
@@ -48,6 +50,8 @@ pub(crate) struct JobSpec {
     pub name: Arc<str>,
     /// When it is submitted, since the start.
     pub submit_ms: i64,
+    /// EMR runs it as a step, when those before it are done.
+    pub is_step: bool,
     pub application_master: Option<Resources>,
     /// The position of its user and queue.
     pub submitter: u32,
@@ -129,6 +133,7 @@ impl JobWork {
             tasks: 0,
             has_map_reduce: false,
             has_names: false,
+            has_steps: false,
         }
     }
 
@@ -189,11 +194,13 @@ impl JobWork {
         check_map_reduce(job)?;
         self.has_map_reduce |= job.map_reduce.is_some();
         self.has_names |= job.name.is_some();
+        self.has_steps |= job.is_step;
         let submitter = self.submitter_of(job);
         self.jobs.push(JobSpec {
             id: job.id.clone(),
             name: job.name.as_ref().unwrap_or(&job.id).clone(),
             submit_ms,
+            is_step: job.is_step,
             application_master: job
                 .application_master
                 .filter(|master| *master != Resources::default()),
@@ -384,6 +391,7 @@ impl JobWork {
             start: self.at(spec.submit_ms),
             jobs: vec![JobSpec {
                 submit_ms: 0,
+                is_step: false,
                 submitter: 0,
                 first_stage: 0,
                 ..spec.clone()
@@ -398,6 +406,7 @@ impl JobWork {
             tasks: self.stages[stages].iter().map(|stage| stage.tasks).sum(),
             has_map_reduce: spec.map_reduce.is_some(),
             has_names: spec.name != spec.id,
+            has_steps: false,
         }
     }
 

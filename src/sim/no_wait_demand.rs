@@ -9,7 +9,8 @@ use crate::units::{Mebibytes, Resources, Timestamp, VirtualCores};
 
 /// The resources that a workload would use over time, with unlimited capacity.
 ///
-/// A stage of a job starts the instant the stages before it have finished. Its application master
+/// A stage of a job starts the instant the stages before it have finished, and a step of EMR when the
+/// step before it has. A job's application master
 /// starts with the job, ends with it, and counts. A Spark application with executors uses what they
 /// hold, with a task or without, and a MapReduce job what its reduces hold while they wait for maps. A
 /// parcel of observed memory is used for the mean lifetime of its containers.
@@ -42,17 +43,17 @@ fn demand_of_jobs(work: &JobWork, counted: Held) -> StepCurve<Resources> {
     let mut changes = Changes::from(work.start, work.jobs.len());
     let mut ready_ms = vec![0_i64; work.stages.len()];
     let unlimited = unlimited();
-    for (index, job) in work.jobs.iter().enumerate() {
+    for ((index, job), start_ms) in work.jobs.iter().enumerate().zip(starts_ms(work)) {
         let is_simulated = job.spark.is_some() || job.map_reduce.is_some();
         if counted == Held::ByContainers && is_simulated {
             for held in containers_alone(work, index, &unlimited) {
-                let at = |ms: i64| job.submit_ms.saturating_add(ms);
+                let at = |ms: i64| start_ms.saturating_add(ms);
                 changes.add(at(held.from_ms), at(held.until_ms), 1, held.each);
             }
             continue;
         }
         let stages = job.first_stage as usize..(job.first_stage + job.stages) as usize;
-        ready_ms[stages.clone()].fill(job.submit_ms);
+        ready_ms[stages.clone()].fill(start_ms);
         for index in stages {
             let stage = &work.stages[index];
             let mut end_ms = ready_ms[index];
@@ -68,14 +69,26 @@ fn demand_of_jobs(work: &JobWork, counted: Held) -> StepCurve<Resources> {
         }
         if let Some(master) = job.application_master {
             changes.add(
-                job.submit_ms,
-                job.submit_ms.saturating_add(job.unhindered_ms),
+                start_ms,
+                start_ms.saturating_add(job.unhindered_ms),
                 1,
                 master,
             );
         }
     }
     changes.summed()
+}
+
+/// When jobs start if nothing waits but steps for their turn, since the start, in order of submission.
+fn starts_ms(work: &JobWork) -> impl Iterator<Item = i64> {
+    work.jobs.iter().scan(0, |steps_end_ms, job| {
+        if !job.is_step {
+            return Some(job.submit_ms);
+        }
+        let start_ms = job.submit_ms.max(*steps_end_ms);
+        *steps_end_ms = start_ms.saturating_add(job.unhindered_ms);
+        Some(start_ms)
+    })
 }
 
 /// A parcel that arrives over a longer time than its containers live has a constant demand while it
@@ -239,6 +252,7 @@ mod tests {
             stages,
             queue: None,
             user: None,
+            is_step: false,
             map_reduce: None,
             spark: None,
         }

@@ -81,12 +81,16 @@ impl<'a> Observer<'a> {
     pub fn observe(
         &mut self,
         at: Timestamp,
-        reported: Reported,
+        mut reported: Reported,
         cluster: &Cluster,
         idle_since: Option<Timestamp>,
     ) -> &Observation {
         let knows_nodes = reported.load.knows_nodes;
         self.observation.at = at;
+        self.observation.steps = reported.steps.take().map(|value| Sampled {
+            value,
+            measured_at: at,
+        });
         self.describe(at, cluster, idle_since);
         self.measure(at, reported, cluster);
         let loss = self.scenario.metrics.loss.get() / 100.0;
@@ -187,6 +191,7 @@ impl Measured {
             load,
             work,
             pending_limits,
+            steps: _,
         } = reported;
         self.at = at;
         self.work = work;

@@ -11,6 +11,7 @@ use super::scenario::{GroupSpec, Scenario};
 use super::trace_work::TraceWork;
 use super::workload::Workload;
 pub use super::workload::{Application, Master, QueueUsage};
+use crate::observation::steps::Steps;
 use crate::observation::work::Work;
 use crate::observation::{ClusterState, GroupId, GroupStatus, HdfsLoad, InstanceId, YarnLoad};
 use crate::units::{Instances, Resources, Timestamp};
@@ -131,6 +132,11 @@ impl<'a> SteppedCluster<'a> {
             ..
         } = &self.simulation;
         workload.known_work(*now_ms, true, cluster)
+    }
+
+    /// EMR's steps that wait or run; `None` where the work has none.
+    pub fn steps(&self) -> Option<Steps> {
+        self.simulation.workload.steps()
     }
 
     /// What the queues of the scenario and their users have; none where it has no queues.

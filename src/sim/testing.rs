@@ -73,6 +73,7 @@ pub fn staged(id: &str, submit_s: f64, stages: &[(&[u32], &[f64])]) -> Job {
     Job {
         queue: None,
         user: None,
+        is_step: false,
         map_reduce: None,
         id: id.into(),
         name: None,

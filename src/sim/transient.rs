@@ -146,6 +146,7 @@ mod tests {
         let job = |submit_s: u64, count| Job {
             queue: None,
             user: None,
+            is_step: false,
             map_reduce: None,
             id: submit_s.to_string().into(),
             name: None,

@@ -7,6 +7,7 @@ use super::run::Run;
 use super::scenario::QueueSpec;
 use crate::observation::InstanceId;
 use crate::observation::pending_limit::PendingLimit;
+use crate::observation::steps::Steps;
 use crate::observation::work::Work;
 use crate::units::{Mebibytes, Percent, Resources, Timestamp};
 
@@ -51,6 +52,9 @@ pub(super) trait Workload {
     /// say on which nodes they store data if they are asked for it.
     fn known_work(&self, now_ms: i64, asks_for_output: bool, cluster: &Cluster) -> Option<Work>;
 
+    /// The steps of EMR that wait or run; `None` where the work has no steps.
+    fn steps(&self) -> Option<Steps>;
+
     /// Limits of queues that keep pending work from starting; `None` where the scenario has no queues.
     fn pending_limits(&self) -> Option<Vec<PendingLimit>>;
 
@@ -58,11 +62,12 @@ pub(super) trait Workload {
     fn finish(&mut self, cluster: &mut Cluster, run: &mut Run);
 }
 
-/// What YARN and the applications report at one moment.
+/// What YARN, the applications and EMR report at one moment.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Reported {
     pub load: Load,
     pub work: Option<Work>,
+    pub steps: Option<Steps>,
     pub pending_limits: Option<Vec<PendingLimit>>,
 }
 

@@ -347,6 +347,7 @@ mod tests {
         let job = |day: u64| Job {
             queue: None,
             user: None,
+            is_step: false,
             map_reduce: None,
             id: day.to_string().into(),
             name: None,

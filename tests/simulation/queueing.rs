@@ -64,6 +64,7 @@ fn arrivals(arrivals_per_s: f64, seed: u64, service_s: impl Fn(f64) -> f64) -> T
             Job {
                 queue: None,
                 user: None,
+                is_step: false,
                 map_reduce: None,
                 id: number.to_string().into(),
                 name: None,

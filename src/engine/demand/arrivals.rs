@@ -7,6 +7,7 @@
 
 mod course;
 mod habit;
+mod names;
 mod profile;
 mod steps;
 
@@ -22,14 +23,9 @@ use crate::units::Timestamp;
 pub use course::Expected;
 use course::{Course, Runs};
 use habit::{Due, Habit, Units};
+pub use names::Seen;
+use names::{MEMORY, NAMES, without_numbers};
 use steps::StepHabits;
-
-/// The most names that are remembered.
-const NAMES: usize = 100;
-/// How much of a name counts, in characters.
-const NAME: usize = 80;
-/// Names that have not come back for so long are forgotten.
-const MEMORY: Duration = Duration::from_secs(5 * 7 * 86_400);
 
 /// What is learned of applications that come back.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -53,16 +49,6 @@ struct Running {
     /// When it started; `None` if it ran before anything was read.
     since: Option<Timestamp>,
     units: Units,
-}
-
-/// An application at a reading.
-pub struct Seen<'a> {
-    pub id: &'a Arc<str>,
-    pub name: &'a str,
-    /// Units that it holds.
-    pub held: f64,
-    /// These and those that it waits for.
-    pub needed: f64,
 }
 
 impl Arrivals {
@@ -181,19 +167,6 @@ fn so_far(habit: &Habit, since: Timestamp, now: Timestamp) -> Option<(Due, f64)>
         .needed_since(since)?
         .share_of(&due.needed, now.since(since));
     Some((due, factor))
-}
-
-/// The name without numbers, which often are a date or a serial number: runs of digits become `#`.
-fn without_numbers(name: &str) -> String {
-    let mut short = String::new();
-    for letter in name.chars().take(NAME) {
-        match letter {
-            '0'..='9' if short.ends_with('#') => {}
-            '0'..='9' => short.push('#'),
-            other => short.push(other),
-        }
-    }
-    short
 }
 
 #[cfg(test)]

@@ -265,6 +265,7 @@ fn reference_job(line: &str) -> Option<Job> {
     let job = Job {
         queue: None,
         user: None,
+        is_step: false,
         map_reduce: None,
         id: line.into(),
         name: None,

@@ -11,6 +11,7 @@ fn jobs(submits_s: &[u64], count: u32, task_s: u64, memory_mib: u64) -> TraceWor
     let job = |submit_s: &u64| Job {
         queue: None,
         user: None,
+        is_step: false,
         map_reduce: None,
         id: submit_s.to_string().into(),
         name: None,

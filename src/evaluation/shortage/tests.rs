@@ -11,6 +11,7 @@ fn job(count: u32) -> TraceWork {
     let job = Job {
         queue: None,
         user: None,
+        is_step: false,
         map_reduce: None,
         id: "job".into(),
         name: None,

@@ -67,6 +67,7 @@ pub(super) fn add_jobs(
             stages: stages.clone(),
             queue: queue.clone(),
             user: user.clone(),
+            is_step: false,
             map_reduce: None,
             spark: None,
         });

@@ -147,6 +147,7 @@ pub(super) fn add_jobs(
             stages,
             queue: None,
             user: None,
+            is_step: false,
             map_reduce: None,
             spark: None,
         });

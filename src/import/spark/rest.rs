@@ -263,6 +263,7 @@ impl Replies {
                 stages,
                 queue: self.sizes.queue(),
                 user: None,
+                is_step: false,
                 map_reduce: None,
                 spark: None,
             },

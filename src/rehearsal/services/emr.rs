@@ -1,7 +1,7 @@
 //! Simulates EMR's API in its JSON 1.1 protocol: a POST to `/` that names its operation in
 //! `X-Amz-Target`.
 //!
-//! The cluster has instance groups, and neither steps nor EMR's own scaling.
+//! The cluster has instance groups, and no scaling of EMR's own.
 
 use std::sync::atomic::Ordering;
 
@@ -14,6 +14,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use super::served::{Served, private_dns_name, private_ip_address};
+use crate::observation::steps::Step;
 use crate::observation::{ClusterState, GroupId, GroupStatus, InstanceId, Market, Role};
 use crate::rehearsal::simulated::Ended;
 use crate::sim::scenario::GroupSpec;
@@ -35,7 +36,7 @@ pub async fn call(State(served): State<Served>, headers: HeaderMap, body: Bytes)
         "ListInstanceGroups" => list_instance_groups(&served, &body).await,
         "ListInstances" => list_instances(&served, &body).await,
         "ListInstanceFleets" => list_instance_fleets(&served, &body),
-        "ListSteps" => OfCluster::parse(&served, &body).map(|()| json!({ "Steps": [] })),
+        "ListSteps" => list_steps(&served, &body).await,
         "GetManagedScalingPolicy" => OfCluster::parse(&served, &body).map(|()| json!({})),
         "ModifyInstanceGroups" => modify_instance_groups(&served, &body).await,
         "TerminateJobFlows" => terminate_job_flows(&served, &body),
@@ -286,6 +287,42 @@ fn listed_instance(spec: &GroupSpec, instance: &Instance) -> Value {
         "Market": market(spec.market),
         "InstanceType": spec.instance_type,
         "EbsVolumes": [],
+    })
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct ListSteps {
+    #[serde(flatten)]
+    of: OfCluster,
+    #[serde(default)]
+    step_states: Vec<String>,
+}
+
+/// The steps that wait or run, the newest first; those that have ended are not kept.
+async fn list_steps(served: &Served, body: &[u8]) -> Answer {
+    let request: ListSteps = parse(body)?;
+    request.of.check(served)?;
+    let steps = served.cluster.ask(|cluster| cluster.steps()).await?;
+    let steps = steps.map_or_else(Vec::new, |steps| steps.steps);
+    let wanted = steps.iter().rev().map(listed_step);
+    let wanted = wanted.filter(|step| {
+        let state = step["Status"]["State"].as_str().unwrap_or_default();
+        takes(&request.step_states, state)
+    });
+    Ok(json!({ "Steps": wanted.collect::<Vec<_>>() }))
+}
+
+fn listed_step(step: &Step) -> Value {
+    let (state, timeline) = match step.started_at {
+        None => ("PENDING", json!({})),
+        Some(at) => ("RUNNING", json!({ "StartDateTime": seconds(at) })),
+    };
+    json!({
+        "Id": step.id,
+        "Name": step.name,
+        "ActionOnFailure": "CONTINUE",
+        "Status": { "State": state, "StateChangeReason": {}, "Timeline": timeline },
     })
 }
 

@@ -7,13 +7,13 @@ use aws_sdk_emr::config::{BehaviorVersion, Credentials, Region};
 use aws_sdk_emr::error::ProvideErrorMetadata;
 use aws_sdk_emr::types::{
     InstanceGroup, InstanceGroupModifyConfig, InstanceGroupState, InstanceResizePolicy,
-    InstanceState, ShrinkPolicy,
+    InstanceState, ShrinkPolicy, StepState,
 };
 use serde_json::Value;
 
 use super::*;
 use crate::rehearsal::simulated::Ended;
-use crate::sim::job_work::JobWork;
+use crate::sim::job_work::{JobSpec, JobWork};
 use crate::sim::trace_work::TraceWork;
 use crate::trace::{Job, Stage, TaskRun};
 use crate::units::{Mebibytes, Resources, Timestamp, VirtualCores};
@@ -26,6 +26,7 @@ fn hour_of_work() -> TraceWork {
     let job = Job {
         queue: None,
         user: None,
+        is_step: false,
         map_reduce: None,
         id: "hour".into(),
         name: None,
@@ -244,6 +245,34 @@ async fn the_sdk_sees_the_cluster_and_its_groups() {
         .await
         .expect("an answer");
     assert!(managed.managed_scaling_policy().is_none());
+}
+
+#[tokio::test]
+async fn emr_lists_the_steps_that_wait_and_the_one_that_runs() {
+    let TraceWork::Jobs(mut work) = hour_of_work() else {
+        panic!("jobs");
+    };
+    let step = |spec: &JobSpec| JobSpec {
+        is_step: true,
+        ..spec.clone()
+    };
+    work.jobs = vec![step(&work.jobs[0]); 2];
+    work.has_steps = true;
+    let work = Arc::new(TraceWork::Jobs(work));
+    let cluster = SimulatedCluster::start(work, Arc::default(), 1, 1).expect("work that fits");
+    let services = Services::start(cluster, CLUSTER_ID, "test").await;
+    let services = services.expect("a free port");
+    let sdk = sdk(&services);
+    let request = |states: &[StepState]| {
+        let request = sdk.list_steps().cluster_id(CLUSTER_ID);
+        request.set_step_states(Some(states.into())).send()
+    };
+    let all = request(&[StepState::Pending, StepState::Running]).await;
+    let all = all.expect("a list").steps.expect("steps");
+    let ids: Vec<&str> = all.iter().filter_map(|step| step.id()).collect();
+    assert_eq!(ids, ["s-1", "s-0"], "the newest first");
+    let pending = request(&[StepState::Pending]).await;
+    assert_eq!(pending.expect("a list").steps().len(), 1);
 }
 
 #[tokio::test]

@@ -1,7 +1,6 @@
 //! Jobs as YARN lists them.
 
 use std::collections::BTreeMap;
-use std::ops::Range;
 
 use super::queue::{JobQueue, MasterState, NONE};
 use super::table::{Container, Containers};
@@ -11,7 +10,7 @@ use crate::units::{Percent, Resources};
 
 /// Those of `jobs` that are not finished, in order of arrival.
 pub(super) fn unfinished_applications(
-    jobs: Range<u32>,
+    jobs: impl Iterator<Item = u32>,
     queue: &JobQueue,
     containers: &Containers,
     cluster: &Cluster,
@@ -35,7 +34,7 @@ pub(super) fn unfinished_applications(
             name: spec.id.clone(),
             queue: submitter.queue.clone(),
             user: submitter.user.clone(),
-            submitted_at: queue.work.at(spec.submit_ms),
+            submitted_at: queue.work.at(queue.jobs[job as usize].ready_ms),
             master,
             containers: running,
             allocated,

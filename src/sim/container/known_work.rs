@@ -12,13 +12,15 @@ impl ContainerWorkload<'_> {
     /// The work of all running applications; `None` if the trace has neither Spark applications with
     /// executors nor MapReduce jobs.
     pub(super) fn known_work(&self, now_ms: i64) -> Option<Work> {
-        let is_listed = self.spark.is_some() || self.work.has_map_reduce || self.work.has_names;
+        let work = self.work;
+        let is_listed =
+            self.spark.is_some() || work.has_map_reduce || work.has_names || work.has_steps;
         if !is_listed {
             return None;
         }
-        let jobs = self.oldest as u32..self.arrived as u32;
         let held = held_by_job(&self.containers);
-        let applications = jobs.filter(|job| self.is_running(*job)).map(|job| {
+        let running = (self.submitted_jobs()).filter(|job| self.is_running(*job));
+        let applications = running.map(|job| {
             let (containers, allocated) = held.get(&job).copied().unwrap_or_default();
             let spec = &self.work.jobs[job as usize];
             let (kind, work) = self.said_by(job, now_ms);
@@ -36,7 +38,7 @@ impl ContainerWorkload<'_> {
         Some(Work::of(applications.collect(), LISTED))
     }
 
-    /// Whether YARN lists a job, which has arrived, as running.
+    /// Whether YARN lists a job, which it has got, as running.
     pub(super) fn is_running(&self, job: u32) -> bool {
         let state = &self.queue.jobs[job as usize];
         let is_up = matches!(state.master, MasterState::Runs(_) | MasterState::Absent);

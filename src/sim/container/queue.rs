@@ -6,7 +6,6 @@ mod reduces;
 mod rows;
 
 use std::collections::BTreeMap;
-use std::ops::Range;
 
 use lines::Lines;
 use rows::{JobState, StageState};
@@ -319,7 +318,7 @@ impl<'a> JobQueue<'a> {
 
     /// The limits that keep containers of these jobs from starting; `None` if the scenario has no
     /// queues.
-    pub fn pending_limits(&self, jobs: Range<u32>) -> Option<Vec<PendingLimit>> {
+    pub fn pending_limits(&self, jobs: impl Iterator<Item = u32>) -> Option<Vec<PendingLimit>> {
         if !self.lines.has_limits() {
             return None;
         }

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 use super::queue::{JobQueue, NONE};
 use super::room::Room;
 use super::spark::state::Spark;
+use super::steps::StepQueue;
 use super::table::{Container, Containers};
 use super::timeline::{Completion, Timeline, earliest};
 use crate::sim::cluster::Cluster;
@@ -27,8 +28,9 @@ pub(in crate::sim) struct ContainerWorkload<'a> {
     pub(super) finished: usize,
     /// The first job that is not finished.
     pub(super) oldest: usize,
-    /// Jobs that have arrived and are not finished.
+    /// Jobs that YARN has got and that are not finished.
     pub(super) running_jobs: u64,
+    pub(super) steps: StepQueue,
     /// Jobs whose master may not start yet, by submission.
     pub(super) inactive: VecDeque<u32>,
     /// Taken by the masters that may run.
@@ -82,6 +84,7 @@ impl<'a> ContainerWorkload<'a> {
             finished: 0,
             oldest: 0,
             running_jobs: 0,
+            steps: StepQueue::default(),
             inactive: VecDeque::new(),
             masters: Resources::default(),
             containers: Containers::default(),

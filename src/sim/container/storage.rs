@@ -38,13 +38,12 @@ impl ContainerWorkload<'_> {
                 }
             }
         }
-        let jobs = self.oldest as u32..self.arrived as u32;
         let is_unknown = |job: &u32| self.is_running(*job) && !self.queue.is_spark(*job);
         let mut nodes: Vec<StoringNode> = nodes.into_values().collect();
         nodes.sort_by(|one, other| one.instance.cmp(&other.instance));
         Storage {
             nodes,
-            apps_unknown: jobs.filter(is_unknown).count() as u64,
+            apps_unknown: self.submitted_jobs().filter(is_unknown).count() as u64,
         }
     }
 }

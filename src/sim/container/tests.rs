@@ -1,5 +1,6 @@
 mod map_reduce;
 mod queues;
+mod steps;
 
 use crate::sim::run::Run;
 use crate::sim::scenario::{Scenario, Scheduler};

@@ -10,7 +10,8 @@ use crate::units::{Mebibytes, Resources, VirtualCores};
 /// The resolution of a curve: many times the columns of a wide terminal.
 const CELLS: usize = 2048;
 
-/// Computes the demand of jobs if nothing waited: every task starts as soon as its stage is ready.
+/// Computes the demand of jobs if nothing waited: every task starts as soon as its stage is ready, and a
+/// step of EMR when the one before it has ended.
 ///
 /// Jobs are added in order of submission, so everything before the latest submission is final, and
 /// only tasks that end later are kept in memory.
@@ -24,12 +25,19 @@ pub(super) struct Sweep {
     memory_mib: i128,
     vcores: i128,
     peak: Resources,
+    /// When the last step of EMR ends.
+    steps_end_ms: u64,
 }
 
 impl Sweep {
     pub fn add(&mut self, job: &Job) {
         let submit_ms = millis(job.submit);
         self.settle(submit_ms);
+        let start_ms = if job.is_step {
+            submit_ms.max(self.steps_end_ms)
+        } else {
+            submit_ms
+        };
         let mut stage_ends: Vec<u64> = Vec::with_capacity(job.stages.len());
         for stage in &job.stages {
             let ready_ms = stage
@@ -38,7 +46,7 @@ impl Sweep {
                 .filter_map(|before| stage_ends.get(*before as usize))
                 .copied()
                 .max()
-                .unwrap_or(submit_ms);
+                .unwrap_or(start_ms);
             let mut stage_end = ready_ms;
             for run in &stage.tasks {
                 let end_ms = ready_ms.saturating_add(millis(run.duration));
@@ -47,13 +55,12 @@ impl Sweep {
             }
             stage_ends.push(stage_end);
         }
+        let end_ms = stage_ends.into_iter().max().unwrap_or(start_ms);
+        if job.is_step {
+            self.steps_end_ms = end_ms;
+        }
         if let Some(master) = job.application_master {
-            self.change(
-                submit_ms,
-                stage_ends.into_iter().max().unwrap_or(submit_ms),
-                1,
-                master,
-            );
+            self.change(start_ms, end_ms, 1, master);
         }
     }
 

@@ -11,8 +11,8 @@ use serde::{Deserialize, Serialize};
 
 use super::course::{Runs, STEP};
 use super::habit::{Due, Units};
+use super::names::{MEMORY, NAMES, Seen, without_numbers};
 use super::profile::Profile;
-use super::{MEMORY, NAMES, Seen, without_numbers};
 use crate::decision::Precedent;
 use crate::observation::steps::{Step, Steps};
 use crate::units::Timestamp;
@@ -33,12 +33,22 @@ const TOLERANCE: Duration = Duration::from_secs(600);
 pub struct StepHabits {
     read_at: Option<Timestamp>,
     /// By name.
-    runs: BTreeMap<String, VecDeque<StepRun>>,
+    habits: BTreeMap<String, StepHabit>,
     running: RunningSteps,
     /// Since when steps wait that nothing keeps from starting, by id.
     startable: BTreeMap<Arc<str>, Timestamp>,
     /// Steps for which room was made ready at the last reading, by id.
     expected: BTreeSet<Arc<str>>,
+}
+
+/// The steps of a name.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct StepHabit {
+    /// The last runs, the latest last.
+    runs: VecDeque<StepRun>,
+    /// What it got of each unit that it needed, the last time that no room was ready.
+    got: Option<f64>,
 }
 
 /// A step that has ended.
@@ -49,9 +59,6 @@ struct StepRun {
     lasted: Duration,
     /// The units that its applications held or waited for.
     needed: Profile,
-    /// The most units that they got; `None` if room had been made ready, so that it shows nothing.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    got: Option<f64>,
     /// The names of its applications.
     applications: BTreeSet<String>,
 }
@@ -172,9 +179,9 @@ impl StepHabits {
 
     /// Adjusts to a gap in the observations: of what has run meanwhile, not all was seen.
     pub fn forget(&mut self) {
-        let runs = std::mem::take(&mut self.runs);
+        let habits = std::mem::take(&mut self.habits);
         *self = Self {
-            runs,
+            habits,
             ..Self::default()
         };
     }
@@ -193,35 +200,35 @@ impl StepHabits {
         if !step.is_whole {
             return;
         }
-        let runs = self.runs.entry(step.name).or_default();
-        runs.push_back(StepRun {
+        let habit = self.habits.entry(step.name).or_default();
+        if !step.is_prepared {
+            let share = step.got / step.needed.most();
+            habit.got = Some(share).filter(|share| share.is_finite()).or(habit.got);
+        }
+        habit.runs.push_back(StepRun {
             ended_at,
             lasted: ended_at.since(step.started_at),
             needed: step.needed,
-            got: (!step.is_prepared).then_some(step.got),
             applications: step.applications,
         });
-        if runs.len() > RUNS {
-            runs.pop_front();
+        if habit.runs.len() > RUNS {
+            habit.runs.pop_front();
         }
     }
 
     /// What is usual of steps with this name; `None` before enough of them have run.
     fn usual(&self, name: &str) -> Option<Usual> {
-        let runs = self.runs.get(name).filter(|runs| runs.len() >= FEWEST)?;
+        let habit = self.habits.get(name)?;
+        let runs = Some(&habit.runs).filter(|runs| runs.len() >= FEWEST)?;
         let profiles: Vec<&Profile> = runs.iter().map(|run| &run.needed).collect();
         let needed = Profile::reached_by(&profiles, SHARE);
         let most = needed.most();
         let times = profiles.iter().filter(|run| run.most() >= most).count();
         let mut lasted: Vec<Duration> = runs.iter().map(|run| run.lasted).collect();
         lasted.sort_unstable();
-        let shares = runs.iter().rev().filter_map(|run| {
-            let share = run.got? / run.needed.most();
-            share.is_finite().then_some(share)
-        });
         Some(Usual {
             needed,
-            got: shares.into_iter().next().unwrap_or(1.0),
+            got: habit.got.unwrap_or(1.0),
             times: times as u32,
             runs: runs.len() as u32,
             lasts: Span {
@@ -234,7 +241,8 @@ impl StepHabits {
 
     /// The names of applications that most runs of the step had.
     fn applications_of(&self, name: &str) -> BTreeSet<String> {
-        let runs = self.runs.get(name).into_iter().flatten();
+        let habit = self.habits.get(name).into_iter();
+        let runs = habit.flat_map(|habit| &habit.runs);
         let mut times: BTreeMap<&String, usize> = BTreeMap::new();
         let of_runs = runs.clone().flat_map(|run| &run.applications);
         of_runs.for_each(|name| *times.entry(name).or_default() += 1);
@@ -246,15 +254,16 @@ impl StepHabits {
     }
 
     fn forget_old(&mut self, at: Timestamp) {
-        let latest = |runs: &VecDeque<StepRun>| runs.back().map(|run| run.ended_at);
-        self.runs
-            .retain(|_, runs| latest(runs).is_some_and(|ended_at| at.since(ended_at) <= MEMORY));
-        while self.runs.len() > NAMES {
-            let oldest = self.runs.iter().min_by_key(|(_, runs)| latest(runs));
+        let latest = |habit: &StepHabit| habit.runs.back().map(|run| run.ended_at);
+        let is_recent = |ended_at: Timestamp| at.since(ended_at) <= MEMORY;
+        self.habits
+            .retain(|_, habit| latest(habit).is_some_and(is_recent));
+        while self.habits.len() > NAMES {
+            let oldest = self.habits.iter().min_by_key(|(_, habit)| latest(habit));
             let Some(name) = oldest.map(|(name, _)| name.clone()) else {
                 return;
             };
-            self.runs.remove(&name);
+            self.habits.remove(&name);
         }
     }
 }

@@ -215,7 +215,7 @@ fn no_more_names_are_remembered_than_the_newest_hundred() {
         arrivals
             .habits
             .keys()
-            .all(|name| name.chars().count() <= NAME)
+            .all(|name| name.chars().count() <= names::NAME)
     );
     let later = at(36 * DAY);
     arrivals.observe(&[], None, later);

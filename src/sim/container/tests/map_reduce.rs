@@ -11,6 +11,7 @@ use crate::units::Timestamp;
 
 fn map_reduce(id: &str, submit_s: f64, maps_s: &[f64], reduces_s: &[f64], slowstart: f64) -> Job {
     Job {
+        is_step: false,
         map_reduce: Some(MapReduce { slowstart }),
         ..staged(id, submit_s, &[(&[], maps_s), (&[0], reduces_s)])
     }
@@ -121,6 +122,7 @@ fn a_job_that_is_not_maps_and_reduces_is_refused() {
     apart.stages[1].after.clear();
     refused(apart);
     refused(Job {
+        is_step: false,
         map_reduce: Some(MapReduce { slowstart: 0.5 }),
         ..staged("a", 0.0, &[(&[], &[1.0]), (&[0], &[1.0]), (&[1], &[1.0])])
     });

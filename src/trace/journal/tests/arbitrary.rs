@@ -44,6 +44,7 @@ fn job() -> impl Strategy<Value = Job> {
             Job {
                 queue: None,
                 user: None,
+                is_step: false,
                 map_reduce: None,
                 id: id.into(),
                 name: name.map(Arc::from),
@@ -262,7 +263,7 @@ fn steps(numbers: [u64; 8]) -> Steps {
         name: format!("step {number}").into(),
         started_at: number
             .is_multiple_of(2)
-            .then(|| Timestamp::from_millis(*number as i64 / 2)),
+            .then(|| Timestamp::from_millis((*number % 1_000_000_000_000) as i64)),
     };
     Steps {
         concurrency: numbers[0] as u32,

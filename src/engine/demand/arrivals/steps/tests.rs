@@ -126,13 +126,14 @@ impl Cluster {
 
 /// Three rounds of a short step and a wide one behind it, one each hour, and a fourth.
 fn rounds() -> Vec<Added> {
-    let round = |hour: i64| {
-        [
-            added("clean", 60 * hour + 10, 20, 2.0),
-            added("load 2026", 60 * hour + 10, 15, 9.0),
-        ]
-    };
     (0..4).flat_map(round).collect()
+}
+
+fn round(hour: i64) -> [Added; 2] {
+    [
+        added("clean", 60 * hour + 10, 20, 2.0),
+        added("load 2026", 60 * hour + 10, 15, 9.0),
+    ]
 }
 
 fn units_at(cluster: &mut Cluster, minute: i64) -> u32 {
@@ -257,6 +258,10 @@ fn no_more_is_made_ready_than_a_step_gets_anyway() {
     let mut cluster = Cluster::new(1, rounds());
     cluster.got = 1.0 / 3.0;
     assert_eq!(units_at(&mut cluster, 204), 3);
+    // Nor after many runs for which room was ready.
+    let mut cluster = Cluster::new(1, (0..40).flat_map(round).collect());
+    cluster.got = 1.0 / 3.0;
+    assert_eq!(units_at(&mut cluster, 24 + 60 * 30), 3);
 }
 
 #[test]
@@ -302,7 +307,7 @@ fn an_application_of_a_step_is_not_expected_by_the_time_as_well() {
 fn names_that_have_not_come_for_long_are_forgotten() {
     let mut cluster = Cluster::new(1, rounds());
     cluster.read_until(250);
-    assert_eq!(cluster.arrivals.steps.runs.len(), 2);
+    assert_eq!(cluster.arrivals.steps.habits.len(), 2);
     cluster.read(250 + 36 * 1_440);
-    assert!(cluster.arrivals.steps.runs.is_empty());
+    assert!(cluster.arrivals.steps.habits.is_empty());
 }
