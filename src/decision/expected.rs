@@ -13,6 +13,9 @@ pub struct ExpectedStart {
     pub name: String,
     /// When it starts at the earliest, or has started.
     pub at: Timestamp,
+    /// It has started, and needs more soon.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub has_started: bool,
     /// Units that are made ready for it.
     pub units: f64,
     /// So many of the last `periods` are the reason to expect it.
@@ -41,6 +44,7 @@ impl ExpectedStart {
         let Self {
             name,
             at,
+            has_started,
             units,
             times,
             periods,
@@ -52,9 +56,14 @@ impl ExpectedStart {
             Precedent::Weeks => ("", "weeks"),
             Precedent::Runs => ("step ", "runs"),
         };
-        format!(
-            "expects {kind}{name} from {time} UTC, as in {times} of {periods} {of}: {units:.1} units ready"
-        )
+        let as_in = format!("as in {times} of {periods} {of}");
+        if *has_started {
+            format!(
+                "expects that {kind}{name}, started at {time} UTC, needs {units:.1} units more, {as_in}"
+            )
+        } else {
+            format!("expects {kind}{name} from {time} UTC, {as_in}: {units:.1} units ready")
+        }
     }
 }
 
@@ -67,6 +76,7 @@ mod tests {
         let expected = ExpectedStart {
             name: "etl #".to_owned(),
             at: Timestamp::from_millis(3_720_000),
+            has_started: false,
             units: 12.0,
             times: 6,
             periods: 7,
@@ -83,6 +93,14 @@ mod tests {
         assert_eq!(
             step.line(),
             "expects step etl # from 01:02 UTC, as in 6 of 7 runs: 12.0 units ready"
+        );
+        let runs = ExpectedStart {
+            has_started: true,
+            ..step
+        };
+        assert_eq!(
+            runs.line(),
+            "expects that step etl #, started at 01:02 UTC, needs 12.0 units more, as in 6 of 7 runs"
         );
     }
 }

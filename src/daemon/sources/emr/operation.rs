@@ -46,7 +46,7 @@ operations! {
     ListInstanceGroups: Read, "sizes and states of instance groups";
     ListInstanceFleets: Read, "capacities and states of instance fleets";
     ListInstances: Read, "which instance is behind which YARN node";
-    ListSteps: Read, "steps that wait or run, where a policy reads them";
+    ListSteps: Read, "steps that wait or run, for rules that read them and for `demand`";
     GetManagedScalingPolicy: Read, "whether EMR managed scaling is on";
     ModifyInstanceGroups: Change, "to resize an instance group";
     ModifyInstanceFleet: Change, "to resize an instance fleet";

@@ -77,7 +77,8 @@ impl Course {
         let more = units - self.held();
         (more > NEGLIGIBLE).then(|| ExpectedStart {
             name: self.name.clone(),
-            at: self.due.at,
+            at: self.runs.as_ref().map_or(self.due.at, |runs| runs.since),
+            has_started: self.runs.is_some(),
             units: more,
             times: self.due.times,
             periods: self.due.periods,
