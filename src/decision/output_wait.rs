@@ -15,6 +15,9 @@ pub struct OutputWait {
     pub nodes: u32,
     /// When the last of them may go, whatever is left to do.
     pub until: Timestamp,
+    /// That is later than `keep_shuffle_output` says, because the known work is done by then.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_extended: bool,
     /// What they cost until then at most, in seconds of one node.
     pub node_s: f64,
     /// Seconds until the known work of all applications is done: then they may go. `None` if unknown.
@@ -38,7 +41,12 @@ impl OutputWait {
             }
             None => "; when the work ends is not known".to_owned(),
         };
-        format!("{nodes}, at most until {time} ({minutes:.0} node-minutes){done}")
+        let longer = if self.is_extended {
+            ", longer than `keep_shuffle_output` because it ends soon"
+        } else {
+            ""
+        };
+        format!("{nodes}, at most until {time} ({minutes:.0} node-minutes){done}{longer}")
     }
 }
 
@@ -51,6 +59,7 @@ mod tests {
         let mut wait = OutputWait {
             nodes: 4,
             until: Timestamp::from_millis(1_500_000),
+            is_extended: false,
             node_s: 3_600.0,
             work_done_s: Some(250.0),
         };
@@ -59,7 +68,11 @@ mod tests {
             "4 nodes stay for their shuffle output, at most until 00:25:00 (60 node-minutes); \
              the known work takes 4m 10s"
         );
-        (wait.nodes, wait.work_done_s) = (1, None);
+        wait.is_extended = true;
+        assert!(wait.line().ends_with(
+            "the known work takes 4m 10s, longer than `keep_shuffle_output` because it ends soon"
+        ));
+        (wait.nodes, wait.work_done_s, wait.is_extended) = (1, None, false);
         assert_eq!(
             wait.line(),
             "1 node stays for its shuffle output, at most until 00:25:00 (60 node-minutes); \

@@ -2,7 +2,8 @@
 //!
 //! Such nodes stay while an application has stages left to read the output. Each stays at most
 //! `keep_shuffle_output` after a scale-in first wanted it to go, or after it became empty if that is
-//! later: then it has run tasks since. Applications are asked where they store output only when a
+//! later: then it has run tasks since. It stays up to half of that time more if the known work is done
+//! by then: what it would save is less than it has cost already, and would be lost. Applications are asked where they store output only when a
 //! target is about to scale in, because the answer is large.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -19,6 +20,8 @@ use crate::units::{Instances, Timestamp};
 
 /// A scale-in that wants a node again after so long is a new one, before which the cluster worked.
 const NEW_WISH: Duration = Duration::from_secs(600);
+/// The share of `keep_shuffle_output` for which a node stays longer if the known work is done by then.
+const LONGER: f64 = 0.5;
 
 impl TargetState {
     /// Notes which nodes store shuffle output while a rule or demand asks for a scale-in, and returns those
@@ -51,17 +54,24 @@ impl TargetState {
             };
             kept.entry((*instance).clone()).or_insert(first).last = at;
         }
+        let work_done_at = work_done_at(now);
         let stays_until = |(instance, node): (&InstanceId, &KeptNode)| {
             let empty_since = present.get(instance).and_then(|node| node.idle_since);
             let since = empty_since.map_or(node.since, |empty| empty.max(node.since));
             // An application that does not answer once may still need what it named before.
             let is_recent = at.since(node.last) <= now.tick.max_age;
-            (is_recent && at.since(since) < keep).then(|| (instance.clone(), since + keep))
+            let until = since + keep;
+            let latest = until + keep.mul_f64(LONGER);
+            let until = match work_done_at {
+                Some(done_at) if at >= until && done_at <= latest => done_at,
+                _ => until,
+            };
+            (is_recent && at < until).then(|| (instance.clone(), until))
         };
         let staying: BTreeMap<InstanceId, Timestamp> =
             kept.iter().filter_map(stays_until).collect();
         if now.tick.with_reports {
-            self.output_wait = output_wait(now, &staying);
+            self.output_wait = output_wait(now, &staying, work_done_at);
         }
         staying.into_keys().collect()
     }
@@ -89,12 +99,27 @@ impl TargetState {
     }
 }
 
+/// When the known work of all applications is done at the present size; `None` if that is not known, or
+/// nothing is known to be left: what comes then is not known.
+fn work_done_at(now: &Situation) -> Option<Timestamp> {
+    let totals = &now.tick.work()?.totals;
+    let done_s = totals.drain_s.filter(|done_s| *done_s > 0.0)?;
+    let left = Duration::try_from_secs_f64(done_s).ok()?;
+    Some(now.tick.at() + left)
+}
+
 /// What it costs that these nodes stay until then.
-fn output_wait(now: &Situation, staying: &BTreeMap<InstanceId, Timestamp>) -> Option<OutputWait> {
+fn output_wait(
+    now: &Situation,
+    staying: &BTreeMap<InstanceId, Timestamp>,
+    work_done_at: Option<Timestamp>,
+) -> Option<OutputWait> {
     let at = now.tick.at();
+    let until = staying.values().copied().max()?;
     Some(OutputWait {
         nodes: u32::try_from(staying.len()).unwrap_or(u32::MAX),
-        until: staying.values().copied().max()?,
+        until,
+        is_extended: Some(until) == work_done_at,
         node_s: staying.values().map(|until| until.seconds_since(at)).sum(),
         work_done_s: now.tick.work().and_then(|work| work.totals.drain_s),
     })

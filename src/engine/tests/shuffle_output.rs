@@ -23,6 +23,8 @@ struct Asked {
     pending: u64,
     /// How often the stage that runs was submitted before.
     attempt: u32,
+    /// The time of the only task that is left; 0 if none is.
+    left_s: f64,
 }
 
 /// A node that stores shuffle output, or cached blocks if not.
@@ -68,6 +70,7 @@ impl Asked {
             kind: ApplicationKind::Spark,
             pending: 0,
             attempt: 0,
+            left_s: 0.0,
         }
     }
 
@@ -110,6 +113,8 @@ impl Asked {
                     executors: None,
                     stages: vec![StageWork {
                         attempt: self.attempt,
+                        tasks_remaining: u32::from(self.left_s > 0.0),
+                        task_s: Some(self.left_s),
                         ..StageWork::default()
                     }],
                 }),
@@ -231,6 +236,21 @@ fn a_decision_says_how_long_nodes_stay_for_output_and_what_that_costs() {
     let observation = asked.observation();
     let decision = asked.harness.engine.step(&observation).remove(0);
     assert_eq!(decision.output_wait, None);
+}
+
+#[test]
+fn nodes_stay_up_to_half_of_the_time_longer_if_the_known_work_is_done_by_then() {
+    // What is left never gets less, so that at 1,720 s it would be done after 1,900 s.
+    for (left_s, goes_at) in [(0.0, 1_600), (200.0, 1_720), (400.0, 1_600)] {
+        let mut asked = Asked::new("keep_shuffle_output: 10m,");
+        (asked.storage, asked.left_s) = (everywhere(), left_s);
+        for s in (1_000..goes_at).step_by(30) {
+            asked.harness.scene.at = second(s);
+            assert_eq!(asked.action(), at_limit(5), "{left_s} s left, at {s} s");
+        }
+        asked.harness.scene.at = second(goes_at);
+        assert_eq!(asked.resize().to, Instances(1), "{left_s} s left");
+    }
 }
 
 #[test]
