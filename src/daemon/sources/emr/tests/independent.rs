@@ -85,11 +85,14 @@ async fn a_group_that_was_resized_is_read_with_its_new_size() {
         .expect("a step");
     let (clock, settings) = (Clock::real(), settings());
     let mut emr = Emr::new(&config, &cluster_id, &settings, StepsRead::Always);
-    let before = emr.read(&clock).await.status.expect("a status");
+    let reading = emr.read(&clock).await;
+    let before = reading.status.expect("a status");
     assert_eq!(
         (task(&before.value).requested, before.value.steps_pending),
         (Instances(4), 1)
     );
+    let steps = reading.steps.expect("steps").value;
+    assert_eq!((steps.concurrency, &*steps.steps[0].name), (1, "s"));
     let mut actuator = Actuator::Live(Resizer::new(&config, &cluster_id, &settings));
     for size in [9, 2] {
         let resize = to(4, size);
