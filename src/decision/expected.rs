@@ -59,10 +59,10 @@ impl ExpectedStart {
         let as_in = format!("as in {times} of {periods} {of}");
         if *has_started {
             format!(
-                "expects that {kind}{name}, started at {time} UTC, needs {units:.1} units more, {as_in}"
+                "expects that {kind}`{name}`, started at {time} UTC, needs {units:.1} units more, {as_in}"
             )
         } else {
-            format!("expects {kind}{name} from {time} UTC, {as_in}: {units:.1} units ready")
+            format!("expects {kind}`{name}` from {time} UTC, {as_in}: room for {units:.1} units")
         }
     }
 }
@@ -84,7 +84,7 @@ mod tests {
         };
         assert_eq!(
             expected.line(),
-            "expects etl # from 01:02 UTC, as in 6 of 7 days: 12.0 units ready"
+            "expects `etl #` from 01:02 UTC, as in 6 of 7 days: room for 12.0 units"
         );
         let step = ExpectedStart {
             precedent: Precedent::Runs,
@@ -92,7 +92,7 @@ mod tests {
         };
         assert_eq!(
             step.line(),
-            "expects step etl # from 01:02 UTC, as in 6 of 7 runs: 12.0 units ready"
+            "expects step `etl #` from 01:02 UTC, as in 6 of 7 runs: room for 12.0 units"
         );
         let runs = ExpectedStart {
             has_started: true,
@@ -100,7 +100,7 @@ mod tests {
         };
         assert_eq!(
             runs.line(),
-            "expects that step etl #, started at 01:02 UTC, needs 12.0 units more, as in 6 of 7 runs"
+            "expects that step `etl #`, started at 01:02 UTC, needs 12.0 units more, as in 6 of 7 runs"
         );
     }
 }

@@ -7,6 +7,8 @@
 //! run, and units are launched ahead of a stage that is known to follow.
 
 mod backlog;
+mod executor_size;
+mod first_stages;
 mod history;
 mod idle;
 mod rollout;
@@ -27,6 +29,8 @@ use crate::observation::steps::Steps;
 use crate::observation::work::{ApplicationWork, KnownWork, StageWork, Work};
 use crate::units::{Mebibytes, Timestamp};
 use backlog::Backlog;
+use executor_size::vcores_of_executor;
+use first_stages::first_stages;
 use history::History;
 pub use rollout::Fleet;
 use rollout::{ApplicationLoad, StageLoad, Workload};
@@ -35,8 +39,6 @@ use task_time::TaskTime;
 /// The values that are tried: so many standard deviations from the most likely time of tasks, the same
 /// for all stages. Each is as likely as the others.
 const DEVIATIONS: [f64; 3] = [-1.22, 0.0, 1.22];
-/// How many stages that run are followed of an application, and as many that wait for others.
-const STAGES: usize = 6;
 
 /// What is learned of the work of applications.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -336,7 +338,7 @@ impl Situation<'_> {
                 stages,
             };
         };
-        let own = self.units(application, executors.memory);
+        let own = self.executor(application, executors.memory);
         // Executors that have a container and have not registered yet do so within seconds.
         let with_container = application.containers.saturating_sub(1) as f64;
         let held = f64::from(executors.held).max(with_container);
@@ -370,6 +372,18 @@ impl Situation<'_> {
                 known.occupied + known.pending
             }
             _ => self.units(application, application.memory_allocated),
+        }
+    }
+
+    /// An executor in units.
+    fn executor(&self, application: &ApplicationWork, memory: Mebibytes) -> f64 {
+        match (
+            self.load.resource,
+            self.unit.vcores,
+            vcores_of_executor(application),
+        ) {
+            (Resource::Vcores, Some(size), Some(vcores)) => vcores / size,
+            _ => self.units(application, memory),
         }
     }
 
@@ -451,35 +465,6 @@ impl Known<'_> {
             },
         }
     }
-}
-
-/// The first stages that run, and the first that wait for others. The last of each stands for the
-/// rest: of those that run, for all their tasks; of those that follow one another, for as many as the
-/// widest has, as many times as long as they take together.
-fn first_stages(work: &KnownWork) -> Vec<(StageWork, f64)> {
-    let left = || work.stages.iter().filter(|stage| stage.tasks_remaining > 0);
-    let mut first: Vec<(StageWork, f64)> = Vec::new();
-    for (count, stage) in left().filter(|stage| !stage.is_blocked).enumerate() {
-        match first.last_mut().filter(|_| count >= STAGES) {
-            Some((last, _)) => {
-                last.tasks_remaining = last.tasks_remaining.saturating_add(stage.tasks_remaining);
-                last.tasks_running = last.tasks_running.saturating_add(stage.tasks_running);
-            }
-            None => first.push((*stage, 1.0)),
-        }
-    }
-    for (count, stage) in left().filter(|stage| stage.is_blocked).enumerate() {
-        match first.last_mut().filter(|_| count >= STAGES) {
-            Some((last, turns)) => {
-                let tasks = *turns * f64::from(last.tasks_remaining);
-                last.tasks_remaining = last.tasks_remaining.max(stage.tasks_remaining);
-                let more = f64::from(stage.tasks_remaining);
-                *turns = (tasks + more) / f64::from(last.tasks_remaining);
-            }
-            None => first.push((*stage, 1.0)),
-        }
-    }
-    first
 }
 
 fn mean(values: impl ExactSizeIterator<Item = f64>) -> f64 {

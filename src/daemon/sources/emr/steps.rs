@@ -124,7 +124,11 @@ fn described(mut steps: Vec<StepSummary>, concurrency: u32, read_at: Timestamp) 
     let listed = running.into_iter().chain(pending).filter_map(|step| {
         let timeline = step.status().and_then(|status| status.timeline());
         let started_at = timeline.and_then(|timeline| time(timeline.start_date_time()));
-        let name: String = step.name().unwrap_or_default().chars().take(NAME).collect();
+        let name = step.name().unwrap_or_default().chars();
+        let name: String = name
+            .filter(|letter| !letter.is_control())
+            .take(NAME)
+            .collect();
         Some(Step {
             id: step.id()?.into(),
             name: name.into(),

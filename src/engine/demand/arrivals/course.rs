@@ -64,12 +64,16 @@ impl Course {
                 0.0
             };
         };
-        let usual = needed.at(at.since(runs.since)) * runs.factor * self.share;
-        // What it holds now, it still holds.
-        if ahead.is_zero() {
-            usual.max(runs.held)
-        } else {
-            usual
+        let usual = needed.at(at.since(runs.since));
+        // What it needs now, it says itself. Only what it will need beyond that is known from before.
+        let so_far = needed.most_before(now.since(runs.since));
+        let rises = so_far.is_none_or(|so_far| usual > so_far);
+        let usual = usual * runs.factor * self.share;
+        match (ahead.is_zero(), rises) {
+            (true, true) => usual.max(runs.held),
+            (true, false) => runs.held,
+            (false, true) => usual,
+            (false, false) => usual.min(runs.held),
         }
     }
 

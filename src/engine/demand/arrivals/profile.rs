@@ -59,6 +59,15 @@ impl Profile {
         self.slots.get(slot_of(age)).copied().unwrap_or(0.0)
     }
 
+    /// The same with this part of the units, at most all of them.
+    pub fn times(mut self, factor: f64) -> Self {
+        // Not a number where nothing is needed.
+        if factor < 1.0 {
+            self.slots.iter_mut().for_each(|units| *units *= factor);
+        }
+        self
+    }
+
     /// The same until this age, and nothing from then on.
     pub fn until(mut self, age: Duration) -> Self {
         self.lasts_s = self.lasts_s.min(age.as_secs());
@@ -79,7 +88,7 @@ impl Profile {
     }
 
     /// The most units that are needed in the slots that are over at this age; `None` in the first.
-    fn most_before(&self, age: Duration) -> Option<f64> {
+    pub fn most_before(&self, age: Duration) -> Option<f64> {
         let over = slot_of(age);
         let slots = self.slots.iter().take(over).copied();
         (over > 0).then(|| slots.fold(0.0, f64::max))

@@ -23,8 +23,9 @@ const RUNS: usize = 7;
 const FEWEST: usize = 3;
 /// What at least this share of the runs needed is expected.
 const SHARE: f64 = 0.6;
-/// A start is not known if its earliest and its latest time are further apart than twice this, and what
-/// is later than this counts as not coming.
+/// A start is not known if its earliest and its latest time are further apart than twice this, or twice
+/// the time until units would run if that is less: so long, room that is ready may be idle. What is later
+/// than this counts as not coming.
 const TOLERANCE: Duration = Duration::from_secs(600);
 
 /// What is learned of steps.
@@ -37,8 +38,15 @@ pub struct StepHabits {
     running: RunningSteps,
     /// Since when steps wait that nothing keeps from starting, by id.
     startable: BTreeMap<Arc<str>, Timestamp>,
-    /// Steps for which room was made ready at the last reading, by id.
+    /// Steps that are listed and for which room was made ready, by id.
     expected: BTreeSet<Arc<str>>,
+}
+
+/// The present, and for how long a start may be uncertain, to either side.
+#[derive(Clone, Copy)]
+struct Now {
+    at: Timestamp,
+    tolerance: Duration,
 }
 
 /// The steps of a name.
@@ -136,22 +144,31 @@ impl StepHabits {
     }
 
     /// The steps that run or will have started within `lead`, with what they need.
-    pub fn expect(&mut self, steps: &Steps, now: Timestamp, lead: Duration) -> Vec<ExpectedStep> {
+    pub fn expect(&mut self, steps: &Steps, at: Timestamp, lead: Duration) -> Vec<ExpectedStep> {
+        let now = Now {
+            at,
+            tolerance: lead.min(TOLERANCE),
+        };
         let mut expected = Vec::new();
         let mut slots: Vec<Option<Span<Timestamp>>> = Vec::new();
+        let mut shown: BTreeMap<String, f64> = BTreeMap::new();
         for (step, _) in steps.running() {
             let running = self.running.steps.get(&step.id);
             let usual = running.and_then(|running| Some((running, self.usual(&running.name)?)));
             let ends = usual.as_ref();
             let ends = ends.and_then(|(running, usual)| running.ends(usual, now));
             slots.push(ends);
-            expected.extend(usual.and_then(|(running, usual)| running.expected(usual, ends, now)));
+            if let Some((running, usual)) = usual {
+                let factor = running.shown(&usual, at);
+                let least = shown.entry(running.name.clone()).or_insert(1.0);
+                *least = factor.min(*least);
+                expected.extend(running.expected(usual, ends, factor, at));
+            }
         }
-        let mut prepared = BTreeSet::new();
         let free = (steps.concurrency as usize).saturating_sub(slots.len());
         let at_once = Span {
-            first: now,
-            last: now,
+            first: at,
+            last: at,
         };
         slots.extend(std::iter::repeat_n(
             Some(at_once),
@@ -161,19 +178,23 @@ impl StepHabits {
             let Some(slot) = next_slot(&mut slots) else {
                 break;
             };
-            let usual = self.usual(&without_numbers(&step.name));
+            let name = without_numbers(&step.name);
+            let usual = self.usual(&name);
             let start = slot
                 .take()
                 .filter(|start| self.is_coming(step, *start, now));
             if let (Some(start), Some(usual)) = (start, usual) {
-                *slot = start.and_then(usual.lasts);
-                if start.first <= now + lead {
-                    prepared.insert(step.id.clone());
-                    expected.push(usual.expected(&without_numbers(&step.name), start.first));
+                *slot = start.and_then(usual.lasts, now.tolerance);
+                if start.first <= at + lead {
+                    self.expected.insert(step.id.clone());
+                    // What the one of this name that runs does not need, the next does not, either.
+                    let factor = shown.get(&name).copied().unwrap_or(1.0);
+                    expected.push(usual.expected(&name, start.first, factor));
                 }
             }
         }
-        self.expected = prepared;
+        let listed: BTreeSet<&Arc<str>> = steps.steps.iter().map(|step| &step.id).collect();
+        self.expected.retain(|id| listed.contains(id));
         expected
     }
 
@@ -187,13 +208,13 @@ impl StepHabits {
     }
 
     /// Whether a step that can start at that time is likely to: not if it could have for long.
-    fn is_coming(&mut self, step: &Step, start: Span<Timestamp>, now: Timestamp) -> bool {
-        if start.last > now {
+    fn is_coming(&mut self, step: &Step, start: Span<Timestamp>, now: Now) -> bool {
+        if start.last > now.at {
             self.startable.remove(&step.id);
             return true;
         }
-        let since = *self.startable.entry(step.id.clone()).or_insert(now);
-        now.since(since) <= TOLERANCE
+        let since = *self.startable.entry(step.id.clone()).or_insert(now.at);
+        now.at.since(since) <= now.tolerance
     }
 
     fn record(&mut self, step: RunningStep, ended_at: Timestamp) {
@@ -223,6 +244,9 @@ impl StepHabits {
         let profiles: Vec<&Profile> = runs.iter().map(|run| &run.needed).collect();
         let needed = Profile::reached_by(&profiles, SHARE);
         let most = needed.most();
+        // A name may stand for different work by now.
+        let latest = runs.back().map_or(0.0, |run| run.needed.most() / most);
+        let needed = needed.times(latest);
         let times = profiles.iter().filter(|run| run.most() >= most).count();
         let mut lasted: Vec<Duration> = runs.iter().map(|run| run.lasted).collect();
         lasted.sort_unstable();
@@ -360,16 +384,22 @@ impl RunningSteps {
 impl RunningStep {
     /// When it ends, one step of time ahead at the earliest; `None` if it takes longer than is usual, or if
     /// that differs too much.
-    fn ends(&self, usual: &Usual, now: Timestamp) -> Option<Span<Timestamp>> {
+    fn ends(&self, usual: &Usual, now: Now) -> Option<Span<Timestamp>> {
         let started = Span {
             first: self.started_at,
             last: self.started_at,
         };
-        let Span { first, last } = started.and_then(usual.lasts)?;
-        (now <= last + TOLERANCE).then(|| Span {
-            first: first.max(now + STEP),
-            last: last.max(now + STEP),
+        let Span { first, last } = started.and_then(usual.lasts, now.tolerance)?;
+        (now.at <= last + now.tolerance).then(|| Span {
+            first: first.max(now.at + STEP),
+            last: last.max(now.at + STEP),
         })
+    }
+
+    /// What it has shown to need of what is usual so far.
+    fn shown(&self, usual: &Usual, at: Timestamp) -> f64 {
+        self.needed
+            .share_of(&usual.needed, at.since(self.started_at))
     }
 
     /// What it still needs, until the step behind it could start; `None` if it takes longer than is usual.
@@ -377,19 +407,18 @@ impl RunningStep {
         &self,
         usual: Usual,
         ends: Option<Span<Timestamp>>,
-        now: Timestamp,
+        factor: f64,
+        at: Timestamp,
     ) -> Option<ExpectedStep> {
-        let age = now.since(self.started_at);
-        if age > usual.lasts.last && ends.is_none() {
+        if at.since(self.started_at) > usual.lasts.last && ends.is_none() {
             return None;
         }
-        let factor = self.needed.share_of(&usual.needed, age);
         let runs = Some(Runs {
             since: self.started_at,
             factor,
             held: self.units.held,
         });
-        let mut expected = usual.expected(&self.name, self.started_at);
+        let mut expected = usual.expected(&self.name, self.started_at, 1.0);
         if let Some(ends) = ends {
             let lasts = ends.first.since(self.started_at).saturating_sub(STEP);
             expected.due.needed = expected.due.needed.until(lasts);
@@ -399,12 +428,13 @@ impl RunningStep {
 }
 
 impl Usual {
-    fn expected(self, name: &str, at: Timestamp) -> ExpectedStep {
+    /// The step at this time, if it needs this part of what is usual.
+    fn expected(self, name: &str, at: Timestamp, factor: f64) -> ExpectedStep {
         ExpectedStep {
             name: name.to_owned(),
             due: Due {
                 at,
-                needed: self.needed,
+                needed: self.needed.times(factor),
                 got: self.got,
                 times: self.times,
                 periods: self.runs,
@@ -418,9 +448,9 @@ impl Usual {
 
 impl Span<Timestamp> {
     /// The end of what takes so long from here; `None` if that differs too much.
-    fn and_then(self, lasts: Span) -> Option<Self> {
+    fn and_then(self, lasts: Span, tolerance: Duration) -> Option<Self> {
         let (first, last) = (self.first + lasts.first, self.last + lasts.last);
-        (last.since(first) <= TOLERANCE * 2).then_some(Self { first, last })
+        (last.since(first) <= tolerance * 2).then_some(Self { first, last })
     }
 }
 

@@ -111,6 +111,31 @@ fn what_has_come_is_given_what_it_needed_before_and_nothing_beyond() {
 }
 
 #[test]
+fn what_runs_and_needs_less_by_now_keeps_nothing_that_it_does_not_hold() {
+    let mut arrivals = Arrivals::default();
+    for minute in 0..3 * 1_440 + 90 {
+        let now = at(minute * MINUTE);
+        let (day, age) = (minute / 1_440, minute % 1_440 - 60);
+        // On the last day, what is left after five minutes is soon done.
+        let units = if day == 3 && age > 5 { 2.0 } else { 12.0 };
+        let id: Arc<str> = format!("application_1_{day}").into();
+        let etl = Seen {
+            id: &id,
+            name: "etl",
+            held: units,
+            needed: units,
+        };
+        let seen: Vec<Seen> = (0..30).contains(&age).then_some(etl).into_iter().collect();
+        arrivals.observe(&seen, None, now);
+        let allocated = if seen.is_empty() { 0.0 } else { units };
+        let expected = arrivals.expect(None, now, DELAY, preference(), allocated);
+        if day == 3 && age > 5 {
+            assert_eq!(expected.units, 0, "after {age} minutes");
+        }
+    }
+}
+
+#[test]
 fn a_wide_stage_later_is_made_ready_for_as_it_came_before() {
     let mut arrivals = Arrivals::default();
     let mut ready_at = Vec::new();
