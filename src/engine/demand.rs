@@ -236,7 +236,7 @@ impl DemandState {
             units_served: load.served.min(load.pending),
             units_remaining: load.remaining(),
             units_for_remaining: load.for_remaining(),
-            capacity_factor: preference.capacity_factor,
+            capacity_factor: preference.if_known(units.known.is_some()).capacity_factor,
             units_needed: units.needed,
             units_kept: rounded_down(units.kept) as u32,
             units_surplus: whole(units.surplus),
@@ -276,14 +276,14 @@ impl DemandState {
             size: known,
             expected,
         } = foreseen;
-        let (at, preference) = (cluster.tick.at(), measure.preference);
+        let (at, preference) = (
+            cluster.tick.at(),
+            measure.preference.if_known(known.is_some()),
+        );
         let supply = cluster.supply(measure.resource);
         let (have, there) = (supply.have(), supply.usable());
         let levels = |units: f64| rounded_down(units) as u32;
-        let price = match &known {
-            Some(_) => preference.known_price,
-            None => preference.price,
-        };
+        let price = preference.price;
         let kept = self.kept(at, levels(have), levels(there), price);
         // All levels are kept: so is the part of a unit above them.
         let keeps_all = kept == levels(have) || !shape.has_all_nodes;

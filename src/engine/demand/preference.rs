@@ -1,4 +1,4 @@
-//! Translates a performance index into four numbers between the least cost and the least waiting.
+//! Translates a performance index into numbers between the least cost and the least waiting.
 
 use std::time::Duration;
 
@@ -18,6 +18,8 @@ pub struct Preference {
     pub price: Duration,
     /// The same where the work of applications is known.
     pub known_price: Duration,
+    /// The capacity factor where the work of applications is known.
+    pub known_capacity_factor: f64,
     /// Where the work is known: what a second of waiting of a task is worth, in unit-seconds.
     pub waiting_price: f64,
     /// Where the work is known: the part of the units that would be asked for otherwise which is asked
@@ -34,6 +36,7 @@ const PATH: [Point; 18] = [
         patience: 1.0,
         growth: 1.5,
         capacity_factor: 0.45,
+        known_capacity_factor: 0.2,
         price: 0.3,
         known_price: 0.25,
         waiting_price: 0.0001,
@@ -44,6 +47,7 @@ const PATH: [Point; 18] = [
         patience: 0.6,
         growth: 1.5,
         capacity_factor: 0.5,
+        known_capacity_factor: 0.2,
         price: 0.3,
         known_price: 0.25,
         waiting_price: 0.001,
@@ -54,9 +58,10 @@ const PATH: [Point; 18] = [
         patience: 0.3,
         growth: 1.5,
         capacity_factor: 0.5,
+        known_capacity_factor: 0.2,
         price: 0.4,
         known_price: 0.25,
-        waiting_price: 0.003,
+        waiting_price: 0.01,
         floor: 0.0,
     },
     Point {
@@ -64,9 +69,10 @@ const PATH: [Point; 18] = [
         patience: 0.1,
         growth: 1.6,
         capacity_factor: 0.52,
+        known_capacity_factor: 0.5,
         price: 0.45,
-        known_price: 0.3,
-        waiting_price: 0.01,
+        known_price: 0.25,
+        waiting_price: 0.03,
         floor: 0.0,
     },
     Point {
@@ -74,9 +80,10 @@ const PATH: [Point; 18] = [
         patience: 0.06,
         growth: 4.0,
         capacity_factor: 0.55,
+        known_capacity_factor: 0.5,
         price: 0.5,
         known_price: 0.3,
-        waiting_price: 0.03,
+        waiting_price: 0.1,
         floor: 0.0,
     },
     Point {
@@ -84,9 +91,10 @@ const PATH: [Point; 18] = [
         patience: 0.05,
         growth: 1_000.0,
         capacity_factor: 0.6,
+        known_capacity_factor: 0.5,
         price: 0.55,
         known_price: 0.35,
-        waiting_price: 0.15,
+        waiting_price: 0.3,
         floor: 0.0,
     },
     Point {
@@ -94,9 +102,10 @@ const PATH: [Point; 18] = [
         patience: 0.05,
         growth: 1_000.0,
         capacity_factor: 0.72,
+        known_capacity_factor: 0.6,
         price: 0.6,
         known_price: 0.6,
-        waiting_price: 0.5,
+        waiting_price: 0.6,
         floor: 0.0,
     },
     Point {
@@ -104,6 +113,7 @@ const PATH: [Point; 18] = [
         patience: 0.05,
         growth: 1_000.0,
         capacity_factor: 0.9,
+        known_capacity_factor: 0.9,
         price: 0.8,
         known_price: 0.9,
         waiting_price: 2.0,
@@ -114,6 +124,7 @@ const PATH: [Point; 18] = [
         patience: 0.05,
         growth: 1_000.0,
         capacity_factor: 1.0,
+        known_capacity_factor: 1.0,
         price: 1.5,
         known_price: 1.2,
         waiting_price: 20.0,
@@ -124,6 +135,7 @@ const PATH: [Point; 18] = [
         patience: 0.027,
         growth: 1_000.0,
         capacity_factor: 1.023,
+        known_capacity_factor: 1.023,
         price: 2.06,
         known_price: 2.06,
         waiting_price: 40.0,
@@ -134,6 +146,7 @@ const PATH: [Point; 18] = [
         patience: 0.0,
         growth: 1_000.0,
         capacity_factor: 1.05,
+        known_capacity_factor: 1.05,
         price: 3.0,
         known_price: 3.0,
         waiting_price: 40.0,
@@ -144,6 +157,7 @@ const PATH: [Point; 18] = [
         patience: 0.0,
         growth: 1_000.0,
         capacity_factor: 1.15,
+        known_capacity_factor: 1.15,
         price: 5.5,
         known_price: 5.5,
         waiting_price: 40.0,
@@ -154,6 +168,7 @@ const PATH: [Point; 18] = [
         patience: 0.0,
         growth: 1_000.0,
         capacity_factor: 1.2,
+        known_capacity_factor: 1.2,
         price: 8.0,
         known_price: 8.0,
         waiting_price: 40.0,
@@ -164,6 +179,7 @@ const PATH: [Point; 18] = [
         patience: 0.0,
         growth: 1_000.0,
         capacity_factor: 1.5,
+        known_capacity_factor: 1.5,
         price: 9.5,
         known_price: 9.5,
         waiting_price: 40.0,
@@ -174,6 +190,7 @@ const PATH: [Point; 18] = [
         patience: 0.0,
         growth: 1_000.0,
         capacity_factor: 1.55,
+        known_capacity_factor: 1.55,
         price: 12.0,
         known_price: 12.0,
         waiting_price: 40.0,
@@ -184,6 +201,7 @@ const PATH: [Point; 18] = [
         patience: 0.0,
         growth: 1_000.0,
         capacity_factor: 1.9,
+        known_capacity_factor: 1.9,
         price: 14.0,
         known_price: 14.0,
         waiting_price: 40.0,
@@ -194,6 +212,7 @@ const PATH: [Point; 18] = [
         patience: 0.0,
         growth: 1_000.0,
         capacity_factor: 2.5,
+        known_capacity_factor: 2.5,
         price: 60.0,
         known_price: 60.0,
         waiting_price: 40.0,
@@ -204,6 +223,7 @@ const PATH: [Point; 18] = [
         patience: 0.0,
         growth: 1_000.0,
         capacity_factor: 4.0,
+        known_capacity_factor: 4.0,
         price: 3_000.0,
         known_price: 3_000.0,
         waiting_price: 40.0,
@@ -217,6 +237,7 @@ struct Point {
     patience: f64,
     growth: f64,
     capacity_factor: f64,
+    known_capacity_factor: f64,
     price: f64,
     known_price: f64,
     waiting_price: f64,
@@ -241,10 +262,23 @@ impl Preference {
             growth: between(from.growth.ln(), to.growth.ln()).exp(),
             capacity_factor: between(from.capacity_factor, to.capacity_factor),
             price: provisioning.mul_f64(between(from.price.ln(), to.price.ln()).exp()),
+            known_capacity_factor: between(from.known_capacity_factor, to.known_capacity_factor),
             known_price: provisioning
                 .mul_f64(between(from.known_price.ln(), to.known_price.ln()).exp()),
             waiting_price: between(from.waiting_price.ln(), to.waiting_price.ln()).exp(),
             floor: between(from.floor, to.floor),
+        }
+    }
+
+    /// The preference where the work of applications is known, or the same where it is not.
+    pub fn if_known(self, is_known: bool) -> Self {
+        if !is_known {
+            return self;
+        }
+        Self {
+            capacity_factor: self.known_capacity_factor,
+            price: self.known_price,
+            ..self
         }
     }
 }
@@ -269,6 +303,7 @@ mod tests {
             && one.growth <= next.growth
             && one.price <= next.price
             && one.known_price <= next.known_price
+            && one.known_capacity_factor <= next.known_capacity_factor
             && one.waiting_price <= next.waiting_price
             && one.floor <= next.floor));
         assert_eq!(
