@@ -42,6 +42,13 @@ pub struct DemandReport {
     pub capacity_factor: f64,
     /// Units for what is allocated, what remains, and what is expected at this time of day.
     pub units_needed: u32,
+    /// The part of `units_needed` that is asked for once it has been missing for long enough for a call.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub units_put_off: u32,
+    /// Work has waited for long beside idle room that does not hold it, and no node is empty: one unit is
+    /// added.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub needs_empty_node: bool,
     /// Units that are in use, or idle and worth keeping.
     pub units_kept: u32,
     /// The part of `units_kept` that is not worth keeping, and goes once it has cost enough for a call.
@@ -209,6 +216,16 @@ impl DemandReport {
             self.need(),
             self.units_kept
         ));
+        lines.extend(self.needs_empty_node.then(|| {
+            "work has waited for long beside idle room, and no node is empty: one unit more"
+                .to_owned()
+        }));
+        lines.extend((self.units_put_off > 0).then(|| {
+            format!(
+                "{} more needed: asked for together with others, or soon",
+                self.units_put_off
+            )
+        }));
         lines.extend((self.units_surplus > 0).then(|| {
             format!(
                 "{} of them too many: released together with others, or soon",
@@ -302,10 +319,12 @@ impl DemandReport {
 
     /// Whether the targets end up with fewer units than needed.
     pub fn is_cut(&self) -> bool {
-        self.units_needed
-            .saturating_add(self.units_unusable)
-            .saturating_sub(self.units_others)
-            > self.units_given()
+        self.units_put_off == 0
+            && (self
+                .units_needed
+                .saturating_add(self.units_unusable)
+                .saturating_sub(self.units_others)
+                > self.units_given())
     }
 
     /// `needed 49, of which the maximum allows 20`.

@@ -17,6 +17,7 @@
 //! of the engine's state.
 
 mod arrivals;
+mod calls;
 mod cluster;
 mod counted;
 mod daily;
@@ -26,6 +27,7 @@ mod levels;
 mod load;
 pub mod member;
 mod order;
+mod parts;
 mod pending_limits;
 pub mod plan;
 mod preference;
@@ -48,14 +50,15 @@ use crate::decision::{DemandReport, HoldReason};
 use crate::observation::{GroupStatus, Sampled, YarnLoad};
 use crate::policy::demand::Demand;
 use crate::units::{Mebibytes, Timestamp};
-use arrivals::Expected;
+use calls::Calls;
 use cluster::{Cluster, Measure};
 use counted::Counted;
 use daily::Daily;
-use known::{Fleet, KnownDemand, KnownSize, Situation};
+use known::{Fleet, KnownDemand, Situation};
 use levels::Levels;
 use load::Load;
 use member::Member;
+use parts::{Foreseen, Shape, Units};
 use plan::Plan;
 use preference::Preference;
 use provisioning::Provisioning;
@@ -64,9 +67,6 @@ use shares::Wanted;
 use surplus::Surplus;
 use turnover::Turnover;
 use units::{DemandLimits, UnitSize, rounded_down, whole};
-
-/// Units are released once they have cost as much as one unit in this part of the provisioning time.
-const WORTH_A_CALL: f64 = 0.3;
 
 /// What a `demand:` policy learns from one observation to the next.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -87,46 +87,8 @@ pub struct DemandState {
     known: KnownDemand,
     #[serde(default)]
     surplus: Surplus,
-}
-
-/// The units of the whole cluster that a demand asks for, and the parts that they follow from.
-struct Units {
-    /// Growth or forecast, whichever is larger.
-    needed: u32,
-    /// What is needed or worth keeping, of the units that there are.
-    kept: f64,
-    forecast: Option<u32>,
-    /// Applications that are expected.
-    expected: Expected,
-    /// What the targets should have, within the limits of the demand.
-    desired: f64,
-    /// What the usable instances of the targets count at least, as the limits count.
-    least: f64,
-    /// The part of what is kept that waits for a scale-in which is worth a call.
-    surplus: f64,
-    /// How long the highest level is kept while idle.
-    keep_idle: Duration,
-    /// What follows from the work of applications, where it is known.
-    known: Option<KnownSize>,
-}
-
-/// What applications say, and have shown.
-#[derive(Default)]
-struct Foreseen {
-    /// What follows from the work that is left; `None` where nothing is known, or something but the lack
-    /// of room keeps work waiting.
-    size: Option<KnownSize>,
-    /// Applications that will start.
-    expected: Expected,
-}
-
-/// What the load says about the cluster beside its size.
-#[derive(Clone, Copy)]
-struct Shape {
-    /// Pending work waits beside room that could hold it.
-    waits_beside_room: bool,
-    /// The nodes offer as much as the running units should.
-    has_all_nodes: bool,
+    #[serde(default)]
+    calls: Calls,
 }
 
 impl DemandState {
@@ -183,19 +145,20 @@ impl DemandState {
         }
         let shape = Shape {
             waits_beside_room: counted.waits_beside_room,
+            lacks_empty_node: counted.held_back.is_empty() && cluster.lacks_empty_node(),
             has_all_nodes,
         };
         let load = self.load(&yarn.value, measure, preference.patience);
         let foreseen = self.foresee(&cluster, measure, &load, &counted);
         let units = self.units(&cluster, measure, &load, shape, foreseen);
         let supply = cluster.supply(resource);
-        let needed = f64::from(units.needed);
+        let (needed, asked) = (f64::from(units.needed), f64::from(units.asked));
         let (fewest, most) = cluster.limits_in_units(measure, limits.min);
         Ok(Plan {
             wanted: Wanted {
                 resource,
                 units: units.desired,
-                needed: supply.share_of_targets(needed).clamp(fewest, most),
+                needed: supply.share_of_targets(asked).clamp(fewest, most),
                 least: units.least,
                 drops_unusable: supply.has_replaced_unusable(needed),
                 first_market: demand.first_market,
@@ -238,6 +201,8 @@ impl DemandState {
             units_for_remaining: load.for_remaining(),
             capacity_factor: preference.if_known(units.known.is_some()).capacity_factor,
             units_needed: units.needed,
+            units_put_off: units.needed - units.asked,
+            needs_empty_node: units.one_more,
             units_kept: rounded_down(units.kept) as u32,
             units_surplus: whole(units.surplus),
             units_forecast: units.forecast,
@@ -275,6 +240,7 @@ impl DemandState {
         let Foreseen {
             size: known,
             expected,
+            backlog_stands,
         } = foreseen;
         let (at, preference) = (
             cluster.tick.at(),
@@ -288,40 +254,41 @@ impl DemandState {
         // All levels are kept: so is the part of a unit above them.
         let keeps_all = kept == levels(have) || !shape.has_all_nodes;
         let kept = if keeps_all { have } else { f64::from(kept) };
-        let worth_a_call = self.provisioning.delay().mul_f64(WORTH_A_CALL);
-        let worth = kept;
-        let kept = (self.surplus).settle(at, (have, worth), cluster.tick.poll, worth_a_call);
-        let forecast = self.daily.forecast(at, self.provisioning.delay());
-        let most = if shape.waits_beside_room {
-            levels(have)
-        } else {
-            u32::MAX
-        };
+        let (worth, delay, poll) = (kept, self.provisioning.delay(), cluster.tick.poll);
+        let requested = cluster.instances.requested;
+        (self.calls).observe(at, requested, &mut self.surplus);
+        let worth_a_call = self.calls.worth_of_scale_in(delay);
+        let kept = (self.surplus).settle(at, (have, worth), poll, worth_a_call);
+        let forecast = self.daily.forecast(at, delay);
         let grown = match &known {
             Some(known) => known.units(load, preference, there),
             None => load.units(preference, there),
         };
-        let grown = grown.min(most);
-        let needed = grown.max(forecast.unwrap_or(0));
-        let needed = needed.max(expected.units);
-        // The minimum counts the unusable instances that stay.
+        // What has waited for long beside idle room may need a whole node.
+        let one_more = shape.lacks_empty_node && backlog_stands && have <= there;
+        let grown = match (shape.waits_beside_room, one_more) {
+            (false, _) => grown,
+            (true, false) => grown.min(levels(have)),
+            (true, true) => levels(have).saturating_add(1),
+        };
+        let foreseen = forecast.unwrap_or(0).max(expected.units);
+        let needed = grown.max(foreseen);
+        let asked = (self.calls).put_off_scale_out(at, (have, needed), poll, delay);
         let least = if supply.has_replaced_unusable(f64::from(needed)) {
             measure.limits.min
         } else {
-            let unusable = cluster
-                .members
-                .iter()
-                .map(|member| f64::from(member.unusable) * measure.limits.count(member));
-            (measure.limits.min - unusable.sum::<f64>()).max(0.0)
+            cluster.least_beside_unusable(&measure.limits)
         };
         let (fewest, most) = cluster.limits_in_units(measure, least);
         Units {
             needed,
+            one_more: one_more && shape.waits_beside_room,
+            asked,
             kept,
             forecast,
             expected,
             desired: supply
-                .share_of_targets(supply.total(f64::from(needed), kept))
+                .share_of_targets(supply.total(f64::from(asked), kept))
                 .clamp(fewest, most),
             least,
             surplus: kept - worth,
@@ -339,6 +306,7 @@ impl DemandState {
         self.provisioning.forget();
         self.known.forget();
         self.surplus.forget();
+        self.calls.forget();
     }
 
     /// Returns how many of `have` units are needed or worth keeping. Cancelling a unit that does not
@@ -369,7 +337,10 @@ impl DemandState {
         let (tick, delay) = (cluster.tick, self.provisioning.delay());
         let backlog_stands = self.known.backlog_stands(tick.at(), load.pending, delay);
         let Some(work) = recent(&tick.observation.work, tick) else {
-            return Foreseen::default();
+            return Foreseen {
+                backlog_stands,
+                ..Foreseen::default()
+            };
         };
         self.known.observe(&work.value, work.measured_at);
         let supply = cluster.supply(measure.resource);
@@ -399,7 +370,11 @@ impl DemandState {
         let expected = (self.known).expect(&situation, tick.poll, measure.preference);
         let is_limited = counted.is_limited();
         let size = (!is_limited).then(|| self.known.size(&situation)).flatten();
-        Foreseen { size, expected }
+        Foreseen {
+            size,
+            expected,
+            backlog_stands,
+        }
     }
 
     /// Learns from a measurement of YARN. Measurements that lie further apart than a recent value may be
@@ -415,6 +390,7 @@ impl DemandState {
             self.turnover.forget();
             self.known.forget();
             self.surplus.forget();
+            self.calls.forget();
         }
         self.measured_at = Some(at);
         self.turnover.observe(

@@ -96,6 +96,25 @@ impl<'a> Cluster<'a> {
         (fewest.min(most), most)
     }
 
+    /// What usable instances of the targets have to count for the minimum, which counts the unusable ones that
+    /// Whether something runs on each node that YARN uses, so that a container that needs a whole node fits
+    /// on none. Not while nodes are unknown.
+    pub fn lacks_empty_node(&self) -> bool {
+        let nodes = self.tick.snapshot();
+        nodes.is_some_and(|nodes| {
+            let used = nodes.0.iter();
+            let mut used = used.filter(|node| node.health.is_usable() && !node.draining);
+            used.all(|node| node.containers > 0)
+        })
+    }
+
+    /// stay.
+    pub fn least_beside_unusable(&self, limits: &DemandLimits) -> f64 {
+        let members = self.members.iter();
+        let unusable = members.map(|member| f64::from(member.unusable) * limits.count(member));
+        (limits.min - unusable.sum::<f64>()).max(0.0)
+    }
+
     /// The most units of a resource that the limits allow to the whole cluster.
     pub fn most_units(&self, limits: &DemandLimits, resource: Resource) -> f64 {
         limits.most_units(self.members, resource) + self.supply(resource).others

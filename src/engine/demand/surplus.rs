@@ -1,5 +1,6 @@
 //! Lets small scale-ins wait for each other. Releasing one unit at a time, as soon as it is not worth
 //! keeping, makes many calls that save little, and more than half of them are taken back.
+//! [`super::calls`] says how much a call has to save.
 
 use std::time::Duration;
 
@@ -7,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::units::Timestamp;
 
-/// What more units than are worth keeping have cost since there were any.
+/// What units have cost that are too many, or missing, since there were any.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Surplus {
@@ -27,24 +28,36 @@ impl Surplus {
         poll: Duration,
         worth_a_call: Duration,
     ) -> f64 {
-        if kept >= have {
-            *self = Self::default();
-            return kept;
+        // Until they are gone: something may hold the scale-in for a poll.
+        if self.has_cost(at, have - kept, poll, worth_a_call) {
+            kept
+        } else {
+            kept.max(have)
+        }
+    }
+
+    /// Whether a difference, of `units` now, has cost `worth_a_call` of one unit since there was one. When it
+    /// is first seen, there has been one for the time of a `poll`.
+    pub fn has_cost(
+        &mut self,
+        at: Timestamp,
+        units: f64,
+        poll: Duration,
+        worth_a_call: Duration,
+    ) -> bool {
+        if units <= 0.0 {
+            self.forget();
+            return false;
         }
         let seconds = self
             .last
             .map_or(poll.as_secs_f64(), |last| at.seconds_since(last).max(0.0));
         self.last = Some(at);
-        self.spent_s += (have - kept) * seconds;
-        if self.spent_s < worth_a_call.as_secs_f64() {
-            have
-        } else {
-            // Until they are gone: something may hold the scale-in for a poll.
-            kept
-        }
+        self.spent_s += units * seconds;
+        self.spent_s >= worth_a_call.as_secs_f64()
     }
 
-    /// Adjusts to a gap in the observations.
+    /// Adjusts to a gap in the observations, or to a call that was made: the next is for what is left.
     pub fn forget(&mut self) {
         *self = Self::default();
     }

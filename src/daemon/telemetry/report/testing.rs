@@ -47,6 +47,8 @@ pub fn demand() -> DemandReport {
         units_for_remaining: 10.0,
         capacity_factor: 1.0,
         units_needed: 14,
+        units_put_off: 0,
+        needs_empty_node: false,
         units_kept: 4,
         units_surplus: 0,
         units_forecast: Some(9),

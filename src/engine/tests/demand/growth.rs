@@ -125,10 +125,36 @@ fn it_does_not_grow_for_what_finishing_containers_make_room_for_within_its_patie
         },
     );
     assert!(flood.units_remaining > 0.0);
+    // The index allows one unit more, which waits for a poll.
+    assert_eq!((flood.units_put_off, cluster.size()), (1, 0));
+    cluster.tick(
+        660,
+        Some(Work {
+            allocated: 2.0,
+            pending: 500.0,
+            released: 16,
+        }),
+    );
     assert!(
         cluster.size() > 0,
         "a flood is more than two nodes can take"
     );
+}
+
+#[test]
+fn one_unit_waits_for_others_is_told_and_comes_at_the_next_poll() {
+    let mut cluster = Cluster::new(following("min: 0, max: 40, performance_index: 68"), 8);
+    let report = cluster.report(0, busy(10.0, 0.2));
+    assert_eq!((report.units_put_off, cluster.size()), (1, 8), "{report}");
+    let said = report.to_string();
+    assert!(
+        said.contains("needed 11, in use or worth keeping 10, of which 2 in other groups; 1 more needed: asked for together"),
+        "{said}"
+    );
+    let report = cluster.report(30, busy(10.0, 0.2));
+    assert_eq!((report.units_put_off, cluster.size()), (0, 9), "{report}");
+    let report = cluster.report(60, busy(10.0, 4.0));
+    assert_eq!(report.units_put_off, 0, "many do not wait: {report}");
 }
 
 #[test]

@@ -14,6 +14,26 @@ fn idle_units_go_in_the_end_down_to_the_minimum() {
 }
 
 #[test]
+fn each_of_the_scale_ins_that_follow_each_other_is_worth_a_call() {
+    let mut cluster = Cluster::new(following("min: 0, max: 40, performance_index: 1"), 18);
+    for s in (0..600).step_by(30) {
+        cluster.tick(s, Some(busy(20.0, 0.0)));
+    }
+    let mut released = Vec::new();
+    for poll in 0..60_i64 {
+        let before = cluster.size();
+        let allocated = (20.0 - 0.5 * poll as f64).max(2.0);
+        cluster.tick(600 + 30 * poll, Some(busy(allocated, 0.0)));
+        released.extend((cluster.size() < before).then(|| before - cluster.size()));
+    }
+    assert_eq!(cluster.size(), 0);
+    assert!(
+        released.len() <= 9 && released.iter().all(|units| *units > 1),
+        "{released:?}"
+    );
+}
+
+#[test]
 fn units_still_on_their_way_are_taken_back_sooner_than_those_that_are_there() {
     let kept_s = |work_ends_s: i64| {
         let mut cluster = Cluster::new(following("min: 0, max: 40, performance_index: 68"), 0);
