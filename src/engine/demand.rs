@@ -256,8 +256,8 @@ impl DemandState {
         let kept = if keeps_all { have } else { f64::from(kept) };
         let (worth, delay, poll) = (kept, self.provisioning.delay(), cluster.tick.poll);
         let requested = cluster.instances.requested;
-        (self.calls).observe(at, requested, &mut self.surplus);
-        let worth_a_call = self.calls.worth_of_scale_in(delay);
+        (self.calls).observe(requested, &mut self.surplus);
+        let worth_a_call = Calls::worth_of_scale_in(delay);
         let kept = (self.surplus).settle(at, (have, worth), poll, worth_a_call);
         let forecast = self.daily.forecast(at, delay);
         let grown = match &known {
@@ -273,7 +273,8 @@ impl DemandState {
         };
         let foreseen = forecast.unwrap_or(0).max(expected.units);
         let needed = grown.max(foreseen);
-        let asked = (self.calls).put_off_scale_out(at, (have, needed), poll, delay);
+        let patience = 1.0 - preference.floor;
+        let asked = (self.calls).put_off_scale_out(at, (have, needed), poll, delay, patience);
         let least = if supply.has_replaced_unusable(f64::from(needed)) {
             measure.limits.min
         } else {

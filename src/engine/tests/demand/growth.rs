@@ -143,7 +143,7 @@ fn it_does_not_grow_for_what_finishing_containers_make_room_for_within_its_patie
 
 #[test]
 fn one_unit_waits_for_others_is_told_and_comes_at_the_next_poll() {
-    let mut cluster = Cluster::new(following("min: 0, max: 40, performance_index: 68"), 8);
+    let mut cluster = Cluster::new(following("min: 0, max: 40, performance_index: 55"), 8);
     let report = cluster.report(0, busy(10.0, 0.2));
     assert_eq!((report.units_put_off, cluster.size()), (1, 8), "{report}");
     let said = report.to_string();
