@@ -49,6 +49,17 @@ struct Running {
     /// When it started; `None` if it ran before anything was read.
     since: Option<Timestamp>,
     units: Units,
+    /// It says what is left to do.
+    #[serde(default)]
+    is_known: bool,
+}
+
+/// Applications that have started together.
+#[derive(Default)]
+struct Together {
+    units: Units,
+    /// One of them does not say what is left to do.
+    is_unknown: bool,
 }
 
 impl Arrivals {
@@ -69,17 +80,19 @@ impl Arrivals {
                 name: without_numbers(one.name),
                 since: before.map(|_| read_at),
                 units: Units::default(),
+                is_known: one.is_known,
             });
+            running.is_known = one.is_known;
             running.units = Units {
                 held: one.held,
                 needed: one.needed,
             };
             self.running.insert(one.id.clone(), running);
         }
-        for ((name, since), units) in self.started() {
+        for ((name, since), started) in self.started() {
             let is_prepared = self.expected.contains(&name);
             let habit = self.habits.entry(name).or_default();
-            habit.record(since, read_at.since(since), units, is_prepared);
+            habit.record(since, read_at.since(since), started.units, is_prepared);
         }
         self.forget_old(read_at);
     }
@@ -106,13 +119,14 @@ impl Arrivals {
             }
         }
         self.expected = courses.iter().map(|course| course.name.clone()).collect();
-        for ((name, since), units) in self.started() {
+        for ((name, since), started) in self.started() {
             let habit = self.habits.get(&name).filter(|_| !of_steps.contains(&name));
             if let Some((due, factor)) = habit.and_then(|habit| so_far(habit, since, now)) {
                 let runs = Runs {
                     since,
                     factor,
-                    held: units.held,
+                    held: started.units.held,
+                    is_known: !started.is_unknown,
                 };
                 courses.push(Course::new(&name, due, Some(runs), preference));
             }
@@ -125,14 +139,15 @@ impl Arrivals {
         Expected::of(&courses, now, lead, allocated)
     }
 
-    /// By name and time: the units of the applications that have started together.
-    fn started(&self) -> BTreeMap<(String, Timestamp), Units> {
-        let mut started: BTreeMap<(String, Timestamp), Units> = BTreeMap::new();
+    /// By name and time: the applications that have started together.
+    fn started(&self) -> BTreeMap<(String, Timestamp), Together> {
+        let mut started: BTreeMap<(String, Timestamp), Together> = BTreeMap::new();
         for running in self.running.values() {
             if let Some(since) = running.since {
-                let units = started.entry((running.name.clone(), since)).or_default();
-                units.held += running.units.held;
-                units.needed += running.units.needed;
+                let together = started.entry((running.name.clone(), since)).or_default();
+                together.units.held += running.units.held;
+                together.units.needed += running.units.needed;
+                together.is_unknown |= !running.is_known;
             }
         }
         started

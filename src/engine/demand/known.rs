@@ -160,6 +160,7 @@ impl KnownDemand {
                 name: &application.name,
                 held: now.units(application, application.memory_allocated),
                 needed: now.need(application),
+                is_known: application.known().is_some(),
             })
             .collect();
         let delay = Duration::from_secs_f64(now.fleet.delay_s);

@@ -27,6 +27,8 @@ pub struct Runs {
     pub factor: f64,
     /// Units that it holds.
     pub held: f64,
+    /// It says what is left to do.
+    pub is_known: bool,
 }
 
 /// What is expected, for how many units altogether.
@@ -65,9 +67,9 @@ impl Course {
             };
         };
         let usual = needed.at(at.since(runs.since));
-        // What it needs now, it says itself. Only what it will need beyond that is known from before.
+        // What it needs now, it may say itself. Then only what it will need beyond that is known from before.
         let so_far = needed.most_before(now.since(runs.since));
-        let rises = so_far.is_none_or(|so_far| usual > so_far);
+        let rises = !runs.is_known || so_far.is_none_or(|so_far| usual > so_far);
         let usual = usual * runs.factor * self.share;
         match (ahead.is_zero(), rises) {
             (true, true) => usual.max(runs.held),

@@ -19,6 +19,8 @@ pub struct Seen<'a> {
     pub held: f64,
     /// These and those that it waits for.
     pub needed: f64,
+    /// It says what is left to do.
+    pub is_known: bool,
 }
 
 /// The name without numbers, which often are a date or a serial number: runs of digits become `#`.

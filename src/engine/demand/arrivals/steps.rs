@@ -95,6 +95,9 @@ struct RunningStep {
     /// The most units that its applications held.
     got: f64,
     applications: BTreeSet<String>,
+    /// Its applications say what is left to do.
+    #[serde(default)]
+    is_known: bool,
 }
 
 /// What a step of some name is expected to need, and how long it takes.
@@ -312,6 +315,7 @@ impl RunningSteps {
                 needed: Profile::default(),
                 got: 0.0,
                 applications: BTreeSet::new(),
+                is_known: true,
             });
             self.steps.insert(step.id.clone(), running);
         }
@@ -365,12 +369,14 @@ impl RunningSteps {
     fn count(&mut self, seen: &[Seen], read_at: Timestamp) {
         for step in self.steps.values_mut() {
             step.units = Units::default();
+            step.is_known = true;
         }
         for one in seen {
             let owner = self.owners.get(one.id).and_then(Option::as_ref);
             if let Some(step) = owner.and_then(|id| self.steps.get_mut(id)) {
                 step.units.held += one.held;
                 step.units.needed += one.needed;
+                step.is_known &= one.is_known;
             }
         }
         for step in self.steps.values_mut() {
@@ -417,6 +423,7 @@ impl RunningStep {
             since: self.started_at,
             factor,
             held: self.units.held,
+            is_known: self.is_known,
         });
         let mut expected = usual.expected(&self.name, self.started_at, 1.0);
         if let Some(ends) = ends {

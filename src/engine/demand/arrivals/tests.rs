@@ -44,6 +44,7 @@ fn expected_after(starts: &[i64], now: i64) -> Expected {
                 name: "etl 2026-03-02",
                 held: *units,
                 needed: *units,
+                is_known: true,
             })
             .collect();
         let now = at(minute * MINUTE);
@@ -124,6 +125,7 @@ fn what_runs_and_needs_less_by_now_keeps_nothing_that_it_does_not_hold() {
             name: "etl",
             held: units,
             needed: units,
+            is_known: true,
         };
         let seen: Vec<Seen> = (0..30).contains(&age).then_some(etl).into_iter().collect();
         arrivals.observe(&seen, None, now);
@@ -150,6 +152,7 @@ fn a_wide_stage_later_is_made_ready_for_as_it_came_before() {
             name: "etl",
             held: units,
             needed: units,
+            is_known: true,
         };
         let seen: Vec<Seen> = (0..40).contains(&age).then_some(etl).into_iter().collect();
         arrivals.observe(&seen, None, now);
@@ -212,6 +215,7 @@ fn what_runs_when_reading_begins_has_started_at_no_known_time() {
             name: "etl",
             held: 1.0,
             needed: 1.0,
+            is_known: true,
         }];
         arrivals.observe(&seen, None, at(day * DAY));
         arrivals.observe(&seen, None, at(day * DAY + MINUTE));
@@ -232,6 +236,7 @@ fn no_more_names_are_remembered_than_the_newest_hundred() {
             name: &name,
             held: 1.0,
             needed: 1.0,
+            is_known: true,
         }];
         arrivals.observe(&seen, None, at(i64::from(minute) * MINUTE));
     }
@@ -274,6 +279,7 @@ fn names_that_follow_one_another_do_not_add_up() {
                 name,
                 held: 4.0,
                 needed: 4.0,
+                is_known: true,
             })
             .collect();
         arrivals.observe(&seen, None, now);

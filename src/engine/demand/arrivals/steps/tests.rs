@@ -104,6 +104,7 @@ impl Cluster {
                 name: if self.names_tell { step.name } else { "job" },
                 held: step.units * self.got,
                 needed: step.units,
+                is_known: true,
             })
             .collect();
         let allocated = seen.iter().map(|one| one.held).sum();
