@@ -216,28 +216,34 @@ impl DemandReport {
             self.need(),
             self.units_kept
         ));
-        lines.extend(self.needs_empty_node.then(|| {
-            "work has waited for long beside idle room, and no node is empty: one unit more"
-                .to_owned()
-        }));
-        lines.extend((self.units_put_off > 0).then(|| {
-            format!(
-                "{} more needed: asked for together with others, or soon",
-                self.units_put_off
-            )
-        }));
-        lines.extend((self.units_surplus > 0).then(|| {
-            format!(
-                "{} of them too many: released together with others, or soon",
-                self.units_surplus
-            )
-        }));
+        lines.extend(self.what_waits());
         lines.push(match self.keep_idle_s {
             s if s < 0.5 => "an idle unit is released at once".to_owned(),
             s => format!("an idle unit is kept for {}", seconds(s)),
         });
         lines.push(format!("new units take {}", seconds(self.provisioning_s)));
         lines
+    }
+
+    /// The unit that is tried for work that stands, and what waits until it is worth a call.
+    fn what_waits(&self) -> impl Iterator<Item = String> {
+        let one_more = self.needs_empty_node.then(|| {
+            "work has waited for long beside idle room, and no node is empty: one unit more"
+                .to_owned()
+        });
+        let put_off = (self.units_put_off > 0).then(|| {
+            format!(
+                "{} more needed: asked for together with others, or soon",
+                self.units_put_off
+            )
+        });
+        let surplus = (self.units_surplus > 0).then(|| {
+            format!(
+                "{} of them too many: released together with others, or soon",
+                self.units_surplus
+            )
+        });
+        [one_more, put_off, surplus].into_iter().flatten()
     }
 
     /// What a unit is where instances differ: `a unit is the smallest instance, of 12.0 GiB; one of ig-CORE
