@@ -10,6 +10,7 @@ mod nodes;
 mod presence;
 mod properties;
 mod proposals;
+mod reference;
 mod shuffle_output;
 mod stabilization;
 mod state;
