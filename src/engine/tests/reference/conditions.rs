@@ -1,7 +1,6 @@
 //! What conditions are: true, false or unknown, and by which samples.
 
 use super::super::*;
-use super::explore::on;
 use super::history::View;
 use crate::policy::condition::{Leaf, WindowFunction};
 
@@ -227,6 +226,18 @@ impl View<'_> {
 
     /// The sample of a signal in an observation, of any age.
     pub(super) fn sample(&self, tick: usize, signal: usize) -> Option<Sampled<f64>> {
+        self.ticks[tick].samples[self.index][signal]
+    }
+
+    /// Reads all signals of the present observation.
+    pub(super) fn read(&self) -> Vec<Option<Sampled<f64>>> {
+        let signals = 0..self.target.signals.len();
+        signals
+            .map(|signal| self.read_sample(self.ticks.len() - 1, signal))
+            .collect()
+    }
+
+    fn read_sample(&self, tick: usize, signal: usize) -> Option<Sampled<f64>> {
         let group = self.group(tick)?;
         let observation = &self.ticks[tick].observation;
         let cluster = |number: u32| {
@@ -289,43 +300,41 @@ impl View<'_> {
         })
     }
 
-    /// policy-language.md, "Conditions": over the samples of the last minutes. It is unknown until samples
-    /// without a gap span that time (the documentation of [`HoldReason::MissingSignal`]: "not observed for as
-    /// long as a window needs").
+    /// policy-language.md, "Conditions": over the samples of the last minutes before the newest sample. It is
+    /// unknown until samples without a gap span that time (the documentation of [`HoldReason::MissingSignal`]).
     fn over_window(&self, tick: usize, window: usize) -> Option<f64> {
         let spec = self.target.windows[window];
-        let now = self.ticks[tick].observation.at;
         let mut samples: Vec<Sampled<f64>> = Vec::new();
         for earlier in 0..=tick {
-            let sample = self.fresh(earlier, spec.signal);
+            let sample = self.sample(earlier, spec.signal);
             samples.extend(sample.filter(|sample| {
                 samples
                     .last()
                     .is_none_or(|last| last.measured_at < sample.measured_at)
             }));
         }
-        let gap = samples.windows(2).rposition(|pair| {
+        let is_gap = |pair: &[Sampled<f64>]| {
             pair[1].measured_at.since(pair[0].measured_at) > self.allowance(spec.signal)
-        });
+        };
+        let gap = samples.windows(2).rposition(is_gap);
         let samples = &samples[gap.map_or(0, |gap| gap + 1)..];
-        let start = now - spec.over;
-        if samples.first()?.measured_at > start && !on("window_nospan") {
-            return None;
-        }
-        let counted: Vec<Sampled<f64>> = samples
+        let start = samples.last()?.measured_at - spec.over;
+        let before = samples
             .iter()
-            .copied()
-            .filter(|sample| {
-                sample.measured_at > start || (on("window_incl") && sample.measured_at == start)
-            })
-            .collect();
-        aggregate(spec.function, &counted)
+            .rposition(|sample| sample.measured_at <= start)?;
+        aggregate(spec.function, samples[before], &samples[before + 1..])
     }
 }
 
-fn aggregate(function: WindowFunction, samples: &[Sampled<f64>]) -> Option<f64> {
+/// The aggregate of samples, of which `before` is the last one before the window. A rate is the change since
+/// that one.
+fn aggregate(
+    function: WindowFunction,
+    before: Sampled<f64>,
+    samples: &[Sampled<f64>],
+) -> Option<f64> {
     let numbers: Vec<f64> = samples.iter().map(|sample| sample.value).collect();
-    let (first, last) = (samples.first()?, samples.last()?);
+    let last = samples.last()?;
     match function {
         WindowFunction::Average => Some(numbers.iter().sum::<f64>() / numbers.len() as f64),
         WindowFunction::Minimum => numbers.into_iter().reduce(f64::min),
@@ -337,18 +346,18 @@ fn aggregate(function: WindowFunction, samples: &[Sampled<f64>]) -> Option<f64> 
             Some(sorted[rank - 1])
         }
         WindowFunction::Rate => {
-            let seconds = last.measured_at.seconds_since(first.measured_at);
-            let steps = numbers.windows(2);
-            let grown: f64 = steps
-                .map(|pair| {
-                    if pair[1] < pair[0] {
-                        pair[1]
-                    } else {
-                        pair[1] - pair[0]
-                    }
-                })
-                .sum();
-            (seconds > 0.0).then(|| grown / seconds)
+            let seconds = last.measured_at.seconds_since(before.measured_at);
+            let mut previous = before.value;
+            let mut grown = 0.0;
+            for number in numbers {
+                grown += if number < previous {
+                    number
+                } else {
+                    number - previous
+                };
+                previous = number;
+            }
+            Some(grown / seconds)
         }
     }
 }

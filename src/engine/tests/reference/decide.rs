@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use super::super::*;
 use super::conditions::Truth;
-use super::explore::on;
-use super::history::{Happened, View};
+use super::history::{Happened, Sent, View};
+use super::known;
 use crate::policy::Rule;
 
 /// What is to be done. Where several reasons to hold apply and the documentation does not say which comes
@@ -22,7 +22,7 @@ pub(super) struct Judged {
     pub(super) verdict: Verdict,
     /// The state of each rule, unless the target has no group.
     pub(super) rules: Vec<RuleState>,
-    /// The size that a rule or a limit asks for, before limits and guards.
+    /// The desired size that stabilization remembers.
     pub(super) desired: Option<u32>,
 }
 
@@ -54,21 +54,20 @@ impl View<'_> {
             .iter()
             .map(|rule| self.rule_state(&happened, rule, requested))
             .collect();
-        let (mut verdict, desired) = self.unblocked(&happened, group, &rules);
+        let (mut verdict, asked) = self.unblocked(&happened, group, &rules);
         let blocked = self.blocked(&happened, group);
+        // What was desired while nothing may be resized is not remembered, but for pauses and calls.
+        let is_remembered = ["paused", "call_rejected", "resize_in_flight"];
+        let desired = blocked
+            .iter()
+            .all(|reason| is_remembered.contains(reason))
+            .then(|| self.to_remember(requested, asked, &rules));
         if !blocked.is_empty() {
-            // The documentation does not say which reason is shown while there is nothing to do, either.
+            // The documentation does not say which reason is shown, also while there is nothing to do.
             verdict = match verdict {
                 Verdict::Hold(reasons) => Verdict::Hold(&reasons | &blocked),
                 Verdict::Resize { .. } => Verdict::Hold(blocked),
             };
-            if !on("stab_blocked") {
-                return Judged {
-                    verdict,
-                    rules,
-                    desired: None,
-                };
-            }
         }
         Judged {
             verdict,
@@ -88,15 +87,30 @@ impl View<'_> {
             self.target.limits.min().get(),
             self.target.limits.max().get(),
         );
-        // policy-language.md, `limits`: a group outside its limits is resized to the limit at once.
+        // policy-language.md, `limits`: a group outside its limits is resized to the limit at once; and further
+        // if a rule asks for more than the minimum and need not wait (ADR 9).
         let (to, because) = if requested < min {
-            (min, Cause::BelowMinimum)
+            match self.scale_out(happened, group, rules) {
+                Some((asked, waits)) if asked.to > min => {
+                    return self.carried_out(happened, requested, asked, waits, rules);
+                }
+                _ => (min, Cause::BelowMinimum),
+            }
         } else if requested > max {
             (max, Cause::AboveMaximum)
         } else {
             return self.by_rules(happened, group, rules);
         };
-        let waits = self.waits_for_direction(happened, requested, to);
+        let mut waits = self.waits_for_direction(happened, requested, to);
+        let asked = to;
+        let to = if to < requested {
+            to.max(self.masters()).min(requested)
+        } else {
+            to
+        };
+        if to == requested {
+            waits.insert("at_limit");
+        }
         if waits.is_empty() {
             (
                 Verdict::Resize {
@@ -104,10 +118,10 @@ impl View<'_> {
                     to,
                     because,
                 },
-                Some(to),
+                Some(asked),
             )
         } else {
-            (Verdict::Hold(waits), Some(to))
+            (Verdict::Hold(waits), Some(asked))
         }
     }
 
@@ -140,10 +154,13 @@ impl View<'_> {
             ("paused", is_paused),
             (
                 "yielding_to_operator",
-                self.yields_until(happened).is_some(),
+                happened.yields_until(self.now()).is_some(),
             ),
-            ("call_rejected", self.rejected_until().is_some()),
-            ("resize_in_flight", self.unconfirmed(happened).is_some()),
+            (
+                "call_rejected",
+                happened.rejected_until(self.now()).is_some(),
+            ),
+            ("resize_in_flight", happened.is_unconfirmed()),
         ];
         reasons
             .into_iter()
@@ -163,7 +180,7 @@ impl View<'_> {
                         until: since + rule.for_duration,
                     };
                 }
-                match self.cools_until(happened, &rule.name, rule.cooldown) {
+                match happened.cools_until(rule, self.now()) {
                     Some(until) => RuleState::CoolingDown { until },
                     None => RuleState::Firing {
                         to: Instances(self.size_of(&rule.then, requested)),
@@ -190,6 +207,96 @@ impl View<'_> {
         }
     }
 
+    /// The firing rules, with their sizes.
+    fn firing<'s>(&'s self, states: &'s [RuleState]) -> impl Iterator<Item = (&'s Rule, u32)> {
+        self.target
+            .rules
+            .iter()
+            .zip(states)
+            .filter_map(|(rule, state)| match state {
+                RuleState::Firing { to } => Some((rule, to.get())),
+                _ => None,
+            })
+    }
+
+    /// The scale-out that a rule asks for and that need not wait for a resize in flight, and whether it has to
+    /// wait for instances that EMR owes. `None` if there is none.
+    ///
+    /// A second relative scale-out waits for the one in flight (ADR 19), and for instances that EMR owes
+    /// (policy-language.md, "Fewer instances than requested"). It blocks neither the minimum nor another rule
+    /// (ADR 9). The larger size comes first, then the order in the file.
+    fn scale_out(
+        &self,
+        happened: &Happened,
+        group: &GroupStatus,
+        states: &[RuleState],
+    ) -> Option<(Asked, bool)> {
+        let is_owed = happened.in_flight().is_none() && group.running < group.requested;
+        let is_in_flight = happened
+            .in_flight()
+            .is_some_and(|sent| sent.direction() == Direction::Out);
+        let mut best: Option<(Asked, bool)> = None;
+        for (rule, to) in self
+            .firing(states)
+            .filter(|(_, to)| *to > group.requested.get())
+        {
+            let is_relative = matches!(rule.then, Change::Grow(_));
+            let waits = is_relative && is_owed;
+            if (is_relative && is_in_flight) || (waits && !known::WHAT_IS_OWED_BLOCKS_OTHERS) {
+                continue;
+            }
+            if best.as_ref().is_none_or(|(best, _)| to > best.to) {
+                best = Some((
+                    Asked {
+                        to,
+                        because: Cause::Rule(rule.name.clone()),
+                    },
+                    waits,
+                ));
+            }
+        }
+        best
+    }
+
+    /// The scale-in that a rule asks for, and whether it waits for a resize in flight: for any scale-out, and a
+    /// second relative one for a scale-in (ADR 19). The larger size comes first.
+    fn scale_in(
+        &self,
+        happened: &Happened,
+        group: &GroupStatus,
+        states: &[RuleState],
+    ) -> Option<(Asked, bool)> {
+        let direction = happened.in_flight().map(Sent::direction);
+        let mut best: Option<(Asked, bool)> = None;
+        for (rule, to) in self
+            .firing(states)
+            .filter(|(_, to)| *to < group.requested.get())
+        {
+            let is_relative = matches!(rule.then, Change::Shrink(_));
+            let waits = direction == Some(Direction::Out)
+                || (is_relative && direction == Some(Direction::In));
+            let is_better = match &best {
+                None => true,
+                Some((best, best_waits))
+                    if known::A_WAITING_SHRINK_BLOCKS_OTHERS || *best_waits == waits =>
+                {
+                    to > best.to
+                }
+                Some(_) => !waits,
+            };
+            if is_better {
+                best = Some((
+                    Asked {
+                        to,
+                        because: Cause::Rule(rule.name.clone()),
+                    },
+                    waits,
+                ));
+            }
+        }
+        best
+    }
+
     fn by_rules(
         &self,
         happened: &Happened,
@@ -197,69 +304,72 @@ impl View<'_> {
         states: &[RuleState],
     ) -> (Verdict, Option<u32>) {
         let requested = group.requested.get();
-        // ADR 8 and 19, and policy-language.md, "Fewer instances than requested".
-        let grows = group.running < group.requested;
-        let shrinks = group.running > group.requested && group.state != GroupState::Running;
+        // policy-language.md, `rules`: scale-out comes before scale-in, also if it has to wait.
+        let largest_out = self
+            .firing(states)
+            .filter(|(_, to)| *to > requested)
+            .map(|(_, to)| to)
+            .max();
+        if let Some((asked, waits)) = self.scale_out(happened, group, states) {
+            return self.carried_out(happened, requested, asked, waits, states);
+        }
+        if largest_out.is_some() {
+            return (
+                hold(&["resize_in_flight", "paused", "reversal_guard"]),
+                largest_out,
+            );
+        }
+        // A rule that asks for exactly the requested size outvotes a scale-in: it asks for the larger size.
+        let mut firing = self.firing(states);
+        let keeps = firing.any(|(rule, to)| to == requested && matches!(rule.then, Change::Set(_)));
+        let asked = self.scale_in(happened, group, states).filter(|_| !keeps);
+        if let Some((asked, waits)) = asked {
+            return self.carried_out(happened, requested, asked, waits, states);
+        }
         let mut reasons = BTreeSet::new();
-        let mut best: Option<Asked> = None;
         for (rule, state) in self.target.rules.iter().zip(states) {
             match state {
                 RuleState::Unknown => reasons.extend(self.unknown_reasons(rule)),
                 RuleState::CoolingDown { .. } => _ = reasons.insert("cooling_down"),
-                RuleState::Firing { to } => {
-                    let to = to.get();
-                    let waits = match rule.then {
-                        Change::Grow(_) => grows,
-                        Change::Shrink(_) => grows || shrinks,
-                        _ => grows && to < requested,
-                    };
-                    if waits {
-                        reasons.insert("resize_in_flight");
-                    } else if best.as_ref().is_none_or(|best| to > best.to) {
-                        // Scale-out before scale-in, then the larger size, then the order in the file.
-                        best = Some(Asked {
-                            to,
-                            because: Cause::Rule(rule.name.clone()),
-                        });
-                    }
-                }
-                RuleState::Inactive | RuleState::Pending { .. } => {}
+                _ => {}
             }
         }
-        let Some(asked) = best else {
-            if reasons.is_empty() {
-                reasons.insert("no_rule_firing");
-            }
-            return (Verdict::Hold(reasons), None);
-        };
-        let desired = Some(asked.to);
-        if asked.to == requested {
-            if on("equal_at_limit") {
-                reasons.insert("at_limit");
-            }
+        if reasons.is_empty() {
             reasons.insert("no_rule_firing");
-            return (Verdict::Hold(reasons), desired);
         }
+        (Verdict::Hold(reasons), None)
+    }
+
+    /// What becomes of a size that a rule asks for.
+    fn carried_out(
+        &self,
+        happened: &Happened,
+        requested: u32,
+        asked: Asked,
+        has_to_wait: bool,
+        states: &[RuleState],
+    ) -> (Verdict, Option<u32>) {
         let mut waits = self.waits_for_direction(happened, requested, asked.to);
+        if has_to_wait {
+            waits.insert("resize_in_flight");
+        }
         if asked.to < requested {
             waits.extend(self.waits_of_scale_in(happened, requested, states));
         }
-        let to = self.capped(happened, requested, asked.to);
+        let to = self.capped(happened, requested, asked.to, states);
         if to == requested {
             waits.insert("at_limit");
         }
-        if waits.is_empty() {
-            (
-                Verdict::Resize {
-                    from: requested,
-                    to,
-                    because: asked.because,
-                },
-                desired,
-            )
+        let verdict = if waits.is_empty() {
+            Verdict::Resize {
+                from: requested,
+                to,
+                because: asked.because,
+            }
         } else {
-            (Verdict::Hold(waits), desired)
-        }
+            Verdict::Hold(waits)
+        };
+        (verdict, Some(asked.to))
     }
 
     /// What a resize in a direction waits for, also one to a limit (policy-language.md, "Priority"): pauses,
@@ -283,24 +393,34 @@ impl View<'_> {
         {
             waits.insert("paused");
         }
-        let effective = self.effective(happened);
-        let opposite = effective
-            .iter()
-            .rev()
-            .find(|sent| sent.direction() != direction);
-        if opposite.is_some_and(|sent| self.now() < sent.at + self.target.guards.reversal) {
+        let last = happened.accepted.last();
+        let is_reversal = last.is_some_and(|last| {
+            last.direction() != direction && self.now() < last.at + self.target.guards.reversal
+        });
+        if is_reversal {
             waits.insert("reversal_guard");
         }
-        if direction == Direction::In && self.policy.uses_yarn() {
-            match &observation.yarn {
-                None => _ = waits.insert("missing_signal"),
-                Some(yarn) if self.now().since(yarn.measured_at) > self.three_polls() => {
-                    _ = waits.insert("stale_data")
-                }
-                Some(_) => {}
-            }
+        // operations.md, "Missing data": without the list of nodes nothing scales in; recordings that have none are
+        // not held back (ADR 6).
+        let is_known = observation.nodes.is_some() || !observation.control.looks_at_nodes;
+        if direction == Direction::In && self.policy.uses_yarn() && !is_known {
+            waits.insert("missing_signal");
         }
         waits
+    }
+
+    /// policy-language.md, `keep_application_masters`: a scale-in leaves as many instances as run an application
+    /// master. They come before `max` ("Priority").
+    fn masters(&self) -> u32 {
+        let observation = &self.ticks[self.ticks.len() - 1].observation;
+        let nodes = observation
+            .nodes
+            .as_ref()
+            .filter(|_| self.policy.uses_yarn());
+        let nodes = nodes.map_or(&[][..], |nodes| &nodes.value.0);
+        let group = self.group(self.ticks.len() - 1).map(|group| &group.id);
+        let of_group = nodes.iter().filter(|node| Some(&node.group) == group);
+        of_group.filter(|node| node.has_application_master).count() as u32
     }
 
     /// What a scale-in waits for that a rule asks for.
@@ -311,27 +431,28 @@ impl View<'_> {
         states: &[RuleState],
     ) -> BTreeSet<&'static str> {
         let mut waits = BTreeSet::new();
-        for (rule, state) in self.target.rules.iter().zip(states) {
-            // ADR 2: a rule that is unknown and could outvote it.
-            if *state == RuleState::Unknown && self.size_of(&rule.then, requested) >= requested {
-                waits.extend(self.unknown_reasons(rule));
-            }
-            // policy-language.md, `cooldown`: meanwhile no rule scales the target in.
-            if self
-                .cools_until(happened, &rule.name, rule.cooldown)
-                .is_some()
-            {
-                waits.insert("cooling_down");
-            }
+        // ADR 2: a rule that is unknown and could outvote it.
+        for rule in self.unknown_against_scale_in(requested, states) {
+            waits.extend(self.unknown_reasons(rule));
+        }
+        // policy-language.md, `cooldown`: meanwhile no rule scales the target in.
+        if self
+            .target
+            .rules
+            .iter()
+            .any(|rule| happened.cools_until(rule, self.now()).is_some())
+        {
+            waits.insert("cooling_down");
         }
         if self.policy.uses_yarn() && self.ticks.len() == 1 {
             waits.insert("missing_signal");
         }
-        if self
-            .target
-            .guards
-            .flips
-            .is_some_and(|flips| self.flips_within(happened, flips.per) >= flips.max)
+        let is_flip = happened
+            .accepted
+            .last()
+            .is_some_and(|last| last.direction() == Direction::Out);
+        let flips = self.target.guards.flips;
+        if is_flip && flips.is_some_and(|flips| self.flips_within(happened, flips.per) >= flips.max)
         {
             waits.insert("flip_budget_spent");
         }
@@ -366,8 +487,8 @@ impl View<'_> {
 
     /// policy-language.md, `flips`: changes of direction within the time.
     fn flips_within(&self, happened: &Happened, per: Duration) -> u32 {
-        let effective = self.effective(happened);
-        let flips = effective
+        let flips = happened
+            .accepted
             .windows(2)
             .filter(|pair| pair[0].direction() != pair[1].direction());
         flips.filter(|pair| self.now() < pair[1].at + per).count() as u32
@@ -375,14 +496,14 @@ impl View<'_> {
 
     /// The size that limits, `step`, `budget` and `stabilization` leave of a rule's (policy-language.md,
     /// "targets" and "Caps in percent").
-    fn capped(&self, happened: &Happened, requested: u32, to: u32) -> u32 {
+    fn capped(&self, happened: &Happened, requested: u32, to: u32, states: &[RuleState]) -> u32 {
         let guards = &self.target.guards;
         let limits = self.target.limits;
         let cap_of = |cap: Cap, size: u32| match cap {
             Cap::Instances(instances) => instances.get(),
             Cap::Percent(percent) => (size * percent.get() as u32 / 100).max(1),
         };
-        let effective = self.effective(happened);
+        let effective = &happened.accepted;
         let left = |direction: Direction| {
             let budget = guards
                 .budgets
@@ -411,7 +532,11 @@ impl View<'_> {
                 .map(|cap| requested + cap_of(cap, requested));
             let by_budget = left(Direction::Out).map(|left| requested + left);
             let caps = [Some(limits.max().get()), by_step, by_budget];
-            return caps.into_iter().flatten().fold(to, u32::min);
+            return caps
+                .into_iter()
+                .flatten()
+                .fold(to, u32::min)
+                .max(limits.min().get());
         }
         let by_step = guards
             .step_shrink
@@ -421,32 +546,68 @@ impl View<'_> {
             Some(limits.min().get()),
             by_step,
             by_budget,
-            self.stabilized(),
+            self.stabilized(requested, to, states),
+            Some(self.masters()),
         ];
         caps.into_iter().flatten().fold(to, u32::max).min(requested)
     }
 
-    /// policy-language.md, `stabilization`: the largest desired size within this time.
-    fn stabilized(&self) -> Option<u32> {
-        let start = self.now() - self.target.guards.stabilization;
-        let earlier = self.ticks.iter().filter(|tick| tick.observation.at > start);
-        earlier
-            .filter_map(|tick| tick.judged.get(self.index).map(|judged| (judged, tick)))
-            .filter_map(|(judged, tick)| {
-                let requested = || {
-                    tick.observation
-                        .cluster
-                        .value
-                        .groups
-                        .get(self.index + 1)
-                        .map(|g| g.requested.get())
-                };
-                if on("stab_all") {
-                    judged.desired.or_else(requested)
-                } else {
-                    judged.desired
-                }
-            })
-            .max()
+    /// The size that this observation desires for stabilization: the requested one while nothing is asked for,
+    /// and at least that while a rule is unknown that could ask for more.
+    fn to_remember(&self, requested: u32, asked: Option<u32>, states: &[RuleState]) -> u32 {
+        let desired = asked.unwrap_or(requested);
+        if self
+            .unknown_against_scale_in(requested, states)
+            .next()
+            .is_some()
+        {
+            desired.max(requested)
+        } else {
+            desired
+        }
+    }
+
+    fn unknown_against_scale_in<'s>(
+        &'s self,
+        requested: u32,
+        states: &'s [RuleState],
+    ) -> impl Iterator<Item = &'s Rule> {
+        let rules = self.target.rules.iter().zip(states);
+        let unknown = rules
+            .filter(|(_, state)| **state == RuleState::Unknown)
+            .map(|(rule, _)| rule);
+        unknown.filter(move |rule| {
+            !matches!(rule.then, Change::Shrink(_))
+                && self.size_of(&rule.then, requested) >= requested
+        })
+    }
+
+    /// policy-language.md, `stabilization`: the largest desired size within this time; the requested size until
+    /// so much time was observed without a gap of more than three polls.
+    fn stabilized(&self, requested: u32, asked: u32, states: &[RuleState]) -> Option<u32> {
+        let span = self.target.guards.stabilization;
+        if span.is_zero() {
+            return None;
+        }
+        let mut sizes: Vec<(Timestamp, u32)> = Vec::new();
+        let earlier = self.ticks[..self.ticks.len() - 1].iter();
+        let earlier = earlier
+            .filter_map(|tick| Some((tick.observation.at, tick.judged.get(self.index)?.desired?)));
+        for (at, size) in
+            earlier.chain([(self.now(), self.to_remember(requested, Some(asked), states))])
+        {
+            if sizes
+                .last()
+                .is_some_and(|(last, _)| at.since(*last) > self.three_polls())
+            {
+                sizes.clear();
+            }
+            sizes.push((at, size));
+        }
+        let start = self.now() - span;
+        let Some(first) = sizes.iter().rposition(|(at, _)| *at <= start) else {
+            return Some(requested);
+        };
+        sizes[first..].iter().map(|(_, size)| *size).max()
     }
 }

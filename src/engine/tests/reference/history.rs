@@ -1,8 +1,7 @@
 //! What has happened to a target, as its whole history shows.
 
 use super::super::*;
-use super::Tick;
-use super::explore::on;
+use super::{Tick, known};
 use crate::observation::RuleName;
 use crate::policy::Target;
 
@@ -16,18 +15,15 @@ pub(super) struct View<'a> {
     pub(super) ticks: &'a [Tick],
 }
 
-/// A resize that was sent to EMR, as far as is known.
+/// A resize that was sent to EMR: by Headroom, or by another instance while that leads.
 #[derive(Clone)]
 pub(super) struct Sent {
-    tick: usize,
     pub(super) at: Timestamp,
     pub(super) from: u32,
     pub(super) to: u32,
-    pub(super) because: Cause,
-    /// The observation in which EMR shows the new size.
-    shown: Option<usize>,
-    /// Something else has happened to the group since, so that EMR will not show the size any more.
-    is_replaced: bool,
+    rule: Option<RuleName>,
+    /// EMR has shown the new size.
+    is_shown: bool,
 }
 
 impl Sent {
@@ -40,10 +36,117 @@ impl Sent {
     }
 }
 
-/// The sent resizes, and the observations in which someone else's resize is seen.
+/// What the history of a target comes to.
+#[derive(Default)]
 pub(super) struct Happened {
-    pub(super) sent: Vec<Sent>,
-    operators: Vec<usize>,
+    /// The resizes that EMR accepted, and those without an answer that it showed later.
+    pub(super) accepted: Vec<Sent>,
+    /// The last accepted one is in flight.
+    is_in_flight: bool,
+    /// Rules whose resizes the one in flight has overtaken, and its own.
+    rules_in_flight: Vec<RuleName>,
+    /// A call without an answer.
+    unanswered: Option<Sent>,
+    /// Calls without an answer whose size EMR did not show.
+    lost: Vec<Sent>,
+    /// The size that was requested last, by anybody.
+    expected: Option<u32>,
+    /// When a resize of a rule was last complete.
+    completed: Vec<(RuleName, Timestamp)>,
+    rejections: u32,
+    rejected_until: Option<Timestamp>,
+    yields_until: Option<Timestamp>,
+}
+
+impl Happened {
+    /// The resize whose end is not known yet.
+    pub(super) fn in_flight(&self) -> Option<&Sent> {
+        self.unanswered
+            .as_ref()
+            .or_else(|| self.accepted.last().filter(|_| self.is_in_flight))
+    }
+
+    /// Whether EMR does not show the last resize yet: nothing else is sent (ADR 7).
+    pub(super) fn is_unconfirmed(&self) -> bool {
+        self.in_flight().is_some_and(|sent| !sent.is_shown)
+    }
+
+    /// Until when a rule waits after its resizes (policy-language.md, `cooldown`): counted from the
+    /// description of the cluster that shows the last one complete.
+    pub(super) fn cools_until(
+        &self,
+        rule: &crate::policy::Rule,
+        now: Timestamp,
+    ) -> Option<Timestamp> {
+        let (_, completed_at) = self
+            .completed
+            .iter()
+            .rev()
+            .find(|(name, _)| *name == rule.name)?;
+        Some(*completed_at + rule.cooldown).filter(|until| now < *until)
+    }
+
+    pub(super) fn rejected_until(&self, now: Timestamp) -> Option<Timestamp> {
+        self.rejected_until.filter(|until| now < *until)
+    }
+
+    pub(super) fn yields_until(&self, now: Timestamp) -> Option<Timestamp> {
+        self.yields_until.filter(|until| now < *until)
+    }
+
+    /// A resize counts as EMR's from now on. When it overtakes another, the cooldowns of both start when it is
+    /// complete (ADR 7).
+    fn accept(&mut self, sent: Sent) {
+        if !self.is_in_flight {
+            self.rules_in_flight.clear();
+        }
+        self.rules_in_flight.extend(sent.rule.clone());
+        self.expected = Some(sent.to);
+        self.accepted.push(sent);
+        self.is_in_flight = true;
+        (self.rejections, self.rejected_until) = (0, None);
+    }
+
+    /// Records what was decided, and EMR's answer: a rejected call and one that was not sent leave the resize
+    /// before it in flight (ADR 7 and 15). After a rejection nothing is sent for 30 s, twice as long after each
+    /// further one, at most ten minutes (operations.md, "Resizes").
+    fn send(&mut self, sent: Sent, outcome: Option<Outcome>) {
+        if known::A_LATE_CALL_IS_SOMEONE_ELSES {
+            self.lost.clear();
+        }
+        match outcome {
+            Some(Outcome::Accepted) => self.accept(sent),
+            Some(Outcome::Rejected(_)) => {
+                self.rejections += 1;
+                let wait_s = (30_u64 << (self.rejections - 1).min(5)).min(600);
+                self.rejected_until = Some(sent.at + Duration::from_secs(wait_s));
+            }
+            Some(Outcome::NotSent) => {}
+            Some(Outcome::Unknown) | None => self.unanswered = Some(sent),
+        }
+    }
+
+    /// A call without an answer counts as sent until EMR describes the group again (operations.md, "Missing
+    /// data"). If EMR shows its size later, the resize is Headroom's (ADR 7).
+    fn resolve_unanswered(
+        &mut self,
+        requested: u32,
+        described_at: Timestamp,
+        three_polls: Duration,
+    ) {
+        if let Some(call) = self.unanswered.take() {
+            if call.to == requested {
+                self.accept(call);
+            } else {
+                self.lost.push(call);
+            }
+        } else if let Some(found) = self.lost.iter().position(|lost| lost.to == requested) {
+            let call = self.lost.remove(found);
+            if !known::A_LATE_CALL_IS_SOMEONE_ELSES || described_at.since(call.at) <= three_polls {
+                self.accept(call);
+            }
+        }
+    }
 }
 
 impl View<'_> {
@@ -51,8 +154,8 @@ impl View<'_> {
         self.ticks[self.ticks.len() - 1].observation.at
     }
 
-    /// Three polls: how old what was polled may be (operations.md, "Missing data"), and how long an
-    /// unconfirmed resize blocks others (ADR 7).
+    /// Three polls: how old what was polled may be (operations.md, "Missing data"), and how long EMR may go on
+    /// showing the size from before a resize (ADR 7).
     pub(super) fn three_polls(&self) -> Duration {
         self.policy.poll() * 3
     }
@@ -63,179 +166,97 @@ impl View<'_> {
         self.target.selector.select_only(groups)
     }
 
-    /// Follows sizes through the whole history.
-    ///
-    /// - A description of the cluster counts for a resize only if it was made after the call, and a call
-    ///   without an answer counts as sent (ADR 7).
-    /// - A rejected call, and one that was not sent, change nothing (ADR 7 and 15).
-    /// - Any other change of size is someone else's (policy-language.md, `yield_to_operator`), unless another
-    ///   instance leads (ADR 11).
+    /// Follows the group through the whole history.
     pub(super) fn happened(&self) -> Happened {
-        let mut happened = Happened {
-            sent: Vec::new(),
-            operators: Vec::new(),
-        };
-        let mut last: Option<u32> = None;
-        for (number, tick) in self.ticks.iter().enumerate() {
+        let mut happened = Happened::default();
+        for number in 0..self.ticks.len() {
             if let Some(group) = self.group(number) {
-                let requested = group.requested.get();
-                let described_at = tick.observation.cluster.measured_at;
-                let shown = happened.sent.iter_mut().rev().find(|sent| {
-                    sent.shown.is_none()
-                        && !sent.is_replaced
-                        && sent.to == requested
-                        && sent.at < described_at
-                });
-                let is_changed = last.is_some_and(|last| last != requested);
-                last = Some(requested);
-                if let Some(shown) = shown {
-                    shown.shown = Some(number);
-                    let shown_tick = shown.tick;
-                    happened
-                        .sent
-                        .iter_mut()
-                        .filter(|sent| sent.tick < shown_tick)
-                        .for_each(|sent| sent.is_replaced = true);
-                } else if is_changed {
-                    happened
-                        .sent
-                        .iter_mut()
-                        .for_each(|sent| sent.is_replaced = true);
-                    if tick.observation.control.leader {
-                        happened.operators.push(number);
-                    }
-                }
+                self.describe(&mut happened, number, group);
             }
-            happened.sent.extend(self.sent_at(number));
+            let tick = &self.ticks[number];
+            if let Some((from, to, because)) = tick.resize_of(self.index) {
+                let rule = match because {
+                    Cause::Rule(name) => Some(name),
+                    _ => None,
+                };
+                let sent = Sent {
+                    at: tick.observation.at,
+                    from,
+                    to,
+                    rule,
+                    is_shown: false,
+                };
+                happened.send(sent, tick.outcomes[self.index]);
+            }
         }
         happened
     }
 
-    fn sent_at(&self, number: usize) -> Option<Sent> {
-        let tick = &self.ticks[number];
-        let (from, to, because) = tick.resize_of(self.index)?;
-        let is_sent = !matches!(
-            tick.outcomes[self.index],
-            Some(Outcome::Rejected(_) | Outcome::NotSent)
-        );
-        is_sent.then(|| Sent {
-            tick: number,
-            at: tick.observation.at,
-            from,
-            to,
-            because,
-            shown: None,
-            is_replaced: false,
-        })
-    }
-
-    /// Whether the group has reached a size at an observation (ADR 8): as many instances run as a scale-out
-    /// asks for; no more run than a scale-in asks for, or EMR reports that the group has settled.
-    fn is_reached(&self, sent: &Sent, number: usize) -> bool {
-        self.group(number).is_some_and(|group| {
-            let running = group.running.get();
-            let is_there = match sent.direction() {
-                Direction::Out => running >= sent.to,
-                Direction::In => running <= sent.to || group.state == GroupState::Running,
-            };
-            group.requested.get() == sent.to && is_there
-        })
-    }
-
-    /// The observation at which a resize is complete. One that another resize overtakes is complete with
-    /// that one (ADR 7).
-    fn completed(&self, happened: &Happened, sent: &Sent) -> Option<usize> {
-        let shown = sent.shown?;
-        let next = happened
-            .sent
-            .iter()
-            .find(|later| later.tick > sent.tick && later.shown.is_some());
-        if on("shown_counts") && next.is_none() && self.happened_operator_after(happened, shown) {
-            return Some(shown);
+    /// Follows one description of the cluster. It counts only if it was made after the last call, and EMR may
+    /// go on showing the size from before it for three polls (ADR 7).
+    fn describe(&self, happened: &mut Happened, number: usize, group: &GroupStatus) {
+        let observation = &self.ticks[number].observation;
+        let described_at = observation.cluster.measured_at;
+        let requested = group.requested.get();
+        if happened
+            .in_flight()
+            .is_some_and(|sent| described_at <= sent.at)
+        {
+            return;
         }
-        let end = next.and_then(|next| next.shown).unwrap_or(self.ticks.len());
-        let own = (shown..end).find(|number| self.is_reached(sent, *number));
-        own.or_else(|| self.completed(happened, next?))
-    }
-
-    fn happened_operator_after(&self, happened: &Happened, shown: usize) -> bool {
-        happened.operators.iter().any(|number| *number > shown)
-    }
-
-    /// Until when a rule waits after resizes that it caused (policy-language.md, `cooldown`): this long after
-    /// the resize is complete.
-    pub(super) fn cools_until(
-        &self,
-        happened: &Happened,
-        rule: &RuleName,
-        cooldown: Duration,
-    ) -> Option<Timestamp> {
-        let own = happened
-            .sent
-            .iter()
-            .filter(|sent| sent.because == Cause::Rule(rule.clone()));
-        let completed = own.filter_map(|sent| self.completed(happened, sent));
-        let until = completed
-            .map(|number| self.ticks[number].observation.at + cooldown)
-            .max();
-        until.filter(|until| self.now() < *until)
-    }
-
-    /// The size of a resize that EMR does not show yet; it blocks others for at most three polls (ADR 7).
-    pub(super) fn unconfirmed<'h>(&self, happened: &'h Happened) -> Option<&'h Sent> {
-        let last = happened.sent.last()?;
-        let is_open = last.shown.is_none() && !last.is_replaced;
-        (is_open
-            && (if on("confirm_lt") {
-                self.now().since(last.at) < self.three_polls()
+        happened.resolve_unanswered(requested, described_at, self.three_polls());
+        let is_in_flight = happened.is_in_flight;
+        if let Some(sent) = happened.accepted.last_mut().filter(|_| is_in_flight) {
+            sent.is_shown |= requested == sent.to;
+            if !sent.is_shown
+                && requested == sent.from
+                && described_at.since(sent.at) <= self.three_polls()
+            {
+                return;
+            }
+        }
+        let expected = happened.expected.replace(requested);
+        if let Some(from) = expected.filter(|expected| *expected != requested) {
+            happened.is_in_flight = false;
+            if known::A_LATE_CALL_IS_SOMEONE_ELSES {
+                happened.lost.clear();
+            }
+            if observation.control.leader {
+                // policy-language.md, `yield_to_operator`: any other change of size is someone else's.
+                happened.yields_until = Some(described_at + self.target.guards.yield_to_operator);
             } else {
-                self.now().since(last.at) <= self.three_polls()
-            }))
-        .then_some(last)
+                // ADR 11: while another instance leads, it is the leader's.
+                happened.accept(Sent {
+                    at: described_at,
+                    from,
+                    to: requested,
+                    rule: None,
+                    is_shown: true,
+                });
+            }
+        }
+        self.complete(happened, group, described_at);
     }
 
-    /// The resizes that EMR has shown, or may still show.
-    pub(super) fn effective<'h>(&self, happened: &'h Happened) -> Vec<&'h Sent> {
-        let is_lost = |sent: &Sent| {
-            sent.shown.is_none()
-                && (sent.is_replaced || self.now().since(sent.at) > self.three_polls())
+    /// ADR 8: a scale-out is complete when as many instances run, a scale-in when no more run than requested
+    /// or when EMR reports that the group has settled; not while EMR may still show the group from before it.
+    fn complete(&self, happened: &mut Happened, group: &GroupStatus, described_at: Timestamp) {
+        let is_in_flight = happened.is_in_flight;
+        let Some(sent) = happened.accepted.last().filter(|_| is_in_flight) else {
+            return;
         };
-        happened.sent.iter().filter(|sent| !is_lost(sent)).collect()
-    }
-
-    /// Until when the target is left to someone else who resized it (policy-language.md,
-    /// `yield_to_operator`).
-    pub(super) fn yields_until(&self, happened: &Happened) -> Option<Timestamp> {
-        let last = happened.operators.last()?;
-        let until = {
-            let o = &self.ticks[*last].observation;
-            if on("yield_measured") {
-                o.cluster.measured_at
-            } else {
-                o.at
-            }
-        } + self.target.guards.yield_to_operator;
-        (self.now() < until).then_some(until)
-    }
-
-    /// Until when nothing is sent after rejected calls: 30 s, twice as long after each further one, at most
-    /// ten minutes (operations.md, "Resizes").
-    pub(super) fn rejected_until(&self) -> Option<Timestamp> {
-        let mut wait_s = 0;
-        let mut until = None;
-        for tick in self.ticks {
-            if tick.resize_of(self.index).is_none() {
-                continue;
-            }
-            match tick.outcomes[self.index] {
-                Some(Outcome::Rejected(_)) => {
-                    wait_s = (2 * wait_s).clamp(30, 600);
-                    until = Some(tick.observation.at + Duration::from_secs(wait_s));
-                }
-                Some(Outcome::NotSent) => {}
-                _ => (wait_s, until) = (0, None),
-            }
+        let running = group.running.get();
+        let may_lag = described_at.since(sent.at) <= self.three_polls();
+        let is_complete = match sent.direction() {
+            Direction::Out => running >= sent.to,
+            Direction::In => running <= sent.to || (group.state == GroupState::Running && !may_lag),
+        };
+        if is_complete {
+            happened.is_in_flight = false;
+            let rules = std::mem::take(&mut happened.rules_in_flight);
+            happened
+                .completed
+                .extend(rules.into_iter().map(|rule| (rule, described_at)));
         }
-        until.filter(|until| self.now() < *until)
     }
 }

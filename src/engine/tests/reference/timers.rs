@@ -2,8 +2,8 @@
 
 use super::super::*;
 use super::conditions::{Known, Truth, Value};
-use super::explore::on;
 use super::history::View;
+use super::known;
 use crate::policy::Rule;
 use crate::policy::condition::Leaf;
 
@@ -51,23 +51,28 @@ impl View<'_> {
             .collect();
         let mut since: Option<Timestamp> = None;
         let mut truth = Truth::Unknown;
+        let mut has_gap = false;
         for tick in 0..self.ticks.len() {
-            // A gap that is too long before this sample resets the timer.
-            if tick > 0
-                && !self
-                    .last_known(tick, tick, &series)
-                    .truth_of(self, tick, rule)
-                    .is(true)
-            {
-                since = None;
-            }
+            has_gap |= self.has_gap_before(tick, rule);
             truth = self.known_at(tick, &series).truth_of(self, tick, rule);
             match truth {
                 Truth::Known {
                     is_true: true,
                     newest,
                     ..
-                } => since = since.or(Some(newest)),
+                } => {
+                    let is_reset = if known::A_GAP_OF_ANY_SIGNAL_RESETS {
+                        has_gap
+                    } else {
+                        tick > 0
+                            && !self
+                                .last_known(tick, tick, &series)
+                                .truth_of(self, tick, rule)
+                                .is(true)
+                    };
+                    since = since.filter(|_| !is_reset).or(Some(newest));
+                    has_gap = false;
+                }
                 Truth::Known { is_true: false, .. } => since = None,
                 // ADR 1: while unknown, the timer goes on only while the last known samples, none of them
                 // older than the allowance, make the condition true.
@@ -80,6 +85,26 @@ impl View<'_> {
             }
         }
         Timer { truth, since }
+    }
+
+    /// Whether a sample of this observation is the first one of its signal, or too far from the one before it
+    /// (policy-language.md, "The `for` timer").
+    fn has_gap_before(&self, tick: usize, rule: &Rule) -> bool {
+        let of_signals = self.target.leaves(rule).into_iter().any(|leaf| {
+            let signal = self.target.signal_of(leaf);
+            let before = (0..tick)
+                .rev()
+                .find_map(|earlier| self.sample(earlier, signal));
+            self.sample(tick, signal).is_some_and(|sample| {
+                before.is_none_or(|before| {
+                    sample.measured_at.since(before.measured_at) > self.allowance(signal)
+                })
+            })
+        });
+        let described_at = |tick: usize| self.ticks[tick].observation.cluster.measured_at;
+        let of_cluster =
+            tick == 0 || described_at(tick).since(described_at(tick - 1)) > self.three_polls();
+        of_signals || (rule.when.reads_cluster() && of_cluster)
     }
 
     fn known_at(&self, tick: usize, series: &[(Leaf, Vec<Option<Value>>)]) -> Samples {
@@ -104,11 +129,7 @@ impl View<'_> {
         let values = series.iter().map(|(leaf, values)| {
             let last = values[..end].iter().rev().find_map(|value| *value);
             let signal = self.target.signal_of(*leaf);
-            let next = if on("gap_adr") {
-                at
-            } else {
-                values[tick].map_or(at, |value| value.time())
-            };
+            let next = values[tick].map_or(at, |value| value.time());
             (
                 *leaf,
                 last.filter(|last| next.since(last.time()) <= self.allowance(signal)),
@@ -141,7 +162,7 @@ impl Samples {
         let known = Known {
             leaf: &leaf,
             state: self.1,
-            at: view.ticks[tick].observation.at,
+            at: view.ticks[tick].observation.cluster.measured_at,
         };
         known.truth(&rule.when)
     }

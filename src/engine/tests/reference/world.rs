@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 
 use super::super::*;
-use crate::observation::{Control, Market, MetricId, YarnLoad};
+use crate::observation::{Control, Market, MetricId, NodeHealth, YarnLoad};
 
 /// What changes until the next observation, and what EMR answers to the resizes that follow from it.
 #[derive(Clone, Debug)]
@@ -15,6 +15,7 @@ pub(super) struct Moment {
     depth: Source<u32>,
     lag: Source<u32>,
     cluster_is_repeated: bool,
+    nodes_are_listed: bool,
     waits: bool,
     groups: [GroupMoment; 2],
     control: Ruling,
@@ -48,6 +49,8 @@ struct GroupMoment {
     /// EMR reports another state than the sizes say.
     odd_state: Option<GroupState>,
     by_amazon: bool,
+    /// Nodes that run an application master.
+    masters: u32,
 }
 
 /// Who may act.
@@ -91,18 +94,31 @@ pub(super) fn moments() -> impl Strategy<Value = Vec<Moment>> {
             prop_oneof![Just(0_i64), Just(120), Just(150)].boxed(),
             12,
         ),
-        proptest::bool::weighted(0.08),
+        (
+            proptest::bool::weighted(0.08),
+            proptest::bool::weighted(0.9),
+        ),
         proptest::bool::weighted(0.3),
         [group_moment(), group_moment()],
         control,
     );
     let moment = moment.prop_map(
-        |(gap_s, yarn, depth, lag, cluster_is_repeated, waits, groups, control)| Moment {
+        |(
+            gap_s,
+            yarn,
+            depth,
+            lag,
+            (cluster_is_repeated, nodes_are_listed),
+            waits,
+            groups,
+            control,
+        )| Moment {
             gap_s,
             yarn,
             depth,
             lag,
             cluster_is_repeated,
+            nodes_are_listed,
             waits,
             groups,
             control,
@@ -138,17 +154,18 @@ fn group_moment() -> impl Strategy<Value = GroupMoment> {
         Just(GroupState::Running)
     ];
     let moment = (
-        prop_oneof![2 => Just(100_u32), 1 => 0_u32..4],
-        prop_oneof![15 => Just(0_u32), 1 => 1_u32..3],
+        prop_oneof![1 => Just(100_u32), 1 => 0_u32..4],
+        prop_oneof![10 => Just(0_u32), 1 => 1_u32..3],
         proptest::option::weighted(0.02, 0_u32..24),
         outcome,
         any::<bool>(),
         prop_oneof![8 => Just(1_usize), 1 => Just(2), 1 => 3_usize..6],
         proptest::option::weighted(0.03, odd_state),
         proptest::bool::weighted(0.01),
+        prop_oneof![3 => Just(0_u32), 1 => 1_u32..6],
     );
     moment.prop_map(
-        |(arriving, lost, operator, outcome, takes, shown_after, odd_state, by_amazon)| {
+        |(arriving, lost, operator, outcome, takes, shown_after, odd_state, by_amazon, masters)| {
             GroupMoment {
                 arriving,
                 lost,
@@ -158,13 +175,38 @@ fn group_moment() -> impl Strategy<Value = GroupMoment> {
                 shown_after,
                 odd_state,
                 by_amazon,
+                masters,
             }
         },
     )
 }
 
+/// Every node that EMR runs, with the application masters.
+fn list(observation: &Observation, moment: &Moment) -> Option<Sampled<NodeSnapshot>> {
+    let mut nodes = Vec::new();
+    for group in &observation.cluster.value.groups {
+        let index = IDS.iter().position(|id| *id == group.id.as_str());
+        let masters = index.map_or(0, |index| moment.groups[index].masters);
+        nodes.extend((0..group.running.get()).map(|number| NodeLoad {
+            instance: InstanceId::new(format!("i-{}-{number}", group.id)),
+            group: group.id.clone(),
+            containers: u32::from(number < masters),
+            has_application_master: number < masters,
+            draining: false,
+            idle_since: None,
+            health: NodeHealth::Usable,
+        }));
+    }
+    Some(Sampled {
+        value: NodeSnapshot(nodes),
+        measured_at: observation.at,
+    })
+}
+
 /// A cluster that follows the moments and the resizes.
 pub(super) struct World {
+    /// Nodes are observed, as a daemon does. Some recordings have none.
+    lists_nodes: bool,
     at: Timestamp,
     groups: [Group; 2],
     released: u64,
@@ -183,8 +225,9 @@ struct Group {
 pub(super) const IDS: [&str; 2] = ["ig-first", "ig-second"];
 
 impl World {
-    pub(super) fn new(sizes: [u32; 2]) -> Self {
+    pub(super) fn new(sizes: [u32; 2], lists_nodes: bool) -> Self {
         Self {
+            lists_nodes,
             at: second(0),
             groups: sizes.map(|size| Group {
                 requested: size,
@@ -246,6 +289,9 @@ impl World {
         if let (true, Some(last)) = (moment.cluster_is_repeated, &self.last) {
             observation.cluster = last.cluster.clone();
         }
+        observation.control.looks_at_nodes = self.lists_nodes;
+        let nodes = list(&observation, moment);
+        observation.nodes = nodes.filter(|_| self.lists_nodes && moment.nodes_are_listed);
         self.last = Some(observation.clone());
         observation
     }
