@@ -15,6 +15,7 @@
 mod conditions;
 mod decide;
 mod history;
+mod known;
 mod policies;
 mod timers;
 mod world;
@@ -25,31 +26,19 @@ use proptest::prelude::*;
 use proptest::test_runner::TestCaseError;
 
 use super::*;
+use crate::policy::condition::Leaf;
+use conditions::Value;
 use decide::{Judged, Verdict};
 use history::View;
 use world::{IDS, Moment, World};
-
-/// Differences between the engine and the documentation that are known. While one is `true`, the reference does as
-/// the engine does.
-mod known {
-    /// A gap of any signal that a rule reads resets its `for` timer, also of one that its condition does not need,
-    /// and so does a signal's first sample. ADR 1: `a or b` is true when `a` is, whatever `b` is.
-    pub const A_GAP_OF_ANY_SIGNAL_RESETS: bool = true;
-    /// A call without an answer is forgotten with the next call and after three polls: if EMR shows its size then,
-    /// that counts as someone else's. ADR 7: if EMR shows its size later, the resize is Headroom's.
-    pub const A_LATE_CALL_IS_SOMEONE_ELSES: bool = true;
-    /// A `grow` rule that waits for instances that EMR owes keeps smaller scale-outs and the minimum waiting. ADR 9:
-    /// it blocks neither `min` nor another rule.
-    pub const WHAT_IS_OWED_BLOCKS_OTHERS: bool = true;
-    /// A `shrink` rule that waits for a scale-in keeps a lower `set` waiting; also contrary to ADR 9.
-    pub const A_WAITING_SHRINK_BLOCKS_OTHERS: bool = true;
-}
 
 /// An observation with what followed from it.
 struct Tick {
     observation: Observation,
     /// What the observation has of each target's signals.
     samples: Vec<Vec<Option<Sampled<f64>>>>,
+    /// What each target's rules read, as far as it is known at this observation.
+    values: Vec<Vec<(Leaf, Option<Value>)>>,
     /// By target; empty until it is decided.
     judged: Vec<Judged>,
     outcomes: [Option<Outcome>; 2],
@@ -84,6 +73,7 @@ impl Reference {
         self.ticks.push(Tick {
             observation: observation.clone(),
             samples: Vec::new(),
+            values: Vec::new(),
             judged: Vec::new(),
             outcomes: [None, None],
         });
@@ -93,6 +83,11 @@ impl Reference {
             .map(|index| self.view(index).read())
             .collect();
         self.last().samples = samples;
+        let values = targets
+            .clone()
+            .map(|index| self.view(index).evaluate())
+            .collect();
+        self.last().values = values;
         let judged = targets.map(|index| self.view(index).judge()).collect();
         let last = self.last();
         last.judged = judged;

@@ -288,6 +288,24 @@ impl View<'_> {
 
     /// What a leaf is at an observation; `None` while it is unknown.
     pub(super) fn value(&self, tick: usize, leaf: Leaf) -> Option<Value> {
+        let values = &self.ticks[tick].values[self.index];
+        values
+            .iter()
+            .find(|(found, _)| *found == leaf)
+            .and_then(|(_, value)| *value)
+    }
+
+    /// What every leaf of the target's rules is at the present observation.
+    pub(super) fn evaluate(&self) -> Vec<(Leaf, Option<Value>)> {
+        let signals = (0..self.target.signals.len()).map(Leaf::Signal);
+        let windows = (0..self.target.windows.len()).map(Leaf::Window);
+        signals
+            .chain(windows)
+            .map(|leaf| (leaf, self.evaluate_leaf(self.ticks.len() - 1, leaf)))
+            .collect()
+    }
+
+    fn evaluate_leaf(&self, tick: usize, leaf: Leaf) -> Option<Value> {
         let newest = self.fresh(tick, self.target.signal_of(leaf))?;
         let number = match leaf {
             Leaf::Signal(_) => newest.value,
