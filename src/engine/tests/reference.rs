@@ -12,6 +12,7 @@
 //! Where the documentation is silent, the reference does as the engine does, and says so at its place. Where the
 //! engine differs from what is written, [`known`] has a switch.
 
+mod caps;
 mod conditions;
 mod decide;
 mod history;

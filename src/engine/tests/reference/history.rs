@@ -225,13 +225,14 @@ impl View<'_> {
                 // policy-language.md, `yield_to_operator`: any other change of size is someone else's.
                 happened.yields_until = Some(described_at + self.target.guards.yield_to_operator);
             } else {
-                // ADR 11: while another instance leads, it is the leader's.
+                // ADR 11: while another instance leads, it is the leader's, and followed as one in flight. As for
+                // any other, a later description confirms it.
                 happened.accept(Sent {
                     at: described_at,
                     from,
                     to: requested,
                     rule: None,
-                    is_shown: true,
+                    is_shown: false,
                 });
             }
         }
@@ -252,6 +253,9 @@ impl View<'_> {
             Direction::In => running <= sent.to || (group.state == GroupState::Running && !may_lag),
         };
         if is_complete {
+            if known::A_COMPLETE_RESIZE_FORGETS_A_LATER_CALL {
+                happened.lost.clear();
+            }
             happened.is_in_flight = false;
             let rules = std::mem::take(&mut happened.rules_in_flight);
             happened

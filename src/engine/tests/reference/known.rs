@@ -9,6 +9,9 @@ pub(super) const A_GAP_OF_ANY_SIGNAL_RESETS: bool = true;
 /// A call without an answer is forgotten with the next call and after three polls: if EMR shows its size then,
 /// that counts as someone else's. ADR 7: if EMR shows its size later, the resize is Headroom's.
 pub(super) const A_LATE_CALL_IS_SOMEONE_ELSES: bool = true;
+/// When a resize is complete, a later call without an answer is forgotten, too: if EMR shows its size in the next
+/// description, that counts as someone else's. ADR 7: the resize is Headroom's.
+pub(super) const A_COMPLETE_RESIZE_FORGETS_A_LATER_CALL: bool = true;
 /// A `grow` rule that waits for instances that EMR owes keeps smaller scale-outs and the minimum waiting. ADR 9:
 /// it blocks neither `min` nor another rule.
 pub(super) const WHAT_IS_OWED_BLOCKS_OTHERS: bool = true;
@@ -74,6 +77,45 @@ fn a_call_without_an_answer_that_arrives_late_counts_as_someone_elses() {
     let mut scene = sized(12, 12);
     let action = &engine.step(&at(&mut scene, 120, 50.0))[0].action;
     let expected = if A_LATE_CALL_IS_SOMEONE_ELSES {
+        "yielding_to_operator"
+    } else {
+        "no_rule_firing"
+    };
+    assert_eq!(action.reason(), Some(expected));
+}
+
+/// A scale-in drains while a scale-out is called, whose answer is lost. The scale-in completes before EMR shows the
+/// scale-out, a minute after the call.
+#[test]
+fn a_call_without_an_answer_is_forgotten_when_the_resize_before_it_is_complete() {
+    let rules = [
+        "{ name: idle, when: yarn_memory_available_percent > 75, then: { set: 2 } }",
+        "{ name: short, when: yarn_memory_available_percent < 15, then: { set: 4 } }",
+    ];
+    let mut engine = with_rules("{ min: 0, max: 20 }", "", &rules);
+    let draining = || {
+        let mut scene = sized(2, 4);
+        scene.groups[1].state = GroupState::Resizing;
+        scene
+    };
+    engine.step(&at(&mut sized(4, 4), 0, 50.0));
+    assert_eq!(
+        engine.step(&at(&mut sized(4, 4), 30, 80.0))[0]
+            .action
+            .resized_to(),
+        Some(2)
+    );
+    engine.note(&GroupId::new("ig-task"), Outcome::Accepted);
+    assert_eq!(
+        engine.step(&at(&mut draining(), 90, 10.0))[0]
+            .action
+            .resized_to(),
+        Some(4)
+    );
+    engine.note(&GroupId::new("ig-task"), Outcome::Unknown);
+    engine.step(&at(&mut sized(2, 2), 120, 50.0));
+    let action = &engine.step(&at(&mut sized(4, 4), 150, 50.0))[0].action;
+    let expected = if A_COMPLETE_RESIZE_FORGETS_A_LATER_CALL {
         "yielding_to_operator"
     } else {
         "no_rule_firing"
