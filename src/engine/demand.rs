@@ -336,7 +336,8 @@ impl DemandState {
         counted: &Counted,
     ) -> Foreseen {
         let (tick, delay) = (cluster.tick, self.provisioning.delay());
-        let backlog_stands = self.known.backlog_stands(tick.at(), load.pending, delay);
+        let all = self.load(&counted.within_limits, measure, Duration::ZERO);
+        let backlog_stands = self.known.backlog_stands(tick.at(), all.pending, delay);
         let Some(work) = recent(&tick.observation.work, tick) else {
             return Foreseen {
                 backlog_stands,

@@ -5,6 +5,7 @@ mod held_back;
 mod learned;
 mod node_sizes;
 mod properties;
+mod stands;
 
 use super::*;
 use crate::decision::DemandReport;
