@@ -193,6 +193,7 @@ fn in_trace(
         application,
     }: Submitted,
 ) -> TraceJob {
+    is_step: false,
     let application = application.expect("YARN has told of it");
     assert_eq!(application.final_status, "SUCCEEDED", "{id}");
     let tasks = TaskRun {
