@@ -193,7 +193,6 @@ fn in_trace(
         application,
     }: Submitted,
 ) -> TraceJob {
-    is_step: false,
     let application = application.expect("YARN has told of it");
     assert_eq!(application.final_status, "SUCCEEDED", "{id}");
     let tasks = TaskRun {
@@ -209,6 +208,7 @@ fn in_trace(
         spark: None,
     };
     TraceJob {
+        is_step: false,
         id: id.into(),
         name: Some(job.name.into()),
         submit: Timestamp::from_millis(application.started_time).since(start),
