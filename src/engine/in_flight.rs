@@ -30,7 +30,7 @@ const LONGEST_RETRY: Duration = Duration::from_secs(600);
 #[serde(from = "Written", into = "Written")]
 pub struct ResizeTracker {
     in_flight: InFlight,
-    /// A call without an answer whose size the group did not show. It may still arrive.
+    /// The last call without an answer whose size the group did not show. It may still arrive.
     lost: Option<Sent>,
     /// The size that was requested last, by anybody. A different one means that someone else
     /// resized the group.
@@ -84,10 +84,11 @@ impl ResizeTracker {
         }
         self.resolve_unanswered(group.requested, measured_at, max_lag);
         if let InFlight::Accepted(accepted) = &mut self.in_flight {
-            let Sent { at, from, to, .. } = accepted.resize;
+            let Sent { from, to, .. } = accepted.resize;
             accepted.is_visible |= group.requested == to;
-            let may_lag = measured_at.since(at) <= max_lag;
-            if !accepted.is_visible && group.requested == from && may_lag {
+            let was_called = |lost: &Sent| lost.to == group.requested;
+            let is_older = group.requested == from || self.lost.as_ref().is_some_and(was_called);
+            if is_older && accepted.may_lag(measured_at, max_lag) {
                 return None;
             }
         }
@@ -96,7 +97,7 @@ impl ResizeTracker {
             .replace(group.requested)
             .filter(|expected| *expected != group.requested)
         {
-            self.clear_in_flight();
+            self.in_flight = InFlight::Idle;
             if is_leader {
                 self.yielding_until = Some(measured_at + guards.yield_to_operator);
             } else {
@@ -137,7 +138,7 @@ impl ResizeTracker {
 
     /// Records that a scale-out failed: the next one waits.
     fn fail(&mut self, measured_at: Timestamp, guards: &Guards) {
-        self.clear_in_flight();
+        self.in_flight = InFlight::Idle;
         self.failures = self.failures.saturating_add(1);
         self.quarantined_until =
             Some(measured_at + doubled(guards.quarantine, self.failures, guards.quarantine_max));
@@ -167,7 +168,7 @@ impl ResizeTracker {
                 .map(|resize| resize.replaced_rules)
                 .unwrap_or_default();
             rules.extend(sent.rule);
-            self.clear_in_flight();
+            self.in_flight = InFlight::Idle;
             // To ask for less than what did not arrive is no success.
             if sent.direction() == Direction::Out {
                 self.failures = 0;
@@ -185,14 +186,18 @@ impl ResizeTracker {
         None
     }
 
-    /// Decides what became of a call without an answer. It arrived if the group shows its size;
-    /// otherwise it counts as never made, unless it arrives late.
+    /// Decides what became of calls without an answer. One arrived if the group shows its size, at most as long
+    /// after the call as EMR may lag; otherwise it counts as never made.
     fn resolve_unanswered(
         &mut self,
         requested: Instances,
         measured_at: Timestamp,
         max_lag: Duration,
     ) {
+        self.lost
+            .take_if(|lost| measured_at.since(lost.at) > max_lag);
+        let is_new = self.expected != Some(requested);
+        let arrived_late = self.lost.filter(|lost| lost.to == requested && is_new);
         match std::mem::take(&mut self.in_flight) {
             InFlight::Unanswered { call, replaces } if requested == call.to => {
                 self.accept(call, replaces);
@@ -200,23 +205,32 @@ impl ResizeTracker {
             InFlight::Unanswered { call, replaces } => {
                 self.in_flight = replaces.into();
                 self.lost = Some(call);
+                if let Some(late) = arrived_late {
+                    self.accept_late(late);
+                }
+            }
+            InFlight::Accepted(accepted) if accepted.may_lag(measured_at, max_lag) => {
+                self.in_flight = InFlight::Accepted(accepted);
             }
             answered => {
                 self.in_flight = answered;
-                if let Some(lost) = self.lost.take_if(|lost| lost.to == requested)
-                    && measured_at.since(lost.at) <= max_lag
-                {
-                    let replaced = std::mem::take(&mut self.in_flight).into_accepted();
-                    self.accept(lost, replaced);
+                if let Some(late) = arrived_late {
+                    self.lost = None;
+                    self.accept_late(late);
                 }
             }
         }
     }
 
+    /// Records that EMR shows the size of a call without an answer after all.
+    fn accept_late(&mut self, call: Sent) {
+        let replaced = std::mem::take(&mut self.in_flight).into_accepted();
+        self.accept(call, replaced);
+    }
+
     /// Records a resize that is about to be sent. Until [`note`](Self::note) reports EMR's answer, it
     /// counts as sent and unanswered.
     pub fn send(&mut self, at: Timestamp, from: Instances, to: Instances, rule: Option<usize>) {
-        self.lost = None;
         self.in_flight = InFlight::Unanswered {
             call: Sent { at, from, to, rule },
             replaces: std::mem::take(&mut self.in_flight).into_accepted(),
@@ -266,11 +280,6 @@ impl ResizeTracker {
         });
         self.rejections = 0;
         self.rejected = None;
-    }
-
-    /// Forgets every resize in flight: they are complete, have failed, or somebody else decided.
-    fn clear_in_flight(&mut self) {
-        (self.in_flight, self.lost) = (InFlight::Idle, None);
     }
 
     /// When the last scale-in was sent, if that is not long ago.

@@ -70,7 +70,7 @@ impl Scope<'_> {
     /// Whether the condition is true; `None` when a signal that could decide it is missing or
     /// stale.
     pub fn truth(&self, condition: &Condition) -> Option<bool> {
-        match condition {
+        condition.truth(&mut |part| match part {
             Condition::Constant(value) => Some(*value),
             Condition::Compare {
                 left,
@@ -80,10 +80,8 @@ impl Scope<'_> {
             Condition::ClusterState { state, negated } => {
                 Some((self.cluster_state.value == *state) != *negated)
             }
-            Condition::Not(inner) => self.truth(inner).map(|value| !value),
-            Condition::All(parts) => self.combine(parts, false),
-            Condition::Any(parts) => self.combine(parts, true),
-        }
+            composed => self.truth(composed),
+        })
     }
 
     /// The time for which the samples show that the condition has this value, in the newest set of
@@ -119,20 +117,6 @@ impl Scope<'_> {
             Condition::Any(parts) if !value => all_parts(parts),
             Condition::All(parts) | Condition::Any(parts) => parts_that_decide(parts),
         }
-    }
-
-    /// Combines parts of which one with the `decisive` value decides the outcome, even if others
-    /// are unknown.
-    fn combine(&self, parts: &[Condition], decisive: bool) -> Option<bool> {
-        let mut unknown = false;
-        for part in parts {
-            match self.truth(part) {
-                Some(value) if value == decisive => return Some(decisive),
-                Some(_) => {}
-                None => unknown = true,
-            }
-        }
-        (!unknown).then_some(!decisive)
     }
 
     /// The value of an expression, always finite; `None` when a signal is missing or stale, or when

@@ -107,6 +107,17 @@ impl Condition {
         }
     }
 
+    /// The value of the condition, with that of each part that is not composed of others from `part`, in the order
+    /// of the text. Unknown parts combine as in SQL: `a or b` is true when `a` is, whatever `b` is.
+    pub fn truth(&self, part: &mut dyn FnMut(&Self) -> Option<bool>) -> Option<bool> {
+        match self {
+            Self::Constant(_) | Self::Compare { .. } | Self::ClusterState { .. } => part(self),
+            Self::Not(inner) => inner.truth(part).map(|value| !value),
+            Self::All(parts) => combined(parts, false, part),
+            Self::Any(parts) => combined(parts, true, part),
+        }
+    }
+
     /// A comparison of something with a constant, turned so that the constant is on the right.
     /// `None` for any other condition.
     pub fn threshold(&self) -> Option<(&Expr, Comparison, f64)> {
@@ -134,6 +145,23 @@ impl Condition {
             Self::All(parts) | Self::Any(parts) => parts.iter().any(Self::reads_cluster),
         }
     }
+}
+
+/// Combines parts of which one with the `decisive` value decides the outcome, even if others are unknown.
+fn combined(
+    parts: &[Condition],
+    decisive: bool,
+    part: &mut dyn FnMut(&Condition) -> Option<bool>,
+) -> Option<bool> {
+    let mut outcome = Some(!decisive);
+    for each in parts {
+        match each.truth(part) {
+            Some(value) if value == decisive => outcome = Some(decisive),
+            None if outcome == Some(!decisive) => outcome = None,
+            _ => {}
+        }
+    }
+    outcome
 }
 
 /// An aggregate of one signal over a time span, such as `avg(yarn_memory_available_percent, 5m)`.

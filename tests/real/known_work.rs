@@ -218,8 +218,9 @@ async fn work_that_is_over_before_nodes_would_come_buys_nothing_and_work_that_la
     let parts = Parts::start(0, NODE).await;
     let daemon = parts.daemon(DEFAULT_INDEX, false, PATIENT).await;
     let asks_none = parts.daemon(DEFAULT_INDEX, true, ASKS_NONE).await;
-    // More than one node can run at a time, and less than twice as much.
-    let drains = application(&parts, "drains", 24);
+    // So much more than one node can run at a time that two are missing: for a single one, a daemon that knows
+    // nothing of the work waits a while, too.
+    let drains = application(&parts, "drains", 40);
     let (drains, lasts) = (
         parts.submit(&drains).await,
         parts.submit(&lasting(&parts, "lasts")).await,

@@ -1,5 +1,7 @@
 //! A resize between the call to EMR and its end.
 
+use std::time::Duration;
+
 use crate::observation::Direction;
 use crate::units::{Instances, Timestamp};
 
@@ -46,6 +48,13 @@ impl Sent {
         } else {
             Direction::Out
         }
+    }
+}
+
+impl Accepted {
+    /// Whether EMR may still report an older size.
+    pub fn may_lag(&self, measured_at: Timestamp, max_lag: Duration) -> bool {
+        !self.is_visible && measured_at.since(self.resize.at) <= max_lag
     }
 }
 

@@ -44,7 +44,7 @@ pub struct TargetHistory {
     pub(super) most_core: Instances,
 }
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RuleHistory {
     #[serde(alias = "hold")]

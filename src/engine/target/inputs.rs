@@ -1,8 +1,9 @@
 //! What a rule reads, and its `for` timer over that.
 
-use crate::engine::for_timer::{ForState, ForTimer};
+use crate::engine::for_timer::{ForState, ForTimer, Part};
 use crate::engine::scope::{Scope, Shown};
 use crate::engine::tick::Tick;
+use crate::policy::condition::Condition;
 use crate::policy::{Rule, Target};
 
 /// What the condition and the change of a rule read.
@@ -37,14 +38,6 @@ impl RuleInputs {
         tick: &Tick,
         scope: &Scope,
     ) -> ForState {
-        let mut breaks = if self.reads_cluster {
-            tick.cluster.breaks()
-        } else {
-            0
-        };
-        for signal in &self.signals {
-            breaks = breaks.wrapping_add(scope.signals[*signal].1.breaks());
-        }
         let truth = scope.truth(&rule.when);
         let at_tick = tick.observation.cluster.measured_at;
         let shown = truth
@@ -53,10 +46,13 @@ impl RuleInputs {
                 from: at_tick,
                 until: at_tick,
             });
-        if truth.is_none() && scope.bridged().truth(&rule.when) != Some(true) {
+        let bridged = scope.bridged();
+        let parts = parts_of(&rule.when, tick, &bridged);
+        let is_broken = truth.is_none() && bridged.truth(&rule.when) != Some(true);
+        if is_broken || !timer.continues(&rule.when, &parts) {
             timer.reset();
         }
-        timer.update(truth, shown, breaks, rule.for_duration)
+        timer.update(truth, shown, parts, rule.for_duration)
     }
 
     /// Whether a rule reads the same signals as before.
@@ -70,4 +66,22 @@ impl RuleInputs {
         signals.sort_unstable();
         signals == before.signals
     }
+}
+
+/// What the last known samples say of each part of a condition.
+fn parts_of(condition: &Condition, tick: &Tick, bridged: &Scope) -> Vec<Part> {
+    let mut parts = Vec::new();
+    condition.truth(&mut |part| {
+        let of_cluster = part.reads_cluster().then(|| tick.cluster.breaks());
+        let mut breaks = Some(of_cluster.unwrap_or(0));
+        part.leaves(&mut |leaf| {
+            let (_, samples) = &bridged.signals[bridged.target.signal_of(leaf)];
+            let is_recent = samples.recent().is_some();
+            breaks = (breaks.filter(|_| is_recent)).map(|sum| sum.wrapping_add(samples.breaks()));
+        });
+        let truth = bridged.truth(part);
+        parts.push(Part { truth, breaks });
+        truth
+    });
+    parts
 }

@@ -105,7 +105,7 @@ impl TargetState {
             });
         }
         let scale_out = self
-            .unhindered_scale_out(requested)
+            .unhindered_scale_out(now)
             .or_else(|| self.largest_desired(|_, to| to > requested));
         if scale_out.is_some() {
             return scale_out;
@@ -130,19 +130,22 @@ impl TargetState {
                 asked_by: AskedBy::Demand,
                 desired: *desired,
             }),
-            Some(DesiredSize::Unknown(_)) | None => self.unhindered_scale_out(now.group.requested),
+            Some(DesiredSize::Unknown(_)) | None => self.unhindered_scale_out(now),
         };
         by_policy
             .filter(|proposal| proposal.desired > minimum.desired)
             .unwrap_or(minimum)
     }
 
-    /// The largest scale-out that does not have to wait for the resize in flight. A rule that has to
-    /// wait does not keep another one waiting.
-    fn unhindered_scale_out(&self, requested: Instances) -> Option<Proposal> {
-        let in_flight = self.history.resizes.in_flight();
-        let scales_out = in_flight.is_some_and(|(_, direction)| direction == Direction::Out);
-        self.largest_desired(|rule, to| to > requested && !(scales_out && self.is_relative(rule)))
+    /// The largest scale-out that does not have to wait for the resize in flight, or for instances that EMR owes.
+    /// A rule that has to wait does not keep another one waiting.
+    fn unhindered_scale_out(&self, now: &Situation) -> Option<Proposal> {
+        let requested = now.group.requested;
+        let waits = match self.history.resizes.in_flight() {
+            Some((_, direction)) => direction == Direction::Out,
+            None => now.is_below_requested(),
+        };
+        self.largest_desired(|rule, to| to > requested && !(waits && self.is_relative(rule)))
     }
 
     /// The firing rule with the largest desired size among those that `counts` accepts; the first in

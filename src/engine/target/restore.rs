@@ -52,10 +52,10 @@ impl TargetState {
             let is_unchanged = inputs.are_unchanged(inputs_before, &signals_before)
                 && (!inputs.reads_cluster || is_same(None))
                 && heir.spec.rules[rule].when_text == self.spec.rules[before].when_text;
-            let before = self.history.rules[before].1;
+            let before = &self.history.rules[before].1;
             history.completed_at = before.completed_at;
             if is_unchanged {
-                history.for_timer = before.for_timer;
+                history.for_timer = before.for_timer.clone();
             }
         }
         let rule_now = |before: usize| rule_position(&heir.spec, &self.spec.rules[before].name);

@@ -9,14 +9,14 @@
 //! the state of each rule. It leaves out `demand`, `track`, fleets, core groups (HDFS), schedules, shuffle output,
 //! instances that are not listed, scale-outs that fail, and clocks that go back.
 //!
-//! Where the documentation is silent, the reference does as the engine does, and says so at its place. Where the
-//! engine differs from what is written, [`known`] has a switch.
+//! Where the documentation is silent, the reference does as the engine does, and says so at its place. What
+//! it found is in [`found`].
 
 mod caps;
 mod conditions;
 mod decide;
+mod found;
 mod history;
-mod known;
 mod policies;
 mod timers;
 mod world;

@@ -48,10 +48,14 @@ impl Known<'_> {
     /// `a` is, and `a and b` is false if `a` is.
     pub(super) fn truth(&self, condition: &Condition) -> Truth {
         match condition {
-            Condition::Constant(is_true) => Truth::Known {
-                is_true: *is_true,
-                newest: self.at,
-                oldest: self.at,
+            // It is as true as the daemon is there to see it: a gap between descriptions interrupts it, too.
+            Condition::Constant(is_true) => match self.state {
+                Some(_) => Truth::Known {
+                    is_true: *is_true,
+                    newest: self.at,
+                    oldest: self.at,
+                },
+                None => Truth::Unknown,
             },
             Condition::ClusterState { state, negated } => match self.state {
                 Some((now, at)) => Truth::Known {

@@ -5,7 +5,6 @@ use std::collections::BTreeSet;
 use super::super::*;
 use super::conditions::Truth;
 use super::history::{Happened, Sent, View};
-use super::known;
 use crate::policy::Rule;
 
 /// What is to be done. Where several reasons to hold apply and the documentation does not say which comes
@@ -91,8 +90,8 @@ impl View<'_> {
         // if a rule asks for more than the minimum and need not wait (ADR 9).
         let (to, because) = if requested < min {
             match self.scale_out(happened, group, rules) {
-                Some((asked, waits)) if asked.to > min => {
-                    return self.carried_out(happened, requested, asked, waits, rules);
+                Some(asked) if asked.to > min => {
+                    return self.carried_out(happened, requested, asked, false, rules);
                 }
                 _ => (min, Cause::BelowMinimum),
             }
@@ -219,8 +218,7 @@ impl View<'_> {
             })
     }
 
-    /// The scale-out that a rule asks for and that need not wait for a resize in flight, and whether it has to
-    /// wait for instances that EMR owes. `None` if there is none.
+    /// The scale-out that a rule asks for and that need not wait. `None` if there is none.
     ///
     /// A second relative scale-out waits for the one in flight (ADR 19), and for instances that EMR owes
     /// (policy-language.md, "Fewer instances than requested"). It blocks neither the minimum nor another rule
@@ -230,36 +228,32 @@ impl View<'_> {
         happened: &Happened,
         group: &GroupStatus,
         states: &[RuleState],
-    ) -> Option<(Asked, bool)> {
+    ) -> Option<Asked> {
         let is_owed = happened.in_flight().is_none() && group.running < group.requested;
         let is_in_flight = happened
             .in_flight()
             .is_some_and(|sent| sent.direction() == Direction::Out);
-        let mut best: Option<(Asked, bool)> = None;
+        let mut best: Option<Asked> = None;
         for (rule, to) in self
             .firing(states)
             .filter(|(_, to)| *to > group.requested.get())
         {
             let is_relative = matches!(rule.then, Change::Grow(_));
-            let waits = is_relative && is_owed;
-            if (is_relative && is_in_flight) || (waits && !known::WHAT_IS_OWED_BLOCKS_OTHERS) {
+            if is_relative && (is_in_flight || is_owed) {
                 continue;
             }
-            if best.as_ref().is_none_or(|(best, _)| to > best.to) {
-                best = Some((
-                    Asked {
-                        to,
-                        because: Cause::Rule(rule.name.clone()),
-                    },
-                    waits,
-                ));
+            if best.as_ref().is_none_or(|best| to > best.to) {
+                best = Some(Asked {
+                    to,
+                    because: Cause::Rule(rule.name.clone()),
+                });
             }
         }
         best
     }
 
     /// The scale-in that a rule asks for, and whether it waits for a resize in flight: for any scale-out, and a
-    /// second relative one for a scale-in (ADR 19). The larger size comes first.
+    /// second relative one for a scale-in (ADR 19). The larger size comes first, also if it has to wait (ADR 9).
     fn scale_in(
         &self,
         happened: &Happened,
@@ -275,15 +269,7 @@ impl View<'_> {
             let is_relative = matches!(rule.then, Change::Shrink(_));
             let waits = direction == Some(Direction::Out)
                 || (is_relative && direction == Some(Direction::In));
-            let is_better = match &best {
-                None => true,
-                Some((best, best_waits))
-                    if known::A_WAITING_SHRINK_BLOCKS_OTHERS || *best_waits == waits =>
-                {
-                    to > best.to
-                }
-                Some(_) => !waits,
-            };
+            let is_better = best.as_ref().is_none_or(|(best, _)| to > best.to);
             if is_better {
                 best = Some((
                     Asked {
@@ -310,8 +296,8 @@ impl View<'_> {
             .filter(|(_, to)| *to > requested)
             .map(|(_, to)| to)
             .max();
-        if let Some((asked, waits)) = self.scale_out(happened, group, states) {
-            return self.carried_out(happened, requested, asked, waits, states);
+        if let Some(asked) = self.scale_out(happened, group, states) {
+            return self.carried_out(happened, requested, asked, false, states);
         }
         if largest_out.is_some() {
             return (

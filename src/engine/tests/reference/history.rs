@@ -1,7 +1,7 @@
 //! What has happened to a target, as its whole history shows.
 
 use super::super::*;
-use super::{Tick, known};
+use super::Tick;
 use crate::observation::RuleName;
 use crate::policy::Target;
 
@@ -48,7 +48,7 @@ pub(super) struct Happened {
     /// A call without an answer.
     unanswered: Option<Sent>,
     /// Calls without an answer whose size EMR did not show.
-    lost: Vec<Sent>,
+    lost: Option<Sent>,
     /// The size that was requested last, by anybody.
     expected: Option<u32>,
     /// When a resize of a rule was last complete.
@@ -111,9 +111,6 @@ impl Happened {
     /// before it in flight (ADR 7 and 15). After a rejection nothing is sent for 30 s, twice as long after each
     /// further one, at most ten minutes (operations.md, "Resizes").
     fn send(&mut self, sent: Sent, outcome: Option<Outcome>) {
-        if known::A_LATE_CALL_IS_SOMEONE_ELSES {
-            self.lost.clear();
-        }
         match outcome {
             Some(Outcome::Accepted) => self.accept(sent),
             Some(Outcome::Rejected(_)) => {
@@ -127,23 +124,32 @@ impl Happened {
     }
 
     /// A call without an answer counts as sent until EMR describes the group again (operations.md, "Missing
-    /// data"). If EMR shows its size later, the resize is Headroom's (ADR 7).
+    /// data"). If EMR shows its size within three polls of the call, the resize is Headroom's, but not while EMR
+    /// may show a size that is older than a later call (ADR 7).
     fn resolve_unanswered(
         &mut self,
         requested: u32,
         described_at: Timestamp,
         three_polls: Duration,
     ) {
+        let is_recent = |call: &Sent| described_at.since(call.at) <= three_polls;
+        let is_expected = self.expected == Some(requested);
+        let earlier = (self.lost.clone())
+            .filter(|lost| is_recent(lost) && lost.to == requested && !is_expected);
         if let Some(call) = self.unanswered.take() {
             if call.to == requested {
                 self.accept(call);
             } else {
-                self.lost.push(call);
+                self.lost = Some(call);
+                if let Some(earlier) = earlier {
+                    self.accept(earlier);
+                }
             }
-        } else if let Some(found) = self.lost.iter().position(|lost| lost.to == requested) {
-            let call = self.lost.remove(found);
-            if !known::A_LATE_CALL_IS_SOMEONE_ELSES || described_at.since(call.at) <= three_polls {
-                self.accept(call);
+        } else if let Some(earlier) = earlier {
+            let later = self.accepted.last().filter(|_| self.is_in_flight);
+            if !later.is_some_and(|later| !later.is_shown && is_recent(later)) {
+                self.lost = None;
+                self.accept(earlier);
             }
         }
     }
@@ -208,8 +214,11 @@ impl View<'_> {
         let is_in_flight = happened.is_in_flight;
         if let Some(sent) = happened.accepted.last_mut().filter(|_| is_in_flight) {
             sent.is_shown |= requested == sent.to;
+            let was_called = (happened.lost.as_ref()).is_some_and(|lost| {
+                lost.to == requested && described_at.since(lost.at) <= self.three_polls()
+            });
             if !sent.is_shown
-                && requested == sent.from
+                && (requested == sent.from || was_called)
                 && described_at.since(sent.at) <= self.three_polls()
             {
                 return;
@@ -218,9 +227,6 @@ impl View<'_> {
         let expected = happened.expected.replace(requested);
         if let Some(from) = expected.filter(|expected| *expected != requested) {
             happened.is_in_flight = false;
-            if known::A_LATE_CALL_IS_SOMEONE_ELSES {
-                happened.lost.clear();
-            }
             if observation.control.leader {
                 // policy-language.md, `yield_to_operator`: any other change of size is someone else's.
                 happened.yields_until = Some(described_at + self.target.guards.yield_to_operator);
@@ -253,9 +259,6 @@ impl View<'_> {
             Direction::In => running <= sent.to || (group.state == GroupState::Running && !may_lag),
         };
         if is_complete {
-            if known::A_COMPLETE_RESIZE_FORGETS_A_LATER_CALL {
-                happened.lost.clear();
-            }
             happened.is_in_flight = false;
             let rules = std::mem::take(&mut happened.rules_in_flight);
             happened

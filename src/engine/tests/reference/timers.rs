@@ -3,7 +3,6 @@
 use super::super::*;
 use super::conditions::{Known, Truth, Value};
 use super::history::View;
-use super::known;
 use crate::policy::Rule;
 use crate::policy::condition::Leaf;
 
@@ -51,28 +50,21 @@ impl View<'_> {
             .collect();
         let mut since: Option<Timestamp> = None;
         let mut truth = Truth::Unknown;
-        let mut has_gap = false;
         for tick in 0..self.ticks.len() {
-            has_gap |= self.has_gap_before(tick, rule);
             truth = self.known_at(tick, &series).truth_of(self, tick, rule);
+            // policy-language.md, "The `for` timer": a gap of a signal that made the condition true resets it.
+            if !(self.last_known(tick, tick, &series))
+                .truth_of(self, tick, rule)
+                .is(true)
+            {
+                since = None;
+            }
             match truth {
                 Truth::Known {
                     is_true: true,
                     newest,
                     ..
-                } => {
-                    let is_reset = if known::A_GAP_OF_ANY_SIGNAL_RESETS {
-                        has_gap
-                    } else {
-                        tick > 0
-                            && !self
-                                .last_known(tick, tick, &series)
-                                .truth_of(self, tick, rule)
-                                .is(true)
-                    };
-                    since = since.filter(|_| !is_reset).or(Some(newest));
-                    has_gap = false;
-                }
+                } => since = since.or(Some(newest)),
                 Truth::Known { is_true: false, .. } => since = None,
                 // ADR 1: while unknown, the timer goes on only while the last known samples, none of them
                 // older than the allowance, make the condition true.
@@ -87,26 +79,6 @@ impl View<'_> {
         Timer { truth, since }
     }
 
-    /// Whether a sample of this observation is the first one of its signal, or too far from the one before it
-    /// (policy-language.md, "The `for` timer").
-    fn has_gap_before(&self, tick: usize, rule: &Rule) -> bool {
-        let of_signals = self.target.leaves(rule).into_iter().any(|leaf| {
-            let signal = self.target.signal_of(leaf);
-            let before = (0..tick)
-                .rev()
-                .find_map(|earlier| self.sample(earlier, signal));
-            self.sample(tick, signal).is_some_and(|sample| {
-                before.is_none_or(|before| {
-                    sample.measured_at.since(before.measured_at) > self.allowance(signal)
-                })
-            })
-        });
-        let described_at = |tick: usize| self.ticks[tick].observation.cluster.measured_at;
-        let of_cluster =
-            tick == 0 || described_at(tick).since(described_at(tick - 1)) > self.three_polls();
-        of_signals || (rule.when.reads_cluster() && of_cluster)
-    }
-
     fn known_at(&self, tick: usize, series: &[(Leaf, Vec<Option<Value>>)]) -> Samples {
         Samples(
             series
@@ -117,8 +89,8 @@ impl View<'_> {
         )
     }
 
-    /// The last known values before `end`, without those that are too far from the sample at `tick`, or from
-    /// its time if it has no sample.
+    /// The last known values before `end`, without those that were too old then, or are too far from the sample at
+    /// `tick`, or from its time if it has no sample.
     fn last_known(
         &self,
         tick: usize,
@@ -126,16 +98,24 @@ impl View<'_> {
         series: &[(Leaf, Vec<Option<Value>>)],
     ) -> Samples {
         let at = self.ticks[tick].observation.at;
+        let then = end
+            .checked_sub(1)
+            .map_or(at, |last| self.ticks[last].observation.at);
         let values = series.iter().map(|(leaf, values)| {
             let last = values[..end].iter().rev().find_map(|value| *value);
             let signal = self.target.signal_of(*leaf);
             let next = values[tick].map_or(at, |value| value.time());
             (
                 *leaf,
-                last.filter(|last| next.since(last.time()) <= self.allowance(signal)),
+                last.filter(|last| {
+                    let age = next.since(last.time()).max(then.since(last.time()));
+                    age <= self.allowance(signal)
+                }),
             )
         });
-        let state = end.checked_sub(1).and_then(|tick| self.state(tick));
+        let state = end.checked_sub(1).and_then(|last| self.state(last));
+        let described_at = self.ticks[tick].observation.cluster.measured_at;
+        let state = state.filter(|(_, last)| described_at.since(*last) <= self.three_polls());
         Samples(values.collect(), state)
     }
 
