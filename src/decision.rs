@@ -236,7 +236,8 @@ pub enum HoldReason {
         signal: Arc<str>,
     },
     /// The change would terminate instances, but YARN does not list `not_listed` of the `running` core and
-    /// task instances, so what runs on them is unknown. After `until` they count as unusable.
+    /// task instances, so what runs on them is unknown. After `until` they count as unusable, unless YARN lists
+    /// none at all.
     NodesNotListed {
         #[serde(alias = "missing")]
         not_listed: u32,

@@ -174,8 +174,12 @@ impl Rehearsal {
         })?;
 
         let scenario = Arc::new(started_within_limits(&plan.scenario, &policy).into_owned());
-        let cluster =
-            SimulatedCluster::start(Arc::clone(&plan.workload), scenario, plan.seed, plan.speed)?;
+        let cluster = SimulatedCluster::start(
+            Arc::clone(&plan.workload),
+            scenario,
+            plan.seed,
+            Clock::starting_at(plan.workload.start(), plan.speed),
+        )?;
         let services = Services::start(cluster.clone(), CLUSTER_ID, &plan.name)
             .await
             .map_err(RehearsalError::Services)?;
@@ -342,5 +346,7 @@ fn sdk_config(services: &Services) -> SdkConfig {
         .build()
 }
 
+#[cfg(test)]
+mod storm;
 #[cfg(test)]
 mod tests;

@@ -5,19 +5,25 @@
     reason = "the one place where clocks are read"
 )]
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::units::Timestamp;
 
 /// Shows the time and waits for a time.
-#[derive(Clone, Copy, Debug)]
-pub struct Clock {
-    /// `None` for real time.
-    simulated: Option<Simulated>,
+#[derive(Clone, Debug)]
+pub struct Clock(Time);
+
+#[derive(Clone, Debug)]
+enum Time {
+    Real,
+    Faster(Faster),
+    Stepped(Stepped),
 }
 
 #[derive(Clone, Copy, Debug)]
-struct Simulated {
+struct Faster {
     /// The time that it showed when it was set.
     from: Timestamp,
     /// The real time when it was set.
@@ -26,10 +32,58 @@ struct Simulated {
     speed: u32,
 }
 
+/// Time that passes only when somebody waits for it: a wait moves it, and takes no real time. Its clocks can be
+/// wrong, and be set.
+#[derive(Clone, Debug)]
+pub struct Stepped {
+    /// The true time, in milliseconds since the epoch.
+    now_ms: Arc<AtomicI64>,
+    /// How far this clock is ahead of it, in milliseconds.
+    ahead_ms: Arc<AtomicI64>,
+}
+
+impl Stepped {
+    /// Time that starts at `from`, and a clock that shows it.
+    pub fn starting_at(from: Timestamp) -> Self {
+        Self {
+            now_ms: Arc::new(AtomicI64::new(from.as_millis())),
+            ahead_ms: Arc::default(),
+        }
+    }
+
+    /// A clock that shows this time, with its error.
+    pub fn clock(&self) -> Clock {
+        Clock(Time::Stepped(self.clone()))
+    }
+
+    /// A clock of the same time that is always right.
+    pub fn true_clock(&self) -> Clock {
+        Clock(Time::Stepped(Self {
+            now_ms: Arc::clone(&self.now_ms),
+            ahead_ms: Arc::default(),
+        }))
+    }
+
+    /// Sets the clock forward, or back if `by_ms` is negative, by so many milliseconds.
+    pub fn set_forward(&self, by_ms: i64) {
+        self.ahead_ms.fetch_add(by_ms, Ordering::SeqCst);
+    }
+
+    fn now(&self) -> Timestamp {
+        let now_ms = self.now_ms.load(Ordering::SeqCst);
+        Timestamp::from_millis(now_ms.saturating_add(self.ahead_ms.load(Ordering::SeqCst)))
+    }
+
+    fn pass(&self, time: Duration) {
+        let ms = i64::try_from(time.as_millis()).unwrap_or(i64::MAX);
+        self.now_ms.fetch_add(ms, Ordering::SeqCst);
+    }
+}
+
 impl Clock {
     /// The real clock.
     pub fn real() -> Self {
-        Self { simulated: None }
+        Self(Time::Real)
     }
 
     /// A clock that starts at the real time and runs `speed` times as fast.
@@ -39,13 +93,11 @@ impl Clock {
 
     /// A clock that starts at `from` and runs `speed` times as fast as real time.
     pub fn starting_at(from: Timestamp, speed: u32) -> Self {
-        Self {
-            simulated: Some(Simulated {
-                from,
-                set_at: real_now(),
-                speed: speed.max(1),
-            }),
-        }
+        Self(Time::Faster(Faster {
+            from,
+            set_at: real_now(),
+            speed: speed.max(1),
+        }))
     }
 
     /// A clock that is ahead of real time and runs twice as fast.
@@ -56,21 +108,29 @@ impl Clock {
 
     /// The time on this clock.
     pub fn now(&self) -> Timestamp {
-        let real = real_now();
-        self.simulated.map_or(real, |clock| {
-            clock.from + real.since(clock.set_at) * clock.speed
-        })
+        match &self.0 {
+            Time::Real => real_now(),
+            Time::Faster(clock) => clock.from + real_now().since(clock.set_at) * clock.speed,
+            Time::Stepped(stepped) => stepped.now(),
+        }
     }
 
     /// The real duration of a wait on this clock.
     pub fn real_time(&self, on_this_clock: Duration) -> Duration {
-        self.simulated
-            .map_or(on_this_clock, |clock| on_this_clock / clock.speed)
+        match &self.0 {
+            Time::Real => on_this_clock,
+            Time::Faster(clock) => on_this_clock / clock.speed,
+            Time::Stepped(_) => Duration::ZERO,
+        }
     }
 
     /// Waits until this clock shows `at`; returns at once if that is past.
     pub async fn sleep_until(&self, at: Timestamp) {
-        tokio::time::sleep(self.real_time(at.since(self.now()))).await;
+        let wait = at.since(self.now());
+        if let Time::Stepped(stepped) = &self.0 {
+            stepped.pass(wait);
+        }
+        tokio::time::sleep(self.real_time(wait)).await;
     }
 }
 

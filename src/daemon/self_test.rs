@@ -46,15 +46,14 @@ pub async fn run(
     let mut problems = check(observer, policy, clock).await;
     let (mut pause, mut waited) = (FIRST_PAUSE, Duration::ZERO);
     while !problems.is_empty() && problems.iter().all(is_transient) && waited < LONGEST_WAIT {
-        let backoff = clock.real_time(observer.emr().longest_wait(clock.now()));
-        let this_pause = pause.max(backoff);
+        let this_pause = pause.max(observer.emr().longest_wait(clock.now()));
         for problem in &problems {
             tracing::warn!(
                 "not ready; trying again in {} s: {problem}",
                 this_pause.as_secs_f64().ceil()
             );
         }
-        tokio::time::sleep(this_pause).await;
+        clock.sleep_until(clock.now() + this_pause).await;
         waited += this_pause;
         pause = (pause * 2).min(LONGEST_PAUSE);
         problems = check(observer, policy, clock).await;

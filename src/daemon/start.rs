@@ -168,7 +168,7 @@ pub async fn start(
         policy_file: main.source.file,
         dry_run: settings.dry_run,
     };
-    let monitor = Arc::new(Monitor::new(identity, &main.policy, clock));
+    let monitor = Arc::new(Monitor::new(identity, &main.policy, clock.clone()));
     Ok(Daemon {
         clock,
         state_dir,

@@ -126,10 +126,13 @@ impl Daemon {
                     begun + self.engine.policy().poll()
                 }
             };
+            // A clock that was set back since the tick began must not put the next one off.
+            let latest = self.clock.now() + self.engine.policy().poll();
+            let wake_at = wake_at.max(begun + SHORTEST_WAIT).min(latest);
             tokio::select! {
                 biased;
                 () = &mut shutdown => break,
-                () = self.clock.sleep_until(wake_at.max(begun + SHORTEST_WAIT)) => {}
+                () = self.clock.sleep_until(wake_at) => {}
             }
         }
         self.journal.sync()

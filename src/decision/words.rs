@@ -94,6 +94,10 @@ impl fmt::Display for HoldReason {
             Self::DemandMet => f.write_str("the size meets the demand within its limits"),
             Self::StaleData { signal, measured_at } => write!(f, "{signal} is stale: it was last measured at {measured_at}"),
             Self::MissingSignal { signal } => write!(f, "{signal} is unknown: it was not observed, or not for long enough"),
+            Self::NodesNotListed { not_listed, running, .. } if not_listed >= running => write!(
+                f,
+                "YARN lists none of the {running} instances that EMR runs; nothing scales in until it does"
+            ),
             Self::NodesNotListed { not_listed, running, until } => write!(
                 f,
                 "YARN does not list {not_listed} of the {running} instances that EMR runs; nothing scales in until it does, at most until {until}"

@@ -3,7 +3,7 @@
 //!
 //! At first they are unavailable: they may come back, and nothing scales in because YARN does not list
 //! them. After their [`patience`] they are unusable: they are no capacity, and the first to be
-//! terminated.
+//! terminated. While YARN lists none at all, nothing scales in, however long that lasts.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -54,7 +54,8 @@ pub struct Unavailable {
     pub unusable: u32,
     /// The unusable ones by group, as far as that is known. Groups that are left out have none.
     by_group: Vec<(GroupId, u32)>,
-    /// Instances that YARN does not list, if some of them have not been unavailable for long.
+    /// Instances that YARN does not list, if some of them have not been unavailable for long, or it lists none
+    /// at all.
     pub not_listed: Option<NotListed>,
 }
 
@@ -65,7 +66,7 @@ pub struct NotListed {
     pub not_listed: u32,
     /// How many EMR runs, without the primary node.
     pub running: u32,
-    /// When the last of them counts as unusable.
+    /// When the last of them counts as unusable; if YARN lists none, the next tick after that.
     pub until: Timestamp,
 }
 
@@ -109,6 +110,8 @@ impl Presence {
             .chain(self.unavailable.iter().map(|(since, _)| since));
         let newest = newest.max().copied().unwrap_or(at);
         let not_yet_unusable = count.not_listed.min(total - unusable);
+        // Then it is YARN that does not work, however long.
+        let lists_none = count.running > 0 && count.not_listed >= count.running;
         let by_group = match snapshot {
             Some(_) => by_group(unusable_nodes.iter().map(|node| &node.group)),
             None => of_the_only_group(observation, unusable),
@@ -118,10 +121,10 @@ impl Presence {
             unhealthy: count.unhealthy,
             unusable,
             by_group,
-            not_listed: (not_yet_unusable > 0).then_some(NotListed {
+            not_listed: (not_yet_unusable > 0 || lists_none).then_some(NotListed {
                 not_listed: count.not_listed,
                 running: count.running,
-                until: newest + patience(poll),
+                until: (newest + patience(poll)).max(at + poll),
             }),
         }
     }

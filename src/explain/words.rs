@@ -100,6 +100,13 @@ pub(super) fn remedy(reason: &HoldReason, at: Timestamp, target: Option<&Target>
         R::StaleData { signal, .. } | R::MissingSignal { signal } => {
             format!("{signal} is observed again{}", hint(signal))
         }
+        R::NodesNotListed {
+            not_listed,
+            running,
+            ..
+        } if not_listed >= running => {
+            "YARN lists instances again; check the ResourceManager and the NodeManagers".to_owned()
+        }
         R::NodesNotListed { .. } => {
             "YARN lists these instances, or they have been unavailable for 10 minutes; check their \
              NodeManagers"

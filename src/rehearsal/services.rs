@@ -33,6 +33,19 @@ impl Services {
         cluster_id: &str,
         name: &str,
     ) -> std::io::Result<Self> {
+        Self::start_behind(cluster, cluster_id, name, |router| router).await
+    }
+
+    /// Serves the cluster behind a link, which may change requests and answers.
+    ///
+    /// # Errors
+    /// When there is no free port.
+    pub async fn start_behind(
+        cluster: SimulatedCluster,
+        cluster_id: &str,
+        name: &str,
+        link: impl FnOnce(Router) -> Router,
+    ) -> std::io::Result<Self> {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
         let url = Url::parse(&format!("http://{}", listener.local_addr()?))
             .map_err(std::io::Error::other)?;
@@ -42,7 +55,7 @@ impl Services {
             name: name.into(),
             is_terminating: Arc::default(),
         };
-        let server = axum::serve(listener, router(served));
+        let server = axum::serve(listener, link(router(served)));
         let server = tokio::spawn(async move {
             server
                 .await

@@ -32,8 +32,7 @@ enum Message {
 }
 
 impl SimulatedCluster {
-    /// Starts the cluster and its work now. Its clock starts at the beginning of the trace and runs
-    /// `speed` times as fast as real time.
+    /// Starts the cluster and its work. Its `clock` should show the beginning of the trace.
     ///
     /// # Errors
     /// When there is no work, or some of it fits on no node.
@@ -41,16 +40,16 @@ impl SimulatedCluster {
         workload: Arc<TraceWork>,
         scenario: Arc<Scenario>,
         seed: u64,
-        speed: u32,
+        clock: Clock,
     ) -> Result<Self, SimError> {
         let (messages, inbox) = mpsc::channel();
         let (ready, is_ready) = mpsc::channel();
-        let clock = Clock::starting_at(workload.start(), speed);
+        let of_cluster = clock.clone();
         thread::spawn(move || {
             match SteppedCluster::new(&workload, &scenario, seed) {
                 Ok(cluster) => {
                     let _ = ready.send(Ok(()));
-                    live(cluster, &inbox, &clock);
+                    live(cluster, &inbox, &of_cluster);
                 }
                 // The caller of `start` waits for this answer.
                 Err(error) => drop(ready.send(Err(error))),
@@ -64,7 +63,7 @@ impl SimulatedCluster {
 
     /// The clock of the cluster.
     pub fn clock(&self) -> Clock {
-        self.clock
+        self.clock.clone()
     }
 
     /// Runs `question` on the cluster at the current time.

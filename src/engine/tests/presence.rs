@@ -109,3 +109,38 @@ fn track_does_not_count_instances_that_run_and_are_not_in_the_list_yet() {
     let action = with_nodes_of(20, track, &[(NodeHealth::Usable, false, 20)]);
     assert_eq!(action.resized_to(), Some(40));
 }
+
+/// A ResourceManager without any node for an hour has not lost them: it does not work.
+#[test]
+fn nothing_scales_in_while_yarn_lists_no_instance_at_all_however_long() {
+    let usable = (NodeHealth::Usable, false, 1);
+    for (nodes, expected) in [
+        (vec![(NOT_LISTED, false, 20)], Some("nodes_not_listed")),
+        (vec![usable, (NOT_LISTED, false, 19)], None),
+    ] {
+        let rule = "{ name: it, when: 'true', then: { set: 5 } }";
+        let mut harness = Harness::new(
+            parsed(&format!(
+                "{{ name: t, targets: [{{ group: {{ role: task }}, limits: {{ min: 0, max: 99 }}, rules: [{rule}] }}] }}"
+            )),
+            20,
+        );
+        harness.scene.groups.remove(0);
+        let mut action = None;
+        for s in (0..3_600).step_by(30) {
+            harness.scene.at = second(s);
+            let mut observation = harness.scene.observation();
+            observation.nodes = Some(Sampled {
+                value: snapshot(&nodes),
+                measured_at: observation.at,
+            });
+            let decided = harness.observe(&observation);
+            if decided.resized_to().is_some() || s == 3_570 {
+                action = Some(decided);
+                break;
+            }
+        }
+        let action = action.expect("it is the last");
+        assert_eq!(action.reason(), expected, "{nodes:?}");
+    }
+}

@@ -12,6 +12,7 @@ use aws_sdk_emr::types::{
 use serde_json::Value;
 
 use super::*;
+use crate::daemon::clock::Clock;
 use crate::rehearsal::simulated::Ended;
 use crate::sim::job_work::{JobSpec, JobWork};
 use crate::sim::trace_work::TraceWork;
@@ -52,7 +53,8 @@ fn hour_of_work() -> TraceWork {
 
 /// The default cluster: two core nodes, no task node yet, six minutes to provision one.
 async fn serve(speed: u32) -> (Services, SimulatedCluster) {
-    let cluster = SimulatedCluster::start(Arc::new(hour_of_work()), Arc::default(), 1, speed)
+    let clock = Clock::starting_at(START, speed);
+    let cluster = SimulatedCluster::start(Arc::new(hour_of_work()), Arc::default(), 1, clock)
         .expect("work that fits");
     let services = Services::start(cluster.clone(), CLUSTER_ID, "test")
         .await
@@ -259,7 +261,8 @@ async fn emr_lists_the_steps_that_wait_and_the_one_that_runs() {
     work.jobs = vec![step(&work.jobs[0]); 2];
     work.has_steps = true;
     let work = Arc::new(TraceWork::Jobs(work));
-    let cluster = SimulatedCluster::start(work, Arc::default(), 1, 1).expect("work that fits");
+    let clock = Clock::starting_at(START, 1);
+    let cluster = SimulatedCluster::start(work, Arc::default(), 1, clock).expect("work that fits");
     let services = Services::start(cluster, CLUSTER_ID, "test").await;
     let services = services.expect("a free port");
     let sdk = sdk(&services);

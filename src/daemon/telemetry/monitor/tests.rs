@@ -11,10 +11,8 @@ pub fn monitor() -> (Monitor, Rig) {
         policy_file: "book.yaml".to_owned(),
         dry_run: false,
     };
-    (
-        Monitor::new(identity, &policy(), clock),
-        Rig::new(clock.now() - Duration::from_secs(30)),
-    )
+    let rig = Rig::new(clock.now() - Duration::from_secs(30));
+    (Monitor::new(identity, &policy(), clock), rig)
 }
 
 #[test]

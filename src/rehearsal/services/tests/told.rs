@@ -29,7 +29,9 @@ async fn the_daemon_reads_what_a_queue_of_the_scenario_holds_back() {
         ..Scenario::default()
     };
     let work = Arc::new(TraceWork::Jobs(work));
-    let cluster = SimulatedCluster::start(work, Arc::new(scenario), 1, 1).expect("work that fits");
+    let cluster =
+        SimulatedCluster::start(work, Arc::new(scenario), 1, Clock::starting_at(START, 1))
+            .expect("work that fits");
     let services = Services::start(cluster, CLUSTER_ID, "test")
         .await
         .expect("a free port");
@@ -75,7 +77,8 @@ fn work_that_is_told() -> TraceWork {
 #[tokio::test]
 async fn the_daemon_reads_the_work_that_the_engine_is_shown_in_a_simulation() {
     let work = Arc::new(work_that_is_told());
-    let cluster = SimulatedCluster::start(work, Arc::default(), 1, 1).expect("work that fits");
+    let cluster = SimulatedCluster::start(work, Arc::default(), 1, Clock::starting_at(START, 1))
+        .expect("work that fits");
     let services = Services::start(cluster.clone(), CLUSTER_ID, "test")
         .await
         .expect("a free port");

@@ -1,0 +1,248 @@
+//! The script of a storm: a policy, a cluster with its work, and faults. A seed gives one.
+
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rand::{Rng, RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+
+use super::faults::{Fault, Kind};
+use crate::observation::Role;
+use crate::sim::job_work::JobWork;
+use crate::sim::scenario::{Provisioning, Scenario};
+use crate::sim::trace_work::TraceWork;
+use crate::trace::{Job, Stage, TaskRun};
+use crate::units::{Instances, Mebibytes, Percent, Resources, Timestamp, VirtualCores};
+
+/// When every storm begins: a Sunday of 2026 on which summer time begins in Europe.
+pub const START: Timestamp = Timestamp::from_millis(1_774_742_400_000);
+/// Nothing goes wrong any more so long after the beginning.
+pub const CALM_FROM_S: u64 = 2_400;
+/// The limits of the task group under every policy.
+pub const TASK_LIMITS: (u32, u32) = (1, 8);
+/// The core group under the policy that scales it, too.
+pub const CORE_LIMITS: (u32, u32) = (2, 4);
+/// `poll` of every policy.
+pub const POLL: Duration = Duration::from_secs(30);
+/// `reversal` of every policy.
+pub const REVERSAL: Duration = Duration::from_secs(180);
+
+/// The policies, by name. Their guards are short, so that a storm is.
+pub const POLICIES: &[(&str, &str)] = &[
+    (
+        "rules",
+        "
+name: rules
+poll: 30s
+targets:
+  - group: { role: task }
+    limits: { min: 1, max: 8 }
+    step: { grow: 4, shrink: 2 }
+    reversal: 3m
+    stabilization: 2m
+    yield_to_operator: 4m
+    provisioning: { timeout: 6m, quarantine: 1m, quarantine_max: 2m }
+    rules:
+      - { name: waiting, when: yarn_containers_pending > 0, for: 1m, then: { grow: 2 }, cooldown: 1m }
+      - { name: idle, when: yarn_memory_available_percent > 60, for: 2m, then: { shrink: 1 }, cooldown: 2m }
+",
+    ),
+    (
+        "absolute",
+        "
+name: absolute
+poll: 30s
+targets:
+  - group: { role: task }
+    limits: { min: 1, max: 8 }
+    reversal: 3m
+    yield_to_operator: 4m
+    provisioning: { timeout: 6m, quarantine: 1m, quarantine_max: 2m }
+    rules:
+      - { name: short, when: yarn_memory_available_percent < 20 or yarn_containers_pending > 0, for: 30s, then: { set: max } }
+      - { name: idle, when: 'yarn_apps_running == 0', for: 2m, then: { set: min } }
+",
+    ),
+    (
+        "demand",
+        "
+name: demand
+poll: 30s
+demand: { min: 3, max: 12, performance_index: 60 }
+targets:
+  - group: { role: core }
+    limits: { min: 2, max: 4 }
+    reversal: 3m
+    yield_to_operator: 4m
+    provisioning: { timeout: 6m, quarantine: 1m, quarantine_max: 2m }
+  - group: { role: task }
+    limits: { min: 1, max: 8 }
+    reversal: 3m
+    yield_to_operator: 4m
+    provisioning: { timeout: 6m, quarantine: 1m, quarantine_max: 2m }
+",
+    ),
+];
+
+/// A storm.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Script {
+    /// Determines the work, the cluster, and which node a fault concerns.
+    pub seed: u64,
+    /// The name of a policy.
+    pub policy: &'static str,
+    /// In the order of their beginnings.
+    pub faults: Vec<Fault>,
+}
+
+impl Script {
+    /// The storm of a seed: one to eight faults, alone and together.
+    pub fn of_seed(seed: u64) -> Self {
+        let mut random = generator(seed, 1);
+        let mut faults: Vec<Fault> = (0..random.random_range(1..=8))
+            .map(|_| fault(&mut random))
+            .collect();
+        faults.sort_by_key(|fault| (fault.from_s, fault.to_s, fault.kind));
+        Self {
+            seed,
+            policy: POLICIES[random.random_range(0..POLICIES.len())].0,
+            faults,
+        }
+    }
+
+    /// The text of the policy.
+    pub fn policy_text(&self) -> &'static str {
+        let named = POLICIES.iter().find(|(name, _)| *name == self.policy);
+        named.map_or("", |(_, text)| text)
+    }
+
+    /// The faults at so many seconds after the beginning.
+    pub fn at(&self, storm_s: u64) -> impl Iterator<Item = &Fault> {
+        self.faults.iter().filter(move |fault| fault.is_at(storm_s))
+    }
+
+    /// Jobs of the first half hour.
+    pub fn work(&self) -> Arc<TraceWork> {
+        let mut random = generator(self.seed, 2);
+        let mut jobs: Vec<Job> = (0..random.random_range(2..=5))
+            .map(|number| job(number, &mut random))
+            .collect();
+        jobs.sort_by_key(|job| job.submit);
+        Arc::new(TraceWork::Jobs(
+            JobWork::from_jobs(START, &jobs).expect("valid jobs"),
+        ))
+    }
+
+    /// Two or three core nodes and up to eight task nodes, some of which fail to launch.
+    pub fn scenario(&self) -> Scenario {
+        let mut random = generator(self.seed, 3);
+        let mut scenario = Scenario {
+            provisioning: Provisioning {
+                median: Duration::from_secs(90),
+                p95: Duration::from_secs(200),
+                failure: Percent(if random.random_bool(0.2) { 30.0 } else { 0.0 }),
+            },
+            decommission_timeout: Duration::from_secs(*pick(&mut random, &[60, 600, 3_600])),
+            ..Scenario::default()
+        };
+        for group in &mut scenario.groups {
+            (group.count, group.limits) = match group.role {
+                Role::Core => (Instances(CORE_LIMITS.0), limits(CORE_LIMITS)),
+                _ => (Instances(TASK_LIMITS.0), limits(TASK_LIMITS)),
+            };
+        }
+        scenario.hdfs.replication = 2;
+        scenario
+    }
+
+    /// Which of `count` things a fault concerns.
+    pub fn choose(&self, salt: u64, count: usize) -> usize {
+        generator(self.seed, 1_000 + salt).random_range(0..count.max(1))
+    }
+}
+
+fn limits((min, max): (u32, u32)) -> Option<crate::policy::Limits> {
+    crate::policy::Limits::new(Instances(min), Instances(max))
+}
+
+fn generator(seed: u64, stream: u64) -> ChaCha8Rng {
+    let mut random = ChaCha8Rng::seed_from_u64(seed);
+    random.set_stream(stream);
+    random
+}
+
+fn pick<'a, T>(random: &mut impl Rng, from: &'a [T]) -> &'a T {
+    &from[random.random_range(0..from.len())]
+}
+
+fn fault(random: &mut ChaCha8Rng) -> Fault {
+    let kind = *pick(random, Kind::ALL);
+    let from_s = random.random_range(0..CALM_FROM_S - 300);
+    // As short as a poll, or as long as all that is remembered.
+    let length_s = *pick(random, &[5, 45, 100, 200, 400, 900]);
+    Fault {
+        kind,
+        from_s,
+        to_s: (from_s + length_s).min(CALM_FROM_S),
+    }
+}
+
+fn job(number: u64, random: &mut ChaCha8Rng) -> Job {
+    Job {
+        queue: None,
+        user: None,
+        is_step: false,
+        map_reduce: None,
+        id: format!("job-{number}").into(),
+        name: None,
+        submit: Duration::from_secs(random.random_range(0..1_800)),
+        application_master: Some(Resources {
+            memory: Mebibytes(2_048),
+            vcores: VirtualCores(1),
+        }),
+        stages: vec![Stage {
+            after: vec![],
+            memory: Mebibytes(*pick(random, &[2_048, 3_072, 6_144])),
+            vcores: VirtualCores(1),
+            tasks: vec![TaskRun {
+                count: random.random_range(2..30),
+                duration: Duration::from_secs(random.random_range(30..400)),
+            }],
+            spark: None,
+        }],
+        spark: None,
+    }
+}
+
+impl fmt::Display for Script {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "seed {} policy {}", self.seed, self.policy)?;
+        self.faults
+            .iter()
+            .try_for_each(|fault| writeln!(f, "{fault}"))
+    }
+}
+
+impl FromStr for Script {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let mut lines = text.lines().filter(|line| !line.trim().is_empty());
+        let head: Vec<&str> = lines.next().unwrap_or("").split_whitespace().collect();
+        let ["seed", seed, "policy", policy] = head[..] else {
+            return Err("`seed NUMBER policy NAME` is expected".to_owned());
+        };
+        let known = POLICIES.iter().find(|(name, _)| *name == policy);
+        Ok(Self {
+            seed: seed.parse().map_err(|_| format!("`{seed}` is no seed"))?,
+            policy: known
+                .ok_or_else(|| format!("there is no policy `{policy}`"))?
+                .0,
+            faults: lines
+                .map(|line| line.trim().parse())
+                .collect::<Result<_, _>>()?,
+        })
+    }
+}
