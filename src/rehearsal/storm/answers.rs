@@ -91,6 +91,9 @@ pub fn hadoop(kind: Kind, uri: &str, answer: Whole, choose: &dyn Fn(usize) -> us
         Kind::NodeUnhealthy if is_nodes => {
             edited_node(answer, choose, |node| node["state"] = json!("UNHEALTHY"))
         }
+        Kind::NodeLost if is_metrics => edited(answer, |load| moved(load, "lostNodes")),
+        Kind::NodeUnhealthy if is_metrics => edited(answer, |load| moved(load, "unhealthyNodes")),
+        Kind::NodeMissing if is_metrics => edited(answer, |load| moved(load, "rebootedNodes")),
         Kind::NodeMissing if is_nodes => edited(answer, |nodes| {
             let nodes = listed(nodes);
             if !nodes.is_empty() {
@@ -191,6 +194,16 @@ fn edited(answer: Whole, edit: impl FnOnce(&mut Value)) -> Whole {
     Whole {
         body: value.to_string().into(),
         ..answer
+    }
+}
+
+/// Counts one active node as another kind.
+fn moved(load: &mut Value, to: &str) {
+    let load = &mut load["clusterMetrics"];
+    let active = load["activeNodes"].as_u64().unwrap_or(0);
+    if active > 0 {
+        load["activeNodes"] = json!(active - 1);
+        load[to] = json!(load[to].as_u64().unwrap_or(0) + 1);
     }
 }
 

@@ -149,6 +149,14 @@ impl Kind {
         matches!(self, Self::YarnStuck | Self::YarnSaysIdle | Self::YarnHuge)
     }
 
+    /// Whether YARN says something else of one node than the others know.
+    pub fn is_about_one_node(self) -> bool {
+        matches!(
+            self,
+            Self::NodeLost | Self::NodeUnhealthy | Self::NodeMissing | Self::NodeRenamed
+        )
+    }
+
     /// Whether what EMR says of the groups is not what they are.
     pub fn hides_groups(self) -> bool {
         matches!(

@@ -1,18 +1,23 @@
 //! What must be true of every storm, whatever happens. Each function is one invariant: it returns what contradicts
 //! it, in words, with the second of the storm.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
-use super::faults::{Fault, Kind};
+use super::faults::Kind;
+use super::history::{History, faults_at, faults_between, resizes, resizes_of, second, shown};
 use super::link::{Answer, Call};
-use super::run::{History, Tick};
 use super::script::{CALM_FROM_S, CORE_LIMITS, POLL, REVERSAL, START, TASK_LIMITS};
-use crate::decision::{Action, Cause, Decision, Resize};
+use crate::decision::{Action, Cause, HoldReason, RuleState};
+use crate::observation::{InstanceId, NodeHealth, NodeLoad};
 use crate::units::{Instances, Timestamp};
 
 /// How long after the last fault the groups are back at their smallest, at most: what is in flight and quarantined
 /// by then, the work that is left, and the waits before a scale-in.
 const CONVERGED_AFTER_S: u64 = 7_000;
+
+/// How long an instance is unavailable until it counts as unusable.
+const UNUSABLE_AFTER: Duration = Duration::from_secs(600);
 
 /// Everything that contradicts an invariant.
 pub fn violations(history: &History) -> Vec<String> {
@@ -28,6 +33,10 @@ pub fn violations(history: &History) -> Vec<String> {
         every_decision_follows_again_from_the_journal,
         every_decision_is_explained,
         no_call_is_repeated_for_nothing,
+        growth_does_not_add_up_while_instances_are_owed,
+        growth_does_not_wait_for_a_drain,
+        what_does_not_work_goes_first,
+        what_does_not_work_is_no_room,
         it_starts_whenever_it_can,
         it_ticks_at_every_poll,
         it_converges_when_faults_cease,
@@ -82,7 +91,7 @@ fn no_node_of_an_application_master_goes_while_another_will_do(history: &History
             fault.kind.lies()
                 || fault.kind.hides_load()
                 || fault.kind.hides_groups()
-                || is_about_one_node(fault.kind)
+                || fault.kind.is_about_one_node()
         });
         if is_lied_to {
             continue;
@@ -294,12 +303,7 @@ fn no_call_is_repeated_for_nothing(history: &History) -> Vec<String> {
         .filter(|call| call.to == call.from && call.running >= call.to && !is_misled(call.at));
     let by_faults = |call: &Call| {
         // What took effect late, or was asked by an operator, may just have made it so.
-        faults_between(
-            history,
-            call.at - std::time::Duration::from_secs(200),
-            call.at,
-        )
-        .any(|fault| {
+        faults_between(history, call.at - Duration::from_secs(200), call.at).any(|fault| {
             matches!(
                 fault.kind,
                 Kind::CallLate | Kind::AnswerLost | Kind::OperatorResizes | Kind::CrashAfterCall
@@ -310,6 +314,126 @@ fn no_call_is_repeated_for_nothing(history: &History) -> Vec<String> {
         .filter(|call| !by_faults(call))
         .map(|call| format!("{}: for nothing: {}", second(call.at), shown(call)))
         .collect()
+}
+
+/// A `grow` rule does not ask for more while EMR runs fewer instances than were requested.
+fn growth_does_not_add_up_while_instances_are_owed(history: &History) -> Vec<String> {
+    let mut found = Vec::new();
+    for (tick, decision, resize) in resizes(history) {
+        let by_grow = matches!(&resize.because, Cause::Rule(rule) if rule.as_str() == "waiting");
+        if by_grow && resize.to > resize.from && decision.running < decision.requested {
+            found.push(format!("{}: adds up: {decision}", second(tick.at)));
+        }
+    }
+    found
+}
+
+/// A scale-out waits for no scale-in that EMR shows, however long its nodes drain.
+fn growth_does_not_wait_for_a_drain(history: &History) -> Vec<String> {
+    let mut found = Vec::new();
+    for tick in &history.ticks {
+        for decision in &tick.report.decisions {
+            let Action::Hold(HoldReason::ResizeInFlight { .. }) = decision.action else {
+                continue;
+            };
+            let asks_for_more = decision.rules.iter().any(
+                |rule| matches!(rule.state, RuleState::Firing { to } if to > decision.requested),
+            );
+            let calls = history.calls.iter().rev();
+            let mut before = calls
+                .filter(|call| decision.group.as_ref() == Some(&call.group) && call.at < tick.at);
+            let drains = before.next().is_some_and(|last| {
+                last.to < last.from
+                    && last.answer == Answer::Accepted
+                    && last.to == decision.requested
+            });
+            let is_misled = faults_at(history, tick.at).any(|fault| fault.kind.hides_groups());
+            if asks_for_more && drains && decision.running >= decision.requested && !is_misled {
+                found.push(format!(
+                    "{}: waits for a drain: {decision}",
+                    second(tick.at)
+                ));
+            }
+        }
+    }
+    found
+}
+
+/// A scale-in that names instances names those that do not work before those that do.
+fn what_does_not_work_goes_first(history: &History) -> Vec<String> {
+    let mut found = Vec::new();
+    for (tick, decision, resize) in
+        resizes(history).filter(|(_, _, resize)| resize.to < resize.from)
+    {
+        let Some(nodes) = &tick.report.observation.nodes else {
+            continue;
+        };
+        let of_group = |node: &&NodeLoad| Some(&node.group) == decision.group.as_ref();
+        let mut spared = nodes.value.0.iter().filter(of_group).filter(|node| {
+            !node.health.is_usable()
+                && !node.draining
+                && !node.has_application_master
+                && !resize.prefer.contains(&node.instance)
+        });
+        let works = |id: &&InstanceId| {
+            let node = nodes.value.0.iter().find(|node| node.instance == **id);
+            node.is_some_and(|node| node.health.is_usable() && !node.draining)
+        };
+        if let Some(spared) = spared.next()
+            && let Some(named) = resize.prefer.iter().find(works)
+        {
+            found.push(format!(
+                "{}: names {named}, which works, and not {}: {decision}",
+                second(tick.at),
+                spared.instance
+            ));
+        }
+    }
+    found
+}
+
+/// Demand counts no node as capacity that has been unhealthy for ten minutes, if it needs more than works.
+fn what_does_not_work_is_no_room(history: &History) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut unhealthy_since: BTreeMap<&InstanceId, Timestamp> = BTreeMap::new();
+    for tick in &history.ticks {
+        let Some(nodes) = &tick.report.observation.nodes else {
+            unhealthy_since.clear();
+            continue;
+        };
+        let is_unhealthy =
+            |node: &&NodeLoad| node.health == NodeHealth::Unhealthy && !node.draining;
+        let unhealthy = nodes.value.0.iter().filter(is_unhealthy);
+        let since = |node: &'_ NodeLoad| unhealthy_since.get(&node.instance).copied();
+        let kept = unhealthy.map(|node| (&node.instance, since(node).unwrap_or(tick.at)));
+        unhealthy_since = kept.collect();
+        let of_old = unhealthy_since.values().filter(|since| {
+            // Not to the second, and not across a gap in what was seen.
+            tick.at.since(**since) > UNUSABLE_AFTER + POLL * 2
+        });
+        let counted = of_old.count() as f64;
+        let is_misled = faults_between(history, tick.at - UNUSABLE_AFTER, tick.at).any(|fault| {
+            fault.kind.is_of_clock()
+                || fault.kind.hides_groups()
+                || fault.kind.hides_load()
+                || fault.kind.kills()
+        });
+        let working = nodes.value.0.iter().filter(|node| node.health.is_usable());
+        let working = working.count() as u32;
+        for decision in tick.report.decisions.iter().filter(|_| !is_misled) {
+            if let Some(demand) = &decision.demand
+                && demand.units_needed > working
+                && f64::from(demand.units_unusable + demand.units_not_replaced) + 0.5 < counted
+            {
+                found.push(format!(
+                    "{}: {counted} nodes have been unhealthy for long, and {} count as unusable: {decision}",
+                    second(tick.at),
+                    demand.units_unusable
+                ));
+            }
+        }
+    }
+    found
 }
 
 /// While nothing is wrong, a daemon starts.
@@ -369,51 +493,4 @@ fn it_converges_when_faults_cease(history: &History) -> Vec<String> {
         found.push(format!("not at rest until {ended_s} s"));
     }
     found
-}
-
-fn is_about_one_node(kind: Kind) -> bool {
-    matches!(
-        kind,
-        Kind::NodeLost | Kind::NodeUnhealthy | Kind::NodeMissing | Kind::NodeRenamed
-    )
-}
-
-fn faults_at(history: &History, at: Timestamp) -> impl Iterator<Item = &Fault> {
-    history.script.at(at.since(START).as_secs())
-}
-
-fn faults_between(
-    history: &History,
-    from: Timestamp,
-    to: Timestamp,
-) -> impl Iterator<Item = &Fault> {
-    let overlaps = move |fault: &&Fault| {
-        let (begins, ends) = fault.span(START);
-        begins <= to && ends >= from
-    };
-    history.script.faults.iter().filter(overlaps)
-}
-
-fn resizes(history: &History) -> impl Iterator<Item = (&Tick, &Decision, &Resize)> {
-    let of_tick = |tick| resizes_of(tick).map(move |(decision, resize)| (tick, decision, resize));
-    history.ticks.iter().flat_map(of_tick)
-}
-
-fn resizes_of(tick: &Tick) -> impl Iterator<Item = (&Decision, &Resize)> {
-    let decisions = tick.report.decisions.iter();
-    decisions.filter_map(|decision| match &decision.action {
-        Action::Resize(resize) => Some((decision, resize)),
-        Action::Hold(_) => None,
-    })
-}
-
-fn second(at: Timestamp) -> String {
-    format!("{} s", at.since(START).as_secs())
-}
-
-fn shown(call: &Call) -> String {
-    format!(
-        "{} {} -> {} ({} running, {:?})",
-        call.group, call.from, call.to, call.running, call.answer
-    )
 }

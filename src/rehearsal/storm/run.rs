@@ -8,7 +8,8 @@ use axum::middleware::from_fn_with_state;
 use tokio::sync::Notify;
 
 use super::faults::{Fault, Kind};
-use super::link::{Call, Link, pass};
+use super::history::{History, Tick};
+use super::link::{Link, pass};
 use super::script::{CALM_FROM_S, START, Script};
 use crate::daemon::clock::Stepped;
 use crate::daemon::start::start;
@@ -17,7 +18,7 @@ use crate::daemon::telemetry::report::TickReport;
 use crate::decision::Action;
 use crate::observation::{GroupId, Pause};
 use crate::rehearsal::{CLUSTER_ID, Plan, Services, SimulatedCluster, sdk_config, settings};
-use crate::replay::verify::{Verification, verify};
+use crate::replay::verify::verify;
 use crate::trace::Record;
 use crate::trace::journal::TraceReader;
 use crate::units::{Instances, Timestamp};
@@ -26,30 +27,6 @@ use crate::units::{Instances, Timestamp};
 const END_S: u64 = CALM_FROM_S + 7_200;
 /// How long after a daemon that did not start the next try is.
 const RESTART: Duration = Duration::from_secs(30);
-
-/// What happened in a storm.
-pub struct History {
-    pub script: Script,
-    pub ticks: Vec<Tick>,
-    pub calls: Vec<Call>,
-    /// When EMR listed the groups as they were.
-    pub listed: Vec<Timestamp>,
-    /// When a daemon began, and why it did not start, if so.
-    pub starts: Vec<(Timestamp, Option<String>)>,
-    /// The groups at the end, and whether all work was done.
-    pub groups: Vec<(GroupId, Instances)>,
-    pub is_finished: bool,
-    pub verification: Verification,
-    /// The resizes in the journal, in its order.
-    pub journalled: Vec<(GroupId, Instances)>,
-}
-
-/// A tick of the daemon.
-pub struct Tick {
-    /// The true time.
-    pub at: Timestamp,
-    pub report: TickReport,
-}
 
 /// Runs a storm.
 pub async fn run(script: Script) -> History {

@@ -1,0 +1,80 @@
+//! What happened in a storm, for the invariants.
+
+use super::faults::Fault;
+use super::link::Call;
+use super::script::{START, Script};
+use crate::daemon::telemetry::report::TickReport;
+use crate::decision::{Action, Decision, Resize};
+use crate::observation::GroupId;
+use crate::replay::verify::Verification;
+use crate::units::{Instances, Timestamp};
+
+/// What happened in a storm.
+pub struct History {
+    pub script: Script,
+    pub ticks: Vec<Tick>,
+    pub calls: Vec<Call>,
+    /// When EMR listed the groups as they were.
+    pub listed: Vec<Timestamp>,
+    /// When a daemon began, and why it did not start, if so.
+    pub starts: Vec<(Timestamp, Option<String>)>,
+    /// The groups at the end, and whether all work was done.
+    pub groups: Vec<(GroupId, Instances)>,
+    pub is_finished: bool,
+    pub verification: Verification,
+    /// The resizes in the journal, in its order.
+    pub journalled: Vec<(GroupId, Instances)>,
+}
+
+/// A tick of the daemon.
+pub struct Tick {
+    /// The true time.
+    pub at: Timestamp,
+    pub report: TickReport,
+}
+
+/// The faults at a time.
+pub fn faults_at(history: &History, at: Timestamp) -> impl Iterator<Item = &Fault> {
+    history.script.at(at.since(START).as_secs())
+}
+
+/// The faults of which a part lies between two times.
+pub fn faults_between(
+    history: &History,
+    from: Timestamp,
+    to: Timestamp,
+) -> impl Iterator<Item = &Fault> {
+    let overlaps = move |fault: &&Fault| {
+        let (begins, ends) = fault.span(START);
+        begins <= to && ends >= from
+    };
+    history.script.faults.iter().filter(overlaps)
+}
+
+/// The resizes that were decided, with their ticks.
+pub fn resizes(history: &History) -> impl Iterator<Item = (&Tick, &Decision, &Resize)> {
+    let of_tick = |tick| resizes_of(tick).map(move |(decision, resize)| (tick, decision, resize));
+    history.ticks.iter().flat_map(of_tick)
+}
+
+/// The resizes of a tick.
+pub fn resizes_of(tick: &Tick) -> impl Iterator<Item = (&Decision, &Resize)> {
+    let decisions = tick.report.decisions.iter();
+    decisions.filter_map(|decision| match &decision.action {
+        Action::Resize(resize) => Some((decision, resize)),
+        Action::Hold(_) => None,
+    })
+}
+
+/// A time as the seconds since the beginning.
+pub fn second(at: Timestamp) -> String {
+    format!("{} s", at.since(START).as_secs())
+}
+
+/// A call in a line.
+pub fn shown(call: &Call) -> String {
+    format!(
+        "{} {} -> {} ({} running, {:?})",
+        call.group, call.from, call.to, call.running, call.answer
+    )
+}
