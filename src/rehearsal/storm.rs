@@ -92,6 +92,29 @@ fn weather(seeds: Range<u64>) {
     }
 }
 
+/// What storms have found, and has been mended since.
+const FOUND: &[&str] = &[
+    include_str!("storm/found/clock-set-back-during-a-tick.txt"),
+    include_str!("storm/found/resource-manager-without-nodes-for-long.txt"),
+    include_str!("storm/found/start-while-throttled.txt"),
+];
+
+#[test]
+fn what_storms_have_found_does_not_come_back() {
+    for text in FOUND {
+        let script: Script = text.parse().expect("a script");
+        assert_eq!(violations(&script), Vec::<String>::new(), "{text}");
+    }
+}
+
+#[test]
+fn a_script_is_what_it_says() {
+    for seed in 0..100 {
+        let script = Script::of_seed(seed);
+        assert_eq!(script.to_string().parse(), Ok(script));
+    }
+}
+
 #[test]
 fn whatever_happens_nothing_wrong_is_done() {
     let seeds = std::env::var("HEADROOM_STORM_SEEDS").ok();
