@@ -100,16 +100,9 @@ pub(super) fn remedy(reason: &HoldReason, at: Timestamp, target: Option<&Target>
         R::StaleData { signal, .. } | R::MissingSignal { signal } => {
             format!("{signal} is observed again{}", hint(signal))
         }
-        R::NodesNotListed {
-            not_listed,
-            running,
-            ..
-        } if not_listed >= running => {
-            "YARN lists instances again; check the ResourceManager and the NodeManagers".to_owned()
-        }
         R::NodesNotListed { .. } => {
-            "YARN lists these instances, or they have been unavailable for 10 minutes; check their \
-             NodeManagers"
+            "YARN lists these instances, or lists others while they have been unavailable for 10 minutes; \
+             check their NodeManagers"
                 .to_owned()
         }
         R::AskingForOutput => "the next tick, at which they have answered or not".to_owned(),

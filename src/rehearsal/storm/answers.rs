@@ -47,21 +47,11 @@ pub fn hadoop(kind: Kind, uri: &str, answer: Whole, choose: &dyn Fn(usize) -> us
             })
         }
         Kind::YarnStandby if is_yarn => unavailable(),
-        Kind::YarnRestarted if is_nodes => {
-            edited(answer, |nodes| *nodes = json!({ "nodes": null }))
-        }
         Kind::YarnRestarted if is_applications => {
             edited(answer, |apps| *apps = json!({ "apps": null }))
         }
         Kind::YarnRestarted if is_metrics => edited(answer, |load| {
             each_number(load, &|_| json!(0));
-        }),
-        Kind::YarnRegistering if is_nodes => edited(answer, |nodes| {
-            let mut even = false;
-            listed(nodes).retain(|_| {
-                even = !even;
-                even
-            });
         }),
         Kind::YarnSaysIdle if is_metrics => edited(answer, |load| {
             let load = &mut load["clusterMetrics"];
@@ -80,21 +70,37 @@ pub fn hadoop(kind: Kind, uri: &str, answer: Whole, choose: &dyn Fn(usize) -> us
                 load[name] = json!(0);
             }
         }),
-        Kind::NodeRenamed if is_nodes => edited_node(answer, choose, |node| {
-            node["nodeHostName"] = json!(UNKNOWN_HOST);
-            node["id"] = json!(format!("{UNKNOWN_HOST}:8041"));
-        }),
-        Kind::NodeLost if is_nodes => edited_node(answer, choose, |node| {
-            node["state"] = json!("LOST");
-            node["numContainers"] = json!(0);
-        }),
-        Kind::NodeUnhealthy if is_nodes => {
-            edited_node(answer, choose, |node| node["state"] = json!("UNHEALTHY"))
-        }
         Kind::NodeLost if is_metrics => edited(answer, |load| moved(load, "lostNodes")),
         Kind::NodeUnhealthy if is_metrics => edited(answer, |load| moved(load, "unhealthyNodes")),
         Kind::NodeMissing if is_metrics => edited(answer, |load| moved(load, "rebootedNodes")),
-        Kind::NodeMissing if is_nodes => edited(answer, |nodes| {
+        _ if is_nodes => nodes(kind, answer, choose),
+        _ => answer,
+    }
+}
+
+/// Changes the list of nodes.
+fn nodes(kind: Kind, answer: Whole, choose: &dyn Fn(usize) -> usize) -> Whole {
+    match kind {
+        Kind::YarnRestarted => edited(answer, |nodes| *nodes = json!({ "nodes": null })),
+        Kind::YarnRegistering => edited(answer, |nodes| {
+            let mut even = false;
+            listed(nodes).retain(|_| {
+                even = !even;
+                even
+            });
+        }),
+        Kind::NodeRenamed => edited_node(answer, choose, |node| {
+            node["nodeHostName"] = json!(UNKNOWN_HOST);
+            node["id"] = json!(format!("{UNKNOWN_HOST}:8041"));
+        }),
+        Kind::NodeLost => edited_node(answer, choose, |node| {
+            node["state"] = json!("LOST");
+            node["numContainers"] = json!(0);
+        }),
+        Kind::NodeUnhealthy => {
+            edited_node(answer, choose, |node| node["state"] = json!("UNHEALTHY"))
+        }
+        Kind::NodeMissing => edited(answer, |nodes| {
             let nodes = listed(nodes);
             if !nodes.is_empty() {
                 nodes.remove(choose(nodes.len()));
