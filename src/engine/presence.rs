@@ -66,7 +66,7 @@ pub struct NotListed {
     pub not_listed: u32,
     /// How many EMR runs, without the primary node.
     pub running: u32,
-    /// When the last of them counts as unusable; if YARN lists none, the next tick after that.
+    /// When the last of them counts as unusable. While YARN lists none, it moves on with every measurement.
     pub until: Timestamp,
 }
 
@@ -92,6 +92,13 @@ impl Presence {
         let is_old = |since: Timestamp| at.since(since) >= patience(poll);
         let snapshot = fresh_snapshot(observation, max_age);
         let named = unavailable_nodes(snapshot, total);
+        let lists_none = lists_none(snapshot, count);
+        if lists_none {
+            // Then it is YARN that does not work. Once it lists the first, the others have their time to
+            // register again.
+            self.unavailable.clear();
+            self.nodes.clear();
+        }
         self.follow(&named, measured_at);
         self.set_total(total.saturating_sub(self.nodes.len() as u32), measured_at);
         let since = |node: &NodeLoad| self.nodes.get(&node.instance).copied();
@@ -110,8 +117,6 @@ impl Presence {
             .chain(self.unavailable.iter().map(|(since, _)| since));
         let newest = newest.max().copied().unwrap_or(at);
         let not_yet_unusable = count.not_listed.min(total - unusable);
-        // Then it is YARN that does not work, however long.
-        let lists_none = count.running > 0 && count.not_listed >= count.running;
         let by_group = match snapshot {
             Some(_) => by_group(unusable_nodes.iter().map(|node| &node.group)),
             None => of_the_only_group(observation, unusable),
@@ -124,7 +129,7 @@ impl Presence {
             not_listed: (not_yet_unusable > 0 || lists_none).then_some(NotListed {
                 not_listed: count.not_listed,
                 running: count.running,
-                until: (newest + patience(poll)).max(at + poll),
+                until: newest + patience(poll),
             }),
         }
     }
@@ -251,6 +256,16 @@ fn unavailable_nodes(snapshot: Option<&NodeSnapshot>, total: u32) -> Vec<&NodeLo
         return Vec::new();
     }
     unavailable
+}
+
+/// Whether YARN lists none of the instances that EMR runs; those that it lists as decommissioned do not count.
+fn lists_none(snapshot: Option<&NodeSnapshot>, count: NodeCount) -> bool {
+    let is_listed = |node: &NodeLoad| node.health != NodeHealth::NotListed;
+    let lists_some = match snapshot {
+        Some(snapshot) => snapshot.0.iter().any(is_listed),
+        None => count.not_listed < count.running,
+    };
+    count.running > 0 && count.not_listed > 0 && !lists_some
 }
 
 fn by_group<'a>(groups: impl Iterator<Item = &'a GroupId>) -> Vec<(GroupId, u32)> {

@@ -81,7 +81,7 @@ async fn an_hour_of_varied_load() {
     let start = clock.now();
     let mut daemon = Headroom::start(&yarn, &moto, POLICY).await;
 
-    let submitted = drive(&yarn, clock, start, load::schedule(seconds(60 * minutes))).await;
+    let submitted = drive(&yarn, &clock, start, load::schedule(seconds(60 * minutes))).await;
     clock.sleep_until(start + seconds(60 * minutes)).await;
 
     daemon.stop().await;
@@ -106,7 +106,7 @@ async fn an_hour_of_varied_load() {
 /// Submits the jobs when they are due, and watches them until all have ended.
 async fn drive(
     yarn: &YarnCluster,
-    clock: Clock,
+    clock: &Clock,
     start: Timestamp,
     schedule: Vec<(Duration, Job)>,
 ) -> BTreeMap<String, Submitted> {

@@ -57,7 +57,7 @@ async fn an_hour_of_spark() {
     let clock = Clock::real();
     let mut daemon = Headroom::dry_run(&yarn, &moto, POLICY).await;
     let start = clock.now();
-    let submitted = drive(&yarn, clock, start).await;
+    let submitted = drive(&yarn, &clock, start).await;
     // The end of the last application is in the journal, too.
     tokio::time::sleep(seconds(30)).await;
     daemon.stop().await;
@@ -86,7 +86,7 @@ async fn an_hour_of_spark() {
 
 /// Submits the applications when they are due, and waits until all have ended. Returns what was
 /// submitted, with what YARN says of it.
-async fn drive(yarn: &YarnCluster, clock: Clock, start: Timestamp) -> Vec<Value> {
+async fn drive(yarn: &YarnCluster, clock: &Clock, start: Timestamp) -> Vec<Value> {
     let mut running: Vec<(String, SparkApplication, Process)> = Vec::new();
     let mut last = start;
     for (at, application) in load::schedule() {

@@ -110,37 +110,37 @@ fn track_does_not_count_instances_that_run_and_are_not_in_the_list_yet() {
     assert_eq!(action.resized_to(), Some(40));
 }
 
-/// A ResourceManager without any node for an hour has not lost them: it does not work.
+/// A ResourceManager without any node for an hour has not lost them: it does not work. When it does again, nodes
+/// have ten minutes to register.
 #[test]
-fn nothing_scales_in_while_yarn_lists_no_instance_at_all_however_long() {
-    let usable = (NodeHealth::Usable, false, 1);
-    for (nodes, expected) in [
-        (vec![(NOT_LISTED, false, 20)], Some("nodes_not_listed")),
-        (vec![usable, (NOT_LISTED, false, 19)], None),
-    ] {
+fn nothing_scales_in_while_yarn_lists_no_instance_however_long_and_ten_minutes_after() {
+    let usable = |count| (NodeHealth::Usable, false, count);
+    let scales_in_at = |nodes_at: &dyn Fn(i64) -> Vec<Alike>| {
         let rule = "{ name: it, when: 'true', then: { set: 5 } }";
-        let mut harness = Harness::new(
-            parsed(&format!(
-                "{{ name: t, targets: [{{ group: {{ role: task }}, limits: {{ min: 0, max: 99 }}, rules: [{rule}] }}] }}"
-            )),
-            20,
+        let target = format!(
+            "{{ group: {{ role: task }}, limits: {{ min: 0, max: 99 }}, rules: [{rule}] }}"
         );
+        let mut harness = Harness::new(parsed(&format!("{{ name: t, targets: [{target}] }}")), 20);
         harness.scene.groups.remove(0);
-        let mut action = None;
-        for s in (0..3_600).step_by(30) {
-            harness.scene.at = second(s);
+        (0..7_200).step_by(30).find(|s| {
+            harness.scene.at = second(*s);
             let mut observation = harness.scene.observation();
             observation.nodes = Some(Sampled {
-                value: snapshot(&nodes),
+                value: snapshot(&nodes_at(*s)),
                 measured_at: observation.at,
             });
-            let decided = harness.observe(&observation);
-            if decided.resized_to().is_some() || s == 3_570 {
-                action = Some(decided);
-                break;
-            }
-        }
-        let action = action.expect("it is the last");
-        assert_eq!(action.reason(), expected, "{nodes:?}");
-    }
+            harness.observe(&observation).resized_to().is_some()
+        })
+    };
+    let none = || vec![(NOT_LISTED, false, 20)];
+    let one = || vec![usable(1), (NOT_LISTED, false, 19)];
+    assert_eq!(scales_in_at(&|_| none()), None);
+    assert_eq!(scales_in_at(&|_| one()), Some(600));
+    let recovers = |s| if s < 3_600 { none() } else { one() };
+    assert_eq!(scales_in_at(&recovers), Some(3_570 + 600));
+    // Decommissioned hosts are all that it shows.
+    assert_eq!(
+        scales_in_at(&|_| vec![(NOT_LISTED, true, 5), (NOT_LISTED, false, 15)]),
+        None
+    );
 }

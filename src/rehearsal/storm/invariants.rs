@@ -152,7 +152,8 @@ fn directions_do_not_change_too_soon(history: &History) -> Vec<String> {
         let Some(last) = accepted.next() else {
             continue;
         };
-        let is_misled = faults_between(history, last.at, call.at).any(|fault| {
+        // The clock is set at the next tick after the end of a fault.
+        let is_misled = faults_between(history, last.at - POLL * 2, call.at).any(|fault| {
             fault.kind.is_of_clock()
                 || fault.kind.hides_groups()
                 || fault.kind == Kind::CrashTornJournal

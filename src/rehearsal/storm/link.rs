@@ -18,7 +18,7 @@ use super::script::{START, Script, TASK_LIMITS};
 use crate::daemon::clock::Stepped;
 use crate::observation::{GroupId, InstanceId};
 use crate::rehearsal::simulated::SimulatedCluster;
-use crate::sim::stepped_cluster::{Master, SteppedCluster};
+use crate::sim::stepped_cluster::{InstanceState, Master, SteppedCluster};
 use crate::units::{Instances, Timestamp};
 
 /// How much later than its call a late resize takes effect.
@@ -324,6 +324,8 @@ impl Link {
                 .expect("it is asked of a group that there is");
             let of_group: BTreeSet<InstanceId> = (cluster.instances())
                 .filter(|instance| instance.group == wanted)
+                // One that is about to go takes its master with it, whatever is asked.
+                .filter(|instance| instance.state == InstanceState::Running)
                 .map(|instance| instance.id)
                 .collect();
             let applications = cluster.applications().into_iter();

@@ -9,7 +9,7 @@ use rand::{Rng, RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use super::faults::{Fault, Kind};
-use crate::observation::Role;
+use crate::observation::{Market, Role};
 use crate::sim::job_work::JobWork;
 use crate::sim::scenario::{Provisioning, Scenario};
 use crate::sim::trace_work::TraceWork;
@@ -27,7 +27,7 @@ pub const CORE_LIMITS: (u32, u32) = (2, 4);
 /// `poll` of every policy.
 pub const POLL: Duration = Duration::from_secs(30);
 /// `reversal` of every policy.
-pub const REVERSAL: Duration = Duration::from_secs(180);
+pub const REVERSAL: Duration = Duration::from_secs(60);
 
 /// The policies, by name. Their guards are short, so that a storm is.
 pub const POLICIES: &[(&str, &str)] = &[
@@ -40,7 +40,7 @@ targets:
   - group: { role: task }
     limits: { min: 1, max: 8 }
     step: { grow: 4, shrink: 2 }
-    reversal: 3m
+    reversal: 1m
     stabilization: 2m
     yield_to_operator: 4m
     provisioning: { timeout: 6m, quarantine: 1m, quarantine_max: 2m }
@@ -57,12 +57,28 @@ poll: 30s
 targets:
   - group: { role: task }
     limits: { min: 1, max: 8 }
-    reversal: 3m
+    reversal: 1m
     yield_to_operator: 4m
     provisioning: { timeout: 6m, quarantine: 1m, quarantine_max: 2m }
     rules:
       - { name: short, when: yarn_memory_available_percent < 20 or yarn_containers_pending > 0, for: 30s, then: { set: max } }
       - { name: idle, when: 'yarn_apps_running == 0', for: 2m, then: { set: min } }
+",
+    ),
+    (
+        "eager",
+        "
+name: eager
+poll: 30s
+targets:
+  - group: { role: task }
+    limits: { min: 1, max: 8 }
+    reversal: 1m
+    yield_to_operator: 4m
+    provisioning: { timeout: 6m, quarantine: 1m, quarantine_max: 2m }
+    rules:
+      - { name: waiting, when: yarn_containers_pending > 0, for: 30s, then: { grow: 1 } }
+      - { name: idle, when: yarn_memory_available_percent > 20, for: 30s, then: { shrink: 2 } }
 ",
     ),
     (
@@ -74,12 +90,12 @@ demand: { min: 3, max: 12, performance_index: 60 }
 targets:
   - group: { role: core }
     limits: { min: 2, max: 4 }
-    reversal: 3m
+    reversal: 1m
     yield_to_operator: 4m
     provisioning: { timeout: 6m, quarantine: 1m, quarantine_max: 2m }
   - group: { role: task }
     limits: { min: 1, max: 8 }
-    reversal: 3m
+    reversal: 1m
     yield_to_operator: 4m
     provisioning: { timeout: 6m, quarantine: 1m, quarantine_max: 2m }
 ",
@@ -135,7 +151,7 @@ impl Script {
         ))
     }
 
-    /// Two or three core nodes and up to eight task nodes, some of which fail to launch.
+    /// Two core nodes and up to eight task nodes, some of which fail to launch, or are taken back by EC2.
     pub fn scenario(&self) -> Scenario {
         let mut random = generator(self.seed, 3);
         let mut scenario = Scenario {
@@ -152,6 +168,11 @@ impl Script {
                 Role::Core => (Instances(CORE_LIMITS.0), limits(CORE_LIMITS)),
                 _ => (Instances(TASK_LIMITS.0), limits(TASK_LIMITS)),
             };
+        }
+        if random.random_bool(0.3) {
+            scenario.spot.interruptions_per_hour = 6.0;
+            let of_tasks = (scenario.groups.iter_mut()).filter(|group| group.role == Role::Task);
+            of_tasks.for_each(|group| group.market = Market::Spot);
         }
         scenario.hdfs.replication = 2;
         scenario
@@ -181,7 +202,7 @@ fn fault(random: &mut ChaCha8Rng) -> Fault {
     let kind = *pick(random, Kind::ALL);
     let from_s = random.random_range(0..CALM_FROM_S - 300);
     // As short as a poll, or as long as all that is remembered.
-    let length_s = *pick(random, &[5, 45, 100, 200, 400, 900]);
+    let length_s = *pick(random, &[5, 45, 100, 200, 400, 900, 1_500]);
     Fault {
         kind,
         from_s,
