@@ -39,8 +39,8 @@ const SLOTS_OF_A_NODE: u32 = 15;
 const DEFAULT_INDEX: u32 = 50;
 /// The task group's maximum: with the core node, the limited queue may have one node of four.
 const MAX: u32 = 3;
-/// Most of it is for a machine under load.
-const WAIT: Duration = seconds(300);
+/// Most of it is for a machine under load. A scale-in of one unit alone waits for four minutes until it is worth a call.
+const WAIT: Duration = seconds(600);
 /// A driver on a machine under load answers late. One that does not answer in time is unknown, and its
 /// backlog then counts as any other.
 const PATIENT: &str = "[work]\ntimeout = \"30s\"\n";
