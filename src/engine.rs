@@ -22,7 +22,7 @@ mod target;
 #[cfg(test)]
 pub(crate) mod testing;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod tick;
 mod wakeup;
 mod window;

@@ -10,7 +10,7 @@ mod nodes;
 mod presence;
 mod properties;
 mod proposals;
-mod reference;
+pub(crate) mod reference;
 mod shuffle_output;
 mod stabilization;
 mod state;

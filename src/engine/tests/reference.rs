@@ -1,6 +1,9 @@
 //! A second engine for rules, written from the documentation, that decides beside the real one. Any difference is a
 //! fault of the engine, of the documentation, or of this reading of it.
 //!
+//! It decides about generated policies and moments here, and about every storm with its own policy
+//! (`src/rehearsal/storm.rs`).
+//!
 //! It is naive: at each observation it starts from the whole history, and keeps nothing else. It covers policies
 //! with rules for one or two instance groups: which samples count, three-valued conditions, windows, `for` timers,
 //! `grow`, `shrink` and `set`, limits, `step`, `budget`, `flips`, `reversal`, `stabilization`, `cooldown`, pauses,
@@ -18,6 +21,7 @@ mod decide;
 mod found;
 mod history;
 mod policies;
+pub(crate) mod recording;
 mod timers;
 mod world;
 

@@ -7,6 +7,7 @@ use crate::daemon::telemetry::report::TickReport;
 use crate::decision::{Action, Decision, Resize};
 use crate::observation::GroupId;
 use crate::replay::verify::Verification;
+use crate::trace::Record;
 use crate::units::{Instances, Timestamp};
 
 /// What happened in a storm.
@@ -22,8 +23,8 @@ pub struct History {
     pub groups: Vec<(GroupId, Instances)>,
     pub is_finished: bool,
     pub verification: Verification,
-    /// The resizes in the journal, in its order.
-    pub journalled: Vec<(GroupId, Instances)>,
+    /// The journal.
+    pub records: Vec<Record>,
 }
 
 /// A tick of the daemon.
@@ -77,4 +78,18 @@ pub fn shown(call: &Call) -> String {
         "{} {} -> {} ({} running, {:?})",
         call.group, call.from, call.to, call.running, call.answer
     )
+}
+
+/// The resizes in the journal, in its order.
+pub fn journalled(history: &History) -> Vec<(GroupId, Instances)> {
+    let resizes = history.records.iter().filter_map(|record| match record {
+        Record::Decision(decision) => {
+            let Action::Resize(resize) = &decision.action else {
+                return None;
+            };
+            Some((decision.group.clone()?, resize.to))
+        }
+        _ => None,
+    });
+    resizes.collect()
 }

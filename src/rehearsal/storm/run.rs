@@ -15,11 +15,9 @@ use crate::daemon::clock::Stepped;
 use crate::daemon::start::start;
 use crate::daemon::state_dir::{self, write_pause};
 use crate::daemon::telemetry::report::TickReport;
-use crate::decision::Action;
 use crate::observation::{GroupId, Pause};
 use crate::rehearsal::{CLUSTER_ID, Plan, Services, SimulatedCluster, sdk_config, settings};
 use crate::replay::verify::verify;
-use crate::trace::Record;
 use crate::trace::journal::TraceReader;
 use crate::units::{Instances, Timestamp};
 
@@ -205,7 +203,8 @@ impl Storm {
         });
         let (groups, is_finished) = asked.await.expect("runs");
         let journal = state_dir::journal(&self.plan.state_dir);
-        let journalled = journalled(&journal);
+        let records = TraceReader::open(&journal).expect("a journal");
+        let records = records.map(|record| record.expect("a whole record"));
         let verification = {
             let mut reader = TraceReader::open(&journal).expect("a journal");
             verify(&mut reader, || {}).expect("whole records")
@@ -220,7 +219,7 @@ impl Storm {
             groups,
             is_finished,
             verification,
-            journalled,
+            records: records.collect(),
         }
     }
 }
@@ -232,22 +231,6 @@ impl Plan {
         let spec = groups.iter().find(|spec| spec.id == *group);
         spec.map_or(Instances::ZERO, |spec| spec.count)
     }
-}
-
-/// The resizes in a journal.
-fn journalled(journal: &Path) -> Vec<(GroupId, Instances)> {
-    let records = TraceReader::open(journal).expect("a journal");
-    let records = records.map(|record| record.expect("a whole record"));
-    let resizes = records.filter_map(|record| match record {
-        Record::Decision(decision) => {
-            let Action::Resize(resize) = decision.action else {
-                return None;
-            };
-            Some((decision.group?, resize.to))
-        }
-        _ => None,
-    });
-    resizes.collect()
 }
 
 /// Cuts so many bytes off the newest segment of a journal.

@@ -268,6 +268,8 @@ impl View<'_> {
                 of_yarn(|yarn| 100.0 * yarn.memory_available.as_f64() / yarn.memory_total.as_f64())
             }
             "yarn_containers_pending" => of_yarn(|yarn| yarn.containers_pending as f64),
+            "yarn_apps_pending" => of_yarn(|yarn| yarn.apps_pending as f64),
+            "yarn_apps_running" => of_yarn(|yarn| yarn.apps_running as f64),
             "yarn_containers_released_total" => of_yarn(|yarn| {
                 yarn.containers_released_total
                     .map_or(0.0, |total| total as f64)

@@ -430,7 +430,9 @@ impl View<'_> {
         {
             waits.insert("cooling_down");
         }
-        if self.policy.uses_yarn() && self.ticks.len() == 1 {
+        let observation = &self.ticks[self.ticks.len() - 1].observation;
+        let is_first = self.ticks.len() == 1 || observation.control.is_first;
+        if self.policy.uses_yarn() && is_first {
             waits.insert("missing_signal");
         }
         let is_flip = happened
