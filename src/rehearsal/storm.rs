@@ -12,7 +12,7 @@ mod script;
 
 use std::ops::Range;
 
-use history::History;
+use history::{History, story};
 use script::Script;
 
 /// The seeds that every run of the tests tries.
@@ -85,9 +85,11 @@ fn weather(seeds: Range<u64>) {
     if let Some(first) = failed.first() {
         let seeds: Vec<u64> = failed.iter().map(|script| script.seed).collect();
         let shortened = shortened(first.clone());
-        let found = violations(&shortened).join("\n");
+        let history = history(&shortened);
+        let found = invariants::violations(&history).join("\n");
         panic!(
-            "seeds {seeds:?} contradict invariants, the first:\n{found}\n\nits script:\n{shortened}"
+            "seeds {seeds:?} contradict invariants, the first:\n{found}\n\nits script:\n{shortened}\nwhat happened:\n{}",
+            story(&history)
         );
     }
 }
@@ -95,6 +97,7 @@ fn weather(seeds: Range<u64>) {
 /// What storms have found, and has been mended since.
 const FOUND: &[&str] = &[
     include_str!("storm/found/clock-set-back-during-a-tick.txt"),
+    include_str!("storm/found/group-at-its-minimum-without-instances.txt"),
     include_str!("storm/found/resource-manager-without-nodes-for-long.txt"),
     include_str!("storm/found/start-while-throttled.txt"),
 ];

@@ -51,6 +51,10 @@ impl TargetState {
         }
         let asked_by = match change {
             Some(change) if change.desired > requested && self.adds_up(change) => change.asked_by,
+            // What would go below the minimum asks for no less than the minimum.
+            Some(change) if change.desired < requested && requested == now.limits.min() => {
+                AskedBy::Minimum
+            }
             Some(_) => return change,
             None => self.asks_for_requested(now)?,
         };

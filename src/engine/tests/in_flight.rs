@@ -171,6 +171,29 @@ fn lost_instances_that_emr_does_not_replace_in_time_are_requested_again() {
     );
 }
 
+/// Whether the scale-in of a rule that the minimum forbids hides that the minimum is not met.
+#[test]
+fn lost_instances_of_a_group_at_its_minimum_are_requested_again_while_a_rule_would_scale_in() {
+    let policy = parsed(
+        "
+name: idle
+poll: 30s
+targets:
+  - group: { role: task }
+    limits: { min: 2, max: 20 }
+    provisioning: { timeout: 1m, quarantine: 1m }
+    rules:
+      - { name: idle, when: yarn_memory_available_percent > 75, then: { shrink: 1 } }
+",
+    );
+    let mut harness = Harness::new(policy, 2);
+    harness.report(2, 0);
+    let actions: Vec<_> = (0..=5)
+        .map(|tick| harness.tick(30 * tick, Some(90.0)))
+        .collect();
+    assert_eq!(actions[5].resized_to(), Some(2), "{actions:?}");
+}
+
 #[test]
 fn a_scale_out_behind_nodes_that_drain_is_complete_at_once() {
     let rules = vec![rule("short", Comparison::Less, 15.0, 0, grow(1), 0)];

@@ -176,7 +176,7 @@ fn line(observation: &Observation) -> String {
         cluster.value.state,
         second(cluster.measured_at)
     );
-    for group in &cluster.value.groups[1..] {
+    for group in cluster.value.groups.iter().skip(1) {
         let _ = write!(
             text,
             " {} {}/{} {}",

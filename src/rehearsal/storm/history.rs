@@ -93,3 +93,31 @@ pub fn journalled(history: &History) -> Vec<(GroupId, Instances)> {
     });
     resizes.collect()
 }
+
+/// The calls, and each decision that says something else than the one before, in the order of time.
+pub fn story(history: &History) -> String {
+    let mut lines: Vec<(Timestamp, String)> = Vec::new();
+    let calls = history.calls.iter();
+    lines.extend(calls.map(|call| (call.at, format!("    calls: {}", shown(call)))));
+    let starts = history.starts.iter();
+    lines.extend(starts.map(|(at, problem)| (*at, format!("    starts: {problem:?}"))));
+    let mut before = Vec::new();
+    for tick in &history.ticks {
+        let decisions = tick.report.decisions.iter();
+        let said = decisions.map(|decision| {
+            let text = decision.to_string();
+            let (_, said) = text.split_once(' ').unwrap_or_default();
+            format!("{said} ({} running)", decision.running)
+        });
+        let said: Vec<String> = said.collect();
+        if said != before {
+            lines.push((tick.at, said.join("\n        ")));
+            before = said;
+        }
+    }
+    lines.sort_by_key(|(at, _)| *at);
+    let lines = lines.iter();
+    lines
+        .map(|(at, line)| format!("{:>7} {line}\n", second(*at)))
+        .collect()
+}

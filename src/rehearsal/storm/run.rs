@@ -161,7 +161,8 @@ impl Storm {
             .link
             .script
             .at(now_s)
-            .find(|fault| fault.kind == Kind::Paused);
+            .filter(|fault| fault.kind == Kind::Paused)
+            .max_by_key(|fault| fault.to_s);
         if let Some(Fault { to_s, .. }) = paused {
             let left = Duration::from_secs(to_s - now_s);
             let pause = Pause {

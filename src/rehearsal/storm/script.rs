@@ -57,7 +57,11 @@ impl Script {
         let few: Vec<Kind> = (0..random.random_range(1..=3))
             .map(|_| *pick(&mut random, Kind::ALL))
             .collect();
-        let kinds = if random.random_bool(0.5) { &few } else { Kind::ALL };
+        let kinds = if random.random_bool(0.5) {
+            &few
+        } else {
+            Kind::ALL
+        };
         let mut faults: Vec<Fault> = (0..random.random_range(1..=8))
             .map(|_| fault(kinds, &mut random))
             .collect();

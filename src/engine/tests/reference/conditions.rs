@@ -258,10 +258,12 @@ impl View<'_> {
         };
         let yarn = observation.yarn.as_ref();
         let of_yarn = |number: fn(&crate::observation::YarnLoad) -> f64| {
-            yarn.map(|yarn| Sampled {
+            let sample = yarn.map(|yarn| Sampled {
                 value: number(&yarn.value),
                 measured_at: yarn.measured_at,
-            })
+            });
+            // The share of no memory at all is no number.
+            sample.filter(|sample| sample.value.is_finite())
         };
         match self.target.signals[signal].name() {
             "yarn_memory_available_percent" => {

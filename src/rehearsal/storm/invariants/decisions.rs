@@ -4,8 +4,9 @@ use super::super::faults::{Fault, Kind};
 use super::super::history::{History, journalled, second, shown};
 use crate::decision::Action;
 use crate::engine::tests::reference::recording::first_difference;
-use crate::observation::Observation;
+use crate::observation::{GroupState, Observation};
 use crate::policy::parse::parse;
+use crate::trace::Record;
 
 /// What EMR is asked is what was decided in the tick, and the tick's decisions are durable before: a daemon that is
 /// killed while it asks finds them again.
@@ -80,7 +81,8 @@ pub fn every_decision_is_explained(history: &History) -> Vec<String> {
 }
 
 /// The reference engine, written from the documentation, decides the same from what the journal has. It knows the
-/// policy `plain`, and neither instances that are not listed or do not work, nor clocks that are set.
+/// policy `plain`, and neither instances that are not listed or do not work, nor scale-outs that fail and what
+/// follows from them, nor clocks that are set.
 pub fn every_decision_is_what_the_documentation_says(history: &History) -> Vec<String> {
     let script = &history.script;
     let is_of_clock = |fault: &Fault| fault.kind.is_of_clock();
@@ -88,7 +90,10 @@ pub fn every_decision_is_what_the_documentation_says(history: &History) -> Vec<S
         return Vec::new();
     }
     let policy = parse(script.policy_text(), "storm").expect("a valid policy");
-    let records = history.records.iter().cloned();
+    let records = history.records.iter();
+    let records = records
+        .take_while(|record| !shows_a_failure(record))
+        .cloned();
     let difference = first_difference(policy, records, every_node_works);
     difference.into_iter().collect()
 }
@@ -102,4 +107,13 @@ fn every_node_works(observation: &Observation) -> bool {
     let running: u32 = groups.map(|group| group.running.get()).sum();
     let works = nodes.value.0.iter().filter(|node| node.health.is_usable());
     works.count() as u32 == running
+}
+
+/// Whether EMR has given up on a group.
+fn shows_a_failure(record: &Record) -> bool {
+    let Record::Observation(observation) = record else {
+        return false;
+    };
+    let mut groups = observation.cluster.value.groups.iter();
+    groups.any(|group| group.state == GroupState::Suspended)
 }

@@ -32,7 +32,9 @@ pub fn nothing_scales_in_on_what_is_not_known(history: &History) -> Vec<String> 
 }
 
 /// Of a group that scales in, the instances that stay are those with masters, as far as there are enough.
-pub fn no_node_of_an_application_master_goes_while_another_will_do(history: &History) -> Vec<String> {
+pub fn no_node_of_an_application_master_goes_while_another_will_do(
+    history: &History,
+) -> Vec<String> {
     let mut found = Vec::new();
     for call in history.calls.iter().filter(|call| call.to < call.running) {
         let is_lied_to = faults_at(history, call.at).any(|fault| {
