@@ -6,6 +6,9 @@ use std::path::{Path, PathBuf};
 
 use tempfile::NamedTempFile;
 
+#[cfg(test)]
+pub mod disk_fault;
+
 const TEMPORARY_PREFIX: &str = ".headroom-";
 const TEMPORARY_SUFFIX: &str = ".tmp";
 
@@ -49,6 +52,8 @@ impl WholeFile {
     /// # Errors
     /// When the disk is full or fails. The old file is then unchanged.
     pub fn persist(self) -> io::Result<()> {
+        #[cfg(test)]
+        disk_fault::before_sync()?;
         self.temporary.as_file().sync_all()?;
         self.temporary
             .persist(&self.path)
@@ -75,6 +80,19 @@ pub fn write_whole(path: &Path, content: &[u8]) -> io::Result<()> {
     let mut file = WholeFile::create(path)?;
     file.write_all(content)?;
     file.persist()
+}
+
+/// Appends `content` to `file` and syncs it to disk.
+///
+/// # Errors
+/// When the disk is full or fails. Any part of the content may then be in the file.
+pub fn append(file: &mut File, content: &[u8]) -> io::Result<()> {
+    #[cfg(test)]
+    disk_fault::before_write(file, content)?;
+    file.write_all(content)?;
+    #[cfg(test)]
+    disk_fault::before_sync()?;
+    file.sync_data()
 }
 
 /// Reads a text file in UTF-8 or, as PowerShell writes it, in UTF-16.

@@ -12,12 +12,12 @@ mod tests;
 mod upkeep;
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::engine::Engine;
-use crate::file::write_whole;
+use crate::file::{self, write_whole};
 use crate::trace::journal::{Segment, Sequence, segments};
 use crate::trace::{FORMAT_VERSION, Header, Kind, Record, SavedState, Start};
 use crate::units::Timestamp;
@@ -184,11 +184,7 @@ impl Journal {
         if self.waiting.is_empty() {
             return Ok(());
         }
-        if let Err(source) = self
-            .file
-            .write_all(&self.waiting)
-            .and_then(|()| self.file.sync_data())
-        {
+        if let Err(source) = file::append(&mut self.file, &self.waiting) {
             self.leave_gap();
             return Err(self.unwritten(source));
         }

@@ -17,7 +17,18 @@ pub fn hadoop(kind: Kind, uri: &str, answer: Whole, choose: &dyn Fn(usize) -> us
     let is_nodes = uri.starts_with("/ws/v1/cluster/nodes");
     let is_applications = uri.starts_with("/ws/v1/cluster/apps");
     let is_metrics = uri.starts_with("/ws/v1/cluster/metrics");
+    let is_work = uri.starts_with("/proxy/");
     match kind {
+        Kind::WorkDown if is_work => unavailable(),
+        Kind::WorkHuge if is_work => edited(answer, |work| {
+            each_number(work, &|number| json!((number * 1e6) as u64));
+        }),
+        Kind::WorkNothing if is_work => edited(answer, |work| {
+            each_number(work, &|_| json!(0));
+        }),
+        Kind::WorkNegative if is_work => edited(answer, |work| {
+            each_number(work, &|number| json!(-1.0 - number));
+        }),
         Kind::YarnDown if is_yarn => unavailable(),
         Kind::NodesDown if is_nodes => unavailable(),
         Kind::ApplicationsDown if is_applications => unavailable(),
@@ -78,6 +89,19 @@ pub fn hadoop(kind: Kind, uri: &str, answer: Whole, choose: &dyn Fn(usize) -> us
     }
 }
 
+/// Changes an answer of a ResourceManager to that of another process.
+pub fn of_second(uri: &str, answer: Whole) -> Whole {
+    if !uri.starts_with("/ws/v1/cluster/info") {
+        return answer;
+    }
+    edited(answer, |info| {
+        for name in ["id", "startedOn"] {
+            let started = info["clusterInfo"][name].as_u64().unwrap_or(0);
+            info["clusterInfo"][name] = json!(started + 1);
+        }
+    })
+}
+
 /// Changes the list of nodes.
 fn nodes(kind: Kind, answer: Whole, choose: &dyn Fn(usize) -> usize) -> Whole {
     match kind {
@@ -117,6 +141,10 @@ pub fn emr(kind: Kind, operation: &str, answer: Whole) -> Whole {
         Kind::EmrDenied => error("AccessDeniedException", "not authorized"),
         Kind::EmrFails => failed(),
         Kind::EmrCut => cut(answer),
+        Kind::EmrManages if operation == "GetManagedScalingPolicy" => edited(answer, |policy| {
+            let limits = json!({ "UnitType": "Instances", "MinimumCapacityUnits": 2, "MaximumCapacityUnits": 9 });
+            policy["ManagedScalingPolicy"] = json!({ "ComputeLimits": limits });
+        }),
         Kind::EmrListsNothing if operation == "ListInstances" => {
             edited(answer, |listed| *listed = json!({ "Instances": [] }))
         }

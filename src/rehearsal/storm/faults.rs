@@ -3,6 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use crate::file::disk_fault::DiskFault;
 use crate::units::Timestamp;
 
 /// A fault during a part of a storm.
@@ -56,6 +57,10 @@ kinds! {
     YarnRestarted "yarn_restarted",
     /// The ResourceManager has restarted, and every other node is registered.
     YarnRegistering "yarn_registering",
+    /// The other of two ResourceManagers is the active one.
+    YarnFailover "yarn_failover",
+    /// Both ResourceManagers say that they are active. The second lists nothing.
+    YarnTwoActive "yarn_two_active",
     /// Everything YARN answers is what it answered first.
     YarnStuck "yarn_stuck",
     /// YARN says that the cluster is idle, whatever runs.
@@ -72,6 +77,20 @@ kinds! {
     NodeUnhealthy "node_unhealthy",
     /// One node is not listed.
     NodeMissing "node_missing",
+    /// No application says what is left to do.
+    WorkDown "work_down",
+    /// Applications say that a millionfold is left to do.
+    WorkHuge "work_huge",
+    /// Applications say that nothing is left to do.
+    WorkNothing "work_nothing",
+    /// What applications say is negative.
+    WorkNegative "work_negative",
+    /// CloudWatch answers 503.
+    MetricsDown "metrics_down",
+    /// CloudWatch has no value of this time.
+    MetricsMissing "metrics_missing",
+    /// CloudWatch's values of this time are no numbers.
+    MetricsNotANumber "metrics_not_a_number",
     /// HDFS answers 503.
     HdfsDown "hdfs_down",
     /// The blocks of HDFS are negative.
@@ -94,6 +113,8 @@ kinds! {
     EmrArrested "emr_arrested",
     /// Somebody has attached a policy of Amazon's own scaling to the groups.
     EmrScales "emr_scales",
+    /// Somebody has turned on EMR's managed scaling.
+    EmrManages "emr_manages",
     /// EMR throttles resizes.
     CallThrottled "call_throttled",
     /// EMR denies resizes.
@@ -114,6 +135,12 @@ kinds! {
     Crash "crash",
     /// The daemon is killed, the end of its journal is lost, and it starts again at the end.
     CrashTornJournal "crash_torn_journal",
+    /// The daemon is killed as it observes, and starts again with another policy at the end.
+    PolicyReplaced "policy_replaced",
+    /// The disk is full when half of what the daemon writes is in the file.
+    DiskFull "disk_full",
+    /// The disk cannot sync what the daemon writes.
+    DiskSyncFails "disk_sync_fails",
     /// An operator requests another size at the beginning.
     OperatorResizes "operator_resizes",
     /// Scaling is paused.
@@ -138,6 +165,7 @@ impl Kind {
                 | Self::YarnStandby
                 | Self::YarnRestarted
                 | Self::YarnRegistering
+                | Self::YarnTwoActive
                 | Self::NodesDown
                 | Self::ApplicationsDown
                 | Self::NodeRenamed
@@ -172,7 +200,7 @@ impl Kind {
 
     /// Whether no group may be resized while EMR says this.
     pub fn forbids_resizes(self) -> bool {
-        matches!(self, Self::EmrArrested | Self::EmrScales)
+        matches!(self, Self::EmrArrested | Self::EmrScales | Self::EmrManages)
     }
 
     /// Whether the daemon's clock is wrong.
@@ -184,8 +212,21 @@ impl Kind {
     pub fn kills(self) -> bool {
         matches!(
             self,
-            Self::Crash | Self::CrashTornJournal | Self::CrashBeforeCall | Self::CrashAfterCall
+            Self::Crash
+                | Self::CrashTornJournal
+                | Self::CrashBeforeCall
+                | Self::CrashAfterCall
+                | Self::PolicyReplaced
         )
+    }
+
+    /// How the daemon's disk fails.
+    pub fn of_disk(self) -> Option<DiskFault> {
+        match self {
+            Self::DiskFull => Some(DiskFault::Full),
+            Self::DiskSyncFails => Some(DiskFault::SyncFails),
+            _ => None,
+        }
     }
 }
 

@@ -20,6 +20,8 @@ const INVARIANTS: &[Invariant] = &[
     calls::no_call_is_repeated_for_nothing,
     calls::nothing_is_resized_while_paused,
     calls::nothing_is_resized_that_is_amazons_or_not_ready,
+    calls::nothing_scales_in_while_that_is_frozen,
+    calls::a_window_that_opens_has_its_minimum,
     // When and what a group loses.
     scale_in::nothing_scales_in_on_what_is_not_known,
     scale_in::no_node_of_an_application_master_goes_while_another_will_do,

@@ -16,13 +16,23 @@ use super::answers;
 use super::faults::{Fault, Kind};
 use super::script::{START, Script, TASK_LIMITS};
 use crate::daemon::clock::Stepped;
+use crate::daemon::sources::cloudwatch::testing::FakeCloudWatch;
+use crate::file::disk_fault;
 use crate::observation::{GroupId, InstanceId};
+use crate::rehearsal::CLUSTER_ID;
 use crate::rehearsal::simulated::SimulatedCluster;
 use crate::sim::stepped_cluster::{InstanceState, Master, SteppedCluster};
 use crate::units::{Instances, Timestamp};
 
 /// How much later than its call a late resize takes effect.
 const LATE: Duration = Duration::from_secs(40);
+
+/// One of the two ResourceManagers, with the link to it. The first also serves HDFS, EMR and CloudWatch.
+#[derive(Clone)]
+pub struct Side {
+    pub link: Arc<Link>,
+    pub is_second: bool,
+}
 
 /// The link of one storm.
 pub struct Link {
@@ -31,6 +41,7 @@ pub struct Link {
     pub time: Stepped,
     /// Told when the daemon is to be killed.
     pub kill: Notify,
+    pub cloudwatch: FakeCloudWatch,
     seen: Mutex<Seen>,
 }
 
@@ -45,6 +56,8 @@ pub struct Seen {
     /// The first answers of faults that repeat them, by the fault and the request.
     repeated: BTreeMap<(usize, String), Bytes>,
     late: Vec<(Timestamp, Call)>,
+    /// The minutes of the storm that CloudWatch has.
+    minutes: u64,
 }
 
 /// A resize that the daemon asked EMR for.
@@ -78,6 +91,7 @@ impl Link {
             cluster,
             time,
             kill: Notify::new(),
+            cloudwatch: FakeCloudWatch::at(([127, 0, 0, 1], 0).into()),
             seen: Mutex::default(),
         })
     }
@@ -113,8 +127,12 @@ impl Link {
         fault.is_some_and(|(position, _)| self.seen().done.insert(position))
     }
 
-    /// Does what is due: resizes that arrive late, and those of an operator.
+    /// Does what is due: resizes that arrive late, and those of an operator. The disk fails or works, and CloudWatch
+    /// has what was measured.
     async fn catch_up(&self) {
+        let of_disk = self.script.at(self.storm_s());
+        disk_fault::set(of_disk.filter_map(|fault| fault.kind.of_disk()).last());
+        self.measure();
         let due: Vec<Call> = {
             let mut seen = self.seen();
             let now = self.now();
@@ -135,6 +153,18 @@ impl Link {
         }
     }
 
+    /// Gives CloudWatch the minutes since the last time.
+    fn measure(&self) {
+        let minutes = std::mem::replace(&mut self.seen().minutes, self.storm_s() / 60);
+        for minute in minutes..self.storm_s() / 60 {
+            if let Some(value) = self.script.metric(minute) {
+                let at_s = START.as_millis() / 1_000 + 60 * minute as i64;
+                let cluster = ("JobFlowId", CLUSTER_ID);
+                self.cloudwatch.put("Storm", "Depth", cluster, at_s, value);
+            }
+        }
+    }
+
     async fn resize(&self, call: &Call) {
         let call = call.clone();
         let resized = self
@@ -151,10 +181,18 @@ impl Link {
 }
 
 /// Passes a request on, or not, and changes the answer.
-pub async fn pass(State(link): State<Arc<Link>>, request: Request, next: Next) -> Response {
+pub async fn pass(State(side): State<Side>, request: Request, next: Next) -> Response {
+    let link = &side.link;
     link.catch_up().await;
-    if link.happens_once(Kind::Crash) || link.happens_once(Kind::CrashTornJournal) {
+    let kills = [Kind::Crash, Kind::CrashTornJournal, Kind::PolicyReplaced];
+    if kills.into_iter().any(|kind| link.happens_once(kind)) {
         return link.kill().await;
+    }
+    if request.uri().path().starts_with("/service/") {
+        if link.has(Kind::MetricsDown) {
+            return StatusCode::SERVICE_UNAVAILABLE.into_response();
+        }
+        return next.run(request).await;
     }
     let (parts, body) = request.into_parts();
     let body = to_bytes(body, usize::MAX).await.expect("a body");
@@ -173,7 +211,7 @@ pub async fn pass(State(link): State<Arc<Link>>, request: Request, next: Next) -
         }
         None => {
             let answer = whole(next.run(request).await).await;
-            link.read_hadoop(uri, answer)
+            side.read_hadoop(uri, answer)
         }
     }
 }
@@ -209,27 +247,41 @@ impl IntoResponse for Whole {
     }
 }
 
-impl Link {
+impl Side {
     fn read_hadoop(&self, uri: String, answer: Whole) -> Response {
-        let now_s = self.storm_s();
-        let mut answer = answer;
+        let link = &self.link;
+        let now_s = link.storm_s();
+        let mut answer = if self.is_second {
+            answers::of_second(&uri, answer)
+        } else {
+            answer
+        };
         let of_hdfs = uri.starts_with("/jmx");
-        for (position, fault) in self.script.faults.iter().enumerate() {
+        for (position, fault) in link.script.faults.iter().enumerate() {
             if !fault.is_at(now_s) {
                 continue;
             }
             if fault.kind == Kind::YarnStuck && !of_hdfs {
-                let mut seen = self.seen();
-                let first = seen.repeated.entry((position, uri.clone()));
+                let mut seen = link.seen();
+                let what = format!("{uri} {}", self.is_second);
+                let first = seen.repeated.entry((position, what));
                 answer.body = first.or_insert(answer.body).clone();
             } else {
-                let choose = |count| self.script.choose(fault.from_s, count);
+                let choose = |count| link.script.choose(fault.from_s, count);
                 answer = answers::hadoop(fault.kind, &uri, answer, &choose);
             }
         }
+        let is_other = self.is_second != link.has(Kind::YarnFailover);
+        if is_other && link.has(Kind::YarnTwoActive) {
+            answer = answers::hadoop(Kind::YarnRestarted, &uri, answer, &|_| 0);
+        } else if is_other {
+            answer = answers::hadoop(Kind::YarnStandby, &uri, answer, &|_| 0);
+        }
         answer.into_response()
     }
+}
 
+impl Link {
     fn read_emr(&self, operation: &str, what: String, answer: Whole) -> Response {
         let now_s = self.storm_s();
         let mut answer = answer;

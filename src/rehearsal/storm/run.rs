@@ -9,12 +9,13 @@ use tokio::sync::Notify;
 
 use super::faults::{Fault, Kind};
 use super::history::{History, Tick};
-use super::link::{Link, pass};
+use super::link::{Link, Side, pass};
 use super::script::{CALM_FROM_S, START, Script};
 use crate::daemon::clock::Stepped;
 use crate::daemon::start::start;
 use crate::daemon::state_dir::{self, write_pause};
 use crate::daemon::telemetry::report::TickReport;
+use crate::file::disk_fault;
 use crate::observation::{GroupId, Pause};
 use crate::rehearsal::{CLUSTER_ID, Plan, Services, SimulatedCluster, sdk_config, settings};
 use crate::replay::verify::verify;
@@ -46,26 +47,35 @@ pub async fn run(script: Script) -> History {
     let (workload, scenario) = (Arc::clone(&plan.workload), Arc::new(plan.scenario.clone()));
     let cluster = SimulatedCluster::start(workload, scenario, plan.seed, time.true_clock());
     let link = Link::new(script, cluster.expect("work that fits"), time);
-    let services = {
-        let link = Arc::clone(&link);
-        Services::start_behind(link.cluster.clone(), CLUSTER_ID, "storm", |router| {
-            router.layer(from_fn_with_state(link, pass))
-        })
-        .await
-        .expect("a free port")
-    };
     let storm = Storm {
+        services: serve(&link, false).await,
+        second: serve(&link, true).await,
         link,
-        services,
         plan,
     };
     let (ticks, starts) = storm.live().await;
     storm.history(ticks, starts).await
 }
 
+/// Serves the cluster behind the link.
+async fn serve(link: &Arc<Link>, is_second: bool) -> Services {
+    let side = Side {
+        link: Arc::clone(link),
+        is_second,
+    };
+    let services =
+        Services::start_behind(link.cluster.clone(), CLUSTER_ID, "storm", move |router| {
+            let all = router.merge(side.link.cloudwatch.router());
+            all.layer(from_fn_with_state(side, pass))
+        });
+    services.await.expect("a free port")
+}
+
 struct Storm {
     link: Arc<Link>,
     services: Services,
+    /// Of the second ResourceManager.
+    second: Services,
     plan: Plan,
 }
 
@@ -75,7 +85,9 @@ impl Storm {
         let (mut ticks, mut starts) = (Vec::new(), Vec::new());
         while self.link.storm_s() < END_S {
             let begun = self.link.now();
-            let settings = settings(&self.plan, self.services.url().clone());
+            let mut settings = settings(&self.plan, self.services.url().clone());
+            let managers = &mut settings.yarn.resource_managers;
+            managers.push(self.second.url().clone());
             let sdk = sdk_config(&self.services);
             let started = tokio::select! {
                 biased;
@@ -125,6 +137,10 @@ impl Storm {
             let bytes = 1 + self.link.script.choose(now_s, 300) as u64;
             tear(&state_dir::journal(&self.plan.state_dir), bytes);
         }
+        if killed_by.is_some_and(|fault| fault.kind == Kind::PolicyReplaced) {
+            let other = self.link.script.other_policy_text();
+            std::fs::write(&self.plan.policy, other).expect("writes");
+        }
         let until_s = killed_by.map_or(now_s, |fault| fault.to_s);
         self.wait(Duration::from_secs((until_s - now_s).max(1)))
             .await;
@@ -169,6 +185,8 @@ impl Storm {
                 until: self.link.time.clock().now() + left,
                 direction: None,
             };
+            // The operator's command is not the daemon.
+            disk_fault::set(None);
             write_pause(&self.plan.state_dir, &pause).expect("writes");
         }
     }

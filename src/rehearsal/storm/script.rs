@@ -9,6 +9,7 @@ use rand::{Rng, RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use super::faults::{Fault, Kind};
+use crate::generate::as_spark;
 use crate::observation::{Market, Role};
 use crate::sim::job_work::JobWork;
 use crate::sim::scenario::{Provisioning, Scenario};
@@ -16,8 +17,8 @@ use crate::sim::trace_work::TraceWork;
 use crate::trace::{Job, Stage, TaskRun};
 use crate::units::{Instances, Mebibytes, Percent, Resources, Timestamp, VirtualCores};
 
-/// When every storm begins: a Sunday of 2026 on which summer time begins in Europe.
-pub const START: Timestamp = Timestamp::from_millis(1_774_742_400_000);
+/// When every storm begins: half an hour before summer time begins in Europe, on 2026-03-29.
+pub const START: Timestamp = Timestamp::from_millis(1_774_744_200_000);
 /// Nothing goes wrong any more so long after the beginning.
 pub const CALM_FROM_S: u64 = 2_400;
 /// The limits of the task group under every policy.
@@ -34,8 +35,10 @@ pub const POLICIES: &[(&str, &str)] = &[
     ("absolute", include_str!("policies/absolute.yaml")),
     ("demand", include_str!("policies/demand.yaml")),
     ("eager", include_str!("policies/eager.yaml")),
+    ("metrics", include_str!("policies/metrics.yaml")),
     ("plain", include_str!("policies/plain.yaml")),
     ("rules", include_str!("policies/rules.yaml")),
+    ("windows", include_str!("policies/windows.yaml")),
 ];
 
 /// A storm.
@@ -75,8 +78,37 @@ impl Script {
 
     /// The text of the policy.
     pub fn policy_text(&self) -> &'static str {
-        let named = POLICIES.iter().find(|(name, _)| *name == self.policy);
-        named.map_or("", |(_, text)| text)
+        text_of(self.policy)
+    }
+
+    /// The text of the policy that replaces it. It scales the same groups.
+    pub fn other_policy_text(&self) -> String {
+        match self.policy {
+            "demand" => self.policy_text().replace("index: 60", "index: 20"),
+            "eager" => text_of("plain").to_owned(),
+            _ => text_of("eager").to_owned(),
+        }
+    }
+
+    /// What the metric of the policies is in a minute of the storm.
+    pub fn metric(&self, minute: u64) -> Option<f64> {
+        let is_there = |kind| self.at(minute * 60).any(|fault| fault.kind == kind);
+        if is_there(Kind::MetricsMissing) {
+            return None;
+        }
+        if is_there(Kind::MetricsNotANumber) {
+            return Some(f64::NAN);
+        }
+        // It changes every five minutes, and is low once all is calm.
+        let of_five_minutes = minute / 5;
+        let levels = [0.0, 5.0, 50.0, 150.0, 400.0];
+        let is_calm = minute * 60 >= CALM_FROM_S;
+        let level = if is_calm {
+            0
+        } else {
+            self.choose(90 + of_five_minutes, levels.len())
+        };
+        Some(levels[level])
     }
 
     /// The faults at so many seconds after the beginning.
@@ -91,6 +123,9 @@ impl Script {
             .map(|number| job(number, &mut random))
             .collect();
         jobs.sort_by_key(|job| job.submit);
+        if random.random_bool(0.4) {
+            jobs = jobs.into_iter().map(as_spark).collect();
+        }
         Arc::new(TraceWork::Jobs(
             JobWork::from_jobs(START, &jobs).expect("valid jobs"),
         ))
@@ -127,6 +162,11 @@ impl Script {
     pub fn choose(&self, salt: u64, count: usize) -> usize {
         generator(self.seed, 1_000 + salt).random_range(0..count.max(1))
     }
+}
+
+fn text_of(policy: &str) -> &'static str {
+    let named = POLICIES.iter().find(|(name, _)| *name == policy);
+    named.map_or("", |(_, text)| text)
 }
 
 fn limits((min, max): (u32, u32)) -> Option<crate::policy::Limits> {

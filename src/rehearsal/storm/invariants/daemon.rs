@@ -25,7 +25,8 @@ pub fn it_ticks_at_every_poll(history: &History) -> Vec<String> {
     let ticks = history.ticks.iter().zip(history.ticks.iter().skip(1));
     let late = ticks.filter(|(one, next)| {
         let starts_between = |(at, _): &&(Timestamp, _)| one.at < *at && *at <= next.at;
-        let is_killed = faults_between(history, one.at, next.at).any(|fault| fault.kind.kills());
+        let is_killed = faults_between(history, one.at, next.at)
+            .any(|fault| fault.kind.kills() || fault.kind.of_disk().is_some());
         let is_one_run = history.starts.iter().find(starts_between).is_none() && !is_killed;
         is_one_run && next.at.since(one.at) > POLL * 2
     });
