@@ -83,6 +83,7 @@ pub fn hadoop(kind: Kind, uri: &str, answer: Whole, choose: &dyn Fn(usize) -> us
         }),
         Kind::NodeLost if is_metrics => edited(answer, |load| moved(load, "lostNodes")),
         Kind::NodeUnhealthy if is_metrics => edited(answer, |load| moved(load, "unhealthyNodes")),
+        Kind::NodesUnhealthy if is_metrics => edited(answer, half_unhealthy),
         Kind::NodeMissing if is_metrics => edited(answer, |load| moved(load, "rebootedNodes")),
         _ if is_nodes => nodes(kind, answer, choose),
         _ => answer,
@@ -124,6 +125,11 @@ fn nodes(kind: Kind, answer: Whole, choose: &dyn Fn(usize) -> usize) -> Whole {
         Kind::NodeUnhealthy => {
             edited_node(answer, choose, |node| node["state"] = json!("UNHEALTHY"))
         }
+        Kind::NodesUnhealthy => edited(answer, |nodes| {
+            for node in listed(nodes).iter_mut().skip(1).step_by(2) {
+                node["state"] = json!("UNHEALTHY");
+            }
+        }),
         Kind::NodeMissing => edited(answer, |nodes| {
             let nodes = listed(nodes);
             if !nodes.is_empty() {
@@ -158,6 +164,7 @@ pub fn emr(kind: Kind, operation: &str, answer: Whole) -> Whole {
                 let groups = listed["InstanceGroups"].as_array_mut();
                 for group in groups.into_iter().flatten() {
                     match kind {
+                        Kind::EmrSuspended if group["Status"]["State"] == "ARRESTED" => {}
                         Kind::EmrSuspended => group["Status"]["State"] = json!("SUSPENDED"),
                         Kind::EmrArrested => group["Status"]["State"] = json!("ARRESTED"),
                         _ => {
@@ -238,6 +245,22 @@ fn moved(load: &mut Value, to: &str) {
     if active > 0 {
         load["activeNodes"] = json!(active - 1);
         load[to] = json!(load[to].as_u64().unwrap_or(0) + 1);
+    }
+}
+
+/// Counts every other node as unhealthy: what is free on it is no part of the cluster.
+fn half_unhealthy(load: &mut Value) {
+    let active = load["clusterMetrics"]["activeNodes"].as_u64().unwrap_or(0);
+    (0..active / 2).for_each(|_| moved(load, "unhealthyNodes"));
+    let load = &mut load["clusterMetrics"];
+    for (available, total) in [
+        ("availableMB", "totalMB"),
+        ("availableVirtualCores", "totalVirtualCores"),
+    ] {
+        let lost = load[available].as_u64().unwrap_or(0) / 2;
+        for name in [available, total] {
+            load[name] = json!(load[name].as_u64().unwrap_or(0).saturating_sub(lost));
+        }
     }
 }
 

@@ -75,6 +75,8 @@ kinds! {
     NodeLost "node_lost",
     /// One node is unhealthy.
     NodeUnhealthy "node_unhealthy",
+    /// Every other node is unhealthy.
+    NodesUnhealthy "nodes_unhealthy",
     /// One node is not listed.
     NodeMissing "node_missing",
     /// No application says what is left to do.
@@ -177,11 +179,15 @@ impl Kind {
         matches!(self, Self::YarnStuck | Self::YarnSaysIdle | Self::YarnHuge)
     }
 
-    /// Whether YARN says something else of one node than the others know.
-    pub fn is_about_one_node(self) -> bool {
+    /// Whether YARN says something else of some nodes than the others know.
+    pub fn is_about_nodes(self) -> bool {
         matches!(
             self,
-            Self::NodeLost | Self::NodeUnhealthy | Self::NodeMissing | Self::NodeRenamed
+            Self::NodeLost
+                | Self::NodeUnhealthy
+                | Self::NodesUnhealthy
+                | Self::NodeMissing
+                | Self::NodeRenamed
         )
     }
 

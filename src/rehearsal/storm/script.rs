@@ -69,9 +69,12 @@ impl Script {
             .map(|_| fault(kinds, &mut random))
             .collect();
         faults.sort_by_key(|fault| (fault.from_s, fault.to_s, fault.kind));
+        // Demand has the most that may go wrong.
+        let is_demand = random.random_bool(0.2);
+        let any = pick(&mut random, POLICIES).0;
         Self {
             seed,
-            policy: POLICIES[random.random_range(0..POLICIES.len())].0,
+            policy: if is_demand { "demand" } else { any },
             faults,
         }
     }

@@ -41,7 +41,7 @@ pub fn no_node_of_an_application_master_goes_while_another_will_do(
             fault.kind.lies()
                 || fault.kind.hides_load()
                 || fault.kind.hides_groups()
-                || fault.kind.is_about_one_node()
+                || fault.kind.is_about_nodes()
         });
         if is_lied_to {
             continue;
