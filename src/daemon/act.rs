@@ -245,7 +245,7 @@ impl Resizer {
         let sent = self
             .sent
             .get(&id)
-            .filter(|sent| cluster.measured_at.since(sent.measured_at) <= DESCRIPTION_LAGS);
+            .filter(|sent| cluster.measured_at.distance(sent.measured_at) <= DESCRIPTION_LAGS);
         let described = cluster
             .value
             .groups

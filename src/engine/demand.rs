@@ -456,14 +456,14 @@ impl DemandState {
 /// A part of the observation, if it is recent.
 fn recent<'a, T>(part: &'a Option<Sampled<T>>, tick: &Tick) -> Option<&'a Sampled<T>> {
     let part = part.as_ref();
-    part.filter(|part| tick.at().since(part.measured_at) <= tick.max_age)
+    part.filter(|part| tick.at().distance(part.measured_at) <= tick.max_age)
 }
 
 /// YARN's load, or why the demand is unknown.
 fn recent_yarn<'a>(tick: &Tick<'a>) -> Result<&'a Sampled<YarnLoad>, HoldReason> {
     let yarn = tick.observation.yarn.as_ref();
     let yarn = yarn.ok_or_else(|| HoldReason::missing("yarn"))?;
-    if tick.at().since(yarn.measured_at) > tick.max_age {
+    if tick.at().distance(yarn.measured_at) > tick.max_age {
         return Err(HoldReason::StaleData {
             signal: "yarn".into(),
             measured_at: yarn.measured_at,

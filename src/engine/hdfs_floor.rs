@@ -36,7 +36,7 @@ pub fn hdfs_floor(
     let Some(hdfs) = observation
         .hdfs
         .as_ref()
-        .filter(|hdfs| observation.at.since(hdfs.measured_at) <= max_age)
+        .filter(|hdfs| observation.at.distance(hdfs.measured_at) <= max_age)
     else {
         return HdfsFloor::Unknown;
     };

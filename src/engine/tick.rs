@@ -44,19 +44,19 @@ impl<'a> Tick<'a> {
     /// What runs on each node, if the policy reads YARN and it was observed recently.
     pub fn snapshot(&self) -> Option<&NodeSnapshot> {
         let sample = self.observation.nodes.as_ref().filter(|_| self.uses_yarn)?;
-        (self.at().since(sample.measured_at) <= self.max_age).then_some(&sample.value)
+        (self.at().distance(sample.measured_at) <= self.max_age).then_some(&sample.value)
     }
 
     /// What the running applications say of their work, if the policy reads YARN and they said it
     /// recently.
     pub fn work(&self) -> Option<&'a Work> {
         let sample = self.observation.work.as_ref().filter(|_| self.uses_yarn)?;
-        (self.at().since(sample.measured_at) <= self.max_age).then_some(&sample.value)
+        (self.at().distance(sample.measured_at) <= self.max_age).then_some(&sample.value)
     }
 
     /// The load that YARN reports, if the policy reads it and it was observed recently.
     pub fn yarn(&self) -> Option<&YarnLoad> {
         let sample = self.observation.yarn.as_ref().filter(|_| self.uses_yarn)?;
-        (self.at().since(sample.measured_at) <= self.max_age).then_some(&sample.value)
+        (self.at().distance(sample.measured_at) <= self.max_age).then_some(&sample.value)
     }
 }

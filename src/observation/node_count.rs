@@ -24,7 +24,7 @@ impl NodeCount {
     /// neither is known. What was measured longer than `max_age` ago is not known.
     pub fn of(observation: &Observation, max_age: Duration) -> Option<Sampled<Self>> {
         let groups = &observation.cluster.value.groups;
-        let is_fresh = |measured_at: Timestamp| observation.at.since(measured_at) <= max_age;
+        let is_fresh = |measured_at: Timestamp| observation.at.distance(measured_at) <= max_age;
         let yarn = observation.yarn.as_ref();
         let yarn = yarn.filter(|yarn| is_fresh(yarn.measured_at));
         let nodes = observation.nodes.as_ref();

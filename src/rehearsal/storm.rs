@@ -98,6 +98,7 @@ fn weather(seeds: Range<u64>) {
 const FOUND: &[&str] = &[
     include_str!("storm/found/clock-set-back-during-a-tick.txt"),
     include_str!("storm/found/group-at-its-minimum-without-instances.txt"),
+    include_str!("storm/found/managed-scaling-after-the-clock-was-set-back.txt"),
     include_str!("storm/found/resource-manager-without-nodes-for-long.txt"),
     include_str!("storm/found/start-while-throttled.txt"),
 ];

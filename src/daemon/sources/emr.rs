@@ -265,9 +265,10 @@ impl Emr {
             return Ok(false);
         }
         let now = clock.now();
+        // An answer from before the clock was set back is not known to be recent.
         let known_for = |span: Duration| {
             self.managed_scaling
-                .filter(|known| now.since(known.measured_at) < span)
+                .filter(|known| now.distance(known.measured_at) < span)
                 .map(|known| known.value)
         };
         if let Some(known) = known_for(MANAGED_SCALING_EVERY) {

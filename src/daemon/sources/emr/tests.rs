@@ -280,6 +280,15 @@ async fn managed_scaling_is_asked_for_every_five_minutes() {
 }
 
 #[tokio::test]
+async fn managed_scaling_is_asked_for_again_when_the_clock_was_set_back() {
+    let fake = FakeEmr::start().await;
+    let mut emr = emr(&fake);
+    emr.read(&Clock::ahead(Duration::from_secs(3_600))).await;
+    emr.read(&Clock::real()).await;
+    assert_eq!(fake.seen("GetManagedScalingPolicy").len(), 2);
+}
+
+#[tokio::test]
 async fn what_emr_says_about_a_group_is_read_while_it_is_in_trouble() {
     let fake = FakeEmr::start().await;
     for (state, expected) in [
