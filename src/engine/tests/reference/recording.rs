@@ -2,13 +2,15 @@
 
 use std::fmt::Write;
 
+use super::decide::Verdict;
 use super::{Reference, difference, line};
+use crate::decision::{Action, Decision};
 use crate::observation::{GroupId, Observation};
 use crate::policy::Policy;
 use crate::trace::Record;
 
 /// The first decision of a journal that differs from what the reference says, with all that was recorded before.
-/// `is_known` says whether the reference covers what an observation shows; where it does not, nothing is compared.
+/// `is_known` says whether the reference covers what an observation shows; where it does not, nothing is compared, and what was decided counts.
 pub(crate) fn first_difference(
     policy: Policy,
     records: impl Iterator<Item = Record>,
@@ -26,12 +28,16 @@ pub(crate) fn first_difference(
             }
             Record::Decision(decision) => {
                 let tick = reference.last();
-                let judged = &tick.judged[decision.target];
+                let is_known = is_known(&tick.observation);
+                let judged = &mut tick.judged[decision.target];
                 let different = difference(judged, &decision);
-                if let Some(difference) = different.filter(|_| is_known(&tick.observation)) {
+                if let Some(difference) = different.filter(|_| is_known) {
                     return Some(format!("{story}\n{difference}"));
                 }
-                if matches!(decision.action, crate::decision::Action::Resize(_)) {
+                if !is_known {
+                    judged.verdict = verdict_of(&decision);
+                }
+                if matches!(decision.action, Action::Resize(_)) {
                     let _ = writeln!(story, "    {decision}");
                 }
                 groups.resize(groups.len().max(decision.target + 1), None);
@@ -48,4 +54,15 @@ pub(crate) fn first_difference(
         }
     }
     None
+}
+
+fn verdict_of(decision: &Decision) -> Verdict {
+    match &decision.action {
+        Action::Resize(resize) => Verdict::Resize {
+            from: resize.from.get(),
+            to: resize.to.get(),
+            because: resize.because.clone(),
+        },
+        Action::Hold(reason) => Verdict::Hold([reason.label()].into()),
+    }
 }
