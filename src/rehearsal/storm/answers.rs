@@ -114,9 +114,15 @@ fn nodes(kind: Kind, answer: Whole, choose: &dyn Fn(usize) -> usize) -> Whole {
                 even
             });
         }),
-        Kind::NodeRenamed => edited_node(answer, choose, |node| {
-            node["nodeHostName"] = json!(UNKNOWN_HOST);
-            node["id"] = json!(format!("{UNKNOWN_HOST}:8041"));
+        // The name of a node that is lost says nothing.
+        Kind::NodeRenamed => edited(answer, |nodes| {
+            let works = |node: &&mut Value| node["state"] == "RUNNING";
+            let mut nodes: Vec<&mut Value> = listed(nodes).iter_mut().filter(works).collect();
+            let chosen = choose(nodes.len());
+            if let Some(node) = nodes.get_mut(chosen) {
+                node["nodeHostName"] = json!(UNKNOWN_HOST);
+                node["id"] = json!(format!("{UNKNOWN_HOST}:8041"));
+            }
         }),
         Kind::NodeLost => edited_node(answer, choose, |node| {
             node["state"] = json!("LOST");
