@@ -56,7 +56,7 @@ main() {
 
     getent passwd headroom > /dev/null || sudo useradd --system --home-dir /var/lib/headroom --shell /sbin/nologin headroom
     sudo install -d -m 0755 /etc/headroom
-    sudo install -d -m 0750 -o headroom -g headroom /var/lib/headroom
+    sudo install -d -m 0700 -o headroom -g headroom /var/lib/headroom
     sudo install -m 0755 "$work/headroom" /usr/local/bin/headroom
     sudo install -m 0644 "$work/policy.yaml" /etc/headroom/policy.yaml
     sudo install -m 0644 "$work/settings" /etc/headroom/headroom.toml
