@@ -2,7 +2,8 @@
 
 use std::io::{self, Write};
 
-use super::{one_line, without_secrets};
+use super::escape::one_line;
+use super::secrets::without_secrets;
 
 /// Writes each event of a log as one line, without control characters and without what looks like a
 /// secret, whatever the event quotes. Expects whole events, as `tracing-subscriber` writes them.

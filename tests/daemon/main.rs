@@ -16,4 +16,5 @@ mod restart;
 mod secrets;
 mod services;
 mod state_folder;
+mod tricks;
 mod without_yarn;
