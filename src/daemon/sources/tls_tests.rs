@@ -13,9 +13,12 @@ use crate::daemon::sources::emr::{Emr, StepsRead};
 use crate::daemon::sources::error::SourceError;
 use crate::daemon::sources::hdfs::Hdfs;
 use crate::daemon::sources::http_get::HttpGet;
-use crate::daemon::sources::yarn::Yarn;
+use crate::daemon::sources::work::{ProxyAddress, WorkLimits, WorkSource};
+use crate::daemon::sources::yarn::{RunningApplication, Yarn};
 use crate::daemon::testing::tls::{Authority, Shown, front};
 use crate::daemon::testing::{Canned, Fake, recording};
+use crate::observation::work::ApplicationKind;
+use crate::units::{Mebibytes, VirtualCores};
 
 /// Long enough for a busy machine.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -87,6 +90,47 @@ async fn another_certificate_is_refused_with_what_to_do_about_it() {
             let said = error.to_string();
             assert!(said.contains(cause) && said.contains(remedy), "{said}");
         }
+    }
+}
+
+#[tokio::test]
+async fn applications_are_asked_over_https_with_a_certificate_of_the_authority_and_with_no_other() {
+    let authority = Authority::new();
+    let file = authority.file();
+    let fake = Fake::start().await;
+    let id = "application_1795884238280_0002";
+    for (shown, result) in [
+        (authority.issues("127.0.0.1"), "status"),
+        (Authority::new().issues("127.0.0.1"), "untrusted"),
+    ] {
+        let https = front(&shown, &fake.url).await;
+        let limits = WorkLimits {
+            applications: 1,
+            at_a_time: 1,
+            timeout: PATIENCE,
+            bytes: 1 << 20,
+        };
+        let proxy = ProxyAddress::new(None, String::new());
+        let mut source = WorkSource::new(&http(&file), proxy, limits);
+        let application = RunningApplication {
+            id: id.into(),
+            name: "a1".into(),
+            queue: "default".into(),
+            kind: ApplicationKind::Spark,
+            memory_allocated: Mebibytes(1_024),
+            vcores_allocated: VirtualCores(1),
+            containers: 1,
+            tracking_url: https.join(&format!("proxy/{id}/")).ok(),
+        };
+        let reading = source
+            .read(&Clock::real(), vec![application], &https, false)
+            .await;
+        assert!(!reading.calls.is_empty());
+        assert!(
+            reading.calls.iter().all(|call| call.result == result),
+            "{:?}",
+            reading.calls
+        );
     }
 }
 
