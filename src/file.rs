@@ -1,10 +1,14 @@
 //! Writing files atomically, and reading text in either of its encodings.
 
+mod private;
+
 use std::fs::File;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use tempfile::NamedTempFile;
+
+pub use private::{private_folder, read_regular};
 
 #[cfg(test)]
 pub mod disk_fault;
@@ -26,6 +30,23 @@ impl WholeFile {
     /// # Errors
     /// When `path` is a folder, or its folder is missing or cannot be written.
     pub fn create(path: &Path) -> io::Result<Self> {
+        // Temporary files are private by default, but this one becomes an ordinary file.
+        Self::with_mode(path, 0o666)
+    }
+
+    /// Like [`Self::create`], for a file that only the owner of its folder can read and write.
+    ///
+    /// # Errors
+    /// Like [`Self::create`], and when the file cannot be given to that owner.
+    pub fn private(path: &Path) -> io::Result<Self> {
+        let file = Self::with_mode(path, 0o600)?;
+        private::give_to_owner_of(folder_of(path), file.temporary.as_file())?;
+        Ok(file)
+    }
+
+    /// `mode` is that of Unix. The umask applies.
+    #[cfg_attr(not(unix), expect(unused_variables))]
+    fn with_mode(path: &Path, mode: u32) -> io::Result<Self> {
         if path.is_dir() {
             return Err(io::Error::new(
                 io::ErrorKind::IsADirectory,
@@ -35,9 +56,8 @@ impl WholeFile {
         let folder = folder_of(path);
         let mut builder = tempfile::Builder::new();
         builder.prefix(TEMPORARY_PREFIX).suffix(TEMPORARY_SUFFIX);
-        // Temporary files are private by default, but this one becomes an ordinary file.
         #[cfg(unix)]
-        builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+        builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(mode));
         let temporary = builder
             .tempfile_in(folder)
             .map_err(|error| about_folder(folder, &error))?;
@@ -93,6 +113,16 @@ pub fn append(file: &mut File, content: &[u8]) -> io::Result<()> {
     #[cfg(test)]
     disk_fault::before_sync()?;
     file.sync_data()
+}
+
+/// Like [`write_whole`], for a file that only the owner of its folder can read and write.
+///
+/// # Errors
+/// Like [`write_whole`], and when the file cannot be given to that owner.
+pub fn write_private(path: &Path, content: &[u8]) -> io::Result<()> {
+    let mut file = WholeFile::private(path)?;
+    file.write_all(content)?;
+    file.persist()
 }
 
 /// Reads a text file in UTF-8 or, as PowerShell writes it, in UTF-16.

@@ -31,6 +31,7 @@ pub mod record;
 #[cfg(feature = "daemon")]
 pub mod rehearsal;
 pub mod replay;
+pub mod safe_text;
 pub mod sim;
 pub mod trace;
 pub mod tune;

@@ -6,7 +6,7 @@ mod services;
 mod simulated;
 pub mod summary;
 
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,9 +14,6 @@ use std::time::Duration;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_emr::config::{Credentials, SharedCredentialsProvider};
 use reqwest::Url;
-use tokio::net::TcpListener;
-use tokio::sync::watch;
-use tokio::task::JoinHandle;
 
 use crate::daemon::clock::Clock;
 use crate::daemon::journal::{self, JournalError};
@@ -27,7 +24,7 @@ use crate::daemon::sources::work::WorkLimits;
 use crate::daemon::start::{StartError, start};
 use crate::daemon::state_dir;
 use crate::daemon::telemetry::report::TickReport;
-use crate::daemon::telemetry::server;
+use crate::daemon::telemetry::server::Server;
 use crate::daemon::tick::Daemon;
 use crate::evaluation::trials::started_within_limits;
 use crate::file::read_text;
@@ -114,8 +111,7 @@ pub struct Rehearsal {
     cluster: SimulatedCluster,
     services: Services,
     address: SocketAddr,
-    server: JoinHandle<std::io::Result<()>>,
-    stop: watch::Sender<bool>,
+    server: Server,
     policy: Policy,
     journal: PathBuf,
     at_most: Option<Duration>,
@@ -166,7 +162,6 @@ impl Rehearsal {
             });
         }
         let listener = TcpListener::bind(plan.listen)
-            .await
             .and_then(|listener| Ok((listener.local_addr()?, listener)));
         let (address, listener) = listener.map_err(|source| RehearsalError::Listen {
             address: plan.listen,
@@ -190,8 +185,8 @@ impl Rehearsal {
         )
         .await?;
 
-        let (stop, stopped) = watch::channel(false);
-        let server = tokio::spawn(server::run(listener, daemon.monitor(), until(stopped)));
+        let server = Server::start(listener, daemon.monitor());
+        let server = server.map_err(|source| RehearsalError::Listen { address, source })?;
         let journal = state_dir::journal(&plan.state_dir);
         Ok(Self {
             daemon,
@@ -199,7 +194,6 @@ impl Rehearsal {
             services,
             address,
             server,
-            stop,
             policy,
             journal,
             at_most: plan.at_most,
@@ -249,9 +243,8 @@ impl Rehearsal {
         };
         self.daemon.run(end, on_tick).await?;
         let run = self.cluster.end().await?;
-        let _ = self.stop.send(true);
         // Open connections to the status page are not waited for.
-        self.server.abort();
+        drop(self.server);
         Ok(Rehearsed { ending, run })
     }
 }
@@ -280,11 +273,6 @@ async fn reaches_end(cluster: &SimulatedCluster, at_most: Option<Duration>) -> E
             return Ending::TimeUp;
         }
     }
-}
-
-async fn until(mut stopped: watch::Receiver<bool>) {
-    // An error means that the sender is dropped, which ends the wait as well.
-    let _ = stopped.wait_for(|stop| *stop).await;
 }
 
 /// The daemon's settings: the defaults, with the addresses of the simulated services.
@@ -319,6 +307,7 @@ fn settings(plan: &Plan, services: Url) -> Settings {
             region: None,
             timeout,
             calls_per_minute: 60,
+            ca_file: None,
             decommission_timeout: None,
             check_managed_scaling: true,
         },

@@ -2,6 +2,9 @@
 //! dashboard ask for.
 #![cfg(feature = "daemon")]
 
+#[path = "deploy/calls.rs"]
+mod calls;
+
 use std::collections::BTreeSet;
 use std::path::Path;
 
@@ -52,18 +55,68 @@ fn allowed_actions(path: &str) -> BTreeSet<String> {
     actions
 }
 
+/// The calls in the source of the daemon, as IAM names them. No list is kept by hand: a call that is
+/// added to the source appears here.
 #[test]
-fn the_iam_policies_allow_what_the_program_calls_and_nothing_else() {
-    let called = |with_changes: bool| {
-        let operations = Operation::ALL
+fn the_iam_policies_allow_what_the_source_calls_and_nothing_else() {
+    let changes = |action: &String| {
+        let is_it = |operation: &&Operation| operation.permission() == *action;
+        Operation::ALL
             .iter()
-            .filter(|operation| with_changes || !operation.is_change());
-        let emr = operations.map(|operation| operation.permission().to_owned());
-        emr.chain(["cloudwatch:GetMetricData".to_owned()])
-            .collect::<BTreeSet<_>>()
+            .find(is_it)
+            .is_some_and(|operation| operation.is_change())
     };
-    assert_eq!(allowed_actions("iam-policy.json"), called(true));
-    assert_eq!(allowed_actions("iam-policy-dry-run.json"), called(false));
+    let called = calls::in_source("daemon");
+    assert_eq!(allowed_actions("iam-policy.json"), called);
+    let reads: BTreeSet<String> = called
+        .iter()
+        .filter(|action| !changes(action))
+        .cloned()
+        .collect();
+    assert_eq!(allowed_actions("iam-policy-dry-run.json"), reads);
+    let listed = Operation::ALL
+        .iter()
+        .map(|operation| operation.permission().to_owned());
+    let of_emr = |action: &String| action.starts_with("elasticmapreduce:");
+    assert_eq!(
+        listed.collect::<BTreeSet<_>>(),
+        called.into_iter().filter(of_emr).collect()
+    );
+}
+
+#[test]
+fn what_recording_calls_is_in_the_table_of_permissions() {
+    let security =
+        std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("SECURITY.md"))
+            .expect("reads");
+    let rows = security
+        .lines()
+        .filter(|line| line.starts_with("| `headroom record"));
+    let named: BTreeSet<String> = rows
+        .flat_map(|row| row.split('`').map(str::to_owned).collect::<Vec<_>>())
+        .filter(|word| word.contains(':'))
+        .collect();
+    // It reads metrics with the code of the daemon.
+    let mut called = calls::in_source("record");
+    called.extend(calls::in_source("daemon/sources/cloudwatch"));
+    assert_eq!(named, called);
+}
+
+/// A statement for everything would be found, whatever it is called.
+#[test]
+fn no_statement_of_the_iam_policies_has_a_wildcard_action() {
+    for path in ["iam-policy.json", "iam-policy-dry-run.json"] {
+        let actions = allowed_actions(path);
+        assert!(
+            !actions.iter().any(|action| action.contains('*')),
+            "{actions:?}"
+        );
+        let text = file(path);
+        assert!(
+            !text.contains("NotAction") && !text.contains("NotResource"),
+            "{path}"
+        );
+    }
 }
 
 /// Lines such as `# timeout = "10s"` as if they counted.
@@ -101,8 +154,9 @@ fn the_sample_of_the_settings_shows_each_with_its_default() {
     ) = (None, None, None);
     (
         defaults_shown.aws.region,
+        defaults_shown.aws.ca_file,
         defaults_shown.aws.decommission_timeout,
-    ) = (None, None);
+    ) = (None, None, None);
     assert_eq!(defaults_shown, plain);
     assert!(
         whole.cluster_id.is_some()

@@ -56,10 +56,11 @@ main() {
 
     getent passwd headroom > /dev/null || sudo useradd --system --home-dir /var/lib/headroom --shell /sbin/nologin headroom
     sudo install -d -m 0755 /etc/headroom
-    sudo install -d -m 0750 -o headroom -g headroom /var/lib/headroom
+    sudo install -d -m 0700 -o headroom -g headroom /var/lib/headroom
     sudo install -m 0755 "$work/headroom" /usr/local/bin/headroom
     sudo install -m 0644 "$work/policy.yaml" /etc/headroom/policy.yaml
-    sudo install -m 0644 "$work/settings" /etc/headroom/headroom.toml
+    # Addresses in it may have a password.
+    sudo install -m 0640 -o root -g headroom "$work/settings" /etc/headroom/headroom.toml
     sudo install -m 0644 "$work/headroom.service" /etc/systemd/system/headroom.service
     sudo install -d -m 0755 /etc/systemd/system/headroom.service.d
     if [ -n "$dry_run" ]; then

@@ -129,7 +129,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     } else {
         report.text(terminal_width())
     };
-    print(output.as_bytes())
+    print(&output)
 }
 
 /// The goal of the command line, else of the scenarios, else as long as the work waited with what

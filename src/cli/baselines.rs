@@ -43,7 +43,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
             baseline.text.to_owned()
         }
     };
-    print(text.as_bytes())
+    print(&text)
 }
 
 fn list() -> String {

@@ -65,7 +65,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     for paragraph in &report.paragraphs {
         note(format_args!("{paragraph}\n"));
     }
-    print(report.summary(!tests.is_empty()).as_bytes())?;
+    print(&report.summary(!tests.is_empty()))?;
     let refused = report.errors + report.failed > 0 || (args.strict && report.warnings > 0);
     Ok(if refused {
         ExitCode::FAILURE

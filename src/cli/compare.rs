@@ -84,7 +84,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     } else {
         text::terminal(&report.tables(), terminal_width())
     };
-    print(output.as_bytes())
+    print(&output)
 }
 
 /// A trace and the cluster it runs on.

@@ -2,7 +2,7 @@
 
 use clap_complete::Shell;
 
-use super::output::print;
+use super::output::print_bytes;
 
 /// Print a completion script for a shell
 #[derive(clap::Args)]
@@ -21,5 +21,5 @@ pub struct Args {
 pub fn run(args: &Args, mut command: clap::Command) -> anyhow::Result<()> {
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut command, "headroom", &mut script);
-    print(&script)
+    print_bytes(&script)
 }

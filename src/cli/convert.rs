@@ -74,7 +74,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
             }
             match &args.out {
                 Some(path) => write(path, &only),
-                None => print(only.yaml().as_bytes()),
+                None => print(only.yaml()),
             }
         }
     }
@@ -95,7 +95,7 @@ fn write_all(policies: &[Imported], folder: &Path) -> anyhow::Result<()> {
         written += &format!("{}\n", path.display());
     }
     remarks.iter().for_each(note);
-    print(written.as_bytes())
+    print(&written)
 }
 
 fn write(path: &Path, imported: &Imported) -> anyhow::Result<()> {

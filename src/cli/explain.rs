@@ -70,7 +70,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         )?,
     };
     progress.finish_and_clear();
-    print(text.as_bytes())?;
+    print(&text)?;
     if let Some(torn) = reader.torn_tail() {
         note(format_args!(
             "note: {}:{}: skipped this line because it is incomplete",

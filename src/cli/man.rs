@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use anyhow::{Context, bail};
 use clap_mangen::Man;
 
-use super::output::print;
+use super::output::print_bytes;
 
 /// Print the manual page of headroom or of a command
 #[derive(clap::Args)]
@@ -42,5 +42,5 @@ pub fn run(args: &Args, command: clap::Command) -> anyhow::Result<()> {
     }
     let mut page = Vec::new();
     Man::new(chosen.clone()).render(&mut page)?;
-    print(&page)
+    print_bytes(&page)
 }

@@ -8,6 +8,7 @@ use anyhow::Context;
 use headroom::file::WholeFile;
 use headroom::import::{Recording, recognize};
 use headroom::policy::diagnostic::PolicyErrors;
+use headroom::safe_text::{visible, without_secrets};
 use headroom::sim::input::InputError;
 use headroom::trace::journal::TraceError;
 
@@ -18,9 +19,13 @@ pub fn complain(error: &anyhow::Error) {
         .chain()
         .find_map(|cause| cause.downcast_ref::<PolicyErrors>())
     {
-        Some(errors) => note(errors.render(io::stderr().is_terminal())),
+        Some(errors) if io::stderr().is_terminal() => {
+            // With colours, and without other control characters: the renderer replaces them.
+            let _ = writeln!(io::stderr(), "{}", errors.render(true));
+        }
+        Some(errors) => note(errors.render(false)),
         None => {
-            note(format_args!("error: {error:#}"));
+            note(without_secrets(&format!("error: {error:#}")));
             if let Some(hint) = error.chain().find_map(import_hint) {
                 note(format_args!("hint: {hint}"));
             }
@@ -54,13 +59,19 @@ fn importer(path: &Path) -> Option<String> {
 
 /// Prints a line on stderr. A closed stderr does not stop the command.
 pub fn note(text: impl Display) {
-    let _ = writeln!(io::stderr(), "{text}");
+    let _ = writeln!(io::stderr(), "{}", visible(&text.to_string()));
 }
 
-/// Writes a result to stdout. A reader that closes the pipe early, such as `head`, is no error.
-pub fn print(text: &[u8]) -> anyhow::Result<()> {
+/// Writes a result to stdout, without anything that a terminal obeys: traces, journals and policies
+/// can be from others. A reader that closes the pipe early, such as `head`, is no error.
+pub fn print(text: &str) -> anyhow::Result<()> {
+    print_bytes(visible(text).as_bytes())
+}
+
+/// Writes a result to stdout as it is: with colours, or for another program.
+pub fn print_bytes(bytes: &[u8]) -> anyhow::Result<()> {
     let mut stdout = io::stdout().lock();
-    match stdout.write_all(text).and_then(|()| stdout.flush()) {
+    match stdout.write_all(bytes).and_then(|()| stdout.flush()) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
             Err(error).context("standard output cannot be written")
         }

@@ -83,22 +83,19 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         Some(Direction::Out) => "scale-out",
         Some(Direction::In) => "scale-in",
     };
-    print(
-        format!(
-            "{what} is paused for {}, until {}\n",
-            display_duration(args.lasting),
-            pause.until
-        )
-        .as_bytes(),
-    )
+    print(&format!(
+        "{what} is paused for {}, until {}\n",
+        display_duration(args.lasting),
+        pause.until
+    ))
 }
 
 pub fn resume(args: &ResumeArgs) -> anyhow::Result<()> {
     let was_paused = state_dir::remove_pause(&args.place.state_dir()?)?;
     print(if was_paused {
-        b"the pause has ended\n".as_slice()
+        "the pause has ended\n"
     } else {
-        b"scaling was not paused\n"
+        "scaling was not paused\n"
     })
 }
 

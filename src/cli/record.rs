@@ -8,6 +8,7 @@ use anyhow::Context;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use clap::Subcommand;
 use headroom::daemon::clock::Clock;
+use headroom::daemon::discovery;
 use headroom::file::write_whole;
 use headroom::record::{self, Asked, Recorded, When};
 use headroom::units::display_duration;
@@ -80,7 +81,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         .context("the asynchronous runtime cannot start")?;
     args.scenario_out.as_deref().map_or(Ok(()), check_output)?;
     runtime.block_on(async {
-        let config = configuration(args).await;
+        let config = configuration(args).await?;
         let recorded = record(args, &config).await?;
         report(&recorded, args);
         match &args.scenario_out {
@@ -138,15 +139,21 @@ async fn record(args: &CloudWatch, config: &SdkConfig) -> anyhow::Result<Recorde
 }
 
 /// The AWS configuration: environment, shared configuration, instance role, in the SDK's order.
-async fn configuration(args: &CloudWatch) -> SdkConfig {
+///
+/// # Errors
+/// When the file in AWS_CA_BUNDLE is unusable.
+async fn configuration(args: &CloudWatch) -> anyhow::Result<SdkConfig> {
     let mut loader = aws_config::defaults(BehaviorVersion::latest());
+    if let Some(client) = discovery::aws_client(None)? {
+        loader = loader.http_client(client);
+    }
     if let Some(region) = &args.region {
         loader = loader.region(Region::new(region.clone()));
     }
     if let Some(profile) = &args.profile {
         loader = loader.profile_name(profile);
     }
-    loader.load().await
+    Ok(loader.load().await)
 }
 
 fn report(recorded: &Recorded, args: &CloudWatch) {

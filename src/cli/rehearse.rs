@@ -18,6 +18,7 @@ use headroom::policy::baselines::{self, Baseline};
 use headroom::policy::scalar;
 use headroom::rehearsal::narrator::{Line, Narrator, Picture, time_of_day};
 use headroom::rehearsal::{Ending, Plan, Rehearsal, Rehearsed, summary};
+use headroom::safe_text::LogWriter;
 use headroom::sim::Recording;
 use headroom::sim::input::Source;
 use headroom::units::display_duration;
@@ -331,9 +332,10 @@ fn write_baseline(baseline: &Baseline, source: &Source, path: &Path) -> anyhow::
 fn start_log(path: &Path) -> anyhow::Result<()> {
     let file =
         File::create(path).with_context(|| format!("{} cannot be written", path.display()))?;
+    let file = Arc::new(file);
     tracing_subscriber::fmt()
         .with_max_level(tracing::Level::INFO)
-        .with_writer(file)
+        .with_writer(move || LogWriter::new(Arc::clone(&file), false))
         .with_ansi(false)
         .with_target(false)
         .init();
@@ -341,7 +343,7 @@ fn start_log(path: &Path) -> anyhow::Result<()> {
 }
 
 fn say(text: &str) -> anyhow::Result<()> {
-    print(text.as_bytes())
+    print(&text)
 }
 
 fn duration(text: &str) -> Result<Duration, String> {

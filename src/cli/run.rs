@@ -1,6 +1,7 @@
 //! `headroom run`.
 
 use std::io::IsTerminal;
+use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 
 use super::output::print;
@@ -8,9 +9,9 @@ use anyhow::Context;
 use headroom::daemon::clock::Clock;
 use headroom::daemon::settings::{Flags, LogFormat, LogSettings, SETTINGS, Settings};
 use headroom::daemon::telemetry::report::TickReport;
-use headroom::daemon::telemetry::server;
+use headroom::daemon::telemetry::server::Server;
 use headroom::daemon::{discovery, start};
-use tokio::net::TcpListener;
+use headroom::safe_text::LogWriter;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::SubscriberExt;
@@ -83,24 +84,21 @@ pub fn config_file(named: Option<&Path>) -> Option<&Path> {
 }
 
 async fn live(once: bool, settings: &Settings) -> anyhow::Result<()> {
-    let sdk = discovery::sdk_config(settings.aws.region.as_deref()).await?;
+    let aws = &settings.aws;
+    let sdk = discovery::sdk_config(aws.region.as_deref(), aws.ca_file.as_deref()).await?;
     let mut daemon = start::start(settings, &sdk, Clock::real()).await?;
     if once {
         let report = daemon.once().await?;
-        return print(decisions(&report).as_bytes());
+        return print(&decisions(&report));
     }
     let (stop, stopped) = tokio::sync::watch::channel(false);
     let server = match settings.listen {
         Some(address) => {
             let listener = TcpListener::bind(address)
-                .await
                 .with_context(|| format!("cannot listen on {address}; change the setting `listen`, or stop what uses the port"))?;
             tracing::info!(%address, "serving the status page, /metrics, /healthz, /readyz and /api/v1/status");
-            Some(tokio::spawn(server::run(
-                listener,
-                daemon.monitor(),
-                until(stopped.clone()),
-            )))
+            let server = Server::start(listener, daemon.monitor());
+            Some(server.context("the HTTP server cannot start")?)
         }
         None => None,
     };
@@ -118,7 +116,7 @@ async fn live(once: bool, settings: &Settings) -> anyhow::Result<()> {
     });
     daemon.run(until(stopped), |_| {}).await?;
     if let Some(server) = server {
-        server.await.context("the HTTP server failed")??;
+        server.stop().await.context("the HTTP server failed")?;
     }
     tracing::info!("stopped; the journal is complete");
     Ok(())
@@ -160,27 +158,30 @@ and strings are not quoted.\n"
 
 /// Sends the log to standard error; standard output is for results.
 ///
-/// The SDK warns of each place where it finds no region or credentials, with pages of detail. The
-/// error that follows says what to do, so that the warnings are shown only at the level `debug`.
+/// The libraries log at most warnings: in detail, those for AWS and HTTP log whole requests, with
+/// session tokens and signatures. The SDK warns of each place where it finds no region or credentials,
+/// with pages of detail. The error that follows says what to do, so that the warnings are shown only at
+/// the level `debug`.
 pub fn start_log(settings: LogSettings) {
+    let library_level = settings.level.min(tracing::Level::WARN);
     let sdk_level = if settings.level > tracing::Level::INFO {
-        settings.level
+        library_level
     } else {
         tracing::Level::ERROR
     };
     let filter = Targets::new()
-        .with_default(settings.level)
+        .with_default(library_level)
+        .with_target("headroom", settings.level)
         .with_target("aws_config", sdk_level);
+    let is_coloured = matches!(settings.format, LogFormat::Text)
+        && std::io::stderr().is_terminal()
+        && std::env::var_os("NO_COLOR").is_none();
     let log = tracing_subscriber::fmt()
         .with_max_level(settings.level)
-        .with_writer(std::io::stderr)
+        .with_writer(move || LogWriter::new(std::io::stderr(), is_coloured))
         .with_target(false);
     match settings.format {
-        LogFormat::Text => log
-            .with_ansi(std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none())
-            .finish()
-            .with(filter)
-            .init(),
+        LogFormat::Text => log.with_ansi(is_coloured).finish().with(filter).init(),
         LogFormat::Json => log.json().finish().with(filter).init(),
     }
 }

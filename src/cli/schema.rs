@@ -13,5 +13,5 @@ pub struct Args {}
 
 pub fn run(_args: &Args) -> anyhow::Result<()> {
     let text = headroom::policy::document::schema_text();
-    print(text.as_bytes())
+    print(&text)
 }

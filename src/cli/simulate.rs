@@ -364,20 +364,16 @@ fn print_results(
     trials: Vec<Trial>,
 ) -> anyhow::Result<()> {
     let cards: Vec<Scorecard> = trials.into_iter().map(|trial| trial.card).collect();
-    let output = match format {
+    match format {
         Format::Table => {
             let colour = io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-            table::render(
-                comparisons,
-                Look {
-                    width: terminal_width(),
-                    colour,
-                },
-            )
-            .into_bytes()
+            let look = Look {
+                width: terminal_width(),
+                colour,
+            };
+            output::print_bytes(table::render(comparisons, look).as_bytes())
         }
-        Format::Json => export::json(comparisons, &cards)?.into_bytes(),
-        Format::Csv => export::csv(&cards)?,
-    };
-    output::print(&output)
+        Format::Json => output::print(&export::json(comparisons, &cards)?),
+        Format::Csv => output::print_bytes(&export::csv(&cards)?),
+    }
 }

@@ -59,7 +59,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         Format::Text => text(&status),
         Format::Json => format!("{body}\n"),
     };
-    print(shown.as_bytes())?;
+    print(&shown)?;
     Ok(if status.unhealthy.is_empty() {
         ExitCode::SUCCESS
     } else {

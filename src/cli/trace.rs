@@ -29,7 +29,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let Command::Info { files } = &args.command;
     for (position, path) in files.iter().enumerate() {
         let blank_line = if position > 0 { "\n" } else { "" };
-        print(format!("{blank_line}{}", Info::read(path)?).as_bytes())?;
+        print(&format!("{blank_line}{}", Info::read(path)?))?;
     }
     Ok(())
 }

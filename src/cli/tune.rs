@@ -138,7 +138,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     } else {
         report.text(terminal_width())
     };
-    print(output.as_bytes())
+    print(&output)
 }
 
 /// The policy in Headroom's language: a document of Amazon's is searched as the policy that it

@@ -15,7 +15,7 @@ pub fn run(journals: &[impl AsRef<Path>]) -> anyhow::Result<()> {
     for path in journals {
         let path = path.as_ref();
         let found = read(path)?;
-        print(report(path, &found).as_bytes())?;
+        print(&report(path, &found))?;
         failed += usize::from(found.differing + found.unchecked > 0);
     }
     if failed > 0 {

@@ -21,6 +21,7 @@ use crate::daemon::settings::AwsSettings;
 use crate::daemon::sources::aws_error::AwsError;
 use crate::daemon::sources::call::Call;
 use crate::daemon::sources::emr::{Operation, fleet_of, market_of_fleet};
+use crate::daemon::sources::untrusted::{self, is_about_certificate};
 use crate::decision::{Outcome, Rejection, Resize};
 use crate::observation::{
     ClusterState, ClusterStatus, GroupId, GroupKind, GroupState, GroupStatus, InstanceId, Market,
@@ -276,6 +277,13 @@ impl Resizer {
             AwsError::Refused { message } => (
                 Outcome::Rejected(Rejection::Other),
                 format!("{name}: {message}"),
+            ),
+            AwsError::NotSent { cause } if is_about_certificate(cause) => (
+                Outcome::Rejected(Rejection::Other),
+                format!(
+                    "{name} could not be sent: {cause}; {}",
+                    untrusted::remedy(cause, "aws.ca_file")
+                ),
             ),
             AwsError::NotSent { cause } => (
                 Outcome::Rejected(Rejection::Other),

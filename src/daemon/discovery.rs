@@ -5,8 +5,13 @@ use std::path::{Path, PathBuf};
 
 use aws_config::default_provider::region::DefaultRegionChain;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_sdk_emr::config::SharedHttpClient;
+use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
+use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
+
+use crate::daemon::sources::http_get::{TrustError, Trusted};
 
 /// EMR's description of the node, written when it joined the cluster.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,6 +43,8 @@ pub enum DiscoveryError {
         "no AWS region is set; set `region` in [aws] or AWS_REGION, or set AWS_PROFILE to a profile with a region"
     )]
     NoRegion,
+    #[error(transparent)]
+    Trust(#[from] TrustError),
 }
 
 #[derive(Deserialize)]
@@ -72,20 +79,51 @@ pub fn node(info_dir: &Path) -> Result<Node, DiscoveryError> {
 }
 
 /// The AWS configuration: `region`, or else the one from the environment, the profile or the instance
-/// metadata, with the credentials and endpoints that the AWS SDK finds.
+/// metadata, with the credentials and endpoints that the AWS SDK finds. `ca_file` has the certificates
+/// to trust instead of the machine's; otherwise AWS_CA_BUNDLE names it, as for Amazon's command line.
 ///
 /// # Errors
-/// When there is no region.
-pub async fn sdk_config(region: Option<&str>) -> Result<SdkConfig, DiscoveryError> {
+/// When there is no region, or the file is unusable.
+pub async fn sdk_config(
+    region: Option<&str>,
+    ca_file: Option<&Path>,
+) -> Result<SdkConfig, DiscoveryError> {
     let region = match region {
         Some(region) => Some(Region::new(region.to_owned())),
         None => DefaultRegionChain::builder().build().region().await,
     };
     let region = region.ok_or(DiscoveryError::NoRegion)?;
-    Ok(aws_config::defaults(BehaviorVersion::latest())
-        .region(region)
-        .load()
-        .await)
+    let mut loader = aws_config::defaults(BehaviorVersion::latest()).region(region);
+    if let Some(client) = aws_client(ca_file)? {
+        loader = loader.http_client(client);
+    }
+    Ok(loader.load().await)
+}
+
+/// A client for AWS that trusts the authorities in `ca_file`, or else in the file that AWS_CA_BUNDLE
+/// names, and no others. `None` if there is no such file: the SDK's own client trusts the machine's.
+///
+/// # Errors
+/// When the file is unusable.
+pub fn aws_client(ca_file: Option<&Path>) -> Result<Option<SharedHttpClient>, TrustError> {
+    let bundle = std::env::var_os("AWS_CA_BUNDLE").filter(|path| !path.is_empty());
+    let Some(file) = ca_file.or(bundle.as_deref().map(Path::new)) else {
+        return Ok(None);
+    };
+    // The SDK would panic at a certificate that cannot be that of an authority.
+    let trusted = Trusted::read(file)?;
+    let authorities = TrustStore::empty().with_pem_certificate(trusted.pem);
+    let context = TlsContext::builder()
+        .with_trust_store(authorities)
+        .build()
+        .map_err(|error| TrustError::Unusable {
+            cause: error.to_string(),
+        })?;
+    let client = aws_smithy_http_client::Builder::new()
+        .tls_provider(Provider::Rustls(CryptoMode::AwsLc))
+        .tls_context(context)
+        .build_https();
+    Ok(Some(client))
 }
 
 fn read<T: DeserializeOwned>(path: &Path) -> Result<T, DiscoveryError> {
@@ -152,7 +190,9 @@ mod tests {
 
     #[tokio::test]
     async fn a_region_that_is_given_is_asked_of_nobody() {
-        let config = sdk_config(Some("eu-central-1")).await.expect("a region");
+        let config = sdk_config(Some("eu-central-1"), None)
+            .await
+            .expect("a region");
         assert_eq!(config.region(), Some(&Region::from_static("eu-central-1")));
     }
 }

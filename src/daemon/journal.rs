@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::engine::Engine;
-use crate::file::{self, write_whole};
+use crate::file::{self, private_folder, write_private};
 use crate::trace::journal::{Segment, Sequence, segments};
 use crate::trace::{FORMAT_VERSION, Header, Kind, Record, SavedState, Start};
 use crate::units::Timestamp;
@@ -86,7 +86,7 @@ impl Journal {
             source,
         };
         let policy = start.policy.parse().map_err(JournalError::Policy)?;
-        fs::create_dir_all(folder).map_err(unusable)?;
+        private_folder(folder).map_err(unusable)?;
         upkeep::remove_temporary_files(folder).map_err(unusable)?;
         let start = Start {
             state: None,
@@ -251,7 +251,7 @@ impl Journal {
                     })),
                 )
             })
-            .and_then(|()| write_whole(&segment.path, &lines))
+            .and_then(|()| write_private(&segment.path, &lines))
             .map_err(unwritten)?;
         Self::appending_to(folder, settings, start, segment, lines.len() as u64)
     }

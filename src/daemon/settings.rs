@@ -15,6 +15,7 @@ use reqwest::Url;
 use serde::Deserialize;
 
 use crate::daemon::journal;
+use crate::daemon::sources::http_get::shown;
 use crate::daemon::sources::work::WorkLimits;
 pub use reference::{SETTINGS, Setting};
 pub use values::SettingsError;
@@ -94,6 +95,9 @@ pub struct KerberosSettings {
 pub struct AwsSettings {
     /// The region; `None` for the one that the AWS SDK finds.
     pub region: Option<String>,
+    /// A PEM file of the certificates to trust for AWS, instead of the machine's certificate
+    /// authorities; `None` for the file in AWS_CA_BUNDLE, if that is set.
+    pub ca_file: Option<PathBuf>,
     /// The time limit for one call to EMR.
     pub timeout: Duration,
     /// The most calls to EMR per minute, of all operations together.
@@ -252,6 +256,7 @@ struct RawKerberos {
 #[serde(deny_unknown_fields)]
 struct RawAws {
     region: Option<String>,
+    ca_file: Option<PathBuf>,
     timeout: String,
     calls_per_minute: u32,
     decommission_timeout: Option<String>,
@@ -290,14 +295,14 @@ impl Raw {
         })?;
         Ok(Settings {
             policy: at(policy),
-            shadow_policies: self.shadow_policies.into_iter().map(at).collect(),
+            shadow_policies: self.shadow_policies.into_iter().map(&at).collect(),
             state_dir: at(self.state_dir),
             dry_run: self.dry_run,
             cluster_id: self.cluster_id.map(cluster_id).transpose()?,
             info_dir: self.info_dir,
             listen: listen(&self.listen)?,
-            prices: self.prices.map(at),
-            yarn: self.yarn.check()?,
+            prices: self.prices.map(&at),
+            yarn: self.yarn.check(&at)?,
             work: self.work.check()?,
             hdfs: HdfsSettings {
                 name_nodes: urls("hdfs.name_nodes", &self.hdfs.name_nodes)?,
@@ -306,7 +311,7 @@ impl Raw {
             kerberos: (self.kerberos.enabled).then_some(KerberosSettings {
                 curl: self.kerberos.curl,
             }),
-            aws: self.aws.check()?,
+            aws: self.aws.check(&at)?,
             journal: self.journal.check()?,
             log: LogSettings {
                 format: self.log.format,
@@ -317,7 +322,7 @@ impl Raw {
 }
 
 impl RawYarn {
-    fn check(self) -> Result<YarnSettings, SettingsError> {
+    fn check(self, at: &impl Fn(PathBuf) -> PathBuf) -> Result<YarnSettings, SettingsError> {
         let resource_managers = urls("yarn.resource_managers", &self.resource_managers)?;
         if resource_managers.is_empty() {
             return Err(wrong(
@@ -334,14 +339,17 @@ impl RawYarn {
         {
             return Err(wrong(
                 "yarn.local_resource_manager",
-                format!("{local} is not one of yarn.resource_managers; spell it as it is there"),
+                format!(
+                    "{} is not one of yarn.resource_managers; spell it as it is there",
+                    shown(local)
+                ),
             ));
         }
         Ok(YarnSettings {
             resource_managers,
             local_resource_manager: local,
             timeout: timeout("yarn.timeout", &self.timeout)?,
-            ca_file: self.ca_file,
+            ca_file: self.ca_file.map(at),
             proxy: self
                 .proxy
                 .map(|text| url("yarn.proxy", &text))
@@ -369,7 +377,7 @@ impl RawWork {
 }
 
 impl RawAws {
-    fn check(self) -> Result<AwsSettings, SettingsError> {
+    fn check(self, at: &impl Fn(PathBuf) -> PathBuf) -> Result<AwsSettings, SettingsError> {
         if self.calls_per_minute < CALLS_PER_MINUTE_LEAST {
             let problem = format!(
                 "{} is too few to follow a cluster; set at least {CALLS_PER_MINUTE_LEAST}",
@@ -379,6 +387,7 @@ impl RawAws {
         }
         Ok(AwsSettings {
             region: self.region,
+            ca_file: self.ca_file.map(at),
             timeout: timeout("aws.timeout", &self.timeout)?,
             calls_per_minute: self.calls_per_minute,
             decommission_timeout: self

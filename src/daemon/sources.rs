@@ -10,5 +10,9 @@ pub(crate) mod hdfs;
 pub(crate) mod http_get;
 mod jmx;
 pub(crate) mod sign_in;
+pub(crate) mod untrusted;
 pub(crate) mod work;
 pub(crate) mod yarn;
+
+#[cfg(test)]
+mod tls_tests;

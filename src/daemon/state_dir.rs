@@ -5,9 +5,12 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::file::write_whole;
+use crate::file::{private_folder, read_regular, write_private};
 use crate::observation::Pause;
 use crate::units::Timestamp;
+
+/// The longest pause file that is read. A pause takes less than 100 bytes.
+const PAUSE_BYTES: u64 = 4_096;
 
 /// A state folder that this process has locked. The lock ends when this is dropped.
 #[derive(Debug)]
@@ -31,17 +34,21 @@ pub enum StateDirError {
 }
 
 impl StateDir {
-    /// Creates the folder if it does not exist, and locks it.
+    /// Creates the folder if it does not exist, and locks it. Nobody but its owner can write to it
+    /// afterwards.
     ///
     /// # Errors
-    /// When another daemon has locked it, or it cannot be written.
+    /// When another daemon has locked it, or it cannot be written or belongs to another user.
     pub fn lock(path: &Path) -> Result<Self, StateDirError> {
-        std::fs::create_dir_all(path).map_err(|error| about(path, &error))?;
+        if private_folder(path).map_err(|error| about(path, &error))? {
+            tracing::warn!(folder = %path.display(), "other users could write to the state folder, and so to the journal and the pause file; this is no longer so");
+        }
         let lock_file = path.join("lock");
-        let lock = OpenOptions::new()
-            .create(true)
-            .truncate(false)
-            .write(true)
+        let mut options = OpenOptions::new();
+        options.create(true).truncate(false).write(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let lock = options
             .open(&lock_file)
             .map_err(|error| about(&lock_file, &error))?;
         match lock.try_lock() {
@@ -96,7 +103,7 @@ pub fn write_pause(state_dir: &Path, pause: &Pause) -> Result<(), StateDirError>
     let text = serde_json::to_vec(pause)
         .map_err(io::Error::from)
         .map_err(|error| about(&path, &error))?;
-    write_whole(&path, &text).map_err(|error| about(&path, &error))
+    write_private(&path, &text).map_err(|error| about(&path, &error))
 }
 
 /// Ends a pause. Returns whether there was one.
@@ -118,7 +125,7 @@ pub fn remove_pause(state_dir: &Path) -> Result<bool, StateDirError> {
 /// When the file cannot be read or is invalid.
 pub fn read_pause(state_dir: &Path) -> Result<Option<Pause>, StateDirError> {
     let path = pause_file(state_dir);
-    match std::fs::read(&path) {
+    match read_regular(&path, PAUSE_BYTES) {
         Ok(text) => serde_json::from_slice(&text)
             .map(Some)
             .map_err(|error| about(&path, &error.into())),

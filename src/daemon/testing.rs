@@ -1,5 +1,7 @@
 //! Services for tests that speak HTTP on loopback, well or badly.
 
+pub mod tls;
+
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -136,6 +138,33 @@ pub async fn rude<F: Future<Output = ()> + Send + 'static>(
             }
         }
     });
+    Fake {
+        url,
+        routes: Routes::default(),
+        serving,
+    }
+}
+
+/// Keeps what it hears, and answers 404.
+pub async fn recording(heard: &Arc<Mutex<String>>) -> Fake {
+    let app = {
+        let heard = Arc::clone(heard);
+        Router::new().fallback(move |request: Request| {
+            let head = format!(
+                "{} {}\n{:?}\n",
+                request.method(),
+                request.uri(),
+                request.headers()
+            );
+            heard
+                .lock()
+                .expect("no test panics in between")
+                .push_str(&head);
+            async { axum::http::StatusCode::NOT_FOUND }
+        })
+    };
+    let (listener, url) = listen().await;
+    let serving = tokio::spawn(async move { axum::serve(listener, app).await.expect("serves") });
     Fake {
         url,
         routes: Routes::default(),

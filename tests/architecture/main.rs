@@ -18,6 +18,7 @@ use modules::{Sources, Tree};
 const LAYERS: &str = "
     units:
     file:
+    safe_text:
     compression:
     observation: units
     policy: observation units
@@ -32,11 +33,11 @@ const LAYERS: &str = "
     generate: trace units
     pricing: observation units
     sim: pricing trace file engine decision policy observation units
-    evaluation: sim pricing trace file policy observation units
+    evaluation: safe_text sim pricing trace file policy observation units
     tune: evaluation sim pricing policy units
     advise: tune evaluation sim policy observation units
     compare: evaluation sim file policy observation units
-    daemon: import replay pricing trace file engine decision policy observation units
+    daemon: safe_text import replay pricing trace file engine decision policy observation units
     history_server: daemon import units
     record: cluster_history daemon pricing trace file policy observation units
     rehearsal: daemon evaluation sim file decision policy observation units

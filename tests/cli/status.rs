@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use headroom::daemon::clock::Clock;
 use headroom::daemon::telemetry::monitor::{Identity, Monitor};
-use headroom::daemon::telemetry::server;
+use headroom::daemon::telemetry::server::Server;
 use headroom::policy::parse::parse;
 
 use super::{Folder, POLICY};
@@ -23,13 +23,12 @@ fn served(during: impl FnOnce(String) + Send + 'static) {
         };
         let policy = parse(POLICY, "mine.yaml").expect("a policy");
         let monitor = Arc::new(Monitor::new(identity, &policy, Clock::real()));
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0")
-            .await
-            .expect("a port");
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
         let url = format!("http://{}", listener.local_addr().expect("an address"));
+        let server = Server::start(listener, monitor).expect("a thread");
         let asking = tokio::task::spawn_blocking(|| during(url));
-        let stop = async { asking.await.expect("no panic") };
-        server::run(listener, monitor, stop).await.expect("serves");
+        asking.await.expect("no panic");
+        server.stop().await.expect("serves");
     });
 }
 
@@ -40,7 +39,7 @@ fn a_daemon_that_lives_is_told_of_in_words_as_json_and_to_health_checks() {
         let text = folder.stdout(&format!("status --url {url}"));
         assert_eq!(
             text,
-            "j-1, policy mine (mine.yaml), dry run\nPROBLEM: no tick has come to its end yet\n"
+            "j-1, policy mine (mine.yaml), dry run\nPROBLEM: no tick has completed yet\n"
         );
         assert_eq!(
             folder.stdout(&format!("status --health --url {url}/")),

@@ -7,9 +7,14 @@ mod fake_cloudwatch;
 #[expect(dead_code, reason = "the library's tests use more of it")]
 mod fake_emr;
 mod faults;
+mod hostile;
 mod limits;
 mod logs;
 mod metrics;
+mod program;
 mod restart;
+mod secrets;
 mod services;
+mod state_folder;
+mod tricks;
 mod without_yarn;

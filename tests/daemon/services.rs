@@ -7,7 +7,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::State;
-use axum::http::{StatusCode, Uri};
+use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use serde_json::{Value, json};
@@ -35,6 +35,8 @@ pub struct Load {
     /// Available memory, in percent of the total.
     pub available_percent: u64,
     pub labels: bool,
+    /// What YARN's names, reports and diagnostics end with.
+    pub text: String,
     pub yarn: Fault,
     pub name_node: Fault,
 }
@@ -56,6 +58,10 @@ pub enum Fault {
     Huge,
     /// JSON without the required fields.
     FieldsMissing,
+    /// Repeats the headers of the request as text.
+    Echo,
+    /// Repeats the headers of the request in place of what is expected.
+    EchoAsJson,
     /// 500.
     ServerError,
 }
@@ -71,6 +77,7 @@ impl Services {
         let load = Load {
             available_percent: 50,
             labels: false,
+            text: String::new(),
             yarn: Fault::None,
             name_node: Fault::None,
         };
@@ -94,6 +101,25 @@ impl Services {
         self.load.lock().expect("not poisoned")
     }
 
+    /// From now on, this is in every text of YARN and EMR.
+    pub fn says(&self, text: &str) {
+        self.load().text = text.to_owned();
+        let groups = json!([("ig-primary", "MASTER"), ("ig-core", "CORE"), ("ig-task", "TASK")].map(
+            |(id, role)| {
+                let (count, state) = if role == "CORE" { (2, "SUSPENDED") } else { (4, "RUNNING") };
+                json!({
+                    "Id": id, "Name": text, "InstanceGroupType": role, "Market": "ON_DEMAND", "InstanceType": "m5.xlarge",
+                    "RequestedInstanceCount": count, "RunningInstanceCount": count,
+                    "Status": { "State": state, "StateChangeReason": { "Code": text, "Message": text } },
+                })
+            }
+        ));
+        self.emr
+            .on("ListInstanceGroups", json!({ "InstanceGroups": groups }));
+        let step = json!({ "Id": text, "Name": text, "Status": { "State": "PENDING" } });
+        self.emr.on("ListSteps", json!({ "Steps": [step] }));
+    }
+
     /// The sizes that arrived in ModifyInstanceGroups.
     pub fn sizes_sent(&self) -> Vec<u64> {
         self.emr
@@ -104,7 +130,7 @@ impl Services {
     }
 }
 
-async fn hadoop(State(services): State<Services>, uri: Uri) -> Response {
+async fn hadoop(State(services): State<Services>, uri: Uri, headers: HeaderMap) -> Response {
     let is_jmx = uri.path() == "/jmx";
     let is_yarn = !is_jmx || uri.query().unwrap_or_default().contains("ResourceManager");
     let fault = if is_yarn {
@@ -112,7 +138,7 @@ async fn hadoop(State(services): State<Services>, uri: Uri) -> Response {
     } else {
         services.load().name_node
     };
-    if let Some(response) = misbehave(fault, &services.address).await {
+    if let Some(response) = misbehave(fault, &services.address, &headers).await {
         return response;
     }
     let cluster = services.emr.cluster().clone();
@@ -124,7 +150,8 @@ async fn hadoop(State(services): State<Services>, uri: Uri) -> Response {
 }
 
 /// The answer of a service with a fault; `None` without one.
-async fn misbehave(fault: Fault, address: &str) -> Option<Response> {
+async fn misbehave(fault: Fault, address: &str, headers: &HeaderMap) -> Option<Response> {
+    let heard = || format!("{headers:?}").replace('"', "'");
     Some(match fault {
         Fault::None => return None,
         Fault::Silent => {
@@ -140,6 +167,8 @@ async fn misbehave(fault: Fault, address: &str) -> Option<Response> {
             r#"{"clusterInfo":{"haState":"ACTIVE","state":"STARTED","startedOn":1},"clusterMetrics":{"totalMB":1},"nodes":{},"apps":{},"beans":[]}"#
                 .to_owned(),
         ),
+        Fault::Echo => heard().into_response(),
+        Fault::EchoAsJson => json_of(&json!({ "clusterInfo": heard(), "beans": heard() })),
         Fault::ServerError => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
     })
 }
@@ -177,23 +206,28 @@ fn yarn(cluster: &Cluster, load: &Load, path: &str) -> Response {
             "crossPartitionMetricsAvailable": load.labels
         }})),
         "/ws/v1/cluster/nodes" => {
+            let text = &load.text;
             let node = |(index, host): (usize, String)| {
+                // One that EMR does not know.
+                let host = if index == 0 { host + text } else { host };
                 let labels = if load.labels && index % 2 == 0 {
                     json!(["gpu"])
                 } else {
                     json!([])
                 };
-                json!({"id": format!("{host}:8041"), "nodeHostName": host, "nodeHTTPAddress": format!("{host}:8042"), "state": "RUNNING", "rack": "/default-rack", "numContainers": 0,
+                json!({"id": format!("{host}:8041"), "nodeHostName": host, "nodeHTTPAddress": format!("{host}:8042"), "state": "RUNNING", "rack": format!("/default-rack{text}"), "numContainers": 0,
                     "usedMemoryMB": 0, "availMemoryMB": NODE_MIB, "usedVirtualCores": 0, "availableVirtualCores": 4,
-                    "lastHealthUpdate": 1, "healthReport": "", "nodeLabels": labels})
+                    "lastHealthUpdate": 1, "healthReport": text, "nodeLabels": labels})
             };
             let hosts =
                 hosts("core", cluster.core.running).chain(hosts("task", cluster.task.running));
             json_of(&json!({"nodes": {"node": hosts.enumerate().map(node).collect::<Vec<_>>()}}))
         }
         "/ws/v1/cluster/apps" => json_of(&json!({"apps": {"app": [{
-            "id": "application_1_0001", "state": "RUNNING", "finalStatus": "UNDEFINED", "progress": 10.0, "queue": "default", "user": "hadoop",
-            "name": "job", "elapsedTime": 1000, "startedTime": 1, "amHostHttpAddress": "task-0.internal:8042", "allocatedMB": 1024,
+            "id": format!("application_1_0001{}", load.text), "state": "RUNNING", "finalStatus": "UNDEFINED", "progress": 10.0,
+            "queue": format!("default{}", load.text), "user": format!("hadoop{}", load.text), "diagnostics": load.text,
+            "applicationType": format!("SPARK{}", load.text), "trackingUrl": format!("http://rm/{}", load.text),
+            "name": format!("job{}", load.text), "elapsedTime": 1000, "startedTime": 1, "amHostHttpAddress": "task-0.internal:8042", "allocatedMB": 1024,
             "allocatedVCores": 1, "runningContainers": 1, "memorySeconds": 1, "vcoreSeconds": 1
         }]}})),
         _ => StatusCode::NOT_FOUND.into_response(),

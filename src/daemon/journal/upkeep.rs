@@ -66,7 +66,7 @@ fn compress(segment: &mut Segment) -> io::Result<()> {
         }
         opened => opened?,
     };
-    let mut encoder = zstd::Encoder::new(WholeFile::create(&compressed)?, ZSTD_LEVEL)?;
+    let mut encoder = zstd::Encoder::new(WholeFile::private(&compressed)?, ZSTD_LEVEL)?;
     encoder.include_checksum(true)?;
     io::copy(&mut plain, &mut encoder)?;
     encoder.finish()?.persist()?;

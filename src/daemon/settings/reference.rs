@@ -109,6 +109,10 @@ pub const SETTINGS: &[Setting] = &[
         "The curl that signs in, built with GSS-API: a path, or a name that is looked up in PATH",
     ),
     without_default("aws.region", "AWS region; found by the AWS SDK if not set"),
+    without_default(
+        "aws.ca_file",
+        "PEM file of the certificates to trust for AWS, instead of the machine's; AWS_CA_BUNDLE if not set",
+    ),
     with_default(
         "aws.timeout",
         "\"20s\"",

@@ -154,3 +154,24 @@ fn an_error_names_the_setting_and_what_is_right() {
     .expect_err("a slip");
     assert!(error.contains("timeot"), "{error}");
 }
+
+#[test]
+fn files_of_certificates_count_from_the_folder_of_the_settings() {
+    let toml = "policy = 'p.yaml'\n[yarn]\nca_file = 'yarn.pem'\n[aws]\nca_file = '/etc/aws.pem'";
+    let settings = load(toml, &[], Flags::default()).expect("loads");
+    let yarn = settings.yarn.ca_file.expect("a file");
+    assert!(yarn.is_absolute() && yarn.ends_with("yarn.pem"), "{yarn:?}");
+    assert_eq!(settings.aws.ca_file, Some(PathBuf::from("/etc/aws.pem")));
+}
+
+#[test]
+fn an_address_with_a_query_is_refused_and_not_quoted() {
+    for extra in ["?token=abc", "#abc"] {
+        let toml = format!("policy = 'p.yaml'\n[hdfs]\nname_nodes = ['http://nn:9870/{extra}']");
+        let error = load(&toml, &[], Flags::default()).expect_err("refused");
+        assert!(
+            error.contains("write http://HOST:PORT") && !error.contains("abc"),
+            "{error}"
+        );
+    }
+}

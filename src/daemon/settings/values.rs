@@ -6,6 +6,7 @@ use std::time::Duration;
 use reqwest::Url;
 
 use crate::policy::scalar;
+use crate::safe_text::without_secrets;
 
 /// Why the settings cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -26,7 +27,8 @@ pub enum SettingsError {
 impl From<config::ConfigError> for SettingsError {
     /// Its text, not its cause, which would say the same once more.
     fn from(error: config::ConfigError) -> Self {
-        Self::Read(error.to_string())
+        // A part of the file can be in it.
+        Self::Read(without_secrets(&error.to_string()).into_owned())
     }
 }
 
@@ -68,16 +70,24 @@ pub fn urls(key: &'static str, texts: &[String]) -> Result<Vec<Url>, SettingsErr
 }
 
 pub fn url(key: &'static str, text: &str) -> Result<Url, SettingsError> {
+    let quoted = without_secrets(text);
     let parsed = Url::parse(text).map_err(|error| {
         wrong(
             key,
-            format!("`{text}` is not a URL ({error}); write http://HOST:PORT"),
+            format!("`{quoted}` is not a URL ({error}); write http://HOST:PORT"),
         )
     })?;
     if !matches!(parsed.scheme(), "http" | "https") || parsed.host().is_none() {
         return Err(wrong(
             key,
-            format!("`{text}` does not start with http:// or https:// and a host"),
+            format!("`{quoted}` does not start with http:// or https:// and a host"),
+        ));
+    }
+    if parsed.query().is_some() || parsed.fragment().is_some() {
+        // Not quoted: what follows the question mark can be a token.
+        return Err(wrong(
+            key,
+            "the address has a query or a fragment; write http://HOST:PORT",
         ));
     }
     Ok(parsed)

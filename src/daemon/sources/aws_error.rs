@@ -7,6 +7,8 @@ use std::time::Duration;
 use aws_sdk_emr::error::{ProvideErrorMetadata, SdkError};
 
 use crate::daemon::sources::error::SourceError;
+use crate::daemon::sources::untrusted::is_about_certificate;
+use crate::safe_text::remark;
 
 /// Why a call to AWS gave no usable answer. Unlike [`SourceError`], it distinguishes calls that AWS
 /// may have carried out from calls that it certainly has not.
@@ -61,9 +63,13 @@ impl AwsError {
             },
             SdkError::TimeoutError(_) => Self::TimedOut,
             SdkError::DispatchFailure(failure) if failure.is_timeout() => Self::TimedOut,
-            SdkError::DispatchFailure(_) if is_connection_refused(error) => Self::NotSent {
-                cause: causes(error),
-            },
+            SdkError::DispatchFailure(_)
+                if is_connection_refused(error) || is_about_certificate(&causes(error)) =>
+            {
+                Self::NotSent {
+                    cause: causes(error),
+                }
+            }
             SdkError::DispatchFailure(_) => Self::NoAnswer {
                 cause: causes(error),
             },
@@ -78,9 +84,10 @@ impl AwsError {
 
     /// The name of this kind of error, the same as [`SourceError::label`] of the corresponding
     /// error.
-    pub const fn label(&self) -> &'static str {
+    pub fn label(&self) -> &'static str {
         match self {
             Self::Throttled => "throttled",
+            Self::NotSent { cause } if is_about_certificate(cause) => "untrusted",
             Self::AccessDenied { .. } => "access_denied",
             Self::Refused { .. } => "refused",
             Self::ServerError { .. } => "status",
@@ -113,6 +120,13 @@ impl AwsError {
                 what: operation.to_owned(),
                 after: waited,
             },
+            Self::NotSent { cause } | Self::NoAnswer { cause } if is_about_certificate(&cause) => {
+                SourceError::Untrusted {
+                    url: operation.to_owned(),
+                    cause,
+                    setting: "aws.ca_file",
+                }
+            }
             Self::NotSent { cause } | Self::NoAnswer { cause } if cause.contains("credential") => {
                 let message = format!(
                     "no AWS credentials were found ({cause}); attach an IAM role to this machine, or set AWS_PROFILE"
@@ -138,6 +152,8 @@ impl AwsError {
             ("", Some(message)) => message.to_owned(),
             (code, Some(message)) => format!("{code}: {message}"),
         };
+        // AWS can repeat the request, in which the session token is.
+        let message = || remark(&message());
         if THROTTLING.contains(&code) || status == 429 {
             Self::Throttled
         } else if DENIAL.contains(&code) {
@@ -169,7 +185,7 @@ fn is_connection_refused(error: &(dyn Error + 'static)) -> bool {
 fn causes(error: &(dyn Error + 'static)) -> String {
     let mut texts: Vec<String> = with_causes(error).map(ToString::to_string).collect();
     texts.dedup();
-    texts.join(": ")
+    remark(&texts.join(": "))
 }
 
 fn with_causes<'a>(

@@ -3,16 +3,31 @@
 use std::time::Duration;
 
 use crate::daemon::sources::sign_in::SignInProblem;
+use crate::daemon::sources::untrusted;
+use crate::safe_text::remark;
 
 /// Why a source gave no usable answer. The values that it would have given are then unknown; they
-/// are never guessed.
+/// are never guessed. What a service wrote is shown as a [`remark`].
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum SourceError {
     /// No connection, or it broke.
     #[error(
-        "{url}: cannot be reached ({cause}); check the address, and that this machine may connect to the port"
+        "{url}: cannot be reached ({}); check the address, and that this machine may connect to the port",
+        remark(cause)
     )]
     Unreachable { url: String, cause: String },
+    /// The certificate is not one that this machine trusts for this address.
+    #[error(
+        "{url}: its certificate is not trusted ({}); {}",
+        remark(cause),
+        untrusted::remedy(cause, setting)
+    )]
+    Untrusted {
+        url: String,
+        cause: String,
+        /// The setting that names the certificates to trust.
+        setting: &'static str,
+    },
     /// No answer in time.
     #[error("{what}: no answer within {} s", after.as_secs_f64())]
     TimedOut { what: String, after: Duration },
@@ -31,13 +46,13 @@ pub enum SourceError {
     #[error("{url}: cannot sign in with Kerberos: {problem}")]
     SignIn { url: String, problem: SignInProblem },
     /// An answer that cannot be parsed, or contradicts itself.
-    #[error("{url}: the answer is not in the expected form: {problem}")]
+    #[error("{url}: the answer is not in the expected form: {}", remark(problem))]
     Malformed { url: String, problem: String },
     /// Answers that contradict each other, as they do for a moment while an application ends.
-    #[error("{url}: {problem}")]
+    #[error("{url}: {}", remark(problem))]
     Contradictory { url: String, problem: String },
     /// A highly available service of which none is active, or several claim to be.
-    #[error("not exactly one {service} is active: {states}")]
+    #[error("not exactly one {service} is active: {}", remark(states))]
     NoActive {
         service: &'static str,
         states: String,
@@ -58,14 +73,15 @@ pub enum SourceError {
         permission: &'static str,
     },
     /// AWS refused the call for another reason, in its own words.
-    #[error("{operation}: {message}")]
+    #[error("{operation}: {}", remark(message))]
     Refused {
         operation: &'static str,
         message: String,
     },
     /// YARN reports a node that EMR has not listed yet.
     #[error(
-        "YARN node {host} is not among the instances that EMR listed; they are listed again within a minute"
+        "YARN node {} is not among the instances that EMR listed; they are listed again within a minute",
+        remark(host)
     )]
     UnknownHost { host: String },
     /// The instances could not be listed since the size of a fleet changed.
@@ -84,6 +100,7 @@ impl SourceError {
     pub const fn label(&self) -> &'static str {
         match self {
             Self::Unreachable { .. } => "unreachable",
+            Self::Untrusted { .. } => "untrusted",
             Self::TimedOut { .. } => "timed_out",
             Self::TooLarge { .. } => "too_large",
             Self::Status { .. } => "status",

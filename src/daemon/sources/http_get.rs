@@ -16,9 +16,10 @@ use serde::de::DeserializeOwned;
 use crate::daemon::clock::Stopwatch;
 use crate::daemon::sources::error::SourceError;
 use crate::daemon::sources::sign_in::{Cookie, SignIn, SignInProblem};
+use crate::daemon::sources::untrusted::is_about_certificate;
 
 pub use budget::Budget;
-pub use trust::TrustError;
+pub use trust::{TrustError, Trusted};
 
 /// The time limit for a connection. The services are on the same network and connect quickly.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
@@ -155,7 +156,7 @@ impl HttpGet {
         let budget = Budget::new(limit_bytes);
         let body = self.body(url, limit_bytes, &budget, within, &["{", "null"]);
         match body.await? {
-            Ok(body) => parse(url, &body).map(Answer::Json),
+            Ok(body) => parse(url, &body, self.may_quote(url)).map(Answer::Json),
             Err(redirect) => Ok(Answer::Redirect(redirect)),
         }
     }
@@ -178,12 +179,19 @@ impl HttpGet {
             if response.status() == StatusCode::TEMPORARY_REDIRECT {
                 return Ok(Err(location(url, &response)));
             }
-            let body = read(url, response, limit_bytes, budget, beginnings);
+            let quotes = self.may_quote(url);
+            let body = read(url, response, limit_bytes, budget, beginnings, quotes);
             body.await.map(Ok)
         };
         tokio::time::timeout(within.left(), body)
             .await
             .map_err(|_| timed_out())?
+    }
+
+    /// Whether an error may quote the answer: a hostile service could repeat what it was sent, which must
+    /// then be without credentials.
+    fn may_quote(&self, url: &Url) -> bool {
+        self.sign_in.is_none() && url.username().is_empty() && url.password().is_none()
     }
 
     /// The answer; after signing in, if the service requires that and the settings allow it.
@@ -265,6 +273,7 @@ async fn read(
     limit_bytes: usize,
     budget: &Budget,
     beginnings: &[&str],
+    may_quote: bool,
 ) -> Result<Vec<u8>, SourceError> {
     if requires_kerberos(&response) {
         return Err(SourceError::KerberosRequired { url: shown(url) });
@@ -299,10 +308,13 @@ async fn read(
         }
         body.extend_from_slice(&piece);
         if !MEDIA_TYPES.contains(&media_type.as_str()) || !may_begin(&body, beginnings) {
-            return Err(malformed(
-                url,
-                format!("not JSON but {media_type}: {}", quoted(&body)),
-            ));
+            let said = match may_quote {
+                true => format!("{media_type}: {}", quoted(&body)),
+                false => {
+                    "something that is not shown, because the request had credentials".to_owned()
+                }
+            };
+            return Err(malformed(url, format!("not JSON but {said}")));
         }
     }
     Ok(body)
@@ -354,16 +366,21 @@ fn quoted(body: &[u8]) -> String {
     }
 }
 
-/// Parses the body. If that fails, a second, slower parser finds the place of the error.
-fn parse<T: DeserializeOwned>(url: &Url, body: &[u8]) -> Result<T, SourceError> {
-    serde_json::from_slice(body).map_err(|plain| {
+/// Parses the body. If that fails, a second, slower parser finds the place of the error. What the parser
+/// says can have a text of the body in it.
+fn parse<T: DeserializeOwned>(url: &Url, body: &[u8], may_quote: bool) -> Result<T, SourceError> {
+    serde_json::from_slice(body).map_err(|plain: serde_json::Error| {
+        let said = match may_quote {
+            true => plain.to_string(),
+            false => format!("wrong at line {}, column {}", plain.line(), plain.column()),
+        };
         let mut deserializer = serde_json::Deserializer::from_slice(body);
         let place = serde_path_to_error::deserialize::<_, T>(&mut deserializer)
             .map_or_else(|error| error.path().to_string(), |_| String::new());
         // The parser shows an unknown place as a question mark.
         match place.trim_end_matches(['?', '.']) {
-            "" => malformed(url, plain.to_string()),
-            place => malformed(url, format!("{place}: {plain}")),
+            "" => malformed(url, said),
+            place => malformed(url, format!("{place}: {said}")),
         }
     })
 }
@@ -379,10 +396,15 @@ fn failure(url: &Url, error: reqwest::Error) -> SourceError {
     if error.is_body() || error.is_decode() {
         return malformed(url, format!("the answer is incomplete: {cause}"));
     }
-    SourceError::Unreachable {
-        url: shown(url),
-        cause: cause.to_string(),
+    let (url, cause) = (shown(url), cause.to_string());
+    if is_about_certificate(&cause) {
+        return SourceError::Untrusted {
+            url,
+            cause,
+            setting: "yarn.ca_file",
+        };
     }
+    SourceError::Unreachable { url, cause }
 }
 
 /// The innermost cause. reqwest's outer messages only repeat the address.

@@ -11,6 +11,7 @@ use crate::evaluation::default_cluster::ChosenCluster;
 use crate::evaluation::scorecard::Scorecard;
 use crate::evaluation::shortage::Shortage;
 use crate::evaluation::statistics::Summary;
+use crate::safe_text::one_line;
 
 /// `{"traces": [...], "runs": [...], "summaries": [...]}`: what each trace ran on and the verdict on
 /// it, every run in the given order, then each policy of each trace over its seeds.
@@ -40,11 +41,23 @@ pub fn json(comparisons: &[Comparison], cards: &[Scorecard]) -> serde_json::Resu
 pub fn csv(cards: &[Scorecard]) -> Result<Vec<u8>, csv::Error> {
     let mut writer = csv::Writer::from_writer(Vec::new());
     for card in cards {
+        let mut card = card.clone();
+        (card.trace, card.policy) = (cell(&card.trace), cell(&card.policy));
         writer.serialize(card)?;
     }
     writer
         .into_inner()
         .map_err(|error| csv::Error::from(error.into_error()))
+}
+
+/// A name as a cell. A spreadsheet would run one that begins like a formula.
+pub(super) fn cell(name: &str) -> String {
+    let name = one_line(name);
+    if name.starts_with(['=', '+', '-', '@']) {
+        format!("'{name}")
+    } else {
+        name.into_owned()
+    }
 }
 
 /// What a reader of the table learns beside its figures.

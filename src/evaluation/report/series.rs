@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
+use super::export::cell;
 use crate::file::write_whole;
 use crate::sim::run::SeriesPoint;
 use crate::units::Timestamp;
@@ -62,8 +63,14 @@ struct Line<'a> {
 fn lines(runs: &[Series]) -> Result<Vec<u8>, csv::Error> {
     let mut writer = csv::Writer::from_writer(Vec::new());
     for run in runs {
+        let (trace, policy) = (cell(run.trace), cell(run.policy));
+        let named = Series {
+            trace: &trace,
+            policy: &policy,
+            ..*run
+        };
         for point in run.points {
-            writer.serialize(line(run, point))?;
+            writer.serialize(line(&named, point))?;
         }
     }
     writer

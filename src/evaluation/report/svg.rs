@@ -1,8 +1,11 @@
 //! Text in pictures.
 
-/// Escapes text for the content of an SVG element.
+use crate::safe_text::one_line;
+
+/// Escapes text for the content of an SVG element. XML has no control characters, not even escaped.
 pub fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;")
+    one_line(text)
+        .replace('&', "&amp;")
         .replace('<', "&lt;")
         .replace('>', "&gt;")
 }
@@ -14,5 +17,6 @@ mod tests {
     #[test]
     fn names_do_not_break_the_file() {
         assert_eq!(escaped("a<b & c>"), "a&lt;b &amp; c&gt;");
+        assert_eq!(escaped("\0\n\u{202e}"), "\\u0000\\n\\u202e");
     }
 }

@@ -9,6 +9,7 @@ use super::verdict::verdict;
 use super::wording::{count, usd, wait};
 use super::{Comparison, Row};
 use crate::evaluation::statistics::Summary;
+use crate::safe_text::one_line;
 use crate::trace::Kind;
 use crate::units::display_duration;
 
@@ -71,7 +72,7 @@ fn title(comparison: &Comparison) -> String {
         Some(goal) => format!("Goal: p95 wait of at most {}.", display_duration(goal)),
         None => "No goal for waiting is set.".to_owned(),
     };
-    format!("{}: {source}{seeds}. {goal}", trace.name)
+    format!("{}: {source}{seeds}. {goal}", one_line(&trace.name))
 }
 
 fn table(comparison: &Comparison, look: Look) -> Table {

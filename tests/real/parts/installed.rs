@@ -41,6 +41,32 @@ pub fn spark_version() -> String {
     std::env::var("SPARK_VERSION").unwrap_or_else(|_| String::from("3.5.9"))
 }
 
+/// A browser.
+pub fn chromium() -> PathBuf {
+    of_distribution("Chromium", "/usr/bin/chromium")
+}
+
+/// systemd's analysis of units.
+pub fn systemd_analyze() -> PathBuf {
+    of_distribution("systemd-analyze", "/usr/bin/systemd-analyze")
+}
+
+/// A Python that has the module `seccomp`.
+pub fn python_with_seccomp() -> PathBuf {
+    of_distribution("Python", "/usr/bin/python3")
+}
+
+/// A program that `tests/run` installs from the distribution.
+fn of_distribution(name: &str, path: &str) -> PathBuf {
+    let path = PathBuf::from(path);
+    assert!(
+        path.exists(),
+        "{name} is missing at {}; run tests/run parts",
+        path.display()
+    );
+    path
+}
+
 /// Java's home.
 pub fn java() -> PathBuf {
     part("Java 17", "java")

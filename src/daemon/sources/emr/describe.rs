@@ -9,10 +9,14 @@ use crate::observation::{
     ClusterState, GroupId, GroupKind, GroupState, GroupStatus, InstanceId, Market, Role,
 };
 use crate::pricing::PriceTable;
+use crate::safe_text::{one_line, remark, shortened};
 use crate::units::Instances;
 
 /// The missing or unknown value.
 pub type Described<T> = Result<T, String>;
+
+/// The longest name of a group that is kept. EMR allows 256 characters.
+const NAME_CHARS: usize = 256;
 
 /// How the instances of a cluster are organized.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -222,7 +226,7 @@ fn group_state(text: &str) -> Described<GroupState> {
 /// fill the journal.
 fn state_reason(state: GroupState, message: Option<&str>) -> Option<std::sync::Arc<str>> {
     let is_trouble = matches!(state, GroupState::Suspended | GroupState::Arrested);
-    name(message.map(str::trim).filter(|_| is_trouble))
+    name(message.filter(|_| is_trouble).map(remark).as_deref())
 }
 
 fn role(what: &str, text: &str) -> Described<Role> {
@@ -243,7 +247,8 @@ fn market(market: &MarketType) -> Described<Market> {
 }
 
 fn name(name: Option<&str>) -> Option<std::sync::Arc<str>> {
-    name.filter(|name| !name.is_empty()).map(Into::into)
+    name.filter(|name| !name.is_empty())
+        .map(|name| one_line(shortened(name, NAME_CHARS)).into())
 }
 
 fn count(count: Option<i32>, lacks: impl Fn() -> String) -> Described<Instances> {

@@ -13,6 +13,7 @@ use crate::observation::Sampled;
 use crate::observation::steps::{Step, Steps};
 use crate::policy::Policy;
 use crate::policy::signal::{Signal, SignalSource};
+use crate::safe_text::{is_hidden, shortened};
 use crate::units::{Timestamp, display_duration};
 
 /// How much of a name counts, in characters.
@@ -126,11 +127,11 @@ fn described(mut steps: Vec<StepSummary>, concurrency: u32, read_at: Timestamp) 
         let started_at = timeline.and_then(|timeline| time(timeline.start_date_time()));
         let name = step.name().unwrap_or_default().chars();
         let name: String = name
-            .filter(|letter| !letter.is_control())
+            .filter(|letter| !is_hidden(*letter))
             .take(NAME)
             .collect();
         Some(Step {
-            id: step.id()?.into(),
+            id: shortened(step.id()?, NAME).into(),
             name: name.into(),
             started_at: is_running(step).then(|| started_at.unwrap_or(read_at)),
         })

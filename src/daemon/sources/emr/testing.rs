@@ -11,6 +11,7 @@ pub use fake::{CLUSTER, FakeEmr, Reply, cluster, config, groups, instance};
 pub fn settings() -> AwsSettings {
     AwsSettings {
         region: None,
+        ca_file: None,
         timeout: Duration::from_secs(5),
         calls_per_minute: 1_000,
         decommission_timeout: Some(Duration::from_secs(600)),

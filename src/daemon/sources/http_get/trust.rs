@@ -26,25 +26,11 @@ pub enum TrustError {
 /// # Errors
 /// When the file cannot be read or contains no certificate.
 pub fn only(pem: &Path) -> Result<ClientConfig, TrustError> {
-    let unreadable = |cause: String| TrustError::Unreadable {
-        path: pem.to_owned(),
-        cause,
-    };
-    let certificates = CertificateDer::pem_file_iter(pem)
-        .and_then(Iterator::collect)
-        .map_err(|error| unreadable(error.to_string()))?;
-    let listed: Vec<CertificateDer<'static>> = certificates;
-    if listed.is_empty() {
-        return Err(TrustError::Empty {
-            path: pem.to_owned(),
-        });
-    }
-    let mut authorities = RootCertStore::empty();
-    for certificate in &listed {
-        authorities
-            .add(certificate.clone())
-            .map_err(|error| unreadable(error.to_string()))?;
-    }
+    let Trusted {
+        listed,
+        authorities,
+        ..
+    } = Trusted::read(pem)?;
     let provider = Arc::new(default_provider());
     let unusable = |cause: String| TrustError::Unusable { cause };
     let issued =
@@ -61,6 +47,47 @@ pub fn only(pem: &Path) -> Result<ClientConfig, TrustError> {
         .dangerous()
         .with_custom_certificate_verifier(Arc::new(verifier))
         .with_no_client_auth())
+}
+
+/// The certificates of a PEM file, each of which can be that of an authority.
+#[derive(Debug)]
+pub struct Trusted {
+    /// The file's content.
+    pub pem: Vec<u8>,
+    listed: Vec<CertificateDer<'static>>,
+    authorities: RootCertStore,
+}
+
+impl Trusted {
+    /// Reads the certificates.
+    ///
+    /// # Errors
+    /// When the file cannot be read or contains no certificate.
+    pub fn read(file: &Path) -> Result<Self, TrustError> {
+        let unreadable = |cause: String| TrustError::Unreadable {
+            path: file.to_owned(),
+            cause,
+        };
+        let pem = std::fs::read(file).map_err(|error| unreadable(error.to_string()))?;
+        let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&pem).collect();
+        let listed = certificates.map_err(|error| unreadable(error.to_string()))?;
+        if listed.is_empty() {
+            return Err(TrustError::Empty {
+                path: file.to_owned(),
+            });
+        }
+        let mut authorities = RootCertStore::empty();
+        for certificate in &listed {
+            authorities
+                .add(certificate.clone())
+                .map_err(|error| unreadable(error.to_string()))?;
+        }
+        Ok(Self {
+            pem,
+            listed,
+            authorities,
+        })
+    }
 }
 
 /// Accepts a certificate that is itself in the file, or that an authority in the file issued for
@@ -119,120 +146,54 @@ mod tests {
     use std::io::Write;
     use std::time::Duration;
 
-    use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
     use reqwest::Url;
-    use rustls::ServerConfig;
-    use rustls::pki_types::PrivateKeyDer;
     use serde::de::IgnoredAny;
-    use tokio::io::AsyncWriteExt;
 
     use super::*;
     use crate::daemon::sources::error::SourceError;
     use crate::daemon::sources::http_get::{HttpGet, TimeLimit};
+    use crate::daemon::testing::tls::{Authority, Shown, front};
+    use crate::daemon::testing::{Canned, Fake};
 
-    /// A certificate and its key.
-    struct Shown {
-        certificate: CertificateDer<'static>,
-        key: Vec<u8>,
-        pem: String,
-    }
-
-    /// An authority with only a common name, as `openssl req -x509 -subj '/CN=*.ec2.internal'`
-    /// makes it.
-    fn authority() -> (Shown, CertifiedIssuer<'static, KeyPair>) {
-        let mut params = CertificateParams::default();
-        params
-            .distinguished_name
-            .push(DnType::CommonName, "*.ec2.internal");
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        let issuer = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
-        let shown = Shown {
-            certificate: issuer.der().clone(),
-            key: issuer.key().serialize_der(),
-            pem: issuer.pem(),
-        };
-        (shown, issuer)
-    }
-
-    fn issued_by(issuer: &CertifiedIssuer<'static, KeyPair>, host: &str) -> Shown {
-        let key = KeyPair::generate().unwrap();
-        let certificate = CertificateParams::new([host.to_owned()])
-            .unwrap()
-            .signed_by(&key, issuer)
-            .unwrap();
-        Shown {
-            certificate: certificate.der().clone(),
-            key: key.serialize_der(),
-            pem: certificate.pem(),
-        }
-    }
-
-    async fn serve(shown: &Shown) -> Url {
-        let key = PrivateKeyDer::try_from(shown.key.clone()).unwrap();
-        let builder = ServerConfig::builder_with_provider(Arc::new(default_provider()))
-            .with_safe_default_protocol_versions()
-            .unwrap();
-        let config = builder
-            .with_no_client_auth()
-            .with_single_cert(vec![shown.certificate.clone()], key)
-            .unwrap();
-        let acceptor = tokio_rustls::TlsAcceptor::from(Arc::new(config));
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = Url::parse(&format!("https://{}", listener.local_addr().unwrap())).unwrap();
-        tokio::spawn(async move {
-            while let Ok((connection, _)) = listener.accept().await {
-                let Ok(mut connection) = acceptor.accept(connection).await else {
-                    continue;
-                };
-                let answer = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\r\n{}";
-                let _ = connection.write_all(answer).await;
-                let _ = connection.shutdown().await;
-            }
-        });
-        url
-    }
-
-    async fn get(url: &Url, trusted: Option<&str>) -> Result<IgnoredAny, SourceError> {
+    async fn get(shown: &Shown, trusted: Option<&str>) -> Result<IgnoredAny, SourceError> {
         let file = trusted.map(|pem| {
             let mut file = tempfile::NamedTempFile::new().unwrap();
             file.write_all(pem.as_bytes()).unwrap();
             file
         });
+        let fake = Fake::start().await;
+        fake.answers("/", Canned::json("{}"));
+        let url: Url = front(shown, &fake.url).await;
         let http = HttpGet::new(file.as_ref().map(|file| file.path())).unwrap();
-        http.json(url, 1 << 10, TimeLimit::start(Duration::from_secs(5)))
+        http.json(&url, 1 << 10, TimeLimit::start(Duration::from_secs(20)))
             .await
     }
 
     #[tokio::test]
     async fn a_certificate_in_the_file_is_believed_and_no_other_one() {
-        let ((ours, _), (other, _)) = (authority(), authority());
-        let url = serve(&ours).await;
-        get(&url, Some(&ours.pem)).await.unwrap();
-        get(&url, Some(&(other.pem.clone() + &ours.pem)))
+        let (ours, other) = (Authority::new(), Authority::new());
+        let shown = ours.itself();
+        get(&shown, Some(&ours.pem())).await.unwrap();
+        get(&shown, Some(&(other.pem() + &ours.pem())))
             .await
             .unwrap();
-        for trusted in [None, Some(other.pem.as_str())] {
-            let error = get(&url, trusted).await.unwrap_err();
-            assert_eq!(error.label(), "unreachable");
+        for trusted in [None, Some(other.pem())] {
+            let error = get(&shown, trusted.as_deref()).await.unwrap_err();
+            assert_eq!(error.label(), "untrusted");
             assert!(error.to_string().contains("certificate"), "{error}");
         }
     }
 
     #[tokio::test]
     async fn an_authority_in_the_file_is_believed_for_the_hosts_it_names() {
-        let (authority, issuer) = authority();
-        get(
-            &serve(&issued_by(&issuer, "127.0.0.1")).await,
-            Some(&authority.pem),
-        )
-        .await
-        .unwrap();
-        let error = get(
-            &serve(&issued_by(&issuer, "elsewhere.example")).await,
-            Some(&authority.pem),
-        )
-        .await
-        .unwrap_err();
+        let authority = Authority::new();
+        let pem = authority.pem();
+        get(&authority.issues("127.0.0.1"), Some(&pem))
+            .await
+            .unwrap();
+        let error = get(&authority.issues("elsewhere.example"), Some(&pem))
+            .await
+            .unwrap_err();
         assert!(error.to_string().contains("not valid for name"), "{error}");
     }
 

@@ -3,7 +3,11 @@
 use std::collections::BTreeSet;
 
 use crate::daemon::sources::yarn::wire::{App, AppState, Node, NodeState};
+use crate::safe_text::shortened;
 use crate::units::Timestamp;
+
+/// The longest name of a host in DNS.
+const HOST_CHARS: usize = 253;
 
 /// A node whose NodeManager is running, decommissioning or unhealthy.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -75,7 +79,7 @@ fn masters(apps: &[App]) -> Result<BTreeSet<&str>, String> {
                 return Err(format!(
                     "the node of the application master of {} is missing (`amHostHttpAddress`); allow this user to view all applications \
                      (`yarn.admin.acl`)?",
-                    app.id
+                    shortened(&app.id, HOST_CHARS)
                 ));
             }
             None => {}
@@ -86,7 +90,7 @@ fn masters(apps: &[App]) -> Result<BTreeSet<&str>, String> {
 
 fn entry(node: &Node, masters: &BTreeSet<&str>) -> YarnNode {
     YarnNode {
-        host: node.node_host_name.clone(),
+        host: shortened(&node.node_host_name, HOST_CHARS).to_owned(),
         containers: node.num_containers,
         has_application_master: masters.contains(node.http_address.as_str()),
         draining: node.state == NodeState::Decommissioning,

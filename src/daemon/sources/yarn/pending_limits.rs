@@ -16,7 +16,11 @@ use crate::daemon::sources::yarn::wire::{
     AppState, Node, NodeState, QueueList, Resource, SchedulerInfo,
 };
 use crate::observation::pending_limit::{LimitedBy, MostAllowed, PendingLimit};
+use crate::safe_text::{one_line, shortened};
 use crate::units::{Mebibytes, Percent, VirtualCores};
+
+/// The longest name of a queue or a label that is kept.
+const NAME_CHARS: usize = 100;
 
 /// Finds the limits. `scheduler` is `None` if there are node labels.
 pub fn pending_limits(
@@ -92,8 +96,9 @@ impl<'a> Nodes<'a> {
         // Without nodes, it is not known what the next ones offer.
         let largest_mib = self.largest_mib?;
         if !label.is_empty() && !self.labels.contains(label) {
+            // Any user can write one.
             return Some(LimitedBy::LabelWithoutNodes {
-                label: label.into(),
+                label: one_line(shortened(label, NAME_CHARS)).into(),
             });
         }
         (container_mib > largest_mib).then_some(LimitedBy::LargerThanNodes {
@@ -130,7 +135,7 @@ fn by_nodes<'a>(apps: &'a [RequestingApp], nodes: &Nodes) -> (Vec<PendingLimit>,
 
 /// The limits of one leaf queue: at most one for its application masters, and one for the rest.
 fn of_one_queue(queue: &Queue, waiting: &[&Waiting]) -> Vec<PendingLimit> {
-    let name: Arc<str> = queue.queue_name.as_str().into();
+    let name: Arc<str> = one_line(shortened(&queue.queue_name, NAME_CHARS)).into();
     let (masters, rest): (Vec<&Waiting>, Vec<&Waiting>) = waiting
         .iter()
         .partition(|waiting| waits_for_master_share(queue, waiting));

@@ -6,10 +6,13 @@ use reqwest::Url;
 
 use crate::daemon::sources::yarn::wire::{App, AppState};
 use crate::observation::work::ApplicationKind;
+use crate::safe_text::{self, is_hidden};
 use crate::units::{Mebibytes, VirtualCores};
 
 /// The length at which the name of an application is cut off. Users choose it.
 const NAME_CHARS: usize = 60;
+/// Twice as long as an id can be.
+const ID_CHARS: usize = 80;
 
 /// A running application.
 #[derive(Clone, Debug, PartialEq)]
@@ -44,7 +47,7 @@ impl RunningApplication {
         // YARN writes -1 for what this user may not see.
         let seen = |number: i64| u64::try_from(number).unwrap_or(0);
         Self {
-            id: app.id.as_str().into(),
+            id: safe_text::shortened(&app.id, ID_CHARS).into(),
             name: shortened(&app.name).into(),
             queue: shortened(&app.queue).into(),
             kind: match app.application_type.to_ascii_uppercase().as_str() {
@@ -61,7 +64,7 @@ impl RunningApplication {
 }
 
 fn shortened(text: &str) -> String {
-    let visible = text.chars().filter(|letter| !letter.is_control());
+    let visible = text.chars().filter(|letter| !is_hidden(*letter));
     visible.take(NAME_CHARS).collect()
 }
 

@@ -1,3 +1,5 @@
+mod rude;
+
 use super::*;
 use crate::daemon::clock::Clock;
 use crate::daemon::telemetry::monitor::Identity;
@@ -9,29 +11,28 @@ use crate::units::Timestamp;
 struct Served {
     url: String,
     monitor: Arc<Monitor>,
-    stop: tokio::sync::oneshot::Sender<()>,
-    ended: tokio::task::JoinHandle<std::io::Result<()>>,
+    server: Server,
 }
 
 impl Served {
-    async fn start() -> Self {
+    fn start() -> Self {
+        Self::within(Limits::default())
+    }
+
+    fn within(limits: Limits) -> Self {
         let identity = Identity {
             cluster_id: "j-1".to_owned(),
             policy_file: "<book>.yaml".to_owned(),
             dry_run: true,
         };
         let monitor = Arc::new(Monitor::new(identity, &policy(), Clock::real()));
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let url = format!("http://{}", listener.local_addr().expect("an address"));
-        let (stop, stopped) = tokio::sync::oneshot::channel();
-        let ended = tokio::spawn(run(listener, monitor.clone(), async {
-            let _ = stopped.await;
-        }));
+        let server = Server::within(limits, listener, monitor.clone()).expect("a thread");
         Self {
             url,
             monitor,
-            stop,
-            ended,
+            server,
         }
     }
 
@@ -55,7 +56,7 @@ impl Served {
 
 #[tokio::test]
 async fn each_endpoint_tells_what_the_loop_has_told() {
-    let served = Served::start().await;
+    let served = Served::start();
     let (status, _, body) = served.get("/readyz").await;
     assert_eq!(
         (status, body.as_str()),
@@ -96,7 +97,7 @@ async fn each_endpoint_tells_what_the_loop_has_told() {
 
 #[tokio::test]
 async fn the_page_is_whole_in_itself_and_cannot_run_anything() {
-    let served = Served::start().await;
+    let served = Served::start();
     let (status, headers, page) = served.get("/").await;
     assert_eq!(
         (status, &headers["content-security-policy"]),
@@ -106,11 +107,29 @@ async fn the_page_is_whole_in_itself_and_cannot_run_anything() {
         page.contains("(&lt;book&gt;.yaml)") && !page.contains("<script") && !page.contains("src="),
         "{page}"
     );
+    for path in [
+        "/",
+        "/metrics",
+        "/healthz",
+        "/readyz",
+        "/api/v1/status",
+        "/no",
+    ] {
+        let (_, headers, _) = served.get(path).await;
+        assert_eq!(headers["x-content-type-options"], "nosniff", "{path}");
+        assert_eq!(headers["referrer-policy"], "no-referrer", "{path}");
+        assert_eq!(
+            headers["cross-origin-resource-policy"], "same-origin",
+            "{path}"
+        );
+        let policy = headers["content-security-policy"].to_str().expect("text");
+        assert!(policy.starts_with("default-src 'none'"), "{path}: {policy}");
+    }
 }
 
 #[tokio::test]
 async fn the_page_tells_demand_in_numbers() {
-    let served = Served::start().await;
+    let served = Served::start();
     let mut report = Rig::new(Clock::real().now()).tick();
     report.decisions[0].demand = Some(Box::new(demand()));
     served.monitor.tick_ended(&report);
@@ -120,7 +139,7 @@ async fn the_page_tells_demand_in_numbers() {
 
 #[tokio::test]
 async fn nothing_can_be_changed_and_nothing_else_is_there() {
-    let served = Served::start().await;
+    let served = Served::start();
     let client = reqwest::Client::builder()
         .no_proxy()
         .build()
@@ -138,11 +157,8 @@ async fn nothing_can_be_changed_and_nothing_else_is_there() {
 
 #[tokio::test]
 async fn the_server_ends_when_it_is_told_to() {
-    let served = Served::start().await;
-    served.stop.send(()).expect("it listens");
-    let ended = tokio::time::timeout(std::time::Duration::from_secs(10), served.ended).await;
-    ended
-        .expect("within the bound")
-        .expect("no panic")
-        .expect("no error");
+    let served = Served::start();
+    let url = served.url.clone();
+    served.server.stop().await.expect("no error");
+    assert!(std::net::TcpStream::connect(url.trim_start_matches("http://")).is_err());
 }

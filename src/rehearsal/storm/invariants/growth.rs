@@ -39,10 +39,9 @@ pub fn growth_does_not_wait_for_a_drain(history: &History) -> Vec<String> {
             let calls = history.calls.iter().rev();
             let mut before = calls
                 .filter(|call| decision.group.as_ref() == Some(&call.group) && call.at < tick.at);
+            // A scale-in that EMR shows, or a scale-out behind one, which is complete at once.
             let drains = before.next().is_some_and(|last| {
-                last.to < last.from
-                    && last.answer == Answer::Accepted
-                    && last.to == decision.requested
+                last.answer == Answer::Accepted && last.to == decision.requested
             });
             let is_misled = faults_at(history, tick.at).any(|fault| fault.kind.hides_groups());
             if asks_for_more && drains && decision.running >= decision.requested && !is_misled {

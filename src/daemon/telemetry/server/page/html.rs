@@ -2,12 +2,15 @@
 
 use std::fmt;
 
-/// Displays text with the characters escaped that HTML would take for markup.
+use crate::safe_text::one_line;
+
+/// Displays text with the characters escaped that HTML would take for markup, and those that would
+/// change the text around it, as overrides of direction do.
 pub struct Escaped<'a>(pub &'a str);
 
 impl fmt::Display for Escaped<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for part in self.0.split_inclusive(['&', '<', '>', '"', '\'']) {
+        for part in one_line(self.0).split_inclusive(['&', '<', '>', '"', '\'']) {
             let special = part.chars().next_back().and_then(entity);
             match special {
                 Some(entity) => write!(f, "{}{entity}", &part[..part.len() - 1])?,
@@ -41,5 +44,6 @@ mod tests {
         );
         assert_eq!(Escaped("größer >").to_string(), "größer &gt;");
         assert_eq!(Escaped("").to_string(), "");
+        assert_eq!(Escaped("\0a\u{202e}b\n").to_string(), "\\u0000a\\u202eb\\n");
     }
 }
