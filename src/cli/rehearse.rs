@@ -343,7 +343,7 @@ fn start_log(path: &Path) -> anyhow::Result<()> {
 }
 
 fn say(text: &str) -> anyhow::Result<()> {
-    print(&text)
+    print(text)
 }
 
 fn duration(text: &str) -> Result<Duration, String> {

@@ -92,7 +92,7 @@ fn without_values(text: &str) -> Option<String> {
 /// The end of the next name of a secret, and where its value is.
 fn next_value(lower: &str, from: usize) -> Option<(usize, std::ops::Range<usize>)> {
     let found = |name: &&str| Some((from + lower[from..].find(*name)?, name.len()));
-    let (at, length) = NAMED.iter().filter_map(|name| found(&name)).min()?;
+    let (at, length) = NAMED.iter().filter_map(found).min()?;
     let name_end = at + length;
     let rest = &lower[name_end..];
     // `":`, ` = `, `=`: no more than a quote, the sign and a space stand between name and value.

@@ -103,7 +103,7 @@ impl Services {
 
     /// From now on, this is in every text of YARN and EMR.
     pub fn says(&self, text: &str) {
-        self.load().text = text.to_owned();
+        text.clone_into(&mut self.load().text);
         let groups = json!([("ig-primary", "MASTER"), ("ig-core", "CORE"), ("ig-task", "TASK")].map(
             |(id, role)| {
                 let (count, state) = if role == "CORE" { (2, "SUSPENDED") } else { (4, "RUNNING") };
