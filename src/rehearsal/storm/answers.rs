@@ -17,18 +17,8 @@ pub fn hadoop(kind: Kind, uri: &str, answer: Whole, choose: &dyn Fn(usize) -> us
     let is_nodes = uri.starts_with("/ws/v1/cluster/nodes");
     let is_applications = uri.starts_with("/ws/v1/cluster/apps");
     let is_metrics = uri.starts_with("/ws/v1/cluster/metrics");
-    let is_work = uri.starts_with("/proxy/");
     match kind {
-        Kind::WorkDown if is_work => unavailable(),
-        Kind::WorkHuge if is_work => edited(answer, |work| {
-            each_number(work, &|number| json!((number * 1e6) as u64));
-        }),
-        Kind::WorkNothing if is_work => edited(answer, |work| {
-            each_number(work, &|_| json!(0));
-        }),
-        Kind::WorkNegative if is_work => edited(answer, |work| {
-            each_number(work, &|number| json!(-1.0 - number));
-        }),
+        _ if uri.starts_with("/proxy/") => work(kind, answer),
         Kind::YarnDown if is_yarn => unavailable(),
         Kind::NodesDown if is_nodes => unavailable(),
         Kind::ApplicationsDown if is_applications => unavailable(),
@@ -101,6 +91,18 @@ pub fn of_second(uri: &str, answer: Whole) -> Whole {
             info["clusterInfo"][name] = json!(started + 1);
         }
     })
+}
+
+/// Changes what an application says of its work.
+fn work(kind: Kind, answer: Whole) -> Whole {
+    let replace: &dyn Fn(f64) -> Value = match kind {
+        Kind::WorkDown => return unavailable(),
+        Kind::WorkHuge => &|number| json!((number * 1e6) as u64),
+        Kind::WorkNothing => &|_| json!(0),
+        Kind::WorkNegative => &|number| json!(-1.0 - number),
+        _ => return answer,
+    };
+    edited(answer, |work| each_number(work, replace))
 }
 
 /// Changes the list of nodes.
