@@ -122,3 +122,21 @@ fn stages_that_the_server_has_dropped_make_the_application_incomplete() {
     };
     assert!(only.contains("7 of its 9 stages are not listed"), "{only}");
 }
+
+#[test]
+fn numbers_at_the_end_of_their_range_neither_overflow_nor_fill_the_memory() {
+    let most = imported(
+        r#"[{"status":"COMPLETE","stageId":0,"numTasks":1000000000,"numCompleteTasks":1000000000,"executorRunTime":1000000000000}]"#,
+    );
+    let runs = &most.jobs[0].stages[0].tasks;
+    assert_eq!((runs.len(), runs[0].count), (1, 1_000_000_000));
+    let end = i64::MAX;
+    imported(&format!(
+        r#"[{{"status":"COMPLETE","stageId":{},"numTasks":5,"numCompleteTasks":5,"numFailedTasks":{end},"numKilledTasks":{end},
+        "executorRunTime":{end},"executorDeserializeTime":{end},"resultSerializationTime":{end}}},
+        {{"status":"COMPLETE","stageId":{},"numTasks":-1,"numCompleteTasks":1,"executorRunTime":1}},
+        {{"status":"COMPLETE","stageId":0,"numTasks":1,"numCompleteTasks":1,"executorRunTime":1}}]"#,
+        end - 1,
+        -end
+    ));
+}
