@@ -183,6 +183,17 @@ mod tests {
     }
 
     #[test]
+    fn more_instances_than_can_be_counted_are_as_many_as_can_be() {
+        let groups = vec![core_group(u32::MAX), task_group(u32::MAX)];
+        let mut observation = Scene::new(groups).observation();
+        observation.nodes = Some(Sampled {
+            value: NodeSnapshot::default(),
+            measured_at: observation.at,
+        });
+        assert_eq!(not_listed(&observation), Some(u32::MAX));
+    }
+
+    #[test]
     fn instances_that_the_list_or_yarns_numbers_lack_are_not_listed() {
         let mut observation = observed(NodesByState {
             active: 5,

@@ -19,6 +19,9 @@ pub const MEANT_LIFETIME: Duration = Duration::from_secs(120);
 const LONGEST: Duration = Duration::from_secs(6 * 3_600);
 /// Larger work is only read.
 const TASKS_MAX: u64 = 5_000;
+/// Traces with more tasks of Spark applications are not even made ready for a simulation: for that, each task
+/// is simulated once, which takes a minute for the ten million that an application may have.
+pub const SPARK_TASKS_MAX: u64 = 100_000;
 
 /// A scenario, with a small job.
 pub fn scenario(data: &[u8]) {

@@ -14,7 +14,7 @@ use headroom::trace::journal::TraceReader;
 use headroom::units::Instances;
 
 use super::policies::MORNING;
-use super::simulation::{MEANT_LIFETIME, simulate_briefly, tasks};
+use super::simulation::{MEANT_LIFETIME, SPARK_TASKS_MAX, simulate_briefly, tasks};
 
 /// The most records of an input: one that is compressed can have millions.
 const RECORDS_MAX: usize = 2_000;
@@ -42,6 +42,10 @@ pub fn trace(data: &[u8]) {
         _ => 0,
     });
     let tasks = tasks.sum();
+    let has_spark = |record: &Record| matches!(record, Record::Job(job) if job.spark.is_some());
+    if tasks > SPARK_TASKS_MAX && records.iter().flatten().any(has_spark) {
+        return;
+    }
     match TraceWork::read(&header, records, Some(MEANT_LIFETIME)) {
         Ok(work) => simulate_briefly(&work, tasks),
         Err(error) => drop(error.to_string()),

@@ -75,9 +75,9 @@ mod tests {
         let job = || "a".to_owned();
         let executors = Some(JobWorkError::TooManyExecutors { job: job() });
         let tasks = Some(JobWorkError::TooManyTasks { job: job() });
-        assert_eq!(refusal(1, r#"{"fixed":100000}"#, 50_000_000), None);
+        assert_eq!(refusal(1, r#"{"fixed":100000}"#, 10_000_000), None);
         assert_eq!(refusal(1, r#"{"fixed":100001}"#, 1), executors);
         assert_eq!(refusal(3, r#"{"fixed":40000}"#, 1), executors);
-        assert_eq!(refusal(1, r#"{"fixed":1}"#, 50_000_001), tasks);
+        assert_eq!(refusal(1, r#"{"fixed":1}"#, 10_000_001), tasks);
     }
 }

@@ -5,7 +5,7 @@ pub(crate) const EXECUTORS_MAX: u32 = 100_000;
 
 /// The most tasks of an application with executors. Each is simulated once when the trace is read, to
 /// find out how long the application takes if it never waits.
-pub(super) const SPARK_TASKS_MAX: u64 = 50_000_000;
+pub(super) const SPARK_TASKS_MAX: u64 = 10_000_000;
 
 /// Why a job cannot be simulated.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
