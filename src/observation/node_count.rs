@@ -48,7 +48,8 @@ impl NodeCount {
         if let Some(counted) = yarn.and_then(YarnLoad::nodes_with_memory) {
             let works = |node: &&NodeLoad| node.health == NodeHealth::Usable && !node.draining;
             let listed = snapshot.0.iter().filter(works).count() as u32;
-            self.not_listed += listed.saturating_sub(counted.active);
+            let more = listed.saturating_sub(counted.active);
+            self.not_listed = self.not_listed.saturating_add(more);
         }
         self
     }
@@ -85,7 +86,8 @@ impl NodeCount {
             count.running = count.running.saturating_add(running);
             // EMR's number of running instances counts, even if its list has more or fewer.
             let present = nodes - decommissioned - not_listed;
-            count.not_listed += running.saturating_sub(present).saturating_sub(have_left);
+            let absent = running.saturating_sub(present).saturating_sub(have_left);
+            count.not_listed = count.not_listed.saturating_add(absent);
         }
         count
     }
@@ -178,6 +180,17 @@ mod tests {
         assert_eq!(not_listed(&observation), Some(6));
         observation.yarn = None;
         assert_eq!(not_listed(&observation), None);
+    }
+
+    #[test]
+    fn more_instances_than_can_be_counted_are_as_many_as_can_be() {
+        let groups = vec![core_group(u32::MAX), task_group(u32::MAX)];
+        let mut observation = Scene::new(groups).observation();
+        observation.nodes = Some(Sampled {
+            value: NodeSnapshot::default(),
+            measured_at: observation.at,
+        });
+        assert_eq!(not_listed(&observation), Some(u32::MAX));
     }
 
     #[test]

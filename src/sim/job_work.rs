@@ -1,14 +1,16 @@
 //! The jobs of a trace, checked, in flat tables that stay small.
 
+mod checks;
 mod error;
 
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::trace::{ExecutorAllocation, ExecutorSize, Job, MapReduce, SparkApplication, Stage};
+use crate::trace::{ExecutorAllocation, Job, MapReduce, SparkApplication, Stage};
 use crate::units::{Mebibytes, Resources, Timestamp, VirtualCores};
-use error::EXECUTORS_MAX;
+use checks::{check_executors, check_map_reduce};
+pub(crate) use error::EXECUTORS_MAX;
 pub use error::JobWorkError;
 
 /// "No stage".
@@ -440,47 +442,6 @@ impl JobSpec {
     /// The number of resource profiles of its executors; 0 if each of its tasks is a container.
     pub fn pools(&self) -> usize {
         self.spark.as_ref().map_or(0, |spark| spark.slots.len())
-    }
-}
-
-/// Checks that a Spark application can have executors, and not more than can be simulated.
-fn check_executors(job: &Job, spark: &SparkApplication) -> Result<(), JobWorkError> {
-    let (at_once, most) = match spark.allocation {
-        ExecutorAllocation::Fixed(count) => (count, count),
-        ExecutorAllocation::Dynamic(dynamic) => (
-            dynamic.initial.max(dynamic.min),
-            dynamic.max.unwrap_or(u32::MAX),
-        ),
-    };
-    let is_sized = |size: &ExecutorSize| {
-        size.memory > Mebibytes::ZERO && size.vcores > VirtualCores(0) && size.slots > 0
-    };
-    let job = || job.id.to_string();
-    if at_once.min(most) > EXECUTORS_MAX {
-        Err(JobWorkError::TooManyExecutors { job: job() })
-    } else if most == 0 || spark.executors.is_empty() || !spark.executors.iter().all(is_sized) {
-        Err(JobWorkError::NoExecutor { job: job() })
-    } else {
-        Ok(())
-    }
-}
-
-/// Checks that a MapReduce job consists of maps and reduces.
-fn check_map_reduce(job: &Job) -> Result<(), JobWorkError> {
-    let Some(map_reduce) = job.map_reduce else {
-        return Ok(());
-    };
-    let is_one = match job.stages.as_slice() {
-        [_] => true,
-        [_, reduces] => reduces.after == [0],
-        _ => false,
-    };
-    if is_one && (0.0..=1.0).contains(&map_reduce.slowstart) && job.spark.is_none() {
-        Ok(())
-    } else {
-        Err(JobWorkError::NoMapReduce {
-            job: job.id.to_string(),
-        })
     }
 }
 

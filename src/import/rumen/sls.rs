@@ -10,9 +10,6 @@ use crate::trace::journal::TASKS_MAX;
 use crate::trace::{Job, Stage, TaskRun};
 use crate::units::{Mebibytes, Resources, VirtualCores};
 
-/// The largest `job.count`. Each copy is a job, so a larger count is a mistake.
-const COPIES_MAX: i64 = 1_000_000;
-
 /// Adds a job, or `job.count` copies of it.
 pub(super) fn add_jobs(
     entry: Entry,
@@ -23,11 +20,8 @@ pub(super) fn add_jobs(
     let submit = elapsed(0, start_ms)
         .ok_or_else(|| format!("job.start.ms is {start_ms}; expected milliseconds from zero"))?;
     let copies = entry.sls_count.map_or(1, |count| count.0.max(1));
-    if copies > COPIES_MAX {
-        return Err(format!(
-            "job.count is {copies}; expected at most {COPIES_MAX}"
-        ));
-    }
+    let more = copies.unsigned_abs() - 1;
+    collected.ask_for_jobs(more)?;
     let tasks = entry.sls_tasks.unwrap_or_default();
     let delayed = tasks
         .iter()
@@ -41,6 +35,8 @@ pub(super) fn add_jobs(
         collected.left_out.add(1, "jobs without tasks");
         return Ok(());
     }
+    let runs: usize = stages.iter().map(|stage| stage.tasks.len()).sum();
+    collected.ask_for_tasks(more.saturating_mul(runs as u64))?;
     let application_master = match (entry.am_memory_mib, entry.am_vcores) {
         (None, None) => None,
         (memory, vcores) => Some(Resources {

@@ -17,9 +17,6 @@ use crate::trace::journal::TASKS_MAX;
 use crate::trace::{Job, Stage, TaskRun, seconds};
 use crate::units::{Mebibytes, VirtualCores};
 
-/// The most jobs of a workload; more are a mistake.
-const JOBS_MAX: i64 = 1_000_000;
-
 /// SLS's least container.
 const MEMORY_MIN_MIB: f64 = 1024.0;
 const VCORES_MIN: f64 = 1.0;
@@ -124,9 +121,9 @@ pub(super) fn add_jobs(
     seed: i64,
     collected: &mut Collected,
 ) -> Result<(), String> {
-    if !(1..=JOBS_MAX).contains(&jobs) {
-        return Err(format!("num_jobs is {jobs}; expected 1 to {JOBS_MAX}"));
-    }
+    let count = u64::try_from(jobs).ok().filter(|count| *count > 0);
+    let count = count.ok_or_else(|| format!("num_jobs is {jobs}; expected 1 or more"))?;
+    collected.ask_for_jobs(count)?;
     let mut random = Random(ChaCha8Rng::seed_from_u64(seed.cast_unsigned()));
     for number in 1..=jobs {
         let workload = random.weighted(workloads, |workload| workload.weight);
@@ -134,7 +131,7 @@ pub(super) fn add_jobs(
         let submit = workload.submit(&mut random)?;
         let class = random.weighted(&workload.classes, |class| class.weight);
         let class = class.ok_or("job_classes is empty, or no class_weight is positive")?;
-        let stages = class.stages(&mut random)?;
+        let stages = class.stages(&mut random, collected)?;
         if stages.is_empty() {
             collected.left_out.add(1, "jobs without tasks");
             continue;
@@ -171,7 +168,7 @@ impl Workload {
 
 impl Class {
     /// One stage for each kind of task; reduces wait for all others.
-    fn stages(&self, random: &mut Random) -> Result<Vec<Stage>, String> {
+    fn stages(&self, random: &mut Random, collected: &mut Collected) -> Result<Vec<Stage>, String> {
         let mut tasks = self
             .tasks
             .clone()
@@ -186,6 +183,7 @@ impl Class {
                     "a job has {count} tasks; expected at most {TASKS_MAX}"
                 ));
             }
+            collected.ask_for_tasks(count.max(0.0) as u64)?;
             let memory = random.sample(&tasks.max_memory)?.unwrap_or(0.0);
             let vcores = random.sample(&tasks.max_vcores)?.unwrap_or(0.0);
             let mut runs = Vec::new();
@@ -349,6 +347,33 @@ mod tests {
         assert_eq!(import_text(OLD), import_text(OLD));
         let other = OLD.replace("\"rand_seed\": 2", "\"rand_seed\": 3");
         assert_ne!(import_text(OLD).jobs, import_text(&other).jobs);
+    }
+
+    #[test]
+    fn a_few_bytes_cannot_ask_for_any_number_of_tasks() {
+        for (from, to, expected) in [
+            (
+                "\"num_jobs\": 20",
+                "\"num_jobs\": 100001",
+                "more than 100000 jobs",
+            ),
+            (
+                "\"mtasks_avg\": 5",
+                "\"mtasks_avg\": 300000",
+                "more than 4000000 tasks",
+            ),
+            (
+                "\"mtasks_avg\": 5",
+                "\"mtasks_avg\": 9e8",
+                "more than 4000000 tasks",
+            ),
+            ("\"num_jobs\": 20", "\"num_jobs\": 0", "num_jobs is 0"),
+        ] {
+            let text = OLD.replace(from, to);
+            let source = Source::new("syn.json", std::io::Cursor::new(text.into_bytes()));
+            let error = import([source], &Options::default()).expect_err(to);
+            assert!(error.to_string().contains(expected), "{error}");
+        }
     }
 
     #[test]

@@ -184,6 +184,16 @@ fn what_is_wrong_is_said_with_its_line() {
             "h.json:3: in the job that ends here, container.memory-mb is -1",
         ),
         (
+            sls(r#""duration.ms":5"#).replace("{\"job.id\"", "{\"job.count\":100002,\"job.id\""),
+            "h.json:3: in the job that ends here, the file asks for more than 100000 jobs",
+        ),
+        (
+            sls(r#""duration.ms":5},{"duration.ms":6},{"duration.ms":5"#)
+                .replace("{\"job.id\"", "{\"job.count\":100000,\"job.id\"")
+                .repeat(2),
+            "h.json:5: in the job that ends here, the file asks for more than 100000 jobs",
+        ),
+        (
             "{}".to_owned(),
             "h.json:1: in the job that ends here, expected a Rumen job",
         ),

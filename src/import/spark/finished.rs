@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::import::gather::run_lengths;
+use crate::import::gather::{push_run, run_lengths};
 use crate::trace::TaskRun;
 
 /// The first successful attempt of each task of a stage.
@@ -15,12 +15,14 @@ pub struct Finished {
     launched: Vec<(u32, u32)>,
     /// Those that do not fit.
     unusual: Vec<(i64, u64)>,
+    /// Those of which only the number is known: however many they are, a few bytes.
+    equal: Vec<TaskRun>,
 }
 
 impl Finished {
     /// Whether no task has finished.
     pub fn is_empty(&self) -> bool {
-        self.launched.is_empty() && self.unusual.is_empty()
+        self.launched.is_empty() && self.unusual.is_empty() && self.equal.is_empty()
     }
 
     /// Adds a task: the attempt of the stage whose count `index` is from, and how long it took.
@@ -43,23 +45,34 @@ impl Finished {
         true
     }
 
+    /// Adds tasks of equal length, which are launched after all others.
+    pub fn add_equal(&mut self, run: TaskRun) {
+        if run.count > 0 {
+            push_run(&mut self.equal, run);
+        }
+    }
+
     /// The durations in the order of the launch.
     pub fn runs(self) -> Vec<TaskRun> {
         let Self {
             seen,
             mut launched,
             mut unusual,
+            equal,
         } = self;
         drop(seen);
-        if unusual.is_empty() {
+        let mut runs = if unusual.is_empty() {
             launched.sort_unstable_by_key(|(id, _)| *id);
             let all = launched.into_iter().map(|(_, ms)| u64::from(ms));
-            return run_lengths(all.map(Duration::from_millis));
-        }
-        let usual = launched.into_iter();
-        unusual.extend(usual.map(|(id, ms)| (i64::from(id), u64::from(ms))));
-        unusual.sort_by_key(|(id, _)| *id);
-        run_lengths(unusual.into_iter().map(|(_, ms)| Duration::from_millis(ms)))
+            run_lengths(all.map(Duration::from_millis))
+        } else {
+            let usual = launched.into_iter();
+            unusual.extend(usual.map(|(id, ms)| (i64::from(id), u64::from(ms))));
+            unusual.sort_by_key(|(id, _)| *id);
+            run_lengths(unusual.into_iter().map(|(_, ms)| Duration::from_millis(ms)))
+        };
+        equal.into_iter().for_each(|run| push_run(&mut runs, run));
+        runs
     }
 }
 
@@ -79,6 +92,20 @@ mod tests {
         assert!(finished.add((1, 0), 0, SECOND), "of another attempt");
         let counts: Vec<u32> = finished.runs().iter().map(|run| run.count).collect();
         assert_eq!(counts, [7]);
+    }
+
+    #[test]
+    fn equal_tasks_are_launched_after_the_others() {
+        let mut finished = Finished::default();
+        let equal = |count, seconds| TaskRun {
+            count,
+            duration: SECOND * seconds,
+        };
+        finished.add_equal(equal(0, 9));
+        assert!(finished.is_empty());
+        finished.add_equal(equal(4_000_000_000, 1));
+        finished.add((0, 0), 5, SECOND);
+        assert_eq!(finished.runs(), [equal(4_000_000_001, 1)]);
     }
 
     #[test]

@@ -278,7 +278,7 @@ impl Replies {
 fn dropped_stages(replies: &[StageData]) -> Option<String> {
     let ids: BTreeSet<i64> = replies.iter().map(|stage| stage.stage_id).collect();
     let all = ids.last()?.checked_add(1)?;
-    let dropped = all - i64::try_from(ids.len()).ok()?;
+    let dropped = all.saturating_sub(i64::try_from(ids.len()).ok()?);
     (dropped > 0).then(|| {
         format!(
             "{dropped} of its {all} stages are not listed, because the server keeps a limited number (spark.ui.retainedStages, 1,000 by default); import its event log with `headroom import spark` instead"
@@ -296,7 +296,7 @@ fn stages(mut replies: Vec<StageData>, left_out: &mut Tally) -> Stages {
         let mut finished = 0;
         for attempt in attempts {
             left_out.add(
-                (attempt.num_failed_tasks + attempt.num_killed_tasks).unsigned_abs(),
+                attempt.without_success(),
                 "task attempts that failed or were killed, whose time is in the mean of their stage",
             );
             let complete = attempt.num_complete_tasks;
@@ -307,13 +307,14 @@ fn stages(mut replies: Vec<StageData>, left_out: &mut Tally) -> Stages {
                 add_as_job(attempt, &mut stages);
             }
             // A later attempt runs the tasks again whose output was lost.
-            let first = complete.min(partitions.unwrap_or_default() - finished);
+            let missing = partitions.unwrap_or_default().saturating_sub(finished);
+            let first = complete.min(missing.max(0));
             left_out.add(
-                (complete - first).unsigned_abs(),
+                complete.abs_diff(first),
                 "task attempts that repeated finished work",
             );
-            stages.finished(attempt.stage_id, finished, first, attempt.mean());
-            finished += first;
+            stages.finished(attempt.stage_id, first, attempt.mean());
+            finished = finished.saturating_add(first);
         }
     }
     stages
@@ -345,11 +346,19 @@ fn add_as_job(stage: &StageData, stages: &mut Stages) {
 }
 
 impl StageData {
+    /// How many of its task attempts failed or were killed.
+    fn without_success(&self) -> u64 {
+        let counts = [self.num_failed_tasks, self.num_killed_tasks];
+        let counts = counts.map(|count| count.max(0).unsigned_abs());
+        counts[0].saturating_add(counts[1])
+    }
+
     /// The mean time of the tasks that finished. Spark adds up the times of all attempts.
     fn mean(&self) -> Duration {
-        let total_ms = self.executor_run_time
-            + self.executor_deserialize_time
-            + self.result_serialization_time;
+        let total_ms = self
+            .executor_run_time
+            .saturating_add(self.executor_deserialize_time)
+            .saturating_add(self.result_serialization_time);
         let count = self.num_complete_tasks.max(1).unsigned_abs();
         Duration::from_millis(total_ms.max(0).unsigned_abs() / count)
     }

@@ -86,11 +86,12 @@ impl Stages {
         Ok(())
     }
 
-    /// Adds tasks of equal length, numbered from `first`.
-    pub fn finished(&mut self, stage: i64, first: i64, count: i64, duration: Duration) {
+    /// Adds tasks of equal length that run after those that the stage has.
+    pub fn finished(&mut self, stage: i64, count: i64, duration: Duration) {
         let tasks = &mut self.stages.entry(stage).or_default().tasks;
-        for task in first..first.saturating_add(count.min(TASKS_MAX as i64)) {
-            tasks.add((0, task), task, duration);
+        // One more than a job may have, so that too many are refused and not cut off.
+        if let Ok(count) = u32::try_from(count.min(TASKS_MAX as i64 + 1)) {
+            tasks.add_equal(TaskRun { count, duration });
         }
     }
 

@@ -129,16 +129,19 @@ impl Timeline {
             (None, Some(Reverse(first))) => self.current = first.bucket(),
             (None, None) => return,
         }
+        let mut due = Vec::new();
         while let Some(Reverse(next)) = self.later.peek().copied()
             && next.bucket().saturating_sub(self.current) < BUCKETS as u64
         {
             self.later.pop();
             if next.bucket() <= self.current {
-                self.due.insert(0, next)
+                due.push(next);
             } else {
-                self.put_off(next)
+                self.put_off(next);
             }
         }
+        // All at once: a hundred thousand of them can be due at the same time.
+        self.due.splice(0..0, due.into_iter().rev());
     }
 
     /// The first bucket after the current one that is not empty.

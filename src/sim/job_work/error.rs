@@ -1,8 +1,11 @@
 //! What makes a job unfit for simulation.
 
-/// The most executors that an application may have whatever its tasks need. They are simulated one by
-/// one.
-pub(super) const EXECUTORS_MAX: u32 = 100_000;
+/// The most executors that an application can have, whatever it asks for. They are simulated one by one.
+pub(crate) const EXECUTORS_MAX: u32 = 100_000;
+
+/// The most tasks of an application with executors. Each is simulated once when the trace is read, to
+/// find out how long the application takes if it never waits.
+pub(super) const SPARK_TASKS_MAX: u64 = 10_000_000;
 
 /// Why a job cannot be simulated.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
@@ -45,6 +48,11 @@ pub enum JobWorkError {
         "job {job}: a Spark application can ask for at most {EXECUTORS_MAX} executors from the start; correct `spark.allocation`"
     )]
     TooManyExecutors { job: String },
+    /// More tasks than any application has.
+    #[error(
+        "job {job}: a Spark application with executors can have at most {SPARK_TASKS_MAX} tasks; correct the counts of its `tasks`"
+    )]
+    TooManyTasks { job: String },
     /// A MapReduce job that is not maps and reduces.
     #[error(
         "job {job}: a MapReduce job has a stage of maps and at most one other, which waits for it (`after: [0]`), a `slowstart` from 0 to 1, \

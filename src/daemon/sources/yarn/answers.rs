@@ -197,7 +197,8 @@ impl Answers {
     fn requested_containers(&self) -> Option<u64> {
         let requests = self.requests.as_ref()?.apps.as_ref().ok()?;
         let metrics = self.metrics.as_ref().ok()?;
-        let are_all_seen = requests.len() as u64 >= metrics.apps_running + metrics.apps_pending;
+        let apps = metrics.apps_running.saturating_add(metrics.apps_pending);
+        let are_all_seen = requests.len() as u64 >= apps;
         let containers = containers_pending(requests);
         (are_all_seen && containers > 0).then_some(containers)
     }

@@ -47,7 +47,7 @@ pub fn best(scenarios: &[Workload], fleet: &Fleet, waiting_price: f64) -> Best {
         known: BTreeMap::new(),
     };
     costs.of(committed.ceil() as u32);
-    while high > low + ALL {
+    while high.saturating_sub(low) > ALL {
         let span = u64::from(high - low);
         let points = (0..=POINTS).map(|point| low + (span * point / POINTS) as u32);
         let points: Vec<u32> = points.collect();

@@ -433,3 +433,15 @@ proptest! {
         prop_assert!(more.waiting_s <= fewer.waiting_s * 1.01, "{:?} {:?}", fewer, more);
     }
 }
+
+#[test]
+fn the_search_ends_on_a_fleet_of_any_size() {
+    let fleet = Fleet {
+        there: 5e9,
+        coming: vec![],
+        delay_s: 400.0,
+        min: 0.0,
+        max: 5e9,
+    };
+    assert_eq!(search::best(&[], &fleet, 1.0).units, u32::MAX);
+}

@@ -65,6 +65,10 @@ fn a_folder_without_stages_is_refused() {
 
 /// The job of an application's replies, and what the import says of it.
 fn imported(stages: &str) -> Imported {
+    import(stages).expect("imports")
+}
+
+fn import(stages: &str) -> Result<Imported, ImportError> {
     let application = r#"{"id":"app-1","attempts":[{"startTimeEpoch":1,"completed":true}]}"#;
     let source = |name: &str, text: &str| {
         let text = std::io::Cursor::new(text.as_bytes().to_vec());
@@ -75,7 +79,7 @@ fn imported(stages: &str) -> Imported {
         source("environment.json", r#"{"sparkProperties":[]}"#),
     ];
     let replies = source("stages.json", stages).map(|first| first.followed_by(others.into_iter()));
-    import_replies([replies]).expect("imports")
+    import_replies([replies])
 }
 
 fn left_out(imported: &Imported) -> Vec<String> {
@@ -121,4 +125,24 @@ fn stages_that_the_server_has_dropped_make_the_application_incomplete() {
         panic!("{:?}", newest.incomplete)
     };
     assert!(only.contains("7 of its 9 stages are not listed"), "{only}");
+}
+
+#[test]
+fn numbers_at_the_end_of_their_range_neither_overflow_nor_fill_the_memory() {
+    let most = imported(
+        r#"[{"status":"COMPLETE","stageId":0,"numTasks":1000000000,"numCompleteTasks":1000000000,"executorRunTime":1000000000000}]"#,
+    );
+    let runs = &most.jobs[0].stages[0].tasks;
+    assert_eq!((runs.len(), runs[0].count), (1, 1_000_000_000));
+    let end = i64::MAX;
+    let refused = import(&format!(
+        r#"[{{"status":"COMPLETE","stageId":{},"numTasks":5,"numCompleteTasks":5,"numFailedTasks":{end},"numKilledTasks":{end},
+        "executorRunTime":{end},"executorDeserializeTime":{end},"resultSerializationTime":{end}}},
+        {{"status":"COMPLETE","stageId":{},"numTasks":-1,"numCompleteTasks":1,"executorRunTime":1}},
+        {{"status":"COMPLETE","stageId":0,"numTasks":1,"numCompleteTasks":1,"executorRunTime":1}}]"#,
+        end - 1,
+        -end
+    ));
+    let refused = refused.expect_err("a task of 58 million years").to_string();
+    assert!(refused.contains("more than a hundred years"), "{refused}");
 }

@@ -1,5 +1,6 @@
 //! How many executors an application asks for: Spark's `ExecutorAllocationManager`.
 
+use crate::sim::job_work::EXECUTORS_MAX;
 use crate::trace::{DynamicAllocation, ExecutorAllocation};
 
 /// How long tasks wait until more executors are requested (`schedulerBacklogTimeout`), and the time
@@ -19,13 +20,21 @@ pub struct Allocation {
     is_initial: bool,
 }
 
+/// The most executors that are requested at once. Where nothing waits, an application without a limit
+/// would have one for each task.
+fn most(settings: DynamicAllocation) -> u32 {
+    settings
+        .max
+        .map_or(EXECUTORS_MAX, |max| max.min(EXECUTORS_MAX))
+}
+
 impl Allocation {
     /// The allocation when the driver starts.
     pub fn new(settings: ExecutorAllocation) -> Self {
         let target = match settings {
             ExecutorAllocation::Fixed(count) => count,
             ExecutorAllocation::Dynamic(dynamic) => {
-                let at_most = dynamic.max.unwrap_or(u32::MAX);
+                let at_most = most(dynamic);
                 dynamic.initial.max(dynamic.min).min(at_most)
             }
         };
@@ -94,7 +103,7 @@ impl Allocation {
             return;
         }
         self.add_at_ms = Some(now_ms + BACKLOG_MS);
-        let at_most = dynamic.max.unwrap_or(u32::MAX);
+        let at_most = most(dynamic);
         if self.target >= at_most {
             self.to_add = 1;
             return;
@@ -177,6 +186,15 @@ mod tests {
         allocation.tasks_wait(11_000);
         allocation.update(11_000, 1, 4);
         assert_eq!(allocation.target(), 1);
+    }
+
+    #[test]
+    fn without_a_limit_no_more_executors_are_requested_than_can_be_simulated() {
+        let mut allocation = dynamic(0, None);
+        assert_eq!(
+            targets(&mut allocation, 40, u32::MAX).last(),
+            Some(&EXECUTORS_MAX)
+        );
     }
 
     #[test]
