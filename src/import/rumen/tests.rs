@@ -184,16 +184,6 @@ fn what_is_wrong_is_said_with_its_line() {
             "h.json:3: in the job that ends here, container.memory-mb is -1",
         ),
         (
-            sls(r#""duration.ms":5"#).replace("{\"job.id\"", "{\"job.count\":100002,\"job.id\""),
-            "h.json:3: in the job that ends here, the file asks for more than 100000 jobs",
-        ),
-        (
-            sls(r#""duration.ms":5},{"duration.ms":6},{"duration.ms":5"#)
-                .replace("{\"job.id\"", "{\"job.count\":100000,\"job.id\"")
-                .repeat(2),
-            "h.json:5: in the job that ends here, the file asks for more than 100000 jobs",
-        ),
-        (
             "{}".to_owned(),
             "h.json:1: in the job that ends here, expected a Rumen job",
         ),
@@ -218,5 +208,24 @@ fn what_is_wrong_is_said_with_its_line() {
             error.contains(expected),
             "{text}\n  expected {expected}\n  got      {error}"
         );
+    }
+}
+
+#[test]
+fn a_few_bytes_cannot_ask_for_any_number_of_copies() {
+    let job = |copies: u32, tasks: &str| {
+        format!("{{\"job.count\":{copies},\"job.id\":\"j\",\"job.tasks\":[{tasks}]}}\n")
+    };
+    let one = r#"{"duration.ms":5}"#;
+    let different: Vec<String> = (1..=50)
+        .map(|ms| format!("{{\"duration.ms\":{ms}}}"))
+        .collect();
+    for (text, expected) in [
+        (job(100_002, one), "more than 100000 jobs"),
+        (job(60_000, one).repeat(2), "more than 100000 jobs"),
+        (job(90_000, &different.join(",")), "more than 4000000 tasks"),
+    ] {
+        let error = import_text(&text).expect_err(expected).to_string();
+        assert!(error.contains(expected), "{error}");
     }
 }
